@@ -3,7 +3,7 @@
 //   src/loader.ts        → widget.js             fixed name: it is the one line that hosts embed
 //   src/frame/main.tsx   → frame.<hash>.js, .css
 //   src/console/main.tsx → console.<hash>.js, .css
-//   locale/<lang>.json   → widget.<lang>.<hash>.json, console.<lang>.<hash>.json
+//   locale/<lang>/*.json → widget.<lang>.<hash>.json, console.<lang>.<hash>.json
 //
 // Words of the catalogue that start with "loader." are compiled into the loader as __LOADER_WORDS__.
 // `node build.mjs --watch` builds again whenever a source changes.
@@ -24,15 +24,25 @@ const LANGUAGES = ["es", "en", "pt"];
 /** A failure whose text says all there is to say: no stack trace. */
 class BuildError extends Error {}
 
+/** All words of one language: one file per face, whose keys begin with the face's name. */
+async function readLanguage(folder) {
+  const words = {};
+  const files = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".json"));
+  if (files.length === 0) throw new BuildError(`${folder} holds no catalogue`);
+  for (const name of files) {
+    try {
+      Object.assign(words, JSON.parse(await readFile(path.join(folder, name), "utf8")));
+    } catch (error) {
+      throw new BuildError(`${path.join(folder, name)} cannot be read: ${error.message}`);
+    }
+  }
+  return words;
+}
+
 async function readCatalogues() {
   const catalogues = {};
   for (const language of LANGUAGES) {
-    const file = path.join(LOCALES, `${language}.json`);
-    try {
-      catalogues[language] = JSON.parse(await readFile(file, "utf8"));
-    } catch (error) {
-      throw new BuildError(`chatserver/locale/${language}.json cannot be read: ${error.message}`);
-    }
+    catalogues[language] = await readLanguage(path.join(LOCALES, language));
   }
   return catalogues;
 }
@@ -94,7 +104,7 @@ async function buildAll() {
   }
   for (const language of LANGUAGES) {
     for (const face of ["widget", "console"]) {
-      const words = pick(catalogues[language], [`${face}.`, "common."]);
+      const words = pick(catalogues[language], [`${face}.`, "common.", "error."]);
       add(`${face}.${language}.json`, JSON.stringify(words));
     }
   }
@@ -153,7 +163,7 @@ async function buildForEver() {
     }, 50);
   };
   watch(SOURCES, { recursive: true }, soon);
-  watch(LOCALES, soon);
+  watch(LOCALES, { recursive: true }, soon);
   await running;
 }
 

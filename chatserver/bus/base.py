@@ -31,5 +31,7 @@ class Subscription(Protocol):
 class Bus(Protocol):
     def publish(self, event: Event, topics: Iterable[str]) -> None: ...
 
-    def subscribe(self, topics: Iterable[str], deliver: Callable[[Event], bool], overflowed: Callable[[], None]) -> Subscription:
+    def subscribe(
+        self, topics: Iterable[str], deliver: Callable[[Event], bool], overflowed: Callable[[], None]
+    ) -> Subscription:
         """`deliver` puts the event into the listener's own bounded queue without blocking and says whether there was room."""

@@ -43,7 +43,12 @@ class Refused(Exception):
     """A use case was refused. `limit` counts characters or things, `retry_after` seconds, `next_at` ms since 1970 UTC."""
 
     def __init__(
-        self, code: Code, *, limit: int | None = None, retry_after: float | None = None, next_at: int | None = None
+        self,
+        code: Code,
+        *,
+        limit: int | None = None,
+        retry_after: float | None = None,
+        next_at: int | None = None,
     ) -> None:
         super().__init__(code)
         self.code: Code = code

@@ -144,7 +144,7 @@ class Step(NamedTuple):
     items: tuple[Item, ...]
 
 
-# — what follows from a ticket ————————————————————————————————————————————————————————————————————————————————
+# — what follows from a ticket —————————————————————————————————————————————————
 
 
 def clock(ticket: Ticket, policy: Policy) -> Clock | None:
@@ -184,7 +184,7 @@ def rate_until(ticket: Ticket, policy: Policy) -> int | None:
     return ticket.closed_at + policy.rating_first_seconds * 1000
 
 
-# — opening ————————————————————————————————————————————————————————————————————————————————————————————————————
+# — opening ————————————————————————————————————————————————————————————————————
 
 
 def opened(draft: Ticket, policy: Policy, *, closes_at: int | None, connected: bool) -> Step:
@@ -212,7 +212,7 @@ def requested(draft: Ticket, text: str, cid: str, reason: str) -> Step:
     return _then(step, _item(ticket, now, "message", "customer", cid=cid, text=text))
 
 
-# — talking ————————————————————————————————————————————————————————————————————————————————————————————————————
+# — talking ————————————————————————————————————————————————————————————————————
 
 
 def customer_said(ticket: Ticket, text: str, cid: str, now: int) -> Step:
@@ -222,7 +222,9 @@ def customer_said(ticket: Ticket, text: str, cid: str, now: int) -> Step:
     return _append(ticket, _item(ticket, now, "message", "customer", cid=cid, text=text))
 
 
-def agent_said(ticket: Ticket, agent: Agent, text: str, cid: str, now: int, *, proposal: bool = False) -> Step:
+def agent_said(
+    ticket: Ticket, agent: Agent, text: str, cid: str, now: int, *, proposal: bool = False
+) -> Step:
     """The ticket's agent speaks, or proposes the solution. Gives the customer the whole time again."""
     _attended_by(ticket, agent)
     kind: Kind = "proposal" if proposal else "message"
@@ -273,7 +275,7 @@ def agent_saw(ticket: Ticket, agent: Agent, seq: int) -> Step:
     return Step(replace(ticket, agent_seen=seq, agent_unread=unread), ())
 
 
-# — the end —————————————————————————————————————————————————————————————————————————————————————————————————————
+# — the end ————————————————————————————————————————————————————————————————————
 
 
 def answered_proposal(ticket: Ticket, solved: bool, now: int) -> Step:
@@ -315,7 +317,11 @@ def left_for_later(ticket: Ticket, reason: str, now: int, *, email: str = "", by
     if ticket.mode != "live":
         raise Refused("ticket_not_live")
     ticket = replace(
-        _off_desk(ticket), mode="later", email=email or ticket.email or ticket.customer.email, proposal=None, turn="agent"
+        _off_desk(ticket),
+        mode="later",
+        email=email or ticket.email or ticket.customer.email,
+        proposal=None,
+        turn="agent",
     )
     return _append(ticket, _item(ticket, now, "later", by, reason=reason))
 
@@ -342,7 +348,7 @@ def rated(ticket: Ticket, stars: int, comment: str, policy: Policy, now: int) ->
     return _append(ticket, _item(ticket, now, "rated", "customer", stars=stars))
 
 
-# — whose desk it is on ————————————————————————————————————————————————————————————————————————————————————————
+# — whose desk it is on ————————————————————————————————————————————————————————
 
 
 def rank(queued_at: int, priority: int, policy: Policy) -> int:
@@ -420,7 +426,7 @@ def interrupted(ticket: Ticket, policy: Policy, now: int) -> Step:
     return Step(replace(ticket, floor_at=floor, gone_at=gone, answer_due_at=answer), ())
 
 
-# — inner ———————————————————————————————————————————————————————————————————————————————————————————————————————
+# — inner ——————————————————————————————————————————————————————————————————————
 
 
 def _open(ticket: Ticket) -> None:

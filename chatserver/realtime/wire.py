@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from chatserver.core.attention import Attention
 from chatserver.core.errors import Code
-from chatserver.core.inactivity import Clock, Turn
+from chatserver.core.inactivity import Clock
 from chatserver.core.people import Status
 from chatserver.core.tickets import By, CloseReason, Kind, Last, Mode, Rating, State
 
@@ -34,7 +34,7 @@ class Frame(msgspec.Struct, frozen=True, tag_field="type", forbid_unknown_fields
     """What all frames share."""
 
 
-# — what both audiences see ————————————————————————————————————————————————————————————————————————————————————
+# — what both audiences see ————————————————————————————————————————————————————
 
 
 class ItemView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -134,7 +134,7 @@ class AgentTicket(msgspec.Struct, frozen=True):
     version: int
 
 
-# — customer → server ——————————————————————————————————————————————————————————————————————————————————————————
+# — customer → server ——————————————————————————————————————————————————————————
 
 
 class Context(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -219,7 +219,7 @@ class Seen(Frame, frozen=True, tag="seen"):
 
 
 class Here(Frame, frozen=True, tag="here"):
-    """"Sigo aquí"."""
+    """ "Sigo aquí"."""
 
     ticket: TicketId
 
@@ -292,7 +292,7 @@ CustomerFrame = (
 )
 
 
-# — agent → server —————————————————————————————————————————————————————————————————————————————————————————————
+# — agent → server —————————————————————————————————————————————————————————————
 
 
 class AgentHello(Frame, frozen=True, tag="hello"):
@@ -307,13 +307,13 @@ class SetStatus(Frame, frozen=True, tag="status"):
 
 
 class Claim(Frame, frozen=True, tag="claim"):
-    """"Tomar": take a waiting ticket, or one to be answered later."""
+    """ "Tomar": take a waiting ticket, or one to be answered later."""
 
     ticket: TicketId
 
 
 class Propose(Frame, frozen=True, tag="propose"):
-    """"Proponer solución": a message that asks whether the problem is solved."""
+    """ "Proponer solución": a message that asks whether the problem is solved."""
 
     ticket: TicketId
     cid: Cid
@@ -321,17 +321,28 @@ class Propose(Frame, frozen=True, tag="propose"):
 
 
 class Close(Frame, frozen=True, tag="close"):
-    """"Cerrar ticket"."""
+    """ "Cerrar ticket"."""
 
     ticket: TicketId
 
 
 AgentFrame = (
-    AgentHello | SetStatus | Claim | Say | TypingFrame | Seen | Propose | Close | Open | History | Tickets | Ping
+    AgentHello
+    | SetStatus
+    | Claim
+    | Say
+    | TypingFrame
+    | Seen
+    | Propose
+    | Close
+    | Open
+    | History
+    | Tickets
+    | Ping
 )
 
 
-# — server → customer, server → agent ——————————————————————————————————————————————————————————————————————————
+# — server → customer, server → agent ——————————————————————————————————————————
 
 
 class Welcome(Frame, frozen=True, tag="welcome", omit_defaults=False):

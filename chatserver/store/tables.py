@@ -153,7 +153,12 @@ tickets = Table(
     UniqueConstraint("app_id", "number"),
     UniqueConstraint("customer_id", "cid"),
     # Each partial index holds open work only, so its size follows the open tickets and not the history.
-    Index("ix_tickets_due", "due_at", sqlite_where=text("due_at IS NOT NULL"), postgresql_where=text("due_at IS NOT NULL")),
+    Index(
+        "ix_tickets_due",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
     Index(
         "ix_tickets_queue",
         "app_id",

@@ -85,7 +85,7 @@ class World:
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
         self._marks = (0, 0)
 
-    # — loading (the store's part) —————————————————————————————————————————————————————————————————————————————
+    # — loading (the store's part) —————————————————————————————————————————————
 
     def loaded_ticket(self, ticket: Ticket) -> None:
         self._tickets[ticket.id] = ticket
@@ -110,7 +110,7 @@ class World:
         """The last id given for `ticket` and `customer`."""
         self._ids.update(last)
 
-    # — deciding (the use case's part) ——————————————————————————————————————————————————————————————————————————
+    # — deciding (the use case's part) —————————————————————————————————————————
 
     def ticket_of(self, who: Who, ticket_id: int) -> Ticket:
         """The customer's own ticket. Authorisation is this lookup: Refused(not_found) for anybody else's."""
@@ -136,7 +136,9 @@ class World:
     def chats_of(self, who: Who) -> list[Ticket]:
         """The customer's open live tickets."""
         return [
-            t for t in self._tickets.values() if t.chatting and t.app_id == who.app_id and t.customer.key == who.key
+            t
+            for t in self._tickets.values()
+            if t.chatting and t.app_id == who.app_id and t.customer.key == who.key
         ]
 
     def agent(self, agent_id: int) -> Agent:
@@ -167,7 +169,7 @@ class World:
         found = self._opened[who.app_id, who.key, cid]
         return None if found is None else self._tickets[found]
 
-    # — what a use case does ————————————————————————————————————————————————————————————————————————————————————
+    # — what a use case does ———————————————————————————————————————————————————
 
     def new_customer(self, who: Who, now: int) -> Customer:
         customer = Customer(
@@ -182,7 +184,9 @@ class World:
         self._set(self._customers, (customer.app_id, customer.key), customer)
         self._set(self.new_customers, customer.id, customer)
 
-    def draft(self, customer: Customer, subject: str, context: str, now: int, *, email: str, follows: int) -> Ticket:
+    def draft(
+        self, customer: Customer, subject: str, context: str, now: int, *, email: str, follows: int
+    ) -> Ticket:
         """A ticket with its id and number, to be opened and `put`."""
         number = self._numbers[customer.app_id] + 1
         self._set(self._numbers, customer.app_id, number)
@@ -247,7 +251,7 @@ class World:
         self._set(self._ids, kind, self._ids[kind] + 1)
         return self._ids[kind]
 
-    # — all or nothing, per use case (the store's part) ———————————————————————————————————————————————————————————
+    # — all or nothing, per use case (the store's part) ————————————————————————
 
     def begin(self) -> None:
         self._undo.clear()
@@ -268,7 +272,7 @@ class World:
         self._undo.append((table, key, table.get(key, _ABSENT)))
         table[key] = value
 
-    # — applying (the store's part) ——————————————————————————————————————————————————————————————————————————————
+    # — applying (the store's part) ————————————————————————————————————————————
 
     def tickets_to_apply(self) -> Iterable[Ticket]:
         return [self._tickets[i] for i in self.changed_tickets]
