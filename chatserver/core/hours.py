@@ -12,6 +12,7 @@ import datetime
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
@@ -194,7 +195,7 @@ def _change(
 ) -> datetime.datetime:
     """The instant after `start`, at most `end`, from which the offset is no longer `offset`."""
     base = start.replace(microsecond=0)  # clocks are changed at whole seconds
-    before, changed = 0, int((end - base).total_seconds()) + 1
+    before, changed = 0, (end - base) // datetime.timedelta(seconds=1)
     while changed - before > 1:
         middle = (before + changed) // 2
         if days.offset(base + datetime.timedelta(seconds=middle)) == offset:
@@ -242,7 +243,7 @@ def check_day(intervals: tuple[Interval, ...]) -> list[str]:
     ):
         problems.append("interval_out_of_range")
     ordered = sorted(intervals, key=_start)
-    if any(later.start < earlier.end for earlier, later in zip(ordered, ordered[1:], strict=False)):
+    if any(later.start < earlier.end for earlier, later in pairwise(ordered)):
         problems.append("intervals_overlap")
     return problems
 
@@ -257,7 +258,7 @@ def _zones() -> set[str]:
     return available_timezones()
 
 
-_TEXT = re.compile(r"(\d{1,2}):([0-5]\d)\s*[-–]\s*(\d{1,2}):([0-5]\d)", re.ASCII)
+_TEXT = re.compile(r"(\d{1,2}):([0-5]\d)\s*[-\u2013]\s*(\d{1,2}):([0-5]\d)", re.ASCII)
 
 
 def parse_week(text_by_day: Mapping[str, str]) -> tuple[tuple[Interval, ...], ...]:
@@ -275,7 +276,8 @@ def parse_day(text: str) -> tuple[Interval, ...]:
     """One day's intervals, sorted, from "08:00-12:00, 14:00-17:30"; blank is closed.
 
     An end before its start is on the next day ("22:00-02:00", also written "22:00-26:00"); "00:00-24:00" is
-    the whole day. Raises BadHours with the offending text and "hours_unreadable" or a code of `check_day`.
+    the whole day; an en dash does as well. Raises BadHours with the offending text and "hours_unreadable" or
+    a code of `check_day`.
     """
     parts = [part.strip() for part in text.split(",")] if text.strip() else []
     intervals = tuple(sorted(map(_parse_interval, parts), key=_start))

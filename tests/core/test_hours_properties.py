@@ -17,8 +17,8 @@ _MINUTE = datetime.timedelta(minutes=1)
 _DAY = datetime.timedelta(days=1)
 _FAR = 5 * 24 * 60  # minutes that the oracle looks ahead
 
-# Minutes in which clocks were changed, in UTC. The odd ones are there on purpose: an hour skipped and repeated
-# at midnight, one repeated across midnight, half an hour, a whole date skipped.
+# Minutes in which clocks were changed, in UTC. The odd ones are there on purpose: an hour skipped and one
+# repeated at midnight, one repeated across midnight, half an hour, a whole date skipped.
 _CHANGES = [
     ("America/Santiago", "2022-09-11T04:00"),
     ("America/Santiago", "2024-04-07T03:00"),
@@ -90,7 +90,7 @@ def _first_change(
 
 @st.composite
 def _days(draw: st.DrawFn) -> tuple[Interval, ...]:
-    """The hours of a day: on round and odd minutes, crowded about midnight, overlapping and running past it."""
+    """The hours of a day: on round and odd minutes, crowded about midnight, overlapping, running past it."""
     starts = st.one_of(
         st.sampled_from([0, 15, 30, 60, 480, 840, 1320, 1380, 1410, 1439]), st.integers(0, 1439)
     )
