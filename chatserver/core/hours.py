@@ -146,9 +146,7 @@ class _Days:
 
     def offset(self, at: datetime.datetime) -> datetime.timedelta:
         """What the wall clock shows at `at` (UTC, naive) minus `at`."""
-        offset = self.zone.fromutc(at.replace(tzinfo=self.zone)).utcoffset()
-        assert offset is not None
-        return offset
+        return self.zone.fromutc(at.replace(tzinfo=self.zone)).replace(tzinfo=None) - at
 
     def reason(self, at: datetime.datetime) -> str:
         date = (at + self.offset(at)).date()

@@ -100,7 +100,7 @@ def test_an_interval_inside_another_does_not_shorten_it() -> None:
 
 def test_a_naive_now_is_refused() -> None:
     with pytest.raises(ValueError, match="aware"):
-        opening(DEFAULT, datetime.datetime(2026, 11, 23, 14, 0))
+        opening(DEFAULT, _MONDAY_MORNING.replace(tzinfo=None))
 
 
 def test_answers_are_in_utc() -> None:
