@@ -54,7 +54,7 @@ build:
 
 lock:
 	@scripts/setup dev
-	$(PY) -m pip install --quiet 'uv>=0.13'
+	$(PY) -m pip install -qq 'uv>=0.13'
 	$(COMPILE) pyproject.toml --group dev --output-file requirements-dev.txt
 	$(COMPILE) pyproject.toml --constraint requirements-dev.txt --output-file requirements.txt
 	$(COMPILE) --group build --constraint requirements-dev.txt --output-file requirements-build.txt

@@ -79,7 +79,7 @@ def find_node(*, install: bool) -> Node:
     if node is None and install:
         say(f"No Node {OLDEST_NODE[0]}.{OLDEST_NODE[1]} or newer on PATH: installing one into .venv")
         lock = str(ROOT / "requirements-node.txt")
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
         subprocess.run([*pip, "--require-hashes", "--requirement", lock], check=True)
         importlib.invalidate_caches()
         node = node_from_wheel()
