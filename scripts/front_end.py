@@ -142,7 +142,7 @@ def test(*arguments: str) -> None:
 def check() -> None:
     node = find_node(install=True)
     install_packages(node)
-    node.run("node_modules/@biomejs/biome/bin/biome", "ci", ".")
+    node.run("node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings", ".")
     for project in ("tsconfig.json", "tests/tsconfig.json"):
         node.run("node_modules/typescript/bin/tsc", "--noEmit", "--project", project)
 
