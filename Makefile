@@ -12,7 +12,6 @@ MAKEFLAGS += --no-print-directory
 
 HOST ?= 127.0.0.1
 PORT ?= 8000
-export HOST PORT
 
 PY := .venv/bin/python
 COMPILE := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
@@ -24,7 +23,7 @@ help:
 run:
 	@scripts/setup run
 	@$(PY) scripts/front_end.py build
-	@exec .venv/bin/chatserver demo
+	@HOST="$(HOST)" PORT="$(PORT)" exec .venv/bin/chatserver demo
 
 test:
 	@scripts/setup dev
