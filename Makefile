@@ -61,5 +61,5 @@ lock:
 	cd widget && npm update --package-lock-only --ignore-scripts
 
 clean:
-	rm -rf .venv dist static/build widget/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv dist static/build static/.build-stamp widget/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -41,17 +41,7 @@ class Node:
         self._call([*self.node, script, *arguments])
 
     def install_packages(self) -> None:
-        self._call(
-            [
-                *self.npm,
-                "ci",
-                "--ignore-scripts",
-                "--no-audit",
-                "--no-fund",
-                "--no-update-notifier",
-                "--loglevel=error",
-            ]
-        )
+        self._call([*self.npm, "ci", "--ignore-scripts", "--loglevel=error"])
 
     def _call(self, command: list[str]) -> None:
         # npm starts `node` by name, so the Node that we chose comes first on the PATH.
