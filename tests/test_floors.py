@@ -68,8 +68,8 @@ def our_text_files() -> Iterator[tuple[Path, str]]:
 @pytest.mark.parametrize("requirement", sorted(set(requirements_of_pyproject())))
 def test_every_dependency_says_what_it_is_for(requirement: str) -> None:
     lines = [line for line in PYPROJECT.read_text().splitlines() if f'"{requirement}"' in line]
-    assert lines
-    assert all(re.search(r"#\s*\w", line) for line in lines)
+    assert lines, f"{requirement} should stand on a line of its own"
+    assert all(re.search(r"#\s*\w", line) for line in lines), f"{requirement}: no comment says what it is for"
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
@@ -80,7 +80,7 @@ def test_the_lock_is_above_the_known_faults(lock: Path) -> None:
         for name, floor in FLOORS.items()
         if name in versions and versions[name] < Version(floor)
     }
-    assert below == {}
+    assert not below, f"below the floor: {below}"
 
 
 def test_what_pyproject_allows_is_above_the_known_faults() -> None:
@@ -93,23 +93,26 @@ def test_what_pyproject_allows_is_above_the_known_faults() -> None:
         ]
         if floor and (not lowest or max(lowest) < Version(floor)):
             below.append(text)
-    assert below == []
+    assert not below, f"below the floor: {below}"
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
 def test_everything_in_the_lock_has_a_hash(lock: Path) -> None:
     entries = re.split(r"\n(?=\S)", lock.read_text().strip())
     assert entries
-    assert [entry.splitlines()[0] for entry in entries if "--hash=sha256:" not in entry] == []
+    without = [entry.splitlines()[0] for entry in entries if "--hash=sha256:" not in entry]
+    assert not without, "\n".join(without)
 
 
 def test_the_locks_agree_and_hold_what_pyproject_asks_for() -> None:
     runtime, development = locked(ROOT / "requirements.txt"), locked(ROOT / "requirements-dev.txt")
-    assert runtime.items() <= development.items()
+    differing = {name for name, version in runtime.items() if development.get(name) != version}
+    assert not differing, f"locked differently for tests: {sorted(differing)}"
     project = tomllib.loads(PYPROJECT.read_text())["project"]
     for requirement in map(Requirement, project["dependencies"]):
         assert requirement.specifier.contains(runtime[canonicalize_name(requirement.name)])
 
 
 def test_no_file_says_from_which_host_packages_come() -> None:
-    assert [str(path.relative_to(ROOT)) for path, text in our_text_files() if FROM_A_HOST.search(text)] == []
+    found = [str(path.relative_to(ROOT)) for path, text in our_text_files() if FROM_A_HOST.search(text)]
+    assert not found, "\n".join(found)
