@@ -7,7 +7,6 @@ Every setting is `CHATSERVER_<NAME>`; DATABASE_URL, REDIS_URL, HOST and PORT are
 from __future__ import annotations
 
 import os
-import secrets
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
@@ -151,7 +150,7 @@ class Settings:
         _text,
         "Addresses of proxies, with commas between, whose `X-Forwarded-For` is believed. Others' is ignored.",
     )
-    data_dir: Path = _setting(Path("var"), _path, "Where the server keeps its data: database, secret.")
+    data_dir: Path = _setting(Path("var"), _path, "Where the server keeps its data.")
     database_url: str = _setting(
         "", _database_url, "The database, a SQLite file.", shown="sqlite:///<DATA_DIR>/chatserver.db"
     )
@@ -162,7 +161,7 @@ class Settings:
         "",
         _secret,
         "Signs customers' sessions; at least 32 characters. Another secret ends all of them.",
-        shown="made once, kept in <DATA_DIR>/secret",
+        shown="made with the database, kept in it",
     )
     secret_file: Path | None = _setting(None, _path, "A file to read the secret from, instead of SECRET.")
     log_level: str = _setting(
@@ -333,11 +332,6 @@ def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
     known = set(names())
     environ = os.environ if environ is None else environ
     return [name for name in sorted(environ) if name.startswith(PREFIX) and name not in known]
-
-
-def signing_secret(settings: Settings) -> str:
-    """The secret that was set, else the one kept in the data directory (made at first use, readable by its owner only)."""
-    return settings.secret or kept(settings.data_dir / "secret", lambda: secrets.token_urlsafe(32))[0]
 
 
 def kept(path: Path, make: Callable[[], str]) -> tuple[str, bool]:

@@ -1,1 +1,1 @@
-"""Use cases: what to load, which decision of core, what to apply, what to publish after the commit."""
+"""Use cases, one function per verb: what must be loaded, which decision of core, what is stored. Events leave after the commit."""
