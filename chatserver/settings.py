@@ -150,12 +150,14 @@ class Settings:
         _text,
         "Addresses of proxies, with commas between, whose `X-Forwarded-For` is believed. Others' is ignored.",
     )
-    data_dir: Path = _setting(Path("var"), _path, "Where the server keeps its data.")
+    data_dir: Path = _setting(Path("var"), _path, "Where the server keeps its data.")  # noqa: RUF009
     database_url: str = _setting(
         "", _database_url, "The database, a SQLite file.", shown="sqlite:///<DATA_DIR>/chatserver.db"
     )
     redis_url: str = _setting(
-        "", _redis_url, "Reserved: Redis between several processes. One process needs none, setting it is refused."
+        "",
+        _redis_url,
+        "Reserved: Redis between several processes. One process needs none, setting it is refused.",
     )
     secret: str = _setting(
         "",
@@ -163,7 +165,12 @@ class Settings:
         "Signs customers' sessions; at least 32 characters. Another secret ends all of them.",
         shown="made with the database, kept in it",
     )
-    secret_file: Path | None = _setting(None, _path, "A file to read the secret from, instead of SECRET.")
+    secret_file: Path | None = _setting(None, _path, "A file to read the secret from, not SECRET.")  # noqa: RUF009
+    language: str = _setting(
+        "es",
+        _one_of("auto", "es", "en", "pt"),
+        "The language of pages for whoever asks for no other by `?lang=`; `auto` follows the browser.",
+    )
     log_level: str = _setting(
         "info", _one_of("debug", "info", "warning", "error"), "What to log. Texts of messages never are."
     )
@@ -180,10 +187,14 @@ class Settings:
     )
 
     customer_heartbeat_seconds: float = _setting(
-        25.0, _number(1, 300), "How often a customer's browser gives a sign of life; after two missed it is gone."
+        25.0,
+        _number(1, 300),
+        "How often a customer's browser gives a sign of life; after two missed it is gone.",
     )
     agent_heartbeat_seconds: float = _setting(
-        5.0, _number(0.5, 60), "How often an agent's browser gives a sign of life; after two missed it is gone."
+        5.0,
+        _number(0.5, 60),
+        "How often an agent's browser gives a sign of life; after two missed it is gone.",
     )
     hello_seconds: float = _setting(
         10.0, _number(0.5, 60), "A new connection must say who it is within so long."
@@ -195,10 +206,14 @@ class Settings:
         10_000, _whole(1, 1_000_000), "Open WebSockets at once; further ones are told to try later."
     )
     connections_per_address: int = _setting(
-        500, _whole(1, 1_000_000), "Open WebSockets at once from one address. Wide: a whole office shares one."
+        500,
+        _whole(1, 1_000_000),
+        "Open WebSockets at once from one address. Wide: a whole office shares one.",
     )
     frames_per_second: float = _setting(
-        10.0, _number(0.1, 10_000), "Frames per second and connection in the long run; more are `rate_limited`."
+        10.0,
+        _number(0.1, 10_000),
+        "Frames per second and connection in the long run; more are `rate_limited`.",
     )
     frames_burst: int = _setting(40, _whole(1, 10_000), "Frames that one connection may send at once.")
     tickets_per_hour: int = _setting(20, _whole(1, 10_000), "New tickets of one customer per hour.")
@@ -207,7 +222,9 @@ class Settings:
         10, _whole(1, 1000), "Wrong passwords for one e-mail address within 15 minutes before it has to wait."
     )
     sign_in_tries_per_address: int = _setting(
-        200, _whole(1, 100_000), "Wrong passwords from one network address within 15 minutes before it has to wait."
+        200,
+        _whole(1, 100_000),
+        "Wrong passwords from one network address within 15 minutes before it has to wait.",
     )
     agent_session_seconds: int = _setting(
         _day // 2, _whole(60, 90 * _day), "An agent signs in again after so long."
@@ -239,7 +256,7 @@ class Settings:
 
 _POLICY_DOCS = {
     "inactivity_seconds": "A chat closes after so long without any activity of the customer.",
-    "inactivity_warning_seconds": "So long before that both sides see a countdown; half of the whole time where that is shorter than this default.",
+    "inactivity_warning_seconds": "So long before that both sides see a countdown; half of the whole time where that is shorter.",
     "inactivity_strict": "Only the customer's own activity gives time again; the clock never stands still.",
     "first_answer_seconds": "An assigned agent who has not answered for so long lets the ticket pass to the next one.",
     "queue_offer_seconds": "After so long in the queue the customer is offered to leave the ticket for later.",

@@ -1,1 +1,1 @@
-"""Use cases, one function per verb: what must be loaded, which decision of core, what is stored. Events leave after the commit."""
+"""Use cases, one function per verb: what must be loaded, which decision of core, what is stored. Events leave afterwards."""

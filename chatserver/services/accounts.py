@@ -67,7 +67,7 @@ class CustomerIdentity(msgspec.Struct, frozen=True):
 
 
 class Accounts:
-    """`find_app`: an app by its public key. `clock`: ms since 1970 UTC. `secret` signs customers' tokens."""
+    """`find_app`: an app by its public key, or Refused(not_found). `clock`: ms since 1970 UTC. `secret` signs customers' tokens."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Accounts:
         settings: Settings,
         *,
         secret: str,
-        find_app: Callable[[str], App | None],
+        find_app: Callable[[str], App],
         clock: Callable[[], int],
     ) -> None:
         self._db = db
@@ -141,7 +141,13 @@ class Accounts:
         session_id = await rows.begin_session(
             self._db, _hash(token), found.agent.id, now=now, expires_at=expires_at
         )
-        return token, AgentSession(session_id, found.agent.id, found.agent.email, found.agent.name, expires_at)
+        return token, AgentSession(
+            session_id, found.agent.id, found.agent.email, found.agent.name, expires_at
+        )
+
+    @property
+    def session_seconds(self) -> int:
+        return self._settings.agent_session_seconds
 
     async def session(self, token: str) -> AgentSession | None:
         """Whose session this is; None when it ended, expired or never was."""
@@ -198,8 +204,6 @@ class Accounts:
         another app), identity_required.
         """
         app = self._find_app(hello.app)
-        if app is None:
-            raise Refused("not_found")
         now = self._clock()
         held = self._held(hello.token, app, now, lenient=bool(hello.identity))
         if hello.identity:
@@ -276,5 +280,3 @@ def clean_email(text: str) -> str:
 def _hash(token: str) -> str:
     # 256 random bits need no slow hash.
     return hashlib.sha256(token.encode()).hexdigest()
-
-

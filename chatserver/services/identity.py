@@ -19,7 +19,9 @@ USER_TOKEN_SECONDS: Final = 300
 LEEWAY_SECONDS: Final = 60
 """So far may the host's clock be from ours."""
 
-_HEADERS = frozenset({"alg", "typ", "kid"})  # jwk, jku, x5c, crit …: a token does not bring its own key or rules
+_HEADERS = frozenset(
+    {"alg", "typ", "kid"}
+)  # jwk, jku, x5c, crit …: a token does not bring its own key or rules
 _SALT = "customer-session"
 
 

@@ -52,7 +52,9 @@ async def attach(db: Database, agent_id: int, app_ids: Iterable[int]) -> None:
         await db.execute(*statements)
 
 
-async def set_password(db: Database, agent_id: int, password_hash: str, *, keep_sessions: bool, now: int) -> list[int]:
+async def set_password(
+    db: Database, agent_id: int, password_hash: str, *, keep_sessions: bool, now: int
+) -> list[int]:
     """Returns the sessions that this ended."""
     new = update(agents).where(agents.c.id == agent_id).values(password_hash=password_hash)
     if keep_sessions:

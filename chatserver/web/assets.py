@@ -24,7 +24,12 @@ _HASHED: Final = re.compile(r"\.[0-9a-f]{12}\.\w+$")
 FOREVER: Final = "public, max-age=31536000, immutable"
 SHORTLY: Final = "public, max-age=300, stale-while-revalidate=86400"
 _TEXT: Final = frozenset({".js", ".css", ".json", ".svg", ".txt", ".html"})
-_TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".svg": "image/svg+xml"}
+_TYPES: Final = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+}
 
 
 def static_directory() -> Path:

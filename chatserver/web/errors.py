@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatserver.core.errors import Refused
-from chatserver.i18n import choose, say, words
+from chatserver.i18n import say, words
 from chatserver.web.origins import Origins, header
 from chatserver.web.pages import Pages
 
@@ -53,7 +53,11 @@ def json_error(status: int, code: str, **more: Any) -> JSONResponse:
 
 def refusal(refused: Refused) -> JSONResponse:
     """The one place where a refusal becomes HTTP."""
-    more: dict[str, Any] = {"limit": refused.limit, "retry_after": refused.retry_after, "next_at": refused.next_at}
+    more: dict[str, Any] = {
+        "limit": refused.limit,
+        "retry_after": refused.retry_after,
+        "next_at": refused.next_at,
+    }
     return json_error(
         _STATUS.get(refused.code, 409), refused.code, **{k: v for k, v in more.items() if v is not None}
     )
@@ -66,11 +70,13 @@ class Errors:
         self.pages = pages
 
     async def refused(self, request: Request, problem: Exception) -> Response:
-        assert isinstance(problem, Refused)
+        if not isinstance(problem, Refused):
+            raise problem
         return refusal(problem)
 
     async def http(self, request: Request, problem: Exception) -> Response:
-        assert isinstance(problem, HTTPException)
+        if not isinstance(problem, HTTPException):
+            raise problem
         response = self.answer(request, problem.status_code)
         response.headers.update(problem.headers or {})
         return response
@@ -80,7 +86,7 @@ class Errors:
         number = number or error_id()
         if "text/html" not in (header(request.scope, b"accept") or ""):
             return JSONResponse({"code": code, "id": number}, status)
-        lang = choose(request.query_params.get("lang", ""), header(request.scope, b"accept-language") or "")
+        lang = self.pages.language(request)
         known = f"page.error.{status}" if f"page.error.{status}.title" in words(lang) else "page.error.500"
         return self.pages.page(
             "error.html",
@@ -132,7 +138,9 @@ class Surprises:
             await self.app(scope, receive, watched)
         except Exception:
             number = error_id()
-            log.exception("request failed", extra={"id": number, "method": scope["method"], "path": scope["path"]})
+            log.exception(
+                "request failed", extra={"id": number, "method": scope["method"], "path": scope["path"]}
+            )
             if started:
                 raise  # half an answer is out: the server must cut the connection
             await self.errors.answer(Request(scope), 500, number)(scope, receive, send)

@@ -1,7 +1,7 @@
 """Which hosts and origins are ours, and which requests come from our own pages.
 
-Nothing here believes a header that an untrusted peer may set at will: forwarded hosts and schemes are not read. Behind a proxy the
-public address is a setting.
+Nothing here believes a header that an untrusted peer may set at will: forwarded hosts and schemes are not read. Behind a
+proxy the public address is a setting.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Origins:
 
 
 def port_of(host: str) -> str:
-    """":8000" of "localhost:8000", empty where there is none."""
+    """ ":8000" of "localhost:8000", empty where there is none."""
     match = _HOST.fullmatch(host)
     return f":{match['port']}" if match and match["port"] else ""
 
@@ -97,5 +97,3 @@ def exact_origin(text: str) -> str | None:
 def sources(origins: Iterable[str]) -> str:
     """Origins as a CSP source list; whatever is no exact origin is left out, for it could carry a directive of its own."""
     return " ".join(filter(None, map(exact_origin, origins))) or "'none'"
-
-

@@ -7,10 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse
 
-from chatserver.i18n import TAGS, say, words
+from chatserver.i18n import TAGS, choose, say, words
 from chatserver.web.assets import Assets
+from chatserver.web.origins import header
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -19,8 +21,18 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 class Pages:
-    def __init__(self, assets: Assets) -> None:
+    """`default`: the language of whoever asks for no other; "auto" follows the browser."""
+
+    def __init__(self, assets: Assets, default: str) -> None:
         self.assets = assets
+        self._default = default
+
+    def language(self, request: HTTPConnection) -> str:
+        """What `?lang=` asks for, or the default."""
+        accepted = self._default
+        if accepted == "auto":
+            accepted = header(request.scope, b"accept-language") or ""
+        return choose(request.query_params.get("lang", ""), accepted)
 
     @cached_property
     def environment(self) -> Environment:
@@ -36,7 +48,12 @@ class Pages:
         )
 
     def page(
-        self, template: str, lang: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+        self,
+        template: str,
+        lang: str,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **values: Any,
     ) -> HTMLResponse:
         """Render a page; it can use `t` (words), `say(key, …)`, `lang`, `tag` (its `lang` attribute) and `url(name)`."""
 
