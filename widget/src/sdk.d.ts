@@ -16,7 +16,7 @@ export interface SupportChatOptions {
   color?: string;
   appVersion?: string;
   /** "none" hides the default launcher. */
-  launcher?: "default" | "none";
+  launcher?: "none" | "";
   position?: "left" | "right";
   /** Small facts for the agent, such as the plan or the invoice on screen. */
   context?: Record<string, string>;

@@ -8,55 +8,53 @@ type Words = Record<`loader.${"launcher" | "unread.one" | "unread.other" | "fram
 /** Compiled in by the build: for each locale, the catalogue's `loader.*` entries. */
 declare const __LOADER_WORDS__: Record<string, Words>;
 
-const DEFAULT_COLOR = "#2457d6";
-
 /** The first language asked for that we have words in: the host's call or tag, its page, the browser; else Spanish. */
 export const localeOf = ({ locale }: SupportChatOptions): string =>
   [locale, document.documentElement.lang, navigator.language, "es"]
     .map((wish) => `${wish}`.slice(0, 2))
     .find((language) => language in __LOADER_WORDS__) as string;
 
-/** White or black, whichever stands out more (WCAG's relative luminance): at least 4.5:1 on every "#rrggbb". */
+/**
+ * White or black, whichever stands out more (WCAG's relative luminance): at least 4.5:1 on every
+ * "#rrggbb". White for anything else: then the sheet's own colour stays.
+ */
 function inkOn(color: string): string {
-  const rgb = Number.parseInt(color.slice(1), 16);
+  const rgb = +color.replace("#", "0x");
   // (value / 255 + 0.055) / 1.055, in one division.
   const light = (shift: number) => (((rgb >> shift) & 255) / 269 + 0.0521) ** 2.4;
   return light(16) * 0.2126 + light(8) * 0.7152 + light(0) * 0.0722 > 0.179 ? "#000" : "#fff";
 }
 
+export const host = document.createElement("div");
+export const root = host.attachShadow({ mode: "open" });
+export const launcher = document.createElement("button");
+const label = new Text();
+const badge = document.createElement("b");
+const sheet = new CSSStyleSheet();
+
+sheet.replaceSync(STYLES);
+root.adoptedStyleSheets = [sheet];
+launcher.type = "button";
+launcher.ariaHasPopup = "dialog";
+launcher.append(label, badge);
+root.append(launcher);
+
 /** Draws the launcher as things stand, and returns the words it speaks. */
-type Draw = (options: SupportChatOptions, isOpen: boolean, unread: number) => Words;
-
-export function makeFace(): [host: HTMLElement, root: ShadowRoot, launcher: HTMLButtonElement, draw: Draw] {
-  const host = document.createElement("div");
-  const root = host.attachShadow({ mode: "open" });
-  const sheet = new CSSStyleSheet();
-  sheet.replaceSync(STYLES);
-  root.adoptedStyleSheets = [sheet];
-
-  const launcher = document.createElement("button");
-  const label = new Text();
-  const badge = document.createElement("b");
-  launcher.type = "button";
-  launcher.ariaHasPopup = "dialog";
-  launcher.append(label, badge);
-  root.append(launcher);
-
-  const draw: Draw = (options, isOpen, unread) => {
-    const { color = DEFAULT_COLOR } = options;
-    const words = __LOADER_WORDS__[(host.lang = localeOf(options))] as Words;
-    launcher.hidden = options.launcher === "none";
-    launcher.className = `${options.position}`;
-    launcher.style.background = color;
-    launcher.style.color = inkOn(color);
-    launcher.ariaExpanded = `${isOpen}`;
-    launcher.ariaLabel = unread
-      ? words[unread > 1 ? "loader.unread.other" : "loader.unread.one"].replace("{count}", `${unread}`)
-      : null;
-    label.data = words["loader.launcher"];
-    badge.hidden = !unread;
-    badge.textContent = `${unread}`;
-    return words;
-  };
-  return [host, root, launcher, draw];
+export function drawLauncher(options: SupportChatOptions, isOpen: boolean, unread: number): Words {
+  host.lang = localeOf(options);
+  const words = __LOADER_WORDS__[host.lang] as Words;
+  const count = `${unread}`;
+  const color = `${options.color}`;
+  launcher.hidden = options.launcher === "none";
+  launcher.className = `${options.position}`;
+  launcher.style.background = color;
+  launcher.style.color = inkOn(color);
+  launcher.ariaExpanded = `${isOpen}`;
+  launcher.ariaLabel = unread
+    ? words[unread > 1 ? "loader.unread.other" : "loader.unread.one"].replace("{count}", count)
+    : null;
+  label.data = words["loader.launcher"];
+  badge.hidden = !unread;
+  badge.textContent = count;
+  return words;
 }
