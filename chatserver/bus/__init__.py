@@ -1,0 +1,1 @@
+"""Events on their way from who committed them to who shows them."""

@@ -1,0 +1,70 @@
+"""The fair inactivity clock: whose turn it is, when to warn, when to close, and as what (SPEC §6).
+
+One rule in two languages: `widget/src/state/clock.ts` is its twin, so that both sides count down without asking; the
+table `tests/cases/inactivity.json` holds them together. Instants are ms since 1970 UTC.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Turn = Literal["customer", "agent"]
+Ending = Literal["inactivity", "abandoned", "later"]
+
+
+class Clock(msgspec.Struct, frozen=True):
+    """The facts about one open live ticket that decide when it closes. Part of the ticket on the wire."""
+
+    turn: Turn
+    """Whose answer is due: the agent's while queued or after the customer spoke, the customer's after the agent spoke."""
+    queued: bool
+    active_at: int
+    """The customer's last activity: message, typing, answer to the resolution question, "Sigo aquí"."""
+    agent_spoke_at: int
+    """The agent's last message; 0 when there is none."""
+    gone_at: int | None
+    """When the customer's last connection ended; None while one is open."""
+    floor_at: int
+    """Never close before this: restart of the server plus the warning time. 0 when nothing was interrupted."""
+    email: bool
+    """An address is known, so the ticket can be answered later."""
+    seconds: int
+    warning_seconds: int
+    strict: bool
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """When the ticket ends if nothing else happens. The warning begins `warning_seconds` before, never after, `close_at`."""
+
+    warn_at: int
+    close_at: int
+    ending: Ending
+
+
+def verdict(clock: Clock) -> Verdict | None:
+    """When and how this ticket ends; None while the clock stands still (the agent's turn, and the customer is connected)."""
+    since = _running_since(clock)
+    if since is None:
+        return None
+    close_at = max(since + clock.seconds * 1000, clock.floor_at)
+    warn_at = close_at - min(clock.warning_seconds, clock.seconds) * 1000
+    return Verdict(warn_at, close_at, _ending(clock))
+
+
+def _running_since(clock: Clock) -> int | None:
+    if clock.strict:
+        return clock.active_at
+    if clock.turn == "customer":
+        # Each agent message gives the whole time again; an open tab alone is no activity.
+        return max(clock.active_at, clock.agent_spoke_at)
+    # The agent's turn: nobody is closed for waiting, but somebody who left is not waiting.
+    return clock.gone_at
+
+
+def _ending(clock: Clock) -> Ending:
+    owed_to_the_absent = clock.turn == "agent" and clock.gone_at is not None
+    if owed_to_the_absent and clock.email:
+        return "later"
+    return "abandoned" if clock.queued else "inactivity"

@@ -1,0 +1,74 @@
+"""What a valid message, subject, comment or address is. Text is text: nothing here is ever interpreted as markup."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from chatserver.core.errors import Refused
+
+SUBJECT_MIN: Final = 3
+SUBJECT_MAX: Final = 200
+TEXT_MAX: Final = 8_000
+COMMENT_MAX: Final = 1_000
+NAME_MAX: Final = 100
+EMAIL_MAX: Final = 254
+
+_CID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
+# Deliberately loose: the only proof of an address is a mail that arrives. One @, a dot in the domain, nothing that could
+# end a header.
+_EMAIL: Final = re.compile(r"[^\s@<>\"(),:;\\\[\]]{1,64}@[^\s@<>\"(),:;\\\[\]]+\.[^\s@<>\"(),:;\\\[\].]{2,}")
+
+
+def subject(text: str) -> str:
+    """The trimmed, one-line subject. Raises Refused(too_short | too_long)."""
+    line = " ".join(_clean(text).split())
+    return _within(line, SUBJECT_MIN, SUBJECT_MAX)
+
+
+def body(text: str) -> str:
+    """A message's text with its line breaks, trailing blanks gone. Raises Refused(too_short | too_long)."""
+    return _within(_clean(text).strip("\n").rstrip(), 1, TEXT_MAX)
+
+
+def comment(text: str) -> str:
+    """A rating's comment; may be empty. Raises Refused(too_long)."""
+    return _within(_clean(text).strip(), 0, COMMENT_MAX)
+
+
+def name(text: str) -> str:
+    """A person's display name on one line; may be empty. Raises Refused(too_long)."""
+    return _within(" ".join(_clean(text).split()), 0, NAME_MAX)
+
+
+def email(text: str) -> str:
+    """An address that could receive mail, domain in lower case. Raises Refused(bad_email)."""
+    address = text.strip()
+    if len(address) > EMAIL_MAX or not _EMAIL.fullmatch(address):
+        raise Refused("bad_email")
+    local, _, domain = address.rpartition("@")
+    return f"{local}@{domain.lower()}"
+
+
+def cid(text: str) -> str:
+    """A client message id: 128 random bits, base64url without padding (22 characters). Raises Refused(bad_frame)."""
+    if not _CID.fullmatch(text):
+        raise Refused("bad_frame")
+    return text
+
+
+def _clean(text: str) -> str:
+    """Without control characters (but line break and tab) and lone surrogates, which no store and no screen takes."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
+
+
+def _within(text: str, low: int, high: int) -> str:
+    if len(text) < low:
+        raise Refused("too_short", limit=low)
+    if len(text) > high:
+        raise Refused("too_long", limit=high)
+    return text

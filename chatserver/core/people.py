@@ -1,0 +1,73 @@
+"""Who takes part: apps, customers, agents. Plain values; who may do what is decided where a ticket is looked up."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from chatserver.core.policy import Policy
+
+Status = Literal["available", "busy", "away"]
+
+
+class App(msgspec.Struct, frozen=True):
+    """A host application. `key` is public (it stands in the host's page), `secret` signs the host's user tokens."""
+
+    id: int
+    key: str
+    name: str
+    origins: tuple[str, ...]
+    """Exact origins (scheme://host[:port]) that may frame the widget."""
+    secret: str
+    color: str
+    policy: Policy
+    schedule: str
+    """The business hours as JSON of `core.hours.Schedule`."""
+
+
+class Customer(msgspec.Struct, frozen=True):
+    """A person who asks. `key` is unique per app: `user:<sub>` vouched for by the host, else `anon:<128 random bits>`."""
+
+    id: int
+    app_id: int
+    key: str
+    name: str
+    """Empty for an unnamed visitor: screens show `Visitante` and the four letters of `alias`."""
+    email: str
+    locale: str
+    zone: str
+    created_at: int
+
+    @property
+    def verified(self) -> bool:
+        return self.key.startswith("user:")
+
+
+class Agent(msgspec.Struct, frozen=True):
+    """Somebody who answers. `load` is counted from open live tickets, never stored beside them."""
+
+    id: int
+    email: str
+    name: str
+    app_ids: tuple[int, ...]
+    status: Status
+    capacity: int
+    gone_at: int | None
+    """When the last connection ended (ms); None while connected. An agent who never connected, or signed out, has 0."""
+    last_chat_at: int
+    """When a chat last began or ended for this agent (ms): the one idle longest goes first."""
+    load: int = 0
+
+
+def alias(key: str) -> str:
+    """Four letters that tell unnamed visitors apart, stable for a customer: the same key always gives the same letters."""
+    letters = "BCDFGHJKLMNPQRSTVWXZ"
+    number = 0
+    for char in key:
+        number = (number * 131 + ord(char)) % 160_000
+    out = ""
+    for _ in range(4):
+        number, rest = divmod(number, 20)
+        out += letters[rest]
+    return out

@@ -1,0 +1,41 @@
+"""What an app decides for itself: every ⏱ default of the specification that the live chat uses.
+
+Stored as JSON per app; a field that is absent has the server's default (settings `CHATSERVER_…`), so that a default changed
+later reaches every app that never chose.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Ask = Literal["no", "optional", "required"]
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Times are whole seconds."""
+
+    inactivity_seconds: int = 300
+    inactivity_warning_seconds: int = 60
+    inactivity_strict: bool = False
+    """Only the customer's own activity gives time again; the clock never stands still."""
+    first_answer_seconds: int = 60
+    """An assigned agent who has not answered for so long lets the ticket pass to the next one."""
+    queue_offer_seconds: int = 60
+    """After so long in the queue the customer is offered to leave the ticket to be answered later."""
+    priority_step_seconds: int = 600
+    """A waiting ticket rises one level of priority per so long."""
+    agent_fresh_seconds: int = 15
+    """An agent who disconnected still counts as attending for so long (a reload is no absence)."""
+    agent_grace_seconds: int = 30
+    """A disconnected agent has so long to come back before their chats return to the head of the queue."""
+    open_chats_per_customer: int = 3
+    assignment: Literal["auto", "manual"] = "auto"
+    request_when_unattended: bool = False
+    """Show the leave-a-request view instead of starting a chat while no agent is available."""
+    ask_name: Ask = "no"
+    ask_email: Ask = "no"
+    identity_required: bool = False
+    rating_first_seconds: int = 14 * 86_400
+    rating_change_seconds: int = 86_400

@@ -1,0 +1,59 @@
+"""Which agent takes which ticket, who is next in the queue, and the honest estimate (SPEC §5). Instants are ms UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import ceil
+
+from chatserver.core.people import Agent
+from chatserver.core.tickets import Ticket
+
+
+def pairs(waiting: Sequence[Ticket], agents: Iterable[Agent]) -> list[tuple[Ticket, Agent]]:
+    """Who takes what, now: tickets in the order of the queue, each to the least-loaded eligible agent, idle longest first.
+
+    A ticket nobody is eligible for does not hold up the next one. Loads are counted up as pairs are made.
+    """
+    free = {a.id: a for a in agents if takes_new(a)}
+    loads = {a.id: a.load for a in free.values()}
+    out: list[tuple[Ticket, Agent]] = []
+    for ticket in sorted(waiting, key=_place):
+        able = [a for a in free.values() if eligible(a, ticket) and loads[a.id] < a.capacity]
+        if able:
+            chosen = min(able, key=lambda a: (loads[a.id], a.last_chat_at, a.id))
+            loads[chosen.id] += 1
+            out.append((ticket, chosen))
+    return out
+
+
+def takes_new(agent: Agent) -> bool:
+    """Available and connected. At capacity is another question: such an agent still attends the queue."""
+    return agent.status == "available" and agent.gone_at is None
+
+
+def eligible(agent: Agent, ticket: Ticket) -> bool:
+    """May be offered this ticket: of its app, and did not already let it pass."""
+    return ticket.app_id in agent.app_ids and agent.id not in ticket.passed
+
+
+def attended(agents: Iterable[Agent], now: int, fresh_ms: int) -> bool:
+    """At least one agent is available, free or at capacity; one who dropped a moment ago (a reload) still counts."""
+    return any(
+        a.status == "available" and (a.gone_at is None or 0 < now - a.gone_at < fresh_ms) for a in agents
+    )
+
+
+def estimate_seconds(position: int, handled: Sequence[int], places: int) -> int | None:
+    """An honest wait for this position (1 = next), in seconds rounded up to whole minutes; None when we do not know.
+
+    `handled`: how long (seconds) the last chats took from pairing to close; `places`: capacity of those who attend. With P
+    places a place comes free every median/P seconds. Fewer than three chats tell nothing.
+    """
+    if len(handled) < 3 or places < 1:
+        return None
+    middle = sorted(handled)[len(handled) // 2]
+    return ceil(position * middle / places / 60) * 60
+
+
+def _place(ticket: Ticket) -> tuple[int, int]:
+    return (ticket.queue_rank if ticket.queue_rank is not None else 0, ticket.id)

@@ -1,0 +1,1 @@
+"""Sockets: frames both ways, one connection each for customers and agents."""

@@ -1,0 +1,26 @@
+"""Why a socket was closed, in codes of our own: below 4500 come back (with jitter), from 4500 on stop and say so."""
+
+from __future__ import annotations
+
+from typing import Final
+
+GOING_AWAY: Final = 4001
+"""The server stops or restarts: come back after the `goaway`'s time."""
+SLOW: Final = 4002
+"""Your queue was full: come back with the last number you have."""
+SILENT: Final = 4003
+"""Nothing was heard from you for two heartbeats."""
+TRY_LATER: Final = 4004
+"""Too many connections at once: come back later."""
+INTERNAL: Final = 4005
+"""Our fault, logged. Come back."""
+
+FLOOD: Final = 4008
+"""Frames went on after several `rate_limited` answers. Come back, slower."""
+
+BAD_AUTH: Final = 4501
+"""No valid first frame in time, or credentials that will not get better: an `error` frame said why."""
+SESSION_ENDED: Final = 4502
+"""Signed out, here or elsewhere."""
+BAD_PROTOCOL: Final = 4503
+"""A version we do not speak, or frames that are no frames (binary, not JSON) again and again."""

@@ -1,0 +1,538 @@
+"""The wire protocol, version 1: every frame both ways, as structs. `docs/protocol.md` explains it to a stranger.
+
+JSON text frames, one object each, told apart by `type`; unknown types and unknown fields are refused. Instants are whole ms
+since 1970 UTC and always the server's; durations are seconds. `widget/src/wire.ts` is generated from this file.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from chatserver.core.attention import Attention
+from chatserver.core.errors import Code
+from chatserver.core.inactivity import Clock
+from chatserver.core.people import Status
+from chatserver.core.tickets import By, CloseReason, Kind, Last, Mode, Rating, State
+
+VERSION: Final = 1
+MAX_FRAME_BYTES: Final = 65_536
+PAGE: Final = 100
+"""Items in one `items` frame at most; a replay is at most `REPLAY` items, else the client gets a `snapshot`."""
+REPLAY: Final = 500
+SNAPSHOT: Final = 50
+"""Items in a snapshot: the latest ones. Earlier ones by `history`."""
+
+Cid = Annotated[str, Meta(min_length=22, max_length=22)]
+TicketId = Annotated[int, Meta(ge=1, le=2**53 - 1)]
+Seq = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+
+
+class Frame(msgspec.Struct, frozen=True, tag_field="type", forbid_unknown_fields=True, omit_defaults=True):
+    """What all frames share."""
+
+
+# — what both audiences see ————————————————————————————————————————————————————
+
+
+class ItemView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One entry of a ticket's public sequence. `cid` is there for the reader's own side's messages only."""
+
+    seq: int
+    at: int
+    kind: Kind
+    by: By
+    text: str = ""
+    cid: str = ""
+    name: str = ""
+    reason: str = ""
+    stars: int = 0
+    author: int = 0
+    """The agent's id, for agents only."""
+
+
+class CustomerTicket(msgspec.Struct, frozen=True):
+    """A ticket as its customer sees it. All fields are always there."""
+
+    id: int
+    number: int
+    subject: str
+    state: State
+    mode: Mode
+    close_reason: CloseReason | None
+    opened_at: int
+    closed_at: int | None
+    follows: int
+    agent: str
+    """The name of who attends, or attended; empty while nobody does."""
+    waiting: bool
+    queued_at: int | None
+    clock: Clock | None
+    proposal: int | None
+    last_seq: int
+    last: Last | None
+    seen: int
+    """How far the customer has read."""
+    agent_seen: int
+    unread: int
+    rating: Rating | None
+    rate_until: int | None
+    email: str
+    version: int
+
+
+class Person(msgspec.Struct, frozen=True):
+    """A customer as agents see them. `name` is never empty: a visitor without one is `Visitante` and four letters (`alias`)."""
+
+    id: int
+    name: str
+    alias: str
+    email: str
+    verified: bool
+    locale: str
+    zone: str
+
+
+class AgentTicket(msgspec.Struct, frozen=True):
+    """A ticket as agents see it. All fields are always there."""
+
+    id: int
+    app: str
+    """The app's key."""
+    number: int
+    subject: str
+    state: State
+    mode: Mode
+    close_reason: CloseReason | None
+    opened_at: int
+    closed_at: int | None
+    follows: int
+    customer: Person
+    agent_id: int | None
+    agent: str
+    waiting: bool
+    queued_at: int | None
+    queue_rank: int | None
+    assigned_at: int | None
+    answer_due_at: int | None
+    answered_at: int | None
+    reminded: bool
+    clock: Clock | None
+    proposal: int | None
+    last_seq: int
+    last: Last | None
+    seen: int
+    """How far the ticket's agent has read."""
+    customer_seen: int
+    unread: int
+    rating: Rating | None
+    email: str
+    context: dict[str, Any]
+    priority: int
+    version: int
+
+
+# — customer → server ——————————————————————————————————————————————————————————
+
+
+class Context(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the widget knows of the host page. All of it is hostile text."""
+
+    url: Annotated[str, Meta(max_length=2000)] = ""
+    title: Annotated[str, Meta(max_length=300)] = ""
+    app_version: Annotated[str, Meta(max_length=100)] = ""
+    browser: Annotated[str, Meta(max_length=400)] = ""
+    locale: Annotated[str, Meta(max_length=35)] = ""
+    zone: Annotated[str, Meta(max_length=64)] = ""
+    host: Annotated[dict[str, str], Meta(max_length=20)] = {}
+    """What the host passed: at most 20 entries, each key ≤ 100 and value ≤ 500 characters (longer ones are cut)."""
+
+
+class CustomerHello(Frame, frozen=True, tag="hello"):
+    """First frame, within 10 s. `token`: ours, from an earlier `welcome`; `identity`: the host's user token (JWT)."""
+
+    v: int
+    app: Annotated[str, Meta(max_length=100)]
+    token: Annotated[str, Meta(max_length=2000)] = ""
+    identity: Annotated[str, Meta(max_length=4000)] = ""
+    name: Annotated[str, Meta(max_length=200)] = ""
+    email: Annotated[str, Meta(max_length=254)] = ""
+    locale: Annotated[str, Meta(max_length=35)] = ""
+    zone: Annotated[str, Meta(max_length=64)] = ""
+
+
+class Start(Frame, frozen=True, tag="start"):
+    """Open a live ticket. A repeat of `cid` answers with the first ticket."""
+
+    cid: Cid
+    subject: Annotated[str, Meta(max_length=2000)]
+    context: Context = Context()
+    name: Annotated[str, Meta(max_length=200)] = ""
+    email: Annotated[str, Meta(max_length=254)] = ""
+    follows: int = 0
+
+
+class Request(Frame, frozen=True, tag="request"):
+    """Leave a ticket to be answered later: out of hours, or while nobody is available."""
+
+    cid: Cid
+    subject: Annotated[str, Meta(max_length=2000)]
+    text: Annotated[str, Meta(max_length=20_000)]
+    email: Annotated[str, Meta(max_length=254)]
+    context: Context = Context()
+    name: Annotated[str, Meta(max_length=200)] = ""
+    follows: int = 0
+
+
+class Leave(Frame, frozen=True, tag="leave"):
+    """Leave the queue: the same ticket is answered later. `text` (may be empty) is added as a message under `cid`."""
+
+    ticket: TicketId
+    cid: Cid
+    email: Annotated[str, Meta(max_length=254)]
+    text: Annotated[str, Meta(max_length=20_000)] = ""
+
+
+class Say(Frame, frozen=True, tag="say"):
+    """A message. Answered by `ack` once it is durable, or by `error` with `cid`; a repeat answers with the first `seq`."""
+
+    ticket: TicketId
+    cid: Cid
+    text: Annotated[str, Meta(max_length=20_000)]
+
+
+class TypingFrame(Frame, frozen=True, tag="typing"):
+    """Send at most every 3 s while typing, and once with `on` false when stopping. From the server: the other side types."""
+
+    ticket: TicketId
+    on: bool = True
+    name: str = ""
+
+
+class Seen(Frame, frozen=True, tag="seen"):
+    """Read up to `seq`."""
+
+    ticket: TicketId
+    seq: Seq
+
+
+class Here(Frame, frozen=True, tag="here"):
+    """ "Sigo aquí"."""
+
+    ticket: TicketId
+
+
+class Answer(Frame, frozen=True, tag="answer"):
+    """The answer to the resolution question."""
+
+    ticket: TicketId
+    solved: bool
+
+
+class End(Frame, frozen=True, tag="end"):
+    """The customer ends the chat."""
+
+    ticket: TicketId
+
+
+class Rate(Frame, frozen=True, tag="rate"):
+    ticket: TicketId
+    stars: Annotated[int, Meta(ge=1, le=5)]
+    comment: Annotated[str, Meta(max_length=4000)] = ""
+
+
+class Open(Frame, frozen=True, tag="open"):
+    """Read a ticket from `after` on. Answered by `items` pages that fill the whole gap, or by a `snapshot`; never by a part.
+
+    `epoch` is the one that `welcome` gave when `after` was learned; -1 for `after` asks for a snapshot.
+    """
+
+    ticket: TicketId
+    after: Annotated[int, Meta(ge=-1, le=2**53 - 1)] = -1
+    epoch: Annotated[str, Meta(max_length=64)] = ""
+
+
+class History(Frame, frozen=True, tag="history"):
+    """Items before `before`, a page of at most 100, newest page first."""
+
+    ticket: TicketId
+    before: Seq
+
+
+class Tickets(Frame, frozen=True, tag="tickets"):
+    """More of the customer's tickets: those opened before the ticket `before` (0: from the newest). For agents: closed ones of
+    one customer."""
+
+    before: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
+    customer: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
+
+
+class Ping(Frame, frozen=True, tag="ping"):
+    """Application heartbeat; answered by `pong`."""
+
+
+CustomerFrame = (
+    CustomerHello
+    | Start
+    | Request
+    | Leave
+    | Say
+    | TypingFrame
+    | Seen
+    | Here
+    | Answer
+    | End
+    | Rate
+    | Open
+    | History
+    | Tickets
+    | Ping
+)
+
+
+# — agent → server —————————————————————————————————————————————————————————————
+
+
+class AgentHello(Frame, frozen=True, tag="hello"):
+    """First frame, within 10 s. `token`: one use, 30 s, from `POST /console/socket-token`."""
+
+    v: int
+    token: Annotated[str, Meta(max_length=2000)]
+
+
+class SetStatus(Frame, frozen=True, tag="status"):
+    status: Status
+
+
+class Claim(Frame, frozen=True, tag="claim"):
+    """ "Tomar": take a waiting ticket, or one to be answered later."""
+
+    ticket: TicketId
+
+
+class Propose(Frame, frozen=True, tag="propose"):
+    """ "Proponer solución": a message that asks whether the problem is solved."""
+
+    ticket: TicketId
+    cid: Cid
+    text: Annotated[str, Meta(max_length=20_000)]
+
+
+class Close(Frame, frozen=True, tag="close"):
+    """ "Cerrar ticket"."""
+
+    ticket: TicketId
+
+
+AgentFrame = (
+    AgentHello
+    | SetStatus
+    | Claim
+    | Say
+    | TypingFrame
+    | Seen
+    | Propose
+    | Close
+    | Open
+    | History
+    | Tickets
+    | Ping
+)
+
+
+# — server → customer, server → agent ——————————————————————————————————————————
+
+
+class Welcome(Frame, frozen=True, tag="welcome", omit_defaults=False):
+    """Authenticated. `token` is to be kept and sent in the next `hello`; `epoch` names this database's life."""
+
+    v: int
+    now: int
+    epoch: str
+    token: str
+    customer: Person
+    app: str
+    color: str
+    ask_name: Literal["no", "optional", "required"]
+    ask_email: Literal["no", "optional", "required"]
+    offer_seconds: int
+    """After so long in the queue the customer is offered to leave the ticket for later."""
+    heartbeat: float
+    """Send `ping` this often (seconds, jitter included); no answer to two: the connection is dead."""
+    attention: Attention
+    tickets: list[CustomerTicket]
+    """The newest 20."""
+    more: bool
+
+
+class AppInfo(msgspec.Struct, frozen=True):
+    key: str
+    name: str
+    color: str
+
+
+class AgentWelcome(Frame, frozen=True, tag="welcome", omit_defaults=False):
+    v: int
+    now: int
+    epoch: str
+    id: int
+    name: str
+    email: str
+    status: Status
+    capacity: int
+    apps: list[AppInfo]
+    heartbeat: float
+    tickets: list[AgentTicket]
+    """All that wait, all of this agent's open ones, and (the newest 100) open ones to be answered later that nobody took."""
+
+
+class CustomerChanged(Frame, frozen=True, tag="changed"):
+    """A committed change. With `view` it is the ticket as a whole; else `patch` holds the fields that differ, and applies to
+    version `base` only. `version` at or below the one you hold: you have it already. A gap: send `open`."""
+
+    ticket: int
+    base: int
+    version: int
+    items: list[ItemView] = []
+    view: CustomerTicket | None = None
+    patch: dict[str, Any] = {}
+
+
+class AgentChangedFrame(Frame, frozen=True, tag="changed"):
+    """As for customers."""
+
+    ticket: int
+    base: int
+    version: int
+    items: list[ItemView] = []
+    view: AgentTicket | None = None
+    patch: dict[str, Any] = {}
+
+
+class Ack(Frame, frozen=True, tag="ack"):
+    """Durable. `cid` as sent; for `start` and `request` the new ticket; `seq` of the message (0 where there is none)."""
+
+    cid: str
+    ticket: int
+    seq: int = 0
+    number: int = 0
+
+
+class Done(Frame, frozen=True, tag="done"):
+    """A verb without `cid` was carried out, durably: `verb` is the frame's type."""
+
+    verb: str
+    ticket: int = 0
+
+
+class Items(Frame, frozen=True, tag="items"):
+    """A page. Of a replay (`back` false): the last page has `more` false. Of the history (`back` true): `more` says whether
+    earlier ones exist."""
+
+    ticket: int
+    items: list[ItemView]
+    more: bool
+    back: bool = False
+
+
+class CustomerSnapshot(Frame, frozen=True, tag="snapshot"):
+    """Forget what you hold of this ticket: this is it. `more`: earlier items exist."""
+
+    view: CustomerTicket
+    items: list[ItemView]
+    more: bool
+
+
+class AgentSnapshot(Frame, frozen=True, tag="snapshot"):
+    """As for customers."""
+
+    view: AgentTicket
+    items: list[ItemView]
+    more: bool
+
+
+class CustomerTickets(Frame, frozen=True, tag="tickets"):
+    tickets: list[CustomerTicket]
+    more: bool
+
+
+class AgentTickets(Frame, frozen=True, tag="tickets"):
+    """Earlier tickets of one customer."""
+
+    customer: int
+    tickets: list[AgentTicket]
+    more: bool
+
+
+class Queue(Frame, frozen=True, tag="queue"):
+    """Your place: 1 is next. `estimate` seconds, when we honestly know."""
+
+    ticket: int
+    position: int
+    attended: bool
+    estimate: int | None = None
+
+
+class AttentionFrame(Frame, frozen=True, tag="attention"):
+    attention: Attention
+
+
+class StatusFrame(Frame, frozen=True, tag="status"):
+    """The agent's own status, set here or in another tab."""
+
+    status: Status
+
+
+class Pong(Frame, frozen=True, tag="pong"):
+    now: int
+
+
+class Error(Frame, frozen=True, tag="error"):
+    """A refusal. Nothing was stored; the connection goes on. `verb`, `cid` and `ticket` say which frame it answers."""
+
+    code: Code
+    verb: str = ""
+    cid: str = ""
+    ticket: int = 0
+    limit: int = 0
+    retry_after: float = 0
+    next_at: int = 0
+
+
+class GoAway(Frame, frozen=True, tag="goaway"):
+    """This server is about to stop. Come back in `retry_after` seconds, on a new connection."""
+
+    retry_after: float
+
+
+CustomerServerFrame = (
+    Welcome
+    | CustomerChanged
+    | Ack
+    | Done
+    | Items
+    | CustomerSnapshot
+    | CustomerTickets
+    | Queue
+    | AttentionFrame
+    | TypingFrame
+    | Pong
+    | Error
+    | GoAway
+)
+AgentServerFrame = (
+    AgentWelcome
+    | AgentChangedFrame
+    | Ack
+    | Done
+    | Items
+    | AgentSnapshot
+    | AgentTickets
+    | StatusFrame
+    | TypingFrame
+    | Pong
+    | Error
+    | GoAway
+)

@@ -1,0 +1,32 @@
+"""What the rest of the house may ask of a store; SQLite now, PostgreSQL behind the same contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from chatserver.core.events import Event
+from chatserver.store.work import Needs, World
+
+R = TypeVar("R")
+
+
+class StoreFailed(Exception):
+    """The group could not be committed (disk full, I/O error): nothing of it was stored, nobody was told otherwise."""
+
+
+class Store(Protocol):
+    """Writing. Reading is in one module per noun, each a function that takes the database."""
+
+    @property
+    def epoch(self) -> str:
+        """Names this database's life: changes when it is created anew or restored, so that clients start over."""
+
+    async def write(self, needs: Needs, decide: Callable[[World, int], R]) -> R:
+        """Run a use case in the next group; returns after its commit is durable. `decide(world, now)`: now in ms UTC, never
+        going back. Raises what `decide` raised (Refused: nothing was stored), Refused(rate_limited) when too many wait,
+        StoreFailed when the commit failed."""
+
+
+Committed = Callable[[list[Event]], None]
+"""Called on the event loop once per committed group, before its use cases return: publishes what happened."""

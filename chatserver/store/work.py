@@ -1,0 +1,284 @@
+"""The write contract: load → decide → apply, by groups.
+
+A use case says what it `Needs` and how to `decide`. The store takes the use cases that wait as one group: it loads what all of
+them need into one `World`, lets each decide in order (the next one sees what the one before did), applies what changed, and
+commits once. Acknowledgements and events leave after that commit, from one callback per group. A use case that is refused, or
+that fails, leaves nothing in the world, the others go on.
+
+`decide` runs in the writing thread: no awaiting, no I/O, nothing that is shared with the event loop. SQLite and PostgreSQL differ
+only in how they load and apply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from chatserver.core.errors import Refused
+from chatserver.core.events import Event, TicketChanged
+from chatserver.core.people import Agent, Customer
+from chatserver.core.policy import Policy
+from chatserver.core.tickets import By, Item, Step, Ticket, settle
+
+WAITING_HEAD = 200
+"""So many waiting tickets of a desk are looked at in one pairing: more than free places ever are, and the cost stays flat."""
+
+
+class Who(msgspec.Struct, frozen=True):
+    """A customer as authenticated: the row may not exist yet (nothing is written until somebody starts a ticket)."""
+
+    app_id: int
+    key: str
+    name: str = ""
+    email: str = ""
+    locale: str = ""
+    zone: str = ""
+
+
+class Needs(msgspec.Struct, frozen=True):
+    """What must be loaded before `decide` runs. Asking the world for anything else is a programming error (LookupError)."""
+
+    tickets: tuple[int, ...] = ()
+    said: tuple[tuple[int, By, int, str], ...] = ()
+    """(ticket, author's side, author's id (0 = the ticket's customer), cid): was this message stored before?"""
+    customers: tuple[tuple[int, str], ...] = ()
+    """(app id, key): the customer's row, and all of that customer's open live tickets."""
+    opened: tuple[tuple[int, str, str], ...] = ()
+    """(app id, customer key, cid): was a ticket opened with this cid before?"""
+    numbers: tuple[int, ...] = ()
+    """App ids whose next ticket number is wanted."""
+    agents: tuple[int, ...] = ()
+    """Agents with their load, and all open live tickets that each attends."""
+    desks: tuple[int, ...] = ()
+    """App ids: all agents of the app with their loads, and the head of its queue."""
+
+
+class Desk(msgspec.Struct, frozen=True):
+    """An app's agents and the head of its queue, as the world stands now."""
+
+    agents: tuple[Agent, ...]
+    waiting: tuple[Ticket, ...]
+
+
+class World:
+    """What one group works on: rows as loaded, and what its use cases made of them so far."""
+
+    def __init__(self) -> None:
+        self._tickets: dict[int, Ticket] = {}
+        self._said: dict[tuple[int, By, int, str], int | None] = {}
+        self._customers: dict[tuple[int, str], Customer | None] = {}
+        self._opened: dict[tuple[int, str, str], int | None] = {}
+        self._numbers: dict[int, int] = {}
+        self._agents: dict[int, Agent] = {}
+        self._ids: dict[str, int] = {}
+        self.desks: set[int] = set()
+        # What to apply, in order of first change; the values are the rows as they stand.
+        self.new_customers: dict[int, Customer] = {}
+        self.new_tickets: dict[int, tuple[str, str]] = {}
+        self.changed_tickets: dict[int, None] = {}
+        self.changed_agents: dict[int, None] = {}
+        self.items: list[tuple[int, Item]] = []
+        self.events: list[Event] = []
+        self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
+        self._marks = (0, 0)
+
+    # — loading (the store's part) —————————————————————————————————————————————
+
+    def loaded_ticket(self, ticket: Ticket) -> None:
+        self._tickets[ticket.id] = ticket
+
+    def loaded_said(self, key: tuple[int, By, int, str], seq: int | None) -> None:
+        self._said[key] = seq
+
+    def loaded_customer(self, key: tuple[int, str], customer: Customer | None) -> None:
+        self._customers[key] = customer
+
+    def loaded_opened(self, key: tuple[int, str, str], ticket_id: int | None) -> None:
+        self._opened[key] = ticket_id
+
+    def loaded_number(self, app_id: int, last: int) -> None:
+        self._numbers[app_id] = last
+
+    def loaded_agent(self, agent: Agent) -> None:
+        """With the load as stored: from here on the world keeps count."""
+        self._agents[agent.id] = agent
+
+    def loaded_ids(self, **last: int) -> None:
+        """The last id given for `ticket` and `customer`."""
+        self._ids.update(last)
+
+    # — deciding (the use case's part) —————————————————————————————————————————
+
+    def ticket_of(self, who: Who, ticket_id: int) -> Ticket:
+        """The customer's own ticket. Authorisation is this lookup: Refused(not_found) for anybody else's."""
+        ticket = self._tickets.get(ticket_id)
+        if ticket is None or ticket.app_id != who.app_id or ticket.customer.key != who.key:
+            raise Refused("not_found")
+        return ticket
+
+    def ticket_for(self, agent: Agent, ticket_id: int) -> Ticket:
+        """A ticket of one of the agent's apps. Refused(not_found) for any other."""
+        ticket = self._tickets.get(ticket_id)
+        if ticket is None or ticket.app_id not in agent.app_ids:
+            raise Refused("not_found")
+        return ticket
+
+    def ticket(self, ticket_id: int) -> Ticket | None:
+        """For the server's own verbs (timers, presence), which act for nobody."""
+        return self._tickets.get(ticket_id)
+
+    def customer(self, who: Who) -> Customer | None:
+        return self._customers[who.app_id, who.key]
+
+    def chats_of(self, who: Who) -> list[Ticket]:
+        """The customer's open live tickets."""
+        return [
+            t
+            for t in self._tickets.values()
+            if t.chatting and t.app_id == who.app_id and t.customer.key == who.key
+        ]
+
+    def agent(self, agent_id: int) -> Agent:
+        """Refused(unauthorized) when the agent is no more."""
+        agent = self._agents.get(agent_id)
+        if agent is None:
+            raise Refused("unauthorized")
+        return agent
+
+    def chats_at(self, agent_id: int) -> list[Ticket]:
+        """The open live tickets that an agent attends."""
+        return [t for t in self._tickets.values() if t.chatting and t.agent_id == agent_id]
+
+    def desk(self, app_id: int) -> Desk:
+        if app_id not in self.desks:
+            raise LookupError(f"desk {app_id} was not asked for in Needs")
+        agents = tuple(a for a in self._agents.values() if app_id in a.app_ids)
+        waiting = [t for t in self._tickets.values() if t.app_id == app_id and t.chatting and t.waiting]
+        waiting.sort(key=lambda t: (t.queue_rank or 0, t.id))
+        return Desk(agents, tuple(waiting))
+
+    def said(self, ticket: Ticket, by: By, author_id: int, cid: str) -> int | None:
+        """The number of the message that this author stored under this cid, if there is one."""
+        return self._said[ticket.id, by, 0 if by == "customer" else author_id, cid]
+
+    def opened(self, who: Who, cid: str) -> Ticket | None:
+        """The ticket that this customer opened with this cid, if there is one."""
+        found = self._opened[who.app_id, who.key, cid]
+        return None if found is None else self._tickets[found]
+
+    # — what a use case does ———————————————————————————————————————————————————
+
+    def new_customer(self, who: Who, now: int) -> Customer:
+        customer = Customer(
+            self._next_id("customer"), who.app_id, who.key, who.name, who.email, who.locale, who.zone, now
+        )
+        self._set(self._customers, (who.app_id, who.key), customer)
+        self._set(self.new_customers, customer.id, customer)
+        return customer
+
+    def update_customer(self, customer: Customer) -> None:
+        """Name, e-mail, locale or zone became known or changed."""
+        self._set(self._customers, (customer.app_id, customer.key), customer)
+        self._set(self.new_customers, customer.id, customer)
+
+    def draft(
+        self, customer: Customer, subject: str, context: str, now: int, *, email: str, follows: int
+    ) -> Ticket:
+        """A ticket with its id and number, to be opened and `put`."""
+        number = self._numbers[customer.app_id] + 1
+        self._set(self._numbers, customer.app_id, number)
+        return Ticket(
+            id=self._next_id("ticket"),
+            app_id=customer.app_id,
+            number=number,
+            customer=customer,
+            subject=subject,
+            context=context,
+            opened_at=now,
+            email=email,
+            follows=follows,
+        )
+
+    def create(self, step: Step, policy: Policy, cid: str) -> Ticket:
+        """Store a new ticket, opened under `cid`."""
+        ticket = step.ticket
+        self._set(self.new_tickets, ticket.id, (cid, ticket.context))
+        self._set(self._opened, (ticket.app_id, ticket.customer.key, cid), ticket.id)
+        return self._keep(None, step, policy)
+
+    def put(self, before: Ticket, step: Step, policy: Policy) -> Ticket:
+        """Store what a verb made of a ticket; returns it with its version and due time. Nothing changed: nothing is stored."""
+        return self._keep(before, step, policy)
+
+    def put_agent(self, agent: Agent) -> None:
+        """Store an agent's status, presence or time of the last chat (the load is counted, not stored)."""
+        self._set(self._agents, agent.id, agent)
+        self._set(self.changed_agents, agent.id, None)
+
+    def emit(self, event: Event) -> None:
+        """Publish after the commit. Ticket changes are published by `create` and `put` themselves."""
+        self.events.append(event)
+
+    def _keep(self, before: Ticket | None, step: Step, policy: Policy) -> Ticket:
+        after = settle(step.ticket, policy)
+        if before is not None and after == before and not step.items:
+            return before
+        after = replace(after, version=(before.version if before else 0) + 1)
+        self._set(self._tickets, after.id, after)
+        self._set(self.changed_tickets, after.id, None)
+        for item in step.items:
+            self.items.append((after.id, item))
+            if item.cid:
+                author = 0 if item.by == "customer" else item.author_id
+                self._set(self._said, (after.id, item.by, author, item.cid), item.seq)
+        self._count(before, -1)
+        self._count(after, +1)
+        self.events.append(TicketChanged(before, after, step.items))
+        return after
+
+    def _count(self, ticket: Ticket | None, by: int) -> None:
+        """Keep the loads of agents right while tickets move."""
+        if ticket is None or not ticket.chatting or ticket.agent_id is None:
+            return
+        agent = self._agents.get(ticket.agent_id)
+        if agent is not None:
+            self._set(self._agents, agent.id, replace(agent, load=agent.load + by))
+
+    def _next_id(self, kind: str) -> int:
+        self._set(self._ids, kind, self._ids[kind] + 1)
+        return self._ids[kind]
+
+    # — all or nothing, per use case (the store's part) ————————————————————————
+
+    def begin(self) -> None:
+        self._undo.clear()
+        self._marks = (len(self.items), len(self.events))
+
+    def roll_back(self) -> None:
+        """As it was at `begin`."""
+        for table, key, old in reversed(self._undo):
+            if old is _ABSENT:
+                del table[key]
+            else:
+                table[key] = old
+        self._undo.clear()
+        del self.items[self._marks[0] :]
+        del self.events[self._marks[1] :]
+
+    def _set(self, table: dict[Any, Any], key: Any, value: Any) -> None:
+        self._undo.append((table, key, table.get(key, _ABSENT)))
+        table[key] = value
+
+    # — applying (the store's part) ————————————————————————————————————————————
+
+    def tickets_to_apply(self) -> Iterable[Ticket]:
+        return [self._tickets[i] for i in self.changed_tickets]
+
+    def agents_to_apply(self) -> Iterable[Agent]:
+        return [self._agents[i] for i in self.changed_agents]
+
+
+_ABSENT: Any = object()

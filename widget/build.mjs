@@ -1,0 +1,181 @@
+// Builds the three faces and their words into ../static/build, and a manifest {logical name: file name}.
+//
+//   src/loader.ts        → widget.js             fixed name: it is the one line that hosts embed
+//   src/frame/main.tsx   → frame.<hash>.js, .css
+//   src/console/main.tsx → console.<hash>.js, .css
+//   locale/<lang>/*.json → widget.<lang>.<hash>.json, console.<lang>.<hash>.json
+//
+// Words of the catalogue that start with "loader." are compiled into the loader as __LOADER_WORDS__.
+// `node build.mjs --watch` builds again whenever a source changes.
+
+import { createHash } from "node:crypto";
+import { watch } from "node:fs";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import esbuild from "esbuild";
+
+const HERE = path.dirname(fileURLToPath(import.meta.url));
+const SOURCES = path.join(HERE, "src");
+const LOCALES = path.join(HERE, "..", "chatserver", "locale");
+const BUILT = path.join(HERE, "..", "static", "build");
+const LANGUAGES = ["es", "en", "pt"];
+
+/** A failure whose text says all there is to say: no stack trace. */
+class BuildError extends Error {}
+
+/** All words of one language: one file per face, whose keys begin with the face's name. */
+async function readLanguage(folder) {
+  const words = {};
+  const files = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".json"));
+  if (files.length === 0) throw new BuildError(`${folder} holds no catalogue`);
+  for (const name of files) {
+    try {
+      Object.assign(words, JSON.parse(await readFile(path.join(folder, name), "utf8")));
+    } catch (error) {
+      throw new BuildError(`${path.join(folder, name)} cannot be read: ${error.message}`);
+    }
+  }
+  return words;
+}
+
+async function readCatalogues() {
+  const catalogues = {};
+  for (const language of LANGUAGES) {
+    catalogues[language] = await readLanguage(path.join(LOCALES, language));
+  }
+  return catalogues;
+}
+
+/** The entries whose key starts with one of the prefixes, in the order of their keys. */
+function pick(catalogue, prefixes) {
+  const wanted = Object.entries(catalogue).filter(([key]) =>
+    prefixes.some((prefix) => key.startsWith(prefix)),
+  );
+  return Object.fromEntries(wanted.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Bundle one face in memory; returns {".js": bytes, ".css": bytes} with what came out. */
+async function bundle(entry, define = {}) {
+  const result = await esbuild.build({
+    absWorkingDir: HERE,
+    entryPoints: [path.join("src", entry)],
+    outdir: "out", // only in name: nothing is written
+    write: false,
+    bundle: true,
+    minify: true,
+    charset: "utf8",
+    format: "iife",
+    target: "es2020",
+    jsx: "automatic",
+    jsxImportSource: "preact",
+    legalComments: "none",
+    logLevel: "silent",
+    define,
+  });
+  return Object.fromEntries(result.outputFiles.map((file) => [path.extname(file.path), file.contents]));
+}
+
+/** Bundle a face that is made of a script and a style sheet. */
+async function bundlePage(entry) {
+  const parts = await bundle(entry);
+  if (!parts[".css"]) {
+    throw new BuildError(`src/${entry} imports no style sheet; a page without one is surely a mistake`);
+  }
+  return parts;
+}
+
+/** Everything that belongs into static/build: a map {logical name: {file, contents}}. */
+async function buildAll() {
+  const files = new Map();
+  const add = (name, contents) => {
+    const { name: stem, ext } = path.parse(name);
+    const hash = createHash("sha256").update(contents).digest("hex").slice(0, 12);
+    files.set(name, { file: `${stem}.${hash}${ext}`, contents });
+  };
+
+  const catalogues = await readCatalogues();
+  const loaderWords = Object.fromEntries(
+    LANGUAGES.map((lang) => [lang, pick(catalogues[lang], ["loader."])]),
+  );
+  const loader = await bundle("loader.ts", { __LOADER_WORDS__: JSON.stringify(loaderWords) });
+  files.set("widget.js", { file: "widget.js", contents: loader[".js"] });
+
+  for (const page of ["frame", "console"]) {
+    const parts = await bundlePage(`${page}/main.tsx`);
+    add(`${page}.js`, parts[".js"]);
+    add(`${page}.css`, parts[".css"]);
+  }
+  for (const language of LANGUAGES) {
+    for (const face of ["widget", "console"]) {
+      const words = pick(catalogues[language], [`${face}.`, "common.", "error."]);
+      add(`${face}.${language}.json`, JSON.stringify(words));
+    }
+  }
+  return files;
+}
+
+/** Write so that a server reading meanwhile finds either the old set or the new one. */
+async function writeAll(files) {
+  await mkdir(BUILT, { recursive: true });
+  const replace = async (name, contents) => {
+    const temporary = path.join(BUILT, `.${name}.new`);
+    await writeFile(temporary, contents);
+    await rename(temporary, path.join(BUILT, name));
+  };
+
+  for (const { file, contents } of files.values()) {
+    await replace(file, contents);
+  }
+  const manifest = Object.fromEntries([...files].map(([name, { file }]) => [name, file]).sort());
+  await replace("manifest.json", `${JSON.stringify(manifest, null, 2)}\n`);
+
+  const current = new Set([...Object.values(manifest), "manifest.json"]);
+  const stale = (await readdir(BUILT)).filter((name) => !current.has(name));
+  await Promise.all(stale.map((name) => rm(path.join(BUILT, name), { recursive: true })));
+}
+
+async function build() {
+  try {
+    const files = await buildAll();
+    await writeAll(files);
+    for (const { file, contents } of files.values()) {
+      console.log(`${String(contents.length).padStart(8)}  ${file}`);
+    }
+    return true;
+  } catch (error) {
+    if (error instanceof BuildError) {
+      console.error(`The front end was not built: ${error.message}`);
+    } else if (error.errors) {
+      const messages = await esbuild.formatMessages(error.errors, {
+        kind: "error",
+        color: process.stderr.isTTY,
+      });
+      console.error(`The front end was not built:\n${messages.join("")}`);
+    } else {
+      throw error;
+    }
+    return false;
+  }
+}
+
+/** Build now and after every change; an editor's burst of events makes one build. */
+async function buildForEver() {
+  let timer;
+  let running = build();
+  const soon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      running = running.then(build);
+    }, 50);
+  };
+  watch(SOURCES, { recursive: true }, soon);
+  watch(LOCALES, { recursive: true }, soon);
+  await running;
+}
+
+if (process.argv.includes("--watch")) {
+  await buildForEver();
+} else if (!(await build())) {
+  process.exitCode = 1;
+}
