@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from chatserver.core import routing
 from chatserver.core.attention import Attention, attention_within
 from chatserver.core.events import QueueMoved
 from chatserver.core.people import Agent
-from chatserver.core.tickets import Ticket
 from chatserver.services.house import House
 
 
@@ -24,39 +22,28 @@ def attention_with(house: House, app_id: int, agents: Sequence[Agent]) -> Attent
     return attention_within(house.opening(app_id), policy, _of(app_id, agents), house.now())
 
 
-class Place(NamedTuple):
-    """A waiting ticket and what its customer is told."""
-
-    ticket: Ticket
-    told: QueueMoved
-
-
 async def places(house: House, app_id: int) -> list[QueueMoved]:
     """Position, estimate and attendance of every waiting ticket of an app, in the order of the queue."""
-    return [place.told for place in await line(house, app_id, await house.reads.agents())]
+    return await places_with(house, app_id, await house.reads.agents())
 
 
-async def line(house: House, app_id: int, agents: Sequence[Agent]) -> list[Place]:
-    """As `places`, with the tickets, for agents that were just read (of all apps)."""
-    waiting = await house.reads.queue(app_id)
+async def places_with(house: House, app_id: int, agents: Sequence[Agent]) -> list[QueueMoved]:
+    """As `places`, for agents that were just read (of all apps)."""
+    waiting = await house.reads.waiting_ids(app_id)
     if not waiting:
         return []
-    fresh = house.people.policy(app_id).agent_fresh_seconds * 1000
-    now = house.now()
+    fresh, now = house.people.policy(app_id).agent_fresh_seconds * 1000, house.now()
     attending = [a for a in _of(app_id, agents) if routing.attends(a, now, fresh)]
     handled = await house.reads.handled_seconds(app_id)
     capacity = sum(a.capacity for a in attending)
     return [
-        Place(
-            ticket,
-            QueueMoved(
-                ticket_id=ticket.id,
-                position=position,
-                estimate_seconds=routing.estimate_seconds(position, handled, capacity),
-                attended=bool(attending),
-            ),
+        QueueMoved(
+            ticket_id=ticket_id,
+            position=position,
+            estimate_seconds=routing.estimate_seconds(position, handled, capacity),
+            attended=bool(attending),
         )
-        for position, ticket in enumerate(waiting, 1)
+        for position, ticket_id in enumerate(waiting, 1)
     ]
 
 

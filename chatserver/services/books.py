@@ -47,16 +47,13 @@ class PutOff:
     def put(self, kind: str, row: int, until: int) -> None:
         self._until[kind, row] = until
 
-    def now(self, now: int) -> int:
+    def count(self, now: int) -> int:
         """Forget those whose time has come; gives how many remain."""
         self._until = {row: until for row, until in self._until.items() if until > now}
         return len(self._until)
 
     def has(self, kind: str, row: int) -> bool:
         return (kind, row) in self._until
-
-    def earliest(self) -> int | None:
-        return min(self._until.values(), default=None)
 
 
 class Books:

@@ -30,7 +30,6 @@ AGAIN_MS = 60_000
 """A row whose decision failed is left alone for so long."""
 SOON_MS = 250
 """The same where nothing is wrong with the row itself: the store was busy, or its clock is a little behind."""
-_END_OF_TIME = 2**62
 
 
 async def due(house: House) -> int | None:
@@ -38,35 +37,30 @@ async def due(house: House) -> int | None:
 
     A single row's failure is logged once and put off, the others go on. Raises what the store's reads raise.
     """
-    books = house.books
     while batch := await _due_now(house):
-        outcomes = await asyncio.gather(*(_follow_up(house, t) for t in batch), return_exceptions=True)
-        for ticket, outcome in zip(batch, outcomes, strict=True):
+        outcomes = await asyncio.gather(*(_follow_up(house, i) for i in batch), return_exceptions=True)
+        for ticket_id, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, BaseException):
-                _failed(house, "ticket", ticket.id, outcome)
-            elif outcome is None or outcome == ticket:
-                books.put_off.put("ticket", ticket.id, house.now() + SOON_MS)
-    times = [await _return_chats(house), await _next_due(house), books.put_off.earliest()]
+                _failed(house, "ticket", ticket_id, outcome)
+            elif not outcome:
+                house.books.put_off.put("ticket", ticket_id, house.now() + SOON_MS)
+    times = [await _return_chats(house), await house.reads.next_due()]
+    if house.books.put_off.count(house.now()):
+        # What was put off hides what is due behind it: look again soon instead of telling them apart.
+        times = [house.now() + SOON_MS]
     return min((t for t in times if t is not None), default=None)
 
 
-async def _due_now(house: House) -> list[Ticket]:
-    put_off = house.books.put_off
-    rows = await house.reads.due(house.now(), BATCH + put_off.now(house.now()))
-    return [t for t in rows if not put_off.has("ticket", t.id)]
-
-
-async def _next_due(house: House) -> int | None:
-    put_off = house.books.put_off
-    rows = await house.reads.due(_END_OF_TIME, 1 + put_off.now(house.now()))
-    return next((t.due_at for t in rows if not put_off.has("ticket", t.id)), None)
+async def _due_now(house: House) -> list[int]:
+    put_off, now = house.books.put_off, house.now()
+    ids = await house.reads.due_ids(now, BATCH + put_off.count(now))
+    return [i for i in ids if not put_off.has("ticket", i)]
 
 
 def _failed(house: House, kind: str, row: int, why: BaseException) -> None:
-    if isinstance(why, Refused | StoreFailed):
-        # Too many wait, or the disk refuses: the row is fine, and being late is worse than asking again.
+    if isinstance(why, StoreFailed) or (isinstance(why, Refused) and why.code == "rate_limited"):
+        # The row is fine and the store has said its part: being late is worse than asking again.
         house.books.put_off.put(kind, row, house.now() + SOON_MS)
-        log.warning("follow-up of %s %d has to wait: %s", kind, row, why)
     else:
         house.books.put_off.put(kind, row, house.now() + AGAIN_MS)
         log.error("follow-up of %s %d failed", kind, row, exc_info=why)
@@ -75,27 +69,28 @@ def _failed(house: House, kind: str, row: int, why: BaseException) -> None:
 # — tickets ————————————————————————————————————————————————————————————————————
 
 
-async def _follow_up(house: House, ticket: Ticket) -> Ticket | None:
-    """Whatever is due of a ticket: closing time, then the silence of its customer, then the agent's first answer."""
+async def _follow_up(house: House, ticket_id: int) -> bool:
+    """Whatever is due of a ticket: closing time, then the silence of its customer, then the agent's first answer. Gives whether
+    anything was."""
     people, books = house.people, house.books
-    apps = people.circle(ticket.app_id)
-    closing = house.closing((ticket.app_id,))
-    customer_typed = books.typed.get((ticket.id, "customer"))
-    agent_typed = books.typed.get((ticket.id, "agent"))
+    app_id = (await house.ticket(ticket_id)).app_id
+    apps, closing = people.circle(app_id), house.closing((app_id,))
+    customer_typed = books.typed.get((ticket_id, "customer"))
+    agent_typed = books.typed.get((ticket_id, "agent"))
 
-    def decide(world: World, now: int) -> Ticket | None:
-        before = world.ticket(ticket.id)
+    def decide(world: World, now: int) -> bool:
+        before = world.ticket(ticket_id)
         if before is None:
-            return None
-        policy = people.policy(before.app_id)
-        after = _closing_time(world, before, policy, closing[before.app_id], now)
+            return False
+        policy = people.policy(app_id)
+        after = _closing_time(world, before, policy, closing[app_id], now)
         after = _silence(world, after, policy, customer_typed, now)
         after = _first_answer(world, people, after, agent_typed, apps, closing, now)
         if before.chatting and not after.chatting:
             moved(world, people, apps, now, before.agent_id)
-        return after
+        return after != before
 
-    return await house.store.write(Needs(tickets=(ticket.id,), desks=apps), decide)
+    return await house.store.write(Needs(tickets=(ticket_id,), desks=apps), decide)
 
 
 def _closing_time(world: World, ticket: Ticket, policy: Policy, closes_at: int | None, now: int) -> Ticket:
@@ -189,9 +184,7 @@ async def _take_back(house: House, agent: Agent) -> None:
 async def recover(house: House) -> None:
     """At the start: nobody is closed for the server's own silence, and nobody is connected yet."""
     people = house.people
-    after = 0
-    while ids := await house.reads.chats(after, BATCH):
-        after = ids[-1]
+    async for ids in house.reads.open_live_ids():
 
         def interrupt(world: World, now: int, ids: list[int] = ids) -> None:
             for ticket_id in ids:

@@ -5,45 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
 
 from chatserver.bus.base import Bus
 from chatserver.core.attention import in_ms
 from chatserver.core.errors import Refused
 from chatserver.core.hours import Opening, opening
-from chatserver.core.people import Agent, App
 from chatserver.core.tickets import Ticket
 from chatserver.services.books import Books
 from chatserver.services.people import People, people
+from chatserver.services.reads import Reads
 from chatserver.store.base import Store
-from chatserver.store.work import Who
-
-
-class Reads(Protocol):
-    """What the use cases ask without writing. Each answer is of one moment and may be old when it arrives: who decides looks
-    again inside `decide`."""
-
-    async def apps(self) -> list[App]: ...
-
-    async def agents(self) -> list[Agent]:
-        """All that are not disabled, with their loads."""
-
-    async def ticket(self, ticket_id: int) -> Ticket | None: ...
-
-    async def owns(self, who: Who, number: int) -> bool:
-        """Is this the number of one of the customer's own tickets?"""
-
-    async def queue(self, app_id: int) -> list[Ticket]:
-        """Waiting tickets, in order."""
-
-    async def chats(self, after: int, limit: int) -> list[int]:
-        """Ids of open live tickets above `after`, ascending."""
-
-    async def due(self, until: int, limit: int) -> list[Ticket]:
-        """Tickets whose `due_at` is at or before `until` (ms), earliest first."""
-
-    async def handled_seconds(self, app_id: int) -> list[int]:
-        """How long (seconds) the last 20 answered chats of this app took, from pairing to close."""
 
 
 @dataclass
@@ -80,7 +51,7 @@ class House:
         """A ticket as last committed, from memory if it was used lately. Refused(not_found). Says nothing of who may see it."""
         ticket = self.books.tickets.get(ticket_id)
         if ticket is None:
-            read = await self.reads.ticket(ticket_id)
+            read = await self.reads.ticket(tuple(self.people.apps), ticket_id)
             if read is None:
                 raise Refused("not_found")
             self.books.learn(read)
