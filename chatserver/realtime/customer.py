@@ -59,9 +59,7 @@ _FRAMES: Final = Frames[Frame](CustomerFrame)
 
 
 class CustomerEndpoint(Endpoint):
-    def __init__(
-        self, hub: Hub, origin_allowed: OriginAllowed, authenticate: AuthenticateCustomer
-    ) -> None:
+    def __init__(self, hub: Hub, origin_allowed: OriginAllowed, authenticate: AuthenticateCustomer) -> None:
         super().__init__(hub, origin_allowed)
         self._authenticate = authenticate
 
