@@ -157,7 +157,9 @@ class Views:
             case Typing():
                 # Whoever types knows.
                 return (
-                    None if event.by == audience else TypingFrame(event.ticket_id, on=event.on, name=event.name)
+                    None
+                    if event.by == audience
+                    else TypingFrame(event.ticket_id, on=event.on, name=event.name)
                 )
             case QueueMoved() if audience == "customer":
                 return queue(event)
