@@ -232,7 +232,7 @@ class CustomerTalk(Talk[Frame]):
 
 def jittered(seconds: float) -> float:
     """Give or take a tenth, so that connections made together do not ping together."""
-    return round(seconds * random.uniform(0.9, 1.1), 3)  # noqa: S311: keeps no secret
+    return round(seconds * random.uniform(0.9, 1.1), 3)  # noqa: S311 - keeps no secret
 
 
 def _opened(cid: str, ticket: Ticket) -> Ack:

@@ -82,6 +82,8 @@ class Hub:
         """Readiness is over: no new sockets."""
         self._live_sessions = live_sessions
         self._peers: dict[Peer, None] = {}
+        self._empty = asyncio.Event()
+        self._empty.set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._background: list[asyncio.Task[None]] = []
 
@@ -112,9 +114,12 @@ class Hub:
 
     def add(self, peer: Peer) -> None:
         self._peers[peer] = None
+        self._empty.clear()
 
     def remove(self, peer: Peer) -> None:
         self._peers.pop(peer, None)
+        if not self._peers:
+            self._empty.set()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run to the end, whatever becomes of the connection: a frame that was read is carried out."""
@@ -134,15 +139,16 @@ class Hub:
         try:
             async with asyncio.timeout(seconds):
                 await asyncio.gather(*(self._send_away(peer) for peer in peers))
-                while self._peers or self._tasks:
-                    await asyncio.sleep(0.01)
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+                await self._empty.wait()
                 await self.customers_here.settled()
                 await self.agents_here.settled()
         except TimeoutError:
             log.warning("%d connections were not drained in %.0f s", len(self._peers), seconds)
 
     async def _send_away(self, peer: Peer) -> None:
-        wait = round(random.uniform(*BACK_SECONDS), 3)  # noqa: S311: spreads load, keeps no secret
+        wait = round(random.uniform(*BACK_SECONDS), 3)  # noqa: S311 - spreads load, keeps no secret
         await peer.connection.reply(pack(GoAway(retry_after=wait)))
         await peer.quiet()
         peer.connection.end(GOING_AWAY)

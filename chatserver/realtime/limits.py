@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 STRIKES: Final = 60
-"""Frames sent on after `rate_limited`, per minute, before the connection is closed: an offline queue that comes back may burst."""
+"""`rate_limited` answers per minute before the connection is closed: what waited offline may come in one burst."""
 
 
 class Limits(msgspec.Struct, frozen=True):
