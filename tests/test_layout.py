@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "services": frozenset({"store", "bus", "files", "core"}),
     "web": frozenset({"services", "store", "core"}),
     "realtime": frozenset({"services", "store", "core"}),
-    "demo": frozenset({"services", "store", "core"}),
+    "demo": frozenset({"web", "services", "store", "core"}),
     "worker": frozenset({"services", "store", "mail", "webhooks", "core"}),
     "i18n": frozenset(),
     "telemetry": frozenset(),
