@@ -14,6 +14,7 @@ from playwright.sync_api import Frame, Page, Request
 
 LOADER = Path(__file__).resolve().parents[2] / "static" / "build" / "widget.js"
 APP = "demo_key"
+FRAME = "iframe[allow]"
 
 HOST_PAGE = """<!doctype html><html lang="es"><head><title>Facturas</title>
 <link rel="stylesheet" href="/host.css">
@@ -29,8 +30,8 @@ HOST_CSP = (
 
 # What hosts do to pages, without meaning us.
 HOSTILE_CSS = (
-    "div, iframe, button, span { display: none !important; opacity: 0 !important; position: static !important }"
-    "* { transform: scale(2) !important; font-size: 60px !important; z-index: -1 !important }"
+    "div, iframe, button, span { display: none !important; opacity: 0 !important; position: static !important;"
+    " transform: scale(2) !important } * { font-size: 60px !important; z-index: -1 !important }"
 )
 
 STUB_FRAME = """<!doctype html><html lang="es"><title>Chat</title><body><button>Cerrar</button>
@@ -138,12 +139,23 @@ class Stage:
 
     def frame(self) -> Frame:
         """The chat's frame on the page, once it has got its boot."""
-        self.page.wait_for_function("window.length >= 0")
-        element = self.page.wait_for_selector("iframe", state="attached")
+        element = self.page.wait_for_selector(FRAME, state="attached")
         assert element is not None
         frame = element.content_frame()
         assert frame is not None
         frame.wait_for_function("window.heard?.some((it) => it.type === 'panel')")
+        return frame
+
+    def lead_frame_to(self, url: str) -> Frame:
+        """Navigate the chat's frame away, as a bad link in it would, and wait for the stub's script there."""
+        self.page.evaluate(
+            "(url) => { document.documentElement.lastElementChild.shadowRoot.querySelector('iframe').src = url; }", url
+        )
+        element = self.page.wait_for_selector(FRAME)
+        frame = element and element.content_frame()
+        assert frame is not None
+        frame.wait_for_url(url)
+        frame.wait_for_function("!!window.say")
         return frame
 
     def heard(self, kind: str) -> list[dict[str, Any]]:
