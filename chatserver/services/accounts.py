@@ -67,7 +67,7 @@ class CustomerIdentity(msgspec.Struct, frozen=True):
 
 
 class Accounts:
-    """`find_app`: an app by its public key, or Refused(not_found). `clock`: ms since 1970 UTC. `secret` signs customers' tokens."""
+    """`find_app`: an app by its key, or Refused(not_found). `clock`: ms since 1970 UTC. `secret` signs customers' tokens."""
 
     def __init__(
         self,

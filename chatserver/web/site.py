@@ -20,7 +20,9 @@ async def index(request: Request) -> Response:
         has_demo = True
     except Refused:
         has_demo = False
-    return house.pages.page("index.html", house.pages.language(request), has_demo=has_demo)
+    lang = house.pages.language(request)
+    query = f"?lang={lang}" if "lang" in request.query_params else ""
+    return house.pages.page("index.html", lang, has_demo=has_demo, query=query)
 
 
 async def widget(request: Request) -> Response:
