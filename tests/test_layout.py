@@ -27,7 +27,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "web": frozenset({"services", "store", "core"}),
     "realtime": frozenset({"services", "store", "core"}),
     "demo": frozenset({"services", "store", "core"}),
-    "worker": frozenset({"services", "store", "mail", "webhooks", "core"}),
+    "worker": frozenset({"services", "store", "bus", "mail", "webhooks", "core"}),
+    "server": frozenset({"realtime"}),
     "i18n": frozenset(),
     "telemetry": frozenset(),
     "settings": frozenset({"core"}),
@@ -49,8 +50,8 @@ WIDGET_MAY_IMPORT: dict[str, frozenset[str]] = {
     "connection": frozenset({"wire"}),
     "state": frozenset({"wire"}),
     "ui": frozenset(),
-    "frame": frozenset({"state", "connection", "ui", "host-messages"}),
-    "console": frozenset({"state", "connection", "ui", "host-messages"}),
+    "frame": frozenset({"state", "connection", "wire", "ui", "host-messages"}),
+    "console": frozenset({"state", "connection", "wire", "ui", "host-messages"}),
 }
 # They run on somebody else's page, or must stay small: no package at all.
 WITHOUT_PACKAGES = frozenset({"loader", "host-messages", "wire", "connection"})
