@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "files": frozenset({"core"}),
     "services": frozenset({"store", "bus", "files", "core"}),
     "web": frozenset({"services", "store", "core"}),
-    "realtime": frozenset({"services", "store", "core"}),
+    "realtime": frozenset({"services", "store", "bus", "core"}),
     "demo": frozenset({"services", "store", "core"}),
     "worker": frozenset({"services", "store", "bus", "mail", "webhooks", "core"}),
     "server": frozenset({"realtime"}),
@@ -44,7 +44,8 @@ CORE_NEVER = frozenset(
 )
 
 WIDGET_MAY_IMPORT: dict[str, frozenset[str]] = {
-    "loader": frozenset({"host-messages"}),
+    "loader": frozenset({"host-messages", "sdk"}),
+    "sdk": frozenset(),
     "host-messages": frozenset(),
     "wire": frozenset(),
     "connection": frozenset({"wire"}),
