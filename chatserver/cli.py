@@ -25,6 +25,7 @@ def _fail(sentence: str) -> NoReturn:
 
 
 def _settings() -> Settings:
+    from chatserver import telemetry
     from chatserver.settings import BadSettings, load, unknown
 
     try:
@@ -33,6 +34,7 @@ def _settings() -> Settings:
         _fail("\n".join(bad.problems))
     for name in unknown():
         click.echo(f"{name} is no setting of this server (docs/settings.md lists them).", err=True)
+    telemetry.set_up(settings.log_level, settings.log_format)
     return settings
 
 
@@ -84,11 +86,8 @@ def serve() -> None:
 
 
 def _serve(settings: Settings) -> None:
-    from chatserver import telemetry
-
     _check_port(settings)
     _check_lock(settings)
-    telemetry.set_up(settings.log_level, settings.log_format)
     from chatserver.app import build_app
     from chatserver.server import run
 

@@ -15,12 +15,10 @@ from chatserver.settings import Settings, kept
 from chatserver.store import accounts as rows
 from chatserver.store import people
 from chatserver.store.database import Database
-from chatserver.web.demo import ALWAYS as OPEN_KEY
-from chatserver.web.demo import OFFICE as OFFICE_KEY
 
 APPS: Final[tuple[tuple[str, str, Schedule], ...]] = (
-    (OPEN_KEY, "Demo", ALWAYS),
-    (OFFICE_KEY, "Demo con horario", DEFAULT),
+    (apps.DEMO, "Demo", ALWAYS),
+    (apps.DEMO_OFFICE, "Demo con horario", DEFAULT),
 )
 AGENTS: Final = (("ana@demo.test", "Ana Ríos"), ("luis@demo.test", "Luis Pardo"))
 

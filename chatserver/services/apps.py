@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -13,6 +14,11 @@ from chatserver.core.policy import Policy
 from chatserver.store import accounts as rows
 from chatserver.store import people
 from chatserver.store.database import Database
+
+
+DEMO: Final = "demo"
+DEMO_OFFICE: Final = "horario"
+"""The keys of the demo's apps: always open, and with the default office hours."""
 
 
 def new_key() -> str:

@@ -149,7 +149,8 @@ class Stage:
     def lead_frame_to(self, url: str) -> Frame:
         """Navigate the chat's frame away, as a bad link in it would, and wait for the stub's script there."""
         self.page.evaluate(
-            "(url) => { document.documentElement.lastElementChild.shadowRoot.querySelector('iframe').src = url; }", url
+            "(url) => { document.documentElement.lastElementChild.shadowRoot.querySelector('iframe').src = url; }",
+            url,
         )
         element = self.page.wait_for_selector(FRAME)
         frame = element and element.content_frame()
