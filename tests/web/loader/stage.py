@@ -10,9 +10,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from playwright.sync_api import Frame, Page, Request
 
-LOADER = Path(__file__).resolve().parents[2] / "static" / "build" / "widget.js"
+ROOT = Path(__file__).resolve().parents[3]
+LOADER = ROOT / "static" / "build" / "widget.js"
+TEMPLATES = Environment(
+    loader=FileSystemLoader(ROOT / "chatserver" / "web" / "templates"), autoescape=True, undefined=StrictUndefined
+)
 APP = "demo_key"
 FRAME = "iframe[allow]"
 
@@ -24,7 +29,7 @@ HOST_PAGE = """<!doctype html><html lang="es"><head><title>Facturas</title>
 
 # All that a host has to allow, and nothing inline.
 HOST_CSP = (
-    "default-src 'none'; script-src {chat}; connect-src {chat}; frame-src {chat}; style-src 'self'; "
+    "default-src 'none'; script-src {own}{chat}; connect-src {chat}; frame-src {chat}; style-src 'self'; "
     "require-trusted-types-for 'script'; base-uri 'none'"
 )
 
@@ -58,6 +63,19 @@ for (const name of ["ready", "open", "close", "unread", "messageReceived", "erro
 """
 
 
+def _demo_page(chat: str) -> str:
+    return TEMPLATES.get_template("demo.html").render(
+        lang="es",
+        script_url=f"{chat}/widget.js",
+        app_key=APP,
+        demo_css="/static/demo.css",
+        demo_js="/static/demo.js",
+        other_url="/demo?app=horario",
+        other_label="Con horario",
+        console_url="/console",
+    )
+
+
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
@@ -74,9 +92,14 @@ class _Handler(BaseHTTPRequestHandler):
         elif path in ("/strict", "/lenient", "/hostile"):
             kind, body = "text/html", HOST_PAGE.format(chat=chat, attributes=query.replace("%20", " "))
             if path != "/lenient":
-                headers["Content-Security-Policy"] = HOST_CSP.format(chat=chat)
+                headers["Content-Security-Policy"] = HOST_CSP.format(chat=chat, own="")
             if path == "/hostile":
                 body = body.replace("/host.css", "/bad.css")
+        elif path == "/demo":
+            kind, body = "text/html", _demo_page(chat)
+            headers["Content-Security-Policy"] = HOST_CSP.format(chat=chat, own="'self' ")
+        elif path in ("/static/demo.css", "/static/demo.js"):
+            kind, body = f"text/{path.rpartition('.')[2].replace('js', 'javascript')}", (ROOT / path[1:]).read_text()
         elif path == "/bad.css":
             kind, body = "text/css", HOSTILE_CSS
         else:
