@@ -1,8 +1,8 @@
 // The demo's own product: sections that change without loading a page, and a strip that shows what the SDK says.
 
-window.SupportChat ??= function () {
-  (window.SupportChat.q ??= []).push(arguments);
-};
+// Calls made before the loader is there wait in `q`; the loader takes the queue over with the name.
+const queue = [];
+window.SupportChat ??= Object.assign((...call) => queue.push(call), { q: queue });
 
 const APP = document.body.dataset.app;
 const SHOWN_EVENTS = 30;

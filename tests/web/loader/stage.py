@@ -16,7 +16,9 @@ from playwright.sync_api import Frame, Page, Request
 ROOT = Path(__file__).resolve().parents[3]
 LOADER = ROOT / "static" / "build" / "widget.js"
 TEMPLATES = Environment(
-    loader=FileSystemLoader(ROOT / "chatserver" / "web" / "templates"), autoescape=True, undefined=StrictUndefined
+    loader=FileSystemLoader(ROOT / "chatserver" / "web" / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
 )
 APP = "demo_key"
 FRAME = "iframe[allow]"
@@ -79,7 +81,7 @@ def _demo_page(chat: str) -> str:
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
-        chat = f"http://127.0.0.1:{self.server.server_address[1]}"
+        chat = f"http://127.0.0.1:{self.connection.getsockname()[1]}"
         headers = {}
         if path == "/widget.js":
             kind, body = "text/javascript", LOADER.read_text()
@@ -99,7 +101,10 @@ class _Handler(BaseHTTPRequestHandler):
             kind, body = "text/html", _demo_page(chat)
             headers["Content-Security-Policy"] = HOST_CSP.format(chat=chat, own="'self' ")
         elif path in ("/static/demo.css", "/static/demo.js"):
-            kind, body = f"text/{path.rpartition('.')[2].replace('js', 'javascript')}", (ROOT / path[1:]).read_text()
+            kind, body = (
+                f"text/{path.rpartition('.')[2].replace('js', 'javascript')}",
+                (ROOT / path[1:]).read_text(),
+            )
         elif path == "/bad.css":
             kind, body = "text/css", HOSTILE_CSS
         else:
@@ -172,10 +177,12 @@ class Stage:
     def lead_frame_to(self, url: str) -> Frame:
         """Navigate the chat's frame away, as a bad link in it would, and wait for the stub's script there."""
         self.page.evaluate(
-            "(url) => { document.documentElement.lastElementChild.shadowRoot.querySelector('iframe').src = url; }", url
+            "(url) => { document.documentElement.lastElementChild.shadowRoot.querySelector('iframe').src = url; }",
+            url,
         )
         element = self.page.wait_for_selector(FRAME)
-        frame = element and element.content_frame()
+        assert element is not None
+        frame = element.content_frame()
         assert frame is not None
         frame.wait_for_url(url)
         frame.wait_for_function("!!window.say")
