@@ -56,7 +56,9 @@ def test_two_host_headers_are_none() -> None:
     assert OWN.host(twice) is None
 
 
-@pytest.mark.parametrize("name", ["x-forwarded-host", "forwarded", "x-original-url", "x-rewrite-url", "x-host"])
+@pytest.mark.parametrize(
+    "name", ["x-forwarded-host", "forwarded", "x-original-url", "x-rewrite-url", "x-host"]
+)
 def test_forwarding_headers_of_strangers_change_nothing(served: Served, name: str) -> None:
     plain = served.client.get("/demo")
     told = {name: "host=evil.test", "x-forwarded-proto": "https", "x-forwarded-port": "444"}
@@ -66,7 +68,9 @@ def test_forwarding_headers_of_strangers_change_nothing(served: Served, name: st
     assert "strict-transport-security" not in answer.headers
 
 
-@pytest.mark.parametrize("path", ["/http://evil.test/console", "//evil.test/console", "/@evil.test/", "/console/"])
+@pytest.mark.parametrize(
+    "path", ["/http://evil.test/console", "//evil.test/console", "/@evil.test/", "/console/"]
+)
 def test_a_strange_target_reaches_no_other_route(served: Served, path: str) -> None:
     answer = served.client.get(HOME + path, follow_redirects=False)
     assert answer.status_code == 404
