@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Executable, event, text
+from sqlalchemy import URL, Executable, event, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -62,8 +62,9 @@ class Database:
 
     async def close(self) -> None:
         """Commit what waits, then close. Harmless twice."""
-        await self._writer.close()
+        await self._writer.finish()
         await self._engine.dispose()
+        await asyncio.to_thread(self._writer.close)
         self._lock.release()
 
     @property
@@ -160,8 +161,9 @@ def has_wal_reset_bug(version: tuple[int, ...]) -> bool:
 
 
 def _readers(path: Path) -> AsyncEngine:
+    address = f"file:{urllib.parse.quote(str(path.absolute()))}"
     engine = create_async_engine(
-        f"sqlite+aiosqlite:///file:{urllib.parse.quote(str(path.absolute()))}?mode=ro&uri=true",
+        URL.create("sqlite+aiosqlite", database=address, query={"mode": "ro", "uri": "true"}),
         pool_size=READERS,
         max_overflow=0,
         pool_reset_on_return=None,  # each SELECT is a transaction of its own: there is nothing to reset

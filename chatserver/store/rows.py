@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Boolean, ColumnElement, func, literal_column, select, text
+from sqlalchemy import TextClause, func, select, text
 from sqlalchemy.dialects import sqlite
 
 from chatserver.core.people import Agent, Customer
@@ -20,9 +20,9 @@ CUSTOMER_COLUMNS: Final = tuple(customers.c)
 ITEM_COLUMNS: Final = tuple(c for c in items.c if c.name != "ticket_id")
 
 
-def literal(condition: str) -> ColumnElement[bool]:
+def literal(condition: str) -> TextClause:
     """A condition of a partial index. SQLite takes the index only when the query repeats it, never with bound values."""
-    return literal_column(condition, Boolean)
+    return text(condition)
 
 
 NOT_CLOSED: Final = literal("tickets.state <> 'closed'")
@@ -60,7 +60,7 @@ agent_select = select(
     agents.c.gone_at,
     agents.c.last_chat_at,
     load,
-).where(text("agents.disabled_at IS NULL"))
+).where(agents.c.disabled_at.is_(None))
 """What `agent_from` reads: nobody who was disabled."""
 
 item_select = select(*ITEM_COLUMNS)
