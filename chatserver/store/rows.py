@@ -13,6 +13,8 @@ from chatserver.core.people import Agent, Customer
 from chatserver.core.tickets import Item, Last, Rating, Ticket
 from chatserver.store.tables import agent_apps, agents, customers, items, tickets
 
+ENDLESS: Final = 2**63 - 1
+"""Above every id: "before" nothing in particular."""
 NOT_COLUMNS: Final = ("cid", "customer_id")
 """Of a ticket, known by its customer or never read."""
 TICKET_COLUMNS: Final = tuple(c for c in tickets.c if c.name not in NOT_COLUMNS)
