@@ -38,7 +38,9 @@ def draft(opened_at: int = START, *, id: int = 1, email: str = "", priority: int
 
 def waiting(opened_at: int = START, *, id: int = 1, priority: int = 0) -> Ticket:  # noqa: A002
     """In the queue, its customer connected."""
-    return tickets.opened(draft(opened_at, id=id, priority=priority), POLICY, closes_at=None, connected=True).ticket
+    return tickets.opened(
+        draft(opened_at, id=id, priority=priority), POLICY, closes_at=None, connected=True
+    ).ticket
 
 
 def attended(by: Agent | None = None, at: int = START) -> Ticket:
