@@ -1,7 +1,7 @@
 """The loops beside the connections: what is due, and what customers are told of queue and attention.
 
-`async with Worker(house): …` runs them inside `serve`. Two tasks and two timers, however many tickets wait: each does what has to be
-done, learns when something will have to be done next, and sleeps until then or until an event says that it is earlier.
+`async with Worker(house): …` runs them inside `serve`. Two tasks and two timers, however many tickets wait: each does what has
+to be done, learns when something will have to be done next, and sleeps until then or until an event says that it is earlier.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LONGEST_SLEEP_MS = 60_000
 
 
 class Worker:
-    """Start after `followups.recover`. Leaving the block ends the loops; what they had begun to write is finished by the store."""
+    """Start after `followups.recover`. Leaving the block ends the loops; what they had begun to write the store finishes."""
 
     def __init__(self, house: House) -> None:
         self._house = house
@@ -69,7 +69,8 @@ class Worker:
             if _place(event.before) != _place(event.after):
                 self._desks.no_later_than(self._board.dirty(event.after.app_id))
         elif isinstance(event, DeskChanged):
-            self._due.no_later_than(self._house.now())  # an agent may have gone: when is the grace over?
+            # An agent may have gone: the loop has to learn when the grace is over, but that is never so soon.
+            self._due.no_later_than(self._house.now() + COALESCE_MS)
             self._desks.no_later_than(self._board.dirty(event.app_id))
         return True
 
