@@ -200,23 +200,17 @@ class Settings:
         10.0, _number(0.5, 60), "A new connection must say who it is within so long."
     )
     drain_seconds: float = _setting(
-        10.0, _number(0, 120), "On SIGTERM connections are told to come back, spread over at most so long."
+        10.0, _number(0, 120), "On SIGTERM what was read is answered and everybody sent away, within so long."
     )
     max_connections: int = _setting(
-        10_000, _whole(1, 1_000_000), "Open WebSockets at once; further ones are told to try later."
+        20_000, _whole(1, 1_000_000), "Open WebSockets at once; further ones are told to try later."
     )
-    connections_per_address: int = _setting(
-        500,
-        _whole(1, 1_000_000),
-        "Open WebSockets at once from one address. Wide: a whole office shares one.",
+    messages_per_minute: int = _setting(
+        100, _whole(1, 100_000), "Messages of one person in the long run; more are `rate_limited`."
     )
-    frames_per_second: float = _setting(
-        10.0,
-        _number(0.1, 10_000),
-        "Frames per second and connection in the long run; more are `rate_limited`.",
-    )
-    frames_burst: int = _setting(40, _whole(1, 10_000), "Frames that one connection may send at once.")
-    tickets_per_hour: int = _setting(20, _whole(1, 10_000), "New tickets of one customer per hour.")
+    messages_burst: int = _setting(20, _whole(1, 10_000), "Messages that one person may send at once.")
+    frames_per_minute: int = _setting(600, _whole(1, 1_000_000), "Frames of one connection in the long run.")
+    frames_burst: int = _setting(120, _whole(1, 100_000), "Frames that one connection may send at once.")
 
     sign_in_tries: int = _setting(
         10, _whole(1, 1000), "Wrong passwords for one e-mail address within 15 minutes before it has to wait."
