@@ -11,6 +11,7 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
@@ -67,11 +68,10 @@ def _structs() -> list[type[msgspec.Struct]]:
     found: dict[type[msgspec.Struct], None] = {}
 
     def visit(info: Any) -> None:
-        if isinstance(info, msgspec.inspect.StructType):
-            if info.cls not in found:
-                for field in info.fields:
-                    visit(field.type)
-                found[info.cls] = None
+        if isinstance(info, msgspec.inspect.StructType) and info.cls not in found:
+            for field in info.fields:
+                visit(field.type)
+            found[info.cls] = None
         for inner in (
             *getattr(info, "types", ()),
             getattr(info, "item_type", None),
@@ -165,7 +165,7 @@ def _field_notes(struct: type) -> dict[str, str]:
 def _notes(body: list[ast.stmt]) -> dict[str, str]:
     """The strings that stand below annotated names."""
     found = {}
-    for above, below in zip(body, body[1:], strict=False):
+    for above, below in pairwise(body):
         if isinstance(above, ast.AnnAssign) and isinstance(above.target, ast.Name):
             match below:
                 case ast.Expr(value=ast.Constant(value=str(text))):
