@@ -58,16 +58,14 @@ export interface Earlier {
 export interface Desk {
   readonly epoch: string;
   readonly me: Me | null;
-  /** The server's clock minus ours, in ms. */
-  readonly skew: number;
   readonly tickets: ReadonlyMap<number, AgentTicket>;
   readonly threads: ReadonlyMap<number, Thread>;
   readonly earlier: ReadonlyMap<number, Earlier>;
-  /** Until when (our ms) the customer of a ticket is shown as typing. */
+  /** Until when (ms) the customer of a ticket is shown as typing. */
   readonly typing: ReadonlyMap<number, number>;
   readonly pending: readonly Pending[];
   readonly refusal: Refusal | null;
-  /** Verbs that were sent and not answered: `verb:ticket`. */
+  /** Verbs that were asked and not answered: `verb:ticket`. The connection repeats them, so a reconnect keeps them. */
   readonly busy: ReadonlySet<string>;
 }
 
@@ -79,7 +77,6 @@ export interface Step {
 export const EMPTY: Desk = {
   epoch: "",
   me: null,
-  skew: 0,
   tickets: new Map(),
   threads: new Map(),
   earlier: new Map(),
@@ -89,11 +86,11 @@ export const EMPTY: Desk = {
   busy: new Set(),
 };
 
-/** The desk after a frame of the server. `now`: our clock in ms; `selected`: the ticket that is on the screen. */
+/** The desk after a frame of the server. `now`: ms; `selected`: the ticket that is on the screen. */
 export function receive(desk: Desk, frame: AgentServerFrame, now: number, selected: number | null): Step {
   switch (frame.type) {
     case "welcome":
-      return welcomed(desk, frame, now, selected);
+      return welcomed(desk, frame, selected);
     case "changed":
       return changed(desk, frame);
     case "snapshot":
@@ -114,14 +111,12 @@ export function receive(desk: Desk, frame: AgentServerFrame, now: number, select
       if (frame.on === false) return calm({ ...desk, typing: without(desk.typing, frame.ticket) });
       return calm({ ...desk, typing: with_(desk.typing, frame.ticket, now + TYPING_MS) });
     }
-    case "pong":
-      return calm({ ...desk, skew: frame.now - now });
     case "done":
       return calm({ ...desk, busy: omit(desk.busy, `${frame.verb}:${frame.ticket ?? 0}`) });
     case "error":
       return calm(refused(desk, frame));
     default:
-      return calm(desk); // ack: the item itself arrives as `changed`; goaway: the connection's business
+      return calm(desk); // ack: the item itself arrives as `changed`; pong and goaway are the connection's business
   }
 }
 
@@ -141,11 +136,6 @@ export function asking(desk: Desk, verb: string, ticket: number): Desk {
   return { ...desk, busy: new Set([...desk.busy, `${verb}:${ticket}`]), refusal: null };
 }
 
-/** The desk when the connection ended: what was asked without `cid` is not known to have happened. */
-export function cutOff(desk: Desk): Desk {
-  return { ...desk, busy: new Set(), typing: new Map() };
-}
-
 /** The frame that loads a ticket's conversation, or brings it up to date. */
 export function opening(desk: Desk, ticket: number): AgentFrame {
   return { type: "open", ticket, after: resumeAfter(desk.threads.get(ticket)), epoch: desk.epoch };
@@ -153,7 +143,7 @@ export function opening(desk: Desk, ticket: number): AgentFrame {
 
 // — frames —————————————————————————————————————————————————————————————————————
 
-function welcomed(desk: Desk, frame: AgentWelcome, now: number, selected: number | null): Step {
+function welcomed(desk: Desk, frame: AgentWelcome, selected: number | null): Step {
   const { id, name, email, status, capacity, apps } = frame;
   // Another database, or another agent: nothing that was held means anything now, except what was typed.
   const same = frame.epoch === desk.epoch && (desk.me === null || desk.me.id === id);
@@ -165,13 +155,11 @@ function welcomed(desk: Desk, frame: AgentWelcome, now: number, selected: number
     ...desk,
     epoch: frame.epoch,
     me: { id, name, email, status, capacity, apps },
-    skew: frame.now - now,
     tickets,
     threads,
     earlier: same ? desk.earlier : new Map(),
     typing: new Map(),
     pending: same ? desk.pending : [],
-    busy: new Set(),
     refusal: null,
   };
   // What is on the screen is asked for also when the welcome no longer lists it: its last state would be a guess. Its view

@@ -25,11 +25,6 @@ export function lists(desk: Desk): Lists {
   };
 }
 
-/** Every row in the order of the screen: what the arrow keys walk. */
-export function rows({ waiting, mine, requests }: Lists): readonly AgentTicket[] {
-  return [...waiting, ...mine, ...requests];
-}
-
 /** Chats at once that count against my capacity. */
 export function load(desk: Desk): number {
   return lists(desk).mine.length;
