@@ -5,7 +5,14 @@
 
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { Connection, type Status as Link } from "../connection";
-import { type AgentFrame, type AgentServerFrame, type AgentTicket, CLOSE, type Status, VERSION } from "../wire";
+import {
+  type AgentFrame,
+  type AgentServerFrame,
+  type AgentTicket,
+  CLOSE,
+  type Status,
+  VERSION,
+} from "../wire";
 import { keepDraft, outbox, readDraft, unsent } from "./drafts";
 import type { Session } from "./session";
 import { asking, type Desk, dropped, EMPTY, opening, receive, sending } from "./state/desk";
@@ -202,7 +209,9 @@ export class Console {
   private load(ticket: number): void {
     const desk = this.desk.peek();
     const known = desk.tickets.get(ticket);
-    this.connection.send(known ? opening(desk, ticket) : { type: "open", ticket, after: -1, epoch: desk.epoch });
+    this.connection.send(
+      known ? opening(desk, ticket) : { type: "open", ticket, after: -1, epoch: desk.epoch },
+    );
   }
 
   private ask(frame: AgentFrame, ticket: number): void {
@@ -221,13 +230,4 @@ export class Console {
     const message = { ticket: frame.ticket, cid, kind: frame.type, text: frame.text, at };
     this.desk.value = sending(this.desk.peek(), message);
   }
-}
-
-/** 128 random bits as 22 characters. */
-export function randomCid(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replace(/=+$/, "");
 }

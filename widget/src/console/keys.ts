@@ -18,7 +18,8 @@ export function onKeys(console: Console, acts: Acts): () => void {
     const target = event.target instanceof Element ? event.target : document.body;
     if (target.closest("dialog")) return;
     if (event.key === "Escape") {
-      if (!acts.escape()) focusRow(console.selected.peek());
+      if (console.doing.peek() !== null) console.begin(null);
+      else if (!acts.escape()) focusRow(console.selected.peek());
       return;
     }
     if (target.closest("input, textarea, select")) return;

@@ -2,15 +2,16 @@
 
 import { effect, signal } from "@preact/signals";
 import { render } from "preact";
+import { newCid } from "../ui/cid";
 import { loadWords, locale, t } from "../ui/i18n";
 import { CLOSE } from "../wire";
 import { Bell } from "./bell";
 import { wind } from "./clockwork";
-import { Console, randomCid } from "./console";
+import { Console } from "./console";
 import "./console.css";
 import { forget } from "./drafts";
-import { LANGUAGES, type Language, language } from "./settings";
 import { Session } from "./session";
+import { LANGUAGES, type Language, language } from "./settings";
 import { Desk } from "./views/Desk";
 import { SignIn } from "./views/SignIn";
 
@@ -33,7 +34,7 @@ function enter(): void {
     url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/agent`,
     changed: (before, after) => bell?.heard(before, after),
     ended,
-    newCid: randomCid,
+    newCid,
   });
   bell = new Bell(console);
   const undo = [wind(() => console.now()), keepAddress(console), readWhileLooking(console), wakeUp(console)];
@@ -130,7 +131,13 @@ function Page() {
     case "unreachable":
       return <Trouble text={t("console.unreachable")} action={t("console.action.retry")} act={find} />;
     case "outdated":
-      return <Trouble text={t("console.outdated")} action={t("console.action.reload")} act={() => location.reload()} />;
+      return (
+        <Trouble
+          text={t("console.outdated")}
+          action={t("console.action.reload")}
+          act={() => location.reload()}
+        />
+      );
     case "desk":
       return <Desk console={now.console} signOut={() => signOut(now.console)} />;
   }

@@ -1,7 +1,7 @@
 /** The agent's session: a cookie that this page never sees. Everything is same-origin JSON. */
 
-import { CLOSE } from "../wire";
 import { Stop } from "../connection";
+import { CLOSE } from "../wire";
 
 export type SignIn =
   | { kind: "in" }

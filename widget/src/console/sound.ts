@@ -18,7 +18,7 @@ export function unlock(): void {
 export const unlocked = (): boolean => context?.state === "running";
 
 export function play(kind: keyof typeof NOTES): void {
-  if (!context || context.state !== "running") return;
+  if (context?.state !== "running") return;
   const [first, second] = NOTES[kind];
   const loud = kind === "message" ? 0.1 : 0.18;
   tone(context, first, context.currentTime, loud);

@@ -19,7 +19,8 @@ export const REPEAT_MS = 10_000;
  */
 export function alerts(before: Desk, after: Desk): readonly Alert[] {
   const me = after.me?.id;
-  if (before.me === null || me === undefined || before === after || before.tickets === after.tickets) return [];
+  if (before.me === null || me === undefined || before === after || before.tickets === after.tickets)
+    return [];
   const found: Alert[] = [];
   for (const ticket of after.tickets.values()) {
     const old = before.tickets.get(ticket.id);
@@ -30,7 +31,12 @@ export function alerts(before: Desk, after: Desk): readonly Alert[] {
   return found;
 }
 
-function newsOf(old: AgentTicket | undefined, now: AgentTicket, me: number, claiming: boolean): AlertKind | null {
+function newsOf(
+  old: AgentTicket | undefined,
+  now: AgentTicket,
+  me: number,
+  claiming: boolean,
+): AlertKind | null {
   const mine = now.agent_id === me;
   if (now.waiting && !old?.waiting) return "waiting";
   // What I took myself is no news to me.

@@ -167,7 +167,9 @@ function welcomed(desk: Desk, frame: AgentWelcome, selected: number | null): Ste
   const wanted = new Set(threads.keys());
   if (selected !== null) wanted.add(selected);
   const unlisted = (ticket: number) => !frame.tickets.some(({ id: listed }) => listed === ticket);
-  const send = [...wanted].map((ticket) => (unlisted(ticket) ? snapshotOf(fresh, ticket) : opening(fresh, ticket)));
+  const send = [...wanted].map((ticket) =>
+    unlisted(ticket) ? snapshotOf(fresh, ticket) : opening(fresh, ticket),
+  );
   return { desk: fresh, send };
 }
 
@@ -231,7 +233,9 @@ function arrived(desk: Desk, ticket: number, fresh: AgentChangedFrame["items"] &
 function refused(desk: Desk, frame: ErrorFrame): Desk {
   const { code, verb = "", cid, ticket = 0 } = frame;
   if (cid) {
-    const pending = desk.pending.map((message) => (message.cid === cid ? { ...message, error: code } : message));
+    const pending = desk.pending.map((message) =>
+      message.cid === cid ? { ...message, error: code } : message,
+    );
     return { ...desk, pending };
   }
   const busy = omit(desk.busy, `${verb}:${ticket}`);

@@ -21,7 +21,9 @@ export function lists(desk: Desk): Lists {
   return {
     waiting: open.filter((ticket) => ticket.waiting).sort(byWaiting),
     mine: open.filter((ticket) => ticket.agent_id === me && ticket.mode === "live").sort(byTurn),
-    requests: open.filter((ticket) => isRequest(ticket, me)).sort((a, b) => a.opened_at - b.opened_at || a.id - b.id),
+    requests: open
+      .filter((ticket) => isRequest(ticket, me))
+      .sort((a, b) => a.opened_at - b.opened_at || a.id - b.id),
   };
 }
 
@@ -39,7 +41,10 @@ export function claimable(ticket: AgentTicket): boolean {
 export function unread(desk: Desk): number {
   const { mine, requests } = lists(desk);
   const me = desk.me?.id;
-  return [...mine, ...requests].reduce((sum, ticket) => sum + (ticket.agent_id === me ? ticket.unread : 0), 0);
+  return [...mine, ...requests].reduce(
+    (sum, ticket) => sum + (ticket.agent_id === me ? ticket.unread : 0),
+    0,
+  );
 }
 
 function isRequest(ticket: AgentTicket, me: number): boolean {

@@ -7,10 +7,18 @@ import type { Console } from "../console";
 
 export function Actions({ console, ticket }: { console: Console; ticket: AgentTicket }) {
   const desk = console.desk.value;
+  const closing = useRef<HTMLButtonElement>(null);
+  const doing = console.doing.value;
+  const before = useRef(doing);
+  useEffect(() => {
+    // Whoever cancels is back where they were.
+    if (before.current === "closing" && doing === null) closing.current?.focus();
+    before.current = doing;
+  }, [doing]);
+
   const mine = ticket.agent_id === desk.me?.id && ticket.state !== "closed";
   if (!mine) return null;
   const online = console.link.value.phase === "live";
-  const doing = console.doing.value;
   if (doing === "closing") return <Confirm console={console} ticket={ticket} online={online} />;
   return (
     <div class="actions">
@@ -19,7 +27,13 @@ export function Actions({ console, ticket }: { console: Console; ticket: AgentTi
           {t("console.action.propose")}
         </button>
       )}
-      <button type="button" class="button" id="close-ticket" onClick={() => console.begin("closing")}>
+      <button
+        type="button"
+        class="button"
+        aria-keyshortcuts="x"
+        ref={closing}
+        onClick={() => console.begin("closing")}
+      >
         {t("console.action.close")}
       </button>
     </div>
@@ -30,22 +44,8 @@ function Confirm({ console, ticket, online }: { console: Console; ticket: AgentT
   const first = useRef<HTMLButtonElement>(null);
   useEffect(() => first.current?.focus(), []);
   const busy = console.desk.value.busy.has(`close:${ticket.id}`);
-  const cancel = () => {
-    console.begin(null);
-    queueMicrotask(() => document.getElementById("close-ticket")?.focus());
-  };
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: Escape is a short cut for Cancelar, which is a button
-    <div
-      class="actions confirm"
-      role="group"
-      aria-label={t("console.close.ask")}
-      onKeyDown={(event) => {
-        if (event.key !== "Escape") return;
-        event.stopPropagation();
-        cancel();
-      }}
-    >
+    <div class="actions confirm">
       <span>{t("console.close.ask")}</span>
       <button
         type="button"
@@ -57,7 +57,7 @@ function Confirm({ console, ticket, online }: { console: Console; ticket: AgentT
       >
         {t("console.action.close")}
       </button>
-      <button type="button" class="button" data-kind="quiet" onClick={cancel}>
+      <button type="button" class="button" data-kind="quiet" onClick={() => console.begin(null)}>
         {t("console.action.cancel")}
       </button>
     </div>

@@ -75,7 +75,12 @@ export function Composer({ console, ticket }: { console: Console; ticket: AgentT
         ) : (
           <span class="hint">{t("console.composer.hint")}</span>
         )}
-        <button type="submit" class="button" data-kind="primary" aria-disabled={text.value.trim() === "" || left < 0}>
+        <button
+          type="submit"
+          class="button"
+          data-kind="primary"
+          aria-disabled={text.value.trim() === "" || left < 0}
+        >
           {t("console.action.send")}
           <Icon name="send" />
         </button>

@@ -5,7 +5,15 @@ import { useEffect, useId, useRef } from "preact/hooks";
 import { t } from "../../ui/i18n";
 import { Icon } from "./icons";
 
-export function Dialog({ title, close, children }: { title: string; close(): void; children: ComponentChildren }) {
+export function Dialog({
+  title,
+  close,
+  children,
+}: {
+  title: string;
+  close(): void;
+  children: ComponentChildren;
+}) {
   const element = useRef<HTMLDialogElement>(null);
   const heading = useId();
   useEffect(() => {

@@ -23,7 +23,9 @@ export function Foot({ console, ticket }: Props) {
   const mine = ticket.agent_id === desk.me?.id;
   return (
     <footer class="foot">
-      {desk.refusal && desk.refusal.ticket === ticket.id && <Refused refusal={desk.refusal} ticket={ticket} />}
+      {desk.refusal && desk.refusal.ticket === ticket.id && (
+        <Refused refusal={desk.refusal} ticket={ticket} />
+      )}
       {ticket.state === "closed" ? (
         <Closed console={console} ticket={ticket} />
       ) : claimable(ticket) ? (
@@ -87,7 +89,11 @@ function Take({ console, ticket }: Props) {
 
 function WaitingLine({ name, since }: { name: string; since: number }) {
   const seconds = Math.max(0, Math.floor((second.value - since) / 1000));
-  return <>{t("console.foot.waits", { name, time: seconds < 3600 ? minutesSeconds(seconds) : duration(seconds) })}</>;
+  return (
+    <>
+      {t("console.foot.waits", { name, time: seconds < 3600 ? minutesSeconds(seconds) : duration(seconds) })}
+    </>
+  );
 }
 
 /** The one clock that matters now: my first answer, or the customer's silence. Quiet as long as there is time. */

@@ -59,7 +59,11 @@ function Notices({ console }: { console: Console }) {
   return (
     <>
       {status !== "available" && waiting > 0 && (
-        <Notice tone="warning" action={t("console.notice.be_available")} act={() => console.setStatus("available")}>
+        <Notice
+          tone="warning"
+          action={t("console.notice.be_available")}
+          act={() => console.setStatus("available")}
+        >
           {plural(`console.notice.${status}`, waiting)}
         </Notice>
       )}

@@ -49,11 +49,23 @@ export function Log({ console, ticket }: { console: Console; ticket: AgentTicket
 
   return (
     <div class="log-frame">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no mouse scrolls it with the keys */}
-      <div class="log" role="log" aria-label={t("console.log.label")} tabIndex={0} ref={box} onScroll={onScroll}>
+      <div
+        class="log"
+        role="log"
+        aria-label={t("console.log.label")}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no mouse scrolls it with the keys
+        tabIndex={0}
+        ref={box}
+        onScroll={onScroll}
+      >
         {!thread && <LogSkeleton />}
         {thread?.more && (
-          <button type="button" class="button log-more" data-kind="quiet" onClick={() => console.loadHistory(ticket.id)}>
+          <button
+            type="button"
+            class="button log-more"
+            data-kind="quiet"
+            onClick={() => console.loadHistory(ticket.id)}
+          >
             {t("console.log.more")}
           </button>
         )}
@@ -61,7 +73,12 @@ export function Log({ console, ticket }: { console: Console; ticket: AgentTicket
           <EntryView key={entry.key} entry={entry} ticket={ticket} me={me} lastOwn={lastOwn} />
         ))}
         {pending.map((message) => (
-          <PendingView key={message.cid} console={console} message={message} closed={ticket.state === "closed"} />
+          <PendingView
+            key={message.cid}
+            console={console}
+            message={message}
+            closed={ticket.state === "closed"}
+          />
         ))}
       </div>
       {away.value && (
@@ -91,7 +108,11 @@ function EntryView({ entry, ticket, me, lastOwn }: EntryProps) {
     );
   }
   const own = entry.by === "agent";
-  const name = !own ? ticket.customer.name : entry.author === me ? t("console.log.you") : (entry.items[0]?.name ?? "");
+  const name = !own
+    ? ticket.customer.name
+    : entry.author === me
+      ? t("console.log.you")
+      : (entry.items[0]?.name ?? "");
   const seen = own && entry.items.at(-1)?.seq === lastOwn ? ticket.customer_seen >= (lastOwn ?? 0) : null;
   return <Run items={entry.items} own={own} name={name} proposal={ticket.proposal} seen={seen} />;
 }
@@ -124,7 +145,9 @@ const Run = memo(({ items, own, name, proposal, seen }: RunProps) => {
       {items.map((item) => (
         <div class="bubble" key={item.seq} data-kind={item.kind} title={fullTime(item.at)}>
           {item.kind === "proposal" && (
-            <span class="bubble-mark">{t(item.seq === proposal ? "console.log.proposal_open" : "console.log.proposal")}</span>
+            <span class="bubble-mark">
+              {t(item.seq === proposal ? "console.log.proposal_open" : "console.log.proposal")}
+            </span>
           )}
           <Linked text={item.text ?? ""} />
         </div>
@@ -138,7 +161,11 @@ function PendingView({ console, message, closed }: { console: Console; message: 
   const { error, cid, text } = message;
   return (
     <div class="run" data-own>
-      <div class="bubble" data-kind={message.kind === "propose" ? "proposal" : "message"} data-pending={error ? "failed" : "sending"}>
+      <div
+        class="bubble"
+        data-kind={message.kind === "propose" ? "proposal" : "message"}
+        data-pending={error ? "failed" : "sending"}
+      >
         {text}
       </div>
       {error ? (
@@ -154,7 +181,9 @@ function PendingView({ console, message, closed }: { console: Console; message: 
           </button>
         </p>
       ) : (
-        <p class="delivery">{t(console.link.value.phase === "live" ? "console.log.sending" : "console.log.queued")}</p>
+        <p class="delivery">
+          {t(console.link.value.phase === "live" ? "console.log.sending" : "console.log.queued")}
+        </p>
       )}
     </div>
   );

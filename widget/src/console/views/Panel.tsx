@@ -41,7 +41,10 @@ function Who({ ticket }: { ticket: AgentTicket }) {
   return (
     <section>
       <div class="who">
-        <Avatar name={customer.name} status={clock ? (clock.gone_at === null ? "here" : "gone") : undefined} />
+        <Avatar
+          name={customer.name}
+          status={clock ? (clock.gone_at === null ? "here" : "gone") : undefined}
+        />
         <div>
           <h2>{customer.name}</h2>
           {customer.verified ? (
@@ -57,8 +60,14 @@ function Who({ ticket }: { ticket: AgentTicket }) {
       <dl>
         <Fact name={t("console.panel.email")}>{email && <SafeLink text={email} />}</Fact>
         <Fact name={t("console.panel.language")}>{languageName(customer.locale)}</Fact>
-        <Fact name={t("console.panel.local_time")}>{customer.zone && <LocalTime zone={customer.zone} />}</Fact>
-        {clock && <Fact name={t("console.panel.connection")}>{t(clock.gone_at === null ? "console.panel.here" : "console.panel.gone")}</Fact>}
+        <Fact name={t("console.panel.local_time")}>
+          {customer.zone && <LocalTime zone={customer.zone} />}
+        </Fact>
+        {clock && (
+          <Fact name={t("console.panel.connection")}>
+            {t(clock.gone_at === null ? "console.panel.here" : "console.panel.gone")}
+          </Fact>
+        )}
       </dl>
     </section>
   );
@@ -73,7 +82,9 @@ function TicketFacts({ console, ticket }: { console: Console; ticket: AgentTicke
         <Fact name={t("console.panel.subject")}>{ticket.subject}</Fact>
         <Fact name={t("console.panel.app")}>{appName(console.desk.value, ticket)}</Fact>
         <Fact name={t("console.panel.opened")}>
-          <time title={fullTime(ticket.opened_at)}>{shortTime(ticket.opened_at, minuteOf(second.value))}</time>
+          <time title={fullTime(ticket.opened_at)}>
+            {shortTime(ticket.opened_at, minuteOf(second.value))}
+          </time>
         </Fact>
         <Fact name={t("console.panel.follows")}>{ticket.follows > 0 && `#${ticket.follows}`}</Fact>
         <Fact name={t("console.panel.agent")}>{ticket.agent}</Fact>
@@ -92,7 +103,9 @@ function Where({ context }: { context: Context }) {
       <dl>
         <Fact name={t("console.panel.page")}>{title}</Fact>
         <Fact name={t("console.panel.address")}>{url && <SafeLink text={url} />}</Fact>
-        <Fact name={t("console.panel.browser")}>{browser && <span title={browser}>{browserName(browser)}</span>}</Fact>
+        <Fact name={t("console.panel.browser")}>
+          {browser && <span title={browser}>{browserName(browser)}</span>}
+        </Fact>
         <Fact name={t("console.panel.version")}>{app_version}</Fact>
         {fields.map(([key, value]) => (
           <Fact key={key} name={key}>
@@ -115,7 +128,9 @@ function EarlierTickets({ console, ticket }: { console: Console; ticket: AgentTi
   return (
     <section>
       <h2>{t("console.panel.earlier")}</h2>
-      {others.length === 0 && <p class="soft">{t(found ? "console.panel.earlier_none" : "console.loading")}</p>}
+      {others.length === 0 && (
+        <p class="soft">{t(found ? "console.panel.earlier_none" : "console.loading")}</p>
+      )}
       <ul class="earlier">
         {others.map((one) => (
           <li key={one.id}>

@@ -4,8 +4,8 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { locale, t } from "../../ui/i18n";
 import type { AgentTicket } from "../../wire";
-import { LANGUAGES } from "../settings";
 import type { Console } from "../console";
+import { LANGUAGES } from "../settings";
 
 export function ProposeForm({ console, ticket }: { console: Console; ticket: AgentTicket }) {
   const box = useRef<HTMLTextAreaElement>(null);
@@ -23,11 +23,6 @@ export function ProposeForm({ console, ticket }: { console: Console; ticket: Age
       onSubmit={(event) => {
         event.preventDefault();
         send();
-      }}
-      onKeyDown={(event) => {
-        if (event.key !== "Escape") return;
-        event.stopPropagation();
-        console.begin(null);
       }}
     >
       <label class="hint" for="proposal">

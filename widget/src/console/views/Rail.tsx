@@ -50,7 +50,12 @@ export function Rail({ console, signOut, openSound, openHelp }: Props) {
               {used}/{me.capacity}
             </span>
             <span class="sr-only">
-              {t("console.rail.load", { name: me.name, status: t(`console.status.${me.status}`), used, total: me.capacity })}
+              {t("console.rail.load", {
+                name: me.name,
+                status: t(`console.status.${me.status}`),
+                used,
+                total: me.capacity,
+              })}
             </span>
           </span>
           <meter aria-hidden="true" min={0} max={Math.max(me.capacity, used)} value={used} />

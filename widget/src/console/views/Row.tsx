@@ -75,7 +75,11 @@ function RowTime({ ticket, list }: { ticket: AgentTicket; list: Props["list"] })
   if (list === "waiting" && ticket.queued_at !== null) {
     const seconds = Math.max(0, (now - ticket.queued_at) / 1000);
     return (
-      <span class="row-time" data-tone={seconds >= 60 ? "warning" : undefined} title={fullTime(ticket.queued_at)}>
+      <span
+        class="row-time"
+        data-tone={seconds >= 60 ? "warning" : undefined}
+        title={fullTime(ticket.queued_at)}
+      >
         {waited(seconds)}
       </span>
     );

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { t } from "../../ui/i18n";
 import { duration } from "../../ui/time";
-import type { Session, SignIn as Answer } from "../session";
+import type { SignIn as Answer, Session } from "../session";
 import { LanguageChoice } from "./LanguageChoice";
 
 interface Props {
@@ -46,7 +46,14 @@ export function SignIn({ session, notice, entered }: Props) {
 
   return (
     <main class="signin">
-      <form class="signin-card" method="post" action="/console/session" noValidate onSubmit={submit} ref={form}>
+      <form
+        class="signin-card"
+        method="post"
+        action="/console/session"
+        noValidate
+        onSubmit={submit}
+        ref={form}
+      >
         <span class="mark" aria-hidden="true" />
         <h1>{t("console.signin.heading")}</h1>
         <p class="soft">{t("console.signin.lead")}</p>

@@ -18,7 +18,13 @@ export function systemLine(item: ItemView, ticket: AgentTicket, me: number | und
       return t(known("console.event.queued", item.reason, ["agent_gone", "passed", "signed_out"]));
     case "later":
       return t(
-        known("console.event.later", item.reason, ["customer", "closing_time", "customer_gone", "outside_hours", "unattended"]),
+        known("console.event.later", item.reason, [
+          "customer",
+          "closing_time",
+          "customer_gone",
+          "outside_hours",
+          "unattended",
+        ]),
       );
     case "closed":
       return closedLine(item.reason ?? "", ticket.customer.name);
