@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any, Final
 
-from chatserver.realtime.close_codes import SILENT, SLOW
+from chatserver.realtime.close_codes import GOING_AWAY, SILENT, SLOW
 from chatserver.realtime.frames import Packet
 from chatserver.realtime.ports import Scope
 
@@ -65,7 +65,7 @@ class Connection:
     def offer(self, packet: Packet) -> bool:
         """Put a live event into the queue. False: there is no room, and the connection is about to be closed."""
         if self.code is not None:
-            return False
+            return True  # It ends already, and what stands in its queue is still owed: this is no overflow.
         if self._holds:
             self._held.append(packet)
             self._bytes += packet.size
@@ -177,11 +177,16 @@ class Connection:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._send({"type": "websocket.close", "code": code})
         except TimeoutError:
-            abort = self._scope.get("extensions", {}).get(ABORT)
-            if abort is not None:
-                abort()
+            self.abort()
         except (OSError, RuntimeError):
             pass  # The peer, or the server's own closing, was first.
+
+    def abort(self) -> None:
+        """Cut the socket, with everything that was not sent."""
+        self.end(GOING_AWAY, flush=False)
+        cut = self._scope.get("extensions", {}).get(ABORT)
+        if cut is not None:
+            cut()
 
     @property
     def waits_for_its_peer(self) -> bool:
