@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any, Final
 
-from chatserver.realtime.close_codes import GOING_AWAY, SILENT, SLOW
+from chatserver.realtime.close_codes import GOING_AWAY, INTERNAL, SILENT, SLOW
 from chatserver.realtime.frames import Packet
 from chatserver.realtime.ports import Scope
 
@@ -140,12 +140,14 @@ class Connection:
             results = await asyncio.gather(*both, return_exceptions=True)
             left, self.code = self.code, self.code or 1000
             self._room.set()
+        # A peer that vanished is an OSError to who sends; anything else is a fault of ours.
+        faults = [r for r in results if isinstance(r, Exception) and not isinstance(r, OSError)]
+        if faults and left is None:
+            left = INTERNAL
         if left is not None:
             await self._close(left)
-        for result in results:
-            # A peer that vanished is an OSError to who sends; anything else is a fault of ours.
-            if isinstance(result, Exception) and not isinstance(result, OSError):
-                raise result
+        if faults:
+            raise faults[0]
 
     async def _read(self, hear: Hear) -> None:
         while self.code is None:
