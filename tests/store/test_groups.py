@@ -286,12 +286,13 @@ async def test_numbers_run_per_app(house: House) -> None:
 # — statements for rare rows ———————————————————————————————————————————————————
 
 
-async def test_statements_are_all_or_nothing(house: House) -> None:
+async def test_statements_are_all_or_nothing(house: House, caplog: pytest.LogCaptureFixture) -> None:
     good = update(apps).where(apps.c.key == "demo").values(name="Otro")
     bad = insert(apps).values(key="demo", name="again", secret="s", created_at=1)
     with pytest.raises(StoreFailed) as failed:
         await house.db.execute(good, bad)
     assert isinstance(failed.value.__cause__, sqlite3.IntegrityError)
+    assert not [r for r in caplog.records if r.levelno >= logging.ERROR]  # the caller's affair
     assert house.stored("SELECT name FROM apps") == [("demo",)]
 
 

@@ -61,7 +61,7 @@ def test_every_route_has_the_security_headers(served: Served, path: str) -> None
     assert headers["cross-origin-resource-policy"] == ("cross-origin" if across else "same-origin")
     assert "strict-transport-security" not in headers
     assert "server" not in headers
-    if not path.startswith(("/static", "/widget.js")):
+    if not path.startswith(("/static/build/", "/static/page.css", "/widget.js", "/favicon.ico")):
         assert headers["cache-control"] == "no-store"
 
 
@@ -82,7 +82,9 @@ def test_over_https_browsers_are_told_to_stay_there(settings: Settings, static: 
         assert "wss://chat.example.com" in answer.headers["content-security-policy"]
 
 
-def test_the_demo_seen_as_localhost_takes_the_widget_from_another_site(settings: Settings, static: Path) -> None:
+def test_the_demo_seen_as_localhost_takes_the_widget_from_another_site(
+    settings: Settings, static: Path
+) -> None:
     with started(settings, static, "http://localhost:8000") as served:
         page = served.client.get("/demo")
         assert 'src="http://127.0.0.1:8000/widget.js"' in page.text
@@ -97,6 +99,14 @@ def test_origins_that_would_smuggle_a_directive_are_left_out_of_the_policy() -> 
     from chatserver.web.origins import sources
 
     good = ["https://good.test", "http://localhost:3000"]
-    bad = ["https://a.test; script-src *", "*", "https://*.test", "https://a.test/path", "data:", "", "https://a b"]
+    bad = [
+        "https://a.test; script-src *",
+        "*",
+        "https://*.test",
+        "https://a.test/path",
+        "data:",
+        "",
+        "https://a b",
+    ]
     assert sources([*good, *bad]) == "https://good.test http://localhost:3000"
     assert sources(bad) == "'none'"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
 from chatserver.realtime.close_codes import BAD_AUTH, SESSION_ENDED
@@ -17,7 +18,6 @@ from chatserver.settings import Settings
 from tests.web.conftest import EMAIL, HOME, PASSWORD, Served, started
 
 OWN = {"origin": HOME}
-SOCKET = "ws://127.0.0.1:8000/ws/agent"
 
 
 def rows(settings: Settings, query: str) -> list[Any]:
@@ -205,7 +205,9 @@ def test_signing_out_ends_the_session_for_whoever_kept_its_cookie(served: Served
 def test_another_site_cannot_sign_anybody_out(served: Served) -> None:
     served.sign_in()
     assert served.client.delete("/console/session").status_code == 403
-    assert served.client.delete("/console/session", headers={"sec-fetch-site": "cross-site"}).status_code == 403
+    assert (
+        served.client.delete("/console/session", headers={"sec-fetch-site": "cross-site"}).status_code == 403
+    )
     assert served.client.get("/console/session").status_code == 200
 
 
@@ -228,9 +230,18 @@ def socket_token(served: Served) -> str:
 
 def greet(served: Served, token: str) -> Any:
     """The first frame that the server answers with; raises WebSocketDisconnect when it closes instead."""
-    with served.client.websocket_connect(SOCKET, headers=OWN) as ws:
+    with served.socket("/ws/agent") as ws:
         ws.send_json({"type": "hello", "v": 1, "token": token})
         return ws.receive_json()
+
+
+def close_code(ws: WebSocketTestSession) -> int:
+    """Whatever comes before it is read away."""
+    try:
+        while True:
+            ws.receive_json()
+    except WebSocketDisconnect as closed:
+        return closed.code
 
 
 def test_a_socket_token_needs_a_session_and_our_own_page(served: Served) -> None:
@@ -262,21 +273,16 @@ def test_a_socket_token_of_a_session_that_ended_is_worth_nothing(served: Served)
 
 def test_signing_out_closes_the_sockets_of_the_session(served: Served) -> None:
     served.sign_in()
-    with served.client.websocket_connect(SOCKET, headers=OWN) as ws:
+    with served.socket("/ws/agent") as ws:
         ws.send_json({"type": "hello", "v": 1, "token": socket_token(served)})
         assert ws.receive_json()["type"] == "welcome"
         served.client.delete("/console/session", headers=OWN)
-        with pytest.raises(WebSocketDisconnect) as closed:
-            while True:
-                ws.receive_json()
-        assert closed.value.code == SESSION_ENDED
+        assert close_code(ws) == SESSION_ENDED
 
 
 def test_a_cookie_alone_opens_no_socket(served: Served) -> None:
     served.sign_in()
-    with served.client.websocket_connect(SOCKET, headers=OWN) as ws:
+    with served.socket("/ws/agent") as ws:
         ws.send_json({"type": "hello", "v": 1, "token": ""})
         assert ws.receive_json()["code"] == "unauthorized"
-        with pytest.raises(WebSocketDisconnect) as closed:
-            ws.receive_json()
-        assert closed.value.code == BAD_AUTH
+        assert close_code(ws) == BAD_AUTH
