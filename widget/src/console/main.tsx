@@ -34,6 +34,11 @@ function enter(): void {
     url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/agent`,
     changed: (before, after) => bell?.heard(before, after),
     ended,
+    replaced: () =>
+      queueMicrotask(() => {
+        leave();
+        void find();
+      }),
     newCid,
   });
   bell = new Bell(console);

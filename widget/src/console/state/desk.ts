@@ -145,8 +145,8 @@ export function opening(desk: Desk, ticket: number): AgentFrame {
 
 function welcomed(desk: Desk, frame: AgentWelcome, selected: number | null): Step {
   const { id, name, email, status, capacity, apps } = frame;
-  // Another database, or another agent: nothing that was held means anything now, except what was typed.
-  const same = frame.epoch === desk.epoch && (desk.me === null || desk.me.id === id);
+  // Another database: nothing that was held means anything now, except what was typed.
+  const same = frame.epoch === desk.epoch;
   const tickets = new Map(frame.tickets.map((ticket) => [ticket.id, ticket]));
   const shown = same && selected !== null ? desk.tickets.get(selected) : undefined;
   if (shown && !tickets.has(shown.id)) tickets.set(shown.id, shown);
@@ -159,7 +159,6 @@ function welcomed(desk: Desk, frame: AgentWelcome, selected: number | null): Ste
     threads,
     earlier: same ? desk.earlier : new Map(),
     typing: new Map(),
-    pending: same ? desk.pending : [],
     refusal: null,
   };
   // What is on the screen is asked for also when the welcome no longer lists it: its last state would be a guess. Its view

@@ -8,7 +8,7 @@ import { Actions } from "./Actions";
 import { Foot } from "./Foot";
 import { Icon } from "./icons";
 import { Log } from "./Log";
-import { stateWord } from "./words";
+import { appName, stateWord } from "./words";
 
 interface Props {
   console: Console;
@@ -32,6 +32,7 @@ export function Conversation({ console, detailsOpen, toggleDetails }: Props) {
 function Header({ console, ticket, detailsOpen, toggleDetails }: Props & { ticket: AgentTicket }) {
   const heading = useRef<HTMLHeadingElement>(null);
   const from = console.cameFrom.value;
+  const app = appName(console.desk.value, ticket);
 
   // Whoever opened the ticket by keyboard or screen reader goes on here; the composer takes over when it is theirs.
   useEffect(() => heading.current?.focus({ preventScroll: true }), []);
@@ -54,7 +55,7 @@ function Header({ console, ticket, detailsOpen, toggleDetails }: Props & { ticke
           {ticket.subject}
         </h1>
         <p class="soft">
-          <span class="number">#{ticket.number}</span> · {ticket.customer.name} ·{" "}
+          <span class="number">#{ticket.number}</span> · {ticket.customer.name} · {app && `${app} · `}
           <span data-state={ticket.waiting ? "waiting" : ticket.state}>{stateWord(ticket)}</span>
         </p>
       </div>

@@ -7,7 +7,7 @@ import type { Console } from "../console";
 import { sound } from "../settings";
 import { load } from "../state/lists";
 import { Row } from "./Row";
-import { appName, lastLine } from "./words";
+import { lastLine } from "./words";
 
 const STATUSES: readonly Status[] = ["available", "busy", "away"];
 
@@ -131,7 +131,6 @@ function Section({ console, id, tickets }: SectionProps) {
               selected={ticket.id === selected}
               claimable={online && !desk.busy.has(`claim:${ticket.id}`)}
               last={lastLine(ticket, desk.me?.id)}
-              app={appName(desk, ticket)}
             />
           ))}
         </ul>

@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { t, tag } from "../../ui/i18n";
 import { linkParts } from "../../ui/links";
-import { clockTime, fullTime, shortTime } from "../../ui/time";
+import { fullTime, shortTime } from "../../ui/time";
 import type { AgentTicket, Context } from "../../wire";
 import { browserName } from "../browser";
 import { second } from "../clockwork";
@@ -177,17 +177,21 @@ function SafeLink({ text }: { text: string }) {
 function LocalTime({ zone }: { zone: string }) {
   const now = minuteOf(second.value);
   const time = timeIn(zone, now);
-  const place = zone.replaceAll("_", " ");
-  return <>{time ? `${time} · ${place}` : place}</>;
+  // "America/Argentina/Buenos_Aires": the place is enough to read, the whole is in the tooltip.
+  const place = zone.split("/").at(-1)?.replaceAll("_", " ");
+  return <span title={zone}>{time ? `${time} · ${place}` : zone}</span>;
 }
 
 /** The wall clock of a zone that a browser named; null when ours does not know it. */
 function timeIn(zone: string, at: number): string | null {
-  const here = clockTime(at);
   try {
-    const options = { hour: "numeric", minute: "2-digit", timeZone: zone } as const;
-    const there = new Intl.DateTimeFormat(tag(), { ...options, hour12: tag() !== "pt-BR" }).format(at);
-    return there || here;
+    const hour12 = tag() !== "pt-BR";
+    return new Intl.DateTimeFormat(tag(), {
+      hour: "numeric",
+      minute: "2-digit",
+      timeZone: zone,
+      hour12,
+    }).format(at);
   } catch {
     return null;
   }
