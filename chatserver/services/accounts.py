@@ -11,6 +11,7 @@ from typing import Final, Protocol
 import msgspec
 
 from chatserver.bus.base import Bus
+from chatserver.core import messages
 from chatserver.core.errors import Refused
 from chatserver.core.events import SessionEnded, session_topic
 from chatserver.core.people import App
@@ -231,7 +232,7 @@ class Accounts:
             expires = now // 1000 + lasts if fresh else session.expires
         else:
             expires = now // 1000 + self._settings.anonymous_session_seconds
-            name, email = hello.name.strip(), hello.email.strip().lower()
+            name, email = hello.name.strip(), _claimed_email(hello.email)
         who = Who(app.id, session.key, name, email, hello.locale, hello.zone)
         kept = Session(
             app.key,
@@ -281,6 +282,14 @@ async def _hashed(passwords: Passwords, password: str) -> str:
     if len(password) < PASSWORD_LEAST:
         raise Refused("too_short", limit=PASSWORD_LEAST)
     return await passwords.hash(password)
+
+
+def _claimed_email(text: str) -> str:
+    """What a visitor says of themselves: no address rather than a wrong one, since no form is there to be corrected."""
+    try:
+        return messages.email(text).lower()
+    except Refused:
+        return ""
 
 
 def clean_email(text: str) -> str:

@@ -220,6 +220,11 @@ async def test_a_visitor_without_anything_is_somebody_new_each_time(desk: Desk) 
     assert (first.who.name, first.who.email) == ("Marta", "marta@x.test")
 
 
+@pytest.mark.parametrize("email", ["marta", "@x.test", "marta@x.test\nbcc: all@x.test", " ", "a b@x.test"])
+async def test_an_address_that_is_none_is_not_kept(desk: Desk, email: str) -> None:
+    assert (await desk.hello(email=email)).who.email == ""
+
+
 async def test_a_visitor_who_brings_our_token_is_the_same_one(desk: Desk) -> None:
     first = await desk.hello()
     again = await desk.hello(token=first.token)

@@ -193,6 +193,15 @@ def test_signing_in_again_gives_another_token_and_ends_the_session_before(served
     assert served.client.get("/console/session", headers={"cookie": f"session={first}"}).status_code == 401
 
 
+def test_another_agent_who_signs_in_on_the_same_machine_replaces_the_first_one(served: Served) -> None:
+    served.sign_in()
+    first = served.client.cookies["session"]
+    served.sign_in("luis@demo.test")
+    assert served.client.get("/console/session").json()["name"] == "Luis Pardo"
+    served.client.cookies.clear()
+    assert served.client.get("/console/session", headers={"cookie": f"session={first}"}).status_code == 401
+
+
 def test_signing_out_ends_the_session_for_whoever_kept_its_cookie(served: Served) -> None:
     served.sign_in()
     token = served.client.cookies["session"]
