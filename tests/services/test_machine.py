@@ -74,6 +74,21 @@ class House(RuleBasedStateMachine):
     def start(self, customer: Who, here: bool) -> None:
         self.run(self.scene.start(customer, email=self.email, connected=here))
 
+    @rule(customer=customers, typed=st.booleans())
+    def chat(self, customer: Who, typed: bool) -> None:
+        """A chat as most are: answered at once; perhaps with a keystroke that the disk does not hear of."""
+        if not self.run(self.scene.start(customer, email=self.email)):
+            return
+        ticket = self._tickets()[-1]
+        if ticket.agent_id is None:
+            return
+        self.run(self.scene.agent_says(ticket))
+        self.active[ticket.id] = self._strictly(ticket)
+        if typed:
+            self.clock.pass_seconds(14)
+            self.run(talk.typing(self.scene.house, customer, ticket.id))
+            self.active[ticket.id] = self.clock.now
+
     @rule(
         pick=picks,
         what=st.sampled_from(["say", "here", "typing", "yes", "no", "end", "leave", "rate", "seen"]),
