@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from chatserver import app
 from chatserver.settings import Settings
 from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
+from chatserver.store.health import probe
 from tests.web.conftest import HASHED, Served, started
 
 
@@ -113,19 +113,19 @@ def test_a_server_that_drains_is_alive_and_not_ready(served: Served) -> None:
 def test_a_database_that_takes_no_writes_is_not_ready_and_is_asked_again(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, asked = app.probe, []
+    asked = []
 
     async def full(db: Database, now: int) -> None:
         asked.append(now)
         raise StoreFailed("disk full: /var/lib/somewhere")
 
-    monkeypatch.setattr(app, "probe", full)
+    monkeypatch.setattr("chatserver.app.probe", full)
     for _ in range(2):
         answer = served.client.get("/readyz")
         assert (answer.status_code, answer.json()["reasons"]) == (503, ["database"])
         assert "somewhere" not in answer.text
     assert len(asked) == 2
-    monkeypatch.setattr(app, "probe", real)
+    monkeypatch.setattr("chatserver.app.probe", probe)
     assert served.client.get("/readyz").status_code == 200
 
 
@@ -137,7 +137,7 @@ def test_whoever_asks_often_whether_it_is_ready_causes_one_write_a_second(
     async def counted(db: Database, now: int) -> None:
         asked.append(now)
 
-    monkeypatch.setattr(app, "probe", counted)
+    monkeypatch.setattr("chatserver.app.probe", counted)
     for _ in range(20):
         served.client.get("/readyz")
     assert len(asked) == 1
