@@ -83,7 +83,9 @@ def build_app(settings: Settings, *, clock: Clock = wall_clock, static: Path | N
             )
             async with Worker(house), hub:
                 app.state.hub = hub
-                log.info("serving", extra={"address": settings.address, "database": str(settings.database_path)})
+                log.info(
+                    "serving", extra={"address": settings.address, "database": str(settings.database_path)}
+                )
                 yield {
                     "rooms": rooms,
                     "customers": CustomerEndpoint(
