@@ -73,15 +73,19 @@ export class Bell {
     if (!("Notification" in globalThis) || Notification.permission !== "granted") return;
     if (document.visibilityState === "visible" && document.hasFocus()) return;
     const body = kind === "message" ? (ticket.last?.text ?? "") : ticket.subject;
-    const note = new Notification(t(`console.notify.${kind}`, { name: ticket.customer.name }), {
-      body,
-      tag: `ticket-${ticket.id}`,
-    });
-    note.onclick = () => {
-      window.focus();
-      this.console.select(ticket.id);
-      note.close();
-    };
+    try {
+      const note = new Notification(t(`console.notify.${kind}`, { name: ticket.customer.name }), {
+        body,
+        tag: `ticket-${ticket.id}`,
+      });
+      note.onclick = () => {
+        window.focus();
+        this.console.select(ticket.id);
+        note.close();
+      };
+    } catch {
+      // Chrome on Android has the name and the permission, but lets only service workers use them.
+    }
   }
 
   private listen(target: EventTarget, kind: string, run: () => void): void {
