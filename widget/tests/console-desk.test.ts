@@ -179,6 +179,7 @@ test("a refused message keeps its text and says why", () => {
     text: "Hola",
     at: NOW,
     error: "ticket_closed",
+    limit: 0,
   });
 });
 
@@ -187,7 +188,7 @@ test("a refused verb is no longer waited for and says which ticket it was about"
   assert.equal(asked.busy.has("claim:4"), true);
   const { desk } = run(asked, { type: "error", code: "ticket_not_waiting", verb: "claim", ticket: 4 });
   assert.equal(desk.busy.size, 0);
-  assert.deepEqual(desk.refusal, { verb: "claim", ticket: 4, code: "ticket_not_waiting", retryAfter: 0 });
+  assert.deepEqual(desk.refusal, { verb: "claim", ticket: 4, code: "ticket_not_waiting", limit: 0 });
 });
 
 test("a done verb is no longer waited for", () => {

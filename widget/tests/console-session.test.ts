@@ -47,6 +47,15 @@ test("a wrong password is told from a server that fails", async () => {
   assert.deepEqual(await unreachable().signIn("a@b.example", "x"), { kind: "failed" });
 });
 
+test("a refusal that has a sentence of its own shows it", async () => {
+  const insecure = server(403, { code: "https_required", message: "Usa https." });
+  assert.deepEqual(await insecure.session.signIn("a@b.example", "x"), {
+    kind: "refused",
+    message: "Usa https.",
+  });
+  assert.deepEqual(await server(403).session.signIn("a@b.example", "x"), { kind: "failed" });
+});
+
 test("too many attempts say how long to wait: from the body, else from the header, else a minute", async () => {
   assert.deepEqual(await server(429, { retry_after: 94.2 }).session.signIn("a@b.example", "x"), {
     kind: "slow",

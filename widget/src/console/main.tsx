@@ -65,14 +65,15 @@ function ended(code: number): void {
   });
 }
 
-async function signOut(console: Console): Promise<void> {
+async function signOut(console: Console): Promise<boolean> {
   if (!(await session.signOut())) {
     console.wake();
-    return;
+    return false;
   }
   leave();
   forget();
   scene.value = { kind: "signin", notice: "" };
+  return true;
 }
 
 /** The selected ticket stands in the address, so that a reload and the Back button mean what they say. */

@@ -18,6 +18,7 @@ export function List({ console }: { console: Console }) {
   const section = { console };
   return (
     <section class="list" aria-label={t("console.list.label")}>
+      <h1 class="list-title sr-only">{t("console.rail.chats")}</h1>
       <StatusChoice console={console} status={me.status} />
       <Notices console={console} />
       <div class="scroll">
