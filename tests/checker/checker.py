@@ -64,7 +64,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Owned:
-    """An agent held a ticket in [since, until), by the clock of the history."""
+    """An agent held a ticket in [since, until): seconds, or anything else that only grows, such as the ticket's version."""
 
     ticket: int
     agent: str
@@ -74,13 +74,15 @@ class Owned:
 
 @dataclass(frozen=True)
 class Evidence:
-    """`members`: for each ticket the readers who must have seen all of it when everything had healed."""
+    """`members`: for each ticket the readers who must have seen all of it when everything had healed. `guests`: who took part
+    for a while, and may have seen some of it."""
 
     history: Sequence[Op]
     shown: Sequence[Shown]
     stored: Sequence[Stored]
     members: Mapping[int, frozenset[str]]
-    owned: Sequence[Owned] = field(default=())
+    owned: Sequence[Owned] = ()
+    guests: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
 
 class Violation(NamedTuple):
@@ -181,12 +183,10 @@ def _one_owner(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _members_only(evidence: Evidence) -> Iterator[Violation]:
-    strangers = {
-        (item.reader, item.ticket)
-        for item in evidence.shown
-        if item.reader not in evidence.members.get(item.ticket, frozenset())
-    }
-    for reader, ticket in sorted(strangers):
+    nobody: frozenset[str] = frozenset()
+    for reader, ticket in sorted({(item.reader, item.ticket) for item in evidence.shown}):
+        if reader in evidence.members.get(ticket, nobody) | evidence.guests.get(ticket, nobody):
+            continue
         yield Violation("f", f"{reader} was shown ticket {ticket} without taking part in it")
 
 

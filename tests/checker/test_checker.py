@@ -84,6 +84,12 @@ def test_a_screen_that_started_over_answers_only_for_what_it_shows() -> None:
     assert check(replace(CLEAN, shown=shown)) == []
 
 
+def test_a_guest_may_have_seen_a_part_and_a_stranger_nothing() -> None:
+    shown = [*CLEAN.shown, Shown("luis", 1, 1)]
+    assert rules(replace(CLEAN, shown=shown)) == {"f"}
+    assert check(replace(CLEAN, shown=shown, guests={1: frozenset({"luis"})})) == []
+
+
 def test_one_agent_may_hold_a_ticket_twice_in_a_row_but_two_never_at_once() -> None:
     ana_twice = [Owned(1, "ana", 0, 5), Owned(1, "ana", 4, 9)]
     luis_meanwhile = [*ana_twice, Owned(1, "luis", 8, 10)]
