@@ -1,0 +1,201 @@
+"""Customers and agents in the words of the house. Everything is found as a person finds it: by role and visible name."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import BrowserContext, FrameLocator, Locator, Page, expect
+
+from tests.harness.browser import PATIENCE_MS, Watch
+from tests.harness.server import PASSWORD, Server
+from tests.harness.waiting import wait_until
+
+expect.set_options(timeout=PATIENCE_MS)
+
+STARS = ["1 estrella", "2 estrellas", "3 estrellas", "4 estrellas", "5 estrellas"]
+
+
+class Talk:
+    """A conversation on somebody's screen; `root` is the page or the widget's frame."""
+
+    def __init__(self, root: Page | FrameLocator) -> None:
+        self.root = root
+
+    @property
+    def log(self) -> Locator:
+        return self.root.get_by_role("log")
+
+    @property
+    def composer(self) -> Locator:
+        return self.root.get_by_role("textbox", name="Escribe un mensaje")
+
+    def says(self, text: str) -> None:
+        self.composer.fill(text)
+        self.root.get_by_role("button", name="Enviar", exact=True).click()
+
+    def types(self, text: str) -> None:
+        """Key by key, and does not send it."""
+        self.composer.press_sequentially(text)
+
+    def shows(self, text: str | re.Pattern[str]) -> None:
+        """It is there, once."""
+        expect(self.log.get_by_text(text, exact=isinstance(text, str))).to_have_count(1)
+
+    def shows_in_order(self, *texts: str) -> None:
+        """Each exactly once, in this order."""
+        for text in texts:
+            self.shows(text)
+        found = self.log.inner_text()
+        places = [found.index(text) for text in texts]
+        assert places == sorted(places), f"wanted the order {texts}, the conversation reads:\n{found}"
+
+
+class Customer:
+    def __init__(self, server: Server, context: BrowserContext, page: Page, watch: Watch) -> None:
+        self.server = server
+        self.context = context
+        self.page = page
+        self.watch = watch
+
+    @property
+    def widget(self) -> FrameLocator:
+        return self.page.frame_locator("iframe")
+
+    @property
+    def talk(self) -> Talk:
+        return Talk(self.widget)
+
+    def button(self, name: str) -> Locator:
+        return self.widget.get_by_role("button", name=name, exact=True)
+
+    def opens_host_page(self, query: str = "") -> None:
+        self.page.goto(self.server.host_page + query)
+
+    def opens_support(self) -> None:
+        """Ayuda → Solicitar Soporte: the list of tickets."""
+        self.page.get_by_role("button", name="Ayuda").first.click()
+        self.button("Solicitar Soporte").click()
+
+    def starts_new_ticket(self) -> None:
+        self.button("Nuevo ticket").click()
+
+    def starts_chat(self, subject: str) -> None:
+        """From the host page to a started chat."""
+        self.opens_support()
+        self.starts_new_ticket()
+        self.gives_subject(subject)
+
+    def gives_subject(self, subject: str) -> None:
+        self.widget.get_by_role("textbox", name="Asunto del ticket").fill(subject)
+        self.button("Iniciar chat").click()
+        expect(self.talk.composer).to_be_visible()
+
+    def another_tab(self) -> Customer:
+        page = self.context.new_page()
+        self.watch.over(page)
+        return Customer(self.server, self.context, page, self.watch)
+
+    def says(self, text: str) -> None:
+        self.talk.says(text)
+
+    def sees(self, text: str | re.Pattern[str]) -> None:
+        """Somewhere in the widget."""
+        expect(self.widget.get_by_text(text).first).to_be_visible()
+
+    def ends_chat(self) -> None:
+        """Finalizar chat, and yes, really."""
+        self.button("Finalizar chat").click()
+        confirmation = self.widget.get_by_role("dialog").or_(self.widget.get_by_role("alertdialog"))
+        confirmation.get_by_role("button", name="Finalizar chat", exact=True).click()
+
+    def answers_proposal(self, *, solved: bool) -> None:
+        self.button("Sí, quedó resuelto" if solved else "No, sigue pendiente").click()
+
+    def rates(self, stars: int) -> None:
+        group = self.widget.get_by_role("radiogroup", name="Califica el servicio").or_(
+            self.widget.get_by_role("group", name="Califica el servicio")
+        )
+        group.get_by_role("radio", name=STARS[stars - 1], exact=True).check(force=True)
+        self.sees("Gracias")
+
+    def sees_ticket_closed(self) -> None:
+        expect(self.widget.get_by_text("Ticket cerrado").first).to_be_visible()
+        expect(self.talk.composer).to_have_count(0)
+
+
+class Agent:
+    def __init__(self, server: Server, context: BrowserContext, page: Page, watch: Watch, email: str) -> None:
+        self.server = server
+        self.context = context
+        self.page = page
+        self.watch = watch
+        self.email = email
+
+    @property
+    def talk(self) -> Talk:
+        return Talk(self.page)
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def signs_in(self, status: str | None = "Disponible") -> None:
+        self.page.goto(self.server.console)
+        self.page.get_by_role("textbox", name="Correo").fill(self.email)
+        self.page.get_by_label("Contraseña", exact=True).fill(PASSWORD)
+        self.button("Ingresar").click()
+        expect(self.page.get_by_role("radio", name="Disponible")).to_be_attached()
+        if status:
+            self.becomes(status)
+
+    def becomes(self, status: str) -> None:
+        """Disponible, Ocupado or Ausente."""
+        choice = self.page.get_by_role("radio", name=status, exact=True)
+        choice.check(force=True)
+        expect(choice).to_be_checked()
+
+    def list(self, name: str) -> Locator:
+        """En espera or Mis chats."""
+        return self.page.get_by_role("region", name=name).or_(self.page.get_by_role("list", name=name)).first
+
+    def sees_waiting(self, subject: str) -> None:
+        expect(self.list("En espera").get_by_text(subject)).to_be_visible()
+
+    def opens(self, subject: str) -> None:
+        """A ticket of either list, by its subject."""
+        self.page.get_by_role("listitem").filter(has_text=subject).first.click()
+        expect(self.talk.log).to_be_visible()
+
+    def takes(self, subject: str) -> None:
+        self.opens(subject)
+        self.button("Tomar").click()
+        expect(self.talk.composer).to_be_visible()
+
+    def says(self, text: str) -> None:
+        self.talk.says(text)
+
+    def sees(self, text: str | re.Pattern[str]) -> None:
+        expect(self.page.get_by_text(text).first).to_be_visible()
+
+    def proposes_solution(self) -> None:
+        self.button("Proponer solución").click()
+
+    def closes_ticket(self) -> None:
+        """Cerrar ticket, and yes, really."""
+        self.button("Cerrar ticket").click()
+        confirmation = self.page.get_by_role("dialog").or_(self.page.get_by_role("alertdialog"))
+        confirmation.get_by_role("button", name="Cerrar ticket", exact=True).click()
+
+
+def assert_closed_with(server: Server, subject: str, reason: str) -> None:
+    """The ticket is closed, once, for this reason: solved, agent, customer, inactivity, abandoned."""
+
+    def found() -> list[str | None]:
+        with server.reading() as database:
+            query = (
+                "SELECT items.reason FROM items JOIN tickets ON tickets.id = items.ticket_id "
+                "WHERE items.kind = 'closed' AND tickets.subject = ?"
+            )
+            return [row[0] for row in database.execute(query, (subject,))]
+
+    wait_until(found, f"{subject!r} is closed")
+    assert found() == [reason]
