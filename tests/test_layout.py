@@ -26,10 +26,11 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "services": frozenset({"store", "bus", "files", "core"}),
     "web": frozenset({"services", "store", "core"}),
     "realtime": frozenset({"services", "store", "core"}),
+    "demo": frozenset({"services", "store", "core"}),
     "worker": frozenset({"services", "store", "mail", "webhooks", "core"}),
     "i18n": frozenset(),
     "telemetry": frozenset(),
-    "settings": frozenset(),
+    "settings": frozenset({"core"}),
 }
 # They know every room; nobody but they may know them.
 KNOW_EVERYTHING = frozenset({"app", "cli", "__main__"})

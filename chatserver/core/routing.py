@@ -38,9 +38,14 @@ def eligible(agent: Agent, ticket: Ticket) -> bool:
 
 def attended(agents: Iterable[Agent], now: int, fresh_ms: int) -> bool:
     """At least one agent is available, free or at capacity; one who dropped a moment ago (a reload) still counts."""
-    return any(
-        a.status == "available" and (a.gone_at is None or 0 < now - a.gone_at < fresh_ms) for a in agents
-    )
+    return any(attends(a, now, fresh_ms) for a in agents)
+
+
+def attends(agent: Agent, now: int, fresh_ms: int) -> bool:
+    """Available, and connected or gone for less than `fresh_ms`. Signed out (`gone_at` 0) is gone at once."""
+    if agent.status != "available":
+        return False
+    return agent.gone_at is None or (agent.gone_at > 0 and now - agent.gone_at < fresh_ms)
 
 
 def estimate_seconds(position: int, handled: Sequence[int], places: int) -> int | None:

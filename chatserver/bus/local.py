@@ -1,0 +1,79 @@
+"""The bus within one process: an event goes straight from who commits it into the queues of those who listen."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+
+from chatserver.core.events import Event
+
+log = logging.getLogger(__name__)
+
+
+class LocalBus:
+    """Keeps the contract of `bus/base.py` without a queue of its own: `deliver` puts into the listener's, at once."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[str, dict[_Subscription, None]] = {}
+
+    def publish(self, event: Event, topics: Iterable[str]) -> None:
+        # A dictionary for each listener once, in a stable order; a copy, since listeners may come and go meanwhile.
+        heard: dict[_Subscription, None] = {}
+        for topic in topics:
+            heard.update(self._listeners.get(topic, {}))
+        for subscription in heard:
+            subscription.hear(event)
+
+    def subscribe(
+        self, topics: Iterable[str], deliver: Callable[[Event], bool], overflowed: Callable[[], None]
+    ) -> _Subscription:
+        subscription = _Subscription(self._listeners, deliver, overflowed)
+        for topic in topics:
+            subscription.add(topic)
+        return subscription
+
+
+class _Subscription:
+    def __init__(
+        self,
+        listeners: dict[str, dict[_Subscription, None]],
+        deliver: Callable[[Event], bool],
+        overflowed: Callable[[], None],
+    ) -> None:
+        self._listeners = listeners
+        self._deliver = deliver
+        self._overflowed = overflowed
+        self._topics: set[str] = set()
+        self._ended = False
+
+    def add(self, topic: str) -> None:
+        if not self._ended:
+            self._topics.add(topic)
+            self._listeners.setdefault(topic, {})[self] = None
+
+    def drop(self, topic: str) -> None:
+        if topic not in self._topics:
+            return
+        self._topics.remove(topic)
+        others = self._listeners[topic]
+        del others[self]
+        if not others:
+            del self._listeners[topic]
+
+    def end(self) -> None:
+        self._ended = True
+        for topic in list(self._topics):
+            self.drop(topic)
+
+    def hear(self, event: Event) -> None:
+        if self._ended:
+            return
+        try:
+            room = self._deliver(event)
+        except Exception:
+            # The publisher has committed already: a listener's fault must not become the publisher's.
+            log.exception("a listener failed and is cut off: it has to catch up from the store")
+            room = False
+        if not room:
+            self.end()
+            self._overflowed()

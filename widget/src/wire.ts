@@ -1,0 +1,661 @@
+// Generated from chatserver/realtime/wire.py by scripts/wire_types.py: change it there. docs/protocol.md explains it.
+
+export const VERSION = 1;
+export const MAX_FRAME_BYTES = 65536;
+export const PAGE = 100;
+export const REPLAY = 500;
+export const SNAPSHOT = 50;
+
+/** Why a socket was closed: below 4500 come back (with jitter), from 4500 on stop and say so. */
+export const CLOSE = {
+  /** The server stops or restarts: come back after the `goaway`'s time. */
+  GOING_AWAY: 4001,
+  /** Your queue was full: come back with the last number you have. */
+  SLOW: 4002,
+  /** Nothing was heard from you for two heartbeats. */
+  SILENT: 4003,
+  /** Too many connections at once: come back later. */
+  TRY_LATER: 4004,
+  /** Our fault, logged. Come back. */
+  INTERNAL: 4005,
+  /** Frames went on after several `rate_limited` answers. Come back, slower. */
+  FLOOD: 4008,
+  /** No valid first frame in time, or credentials that will not get better: an `error` frame said why. */
+  BAD_AUTH: 4501,
+  /** Signed out, here or elsewhere. */
+  SESSION_ENDED: 4502,
+  /** A version we do not speak, or frames that are no frames (binary, not JSON) again and again. */
+  BAD_PROTOCOL: 4503,
+} as const;
+
+export type Code =
+  | "bad_frame"
+  | "unknown_type"
+  | "too_long"
+  | "too_short"
+  | "bad_email"
+  | "email_required"
+  | "name_required"
+  | "not_found"
+  | "ticket_closed"
+  | "ticket_not_live"
+  | "ticket_not_waiting"
+  | "not_yours"
+  | "no_proposal"
+  | "not_rateable"
+  | "rating_over"
+  | "too_many_open"
+  | "outside_hours"
+  | "nobody_available"
+  | "rate_limited"
+  | "unauthorized"
+  | "token_expired"
+  | "identity_required"
+  | "bad_identity"
+  | "unsupported_version"
+  | "internal";
+
+export type State = "open" | "pending" | "closed";
+
+export type Mode = "live" | "later";
+
+export type CloseReason =
+  | "solved"
+  | "agent"
+  | "customer"
+  | "inactivity"
+  | "abandoned"
+  | "rejected"
+  | "merged";
+
+export type By = "customer" | "agent" | "system";
+
+export type Kind =
+  | "opened"
+  | "message"
+  | "proposal"
+  | "declined"
+  | "assigned"
+  | "queued"
+  | "later"
+  | "closed"
+  | "rated";
+
+export type Status = "available" | "busy" | "away";
+
+export type Turn = "customer" | "agent";
+
+/**
+ * First frame, within 10 s. `token`: ours, from an earlier `welcome`; `identity`: the host's user token
+ * (JWT).
+ */
+export interface CustomerHello {
+  type: "hello";
+  v: number;
+  app: string;
+  token?: string;
+  identity?: string;
+  name?: string;
+  email?: string;
+  locale?: string;
+  zone?: string;
+}
+
+/** What the widget knows of the host page. All of it is hostile text. */
+export interface Context {
+  url?: string;
+  title?: string;
+  app_version?: string;
+  browser?: string;
+  locale?: string;
+  zone?: string;
+  /**
+   * What the host passed: at most 20 entries, each key ≤ 100 and value ≤ 500 characters (longer ones are
+   * cut).
+   */
+  host?: Record<string, string>;
+}
+
+/** Open a live ticket. A repeat of `cid` answers with the first ticket. */
+export interface Start {
+  type: "start";
+  cid: string;
+  subject: string;
+  context?: Context;
+  name?: string;
+  email?: string;
+  follows?: number;
+}
+
+/** Leave a ticket to be answered later: out of hours, or while nobody is available. */
+export interface RequestFrame {
+  type: "request";
+  cid: string;
+  subject: string;
+  text: string;
+  email: string;
+  context?: Context;
+  name?: string;
+  follows?: number;
+}
+
+/**
+ * Leave the queue: the same ticket is answered later. `text` (may be empty) is added as a message under
+ * `cid`.
+ */
+export interface Leave {
+  type: "leave";
+  ticket: number;
+  cid: string;
+  email: string;
+  text?: string;
+}
+
+/**
+ * A message. Answered by `ack` once it is durable, or by `error` with `cid`; a repeat answers with the first
+ * `seq`.
+ */
+export interface Say {
+  type: "say";
+  ticket: number;
+  cid: string;
+  text: string;
+}
+
+/**
+ * Send at most every 3 s while typing, and once with `on` false when stopping. From the server: the other
+ * side types.
+ */
+export interface TypingFrame {
+  type: "typing";
+  ticket: number;
+  on?: boolean;
+  name?: string;
+}
+
+/** Read up to `seq`. */
+export interface Seen {
+  type: "seen";
+  ticket: number;
+  seq: number;
+}
+
+/** "Sigo aquí". */
+export interface Here {
+  type: "here";
+  ticket: number;
+}
+
+/** The answer to the resolution question. */
+export interface Answer {
+  type: "answer";
+  ticket: number;
+  solved: boolean;
+}
+
+/** The customer ends the chat. */
+export interface End {
+  type: "end";
+  ticket: number;
+}
+
+export interface Rate {
+  type: "rate";
+  ticket: number;
+  stars: number;
+  comment?: string;
+}
+
+/**
+ * Read a ticket from `after` on. Answered by `items` pages that fill the whole gap, or by a `snapshot`; never
+ * by a part. `epoch` is the one that `welcome` gave when `after` was learned; -1 for `after` asks for a
+ * snapshot.
+ */
+export interface Open {
+  type: "open";
+  ticket: number;
+  after?: number;
+  epoch?: string;
+}
+
+/** Items before `before`, a page of at most 100, newest page first. */
+export interface History {
+  type: "history";
+  ticket: number;
+  before: number;
+}
+
+/**
+ * More of the customer's tickets: those opened before the ticket `before` (0: from the newest). For agents:
+ * closed ones of one customer.
+ */
+export interface Tickets {
+  type: "tickets";
+  before?: number;
+  customer?: number;
+}
+
+/** Application heartbeat; answered by `pong`. */
+export interface Ping {
+  type: "ping";
+}
+
+/** First frame, within 10 s. `token`: one use, 30 s, from `POST /console/socket-token`. */
+export interface AgentHello {
+  type: "hello";
+  v: number;
+  token: string;
+}
+
+export interface SetStatus {
+  type: "status";
+  status: Status;
+}
+
+/** "Tomar": take a waiting ticket, or one to be answered later. */
+export interface Claim {
+  type: "claim";
+  ticket: number;
+}
+
+/** "Proponer solución": a message that asks whether the problem is solved. */
+export interface Propose {
+  type: "propose";
+  ticket: number;
+  cid: string;
+  text: string;
+}
+
+/** "Cerrar ticket". */
+export interface Close {
+  type: "close";
+  ticket: number;
+}
+
+/**
+ * A customer as agents see them. `name` is never empty: a visitor without one is `Visitante` and four letters
+ * (`alias`).
+ */
+export interface Person {
+  id: number;
+  name: string;
+  alias: string;
+  email: string;
+  verified: boolean;
+  locale: string;
+  zone: string;
+}
+
+/** What a customer is told. Instants are ms since 1970 UTC. */
+export interface Attention {
+  open: boolean;
+  /** When open: closing time; None when the app never closes. */
+  until: number | null;
+  /** When closed: the next opening; None when none is known. */
+  next: number | null;
+  /** The holiday's name when that is why it is closed. */
+  reason: string;
+  /** At least one agent is available, free or at capacity. */
+  attended: boolean;
+  /** A chat can be started now; otherwise only a request to be answered later. */
+  chat: boolean;
+}
+
+/** The facts about one open live ticket that decide when it closes. Part of the ticket on the wire. */
+export interface Clock {
+  /**
+   * Whose answer is due: the agent's while queued or after the customer spoke, the customer's after the agent
+   * spoke.
+   */
+  turn: Turn;
+  queued: boolean;
+  /** The customer's last activity: message, typing, answer to the resolution question, "Sigo aquí". */
+  active_at: number;
+  /** The agent's last message; 0 when there is none. */
+  agent_spoke_at: number;
+  /** When the customer's last connection ended; None while one is open. */
+  gone_at: number | null;
+  /** Never close before this: restart of the server plus the warning time. 0 when nothing was interrupted. */
+  floor_at: number;
+  /** An address is known, so the ticket can be answered later. */
+  email: boolean;
+  seconds: number;
+  warning_seconds: number;
+  strict: boolean;
+}
+
+/** The last message, for lists. */
+export interface Last {
+  text: string;
+  by: By;
+  at: number;
+}
+
+export interface Rating {
+  stars: number;
+  comment: string;
+  /** When it was first given: the time for changing it runs from here. */
+  at: number;
+}
+
+/** A ticket as its customer sees it. All fields are always there. */
+export interface CustomerTicket {
+  id: number;
+  number: number;
+  subject: string;
+  state: State;
+  mode: Mode;
+  close_reason: CloseReason | null;
+  opened_at: number;
+  closed_at: number | null;
+  follows: number;
+  /** The name of who attends, or attended; empty while nobody does. */
+  agent: string;
+  waiting: boolean;
+  queued_at: number | null;
+  clock: Clock | null;
+  proposal: number | null;
+  last_seq: number;
+  last: Last | null;
+  /** How far the customer has read. */
+  seen: number;
+  agent_seen: number;
+  unread: number;
+  rating: Rating | null;
+  rate_until: number | null;
+  email: string;
+  version: number;
+}
+
+/** Authenticated. `token` is to be kept and sent in the next `hello`; `epoch` names this database's life. */
+export interface Welcome {
+  type: "welcome";
+  v: number;
+  now: number;
+  epoch: string;
+  token: string;
+  customer: Person;
+  app: string;
+  color: string;
+  ask_name: "no" | "optional" | "required";
+  ask_email: "no" | "optional" | "required";
+  /** After so long in the queue the customer is offered to leave the ticket for later. */
+  offer_seconds: number;
+  /** Send `ping` this often (seconds, jitter included); no answer to two: the connection is dead. */
+  heartbeat: number;
+  attention: Attention;
+  /** The newest 20. */
+  tickets: CustomerTicket[];
+  more: boolean;
+}
+
+/** One entry of a ticket's public sequence. `cid` is there for the reader's own side's messages only. */
+export interface ItemView {
+  seq: number;
+  at: number;
+  kind: Kind;
+  by: By;
+  text?: string;
+  cid?: string;
+  name?: string;
+  reason?: string;
+  stars?: number;
+  /** The agent's id, for agents only. */
+  author?: number;
+}
+
+/**
+ * A committed change. With `view` it is the ticket as a whole; else `patch` holds the fields that differ, and
+ * applies to version `base` only. `version` at or below the one you hold: you have it already. A gap: send
+ * `open`.
+ */
+export interface CustomerChanged {
+  type: "changed";
+  ticket: number;
+  base: number;
+  version: number;
+  items?: ItemView[];
+  view?: CustomerTicket | null;
+  patch?: Partial<CustomerTicket>;
+}
+
+/**
+ * Durable. `cid` as sent; for `start` and `request` the new ticket; `seq` of the message (0 where there is
+ * none).
+ */
+export interface Ack {
+  type: "ack";
+  cid: string;
+  ticket: number;
+  seq?: number;
+  number?: number;
+}
+
+/** A verb without `cid` was carried out, durably: `verb` is the frame's type. */
+export interface Done {
+  type: "done";
+  verb: string;
+  ticket?: number;
+}
+
+/**
+ * A page. Of a replay (`back` false): the last page has `more` false. Of the history (`back` true): `more`
+ * says whether earlier ones exist.
+ */
+export interface Items {
+  type: "items";
+  ticket: number;
+  items: ItemView[];
+  more: boolean;
+  back?: boolean;
+}
+
+/** Forget what you hold of this ticket: this is it. `more`: earlier items exist. */
+export interface CustomerSnapshot {
+  type: "snapshot";
+  view: CustomerTicket;
+  items: ItemView[];
+  more: boolean;
+}
+
+export interface CustomerTickets {
+  type: "tickets";
+  tickets: CustomerTicket[];
+  more: boolean;
+}
+
+/** Your place: 1 is next. `estimate` seconds, when we honestly know. */
+export interface Queue {
+  type: "queue";
+  ticket: number;
+  position: number;
+  attended: boolean;
+  estimate?: number | null;
+}
+
+export interface AttentionFrame {
+  type: "attention";
+  attention: Attention;
+}
+
+export interface Pong {
+  type: "pong";
+  now: number;
+}
+
+/**
+ * A refusal. Nothing was stored; the connection goes on. `verb`, `cid` and `ticket` say which frame it
+ * answers.
+ */
+export interface ErrorFrame {
+  type: "error";
+  code: Code;
+  verb?: string;
+  cid?: string;
+  ticket?: number;
+  limit?: number;
+  retry_after?: number;
+  next_at?: number;
+}
+
+/** This server is about to stop. Come back in `retry_after` seconds, on a new connection. */
+export interface GoAway {
+  type: "goaway";
+  retry_after: number;
+}
+
+export interface AppInfo {
+  key: string;
+  name: string;
+  color: string;
+}
+
+/** A ticket as agents see it. All fields are always there. */
+export interface AgentTicket {
+  id: number;
+  /** The app's key. */
+  app: string;
+  number: number;
+  subject: string;
+  state: State;
+  mode: Mode;
+  close_reason: CloseReason | null;
+  opened_at: number;
+  closed_at: number | null;
+  follows: number;
+  customer: Person;
+  agent_id: number | null;
+  agent: string;
+  waiting: boolean;
+  queued_at: number | null;
+  queue_rank: number | null;
+  assigned_at: number | null;
+  answer_due_at: number | null;
+  answered_at: number | null;
+  reminded: boolean;
+  clock: Clock | null;
+  proposal: number | null;
+  last_seq: number;
+  last: Last | null;
+  /** How far the ticket's agent has read. */
+  seen: number;
+  customer_seen: number;
+  unread: number;
+  rating: Rating | null;
+  email: string;
+  context: Record<string, unknown>;
+  priority: number;
+  version: number;
+}
+
+export interface AgentWelcome {
+  type: "welcome";
+  v: number;
+  now: number;
+  epoch: string;
+  id: number;
+  name: string;
+  email: string;
+  status: Status;
+  capacity: number;
+  apps: AppInfo[];
+  heartbeat: number;
+  /**
+   * All that wait, all of this agent's open ones, and (the newest 100) open ones to be answered later that
+   * nobody took.
+   */
+  tickets: AgentTicket[];
+}
+
+/** As for customers. */
+export interface AgentChangedFrame {
+  type: "changed";
+  ticket: number;
+  base: number;
+  version: number;
+  items?: ItemView[];
+  view?: AgentTicket | null;
+  patch?: Partial<AgentTicket>;
+}
+
+/** As for customers. */
+export interface AgentSnapshot {
+  type: "snapshot";
+  view: AgentTicket;
+  items: ItemView[];
+  more: boolean;
+}
+
+/** Earlier tickets of one customer. */
+export interface AgentTickets {
+  type: "tickets";
+  customer: number;
+  tickets: AgentTicket[];
+  more: boolean;
+}
+
+/** The agent's own status, set here or in another tab. */
+export interface StatusFrame {
+  type: "status";
+  status: Status;
+}
+
+export type CustomerFrame =
+  | CustomerHello
+  | Start
+  | RequestFrame
+  | Leave
+  | Say
+  | TypingFrame
+  | Seen
+  | Here
+  | Answer
+  | End
+  | Rate
+  | Open
+  | History
+  | Tickets
+  | Ping;
+
+export type AgentFrame =
+  | AgentHello
+  | SetStatus
+  | Claim
+  | Say
+  | TypingFrame
+  | Seen
+  | Propose
+  | Close
+  | Open
+  | History
+  | Tickets
+  | Ping;
+
+export type CustomerServerFrame =
+  | Welcome
+  | CustomerChanged
+  | Ack
+  | Done
+  | Items
+  | CustomerSnapshot
+  | CustomerTickets
+  | Queue
+  | AttentionFrame
+  | TypingFrame
+  | Pong
+  | ErrorFrame
+  | GoAway;
+
+export type AgentServerFrame =
+  | AgentWelcome
+  | AgentChangedFrame
+  | Ack
+  | Done
+  | Items
+  | AgentSnapshot
+  | AgentTickets
+  | StatusFrame
+  | TypingFrame
+  | Pong
+  | ErrorFrame
+  | GoAway;
