@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page, expect
 
 from tests.harness.browser import NETWORK_AWAY, Scheme, Watch, chromium, person_context
 from tests.harness.network import Network
@@ -85,6 +85,15 @@ class Stage:
         self.people.append(person)
         person.signs_in(status)
         return person
+
+    def somebody_at_the_console(self) -> Page:
+        """Who has not signed in."""
+        context = person_context(self.browser)
+        self._exit.callback(context.close)
+        page = context.new_page()
+        page.goto(self.server.console)
+        expect(page.get_by_role("button", name="Ingresar")).to_be_visible()
+        return page
 
     def network(self) -> Network:
         network = Network()

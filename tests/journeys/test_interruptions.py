@@ -53,7 +53,15 @@ def test_a_crash_of_the_server_loses_nothing_of_what_both_typed_meanwhile(stage:
         talk.shows_in_order("Antes de la caída", "Durante, de Ana 1", "Durante, de Ana 2")
     customer.says("Después")
     ana.talk.shows("Después")
-    assert customer.talk.messages() == ana.talk.messages()
+    everything = (
+        "Antes de la caída",
+        "Durante, del cliente 1",
+        "Durante, del cliente 2",
+        "Durante, de Ana 1",
+        "Durante, de Ana 2",
+        "Después",
+    )
+    assert customer.talk.order(*everything) == ana.talk.order(*everything)
 
 
 def test_what_was_typed_offline_survives_a_reload_too(stage: Stage) -> None:
@@ -90,13 +98,14 @@ def test_a_network_gone_for_longer_than_a_heartbeat(stage: Stage, half_open: boo
         network.cut()
     customer.says("En el túnel")
     ana.says("¿Sigues ahí, Carla?")
-    customer.sees(re.compile("conexión|conectando", re.IGNORECASE))
+    customer.sees(re.compile("Sin conexión"))
     wait_until(lambda: customer_is_gone(stage), "the server noticed that the customer is away")
     network.repair()
     ana.talk.shows_in_order("Todo bien", "En el túnel")
     customer.talk.shows_in_order("Todo bien", "¿Sigues ahí, Carla?")
     wait_until(lambda: not customer_is_gone(stage), "the customer is back")
-    assert customer.talk.messages() == ana.talk.messages()
+    everything = ("Todo bien", "En el túnel", "¿Sigues ahí, Carla?")
+    assert customer.talk.order(*everything) == ana.talk.order(*everything)
 
 
 def test_two_tabs_of_a_customer_stay_in_step(stage: Stage) -> None:
@@ -117,7 +126,7 @@ def test_two_tabs_of_a_customer_stay_in_step(stage: Stage) -> None:
     customer.sees_ticket_closed()
     other.sees_ticket_closed()
     other.rates(4)
-    customer.sees("Gracias")
+    customer.is_thanked()
 
 
 def test_two_tabs_of_an_agent_stay_in_step(stage: Stage) -> None:

@@ -53,7 +53,11 @@ def test_nothing_but_the_loader_is_requested_before_the_first_click(stage: Stage
     assert [url for url in stage.requests if url.startswith("/")] == ["/widget.js"]
     stage.page.get_by_role("button", name="Ayuda", exact=True).click()
     stage.frame()
-    assert [url for url in stage.requests if url.startswith("/")] == ["/widget.js", f"/embed/{APP}", "/stub.js"]
+    assert [url for url in stage.requests if url.startswith("/")] == [
+        "/widget.js",
+        f"/embed/{APP}",
+        "/stub.js",
+    ]
 
 
 def test_the_hosts_button_opens_and_gets_its_focus_back(stage: Stage) -> None:
@@ -181,7 +185,10 @@ def test_destroy_leaves_nothing(stage: Stage) -> None:
     stage.frame()
     stage.call("destroy")
     assert listeners() == set()
-    assert stage.page.evaluate("[document.documentElement.children.length, 'SupportChat' in window]") == [2, False]
+    assert stage.page.evaluate("[document.documentElement.children.length, 'SupportChat' in window]") == [
+        2,
+        False,
+    ]
 
 
 def test_messages_of_anybody_else_are_dropped(stage: Stage) -> None:
@@ -199,7 +206,12 @@ def test_messages_of_anybody_else_are_dropped(stage: Stage) -> None:
     bad = "() => parent.postMessage({ chat: 1, type: 'unread', count: 66 }, '*')"
     sibling.evaluate(bad)  # our origin, another window
     stage.page.evaluate("() => postMessage({ chat: 1, type: 'unread', count: 66 }, '*')")  # the host itself
-    for shape in ('{ type: "unread", count: 66 }', '{ chat: 1, type: "unread", count: "66" }', '"hello"', "null"):
+    for shape in (
+        '{ type: "unread", count: 66 }',
+        '{ chat: 1, type: "unread", count: "66" }',
+        '"hello"',
+        "null",
+    ):
         frame.evaluate(f"() => parent.postMessage({shape}, '*')")
     stage.page.wait_for_function("others === 3")
     stage.say(type="unread", count=1)
@@ -303,7 +315,9 @@ def test_the_host_page_does_not_move(stage: Stage) -> None:
     assert names == ["SupportChat"]
 
 
-@pytest.mark.parametrize(("width", "height", "full"), [(320, 640, True), (1280, 900, False), (1280, 500, False)])
+@pytest.mark.parametrize(
+    ("width", "height", "full"), [(320, 640, True), (1280, 900, False), (1280, 500, False)]
+)
 def test_the_panel_fits_the_screen(stage: Stage, width: int, height: int, full: bool) -> None:
     stage.page.set_viewport_size({"width": width, "height": height})
     stage.page.emulate_media(reduced_motion="reduce")
@@ -330,11 +344,15 @@ def test_the_hosts_styles_do_not_reach_the_launcher(stage: Stage) -> None:
     assert stage.page.evaluate("getComputedStyle(document.querySelector('h1')).fontSize") == "60px"
 
 
-@pytest.mark.parametrize("color", ["#ffffff", "#000000", "#ff6600", "#767676", "#00c853", "#1e40af", "#757575"])
+@pytest.mark.parametrize(
+    "color", ["#ffffff", "#000000", "#ff6600", "#767676", "#00c853", "#1e40af", "#757575"]
+)
 def test_the_text_is_readable_on_every_colour(stage: Stage, color: str) -> None:
     stage.visit(attributes=f"data-app={APP} data-color={color.replace('#', '%23')}")
     stage.call("update", {"color": color})
-    ink = stage.page.get_by_role("button", name="Ayuda", exact=True).evaluate("(it) => getComputedStyle(it).color")
+    ink = stage.page.get_by_role("button", name="Ayuda", exact=True).evaluate(
+        "(it) => getComputedStyle(it).color"
+    )
     light = 1.0 if ink == "rgb(255, 255, 255)" else 0.0
     assert _contrast(light, _luminance(color)) >= 4.5
 
