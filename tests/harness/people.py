@@ -57,54 +57,6 @@ class Talk:
         assert self.order(*texts) == list(texts)
 
 
-MAX_TABS = 60
-"""Presses of Tab until something must have been reached."""
-
-STARS = ["1 estrella", "2 estrellas", "3 estrellas", "4 estrellas", "5 estrellas"]
-
-
-class Talk:
-    """A conversation on somebody's screen; `root` is the page or the widget's frame."""
-
-    def __init__(self, root: Page | FrameLocator) -> None:
-        self.root = root
-
-    @property
-    def log(self) -> Locator:
-        return self.root.get_by_role("log")
-
-    @property
-    def composer(self) -> Locator:
-        return self.root.get_by_role("textbox", name="Escribe un mensaje")
-
-    def says(self, text: str) -> None:
-        self.composer.fill(text)
-        self.root.get_by_role("button", name="Enviar", exact=True).click()
-
-    def types(self, text: str) -> None:
-        """Key by key, and does not send it."""
-        self.composer.press_sequentially(text)
-
-    def order(self, *texts: str) -> list[str]:
-        """These texts, each there exactly once, from top to bottom."""
-        for text in texts:
-            self.shows(text)
-        found = self.log.inner_text()
-        return sorted(texts, key=found.index)
-
-    def shows(self, text: str | re.Pattern[str]) -> None:
-        """It is there, once."""
-        expect(self.log.get_by_text(text, exact=isinstance(text, str))).to_have_count(1)
-
-    def shows_in_order(self, *texts: str) -> None:
-        """Each exactly once, in this order."""
-        for text in texts:
-            self.shows(text)
-        found = self.log.inner_text()
-        places = [found.index(text) for text in texts]
-        assert places == sorted(places), f"wanted the order {texts}, the conversation reads:\n{found}"
-
-
 def tab_to(page: Page, target: Locator) -> None:
     """Presses Tab until the focus is there; the first of several will do."""
     expect(target.first).to_be_visible()
