@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import signal
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -193,7 +194,8 @@ def test_a_drain_says_goodbye_to_everybody_and_loses_nothing(tmp_path: Path) -> 
                 for peer in crowd.everybody:
                     peer.goodbyes.clear()
                 server.terminate()
-                assert await asyncio.to_thread(server.wait) == 0, server.log()
+                # uvicorn ends as if by the signal itself once everything is closed.
+                assert await asyncio.to_thread(server.wait) in (0, -signal.SIGTERM), server.log()
                 await soon(lambda: all(peer.goodbyes for peer in crowd.everybody), "everybody noticed")
                 assert {peer.goodbyes[0] for peer in crowd.everybody} == {(True, 4001)}
                 await asyncio.to_thread(server.start)

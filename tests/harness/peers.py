@@ -27,6 +27,7 @@ Frame = dict[str, Any]
 TALK = ("message", "proposal")
 WINDOW = 4
 """Messages under way at once, for each client and ticket."""
+TRY_LATER = 4004
 AGAIN = ("rate_limited", "internal")
 """Refusals that ask for the same frame once more."""
 
@@ -104,8 +105,9 @@ class Peer(ABC):
         while True:
             with suppress(OSError, WebSocketException, asyncio.TimeoutError):
                 await self._one_connection()
-            # Jitter, so that clients do not come back in step.
-            await asyncio.sleep(self.dice.uniform(0.01, 0.08))
+            # Jitter, so that clients do not come back in step; slower to a server that says "not now".
+            turned_away = bool(self.goodbyes) and self.goodbyes[-1][1] == TRY_LATER
+            await asyncio.sleep(self.dice.uniform(0.01, 0.08) * (10 if turned_away else 1))
 
     def say(self, ticket: int) -> None:
         """A message of its own making; kept and sent again until the server has said what became of it."""
