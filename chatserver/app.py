@@ -63,6 +63,8 @@ def build_app(settings: Settings, *, clock: Clock = wall_clock, static: Path | N
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
+        if not pages.assets.built:
+            log.warning("the front end is not built: `make run` builds it")
         bus, books = LocalBus(), Books()
         db = await Database.open(settings.database_path, clock=clock, committed=Publisher(bus, books))
         try:

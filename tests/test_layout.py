@@ -25,9 +25,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "files": frozenset({"core"}),
     "services": frozenset({"store", "bus", "files", "core"}),
     "web": frozenset({"services", "store", "core"}),
-    "realtime": frozenset({"services", "store", "core"}),
+    "realtime": frozenset({"services", "store", "bus", "core"}),
     "demo": frozenset({"services", "store", "core"}),
-    "worker": frozenset({"services", "store", "mail", "webhooks", "core"}),
+    "worker": frozenset({"services", "store", "bus", "mail", "webhooks", "core"}),
+    "server": frozenset({"realtime"}),
     "i18n": frozenset(),
     "telemetry": frozenset(),
     "settings": frozenset({"core"}),
@@ -43,14 +44,15 @@ CORE_NEVER = frozenset(
 )
 
 WIDGET_MAY_IMPORT: dict[str, frozenset[str]] = {
-    "loader": frozenset({"host-messages"}),
+    "loader": frozenset({"host-messages", "sdk"}),
+    "sdk": frozenset(),
     "host-messages": frozenset(),
     "wire": frozenset(),
     "connection": frozenset({"wire"}),
     "state": frozenset({"wire"}),
     "ui": frozenset(),
-    "frame": frozenset({"state", "connection", "ui", "host-messages"}),
-    "console": frozenset({"state", "connection", "ui", "host-messages"}),
+    "frame": frozenset({"state", "connection", "wire", "ui", "host-messages"}),
+    "console": frozenset({"state", "connection", "wire", "ui", "host-messages"}),
 }
 # They run on somebody else's page, or must stay small: no package at all.
 WITHOUT_PACKAGES = frozenset({"loader", "host-messages", "wire", "connection"})

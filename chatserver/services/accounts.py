@@ -92,29 +92,9 @@ class Accounts:
 
     # — agents —————————————————————————————————————————————————————————————————
 
-    async def add_agent(self, email: str, name: str, password: str, app_ids: Iterable[int]) -> int:
-        """Returns the agent's id. Raises `store.accounts.Taken`, and Refused: bad_email, too_short."""
-        address = clean_email(email)
-        hashed = await self._hashed(password)
-        return await rows.add_agent(
-            self._db,
-            email=address,
-            name=name.strip() or address,
-            password_hash=hashed,
-            app_ids=app_ids,
-            now=self._clock(),
-        )
-
     async def set_password(self, email: str, password: str) -> None:
-        """Ends all of the agent's sessions. Raises Refused: not_found, too_short."""
-        found = await people.agent_by_email(self._db, email.strip().lower())
-        if found is None:
-            raise Refused("not_found")
-        hashed = await self._hashed(password)
-        ended = await rows.set_password(
-            self._db, found.agent.id, hashed, keep_sessions=False, now=self._clock()
-        )
-        for session_id in ended:
+        """While agents are connected: their sockets close. Raises Refused: not_found, too_short."""
+        for session_id in await set_password(self._db, self._passwords, email, password, self._clock()):
             self._tell_ended(session_id)
 
     async def sign_in(self, email: str, password: str, address: str) -> tuple[str, AgentSession]:
@@ -190,11 +170,6 @@ class Accounts:
     def _tell_ended(self, session_id: int) -> None:
         self._bus.publish(SessionEnded(session_id), [session_topic(session_id)])
 
-    async def _hashed(self, password: str) -> str:
-        if len(password) < PASSWORD_LEAST:
-            raise Refused("too_short", limit=PASSWORD_LEAST)
-        return await self._passwords.hash(password)
-
     # — customers ——————————————————————————————————————————————————————————————
 
     async def authenticate_customer(self, hello: Hello) -> CustomerIdentity:
@@ -266,6 +241,46 @@ class Accounts:
             email if session.verified else "",
         )
         return CustomerIdentity(app, who, self._tokens.sign(kept))
+
+
+# — for administrators: without a running server ———————————————————————————————
+
+
+async def add_agent(
+    db: Database,
+    passwords: Passwords,
+    email: str,
+    name: str,
+    password: str,
+    app_ids: Iterable[int],
+    now: int,
+) -> int:
+    """Returns the agent's id. Raises `store.accounts.Taken`, and Refused: bad_email, too_short."""
+    address = clean_email(email)
+    hashed = await _hashed(passwords, password)
+    return await rows.add_agent(
+        db,
+        email=address,
+        name=name.strip() or address,
+        password_hash=hashed,
+        app_ids=app_ids,
+        now=now,
+    )
+
+
+async def set_password(db: Database, passwords: Passwords, email: str, password: str, now: int) -> list[int]:
+    """Ends all of the agent's sessions and returns their ids. Raises Refused: not_found, too_short."""
+    found = await people.agent_by_email(db, email.strip().lower())
+    if found is None:
+        raise Refused("not_found")
+    hashed = await _hashed(passwords, password)
+    return await rows.set_password(db, found.agent.id, hashed, keep_sessions=False, now=now)
+
+
+async def _hashed(passwords: Passwords, password: str) -> str:
+    if len(password) < PASSWORD_LEAST:
+        raise Refused("too_short", limit=PASSWORD_LEAST)
+    return await passwords.hash(password)
 
 
 def clean_email(text: str) -> str:

@@ -34,6 +34,9 @@ class Bounded(Generic[K, V]):
     def drop(self, key: K) -> None:
         self._entries.pop(key, None)
 
+    def clear(self) -> None:
+        self._entries.clear()
+
     def __len__(self) -> int:
         return len(self._entries)
 
@@ -52,6 +55,9 @@ class PutOff:
         self._until = {row: until for row, until in self._until.items() if until > now}
         return len(self._until)
 
+    def clear(self) -> None:
+        self._until.clear()
+
     def has(self, kind: str, row: int) -> bool:
         return (kind, row) in self._until
 
@@ -64,6 +70,11 @@ class Books:
         self.tickets: Bounded[int, Ticket] = Bounded(limit)
         self.typed: Bounded[tuple[int, Turn], int] = Bounded(limit)
         self.put_off = PutOff()
+
+    def forget(self) -> None:
+        """As after a restart."""
+        for book in (self.tickets, self.typed, self.put_off):
+            book.clear()
 
     def learn(self, ticket: Ticket) -> None:
         """Keep a ticket, unless a newer version of it is here already (a slow read must not undo a commit)."""

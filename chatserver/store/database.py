@@ -8,11 +8,12 @@ import os
 import secrets
 import sqlite3
 import urllib.parse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Executable, event, text
+from sqlalchemy import URL, Executable, event
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -62,8 +63,9 @@ class Database:
 
     async def close(self) -> None:
         """Commit what waits, then close. Harmless twice."""
-        await self._writer.close()
+        await self._writer.finish()
         await self._engine.dispose()
+        await asyncio.to_thread(self._writer.close)
         self._lock.release()
 
     @property
@@ -97,10 +99,24 @@ class Database:
         """A reading connection, for `async with`. Each statement sees everything that was committed before it began."""
         return self._engine.connect()
 
-    async def rows(self, statement: Executable) -> Sequence[Any]:
-        """All rows of one SELECT."""
-        async with self._engine.connect() as connection:
-            return (await connection.execute(statement)).all()
+    async def rows(self, statement: Executable, **values: Any) -> list[tuple[Any, ...]]:
+        """All rows of one SELECT, with `values` for its `bindparam`s. Meant for constants of a module: those are compiled once,
+        and then only SQLAlchemy's pool is in the way, not its execution (0.1 ms instead of 1). Raises sqlite3.Error."""
+        sql, given = constant(statement)
+        connection = await self._engine.raw_connection()
+        try:
+            driver: Any = connection.driver_connection
+            rows = await driver.execute_fetchall(sql, [values.get(name, value) for name, value in given])
+            return list(rows)
+        finally:
+            connection.close()
+
+
+@lru_cache(maxsize=256)
+def constant(statement: Any) -> tuple[str, list[tuple[str, Any]]]:
+    """The SQL of a statement, and its parameters in order: name and the value that stands in the statement, if one does."""
+    compiled = statement.compile(dialect=_DIALECT)
+    return str(compiled), [(name, compiled.binds[name].value) for name in compiled.positiontup or ()]
 
 
 def _path(where: Path | str) -> Path:
@@ -160,8 +176,9 @@ def has_wal_reset_bug(version: tuple[int, ...]) -> bool:
 
 
 def _readers(path: Path) -> AsyncEngine:
+    address = f"file:{urllib.parse.quote(str(path.absolute()))}"
     engine = create_async_engine(
-        f"sqlite+aiosqlite:///file:{urllib.parse.quote(str(path.absolute()))}?mode=ro&uri=true",
+        URL.create("sqlite+aiosqlite", database=address, query={"mode": "ro", "uri": "true"}),
         pool_size=READERS,
         max_overflow=0,
         pool_reset_on_return=None,  # each SELECT is a transaction of its own: there is nothing to reset
@@ -180,8 +197,6 @@ def _readers(path: Path) -> AsyncEngine:
 
 
 def _compiled(statement: Any) -> tuple[str, tuple[Any, ...]]:
-    if isinstance(statement, str):
-        statement = text(statement)
     compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
     values = compiled.construct_params()
     return str(compiled), tuple(values[name] for name in compiled.positiontup or ())

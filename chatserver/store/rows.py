@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Boolean, ColumnElement, func, literal_column, select, text
+from sqlalchemy import TextClause, func, select, text
 from sqlalchemy.dialects import sqlite
 
 from chatserver.core.people import Agent, Customer
 from chatserver.core.tickets import Item, Last, Rating, Ticket
 from chatserver.store.tables import agent_apps, agents, customers, items, tickets
 
+ENDLESS: Final = 2**63 - 1
+"""Above every id: "before" nothing in particular."""
 NOT_COLUMNS: Final = ("cid", "customer_id")
 """Of a ticket, known by its customer or never read."""
 TICKET_COLUMNS: Final = tuple(c for c in tickets.c if c.name not in NOT_COLUMNS)
@@ -20,9 +22,9 @@ CUSTOMER_COLUMNS: Final = tuple(customers.c)
 ITEM_COLUMNS: Final = tuple(c for c in items.c if c.name != "ticket_id")
 
 
-def literal(condition: str) -> ColumnElement[bool]:
+def literal(condition: str) -> TextClause:
     """A condition of a partial index. SQLite takes the index only when the query repeats it, never with bound values."""
-    return literal_column(condition, Boolean)
+    return text(condition)
 
 
 NOT_CLOSED: Final = literal("tickets.state <> 'closed'")
@@ -60,7 +62,7 @@ agent_select = select(
     agents.c.gone_at,
     agents.c.last_chat_at,
     load,
-).where(text("agents.disabled_at IS NULL"))
+).where(agents.c.disabled_at.is_(None))
 """What `agent_from` reads: nobody who was disabled."""
 
 item_select = select(*ITEM_COLUMNS)

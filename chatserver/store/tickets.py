@@ -4,120 +4,118 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from sqlalchemy import Executable, func, select, union
+from sqlalchemy import BindParameter, bindparam, func, select, union
 
 from chatserver.core.tickets import Ticket
 from chatserver.store.database import Database
-from chatserver.store.rows import NOT_CLOSED, OPEN_LIVE, literal, ticket_from, ticket_select
+from chatserver.store.rows import ENDLESS, NOT_CLOSED, OPEN_LIVE, literal, ticket_from, ticket_select
 from chatserver.store.tables import customers, tickets
 
 LATER_SHOWN = 100
 """So many tickets to be answered later that nobody took are shown to an agent: the newest."""
 
+_t = tickets.c
+_id = _t.id == bindparam("id")
+_app = _t.app_id == bindparam("app_id")
+_owner = (customers.c.app_id == bindparam("app_id")) & (customers.c.key == bindparam("key"))
+_before = _t.id < bindparam("before")
+_queued = _t.queue_rank.is_not(None)
+_limit: BindParameter[int] = bindparam("limit")
 _HANDLED = literal("tickets.state = 'closed' AND tickets.answered_at IS NOT NULL")
 _LATER = literal("tickets.state <> 'closed' AND tickets.mode = 'later' AND tickets.agent_id IS NULL")
+
+_CUSTOMERS = ticket_select.where(_owner, _before).order_by(_t.id.desc()).limit(_limit)
+_OF = ticket_select.where(_id, _owner)
+_FOR = ticket_select.where(_id)
+_WAITING = ticket_select.where(_app, _queued).order_by(_t.queue_rank, _t.id)
+_MINE = ticket_select.where(_t.agent_id == bindparam("agent_id"), NOT_CLOSED).order_by(_t.id)
+_FOR_LATER = ticket_select.where(_app, _LATER).order_by(_t.id.desc()).limit(_limit)
+_EARLIER = (
+    ticket_select.where(_t.customer_id == bindparam("customer_id"), _before, _t.state == "closed")
+    .order_by(_t.id.desc())
+    .limit(_limit)
+)
+_WAITING_IDS = select(_t.id, _t.queue_rank).where(_app, _queued).order_by(_t.queue_rank, _t.id)
+_HANDLED_MS = (
+    select(_t.closed_at - _t.assigned_at)
+    .where(_app, _HANDLED, _t.mode == "live", _t.assigned_at.is_not(None))
+    .order_by(_t.closed_at.desc())
+    .limit(_limit)
+)
+_NEXT_DUE = select(func.min(_t.due_at)).where(_t.due_at.is_not(None))
+_DUE = select(_t.id).where(_t.due_at <= bindparam("now")).order_by(_t.due_at).limit(_limit)
+# The two partial indexes of open work hold all open chats; the comparisons with 0 let SQLite seek in them.
+_OPEN_LIVE = union(
+    select(_t.id).where(_t.agent_id > 0, NOT_CLOSED, OPEN_LIVE), select(_t.id).where(_t.app_id > 0, _queued)
+)
 
 
 async def customer_tickets(db: Database, app_id: int, key: str, before: int, limit: int) -> list[Ticket]:
     """A customer's tickets, newest first: those opened before the ticket `before`, 0 for the newest."""
-    query = ticket_select.where(customers.c.app_id == app_id, customers.c.key == key)
-    if before:
-        query = query.where(tickets.c.id < before)
-    return await _tickets(db, query.order_by(tickets.c.id.desc()).limit(limit))
+    rows = await db.rows(_CUSTOMERS, app_id=app_id, key=key, before=before or ENDLESS, limit=limit)
+    return [ticket_from(row) for row in rows]
 
 
 async def ticket_of(db: Database, app_id: int, key: str, ticket_id: int) -> Ticket | None:
     """The customer's own ticket; None for anybody else's."""
-    query = ticket_select.where(
-        tickets.c.id == ticket_id, customers.c.app_id == app_id, customers.c.key == key
-    )
-    return next(iter(await _tickets(db, query)), None)
+    rows = await db.rows(_OF, id=ticket_id, app_id=app_id, key=key)
+    return ticket_from(rows[0]) if rows else None
 
 
 async def ticket_for(db: Database, app_ids: Sequence[int], ticket_id: int) -> Ticket | None:
     """A ticket of one of these apps; None for any other."""
-    query = ticket_select.where(tickets.c.id == ticket_id)
-    found = next(iter(await _tickets(db, query)), None)
-    return found if found is not None and found.app_id in app_ids else None
+    tickets = [ticket_from(row) for row in await db.rows(_FOR, id=ticket_id)]
+    return next((t for t in tickets if t.app_id in app_ids), None)
 
 
 async def desk_tickets(db: Database, app_ids: Sequence[int], agent_id: int) -> list[Ticket]:
     """What an agent of these apps begins with: all that wait in the order of the queue, the agent's own open ones (live and
-    later), and the newest open ones to be answered later that nobody took."""
-    waiting = ticket_select.where(tickets.c.app_id.in_(app_ids), tickets.c.queue_rank.is_not(None))
-    mine = ticket_select.where(tickets.c.agent_id == agent_id, NOT_CLOSED)
-    found = await _tickets(db, waiting.order_by(tickets.c.queue_rank, tickets.c.id))
-    found += [t for t in await _tickets(db, mine.order_by(tickets.c.id)) if t.app_id in app_ids]
+    later), and the newest open ones to be answered later that nobody took. Several reads: listen to changes before asking."""
+    waiting: list[Ticket] = []
     later: list[Ticket] = []
-    for app_id in app_ids:  # one by one, so that each reads its newest from the index and no more
-        query = ticket_select.where(tickets.c.app_id == app_id, _LATER)
-        later += await _tickets(db, query.order_by(tickets.c.id.desc()).limit(LATER_SHOWN))
+    for app_id in app_ids:  # one by one, so that each is read in the order of its index and no further
+        waiting += map(ticket_from, await db.rows(_WAITING, app_id=app_id))
+        later += map(ticket_from, await db.rows(_FOR_LATER, app_id=app_id, limit=LATER_SHOWN))
+    waiting.sort(key=lambda t: (t.queue_rank or 0, t.id))
     later.sort(key=lambda t: t.id, reverse=True)
-    return found + later[:LATER_SHOWN]
+    mine = [ticket_from(row) for row in await db.rows(_MINE, agent_id=agent_id)]
+    found = waiting + [t for t in mine if t.app_id in app_ids] + later[:LATER_SHOWN]
+    # Between two of these reads a ticket may have been taken: the later reading knows better.
+    return list({t.id: t for t in found}.values())
 
 
 async def earlier_tickets(
     db: Database, app_ids: Sequence[int], customer_id: int, before: int, limit: int
 ) -> list[Ticket]:
     """A customer's closed tickets for an agent of these apps, newest first; `before` as in `customer_tickets`."""
-    query = ticket_select.where(
-        tickets.c.customer_id == customer_id,
-        tickets.c.state == "closed",
-        customers.c.app_id.in_(app_ids),  # a customer belongs to one app, and so do all the tickets
-    )
-    if before:
-        query = query.where(tickets.c.id < before)
-    return await _tickets(db, query.order_by(tickets.c.id.desc()).limit(limit))
+    rows = await db.rows(_EARLIER, customer_id=customer_id, before=before or ENDLESS, limit=limit)
+    # A customer belongs to one app, and so do all the tickets: this drops all or none of a page.
+    return [t for t in map(ticket_from, rows) if t.app_id in app_ids]
 
 
 async def waiting_ids(db: Database, app_id: int) -> list[tuple[int, int]]:
     """(ticket, rank) of everybody in an app's queue, first come first."""
-    query = (
-        select(tickets.c.id, tickets.c.queue_rank)
-        .where(tickets.c.app_id == app_id, tickets.c.queue_rank.is_not(None))
-        .order_by(tickets.c.queue_rank, tickets.c.id)
-    )
-    return [(row[0], row[1]) for row in await db.rows(query)]
+    return [(row[0], row[1]) for row in await db.rows(_WAITING_IDS, app_id=app_id)]
 
 
 async def handled_seconds(db: Database, app_id: int, limit: int = 20) -> list[int]:
     """How long the last chats that an agent answered took from pairing to close, in seconds, the latest first."""
-    query = (
-        select(tickets.c.closed_at - tickets.c.assigned_at)
-        .where(
-            tickets.c.app_id == app_id,
-            _HANDLED,
-            tickets.c.mode == "live",
-            tickets.c.assigned_at.is_not(None),
-        )
-        .order_by(tickets.c.closed_at.desc())
-        .limit(limit)
-    )
-    return [row[0] // 1000 for row in await db.rows(query)]
+    return [row[0] // 1000 for row in await db.rows(_HANDLED_MS, app_id=app_id, limit=limit)]
 
 
 async def next_due(db: Database) -> int | None:
     """When (ms) the next ticket has to be looked at; None while none has to."""
-    query = select(func.min(tickets.c.due_at)).where(tickets.c.due_at.is_not(None))
-    rows = await db.rows(query)
-    return None if rows[0][0] is None else int(rows[0][0])
+    ((due_at,),) = await db.rows(_NEXT_DUE)
+    return None if due_at is None else int(due_at)
 
 
 async def due_ids(db: Database, now: int, limit: int) -> list[int]:
     """The tickets that are due at `now` (ms), the most overdue first."""
-    query = select(tickets.c.id).where(tickets.c.due_at <= now).order_by(tickets.c.due_at).limit(limit)
-    return [row[0] for row in await db.rows(query)]
+    return [row[0] for row in await db.rows(_DUE, now=now, limit=limit)]
 
 
 async def open_live_ids(db: Database, page: int = 500) -> AsyncIterator[list[int]]:
     """All open live tickets as they stood at the first page, attended or waiting, for the recovery after an outage."""
-    # The two partial indexes of open work hold them all; the comparisons with 0 let SQLite seek in them.
-    attended = select(tickets.c.id).where(tickets.c.agent_id > 0, NOT_CLOSED, OPEN_LIVE)
-    waiting = select(tickets.c.id).where(tickets.c.app_id > 0, tickets.c.queue_rank.is_not(None))
-    ids = [row[0] for row in await db.rows(union(attended, waiting))]
+    ids = [row[0] for row in await db.rows(_OPEN_LIVE)]
     for start in range(0, len(ids), page):
         yield ids[start : start + page]
-
-
-async def _tickets(db: Database, query: Executable) -> list[Ticket]:
-    return [ticket_from(row) for row in await db.rows(query)]

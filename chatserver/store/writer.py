@@ -98,19 +98,26 @@ class Writer:
         self._thread.start()
 
     def submit(self, job: UseCase | Statements) -> None:
-        """Queue a job (on the event loop). Raises Refused(rate_limited) when too many wait, StoreFailed after `close`."""
+        """Queue a job (on the event loop). Raises Refused(rate_limited) when too many wait, StoreFailed after `finish`."""
         if self._closed:
             raise StoreFailed("the database is closed")
         if self._waiting.qsize() >= WAITING_MAX:
             raise Refused("rate_limited", retry_after=1)
         self._waiting.put(job)
 
-    async def close(self) -> None:
-        """Commit what waits, then end the thread and its connection. Harmless twice."""
+    async def finish(self) -> None:
+        """Take nothing more, commit what waits, end the thread. Harmless twice."""
         if not self._closed:
             self._closed = True
             self._waiting.put(None)
         await asyncio.to_thread(self._thread.join)
+
+    def close(self) -> None:
+        """After `finish`, and after the readers have closed: the last one to close moves the log into the database."""
+        if self._broken:
+            _abandoned.append(self._db)  # closing would checkpoint, and so try that fsync once more
+        else:
+            self._db.close()
 
     # — the thread —————————————————————————————————————————————————————————————
 
@@ -129,11 +136,6 @@ class Writer:
             self._guarded(group, self._group)
             if job is _NOTHING:
                 job = self._waiting.get()
-        if self._broken:
-            # Closing would checkpoint, and so try that fsync once more.
-            _abandoned.append(self._db)
-        else:
-            self._db.close()
 
     def _next(self) -> Any:
         try:

@@ -8,24 +8,22 @@ from starlette.responses import Response
 
 from chatserver.core.errors import Refused
 from chatserver.i18n import say
+from chatserver.services.apps import DEMO, DEMO_OFFICE
 from chatserver.web.headers import demo_policy
 from chatserver.web.origins import port_of
 from chatserver.web.rooms import Rooms, rooms
-
-ALWAYS = "demo"
-OFFICE = "horario"
 
 
 async def demo(request: Request) -> Response:
     """`GET /demo`, always open, and `GET /demo?app=horario` with office hours. 404 where `chatserver demo` made no apps."""
     house = rooms(request)
-    key = request.query_params.get("app") or ALWAYS
-    if key not in (ALWAYS, OFFICE) or not _exists(house, key):
+    key = request.query_params.get("app") or DEMO
+    if key not in (DEMO, DEMO_OFFICE) or not _exists(house, key):
         raise HTTPException(404)
     lang = house.pages.language(request)
     asked = f"lang={lang}" if "lang" in request.query_params else ""
     widget = widget_origin(house, request)
-    other = f"/demo?app={OFFICE}" if key == ALWAYS else "/demo"
+    other = f"/demo?app={DEMO_OFFICE}" if key == DEMO else "/demo"
     return house.pages.page(
         "demo.html",
         lang,
@@ -35,7 +33,7 @@ async def demo(request: Request) -> Response:
         demo_css=house.pages.assets.url("demo.css"),
         demo_js=house.pages.assets.url("demo.js"),
         other_url=_with(other, asked),
-        other_label=say(lang, "page.demo.office" if key == ALWAYS else "page.demo.always"),
+        other_label=say(lang, "page.demo.office" if key == DEMO else "page.demo.always"),
         console_url=_with("/console", asked),
     )
 

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from chatserver import __version__
 from chatserver.core.errors import Refused
-from chatserver.web.demo import ALWAYS
+from chatserver.services.apps import DEMO
 from chatserver.web.errors import json_error
 from chatserver.web.rooms import rooms
 
@@ -16,7 +16,7 @@ from chatserver.web.rooms import rooms
 async def index(request: Request) -> Response:
     house = rooms(request)
     try:
-        house.find_app(ALWAYS)
+        house.find_app(DEMO)
         has_demo = True
     except Refused:
         has_demo = False

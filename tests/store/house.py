@@ -94,15 +94,20 @@ class House:
         return await self.db.write(needs, decide)
 
     async def say(self, who: Who, ticket_id: int, number: int, text: str = "hola") -> int:
+        return await self.say_as(who, ticket_id, cid(number), text)
+
+    async def say_as(self, who: Who, ticket_id: int, message: str, text: str) -> int:
+        """`message`: the client's id of it. Returns its number in the ticket."""
+
         def decide(world: World, now: int) -> int:
             ticket = world.ticket_of(who, ticket_id)
-            first = world.said(ticket, "customer", 0, cid(number))
+            first = world.said(ticket, "customer", 0, message)
             if first is not None:
                 return first
-            return world.put(ticket, core.customer_said(ticket, text, cid(number), now), POLICY).last_seq
+            return world.put(ticket, core.customer_said(ticket, text, message, now), POLICY).last_seq
 
-        said = ((ticket_id, "customer", 0, cid(number)),)
-        return await self.db.write(Needs(tickets=(ticket_id,), said=said), decide)
+        needs = Needs(tickets=(ticket_id,), said=((ticket_id, "customer", 0, message),))
+        return await self.db.write(needs, decide)
 
     async def agent_says(self, agent_id: int, ticket_id: int, number: int) -> int:
         def decide(world: World, now: int) -> int:
@@ -113,8 +118,10 @@ class House:
                 return first
             return world.put(ticket, core.agent_said(ticket, agent, "voy", cid(number), now), POLICY).last_seq
 
-        said = ((ticket_id, "agent", agent_id, cid(number)),)
-        return await self.db.write(Needs(tickets=(ticket_id,), said=said, agents=(agent_id,)), decide)
+        needs = Needs(
+            tickets=(ticket_id,), said=((ticket_id, "agent", agent_id, cid(number)),), agents=(agent_id,)
+        )
+        return await self.db.write(needs, decide)
 
     async def assign(self, ticket_id: int, agent_id: int) -> Ticket:
         def decide(world: World, now: int) -> Ticket:

@@ -27,8 +27,8 @@ let go: Go | undefined;
 
 let panel: HTMLDivElement | undefined;
 let frame: HTMLIFrameElement | undefined;
-/** Undefined until the frame's hello, false until it has its boot. */
-let live: boolean | undefined;
+/** 0 until the frame's hello, 1 until it has its boot, then 2. */
+let stage = 0;
 let timer = 0;
 /** Changes with the frame and its user, so that an answer to an older question is recognised. */
 let turn = 0;
@@ -59,7 +59,7 @@ function keep(value?: boolean): unknown {
 function draw(): void {
   const words = drawLauncher(options, isOpen, unread);
   if (!panel || !frame) return;
-  panel.hidden = panel.inert = !isOpen;
+  panel.hidden = !isOpen;
   frame.title = words["loader.frame"];
 }
 
@@ -88,7 +88,8 @@ function drop(): void {
   const old = panel;
   setTimeout(() => old?.remove(), 1_000);
   clearTimeout(timer);
-  panel = frame = live = undefined;
+  panel = frame = undefined;
+  stage = 0;
   turn++;
 }
 
@@ -100,7 +101,7 @@ const page = () => ({ url: location.href, title: document.title });
 
 /** Tells a booted frame what it shows, and on which page: the host is never patched to learn of its navigation. */
 function tell(): void {
-  if (!live) return;
+  if (stage < 2) return;
   post({ type: "page", ...page() });
   post({ type: "panel", open: isOpen });
   if (go) post(go);
@@ -123,14 +124,14 @@ async function sendBoot(): Promise<void> {
   if (mine !== turn) return;
   const told = { ...options, getUserToken: undefined, userToken, locale: localeOf(options), page: page() };
   post({ type: "boot", options: told });
-  live = true;
+  stage = 2;
   tell();
 }
 
 const heard: { [T in FromFrame["type"]]?: (message: Extract<FromFrame, { type: T }>) => void } = {
   hello() {
     clearTimeout(timer);
-    live = false;
+    stage = 1;
     (frame as HTMLIFrameElement).hidden = false;
     if (isOpen) (frame as HTMLIFrameElement).focus();
     sendBoot();
@@ -167,7 +168,7 @@ function open(from?: Element | null, view?: View, more?: Partial<Go>): void {
     emit("open");
   }
   tell();
-  if (live !== undefined) frame?.focus();
+  if (stage) frame?.focus();
 }
 
 function close(): void {
@@ -191,7 +192,7 @@ function boot(told?: SupportChatOptions): void {
     return;
   }
   draw();
-  if (live !== undefined) sendBoot();
+  if (stage) sendBoot();
   if (host.isConnected) return;
   // Beside the body: hosts replace and style what is in theirs.
   document.documentElement.append(host);
@@ -205,7 +206,7 @@ function shutdown(): void {
   unread = 0;
   for (const field of ["userToken", "getUserToken", "name", "email", "context"] as const)
     delete options[field];
-  if (live) post({ type: "shutdown" });
+  if (stage > 1) post({ type: "shutdown" });
   drop();
   draw();
 }

@@ -37,7 +37,7 @@ def _upgrade(path: Path, stored: str | None) -> None:
     from alembic.config import Config
     from alembic.script import ScriptDirectory
     from alembic.util import CommandError
-    from sqlalchemy import create_engine, event
+    from sqlalchemy import URL, create_engine, event
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
@@ -50,7 +50,7 @@ def _upgrade(path: Path, stored: str | None) -> None:
                 f"The database {path} was written by a newer release (revision {stored}, this one knows {HEAD}). "
                 "Install that release again, or restore a backup made before the upgrade."
             ) from None
-    engine = create_engine(f"sqlite:///{path}")
+    engine = create_engine(URL.create("sqlite", database=str(path)))
 
     # Python's sqlite3 would commit before each CREATE TABLE: half a migration must never stay.
     @event.listens_for(engine, "connect")

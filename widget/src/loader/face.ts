@@ -43,18 +43,17 @@ root.append(launcher);
 export function drawLauncher(options: SupportChatOptions, isOpen: boolean, unread: number): Words {
   host.lang = localeOf(options);
   const words = __LOADER_WORDS__[host.lang] as Words;
-  const count = `${unread}`;
+  const count = `${unread || ""}`;
   const color = `${options.color}`;
   launcher.hidden = options.launcher === "none";
   launcher.className = `${options.position}`;
   launcher.style.background = color;
   launcher.style.color = inkOn(color);
   launcher.ariaExpanded = `${isOpen}`;
-  launcher.ariaLabel = unread
-    ? words[unread > 1 ? "loader.unread.other" : "loader.unread.one"].replace("{count}", count)
+  launcher.ariaLabel = count
+    ? words[`loader.unread.${unread > 1 ? "other" : "one"}`].replace("{count}", count)
     : null;
   label.data = words["loader.launcher"];
-  badge.hidden = !unread;
   badge.textContent = count;
   return words;
 }

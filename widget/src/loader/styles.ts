@@ -9,15 +9,15 @@
  * - Lines end in a backslash, so that no line break is sent.
  */
 export const STYLES = `:host{all:initial!important;position:fixed!important;z-index:2147483647!important}\
-[hidden]{display:none}\
-button,div{position:fixed;right:16px;bottom:16px;border:0;border-radius:24px;box-shadow:0 0 0 1px #8884,0 4px 16px #0004}\
-button{background:#25d;display:flex;align-items:center;gap:8px;padding:12px 16px;font:500 16px/24px system-ui;cursor:pointer}\
-button:before{content:"";width:16px;height:14px;border:2px solid;border-radius:8px 8px 8px 0}\
-:focus-visible{outline:2px solid #fff;box-shadow:0 0 0 4px #000}\
-b{padding:0 8px;border-radius:16px;background:#c00;color:#fff;font-size:12px}\
-div{bottom:clamp(16px,100dvh - 696px,80px);width:380px;height:min(680px,100dvh - 32px);border-radius:16px;background:Canvas;color-scheme:light dark;transition:.16s}\
+[hidden],b:empty{display:none}\
+button,div{box-shadow:0 0 0 1px #8884,0 4px 16px #0004;position:fixed;right:16px;bottom:16px;border-radius:24px;border:0}\
+button{align-items:center;gap:8px;font:500 16px/24px system-ui;padding:12px 16px;cursor:pointer;display:flex;background:#25d}\
+button:before{content:'';width:16px;border-radius:8px 8px 8px 0;height:14px;border:2px solid}\
+:focus-visible{box-shadow:0 0 0 4px #000;outline:2px solid #fff}\
+b{background:#c00;padding:0 8px;font-size:12px;border-radius:16px;color:#fff}\
+div{width:380px;border-radius:16px;color-scheme:light dark;transition:.16s;background:Canvas;height:min(680px,100dvh - 32px);bottom:clamp(16px,100dvh - 696px,80px)}\
 [hidden]~div{bottom:16px}\
 .left,.left~div{right:auto;left:16px}\
-iframe{width:100%;height:100%;border:0;border-radius:inherit}\
+iframe{width:100%;border-radius:inherit;height:100%;border:0}\
 @media(prefers-reduced-motion:no-preference){@starting-style{div{opacity:0}}}\
 @media(width<480px){div{inset:0!important;width:auto;height:auto;border-radius:0;padding:env(safe-area-inset-top)0 env(safe-area-inset-bottom)}}`;

@@ -10,10 +10,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from playwright.sync_api import Frame, Page, Request
 
-LOADER = Path(__file__).resolve().parents[2] / "static" / "build" / "widget.js"
+ROOT = Path(__file__).resolve().parents[3]
+LOADER = ROOT / "static" / "build" / "widget.js"
+TEMPLATES = Environment(
+    loader=FileSystemLoader(ROOT / "chatserver" / "web" / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+)
 APP = "demo_key"
+FRAME = "iframe[allow]"
 
 HOST_PAGE = """<!doctype html><html lang="es"><head><title>Facturas</title>
 <link rel="stylesheet" href="/host.css">
@@ -23,14 +31,14 @@ HOST_PAGE = """<!doctype html><html lang="es"><head><title>Facturas</title>
 
 # All that a host has to allow, and nothing inline.
 HOST_CSP = (
-    "default-src 'none'; script-src {chat}; connect-src {chat}; frame-src {chat}; style-src 'self'; "
+    "default-src 'none'; script-src {own}{chat}; connect-src {chat}; frame-src {chat}; style-src 'self'; "
     "require-trusted-types-for 'script'; base-uri 'none'"
 )
 
 # What hosts do to pages, without meaning us.
 HOSTILE_CSS = (
-    "div, iframe, button, span { display: none !important; opacity: 0 !important; position: static !important }"
-    "* { transform: scale(2) !important; font-size: 60px !important; z-index: -1 !important }"
+    "div, iframe, button, span { display: none !important; opacity: 0 !important; position: static !important;"
+    " transform: scale(2) !important } * { font-size: 60px !important; z-index: -1 !important }"
 )
 
 STUB_FRAME = """<!doctype html><html lang="es"><title>Chat</title><body><button>Cerrar</button>
@@ -57,10 +65,23 @@ for (const name of ["ready", "open", "close", "unread", "messageReceived", "erro
 """
 
 
+def _demo_page(chat: str) -> str:
+    return TEMPLATES.get_template("demo.html").render(
+        lang="es",
+        script_url=f"{chat}/widget.js",
+        app_key=APP,
+        demo_css="/static/demo.css",
+        demo_js="/static/demo.js",
+        other_url="/demo?app=horario",
+        other_label="Con horario",
+        console_url="/console",
+    )
+
+
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
-        chat = f"http://127.0.0.1:{self.server.server_address[1]}"
+        chat = f"http://127.0.0.1:{self.connection.getsockname()[1]}"
         headers = {}
         if path == "/widget.js":
             kind, body = "text/javascript", LOADER.read_text()
@@ -73,9 +94,17 @@ class _Handler(BaseHTTPRequestHandler):
         elif path in ("/strict", "/lenient", "/hostile"):
             kind, body = "text/html", HOST_PAGE.format(chat=chat, attributes=query.replace("%20", " "))
             if path != "/lenient":
-                headers["Content-Security-Policy"] = HOST_CSP.format(chat=chat)
+                headers["Content-Security-Policy"] = HOST_CSP.format(chat=chat, own="")
             if path == "/hostile":
                 body = body.replace("/host.css", "/bad.css")
+        elif path == "/demo":
+            kind, body = "text/html", _demo_page(chat)
+            headers["Content-Security-Policy"] = HOST_CSP.format(chat=chat, own="'self' ")
+        elif path in ("/static/demo.css", "/static/demo.js"):
+            kind, body = (
+                f"text/{path.rpartition('.')[2].replace('js', 'javascript')}",
+                (ROOT / path[1:]).read_text(),
+            )
         elif path == "/bad.css":
             kind, body = "text/css", HOSTILE_CSS
         else:
@@ -138,12 +167,25 @@ class Stage:
 
     def frame(self) -> Frame:
         """The chat's frame on the page, once it has got its boot."""
-        self.page.wait_for_function("window.length >= 0")
-        element = self.page.wait_for_selector("iframe", state="attached")
+        element = self.page.wait_for_selector(FRAME, state="attached")
         assert element is not None
         frame = element.content_frame()
         assert frame is not None
         frame.wait_for_function("window.heard?.some((it) => it.type === 'panel')")
+        return frame
+
+    def lead_frame_to(self, url: str) -> Frame:
+        """Navigate the chat's frame away, as a bad link in it would, and wait for the stub's script there."""
+        self.page.evaluate(
+            "(url) => { document.documentElement.lastElementChild.shadowRoot.querySelector('iframe').src = url; }",
+            url,
+        )
+        element = self.page.wait_for_selector(FRAME)
+        assert element is not None
+        frame = element.content_frame()
+        assert frame is not None
+        frame.wait_for_url(url)
+        frame.wait_for_function("!!window.say")
         return frame
 
     def heard(self, kind: str) -> list[dict[str, Any]]:
