@@ -93,7 +93,7 @@ def build_app(settings: Settings, *, clock: Clock = wall_clock, static: Path | N
         finally:
             await db.close()
 
-    return Starlette(
+    app = Starlette(
         routes=_routes(),
         lifespan=lifespan,
         middleware=[
@@ -103,6 +103,9 @@ def build_app(settings: Settings, *, clock: Clock = wall_clock, static: Path | N
         ],
         exception_handlers={HTTPException: errors.http, Refused: errors.refused},
     )
+    # A redirect would be built from the path that somebody sent: "//evil.test/" names another host.
+    app.router.redirect_slashes = False
+    return app
 
 
 def _routes() -> list[BaseRoute]:

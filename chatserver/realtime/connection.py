@@ -28,7 +28,7 @@ ROOM_FRAMES: Final = 32
 ROOM_BYTES: Final = 262_144
 """A reply goes into the queue once it is down to this."""
 SEND_SECONDS: Final = 10.0
-CLOSE_SECONDS: Final = 5.0
+CLOSE_SECONDS: Final = 3.0
 ABORT: Final = "chatserver.abort"
 """The scope's extension that cuts a socket whose peer takes nothing, not even the closing (set by `chatserver/server.py`)."""
 
@@ -182,6 +182,11 @@ class Connection:
                 abort()
         except (OSError, RuntimeError):
             pass  # The peer, or the server's own closing, was first.
+
+    @property
+    def waits_for_its_peer(self) -> bool:
+        """A frame is on its way that the socket does not take yet."""
+        return self._sending_since is not None
 
     def check(self) -> None:
         """The deadlines of a running connection; called every second for all of them."""

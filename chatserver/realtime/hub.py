@@ -108,6 +108,11 @@ class Hub:
         return len(self._peers)
 
     @property
+    def peers(self) -> list[Peer]:
+        """Oldest first."""
+        return list(self._peers)
+
+    @property
     def full(self) -> bool:
         """Takes no new socket now."""
         return self.draining or len(self._peers) >= self.limits.connections

@@ -31,6 +31,10 @@ log = logging.getLogger(__name__)
 READERS: Final = 6
 """Reading connections, a thread each; who comes later waits for one."""
 BUSY_SECONDS: Final = 5
+LOG_BYTES: Final = 64 * 2**20
+"""The write-ahead log is cut back to this size when it begins anew."""
+CACHE_KIB: Final = 32 * 1024
+"""Pages of open tickets that the writing connection keeps at most; taken as needed."""
 _DIALECT: Final = sqlite.dialect()
 
 
@@ -158,6 +162,8 @@ def _prepare(path: Path, now: int) -> tuple[sqlite3.Connection, dict[str, str]]:
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA wal_autocheckpoint=0").fetchall()
+    connection.execute(f"PRAGMA journal_size_limit={LOG_BYTES}").fetchall()
+    connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
     first = {"epoch": secrets.token_urlsafe(12), "secret": secrets.token_hex(32), "created_at": str(now)}
     missing = set(first) - {row[0] for row in connection.execute("SELECT key FROM meta")}
     if missing:

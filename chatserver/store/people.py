@@ -1,11 +1,12 @@
-"""Reading apps, customers, agents and their sessions."""
+"""Reading apps, customers, agents and their sessions; using up tokens."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, delete, select
+from sqlalchemy.dialects.sqlite import insert
 
 from chatserver.core.people import Agent, App, Customer
 from chatserver.core.policy import Policy
@@ -62,6 +63,7 @@ _SESSIONS = _session.where(
 _CUSTOMER = select(*CUSTOMER_COLUMNS).where(
     customers.c.app_id == bindparam("app_id"), customers.c.key == bindparam("key")
 )
+
 _USED = select(used_tokens.c.jti).where(
     used_tokens.c.app_id == bindparam("app_id"), used_tokens.c.jti == bindparam("jti")
 )
@@ -111,8 +113,15 @@ async def customer(db: Database, app_id: int, key: str) -> Customer | None:
     return customer_from(rows[0]) if rows else None
 
 
+async def use_token(db: Database, app_id: int, jti: str, expires_at: int, now: int) -> bool:
+    """Use up a host's user token, which holds until `expires_at` (ms); False when it was used before. Forgets expired ones."""
+    first = insert(used_tokens).values(app_id=app_id, jti=jti, expires_at=expires_at).on_conflict_do_nothing()
+    _, added = await db.execute(delete(used_tokens).where(used_tokens.c.expires_at <= now), first)
+    return bool(added)
+
+
 async def token_used(db: Database, app_id: int, jti: str) -> bool:
-    """Whether this user token was exchanged before. To use one up insert its row: the second insert fails."""
+    """Whether a user token was used up before: for telling why one fails, never for letting somebody in (`use_token`)."""
     return bool(await db.rows(_USED, app_id=app_id, jti=jti))
 
 

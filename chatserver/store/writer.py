@@ -146,13 +146,14 @@ class Writer:
     def _guarded(self, jobs: list[Any], run: Callable[[list[Any]], None]) -> None:
         """Whatever happens, every caller gets an answer and the thread goes on."""
         if self._broken:
-            self._fail(jobs, StoreFailed("writing has stopped after an I/O error"))
+            self._fail(jobs, "writing has stopped after an I/O error", None)
             return
         try:
             run(jobs)
-            self._checkpoint()
         except Exception as problem:
             self._failed(jobs, problem, run)
+        else:
+            self._checkpoint()
 
     def _group(self, group: list[UseCase]) -> None:
         self._db.execute("BEGIN IMMEDIATE")
@@ -234,8 +235,13 @@ class Writer:
             else:
                 future.set_exception(problem)
 
-    def _fail(self, jobs: list[Any], problem: BaseException) -> None:
-        self._tell([], [(job.future, None, problem) for job in jobs])
+    def _fail(self, jobs: list[Any], reason: str, cause: Exception | None) -> None:
+        outcomes: list[Outcome] = []
+        for job in jobs:  # one exception each: every raise writes a traceback into its own
+            failure = StoreFailed(reason)
+            failure.__cause__ = cause
+            outcomes.append((job.future, None, failure))
+        self._tell([], outcomes)
 
     def _failed(self, jobs: list[Any], problem: Exception, run: Callable[[list[Any]], None]) -> None:
         if self._db.in_transaction:
@@ -253,13 +259,13 @@ class Writer:
                 for job in jobs:
                     self._guarded([job], run)
                 return
-            log.error("a use case could not be stored: %s", _without_text(problem))
+            if not isinstance(jobs[0], Statements):  # whoever sends statements knows what may be violated
+                log.error("a use case could not be stored: %s", _without_text(problem))
         elif not self._failing:
             self._failing = True
             log.error("cannot write, refusing messages until it is possible again: %s", problem)
-        failure = StoreFailed(type(problem).__name__ if code is None else str(problem))
-        failure.__cause__ = problem
-        self._fail(jobs, failure)
+        # SQLite's own words name a column at most; any other exception may quote what somebody wrote.
+        self._fail(jobs, type(problem).__name__ if code is None else str(problem), problem)
 
     def _succeeded(self) -> None:
         if self._failing:
@@ -274,7 +280,7 @@ class Writer:
         self._checkpointed = self._db.total_changes
         try:
             self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        except sqlite3.OperationalError as problem:
+        except sqlite3.Error as problem:
             self._failed([], problem, self._execute)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, insert, select, update
 
+from chatserver.core import tickets as core
 from chatserver.core.errors import Refused
 from chatserver.core.events import DeskChanged, Event
 from chatserver.store.base import StoreFailed
@@ -94,6 +95,17 @@ async def test_the_same_client_id_of_both_sides_is_two_messages(house: House) ->
     assert await house.agent_says(agent, ticket.id, 7) == 4
     assert await house.agent_says(agent, ticket.id, 7) == 4
     assert await house.say(ana, ticket.id, 7) == 3
+
+
+async def test_the_same_client_id_of_two_agents_is_two_messages(house: House) -> None:
+    eva, luz = await house.agent("eva"), await house.agent("luz")
+    ticket = await house.start(house.who("ana"), 0)
+    await house.assign(ticket.id, eva)
+    assert await house.agent_says(eva, ticket.id, 7) == 3
+    await house.change(ticket.id, lambda t, now: core.requeued(t, "passed", now, closes_at=None))
+    await house.assign(ticket.id, luz)
+    assert await house.agent_says(luz, ticket.id, 7) == 6
+    assert await house.agent_says(eva, ticket.id, 7) == 3
 
 
 async def test_a_refused_use_case_leaves_nothing_and_its_neighbours_go_on(house: House) -> None:
@@ -286,12 +298,13 @@ async def test_numbers_run_per_app(house: House) -> None:
 # — statements for rare rows ———————————————————————————————————————————————————
 
 
-async def test_statements_are_all_or_nothing(house: House) -> None:
+async def test_statements_are_all_or_nothing(house: House, caplog: pytest.LogCaptureFixture) -> None:
     good = update(apps).where(apps.c.key == "demo").values(name="Otro")
     bad = insert(apps).values(key="demo", name="again", secret="s", created_at=1)
     with pytest.raises(StoreFailed) as failed:
         await house.db.execute(good, bad)
     assert isinstance(failed.value.__cause__, sqlite3.IntegrityError)
+    assert not [r for r in caplog.records if r.levelno >= logging.ERROR]  # the caller's affair
     assert house.stored("SELECT name FROM apps") == [("demo",)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 from typing import Any
@@ -15,7 +16,7 @@ from chatserver.core.policy import Policy
 from chatserver.store import applying, loading, people, tickets
 from chatserver.store.database import Database, constant
 from chatserver.store.items import items_after, items_before
-from chatserver.store.tables import apps, sessions, used_tokens
+from chatserver.store.tables import apps, sessions
 from tests.store.house import NOON, POLICY, House
 
 EMAIL = "ana@example.com"
@@ -188,14 +189,25 @@ async def test_people_are_found_by_what_they_are_known_by(house: House) -> None:
     await house.db.execute(
         insert(sessions).values(id=4, token_hash="h", agent_id=eva, created_at=1, expires_at=50),
         insert(sessions).values(id=5, token_hash="i", agent_id=eva, created_at=1, expires_at=50, ended_at=2),
-        insert(used_tokens).values(app_id=house.app, jti="j", expires_at=9),
     )
     assert await people.session_by_hash(house.db, "h") == people.Session(4, eva, 1, 50, None)
     assert await people.session_by_hash(house.db, "x") is None
     assert [s.id for s in await people.sessions_of(house.db, eva, 10)] == [4]
     assert await people.sessions_of(house.db, eva, 50) == []
-    assert await people.token_used(house.db, house.app, "j")
-    assert not await people.token_used(house.db, house.app, "k")
+
+
+async def test_a_users_token_is_used_once_and_forgotten_when_it_has_expired(house: House) -> None:
+    async def use(jti: str, now: int) -> bool:
+        return await people.use_token(house.db, house.app, jti, expires_at=100, now=now)
+
+    assert sorted(await asyncio.gather(*(use("a", 1) for _ in range(5)))) == [False] * 4 + [True]
+    assert not await people.token_used(house.db, house.app, "b")
+    assert await use("b", 99)
+    assert await people.token_used(house.db, house.app, "b")
+    assert not await use("b", 99)
+    assert house.stored("SELECT jti FROM used_tokens ORDER BY jti") == [("a",), ("b",)]
+    assert await people.use_token(house.db, house.app, "c", expires_at=200, now=100)
+    assert house.stored("SELECT jti FROM used_tokens") == [("c",)]
 
 
 # — query plans ————————————————————————————————————————————————————————————————

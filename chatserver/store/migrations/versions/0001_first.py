@@ -200,7 +200,6 @@ def upgrade() -> None:
         sa.Column("stars", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name="fk_items_ticket_id"),
         sa.PrimaryKeyConstraint("ticket_id", "seq", name="pk_items"),
-        sqlite_with_rowid=False,
     )
     op.create_index(
         "uq_items_cid",
