@@ -18,6 +18,9 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    # The last list of this kind counts. Playwright's own also turns off the partitioned storage that browsers give to a
+    # framed site, without which a widget from another site is refused any storage at all.
+    "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,MediaRouter,OptimizationHints",
 ]
 PATIENCE_MS = 10_000
 """How long an expectation may take before it is a failure; what holds at once costs nothing."""
