@@ -83,6 +83,9 @@ def build_app(settings: Settings, *, clock: Clock = wall_clock, static: Path | N
             )
             async with Worker(house), hub:
                 app.state.hub = hub
+                log.info(
+                    "serving", extra={"address": settings.address, "database": str(settings.database_path)}
+                )
                 yield {
                     "rooms": rooms,
                     "customers": CustomerEndpoint(
@@ -93,7 +96,7 @@ def build_app(settings: Settings, *, clock: Clock = wall_clock, static: Path | N
         finally:
             await db.close()
 
-    return Starlette(
+    app = Starlette(
         routes=_routes(),
         lifespan=lifespan,
         middleware=[
@@ -103,6 +106,9 @@ def build_app(settings: Settings, *, clock: Clock = wall_clock, static: Path | N
         ],
         exception_handlers={HTTPException: errors.http, Refused: errors.refused},
     )
+    # A redirect would be built from the path that somebody sent: "//evil.test/" names another host.
+    app.router.redirect_slashes = False
+    return app
 
 
 def _routes() -> list[BaseRoute]:
@@ -116,6 +122,7 @@ def _routes() -> list[BaseRoute]:
         Route("/console/session", console.sign_out, methods=["DELETE"]),
         Route("/console/socket-token", console.socket_token, methods=["POST"]),
         Route("/widget.js", site.widget),
+        Route("/favicon.ico", site.icon),
         Route("/static/{path:path}", site.static),
         Route("/healthz", site.healthz),
         Route("/readyz", site.readyz),

@@ -7,7 +7,6 @@ window.SupportChat ??= Object.assign((...call) => queue.push(call), { q: queue }
 const APP = document.body.dataset.app;
 const SHOWN_EVENTS = 30;
 const EVENTS = [
-  "ready",
   "open",
   "close",
   "unread",
@@ -49,17 +48,20 @@ window.addEventListener("popstate", () => show(viewOf(location.href)));
 show(viewOf(location.href));
 
 const list = document.querySelector("#events");
-for (const name of EVENTS) {
-  document.addEventListener(`supportchat:${name}`, (event) => {
-    const item = document.createElement("li");
-    const label = document.createElement("code");
-    label.textContent = name;
-    item.append(label, event.detail == null ? "" : ` ${JSON.stringify(event.detail)}`);
-    list.querySelector(".empty")?.remove();
-    list.prepend(item);
-    list.children[SHOWN_EVENTS]?.remove();
-  });
+function note(name, detail) {
+  const item = document.createElement("li");
+  const label = document.createElement("code");
+  label.textContent = name;
+  item.append(label, detail == null ? "" : ` ${JSON.stringify(detail)}`);
+  list.querySelector(".empty")?.remove();
+  list.prepend(item);
+  list.children[SHOWN_EVENTS]?.remove();
 }
+for (const name of EVENTS) {
+  document.addEventListener(`supportchat:${name}`, (event) => note(name, event.detail));
+}
+// By the call rather than the event: the loader may have been ready before this script.
+window.SupportChat("ready", () => note("ready"));
 
 for (const button of document.querySelectorAll("[data-call]")) {
   button.addEventListener("click", () => {

@@ -15,7 +15,6 @@ from chatserver.store import accounts as rows
 from chatserver.store import people
 from chatserver.store.database import Database
 
-
 DEMO: Final = "demo"
 DEMO_OFFICE: Final = "horario"
 """The keys of the demo's apps: always open, and with the default office hours."""

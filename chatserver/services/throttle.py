@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from typing import Final
 
@@ -24,7 +25,7 @@ class Throttle:
         full_at = max(self._full_at.get(key, 0.0), float(now)) + self._ms_per_try
         excess = full_at - now - self._tries * self._ms_per_try
         if excess > 0:
-            raise Refused("rate_limited", retry_after=round(excess / 1000 + 0.05, 1))
+            raise Refused("rate_limited", retry_after=math.ceil(excess / 100) / 10)
         self._full_at[key] = full_at
         self._full_at.move_to_end(key)
         while len(self._full_at) > KEYS_MAX:

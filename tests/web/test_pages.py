@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from chatserver.settings import Settings
+from chatserver.store.base import StoreFailed
+from chatserver.store.database import Database
+from chatserver.store.health import probe
 from tests.web.conftest import HASHED, Served, started
 
 
@@ -34,7 +37,12 @@ def test_the_operator_may_let_the_browser_choose_the_language(settings: Settings
 def test_the_frame_says_which_app_it_shows_and_who_frames_it(served: Served) -> None:
     page = served.client.get("/embed/demo?locale=en&host=http%3A%2F%2Flocalhost%3A8000").text
     assert '<html lang="en"' in page
-    for attribute in ('data-app="demo"', 'data-locale="en"', 'data-host="http://localhost:8000"', 'data-name="Demo"'):
+    for attribute in (
+        'data-app="demo"',
+        'data-locale="en"',
+        'data-host="http://localhost:8000"',
+        'data-name="Demo"',
+    ):
         assert attribute in page
     assert '<div id="app"></div>' in page
     assert f'<script src="/static/build/{HASHED}" defer></script>' in page
@@ -43,7 +51,14 @@ def test_the_frame_says_which_app_it_shows_and_who_frames_it(served: Served) -> 
 
 @pytest.mark.parametrize(
     "host",
-    ["", "https://evil.test", "http://localhost:8001", "http://localhost:8000.evil.test", "null", '"><script>'],
+    [
+        "",
+        "https://evil.test",
+        "http://localhost:8001",
+        "http://localhost:8000.evil.test",
+        "null",
+        '"><script>',
+    ],
 )
 def test_a_host_that_is_none_of_the_apps_origins_is_not_written_down(served: Served, host: str) -> None:
     page = served.client.get("/embed/demo", params={"host": host}).text
@@ -95,6 +110,42 @@ def test_a_server_that_drains_is_alive_and_not_ready(served: Served) -> None:
     assert served.client.get("/healthz").status_code == 200
 
 
+def test_a_database_that_takes_no_writes_is_not_ready_and_is_asked_again(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def full(db: Database, now: int) -> None:
+        asked.append(now)
+        raise StoreFailed("disk full: /var/lib/somewhere")
+
+    monkeypatch.setattr("chatserver.app.probe", full)
+    for _ in range(2):
+        answer = served.client.get("/readyz")
+        assert (answer.status_code, answer.json()["reasons"]) == (503, ["database"])
+        assert "somewhere" not in answer.text
+    assert len(asked) == 2
+    monkeypatch.setattr("chatserver.app.probe", probe)
+    assert served.client.get("/readyz").status_code == 200
+
+
+def test_whoever_asks_often_whether_it_is_ready_causes_one_write_a_second(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def counted(db: Database, now: int) -> None:
+        asked.append(now)
+
+    monkeypatch.setattr("chatserver.app.probe", counted)
+    for _ in range(20):
+        served.client.get("/readyz")
+    assert len(asked) == 1
+    served.clock.elapse(1.1)
+    served.client.get("/readyz")
+    assert len(asked) == 2
+
+
 def test_hashed_files_are_kept_for_ever_and_packed(served: Served) -> None:
     answer = served.client.get(f"/static/build/{HASHED}")
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
@@ -138,7 +189,9 @@ def test_without_a_front_end_the_loader_is_not_there_yet(settings: Settings, tmp
         assert served.client.get("/widget.js").status_code == 503
 
 
-def test_a_new_build_is_served_without_a_new_start(served: Served, settings: Settings, tmp_path: Path) -> None:
+def test_a_new_build_is_served_without_a_new_start(
+    served: Served, settings: Settings, tmp_path: Path
+) -> None:
     build = tmp_path / "static" / "build"
     build.mkdir(parents=True)
     with started(settings, build.parent, database_url=f"sqlite:///{tmp_path}/other.db") as other:
@@ -161,5 +214,3 @@ def test_a_surprise_is_answered_with_an_id_and_nothing_of_itself(
     assert re.fullmatch("[0-9a-f]{12}", answer.json()["id"])
     (record,) = (r for r in caplog.records if r.levelname == "ERROR")
     assert record.id == answer.json()["id"]  # type: ignore[attr-defined]
-
-

@@ -46,7 +46,7 @@ export function drawLauncher(options: SupportChatOptions, isOpen: boolean, unrea
   const count = `${unread || ""}`;
   const color = `${options.color}`;
   launcher.hidden = options.launcher === "none";
-  launcher.className = `${options.position}`;
+  launcher.className = options.position ?? "";
   launcher.style.background = color;
   launcher.style.color = inkOn(color);
   launcher.ariaExpanded = `${isOpen}`;

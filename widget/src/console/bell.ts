@@ -1,0 +1,98 @@
+/** Sounds, desktop notifications, the title's count: what calls an agent who looks elsewhere. */
+
+import { effect } from "@preact/signals";
+import { announce } from "../ui/announcer";
+import { plural, t } from "../ui/i18n";
+import type { Console } from "./console";
+import { dotIcon } from "./favicon";
+import { sound } from "./settings";
+import { play, unlock } from "./sound";
+import { type Alert, alerts, audible, REPEAT_MS, unseen } from "./state/alerts";
+import type { Desk } from "./state/desk";
+import { unread } from "./state/lists";
+import { Tabs } from "./tabs";
+
+export class Bell {
+  private readonly tabs = new Tabs();
+  private readonly undo: (() => void)[] = [];
+
+  constructor(private readonly console: Console) {
+    const look = () => this.look();
+    const wake = () => unlock();
+    for (const kind of ["visibilitychange", "focus"]) this.listen(document, kind, look);
+    for (const kind of ["pointerdown", "keydown"]) this.listen(document, kind, wake);
+    this.undo.push(
+      effect(() => {
+        this.console.selected.value;
+        this.look();
+      }),
+      effect(() => {
+        const count = this.console.lists.value.waiting.length + unread(this.console.desk.value);
+        document.title = (count > 0 ? `(${count}) ` : "") + t("console.title");
+        dotIcon(count > 0);
+      }),
+    );
+    const id = setInterval(() => this.repeat(), REPEAT_MS);
+    this.undo.push(() => clearInterval(id));
+  }
+
+  /** To be told of every step of the desk. */
+  heard(before: Desk, after: Desk): void {
+    const found = alerts(before, after);
+    const newcomers = found.filter(({ kind }) => kind === "waiting");
+    const first = newcomers[0]?.ticket;
+    if (first && newcomers.length === 1) {
+      announce(t("console.announce.waiting", { name: first.customer.name, subject: first.subject }));
+    } else if (first) {
+      announce(plural("console.announce.waiting_many", newcomers.length));
+    }
+    if (!this.tabs.ringing) return;
+    const heard = found.filter((alert) => audible(alert, this.tabs.looking));
+    const loudest = heard.find(({ kind }) => kind === "assigned") ?? heard[0];
+    if (loudest && sound.peek() === "on") play(loudest.kind);
+    for (const alert of heard) this.notify(alert);
+  }
+
+  end(): void {
+    for (const undo of this.undo) undo();
+    this.tabs.close();
+    document.title = t("console.title");
+    dotIcon(false);
+  }
+
+  private look(): void {
+    const seen = document.visibilityState === "visible";
+    this.tabs.look(seen ? (this.console.selected.peek() ?? 0) : null);
+  }
+
+  /** A chat that was given to this agent calls until it is looked at. */
+  private repeat(): void {
+    if (!this.tabs.ringing || sound.peek() === "off") return;
+    const waiting = unseen(this.console.desk.peek()).map((ticket): Alert => ({ kind: "assigned", ticket }));
+    if (waiting.some((alert) => audible(alert, this.tabs.looking))) play("assigned");
+  }
+
+  private notify({ kind, ticket }: Alert): void {
+    if (!("Notification" in globalThis) || Notification.permission !== "granted") return;
+    if (document.visibilityState === "visible" && document.hasFocus()) return;
+    const body = kind === "message" ? (ticket.last?.text ?? "") : ticket.subject;
+    try {
+      const note = new Notification(t(`console.notify.${kind}`, { name: ticket.customer.name }), {
+        body,
+        tag: `ticket-${ticket.id}`,
+      });
+      note.onclick = () => {
+        window.focus();
+        this.console.select(ticket.id);
+        note.close();
+      };
+    } catch {
+      // Chrome on Android has the name and the permission, but lets only service workers use them.
+    }
+  }
+
+  private listen(target: EventTarget, kind: string, run: () => void): void {
+    target.addEventListener(kind, run);
+    this.undo.push(() => target.removeEventListener(kind, run));
+  }
+}

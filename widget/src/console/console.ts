@@ -1,0 +1,258 @@
+/**
+ * The console behind its views: one connection, the desk, what is selected, and the verbs an agent has. Views read the
+ * signals and call the verbs; nothing here touches the DOM.
+ */
+
+import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { Connection, type Status as Link, type SocketLike, type Timers } from "../connection";
+import {
+  type AgentFrame,
+  type AgentServerFrame,
+  type AgentTicket,
+  CLOSE,
+  type Status,
+  VERSION,
+} from "../wire";
+import { belongTo, keepDraft, outbox, readDraft, unsent } from "./drafts";
+import type { Session } from "./session";
+import { asking, type Desk, dropped, EMPTY, opening, receive, sending } from "./state/desk";
+import { type Lists, lists } from "./state/lists";
+
+const TYPING_EVERY = 3000;
+
+export type Doing = "closing" | "proposing" | null;
+
+export interface Parts {
+  session: Pick<Session, "socketToken">;
+  url: string;
+  /** Called with the desk before and after every frame. */
+  changed?(before: Desk, after: Desk): void;
+  /** The session is over: signed out here or elsewhere. */
+  ended(code: number): void;
+  /** The browser's session is now another agent's: begin anew. */
+  replaced(): void;
+  newCid(): string;
+  /** The world outside, for tests. */
+  connect?: (url: string) => SocketLike;
+  timers?: Timers;
+}
+
+export class Console {
+  readonly desk: Signal<Desk> = signal(EMPTY);
+  readonly selected: Signal<number | null> = signal(null);
+  /** Where **Volver** leads: the ticket from which an earlier one was opened. */
+  readonly cameFrom: Signal<number | null> = signal(null);
+  /** What the agent has begun on the selected ticket and not finished. */
+  readonly doing: Signal<Doing> = signal(null);
+  readonly link: ReadonlySignal<Link>;
+  readonly lists: ReadonlySignal<Lists>;
+  readonly ticket: ReadonlySignal<AgentTicket | null>;
+  private readonly connection: Connection<AgentFrame, AgentServerFrame>;
+  private readonly parts: Parts;
+  private saidTyping = { ticket: 0, at: 0 };
+  private readonly stopWatching: () => void;
+  private readonly seenUpTo = new Map<number, number>();
+
+  constructor(parts: Parts) {
+    this.parts = parts;
+    this.connection = new Connection<AgentFrame, AgentServerFrame>({
+      url: parts.url,
+      hello: async () => ({ type: "hello", v: VERSION, token: await parts.session.socketToken() }),
+      receive: (frame) => this.receive(frame),
+      store: outbox,
+      ...(parts.connect && { connect: parts.connect }),
+      ...(parts.timers && { timers: parts.timers }),
+    });
+    this.link = this.connection.status;
+    this.lists = computed(() => lists(this.desk.value));
+    this.ticket = computed(() => this.desk.value.tickets.get(this.selected.value ?? 0) ?? null);
+    this.stopWatching = this.link.subscribe(({ phase, code }) => {
+      if (phase === "stopped" && code >= CLOSE.BAD_AUTH) parts.ended(code);
+    });
+  }
+
+  start(): void {
+    this.connection.start();
+  }
+
+  /** Hangs up for good: signed out, or the page goes. */
+  end(): void {
+    this.stopWatching();
+    this.connection.end();
+  }
+
+  wake(): void {
+    this.connection.wake();
+  }
+
+  /** The server's clock in ms. */
+  now(): number {
+    return this.connection.now();
+  }
+
+  // — looking —
+
+  select(ticket: number | null): void {
+    if (ticket === this.selected.peek()) return;
+    batch(() => {
+      this.selected.value = ticket;
+      this.cameFrom.value = null;
+      this.doing.value = null;
+      this.desk.value = { ...this.desk.peek(), refusal: null };
+    });
+    if (ticket !== null) this.load(ticket);
+  }
+
+  /** An earlier ticket of the same customer, with a way back. */
+  lookBack(ticket: number): void {
+    const from = this.cameFrom.peek() ?? this.selected.peek();
+    this.select(ticket);
+    this.cameFrom.value = from;
+  }
+
+  back(): void {
+    this.select(this.cameFrom.peek());
+  }
+
+  loadHistory(ticket: number): void {
+    const before = this.desk.peek().threads.get(ticket)?.items[0]?.seq;
+    if (before !== undefined) this.connection.send({ type: "history", ticket, before });
+  }
+
+  loadEarlier(customer: number, more = false): void {
+    const before = more ? (this.desk.peek().earlier.get(customer)?.tickets.at(-1)?.id ?? 0) : 0;
+    this.connection.send({ type: "tickets", customer, before });
+  }
+
+  /** What is on the screen of somebody who looks has been read. */
+  saw(ticket: AgentTicket): void {
+    const me = this.desk.peek().me?.id;
+    const seq = this.desk.peek().threads.get(ticket.id)?.items.at(-1)?.seq ?? 0;
+    const told = Math.max(ticket.seen, this.seenUpTo.get(ticket.id) ?? 0);
+    if (ticket.agent_id !== me || ticket.state === "closed" || seq <= told) return;
+    if (this.connection.send({ type: "seen", ticket: ticket.id, seq })) this.seenUpTo.set(ticket.id, seq);
+  }
+
+  begin(doing: Doing): void {
+    this.doing.value = doing;
+  }
+
+  // — verbs —
+
+  /** Shown at once: a radio button that waits for the network looks broken. The server's word corrects it. */
+  setStatus(status: Status): void {
+    this.ask({ type: "status", status }, 0);
+    const { me } = this.desk.peek();
+    if (me) this.desk.value = { ...this.desk.peek(), me: { ...me, status } };
+  }
+
+  claim(ticket: number): void {
+    this.select(ticket);
+    this.ask({ type: "claim", ticket }, ticket);
+  }
+
+  close(ticket: number): void {
+    this.ask({ type: "close", ticket }, ticket);
+  }
+
+  say(ticket: number, text: string): void {
+    this.post("say", ticket, text);
+    this.typing(ticket, false);
+    keepDraft(ticket, "");
+  }
+
+  propose(ticket: number, text: string): void {
+    this.post("propose", ticket, text);
+    this.doing.value = null;
+  }
+
+  retry(cid: string): void {
+    const message = this.desk.peek().pending.find((one) => one.cid === cid);
+    if (!message) return;
+    this.desk.value = sending(this.desk.peek(), message);
+    this.connection.retry(cid);
+  }
+
+  discard(cid: string): void {
+    this.desk.value = dropped(this.desk.peek(), cid);
+    this.connection.discard(cid);
+  }
+
+  /** The composer changed. Says so to the customer at most every 3 s, and once when it stops. */
+  typing(ticket: number, on: boolean): void {
+    const { saidTyping: said } = this;
+    const now = this.now();
+    const fresh = said.ticket === ticket && said.at > 0 && now - said.at < TYPING_EVERY;
+    if (on ? fresh : said.ticket !== ticket || said.at === 0) return;
+    this.connection.send({ type: "typing", ticket, on });
+    this.saidTyping = { ticket, at: on ? now : 0 };
+  }
+
+  draft(ticket: number): string {
+    return readDraft(ticket);
+  }
+
+  keepDraft(ticket: number, text: string): void {
+    keepDraft(ticket, text);
+  }
+
+  // — inner —
+
+  private receive(frame: AgentServerFrame): void {
+    const before = this.desk.peek();
+    if (frame.type === "welcome") {
+      this.seenUpTo.clear();
+      if (before.me === null) this.takeUp(frame.id);
+      else if (before.me.id !== frame.id) {
+        this.giveUp();
+        return;
+      }
+    }
+    const { desk, send } = receive(this.desk.peek(), frame, this.now(), this.selected.peek());
+    this.desk.value = desk;
+    for (const one of send) this.connection.send(one);
+    this.parts.changed?.(before, desk);
+    if (frame.type === "error" && frame.code === "not_found" && frame.ticket === this.selected.peek()) {
+      this.select(null); // deleted meanwhile, or an old address
+    }
+  }
+
+  /** What this tab had not sent before it was loaded again, if it was the same agent's. */
+  private takeUp(agent: number): void {
+    if (!belongTo(agent)) return;
+    const entries = unsent();
+    for (const { frame, cid, order } of entries) this.showAgain(frame, cid, order);
+    this.connection.restore(entries);
+  }
+
+  /** Another tab signed in as somebody else: nothing of the one may go out as the other. */
+  private giveUp(): void {
+    this.end();
+    this.parts.replaced();
+  }
+
+  private load(ticket: number): void {
+    const desk = this.desk.peek();
+    const known = desk.tickets.get(ticket);
+    this.connection.send(
+      known ? opening(desk, ticket) : { type: "open", ticket, after: -1, epoch: desk.epoch },
+    );
+  }
+
+  private ask(frame: AgentFrame, ticket: number): void {
+    this.desk.value = asking(this.desk.peek(), frame.type, ticket);
+    this.connection.ask(frame);
+  }
+
+  private post(type: "say" | "propose", ticket: number, text: string): void {
+    const cid = this.parts.newCid();
+    this.desk.value = sending(this.desk.peek(), { ticket, cid, kind: type, text, at: this.now() });
+    this.connection.post({ type, ticket, cid, text });
+  }
+
+  private showAgain(frame: AgentFrame, cid: string, at: number): void {
+    if (frame.type !== "say" && frame.type !== "propose") return;
+    const message = { ticket: frame.ticket, cid, kind: frame.type, text: frame.text, at };
+    this.desk.value = sending(this.desk.peek(), message);
+  }
+}

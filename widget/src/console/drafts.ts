@@ -1,0 +1,72 @@
+/** What is being written to each ticket, and what waits to be sent: kept over a reload of this tab. */
+
+import type { Entry, EntryStore } from "../connection";
+import type { AgentFrame } from "../wire";
+
+const DRAFT = "console.draft.";
+const ENTRY = "console.outbox.";
+const OWNER = "console.owner";
+
+export const readDraft = (ticket: number): string => read(DRAFT + ticket) ?? "";
+
+export function keepDraft(ticket: number, text: string): void {
+  if (text) write(DRAFT + ticket, text);
+  else remove(DRAFT + ticket);
+}
+
+/** The connection's outbox in this tab's storage. Another tab has its own, so nothing is sent by two. */
+export const outbox: EntryStore<AgentFrame> = {
+  put: (entry) => write(ENTRY + entry.cid, JSON.stringify(entry)),
+  remove: (cid) => remove(ENTRY + cid),
+};
+
+/** What an earlier page of this tab had not sent, oldest first. */
+export function unsent(): Entry<AgentFrame>[] {
+  return keys(ENTRY)
+    .map((key) => JSON.parse(read(key) ?? "null") as Entry<AgentFrame> | null)
+    .filter((entry) => entry !== null)
+    .sort((a, b) => a.order - b.order);
+}
+
+/** Whose texts these are. Somebody else on this machine starts with nothing of the last one's; false says that it was so. */
+export function belongTo(agent: number): boolean {
+  const same = read(OWNER) === String(agent);
+  if (!same) forget();
+  write(OWNER, String(agent));
+  return same;
+}
+
+/** Signed out: nothing stays. */
+export function forget(): void {
+  for (const key of [OWNER, ...keys(ENTRY), ...keys(DRAFT)]) remove(key);
+}
+
+function keys(prefix: string): string[] {
+  try {
+    return Object.keys(sessionStorage).filter((key) => key.startsWith(prefix));
+  } catch {
+    return [];
+  }
+}
+
+// Storage can be full or forbidden; the text is still in memory and on the screen.
+
+function read(key: string): string | null {
+  try {
+    return sessionStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+function write(key: string, value: string): void {
+  try {
+    sessionStorage.setItem(key, value);
+  } catch {}
+}
+
+function remove(key: string): void {
+  try {
+    sessionStorage.removeItem(key);
+  } catch {}
+}

@@ -1,0 +1,100 @@
+/** The keys of the console. Single keys never act while somebody writes, nor with a modifier, nor when turned off. */
+
+import type { Console } from "./console";
+import { shortcuts, sound } from "./settings";
+import { claimable } from "./state/lists";
+
+interface Acts {
+  help(): void;
+  details(): void;
+  /** True: something was open and is closed now. */
+  escape(): boolean;
+}
+
+/** Listen; returns what stops it. */
+export function onKeys(console: Console, acts: Acts): () => void {
+  const listener = (event: KeyboardEvent) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const target = event.target instanceof Element ? event.target : document.body;
+    if (target.closest("dialog")) return;
+    if (event.key === "Escape") {
+      if (console.doing.peek() !== null) console.begin(null);
+      else if (!acts.escape()) focusRow(console.selected.peek());
+      return;
+    }
+    if (target.closest("input, textarea, select")) return;
+    if (act(event.key, target, console, acts)) event.preventDefault();
+  };
+  document.addEventListener("keydown", listener);
+  return () => document.removeEventListener("keydown", listener);
+}
+
+/** True: the key meant something here. */
+function act(key: string, target: Element, console: Console, acts: Acts): boolean {
+  const arrows = target.closest(".list") !== null || target === document.body;
+  if (arrows && key === "ArrowDown") return moveFocus(target, 1);
+  if (arrows && key === "ArrowUp") return moveFocus(target, -1);
+  if (shortcuts.peek() === "off") return false;
+  switch (key) {
+    case "j":
+      return moveFocus(target, 1);
+    case "k":
+      return moveFocus(target, -1);
+    case "t":
+      return take(target, console);
+    case "r":
+      return focusOn("#composer");
+    case "p":
+      return begin(console, "proposing");
+    case "x":
+      return begin(console, "closing");
+    case "d":
+      acts.details();
+      return true;
+    case "m":
+      sound.value = sound.peek() === "on" ? "off" : "on";
+      return true;
+    case "?":
+      acts.help();
+      return true;
+    default:
+      return false;
+  }
+}
+
+function moveFocus(target: Element, step: 1 | -1): boolean {
+  const rows = [...document.querySelectorAll<HTMLElement>(".row")];
+  const here = target.closest(".row-item")?.querySelector<HTMLElement>(".row");
+  const current = here ?? document.querySelector<HTMLElement>(".row[aria-current]");
+  const at = current ? rows.indexOf(current) + step : step > 0 ? 0 : rows.length - 1;
+  const next = rows[Math.min(rows.length - 1, Math.max(0, at))];
+  next?.focus();
+  return next !== undefined;
+}
+
+/** "Tomar" for the row that has the focus, else for the ticket on the screen. */
+function take(target: Element, console: Console): boolean {
+  const focused = target.closest(".row-item")?.querySelector<HTMLElement>(".row")?.dataset.ticket;
+  const id = focused ? Number(focused) : console.selected.peek();
+  const ticket = console.desk.peek().tickets.get(id ?? 0);
+  if (!ticket || !claimable(ticket) || console.link.peek().phase !== "live") return false;
+  console.claim(ticket.id);
+  return true;
+}
+
+function begin(console: Console, doing: "proposing" | "closing"): boolean {
+  const ticket = console.ticket.peek();
+  if (!ticket || ticket.state === "closed" || ticket.agent_id !== console.desk.peek().me?.id) return false;
+  console.begin(doing);
+  return true;
+}
+
+function focusOn(selector: string): boolean {
+  const element = document.querySelector<HTMLElement>(selector);
+  element?.focus();
+  return element !== null;
+}
+
+function focusRow(ticket: number | null): void {
+  document.querySelector<HTMLElement>(`.row[data-ticket="${ticket ?? 0}"]`)?.focus();
+}

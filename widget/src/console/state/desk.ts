@@ -1,0 +1,269 @@
+/**
+ * What an agent's console knows, and how each frame changes it. Pure: a frame and a time go in, a new desk and the frames
+ * to be sent come out; nothing is ever changed in place, so views compare by identity.
+ */
+
+import type {
+  AgentChangedFrame,
+  AgentFrame,
+  AgentServerFrame,
+  AgentSnapshot,
+  AgentTicket,
+  AgentWelcome,
+  AppInfo,
+  Code,
+  ErrorFrame,
+  Items,
+  Status,
+} from "../../wire";
+import { append, prepend, resumeAfter, type Thread } from "./thread";
+
+/** A customer's typing sign lives so long (ms) unless it is renewed: the stop may never arrive. */
+export const TYPING_MS = 6000;
+
+export interface Me {
+  readonly id: number;
+  readonly name: string;
+  readonly email: string;
+  readonly status: Status;
+  readonly capacity: number;
+  readonly apps: readonly AppInfo[];
+}
+
+/** A message of ours on its way: shown until its item arrives. */
+export interface Pending {
+  readonly ticket: number;
+  readonly cid: string;
+  readonly kind: "say" | "propose";
+  readonly text: string;
+  readonly at: number;
+  /** Why the server refused it; the text stays so that nothing typed is lost. */
+  readonly error: Code | null;
+  /** What the refusal says is the limit, 0 where there is none. */
+  readonly limit: number;
+}
+
+/** The latest refusal of a verb without `cid`, shown where the verb was pressed. */
+export interface Refusal {
+  readonly verb: string;
+  readonly ticket: number;
+  readonly code: Code;
+  readonly limit: number;
+}
+
+/** A customer's closed tickets. */
+export interface Earlier {
+  readonly tickets: readonly AgentTicket[];
+  readonly more: boolean;
+}
+
+export interface Desk {
+  readonly epoch: string;
+  readonly me: Me | null;
+  readonly tickets: ReadonlyMap<number, AgentTicket>;
+  readonly threads: ReadonlyMap<number, Thread>;
+  readonly earlier: ReadonlyMap<number, Earlier>;
+  /** Until when (ms) the customer of a ticket is shown as typing. */
+  readonly typing: ReadonlyMap<number, number>;
+  readonly pending: readonly Pending[];
+  readonly refusal: Refusal | null;
+  /** Verbs that were asked and not answered: `verb:ticket`. The connection repeats them, so a reconnect keeps them. */
+  readonly busy: ReadonlySet<string>;
+}
+
+export interface Step {
+  readonly desk: Desk;
+  readonly send: readonly AgentFrame[];
+}
+
+export const EMPTY: Desk = {
+  epoch: "",
+  me: null,
+  tickets: new Map(),
+  threads: new Map(),
+  earlier: new Map(),
+  typing: new Map(),
+  pending: [],
+  refusal: null,
+  busy: new Set(),
+};
+
+/** The desk after a frame of the server. `now`: ms; `selected`: the ticket that is on the screen. */
+export function receive(desk: Desk, frame: AgentServerFrame, now: number, selected: number | null): Step {
+  switch (frame.type) {
+    case "welcome":
+      return welcomed(desk, frame, selected);
+    case "changed":
+      return changed(desk, frame);
+    case "snapshot":
+      return { desk: snapshot(desk, frame), send: [] };
+    case "items":
+      return items(desk, frame);
+    case "tickets": {
+      // Pages follow one another, newest first; the first page replaces what was held.
+      const held = desk.earlier.get(frame.customer)?.tickets ?? [];
+      const oldest = held.at(-1)?.id ?? 0;
+      const follows = frame.tickets.every((ticket) => ticket.id < oldest);
+      const tickets = follows ? [...held, ...frame.tickets] : frame.tickets;
+      return calm({ ...desk, earlier: with_(desk.earlier, frame.customer, { tickets, more: frame.more }) });
+    }
+    case "status":
+      return calm(desk.me ? { ...desk, me: { ...desk.me, status: frame.status } } : desk);
+    case "typing": {
+      if (frame.on === false) return calm({ ...desk, typing: without(desk.typing, frame.ticket) });
+      return calm({ ...desk, typing: with_(desk.typing, frame.ticket, now + TYPING_MS) });
+    }
+    case "done":
+      return calm({ ...desk, busy: omit(desk.busy, `${frame.verb}:${frame.ticket ?? 0}`) });
+    case "error":
+      return calm(refused(desk, frame));
+    default:
+      return calm(desk); // ack: the item itself arrives as `changed`; pong and goaway are the connection's business
+  }
+}
+
+/** The desk after our own message was put on its way. */
+export function sending(desk: Desk, message: Omit<Pending, "error" | "limit">): Desk {
+  const others = desk.pending.filter(({ cid }) => cid !== message.cid);
+  return { ...desk, pending: [...others, { ...message, error: null, limit: 0 }], refusal: null };
+}
+
+/** The desk without one refused message: it was sent anew, or put back into the composer. */
+export function dropped(desk: Desk, cid: string): Desk {
+  return { ...desk, pending: desk.pending.filter((message) => message.cid !== cid) };
+}
+
+/** The desk while a verb waits for its answer. */
+export function asking(desk: Desk, verb: string, ticket: number): Desk {
+  return { ...desk, busy: new Set([...desk.busy, `${verb}:${ticket}`]), refusal: null };
+}
+
+/** The frame that loads a ticket's conversation, or brings it up to date. */
+export function opening(desk: Desk, ticket: number): AgentFrame {
+  return { type: "open", ticket, after: resumeAfter(desk.threads.get(ticket)), epoch: desk.epoch };
+}
+
+// — frames —————————————————————————————————————————————————————————————————————
+
+function welcomed(desk: Desk, frame: AgentWelcome, selected: number | null): Step {
+  const { id, name, email, status, capacity, apps } = frame;
+  // Another database: nothing that was held means anything now, except what was typed.
+  const same = frame.epoch === desk.epoch;
+  const tickets = new Map(frame.tickets.map((ticket) => [ticket.id, ticket]));
+  const shown = same && selected !== null ? desk.tickets.get(selected) : undefined;
+  if (shown && !tickets.has(shown.id)) tickets.set(shown.id, shown);
+  const threads = new Map([...(same ? desk.threads : [])].filter(([ticket]) => tickets.has(ticket)));
+  const fresh: Desk = {
+    ...desk,
+    epoch: frame.epoch,
+    me: { id, name, email, status, capacity, apps },
+    tickets,
+    threads,
+    earlier: same ? desk.earlier : new Map(),
+    typing: new Map(),
+    refusal: null,
+  };
+  // What is on the screen is asked for also when the welcome no longer lists it: its last state would be a guess. Its view
+  // comes with a snapshot only.
+  const wanted = new Set(threads.keys());
+  if (selected !== null) wanted.add(selected);
+  const unlisted = (ticket: number) => !frame.tickets.some(({ id: listed }) => listed === ticket);
+  const send = [...wanted].map((ticket) =>
+    unlisted(ticket) ? snapshotOf(fresh, ticket) : opening(fresh, ticket),
+  );
+  return { desk: fresh, send };
+}
+
+function changed(desk: Desk, frame: AgentChangedFrame): Step {
+  const held = desk.tickets.get(frame.ticket);
+  let tickets = desk.tickets;
+  if (!held || frame.version > held.version) {
+    const view = frame.view ?? (held && held.version === frame.base ? { ...held, ...frame.patch } : null);
+    // A change was missed: only the whole ticket helps.
+    if (view === null) return { desk, send: [snapshotOf(desk, frame.ticket)] };
+    tickets = with_(tickets, frame.ticket, { ...view, version: frame.version });
+  }
+  return added({ ...desk, tickets }, frame.ticket, frame.items ?? []);
+}
+
+function snapshot(desk: Desk, frame: AgentSnapshot): Desk {
+  const { view } = frame;
+  const held = desk.tickets.get(view.id);
+  const newer = held !== undefined && held.version > view.version;
+  return arrived(
+    {
+      ...desk,
+      tickets: newer ? desk.tickets : with_(desk.tickets, view.id, view),
+      threads: with_(desk.threads, view.id, { items: frame.items, more: frame.more }),
+    },
+    view.id,
+    frame.items,
+  );
+}
+
+function items(desk: Desk, frame: Items): Step {
+  const thread = desk.threads.get(frame.ticket);
+  if (frame.back) {
+    if (!thread) return calm(desk);
+    const fuller = prepend(thread, frame.items, frame.more);
+    return calm({ ...desk, threads: with_(desk.threads, frame.ticket, fuller) });
+  }
+  return added(desk, frame.ticket, frame.items);
+}
+
+/** Items at the end of a thread; asks for what is missing when they do not follow. A thread never opened stays unloaded. */
+function added(desk: Desk, ticket: number, fresh: AgentChangedFrame["items"] & {}): Step {
+  const thread = desk.threads.get(ticket);
+  if (!thread || fresh.length === 0) return calm(arrived(desk, ticket, fresh));
+  const next = append(thread, fresh);
+  if (next.gap) return { desk, send: [opening(desk, ticket)] };
+  return calm(arrived({ ...desk, threads: with_(desk.threads, ticket, next.thread) }, ticket, fresh));
+}
+
+/** Our messages among `fresh` are no longer on their way; a customer who has spoken is no longer typing. */
+function arrived(desk: Desk, ticket: number, fresh: AgentChangedFrame["items"] & {}): Desk {
+  if (fresh.length === 0) return desk;
+  const cids = new Set(fresh.map((item) => item.cid).filter(Boolean));
+  const pending = desk.pending.some(({ cid }) => cids.has(cid))
+    ? desk.pending.filter(({ cid }) => !cids.has(cid))
+    : desk.pending;
+  const spoke = fresh.some((item) => item.by === "customer");
+  return { ...desk, pending, typing: spoke ? without(desk.typing, ticket) : desk.typing };
+}
+
+function refused(desk: Desk, frame: ErrorFrame): Desk {
+  const { code, verb = "", cid, ticket = 0, limit = 0 } = frame;
+  if (cid) {
+    const pending = desk.pending.map((message) =>
+      message.cid === cid ? { ...message, error: code, limit } : message,
+    );
+    return { ...desk, pending };
+  }
+  const busy = omit(desk.busy, `${verb}:${ticket}`);
+  return { ...desk, busy, refusal: { verb, ticket, code, limit } };
+}
+
+// — inner ——————————————————————————————————————————————————————————————————————
+
+function snapshotOf(desk: Desk, ticket: number): AgentFrame {
+  return { type: "open", ticket, after: -1, epoch: desk.epoch };
+}
+
+function calm(desk: Desk): Step {
+  return { desk, send: [] };
+}
+
+function with_<K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> {
+  return new Map(map).set(key, value);
+}
+
+function without<K, V>(map: ReadonlyMap<K, V>, key: K): ReadonlyMap<K, V> {
+  if (!map.has(key)) return map;
+  const rest = new Map(map);
+  rest.delete(key);
+  return rest;
+}
+
+function omit(set: ReadonlySet<string>, value: string): ReadonlySet<string> {
+  return set.has(value) ? new Set([...set].filter((entry) => entry !== value)) : set;
+}

@@ -1,0 +1,16 @@
+import type { Status } from "../../wire";
+
+/** Initials on a neutral ground; the dot says an agent's status, or whether a customer is connected. */
+export function Avatar({ name, status }: { name: string; status?: Status | "here" | "gone" | undefined }) {
+  return (
+    <span class="avatar" aria-hidden="true" data-status={status}>
+      {initials(name)}
+    </span>
+  );
+}
+
+export function initials(name: string): string {
+  const parts = name.split(/\s+/).filter(Boolean);
+  const letters = [parts[0], parts.length > 1 ? parts.at(-1) : ""].map((part) => [...(part ?? "")][0] ?? "");
+  return letters.join("").toUpperCase();
+}

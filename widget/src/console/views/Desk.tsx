@@ -1,0 +1,103 @@
+/** The console signed in: rail, list, conversation, details; and the keys that move between them. */
+
+import { useComputed, useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { t } from "../../ui/i18n";
+import { second } from "../clockwork";
+import type { Console } from "../console";
+import { onKeys } from "../keys";
+import { Conversation } from "./Conversation";
+import { Help } from "./Help";
+import { List } from "./List";
+import { Panel } from "./Panel";
+import { Rail } from "./Rail";
+import { SoundDialog } from "./SoundDialog";
+
+/** A short interruption is nobody's business. */
+const CALM_MS = 3000;
+
+interface Props {
+  console: Console;
+  /** False: the server did not hear of it, the session goes on. */
+  signOut(): Promise<boolean>;
+}
+
+export function Desk({ console, signOut }: Props) {
+  const details = useSignal(false);
+  const dialog = useSignal<"help" | "sound" | null>(null);
+  const stuck = useSignal(false);
+  const selected = console.selected.value;
+
+  const closeDetails = () => {
+    details.value = false;
+    document.querySelector<HTMLElement>(".to-details")?.focus();
+  };
+
+  useEffect(
+    () =>
+      onKeys(console, {
+        help: () => {
+          dialog.value = "help";
+        },
+        details: () => {
+          details.value = !details.value;
+        },
+        escape: () => {
+          if (!details.value) return false;
+          closeDetails();
+          return true;
+        },
+      }),
+    [console],
+  );
+
+  const closeDialog = () => {
+    dialog.value = null;
+  };
+  return (
+    <div class="desk" data-pane={selected === null ? "list" : details.value ? "details" : "talk"}>
+      <Offline console={console} stuck={stuck.value} />
+      <Rail
+        console={console}
+        signOut={async () => {
+          stuck.value = !(await signOut());
+        }}
+        openSound={() => {
+          dialog.value = "sound";
+        }}
+        openHelp={() => {
+          dialog.value = "help";
+        }}
+      />
+      <main>
+        <List console={console} />
+        <Conversation
+          console={console}
+          detailsOpen={details.value}
+          toggleDetails={() => {
+            details.value = !details.value;
+          }}
+        />
+      </main>
+      <Panel console={console} open={details.value} close={closeDetails} />
+      {dialog.value === "help" && <Help close={closeDialog} />}
+      {dialog.value === "sound" && <SoundDialog close={closeDialog} />}
+    </div>
+  );
+}
+
+/** What is wrong with the connection, calmly. `stuck`: signing out did not get through. */
+function Offline({ console, stuck }: { console: Console; stuck: boolean }) {
+  const shown = useComputed(() => {
+    const { phase, downSince } = console.link.value;
+    if (phase === "live" || phase === "stopped" || downSince === null) return false;
+    // Both are this machine's clock: `second` runs on the server's.
+    second.value;
+    return Date.now() - downSince >= CALM_MS;
+  });
+  return (
+    <p class="offline" role="status">
+      {stuck ? t("console.stuck") : shown.value && t("console.offline")}
+    </p>
+  );
+}

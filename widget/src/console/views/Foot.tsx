@@ -1,0 +1,165 @@
+/** Below the conversation: whose turn the clock says it is, and the place to write, or why there is none. */
+
+import { countdown } from "../../state/clock";
+import { errorText, t } from "../../ui/i18n";
+import { duration, fullTime, minutesSeconds, when } from "../../ui/time";
+import type { AgentTicket } from "../../wire";
+import { minute, second } from "../clockwork";
+import type { Console } from "../console";
+import type { Refusal } from "../state/desk";
+import { claimable } from "../state/lists";
+import { Composer } from "./Composer";
+import { ProposeForm } from "./ProposeForm";
+import { Stars } from "./Stars";
+import { closedLine } from "./words";
+
+interface Props {
+  console: Console;
+  ticket: AgentTicket;
+}
+
+export function Foot({ console, ticket }: Props) {
+  const desk = console.desk.value;
+  const mine = ticket.agent_id === desk.me?.id;
+  return (
+    <footer class="foot">
+      {desk.refusal && desk.refusal.ticket === ticket.id && (
+        <Refused refusal={desk.refusal} ticket={ticket} />
+      )}
+      {ticket.state === "closed" ? (
+        <Closed console={console} ticket={ticket} />
+      ) : claimable(ticket) ? (
+        <Take console={console} ticket={ticket} />
+      ) : mine ? (
+        <>
+          <ClockLine ticket={ticket} />
+          {console.doing.value === "proposing" ? (
+            <ProposeForm console={console} ticket={ticket} />
+          ) : (
+            <Composer console={console} ticket={ticket} />
+          )}
+        </>
+      ) : (
+        <p class="line">{t("console.foot.attended", { name: ticket.agent })}</p>
+      )}
+    </footer>
+  );
+}
+
+function Refused({ refusal, ticket }: { refusal: Refusal; ticket: AgentTicket }) {
+  // Only for taking does "nobody waits any more" have a plain reason: a colleague was faster.
+  const taken = refusal.verb === "claim" && refusal.code === "ticket_not_waiting";
+  const text = !taken
+    ? errorText(refusal.code, { limit: refusal.limit })
+    : ticket.agent
+      ? t("console.refused.taken_by", { name: ticket.agent })
+      : t("console.refused.taken");
+  return (
+    <p class="line" data-tone="warning" role="alert">
+      {text}
+    </p>
+  );
+}
+
+function Take({ console, ticket }: Props) {
+  const busy = console.desk.value.busy.has(`claim:${ticket.id}`);
+  const off = busy || console.link.value.phase !== "live";
+  return (
+    <div class="take">
+      <p>
+        {ticket.queued_at !== null ? (
+          <WaitingLine name={ticket.customer.name} since={ticket.queued_at} />
+        ) : (
+          t(ticket.email ? "console.foot.request_mail" : "console.foot.request", { email: ticket.email })
+        )}
+      </p>
+      <button
+        type="button"
+        class="button"
+        data-kind="primary"
+        aria-keyshortcuts="t"
+        aria-disabled={off}
+        onClick={() => !off && console.claim(ticket.id)}
+      >
+        {t("console.action.claim")}
+      </button>
+    </div>
+  );
+}
+
+function WaitingLine({ name, since }: { name: string; since: number }) {
+  const seconds = Math.max(0, Math.floor((second.value - since) / 1000));
+  return (
+    <>
+      {t("console.foot.waits", { name, time: seconds < 3600 ? minutesSeconds(seconds) : duration(seconds) })}
+    </>
+  );
+}
+
+/** The one clock that matters now: my first answer, or the customer's silence. Quiet as long as there is time. */
+function ClockLine({ ticket }: { ticket: AgentTicket }) {
+  const now = second.value;
+  const { name } = ticket.customer;
+  if (ticket.answer_due_at !== null) {
+    const left = Math.max(0, Math.ceil((ticket.answer_due_at - now) / 1000));
+    return (
+      <p class="line clock" data-tone="warning">
+        {t("console.clock.answer", { time: minutesSeconds(left) })}
+      </p>
+    );
+  }
+  if (ticket.reminded) {
+    return (
+      <p class="line clock" data-tone="warning">
+        {t("console.clock.reminded", { name })}
+      </p>
+    );
+  }
+  const gone = ticket.clock?.gone_at != null;
+  const end = countdown(ticket.clock, now);
+  if (end.phase === "still" || (end.phase === "quiet" && !gone)) return null;
+  const time = minutesSeconds(end.left);
+  if (end.phase === "over") return <p class="line clock">{t("console.clock.over")}</p>;
+  if (gone && ticket.clock?.turn === "agent") {
+    const key = ticket.clock.email ? "console.clock.gone_later" : "console.clock.gone";
+    return (
+      <p class="line clock" data-tone={end.phase === "warning" ? "warning" : undefined}>
+        {t(key, { name, time })}
+      </p>
+    );
+  }
+  if (end.phase === "quiet") return <p class="line clock">{t("console.clock.away", { name })}</p>;
+  return (
+    <p class="line clock" data-tone="warning">
+      {t("console.clock.silent", { name, time })}
+    </p>
+  );
+}
+
+function Closed({ console, ticket }: Props) {
+  const draft = console.draft(ticket.id);
+  const at = ticket.closed_at ?? 0;
+  return (
+    <div class="closed">
+      <p>
+        <b>{closedLine(ticket.close_reason ?? "", ticket.customer.name)}</b>{" "}
+        <time class="soft" title={fullTime(at)}>
+          {when(at, minute.value)}
+        </time>
+      </p>
+      {ticket.rating ? (
+        <p class="rating">
+          <Stars count={ticket.rating.stars} />
+          {ticket.rating.comment && <q>{ticket.rating.comment}</q>}
+        </p>
+      ) : (
+        ticket.answered_at !== null && <p class="soft">{t("console.foot.unrated")}</p>
+      )}
+      {draft && (
+        <p class="kept">
+          <span class="soft">{t("console.foot.kept")}</span> {draft}
+        </p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,154 @@
+/** En espera, Mis chats, Solicitudes: 40 px rows, everything by keyboard. */
+
+import type { ComponentChildren } from "preact";
+import { plural, t } from "../../ui/i18n";
+import type { AgentTicket, Status } from "../../wire";
+import type { Console } from "../console";
+import { sound } from "../settings";
+import { load } from "../state/lists";
+import { Row } from "./Row";
+import { lastLine } from "./words";
+
+const STATUSES: readonly Status[] = ["available", "busy", "away"];
+
+export function List({ console }: { console: Console }) {
+  const { me } = console.desk.value;
+  const { waiting, mine, requests } = console.lists.value;
+  if (!me) return <ListSkeleton />;
+  const section = { console };
+  return (
+    <section class="list" aria-label={t("console.list.label")}>
+      <h1 class="list-title sr-only">{t("console.rail.chats")}</h1>
+      <StatusChoice console={console} status={me.status} />
+      <Notices console={console} />
+      <div class="scroll">
+        <Section {...section} id="waiting" tickets={waiting} />
+        <Section {...section} id="mine" tickets={mine} />
+        <Section {...section} id="requests" tickets={requests} />
+      </div>
+    </section>
+  );
+}
+
+function StatusChoice({ console, status }: { console: Console; status: Status }) {
+  return (
+    <fieldset class="status">
+      <legend class="sr-only">{t("console.status.legend")}</legend>
+      {STATUSES.map((value) => (
+        <label key={value} data-status={value}>
+          <input
+            type="radio"
+            name="status"
+            value={value}
+            checked={status === value}
+            onChange={() => console.setStatus(value)}
+          />
+          <span>{t(`console.status.${value}`)}</span>
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+/** What keeps chats from coming, and from being heard: said plainly, with the way out beside it. */
+function Notices({ console }: { console: Console }) {
+  const desk = console.desk.value;
+  const waiting = console.lists.value.waiting.length;
+  if (!desk.me) return null;
+  const { status, capacity } = desk.me;
+  const used = load(desk);
+  return (
+    <>
+      {status !== "available" && waiting > 0 && (
+        <Notice
+          tone="warning"
+          action={t("console.notice.be_available")}
+          act={() => console.setStatus("available")}
+        >
+          {plural(`console.notice.${status}`, waiting)}
+        </Notice>
+      )}
+      {status === "available" && waiting > 0 && used >= capacity && (
+        <p class="line notice">{t("console.notice.full", { used, total: capacity })}</p>
+      )}
+      {sound.value === "off" && (
+        <Notice
+          action={t("console.notice.unmute")}
+          act={() => {
+            sound.value = "on";
+          }}
+        >
+          {t("console.notice.muted")}
+        </Notice>
+      )}
+    </>
+  );
+}
+
+interface NoticeProps {
+  tone?: "warning";
+  action: string;
+  act(): void;
+  children: ComponentChildren;
+}
+
+function Notice({ tone, action, act, children }: NoticeProps) {
+  return (
+    <p class="line notice" data-tone={tone}>
+      <span>{children}</span>
+      <button type="button" class="link" onClick={act}>
+        {action}
+      </button>
+    </p>
+  );
+}
+
+interface SectionProps {
+  console: Console;
+  id: "waiting" | "mine" | "requests";
+  tickets: readonly AgentTicket[];
+}
+
+function Section({ console, id, tickets }: SectionProps) {
+  const desk = console.desk.value;
+  const selected = console.selected.value;
+  const online = console.link.value.phase === "live";
+  return (
+    <section class="group" aria-labelledby={`list-${id}`}>
+      <header>
+        <h2 id={`list-${id}`}>{t(`console.list.${id}`)}</h2>
+        {tickets.length > 0 && <span class="count">{tickets.length}</span>}
+      </header>
+      {tickets.length === 0 ? (
+        <p class="empty">{t(`console.list.${id}_empty`)}</p>
+      ) : (
+        <ul aria-labelledby={`list-${id}`}>
+          {tickets.map((ticket) => (
+            <Row
+              key={ticket.id}
+              console={console}
+              ticket={ticket}
+              list={id}
+              selected={ticket.id === selected}
+              claimable={online && !desk.busy.has(`claim:${ticket.id}`)}
+              last={lastLine(ticket, desk.me?.id)}
+            />
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function ListSkeleton() {
+  return (
+    <section class="list" aria-label={t("console.list.label")} aria-busy="true">
+      <div class="skeletons" aria-hidden="true">
+        {[70, 45, 60, 80, 50, 65].map((width) => (
+          <span class="skeleton" style={{ width: `${width}%` }} />
+        ))}
+      </div>
+      <p class="sr-only">{t("console.loading")}</p>
+    </section>
+  );
+}

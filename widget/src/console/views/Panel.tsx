@@ -1,0 +1,210 @@
+/** Who asks, from where, and what they asked before. All of it came from outside: shown as text, links only where safe. */
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { t, tag } from "../../ui/i18n";
+import { linkParts } from "../../ui/links";
+import { fullTime, shortTime } from "../../ui/time";
+import type { AgentTicket, Context } from "../../wire";
+import { browserName } from "../browser";
+import { minute } from "../clockwork";
+import type { Console } from "../console";
+import { Avatar } from "./Avatar";
+import { Icon } from "./icons";
+import { appName } from "./words";
+
+interface Props {
+  console: Console;
+  /** It lies over the conversation: where there is no room beside it. */
+  open: boolean;
+  close(): void;
+}
+
+export function Panel({ console, open, close }: Props) {
+  const ticket = console.ticket.value;
+  const way = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (open) way.current?.focus();
+  }, [open]);
+  if (!ticket) return null;
+  return (
+    <aside class="panel" id="details" aria-label={t("console.panel.label")}>
+      <button type="button" class="button close-details" data-kind="quiet" ref={way} onClick={close}>
+        <Icon name="close" />
+        {t("console.panel.close")}
+      </button>
+      <Who ticket={ticket} />
+      <TicketFacts console={console} ticket={ticket} />
+      <Where context={ticket.context as Context} />
+      <EarlierTickets console={console} ticket={ticket} />
+    </aside>
+  );
+}
+
+function Who({ ticket }: { ticket: AgentTicket }) {
+  const { customer, clock } = ticket;
+  const email = ticket.email || customer.email;
+  return (
+    <section>
+      <div class="who">
+        <Avatar
+          name={customer.name}
+          status={clock ? (clock.gone_at === null ? "here" : "gone") : undefined}
+        />
+        <div>
+          <h2>{customer.name}</h2>
+          {customer.verified ? (
+            <span class="verified">
+              <Icon name="verified" />
+              {t("console.panel.verified")}
+            </span>
+          ) : (
+            <span class="soft">{t("console.panel.unverified")}</span>
+          )}
+        </div>
+      </div>
+      <dl>
+        <Fact name={t("console.panel.email")}>{email && <SafeLink text={email} />}</Fact>
+        <Fact name={t("console.panel.language")}>{languageName(customer.locale)}</Fact>
+        <Fact name={t("console.panel.local_time")}>
+          {customer.zone && <LocalTime zone={customer.zone} />}
+        </Fact>
+        {clock && (
+          <Fact name={t("console.panel.connection")}>
+            {t(clock.gone_at === null ? "console.panel.here" : "console.panel.gone")}
+          </Fact>
+        )}
+      </dl>
+    </section>
+  );
+}
+
+function TicketFacts({ console, ticket }: { console: Console; ticket: AgentTicket }) {
+  return (
+    <section>
+      <h2>{t("console.panel.ticket")}</h2>
+      <dl>
+        <Fact name={t("console.panel.number")}>#{ticket.number}</Fact>
+        <Fact name={t("console.panel.subject")}>{ticket.subject}</Fact>
+        <Fact name={t("console.panel.app")}>{appName(console.desk.value, ticket)}</Fact>
+        <Fact name={t("console.panel.opened")}>
+          <time title={fullTime(ticket.opened_at)}>{shortTime(ticket.opened_at, minute.value)}</time>
+        </Fact>
+        <Fact name={t("console.panel.follows")}>{ticket.follows > 0 && `#${ticket.follows}`}</Fact>
+        <Fact name={t("console.panel.agent")}>{ticket.agent}</Fact>
+      </dl>
+    </section>
+  );
+}
+
+function Where({ context }: { context: Context }) {
+  const { url, title, app_version, browser, host = {} } = context;
+  const fields = Object.entries(host).map(([key, value]) => [String(key), String(value)] as const);
+  if (!url && !title && !app_version && !browser && fields.length === 0) return null;
+  return (
+    <section>
+      <h2>{t("console.panel.context")}</h2>
+      <dl>
+        <Fact name={t("console.panel.page")}>{title}</Fact>
+        <Fact name={t("console.panel.address")}>{url && <SafeLink text={url} />}</Fact>
+        <Fact name={t("console.panel.browser")}>
+          {browser && <span title={browser}>{browserName(browser)}</span>}
+        </Fact>
+        <Fact name={t("console.panel.version")}>{app_version}</Fact>
+        {fields.map(([key, value]) => (
+          <Fact key={key} name={key}>
+            {value}
+          </Fact>
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+function EarlierTickets({ console, ticket }: { console: Console; ticket: AgentTicket }) {
+  const { id } = ticket.customer;
+  const online = console.link.value.phase === "live";
+  useEffect(() => {
+    if (online) console.loadEarlier(id);
+  }, [id, online]);
+  const found = console.desk.value.earlier.get(id);
+  const others = (found?.tickets ?? []).filter((one) => one.id !== ticket.id);
+  return (
+    <section>
+      <h2>{t("console.panel.earlier")}</h2>
+      {others.length === 0 && (
+        <p class="soft">{t(found ? "console.panel.earlier_none" : "console.loading")}</p>
+      )}
+      <ul class="earlier">
+        {others.map((one) => (
+          <li key={one.id}>
+            <button type="button" onClick={() => console.lookBack(one.id)}>
+              <span class="earlier-subject">{one.subject}</span>
+              <span class="soft">
+                #{one.number} · {shortTime(one.opened_at, minute.value)}
+              </span>
+            </button>
+          </li>
+        ))}
+      </ul>
+      {found?.more && (
+        <button type="button" class="link" onClick={() => console.loadEarlier(id, true)}>
+          {t("console.panel.earlier_more")}
+        </button>
+      )}
+    </section>
+  );
+}
+
+/** A fact that is not known has no row. */
+function Fact({ name, children }: { name: string; children?: ComponentChildren }) {
+  if (!children) return null;
+  return (
+    <div class="fact">
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+/** The text as a link if it is one as a whole, else as text. */
+function SafeLink({ text }: { text: string }) {
+  const [part, ...rest] = linkParts(text);
+  if (!part?.href || rest.length > 0) return <>{text}</>;
+  return (
+    <a href={part.href} target="_blank" rel="noopener noreferrer nofollow">
+      {text}
+    </a>
+  );
+}
+
+function LocalTime({ zone }: { zone: string }) {
+  const time = timeIn(zone, minute.value);
+  // "America/Argentina/Buenos_Aires": the place is enough to read, the whole is in the tooltip.
+  const place = zone.split("/").at(-1)?.replaceAll("_", " ");
+  return <span title={zone}>{time ? `${time} · ${place}` : zone}</span>;
+}
+
+/** The wall clock of a zone that a browser named; null when ours does not know it. */
+function timeIn(zone: string, at: number): string | null {
+  try {
+    const hour12 = tag() !== "pt-BR";
+    return new Intl.DateTimeFormat(tag(), {
+      hour: "numeric",
+      minute: "2-digit",
+      timeZone: zone,
+      hour12,
+    }).format(at);
+  } catch {
+    return null;
+  }
+}
+
+function languageName(code: string): string {
+  if (!code) return "";
+  try {
+    return new Intl.DisplayNames([tag()], { type: "language" }).of(code) ?? code;
+  } catch {
+    return code;
+  }
+}

@@ -1,0 +1,80 @@
+/** The 72 px rail: where things are, and one's own state. On a phone it lies below. */
+
+import { useSignal } from "@preact/signals";
+import { t } from "../../ui/i18n";
+import type { Console } from "../console";
+import { sound } from "../settings";
+import { load } from "../state/lists";
+import { Avatar } from "./Avatar";
+import { Icon } from "./icons";
+
+interface Props {
+  console: Console;
+  signOut(): Promise<void>;
+  openSound(): void;
+  openHelp(): void;
+}
+
+export function Rail({ console, signOut, openSound, openHelp }: Props) {
+  const { me } = console.desk.value;
+  const waiting = console.lists.value.waiting.length;
+  const leaving = useSignal(false);
+  const used = load(console.desk.value);
+  const muted = sound.value === "off";
+  return (
+    <nav class="rail" aria-label={t("console.rail.label")}>
+      <span class="mark" aria-hidden="true" />
+      <button type="button" class="rail-item" aria-current="page" onClick={() => console.select(null)}>
+        <Icon name="chats" />
+        <span>{t("console.rail.chats")}</span>
+        {waiting > 0 && (
+          <span class="badge" aria-hidden="true">
+            {waiting}
+          </span>
+        )}
+      </button>
+      <span class="spring" />
+      <button type="button" class="rail-item" data-tone={muted ? "warning" : undefined} onClick={openSound}>
+        <Icon name={muted ? "muted" : "bell"} />
+        <span>{t(muted ? "console.rail.muted" : "console.rail.alerts")}</span>
+      </button>
+      <button type="button" class="rail-item" data-wide onClick={openHelp} aria-keyshortcuts="?">
+        <Icon name="keys" />
+        <span>{t("console.rail.keys")}</span>
+      </button>
+      {me && (
+        <div class="rail-me" title={`${me.name} · ${me.email}`}>
+          <Avatar name={me.name} status={me.status} />
+          <span class="load">
+            <span aria-hidden="true">
+              {used}/{me.capacity}
+            </span>
+            <span class="sr-only">
+              {t("console.rail.load", {
+                name: me.name,
+                status: t(`console.status.${me.status}`),
+                used,
+                total: me.capacity,
+              })}
+            </span>
+          </span>
+          <meter aria-hidden="true" min={0} max={Math.max(me.capacity, used)} value={used} />
+        </div>
+      )}
+      <button
+        type="button"
+        class="rail-item"
+        aria-disabled={leaving.value}
+        onClick={async () => {
+          if (leaving.value) return;
+          leaving.value = true;
+          await signOut();
+          leaving.value = false;
+        }}
+      >
+        <Icon name="leave" />
+        <span>{t("console.rail.leave")}</span>
+      </button>
+    </nav>
+  );
+}

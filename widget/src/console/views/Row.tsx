@@ -1,0 +1,117 @@
+/** One ticket in a list. Drawn again only when its ticket changes; the running time is a part of its own. */
+
+import { countdown } from "../../state/clock";
+import { t } from "../../ui/i18n";
+import { fullTime, minutesSeconds, shortTime } from "../../ui/time";
+import type { AgentTicket } from "../../wire";
+import { second } from "../clockwork";
+import type { Console } from "../console";
+import { claimable as canClaim } from "../state/lists";
+import { Avatar } from "./Avatar";
+import { memo } from "./memo";
+
+interface Props {
+  console: Console;
+  ticket: AgentTicket;
+  list: "waiting" | "mine" | "requests";
+  selected: boolean;
+  /** Taking is possible just now. */
+  claimable: boolean;
+  last: string;
+}
+
+export const Row = memo(({ console, ticket, list, selected, claimable, last }: Props) => {
+  const { customer, subject } = ticket;
+  const unread = list === "waiting" || selected ? 0 : ticket.unread;
+  // Of the selected row the conversation offers the button: there is one "Tomar" per ticket on the screen.
+  const offered = canClaim(ticket) && !selected;
+  return (
+    <li class="row-item">
+      <button
+        type="button"
+        class="row"
+        data-ticket={ticket.id}
+        data-unread={unread > 0 || undefined}
+        aria-current={selected ? "true" : undefined}
+        onClick={() => console.select(ticket.id)}
+      >
+        <Avatar name={customer.name} status={presence(ticket)} />
+        <span class="row-top">
+          <span class="row-subject">{subject}</span>
+          <RowTime ticket={ticket} list={list} />
+        </span>
+        <span class="row-bottom">
+          <span class="row-last">
+            <span class="row-name">{customer.name}</span> · {last}
+          </span>
+          {unread > 0 && (
+            <span class="badge">
+              {unread}
+              <span class="sr-only"> {t("console.row.unread")}</span>
+            </span>
+          )}
+        </span>
+      </button>
+      {offered && (
+        <button
+          type="button"
+          class="button row-take"
+          data-kind="soft"
+          aria-disabled={!claimable}
+          onClick={() => claimable && console.claim(ticket.id)}
+        >
+          {t("console.action.claim")}
+        </button>
+      )}
+    </li>
+  );
+});
+
+/** The one time that matters in this list: waiting since, closing in, or the last word. */
+function RowTime({ ticket, list }: { ticket: AgentTicket; list: Props["list"] }) {
+  const now = second.value;
+  if (list === "waiting" && ticket.queued_at !== null) {
+    const seconds = Math.max(0, (now - ticket.queued_at) / 1000);
+    return (
+      <span
+        class="row-time"
+        data-tone={seconds >= 60 ? "warning" : undefined}
+        title={fullTime(ticket.queued_at)}
+      >
+        {waited(seconds)}
+      </span>
+    );
+  }
+  const end = countdown(ticket.clock, now);
+  if (list === "mine" && end.phase === "warning") {
+    return (
+      <span class="row-time" data-tone="danger">
+        {minutesSeconds(end.left)}
+      </span>
+    );
+  }
+  const due = ticket.answer_due_at;
+  if (list === "mine" && due !== null && due > now) {
+    return (
+      <span class="row-time" data-tone="warning">
+        {minutesSeconds(Math.ceil((due - now) / 1000))}
+      </span>
+    );
+  }
+  const at = ticket.last?.at ?? ticket.opened_at;
+  return (
+    <span class="row-time" title={fullTime(at)}>
+      {shortTime(at, now)}
+    </span>
+  );
+}
+
+function waited(seconds: number): string {
+  if (seconds < 3600) return minutesSeconds(seconds);
+  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+}
+
+function presence(ticket: AgentTicket): "here" | "gone" | undefined {
+  if (!ticket.clock) return undefined;
+  return ticket.clock.gone_at === null ? "here" : "gone";
+}

@@ -1,0 +1,66 @@
+/** Sentences of the console that need a choice: states, system lines, endings. */
+
+import { t } from "../../ui/i18n";
+import type { AgentTicket, ItemView } from "../../wire";
+import type { Desk } from "../state/desk";
+
+/** What happened to the ticket, as one line; null for what people wrote. */
+export function systemLine(item: ItemView, ticket: AgentTicket, me: number | undefined): string | null {
+  const name = item.name ?? "";
+  switch (item.kind) {
+    case "opened":
+      return t("console.event.opened", { name: ticket.customer.name });
+    case "declined":
+      return t("console.event.declined", { name: ticket.customer.name });
+    case "assigned":
+      return item.author === me ? t("console.event.assigned_me") : t("console.event.assigned", { name });
+    case "queued":
+      return t(known("console.event.queued", item.reason, ["agent_gone", "passed", "signed_out"]));
+    case "later":
+      return t(
+        known("console.event.later", item.reason, [
+          "customer",
+          "closing_time",
+          "customer_gone",
+          "outside_hours",
+          "unattended",
+        ]),
+      );
+    case "closed":
+      return closedLine(item.reason ?? "", ticket.customer.name);
+    case "rated":
+      return t("console.event.rated", { name: ticket.customer.name, stars: item.stars ?? 0 });
+    default:
+      return null;
+  }
+}
+
+const REASONS = ["solved", "agent", "customer", "inactivity", "abandoned", "rejected", "merged"];
+
+export function closedLine(reason: string, name: string): string {
+  return t(known("console.closed", reason, REASONS), { name });
+}
+
+/** The one word that says how a ticket stands. */
+export function stateWord(ticket: AgentTicket): string {
+  if (ticket.state !== "open") return t(`console.state.${ticket.state}`);
+  return t(ticket.waiting ? "console.state.waiting" : "console.state.open");
+}
+
+/** The last message for a row: who said it, unless the customer did. */
+export function lastLine(ticket: AgentTicket, me: number | undefined): string {
+  if (!ticket.last) return t("console.row.nothing");
+  if (ticket.last.by !== "agent") return ticket.last.text;
+  const key = ticket.agent_id === me ? "console.row.you" : "console.row.agent";
+  return t(key, { text: ticket.last.text, name: ticket.agent });
+}
+
+/** The app's name, where an agent answers for more than one. */
+export function appName(desk: Desk, ticket: AgentTicket): string {
+  const apps = desk.me?.apps ?? [];
+  return apps.length > 1 ? (apps.find(({ key }) => key === ticket.app)?.name ?? ticket.app) : "";
+}
+
+function known(prefix: string, reason: string | undefined, reasons: readonly string[]): string {
+  return reason && reasons.includes(reason) ? `${prefix}.${reason}` : `${prefix}.other`;
+}

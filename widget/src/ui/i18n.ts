@@ -1,0 +1,43 @@
+/** The words on the screen: one flat catalogue, changeable at run time. Components that call `t` draw again when it changes. */
+
+import { signal } from "@preact/signals-core";
+
+export type Words = Record<string, string>;
+type Values = Record<string, string | number>;
+
+/** "es", "en" or "pt". */
+export const locale = signal("es");
+export const words = signal<Words>({});
+
+/** For `Intl`: Latin American Spanish and Brazilian Portuguese, not the European ones. */
+const TAGS: Words = { es: "es-419", en: "en", pt: "pt-BR" };
+
+export const tag = (): string => TAGS[locale.value] ?? "es-419";
+
+/** The sentence `key` with its {placeholders} filled. A missing key shows itself, so that it is noticed. */
+export function t(key: string, values?: Values): string {
+  const text = words.value[key] ?? key;
+  return values ? text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole)) : text;
+}
+
+/** As `t`, in the plural form that `count` takes; {count} is filled. */
+export function plural(key: string, count: number, values?: Values): string {
+  const form = `${key}.${new Intl.PluralRules(tag()).select(count)}`;
+  const found = form in words.value ? form : `${key}.other`;
+  return t(found, { count: new Intl.NumberFormat(tag()).format(count), ...values });
+}
+
+/** The sentence for a refusal's code; an unknown code gets the general one. */
+export function errorText(code: string, values?: Values): string {
+  const key = `error.${code}`;
+  return t(key in words.value ? key : "error.internal", values);
+}
+
+/** Fetch a catalogue and show it. Raises when it cannot be had; the words on the screen stay. */
+export async function loadWords(language: string, url: string): Promise<void> {
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+  words.value = await answer.json();
+  locale.value = language;
+  document.documentElement.lang = language;
+}

@@ -1,0 +1,60 @@
+/**
+ * What survives a reload. Browsers may refuse storage to a framed page: then things live as long as the page does.
+ *
+ * localStorage rather than IndexedDB: it is written before the call returns, so that what somebody wrote is kept before it is
+ * sent; and what waits to be sent is small.
+ */
+
+import type { Entry, EntryStore } from "../connection";
+
+const fallback = new Map<string, string>();
+
+/** A small value of this origin; "" when there is none. */
+export function recall(key: string): string {
+  try {
+    return localStorage.getItem(key) ?? "";
+  } catch {
+    return fallback.get(key) ?? "";
+  }
+}
+
+/** Keep a small value; "" forgets it. */
+export function remember(key: string, value: string): void {
+  try {
+    if (value) localStorage.setItem(key, value);
+    else localStorage.removeItem(key);
+  } catch {
+    fallback.set(key, value);
+  }
+}
+
+/** The keys that begin with `prefix`. */
+export function keys(prefix: string): string[] {
+  let all: string[];
+  try {
+    all = Object.keys(localStorage);
+  } catch {
+    all = [...fallback.keys()];
+  }
+  return all.filter((key) => key.startsWith(prefix));
+}
+
+/** What was written and not yet acknowledged. `prefix` keeps people apart who share a browser; set it before the first use. */
+export class WrittenStore<Out> implements EntryStore<Out> {
+  prefix = "";
+
+  /** In the order in which it was written. */
+  load(): Entry<Out>[] {
+    return keys(this.prefix)
+      .map((key) => JSON.parse(recall(key)) as Entry<Out>)
+      .sort((a, b) => a.order - b.order);
+  }
+
+  put(entry: Entry<Out>): void {
+    remember(this.prefix + entry.cid, JSON.stringify(entry));
+  }
+
+  remove(cid: string): void {
+    remember(this.prefix + cid, "");
+  }
+}

@@ -1,0 +1,81 @@
+/** Times as people say them, in the reader's zone and language. Arguments are ms since 1970 UTC, durations seconds. */
+
+import { t, tag } from "./i18n";
+
+const DAY = 86_400_000;
+const made = new Map<string, Intl.DateTimeFormat>();
+
+/** Making a formatter is slow, using one is not. */
+function format(at: number, options: Intl.DateTimeFormatOptions): string {
+  const key = tag() + JSON.stringify(options);
+  let formatter = made.get(key);
+  if (!formatter) {
+    formatter = new Intl.DateTimeFormat(tag(), options);
+    made.set(key, formatter);
+  }
+  return formatter.format(at);
+}
+
+/** "2:00 p.m." */
+export const clockTime = (at: number): string =>
+  format(at, { hour: "numeric", minute: "2-digit", ...(tag() === "es-419" && { hour12: true }) });
+
+/** The whole date and time, for tooltips. */
+export const fullTime = (at: number): string => `${format(at, { dateStyle: "full" })}, ${clockTime(at)}`;
+
+/** Calendar days from `now` to `at`, in the reader's zone: 0 today, -1 yesterday, 1 tomorrow. */
+export function daysBetween(now: number, at: number): number {
+  const midnight = (ms: number) => new Date(ms).setHours(0, 0, 0, 0);
+  // A day of a clock change has 23 or 25 hours.
+  return Math.round((midnight(at) - midnight(now)) / DAY);
+}
+
+/** "Hoy", "Ayer", "lunes", "lunes, 3 de marzo": the heading over a day's messages. */
+export function dayName(at: number, now: number): string {
+  const days = daysBetween(now, at);
+  if (days === 0) return t("common.today");
+  if (days === -1) return t("common.yesterday");
+  if (days < 0 && days > -7) return capital(format(at, { weekday: "long" }));
+  const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
+  return capital(
+    format(at, { weekday: "long", day: "numeric", month: "long", ...(!sameYear && { year: "numeric" }) }),
+  );
+}
+
+/** For lists: "ahora", "hace 5 min", "2:00 p.m.", "ayer", "lun", "3 mar". */
+export function shortTime(at: number, now: number): string {
+  const minutes = Math.floor((now - at) / 60_000);
+  if (minutes < 1) return t("common.now");
+  if (minutes < 60) return t("common.minutes_ago", { minutes });
+  const days = daysBetween(now, at);
+  if (days === 0) return clockTime(at);
+  if (days === -1) return t("common.yesterday").toLowerCase();
+  if (days > -7) return format(at, { weekday: "short" });
+  const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
+  return format(at, { day: "numeric", month: "short", ...(!sameYear && { year: "numeric" }) });
+}
+
+/** A moment to come, within a sentence: "hoy a las 2:00 p.m.", "mañana a las …", "el lunes a las …". */
+export function when(at: number, now: number): string {
+  const time = clockTime(at);
+  const days = daysBetween(now, at);
+  if (days <= 0) return t("common.today_at", { time });
+  if (days === 1) return t("common.tomorrow_at", { time });
+  const day = format(at, days < 7 ? { weekday: "long" } : { weekday: "long", day: "numeric", month: "long" });
+  return t("common.day_at", { day, time });
+}
+
+/** A duration rounded honestly: "menos de 1 min", "4 min", "1 h 10 min" (in steps of ten beyond an hour). */
+export function duration(seconds: number): string {
+  if (seconds < 60) return t("common.under_a_minute");
+  const minutes = Math.ceil(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const rounded = Math.ceil(minutes / 10) * 10;
+  return rounded % 60 ? `${Math.floor(rounded / 60)} h ${rounded % 60} min` : `${rounded / 60} h`;
+}
+
+/** "0:42", for countdowns and waiting times. */
+export const minutesSeconds = (seconds: number): string =>
+  `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
