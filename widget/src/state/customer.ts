@@ -138,7 +138,9 @@ export const anyOpen = (state: CustomerState): boolean =>
 function welcomed(before: CustomerState, frame: Welcome): Next {
   const { tickets, more, attention, ...welcome } = frame;
   const known = before.welcome;
-  const somebodyElse = known && known.customer.id !== frame.customer.id;
+  // A visitor has the id 0 until the first ticket is stored; the alias stays.
+  const { id, alias } = known?.customer ?? frame.customer;
+  const somebodyElse = alias !== frame.customer.alias || (id && id !== frame.customer.id);
   const old = known && !somebodyElse ? before : EMPTY;
   const stale = known?.epoch !== frame.epoch;
   const kept = new Map<number, Room>();
