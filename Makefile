@@ -12,7 +12,6 @@ MAKEFLAGS += --no-print-directory
 
 HOST ?= 127.0.0.1
 PORT ?= 8000
-export HOST PORT
 
 PY := .venv/bin/python
 COMPILE := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
@@ -24,7 +23,7 @@ help:
 run:
 	@scripts/setup run
 	@$(PY) scripts/front_end.py build
-	@exec .venv/bin/chatserver demo
+	@HOST="$(HOST)" PORT="$(PORT)" exec .venv/bin/chatserver demo
 
 test:
 	@scripts/setup dev
@@ -54,7 +53,7 @@ build:
 
 lock:
 	@scripts/setup dev
-	$(PY) -m pip install --quiet 'uv>=0.13'
+	$(PY) -m pip install -qq 'uv>=0.13'
 	$(COMPILE) pyproject.toml --group dev --output-file requirements-dev.txt
 	$(COMPILE) pyproject.toml --constraint requirements-dev.txt --output-file requirements.txt
 	$(COMPILE) --group build --constraint requirements-dev.txt --output-file requirements-build.txt
@@ -62,5 +61,5 @@ lock:
 	cd widget && npm update --package-lock-only --ignore-scripts
 
 clean:
-	rm -rf .venv dist static/build widget/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv dist static/build static/.build-stamp widget/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -27,4 +27,6 @@ class FrontEndHook(BuildHookInterface):  # type: ignore[type-arg]  # hatchling e
         if not front_end.is_built():
             front_end.build()
         if self.target_name == "wheel":
-            build_data["force_include"]["static"] = "chatserver/static"
+            for part in sorted(front_end.BUILT.parent.iterdir()):
+                if not part.name.startswith("."):
+                    build_data["force_include"][str(part)] = f"chatserver/static/{part.name}"

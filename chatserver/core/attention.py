@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from chatserver.core.hours import Schedule, opening
+from chatserver.core.hours import Opening, Schedule, opening
 from chatserver.core.people import Agent
 from chatserver.core.policy import Policy
 from chatserver.core.routing import attended
@@ -31,17 +31,22 @@ class Attention(msgspec.Struct, frozen=True):
 
 def attention(schedule: Schedule, policy: Policy, agents: Iterable[Agent], now: int) -> Attention:
     """The state of an app's attention at `now`; it holds until `until` or `next`, or until an agent comes or goes."""
-    hours = opening(schedule, datetime.fromtimestamp(now / 1000, UTC))
+    return attention_within(opening(schedule, datetime.fromtimestamp(now / 1000, UTC)), policy, agents, now)
+
+
+def attention_within(hours: Opening, policy: Policy, agents: Iterable[Agent], now: int) -> Attention:
+    """As `attention`, for hours that were already looked up for `now`."""
     somebody = attended(agents, now, policy.agent_fresh_seconds * 1000)
     return Attention(
         open=hours.open,
-        until=_ms(hours.until),
-        next=_ms(hours.next),
+        until=in_ms(hours.until),
+        next=in_ms(hours.next),
         reason=hours.reason,
         attended=somebody,
         chat=hours.open and (somebody or not policy.request_when_unattended),
     )
 
 
-def _ms(at: datetime | None) -> int | None:
+def in_ms(at: datetime | None) -> int | None:
+    """An aware instant as ms since 1970 UTC."""
     return None if at is None else round(at.timestamp() * 1000)

@@ -20,6 +20,7 @@ Code = Literal[
     "ticket_closed",  # closed takes no replies: start a new one that follows it; the text is yours to keep
     "ticket_not_live",  # the verb is for live chats, this ticket is answered later
     "ticket_not_waiting",  # the ticket is not in the queue (any more): somebody was first
+    "at_capacity",  # the agent has as many live chats as they may have; `limit`
     "not_yours",  # an agent acts on a ticket that another agent attends
     "no_proposal",  # nothing was proposed, or it has been answered
     "not_rateable",  # never answered by an agent, or still open

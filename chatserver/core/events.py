@@ -86,5 +86,9 @@ def app_topic(app_id: int) -> str:
     return f"app:{app_id}"
 
 
+WORKER_TOPIC = "worker"
+"""What the worker's loops hear: every change of a ticket, a desk or somebody's presence."""
+
+
 def session_topic(session_id: int) -> str:
     return f"session:{session_id}"

@@ -16,10 +16,10 @@ _CODE = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 def holiday_name(code: str, date: datetime.date) -> str | None:
     """The name of the public holiday that `date` is in `code`, or None on a day that is none.
 
-    `code` is an ISO 3166 country ("CO") or subdivision ("CL-RM"); "" has no holidays. The name is the official
-    one in Spanish, or in the country's own language where the library has no Spanish. The days are those on
-    which people do not work (a movable Colombian feast is its Monday). Raises ValueError for a code that
-    `code_problem` objects to.
+    `code` is an ISO 3166 country ("CO") or subdivision ("CL-RM"); "" has no holidays. The name is the
+    official one in Spanish, or in the country's own language where the library has no Spanish. The days are
+    those on which people do not work (a movable Colombian feast is its Monday). Raises ValueError for a code
+    that `code_problem` objects to.
     """
     if not code:
         return None

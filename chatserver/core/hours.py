@@ -1,8 +1,9 @@
 """Business hours: open now? until when? opens when?
 
 The wall clock of the schedule's zone decides. An instant is open when what that clock shows then lies within
-an interval of its day, or within what runs past midnight from the day before. So both passes of a repeated hour
-count, and an interval that lies wholly in a skipped hour never opens. The machine's own zone plays no part.
+an interval of its day, or within what runs past midnight from the day before. So both passes of a repeated
+hour count, and an interval that lies wholly in a skipped hour never opens. The zone of the machine plays no
+part.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import datetime
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
@@ -38,6 +40,7 @@ class Interval(msgspec.Struct, frozen=True):
     end: int
 
 
+_WHOLE_WEEK = ((Interval(0, _DAY_MINUTES),),) * 7
 _OFFICE = (Interval(8 * 60, 12 * 60), Interval(14 * 60, 17 * 60 + 30))
 
 
@@ -54,8 +57,8 @@ class Schedule(msgspec.Struct, frozen=True):
 
     `zone`: IANA name. `week`: the intervals of seven days, Monday first; those that touch or overlap, also
     across midnight, count as one. `holidays`: closed on the public holidays of an ISO country ("CO") or
-    subdivision ("CL-RM"); "" for none. `exceptions`: own dates, which win over public holidays. `always`: never
-    closed, whatever the rest says.
+    subdivision ("CL-RM"); "" for none. `exceptions`: own dates, which win over public holidays. `always`:
+    never closed, whatever the rest says.
     """
 
     zone: str = "America/Bogota"
@@ -75,8 +78,8 @@ class Opening(msgspec.Struct, frozen=True):
 
     `until`: when open, the first instant that is closed; None when there is none within LOOK_AHEAD.
     `next`: when closed, the first instant that is open; None when there is none within LOOK_AHEAD.
-    `reason`: when closed on a date (in the schedule's zone) that is an exception or a public holiday, its name,
-    also when special hours come later or have been.
+    `reason`: when closed on a date (in the schedule's zone) that is an exception or a public holiday, its
+    name, also when special hours come later or have been.
     """
 
     open: bool
@@ -97,12 +100,13 @@ class BadHours(ValueError):
 def opening(schedule: Schedule, now: datetime.datetime) -> Opening:
     """Whether `schedule` is open at `now` (aware), and when that changes.
 
-    Raises ValueError for a naive `now`. `schedule` must be one that `check` finds nothing wrong with. The first
-    question about a country and year imports and builds its holidays (some 0.3 s); others take microseconds.
+    Raises ValueError for a naive `now`. `schedule` must be one that `check` finds nothing wrong with. The
+    first question about a country and year imports and builds its holidays (some 0.3 s); others take
+    microseconds.
     """
     if now.tzinfo is None:
         raise ValueError("now must be aware")
-    if schedule.always or _is_round_the_clock(schedule):
+    if schedule.always or _never_closes(schedule):
         return Opening(open=True)
     start = now.astimezone(datetime.UTC).replace(tzinfo=None)
     horizon = start + LOOK_AHEAD
@@ -119,10 +123,9 @@ def opening(schedule: Schedule, now: datetime.datetime) -> Opening:
     return Opening(open=True, until=_utc(end) if end < horizon else None)
 
 
-def _is_round_the_clock(schedule: Schedule) -> bool:
-    """A plain 24 x 7 week. Spares the walk through a whole year that finds no closing time."""
-    whole_week = all(day == (Interval(0, _DAY_MINUTES),) for day in schedule.week)
-    return whole_week and not schedule.holidays and not schedule.exceptions
+def _never_closes(schedule: Schedule) -> bool:
+    """A plain 24 x 7 week. Spares the walk through a whole year that would find no closing time."""
+    return schedule.week == _WHOLE_WEEK and not schedule.holidays and not schedule.exceptions
 
 
 class _Days:
@@ -143,9 +146,7 @@ class _Days:
 
     def offset(self, at: datetime.datetime) -> datetime.timedelta:
         """What the wall clock shows at `at` (UTC, naive) minus `at`."""
-        offset = self.zone.fromutc(at.replace(tzinfo=self.zone)).utcoffset()
-        assert offset is not None
-        return offset
+        return self.zone.fromutc(at.replace(tzinfo=self.zone)).replace(tzinfo=None) - at
 
     def reason(self, at: datetime.datetime) -> str:
         date = (at + self.offset(at)).date()
@@ -192,7 +193,7 @@ def _change(
 ) -> datetime.datetime:
     """The instant after `start`, at most `end`, from which the offset is no longer `offset`."""
     base = start.replace(microsecond=0)  # clocks are changed at whole seconds
-    before, changed = 0, int((end - base).total_seconds()) + 1
+    before, changed = 0, (end - base) // datetime.timedelta(seconds=1)
     while changed - before > 1:
         middle = (before + changed) // 2
         if days.offset(base + datetime.timedelta(seconds=middle)) == offset:
@@ -240,7 +241,7 @@ def check_day(intervals: tuple[Interval, ...]) -> list[str]:
     ):
         problems.append("interval_out_of_range")
     ordered = sorted(intervals, key=_start)
-    if any(later.start < earlier.end for earlier, later in zip(ordered, ordered[1:], strict=False)):
+    if any(later.start < earlier.end for earlier, later in pairwise(ordered)):
         problems.append("intervals_overlap")
     return problems
 
@@ -255,7 +256,7 @@ def _zones() -> set[str]:
     return available_timezones()
 
 
-_TEXT = re.compile(r"(\d{1,2}):([0-5]\d)\s*[-–]\s*(\d{1,2}):([0-5]\d)", re.ASCII)
+_TEXT = re.compile(r"(\d{1,2}):([0-5]\d)\s*[-\u2013]\s*(\d{1,2}):([0-5]\d)", re.ASCII)
 
 
 def parse_week(text_by_day: Mapping[str, str]) -> tuple[tuple[Interval, ...], ...]:
@@ -272,8 +273,9 @@ def parse_week(text_by_day: Mapping[str, str]) -> tuple[tuple[Interval, ...], ..
 def parse_day(text: str) -> tuple[Interval, ...]:
     """One day's intervals, sorted, from "08:00-12:00, 14:00-17:30"; blank is closed.
 
-    An end before its start is on the next day ("22:00-02:00", also written "22:00-26:00"); "00:00-24:00" is the
-    whole day. Raises BadHours with the offending text and "hours_unreadable" or a code of `check_day`.
+    An end before its start is on the next day ("22:00-02:00", also written "22:00-26:00"); "00:00-24:00" is
+    the whole day; an en dash does as well. Raises BadHours with the offending text and "hours_unreadable" or
+    a code of `check_day`.
     """
     parts = [part.strip() for part in text.split(",")] if text.strip() else []
     intervals = tuple(sorted(map(_parse_interval, parts), key=_start))

@@ -59,8 +59,9 @@ def _running_since(clock: Clock) -> int | None:
     if clock.turn == "customer":
         # Each agent message gives the whole time again; an open tab alone is no activity.
         return max(clock.active_at, clock.agent_spoke_at)
-    # The agent's turn: nobody is closed for waiting, but somebody who left is not waiting.
-    return clock.gone_at
+    # The agent's turn: nobody is closed for waiting, but somebody who left is not waiting. It runs from the drop, and never takes
+    # away time that a later word of either side gave (a chat that went back to the queue while the customer was gone).
+    return None if clock.gone_at is None else max(clock.gone_at, clock.active_at, clock.agent_spoke_at)
 
 
 def _ending(clock: Clock) -> Ending:

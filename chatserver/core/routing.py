@@ -16,13 +16,15 @@ def pairs(waiting: Sequence[Ticket], agents: Iterable[Agent]) -> list[tuple[Tick
     """
     free = {a.id: a for a in agents if takes_new(a)}
     loads = {a.id: a.load for a in free.values()}
+    given = dict.fromkeys(free, 0)  # whoever was given a chat just now is the one idle least
     out: list[tuple[Ticket, Agent]] = []
     for ticket in sorted(waiting, key=_place):
         able = [a for a in free.values() if eligible(a, ticket) and loads[a.id] < a.capacity]
         if able:
-            chosen = min(able, key=lambda a: (loads[a.id], a.last_chat_at, a.id))
+            chosen = min(able, key=lambda a: (loads[a.id], given[a.id], a.last_chat_at, a.id))
             loads[chosen.id] += 1
             out.append((ticket, chosen))
+            given[chosen.id] = len(out)
     return out
 
 
@@ -38,9 +40,14 @@ def eligible(agent: Agent, ticket: Ticket) -> bool:
 
 def attended(agents: Iterable[Agent], now: int, fresh_ms: int) -> bool:
     """At least one agent is available, free or at capacity; one who dropped a moment ago (a reload) still counts."""
-    return any(
-        a.status == "available" and (a.gone_at is None or 0 < now - a.gone_at < fresh_ms) for a in agents
-    )
+    return any(attends(a, now, fresh_ms) for a in agents)
+
+
+def attends(agent: Agent, now: int, fresh_ms: int) -> bool:
+    """Available, and connected or gone for less than `fresh_ms`. Signed out (`gone_at` 0) is gone at once."""
+    if agent.status != "available":
+        return False
+    return agent.gone_at is None or (agent.gone_at > 0 and now - agent.gone_at < fresh_ms)
 
 
 def estimate_seconds(position: int, handled: Sequence[int], places: int) -> int | None:

@@ -254,7 +254,8 @@ def agent_typing(ticket: Ticket, agent: Agent, policy: Policy, now: int) -> Step
     _attended_by(ticket, agent)
     if ticket.answer_due_at is None:
         return Step(ticket, ())
-    return Step(replace(ticket, answer_due_at=now + policy.first_answer_seconds * 1000, reminded=False), ())
+    due = max(ticket.answer_due_at, now + policy.first_answer_seconds * 1000)
+    return Step(replace(ticket, answer_due_at=due), ())
 
 
 def customer_saw(ticket: Ticket, seq: int) -> Step:
@@ -409,7 +410,7 @@ def customer_gone(ticket: Ticket, now: int) -> Step:
 
 
 def customer_back(ticket: Ticket) -> Step:
-    if ticket.gone_at is None:
+    if not ticket.chatting or ticket.gone_at is None:
         return Step(ticket, ())
     return Step(replace(ticket, gone_at=None), ())
 

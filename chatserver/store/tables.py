@@ -190,6 +190,8 @@ tickets = Table(
     ),
 )
 
+# Deliberately with a rowid on SQLite: new rows of many tickets share the pages at the end of the table. Clustered by ticket
+# (WITHOUT ROWID) each message would dirty a page of its own, which doubled the cost of writing when measured.
 items = Table(
     "items",
     metadata,
@@ -215,5 +217,4 @@ items = Table(
         sqlite_where=text("cid IS NOT NULL"),
         postgresql_where=text("cid IS NOT NULL"),
     ),
-    sqlite_with_rowid=False,
 )

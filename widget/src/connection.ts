@@ -8,7 +8,7 @@
  * Times are ms; `now()` is the server's clock.
  */
 
-import { type ReadonlySignal, signal } from "@preact/signals";
+import { type ReadonlySignal, signal } from "@preact/signals-core";
 
 export type Phase = "connecting" | "hello" | "live" | "waiting" | "stopped";
 

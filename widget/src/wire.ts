@@ -40,6 +40,7 @@ export type Code =
   | "ticket_closed"
   | "ticket_not_live"
   | "ticket_not_waiting"
+  | "at_capacity"
   | "not_yours"
   | "no_proposal"
   | "not_rateable"

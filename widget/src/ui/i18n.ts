@@ -1,6 +1,6 @@
 /** The words on the screen: one flat catalogue, changeable at run time. Components that call `t` draw again when it changes. */
 
-import { signal } from "@preact/signals";
+import { signal } from "@preact/signals-core";
 
 export type Words = Record<string, string>;
 type Values = Record<string, string | number>;

@@ -1,0 +1,201 @@
+"""`build_app(settings)`: the one place that knows every room. Nothing is global: what the server holds is made when it starts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, cast
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
+
+from chatserver.bus.local import LocalBus
+from chatserver.core.errors import Refused
+from chatserver.realtime.agent import AgentEndpoint
+from chatserver.realtime.customer import CustomerEndpoint
+from chatserver.realtime.hub import Hub
+from chatserver.realtime.limits import Limits
+from chatserver.services import followups, pairing
+from chatserver.services.accounts import Accounts
+from chatserver.services.books import Books
+from chatserver.services.house import House
+from chatserver.services.publishing import Publisher
+from chatserver.services.reads import DatabaseReads
+from chatserver.settings import Settings
+from chatserver.store.base import StoreFailed
+from chatserver.store.database import Database
+from chatserver.store.health import probe
+from chatserver.web import console, demo, embed, site
+from chatserver.web.assets import Assets
+from chatserver.web.errors import Errors, OwnHostsOnly, Surprises
+from chatserver.web.headers import SecurityHeaders
+from chatserver.web.origins import Origins
+from chatserver.web.pages import Pages
+from chatserver.web.rooms import Rooms
+from chatserver.worker import Worker
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[], int]
+
+
+def wall_clock() -> int:
+    """ms since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def build_app(settings: Settings, *, clock: Clock = wall_clock, static: Path | None = None) -> Starlette:
+    """The whole server as an ASGI application.
+
+    It opens the database when it starts and closes it when it ends; between the two `app.state.hub` is there to be drained.
+    Raises at its start what `Database.open` raises (DatabaseInUse, DatabaseTooNew). `static`: another directory of built files.
+    """
+    origins = Origins(settings.host, settings.public_url)
+    pages = Pages(Assets(static), settings.language)
+    errors = Errors(pages)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
+        if not pages.assets.built:
+            log.warning("the front end is not built: `make run` builds it")
+        bus, books = LocalBus(), Books()
+        db = await Database.open(settings.database_path, clock=clock, committed=Publisher(bus, books))
+        try:
+            house = House(db, DatabaseReads(db, settings.policy), bus, clock, books)
+            await house.refresh()
+            await followups.recover(house)
+            accounts = _accounts(settings, db, house)
+            hub = Hub(house, db, accounts.live_sessions, limits=_limits(settings))
+            rooms = Rooms(
+                pages=pages,
+                origins=origins,
+                accounts=accounts,
+                find_app=lambda key: house.people.app_by_key(key),
+                agent_signed_out=lambda agent_id: pairing.agent_signed_out(house, agent_id),
+                unready=Readiness(db, hub, clock).problems,
+            )
+            async with Worker(house), hub:
+                app.state.hub = hub
+                log.info(
+                    "serving", extra={"address": settings.address, "database": str(settings.database_path)}
+                )
+                yield {
+                    "rooms": rooms,
+                    "customers": CustomerEndpoint(
+                        hub, origins.origin_allowed, accounts.authenticate_customer
+                    ),
+                    "agents": AgentEndpoint(hub, origins.origin_allowed, accounts.authenticate_agent),
+                }
+        finally:
+            await db.close()
+
+    app = Starlette(
+        routes=_routes(),
+        lifespan=lifespan,
+        middleware=[
+            Middleware(SecurityHeaders, origins=origins),
+            Middleware(OwnHostsOnly, origins=origins),
+            Middleware(Surprises, errors=errors),
+        ],
+        exception_handlers={HTTPException: errors.http, Refused: errors.refused},
+    )
+    # A redirect would be built from the path that somebody sent: "//evil.test/" names another host.
+    app.router.redirect_slashes = False
+    return app
+
+
+def _routes() -> list[BaseRoute]:
+    return [
+        Route("/", site.index),
+        Route("/demo", demo.demo),
+        Route("/embed/{app}", embed.frame),
+        Route("/console", console.shell),
+        Route("/console/session", console.who, methods=["GET"]),
+        Route("/console/session", console.sign_in, methods=["POST"]),
+        Route("/console/session", console.sign_out, methods=["DELETE"]),
+        Route("/console/socket-token", console.socket_token, methods=["POST"]),
+        Route("/widget.js", site.widget),
+        Route("/favicon.ico", site.icon),
+        Route("/static/{path:path}", site.static),
+        Route("/healthz", site.healthz),
+        Route("/readyz", site.readyz),
+        WebSocketRoute("/ws/customer", _Started("customers")),
+        WebSocketRoute("/ws/agent", _Started("agents")),
+    ]
+
+
+class _Started:
+    """A socket's endpoint, which exists from the start of the server on only."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await scope["state"][self._name](scope, receive, send)
+
+
+def _accounts(settings: Settings, db: Database, house: House) -> Accounts:
+    return Accounts(
+        db,
+        house.bus,
+        settings,
+        secret=settings.secret or db.secret,
+        find_app=lambda key: house.people.app_by_key(key),
+        clock=house.now,
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        messages=settings.messages_per_minute,
+        message_burst=settings.messages_burst,
+        frames=settings.frames_per_minute,
+        frame_burst=settings.frames_burst,
+        connections=settings.max_connections,
+        hello_seconds=settings.hello_seconds,
+        customer_heartbeat=settings.customer_heartbeat_seconds,
+        agent_heartbeat=settings.agent_heartbeat_seconds,
+    )
+
+
+class Readiness:
+    """Whether traffic should come here. Whoever asks often gets the answer of the last second: asking costs a write."""
+
+    FRESH_MS: Final = 1_000
+    PATIENCE_SECONDS: Final = 2.0
+
+    def __init__(self, db: Database, hub: Hub, clock: Clock) -> None:
+        self._db = db
+        self._hub = hub
+        self._clock = clock
+        self._written_at = 0
+        self._turn = asyncio.Lock()
+
+    async def problems(self) -> list[str]:
+        problems = ["draining"] if self._hub.draining else []
+        async with self._turn:
+            if abs(self._clock() - self._written_at) > self.FRESH_MS and not await self._writable():
+                problems.append("database")
+        return problems
+
+    async def _writable(self) -> bool:
+        try:
+            async with asyncio.timeout(self.PATIENCE_SECONDS):
+                await probe(self._db, self._clock())
+        except (StoreFailed, Refused, TimeoutError):
+            log.exception("the database takes no writes")
+            return False
+        self._written_at = self._clock()
+        return True
+
+
+def hub_of(app: Starlette) -> Hub:
+    """The hub of a started application, to be drained when the server is told to stop."""
+    return cast(Hub, app.state.hub)

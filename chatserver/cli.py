@@ -1,0 +1,294 @@
+"""The command line. Each command imports what it needs when it runs: `--help` answers at once."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from chatserver import __version__
+
+if TYPE_CHECKING:
+    from chatserver.settings import Settings
+    from chatserver.store.database import Database
+
+R = TypeVar("R")
+
+
+def _fail(sentence: str) -> NoReturn:
+    click.echo(sentence, err=True)
+    sys.exit(1)
+
+
+def _settings() -> Settings:
+    from chatserver import telemetry
+    from chatserver.settings import BadSettings, load, unknown
+
+    try:
+        settings = load()
+    except BadSettings as bad:
+        _fail("\n".join(bad.problems))
+    for name in unknown():
+        click.echo(f"{name} is no setting of this server (docs/settings.md lists them).", err=True)
+    telemetry.set_up(settings.log_level, settings.log_format)
+    return settings
+
+
+def _with_database(settings: Settings, work: Callable[[Database], Awaitable[R]]) -> R:
+    """Open the database, do something, close it. What a person can put right becomes one sentence."""
+    from chatserver.app import wall_clock
+    from chatserver.core.errors import Refused
+    from chatserver.store.accounts import Taken
+    from chatserver.store.database import Database, DatabaseInUse, DatabaseTooNew
+
+    async def run() -> R:
+        db = await Database.open(settings.database_path, clock=wall_clock, committed=lambda events: None)
+        try:
+            return await work(db)
+        finally:
+            await db.close()
+
+    try:
+        return asyncio.run(run())
+    except (DatabaseInUse, DatabaseTooNew) as problem:
+        _fail(str(problem))
+    except Taken:
+        _fail("That name is taken already.")
+    except Refused as refused:
+        _fail(_REFUSALS.get(refused.code, refused.code).format(limit=refused.limit))
+    except LookupError as missing:
+        _fail(f"There is no app with the key {missing.args[0]!r}; `chatserver app list` shows all.")
+    except OSError as problem:
+        _fail(f"The database {settings.database_path} cannot be used: {problem.strerror or problem}.")
+
+
+_REFUSALS = {
+    "too_short": "A password has at least {limit} characters.",
+    "bad_email": "That is no e-mail address.",
+    "not_found": "There is no agent with that e-mail address.",
+}
+
+
+@click.group()
+@click.version_option(__version__, prog_name="chatserver")
+def main() -> None:
+    """Live-chat support inside your own application. Settings come from the environment: docs/settings.md."""
+
+
+@main.command()
+def serve() -> None:
+    """Serve until SIGTERM: pages, sockets and timers in one process."""
+    _serve(_settings())
+
+
+def _serve(settings: Settings) -> None:
+    _check_port(settings)
+    _check_lock(settings)
+    from chatserver.app import build_app
+    from chatserver.server import run
+
+    run(build_app(settings), settings)
+
+
+def _check_port(settings: Settings) -> None:
+    """A sentence now, instead of a start that fails at its end."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as problem:
+            _fail(
+                f"Cannot listen on {settings.host} port {settings.port}: {problem.strerror or problem}. "
+                "Set PORT (and HOST) to another one, or stop who uses it."
+            )
+
+
+def _check_lock(settings: Settings) -> None:
+    from chatserver.store.lock import DatabaseInUse, Lock
+
+    try:
+        settings.database_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        Lock(settings.database_path).release()
+    except DatabaseInUse as problem:
+        _fail(str(problem))
+    except OSError as problem:
+        _fail(f"The data directory cannot be used: {problem}.")
+
+
+@main.command()
+def demo() -> None:
+    """Serve a demo: a host page, an app with office hours, two agents. Made once, kept in the data directory."""
+    settings = _settings()
+    _check_port(settings)
+
+    from chatserver.app import wall_clock
+    from chatserver.demo import prepare
+
+    made = _with_database(settings, lambda db: prepare(db, settings, wall_clock))
+    click.echo(
+        f"Demo page       {settings.address}/demo\n"
+        f"  office hours  {settings.address}/demo?app=horario\n"
+        f"Console         {settings.address}/console\n"
+        f"  sign in as    {' or '.join(made.emails)}\n"
+        f"  password      {made.password}"
+    )
+    sys.stdout.flush()
+    _serve(settings)
+
+
+@main.command()
+def migrate() -> None:
+    """Create the database, or bring it up to this version."""
+    settings = _settings()
+
+    async def nothing(db: Database) -> None: ...
+
+    _with_database(settings, nothing)
+    click.echo(f"{settings.database_path} is up to date.")
+
+
+# — apps ———————————————————————————————————————————————————————————————————————
+
+
+@main.group()
+def app() -> None:
+    """Host applications."""
+
+
+@app.command("add")
+@click.argument("name")
+@click.option(
+    "--origin", "origins", multiple=True, required=True, help="https://example.com; may be repeated"
+)
+@click.option("--key", default="", help="the public key; made up when not given")
+def add_app(name: str, origins: tuple[str, ...], key: str) -> None:
+    """Add an application whose pages at ORIGIN may show the widget."""
+    from chatserver.app import wall_clock
+    from chatserver.services import apps
+    from chatserver.web.origins import exact_origin
+
+    for origin in origins:
+        if exact_origin(origin) != origin:
+            _fail(f"{origin!r} is no origin: scheme and host, like https://example.com, in small letters.")
+    settings = _settings()
+    made = _with_database(
+        settings,
+        lambda db: apps.add(db, key=key or apps.new_key(), name=name, origins=origins, now=wall_clock()),
+    )
+    click.echo(
+        f"key     {made.key}\n"
+        f"secret  {made.secret}   (signs user tokens: only your backend may know it)\n\n"
+        f'<script async src="{settings.address}/widget.js" data-app="{made.key}"></script>'
+    )
+
+
+@app.command("list")
+def list_apps() -> None:
+    """All applications: key, name, origins."""
+    from chatserver.store import people
+
+    settings = _settings()
+    for one in _with_database(settings, lambda db: people.apps(db, settings.policy)):
+        click.echo(f"{one.key}\t{one.name}\t{' '.join(one.origins)}")
+
+
+@main.command()
+@click.argument("key", metavar="APP")
+def csp(key: str) -> None:
+    """What the host's Content-Security-Policy has to allow for the widget."""
+    from chatserver.services import apps
+    from chatserver.web.headers import host_policy
+
+    settings = _settings()
+    _with_database(settings, lambda db: apps.find(db, key))
+    click.echo(f"Content-Security-Policy: {host_policy(settings.address, own='')}")
+
+
+@main.command()
+@click.argument("token")
+@click.option("--app", "key", required=True)
+def doctor(token: str, key: str) -> None:
+    """Why a host's user token (JWT) fails; `-` reads it from standard input. Exit code 1 when it does."""
+    from chatserver.app import wall_clock
+    from chatserver.services import apps
+    from chatserver.services.identity import BadUserToken, read_user_token
+    from chatserver.store import people
+
+    text = sys.stdin.read().strip() if token == "-" else token  # noqa: S105
+
+    async def look(db: Database) -> Any:
+        found = await apps.find(db, key)
+        user = read_user_token(text, found, wall_clock())
+        return user, await people.token_used(db, found.id, user.jti)
+
+    try:
+        user, used = _with_database(_settings(), look)
+    except BadUserToken as bad:
+        _fail(bad.why)
+    if used:
+        _fail(f"It is good, but it was used before: every token needs a new jti ({user.jti!r} is known).")
+    click.echo(
+        f"It is good: it vouches for {user.sub!r} ({user.name or 'no name'}, {user.email or 'no e-mail'})."
+    )
+
+
+# — agents —————————————————————————————————————————————————————————————————————
+
+
+@main.group()
+def agent() -> None:
+    """People who answer."""
+
+
+def _chosen(generate: bool) -> str:
+    if generate:
+        import secrets
+
+        return secrets.token_urlsafe(12)
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+
+
+@agent.command("add")
+@click.argument("email")
+@click.option("--name", default="", help="as customers see it")
+@click.option("--app", "keys", multiple=True, required=True, help="key of an app to attend; may be repeated")
+@click.option("--generate", is_flag=True, help="make up a password and print it, instead of asking")
+def add_agent(email: str, name: str, keys: tuple[str, ...], generate: bool) -> None:
+    """Add an agent who attends these apps."""
+    from chatserver.app import wall_clock
+    from chatserver.services import accounts, apps
+    from chatserver.services.passwords import Passwords
+
+    settings = _settings()
+    password = _chosen(generate)
+
+    async def add(db: Database) -> None:
+        app_ids = [(await apps.find(db, key)).id for key in keys]
+        await accounts.add_agent(db, Passwords(), email, name, password, app_ids, wall_clock())
+
+    _with_database(settings, add)
+    click.echo(f"{email} can sign in at {settings.address}/console")
+    if generate:
+        click.echo(f"password  {password}")
+
+
+@agent.command("password")
+@click.argument("email")
+@click.option("--generate", is_flag=True, help="make up a password and print it, instead of asking")
+def change_password(email: str, generate: bool) -> None:
+    """Give an agent a new password; all their sessions end."""
+    from chatserver.app import wall_clock
+    from chatserver.services import accounts
+    from chatserver.services.passwords import Passwords
+
+    settings = _settings()
+    password = _chosen(generate)
+    _with_database(settings, lambda db: accounts.set_password(db, Passwords(), email, password, wall_clock()))
+    click.echo(f"The password of {email} was changed.")
+    if generate:
+        click.echo(f"password  {password}")

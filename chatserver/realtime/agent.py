@@ -1,0 +1,168 @@
+"""An agent's socket: `/ws/agent`."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any, Final
+
+from chatserver.core.errors import Refused
+from chatserver.core.events import agent_topic, desk_topic, session_topic
+from chatserver.core.people import Agent
+from chatserver.core.tickets import Ticket
+from chatserver.realtime.connection import Connection
+from chatserver.realtime.customer import LIST, jittered
+from chatserver.realtime.endpoint import Endpoint
+from chatserver.realtime.frames import Frames, pack, type_of
+from chatserver.realtime.hub import Hub
+from chatserver.realtime.ports import AuthenticateAgent, OriginAllowed
+from chatserver.realtime.talk import Talk
+from chatserver.realtime.views import agent_ticket
+from chatserver.realtime.wire import (
+    VERSION,
+    Ack,
+    AgentChangedFrame,
+    AgentFrame,
+    AgentHello,
+    AgentSnapshot,
+    AgentTicket,
+    AgentTickets,
+    AgentWelcome,
+    AppInfo,
+    Claim,
+    Close,
+    Done,
+    Frame,
+    ItemView,
+    Propose,
+    Say,
+    Seen,
+    SetStatus,
+    Tickets,
+    TypingFrame,
+)
+from chatserver.services import pairing, talk, tickets
+from chatserver.store import people as people_rows
+from chatserver.store import tickets as ticket_rows
+
+_FRAMES: Final = Frames[Frame](AgentFrame)
+
+
+class AgentEndpoint(Endpoint):
+    def __init__(self, hub: Hub, origin_allowed: OriginAllowed, authenticate: AuthenticateAgent) -> None:
+        super().__init__(hub, origin_allowed)
+        self._authenticate = authenticate
+
+    @property
+    def heartbeat(self) -> float:
+        return self.hub.limits.agent_heartbeat
+
+    def talk(self, connection: Connection) -> AgentTalk:
+        return AgentTalk(self.hub, connection, self._authenticate)
+
+
+class AgentTalk(Talk[Frame]):
+    audience = "agent"
+
+    def __init__(self, hub: Hub, connection: Connection, authenticate: AuthenticateAgent) -> None:
+        super().__init__(hub, connection, _FRAMES)
+        self._authenticate = authenticate
+        self._agent_id = 0
+
+    @property
+    def person(self) -> Hashable:
+        return ("agent", self._agent_id)
+
+    async def greet(self, hello: AgentHello) -> None:
+        session = await self._authenticate(hello.token)
+        self.session_id, self._agent_id = session.id, session.agent_id
+        with self.connection.holding():
+            # What they may hear of is fixed here; whoever changes an agent's apps ends the agent's sessions.
+            app_ids = self._me.app_ids
+            self.listen(
+                [
+                    session_topic(session.id),
+                    agent_topic(session.agent_id),
+                    *(desk_topic(app_id) for app_id in app_ids),
+                ]
+            )
+            # The session may have ended while nobody listened for that yet.
+            live = await self.hub.live_sessions([session.id])
+            agent = await people_rows.agent_by_id(self.hub.db, session.agent_id)
+            if agent is None or session.id not in live:
+                raise Refused("unauthorized")
+            desk = await ticket_rows.desk_tickets(self.hub.db, app_ids, agent.id)
+            await self.connection.reply(pack(self._welcome(agent, desk)))
+        self.hub.agents_here.enter(agent.id)
+
+    def _welcome(self, agent: Agent, desk: list[Ticket]) -> AgentWelcome:
+        apps = [self.hub.house.people.app(app_id) for app_id in agent.app_ids]
+        return AgentWelcome(
+            v=VERSION,
+            now=self.hub.house.now(),
+            epoch=self.hub.db.epoch,
+            id=agent.id,
+            name=agent.name,
+            email=agent.email,
+            status=agent.status,
+            capacity=agent.capacity,
+            apps=[AppInfo(app.key, app.name, app.color) for app in apps],
+            heartbeat=jittered(self.hub.limits.agent_heartbeat),
+            tickets=[self._view(ticket) for ticket in desk],
+        )
+
+    def leave(self) -> None:
+        self.hub.agents_here.leave(self._agent_id)
+
+    async def ticket(self, ticket_id: int) -> Ticket:
+        found = await ticket_rows.ticket_for(self.hub.db, self._me.app_ids, ticket_id)
+        if found is None:
+            raise Refused("not_found")
+        return found
+
+    def whole(self, ticket: Ticket) -> Frame:
+        return AgentChangedFrame(ticket.id, ticket.version, ticket.version, view=self._view(ticket))
+
+    def snapshot(self, ticket: Ticket, items: list[ItemView], more: bool) -> Frame:
+        return AgentSnapshot(self._view(ticket), items, more)
+
+    async def carry_out(self, frame: Any) -> Frame | None:
+        house, me = self.hub.house, self._agent_id
+        match frame:
+            case Say():
+                seq = await talk.say_as_agent(house, me, frame.ticket, frame.cid, frame.text)
+                return Ack(frame.cid, frame.ticket, seq)
+            case Propose():
+                seq = await tickets.propose(house, me, frame.ticket, frame.cid, frame.text)
+                return Ack(frame.cid, frame.ticket, seq)
+            case TypingFrame():
+                await talk.typing_as_agent(house, me, frame.ticket, frame.on)
+                return None
+            case Seen():
+                await talk.seen_by_agent(house, me, frame.ticket, frame.seq)
+                return None
+            case SetStatus():
+                await pairing.set_status(house, me, frame.status)
+                return Done(type_of(frame))
+            case Claim():
+                await pairing.claim(house, me, frame.ticket)
+            case Close():
+                await tickets.close(house, me, frame.ticket)
+            case Tickets():
+                return await self._earlier(frame)
+            case _:
+                raise TypeError(f"no verb for {type(frame).__name__}")
+        return Done(type_of(frame), frame.ticket)
+
+    async def _earlier(self, frame: Tickets) -> AgentTickets:
+        found = await ticket_rows.earlier_tickets(
+            self.hub.db, self._me.app_ids, frame.customer, frame.before, LIST + 1
+        )
+        return AgentTickets(frame.customer, [self._view(t) for t in found[:LIST]], len(found) > LIST)
+
+    @property
+    def _me(self) -> Agent:
+        """Raises Refused(unauthorized) when the agent is no more."""
+        return self.hub.house.people.agent(self._agent_id)
+
+    def _view(self, ticket: Ticket) -> AgentTicket:
+        return agent_ticket(ticket, self.hub.house.people.app(ticket.app_id))

@@ -1,0 +1,248 @@
+"""A customer's socket: `/ws/customer`. Who is speaking comes from the first frame's token, never from a later one."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Hashable
+from typing import Any, Final
+
+import msgspec
+
+from chatserver.core.errors import Refused
+from chatserver.core.events import customer_topic
+from chatserver.core.people import Customer
+from chatserver.core.tickets import Ticket
+from chatserver.realtime.connection import Connection
+from chatserver.realtime.endpoint import Endpoint
+from chatserver.realtime.frames import INT_MAX, Frames, pack, type_of
+from chatserver.realtime.hub import Hub
+from chatserver.realtime.ports import AuthenticateCustomer, CustomerIdentity, OriginAllowed
+from chatserver.realtime.talk import Talk
+from chatserver.realtime.views import customer_ticket, person, queue
+from chatserver.realtime.wire import (
+    VERSION,
+    Ack,
+    Answer,
+    Context,
+    CustomerChanged,
+    CustomerFrame,
+    CustomerHello,
+    CustomerSnapshot,
+    CustomerTicket,
+    CustomerTickets,
+    Done,
+    End,
+    Frame,
+    Here,
+    ItemView,
+    Leave,
+    Rate,
+    Request,
+    Say,
+    Seen,
+    Start,
+    Tickets,
+    TypingFrame,
+    Welcome,
+)
+from chatserver.services import attention, talk, tickets
+from chatserver.store import people as people_rows
+from chatserver.store import tickets as ticket_rows
+from chatserver.store.work import Who
+
+LIST: Final = 20
+"""Tickets in `welcome` and in one `tickets` frame."""
+HOST_KEY: Final = 100
+HOST_VALUE: Final = 500
+
+_FRAMES: Final = Frames[Frame](CustomerFrame)
+
+
+class CustomerEndpoint(Endpoint):
+    def __init__(self, hub: Hub, origin_allowed: OriginAllowed, authenticate: AuthenticateCustomer) -> None:
+        super().__init__(hub, origin_allowed)
+        self._authenticate = authenticate
+
+    @property
+    def heartbeat(self) -> float:
+        return self.hub.limits.customer_heartbeat
+
+    def talk(self, connection: Connection) -> CustomerTalk:
+        return CustomerTalk(self.hub, connection, self._authenticate)
+
+
+class CustomerTalk(Talk[Frame]):
+    audience = "customer"
+
+    def __init__(self, hub: Hub, connection: Connection, authenticate: AuthenticateCustomer) -> None:
+        super().__init__(hub, connection, _FRAMES)
+        self._authenticate = authenticate
+        self._identity: CustomerIdentity | None = None
+
+    @property
+    def identity(self) -> CustomerIdentity:
+        if self._identity is None:
+            raise Refused("unauthorized")
+        return self._identity
+
+    @property
+    def who(self) -> Who:
+        return self.identity.who
+
+    @property
+    def person(self) -> Hashable:
+        return ("customer", self.who.app_id, self.who.key)
+
+    async def greet(self, hello: CustomerHello) -> None:
+        identity = await self._authenticate(hello)
+        self._identity = identity
+        with self.connection.holding():
+            self.listen([customer_topic(self.who.app_id, self.who.key)])
+            self.hub.attention.join(self.who.app_id, self.connection.offer)
+            own = await self._tickets(0)
+            welcome = Welcome(
+                v=VERSION,
+                now=self.hub.house.now(),
+                epoch=self.hub.db.epoch,
+                token=identity.token,
+                customer=person(await self._customer()),
+                app=identity.app.name,
+                color=identity.app.color,
+                ask_name=identity.app.policy.ask_name,
+                ask_email=identity.app.policy.ask_email,
+                offer_seconds=identity.app.policy.queue_offer_seconds,
+                heartbeat=jittered(self.hub.limits.customer_heartbeat),
+                attention=await attention.attention(self.hub.house, self.who.app_id),
+                tickets=own.tickets,
+                more=own.more,
+            )
+            await self.connection.reply(pack(welcome))
+            await self._places(own.tickets)
+        self.hub.customers_here.enter(self._key)
+
+    @property
+    def _key(self) -> Who:
+        return Who(app_id=self.who.app_id, key=self.who.key)
+
+    def leave(self) -> None:
+        self.hub.customers_here.leave(self._key)
+
+    def ended(self) -> None:
+        super().ended()
+        if self._identity is not None:
+            self.hub.attention.leave(self.who.app_id, self.connection.offer)
+
+    async def ticket(self, ticket_id: int) -> Ticket:
+        found = await ticket_rows.ticket_of(self.hub.db, self.who.app_id, self.who.key, ticket_id)
+        if found is None:
+            raise Refused("not_found")
+        return found
+
+    def whole(self, ticket: Ticket) -> Frame:
+        return CustomerChanged(ticket.id, ticket.version, ticket.version, view=self._view(ticket))
+
+    def snapshot(self, ticket: Ticket, items: list[ItemView], more: bool) -> Frame:
+        return CustomerSnapshot(self._view(ticket), items, more)
+
+    async def carry_out(self, frame: Any) -> Frame | None:
+        house, who = self.hub.house, self.who
+        match frame:
+            case Say():
+                seq = await talk.say(house, who, frame.ticket, frame.cid, frame.text)
+                return Ack(frame.cid, frame.ticket, seq)
+            case TypingFrame():
+                await talk.typing(house, who, frame.ticket, frame.on)
+                return None
+            case Seen():
+                await talk.seen(house, who, frame.ticket, frame.seq)
+                return None
+            case Start():
+                return _opened(frame.cid, await self._start(frame))
+            case Request():
+                return _opened(frame.cid, await self._request(frame))
+            case Leave():
+                left = await tickets.leave(
+                    house, who, frame.ticket, cid=frame.cid, email=frame.email, text=frame.text
+                )
+                return _opened(frame.cid, left)
+            case Here():
+                await talk.here(house, who, frame.ticket)
+            case Answer():
+                await tickets.answer(house, who, frame.ticket, frame.solved)
+            case End():
+                await tickets.end(house, who, frame.ticket)
+            case Rate():
+                await tickets.rate(house, who, frame.ticket, frame.stars, frame.comment)
+            case Tickets():
+                return await self._tickets(frame.before)
+            case _:
+                raise TypeError(f"no verb for {type(frame).__name__}")
+        return Done(type_of(frame), frame.ticket)
+
+    async def _start(self, frame: Start) -> Ticket:
+        return await tickets.start(
+            self.hub.house,
+            self.who,
+            cid=frame.cid,
+            subject=frame.subject,
+            context=_context(frame.context),
+            name=frame.name,
+            email=frame.email,
+            follows=_number(frame.follows),
+        )
+
+    async def _request(self, frame: Request) -> Ticket:
+        return await tickets.request(
+            self.hub.house,
+            self.who,
+            cid=frame.cid,
+            subject=frame.subject,
+            text=frame.text,
+            email=frame.email,
+            context=_context(frame.context),
+            name=frame.name,
+            follows=_number(frame.follows),
+        )
+
+    async def _tickets(self, before: int) -> CustomerTickets:
+        found = await ticket_rows.customer_tickets(
+            self.hub.db, self.who.app_id, self.who.key, before, LIST + 1
+        )
+        return CustomerTickets([self._view(t) for t in found[:LIST]], len(found) > LIST)
+
+    async def _customer(self) -> Customer:
+        """As stored; before the first ticket, as they introduced themselves."""
+        stored = await people_rows.customer(self.hub.db, self.who.app_id, self.who.key)
+        who = self.who
+        return stored or Customer(
+            0, who.app_id, who.key, who.name, who.email, who.locale, who.zone, self.hub.house.now()
+        )
+
+    async def _places(self, own: list[CustomerTicket]) -> None:
+        """Where the waiting ones stand: the next move may be minutes away."""
+        waiting = {view.id for view in own if view.waiting}
+        if waiting:
+            for place in await attention.places(self.hub.house, self.who.app_id):
+                if place.ticket_id in waiting:
+                    await self.connection.reply(pack(queue(place)))
+
+    def _view(self, ticket: Ticket) -> CustomerTicket:
+        return customer_ticket(ticket, self.hub.house.people.policy(ticket.app_id))
+
+
+def jittered(seconds: float) -> float:
+    """Give or take a tenth, so that connections made together do not ping together."""
+    return round(seconds * random.uniform(0.9, 1.1), 3)  # noqa: S311 - keeps no secret
+
+
+def _opened(cid: str, ticket: Ticket) -> Ack:
+    return Ack(cid, ticket.id, number=ticket.number)
+
+
+def _number(number: int) -> int:
+    return number if 0 < number <= INT_MAX else 0
+
+
+def _context(context: Context) -> str:
+    host = {key[:HOST_KEY]: value[:HOST_VALUE] for key, value in context.host.items()}
+    return msgspec.json.encode(msgspec.structs.replace(context, host=host)).decode()

@@ -1,0 +1,93 @@
+"""Text to frame and back. Nothing of what a decoder says about hostile input leaves the server: only fixed codes."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Generic, NamedTuple, TypeVar, get_args
+
+import msgspec
+
+from chatserver.core.errors import Refused
+from chatserver.realtime.wire import Error, Frame
+
+F = TypeVar("F")
+
+INT_MAX: Final = 2**53 - 1
+_encode = msgspec.json.Encoder().encode
+
+
+class Packet(NamedTuple):
+    """A frame ready to be sent, and what it weighs. Encoded once, shared by all sockets that get it."""
+
+    text: str
+    size: int
+
+
+def pack(frame: Frame) -> Packet:
+    data = _encode(frame)
+    return Packet(data.decode(), len(data))
+
+
+class Head(msgspec.Struct):
+    """As much of a frame as can be read when the rest cannot: to say which frame an error answers."""
+
+    type: Any = None
+    v: Any = None
+    cid: Any = None
+    ticket: Any = None
+
+
+_head = msgspec.json.Decoder(Head)
+
+
+def head(text: str) -> Head | None:
+    """None for what is no JSON object."""
+    try:
+        return _head.decode(text)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        return None
+
+
+def error(refused: Refused, verb: str = "", cid: str = "", ticket: int = 0) -> Error:
+    """A refusal as a frame."""
+    return Error(
+        code=refused.code,
+        verb=verb,
+        cid=cid,
+        ticket=ticket,
+        limit=refused.limit or 0,
+        retry_after=round(refused.retry_after or 0, 3),
+        next_at=refused.next_at or 0,
+    )
+
+
+def error_for(frame: Frame, refused: Refused) -> Error:
+    return error(refused, type_of(frame), getattr(frame, "cid", ""), getattr(frame, "ticket", 0))
+
+
+def type_of(frame: Frame) -> str:
+    return str(frame.__struct_config__.tag)
+
+
+class Frames(Generic[F]):
+    """Reads one audience's frames. `union`: the wire's union of them."""
+
+    def __init__(self, union: Any) -> None:
+        self._decoder: msgspec.json.Decoder[F] = msgspec.json.Decoder(union)
+        self._types = {str(struct.__struct_config__.tag) for struct in get_args(union)}
+
+    def decode(self, text: str) -> F | Error:
+        """The frame, or the error (bad_frame, unknown_type) that answers it."""
+        try:
+            return self._decoder.decode(text)
+        except (msgspec.MsgspecError, RecursionError, UnicodeError):
+            # UnicodeError: half of a surrogate pair has no UTF-8.
+            return self._error(head(text))
+
+    def _error(self, found: Head | None) -> Error:
+        if found is None or not isinstance(found.type, str):
+            return Error("bad_frame")
+        if found.type not in self._types:
+            return Error("unknown_type")
+        ours = type(found.ticket) is int and 0 < found.ticket <= INT_MAX
+        cid = found.cid if isinstance(found.cid, str) and len(found.cid) == 22 else ""
+        return Error("bad_frame", verb=found.type, cid=cid, ticket=found.ticket if ours else 0)

@@ -1,0 +1,188 @@
+"""All sockets of this process: one sweep for their deadlines, one re-check of their sessions, one way to send them away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol, Self
+
+from chatserver.realtime.attention import AttentionFeed
+from chatserver.realtime.close_codes import GOING_AWAY, SESSION_ENDED
+from chatserver.realtime.connection import Connection
+from chatserver.realtime.frames import pack
+from chatserver.realtime.limits import Buckets, Limits
+from chatserver.realtime.ports import LiveSessions
+from chatserver.realtime.presence import Presence
+from chatserver.realtime.views import Views
+from chatserver.realtime.wire import GoAway
+from chatserver.services import attention, pairing
+from chatserver.services.house import House
+from chatserver.store.database import Database
+from chatserver.store.work import Who
+
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS: Final = 1.0
+RECHECK_SECONDS: Final = 240.0
+RECHECK_BATCH: Final = 500
+FORGET_SECONDS: Final = 60.0
+DRAIN_SECONDS: Final = 10.0
+BACK_SECONDS: Final = (0.5, 5.0)
+"""Who is sent away comes back at a random moment in between, so that the next server is not run over."""
+
+
+class Peer(Protocol):
+    """A conversation over one connection."""
+
+    @property
+    def connection(self) -> Connection: ...
+
+    @property
+    def session_id(self) -> int:
+        """The agent's; 0 for customers."""
+
+    async def quiet(self) -> None:
+        """Returns once every frame that was taken has been answered."""
+
+    def check(self) -> None:
+        """Its deadlines."""
+
+
+class Hub:
+    """`async with hub:` while sockets are served. `now`: monotonic seconds."""
+
+    def __init__(
+        self,
+        house: House,
+        db: Database,
+        live_sessions: LiveSessions,
+        *,
+        limits: Limits | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.house = house
+        self.db = db
+        self.now = now
+        self.limits = limits or Limits()
+        self.views = Views(lambda app_id: house.people.app(app_id))
+        self.messages = Buckets(self.limits.messages, self.limits.message_burst)
+        self.customers_here: Presence[Who] = Presence(
+            lambda who: pairing.customer_connected(house, who), lambda who: pairing.customer_gone(house, who)
+        )
+        """By app and key alone: two tabs in two languages are one customer."""
+        self.agents_here: Presence[int] = Presence(
+            lambda agent_id: pairing.agent_connected(house, agent_id),
+            lambda agent_id: pairing.agent_gone(house, agent_id),
+        )
+        self.attention = AttentionFeed(house.bus, lambda app_id: attention.attention(house, app_id))
+        self.draining = False
+        """Readiness is over: no new sockets."""
+        self.live_sessions = live_sessions
+        self._peers: dict[Peer, None] = {}
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._background: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        for seconds, work in (
+            (SWEEP_SECONDS, self._sweep),
+            (RECHECK_SECONDS, self.recheck_sessions),
+            (FORGET_SECONDS, self._forget),
+        ):
+            self._background.append(asyncio.create_task(_every(seconds, work)))
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        self.customers_here.stop()
+        self.agents_here.stop()
+        self.attention.stop()
+
+    def __len__(self) -> int:
+        return len(self._peers)
+
+    @property
+    def peers(self) -> list[Peer]:
+        """Oldest first."""
+        return list(self._peers)
+
+    @property
+    def full(self) -> bool:
+        """Takes no new socket now."""
+        return self.draining or len(self._peers) >= self.limits.connections
+
+    def add(self, peer: Peer) -> None:
+        self._peers[peer] = None
+        self._empty.clear()
+
+    def remove(self, peer: Peer) -> None:
+        self._peers.pop(peer, None)
+        if not self._peers:
+            self._empty.set()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run to the end, whatever becomes of the connection: a frame that was read is carried out."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
+        """Send everybody away: no new sockets, what was read is answered, everything queued is sent, then GOING_AWAY.
+
+        Returns when all are closed, after at most `seconds`.
+        """
+        self.draining = True
+        peers = list(self._peers)
+        log.info("draining %d connections", len(peers))
+        try:
+            async with asyncio.timeout(seconds):
+                await asyncio.gather(*(self._send_away(peer) for peer in peers))
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+                await self._empty.wait()
+                await self.customers_here.settled()
+                await self.agents_here.settled()
+        except TimeoutError:
+            log.warning("%d connections were not drained in %.0f s: cut", len(self._peers), seconds)
+            for peer in self.peers:
+                peer.connection.abort()
+
+    async def _send_away(self, peer: Peer) -> None:
+        wait = round(random.uniform(*BACK_SECONDS), 3)  # noqa: S311 - spreads load, keeps no secret
+        await peer.connection.reply(pack(GoAway(retry_after=wait)))
+        await peer.quiet()
+        peer.connection.end(GOING_AWAY)
+
+    async def recheck_sessions(self) -> None:
+        """Close the sockets of sessions that ended without our hearing of it."""
+        peers = [peer for peer in self._peers if peer.session_id]
+        ids = sorted({peer.session_id for peer in peers})
+        for start in range(0, len(ids), RECHECK_BATCH):
+            batch = ids[start : start + RECHECK_BATCH]
+            ended = set(batch) - await self.live_sessions(batch)
+            for peer in peers:
+                if peer.session_id in ended:
+                    peer.connection.end(SESSION_ENDED, flush=False)
+
+    async def _sweep(self) -> None:
+        for peer in list(self._peers):
+            peer.check()
+
+    async def _forget(self) -> None:
+        self.messages.forget(self.now())
+
+
+async def _every(seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await work()
+        except Exception:
+            log.exception("a sweep over the connections failed; the next one comes in %.0f s", seconds)

@@ -1,0 +1,80 @@
+"""Who is connected: the first connection in and the last one out are told to the house, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Final, Generic, TypeVar
+
+log = logging.getLogger(__name__)
+
+K = TypeVar("K", bound=Hashable)
+Tell = Callable[[K], Awaitable[None]]
+
+RETRY_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
+
+
+class Presence(Generic[K]):
+    """Counts connections per key. `connected` and `gone` are called one at a time per key, and always end with the truth:
+    who drops and comes back before it was told is told nothing. `wait` sleeps so many seconds after a failure."""
+
+    def __init__(
+        self,
+        connected: Tell[K],
+        gone: Tell[K],
+        wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._connected = connected
+        self._gone = gone
+        self._wait = wait
+        self._counts: dict[K, int] = {}
+        self._told: set[K] = set()
+        self._tellers: dict[K, asyncio.Task[None]] = {}
+        self._stopped = False
+
+    def enter(self, key: K) -> None:
+        self._counts[key] = self._counts.get(key, 0) + 1
+        self._tell(key)
+
+    def leave(self, key: K) -> None:
+        left = self._counts[key] - 1
+        if left:
+            self._counts[key] = left
+        else:
+            del self._counts[key]
+            self._tell(key)
+
+    def is_in(self, key: K) -> bool:
+        return key in self._counts
+
+    async def settled(self) -> None:
+        """Everything has been told."""
+        while self._tellers:
+            await asyncio.wait(set(self._tellers.values()))
+
+    def stop(self) -> None:
+        """Tell nothing more: the house closes."""
+        self._stopped = True
+        for teller in self._tellers.values():
+            teller.cancel()
+
+    def _tell(self, key: K) -> None:
+        if not self._stopped and key not in self._tellers and (key in self._counts) != (key in self._told):
+            self._tellers[key] = asyncio.create_task(self._tell_until_true(key))
+
+    async def _tell_until_true(self, key: K) -> None:
+        failures = 0
+        try:
+            while (here := key in self._counts) != (key in self._told):
+                try:
+                    await (self._connected(key) if here else self._gone(key))
+                except Exception:
+                    log.exception("presence could not be stored; trying again")
+                    await self._wait(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
+                    failures += 1
+                else:
+                    failures = 0
+                    self._told.add(key) if here else self._told.discard(key)
+        finally:
+            del self._tellers[key]

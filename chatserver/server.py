@@ -1,0 +1,111 @@
+"""The server process: uvicorn as we want it, and a stop that loses nothing and tells everybody.
+
+uvicorn closes every WebSocket (1012) right after SIGTERM, before the app hears of it. So the draining stands before its shutdown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from asyncio import BaseTransport
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Final
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+from chatserver.realtime.connection import ABORT
+from chatserver.realtime.hub import DRAIN_SECONDS, Hub
+from chatserver.realtime.wire import MAX_FRAME_BYTES
+from chatserver.settings import Settings
+
+GRACEFUL_SECONDS: Final = 10
+"""For plain requests, after the sockets are gone."""
+SEND_BUFFER: Final = 131_072
+"""Bytes. Left alone the kernel keeps some MiB for each peer that does not read."""
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """With a bounded kernel buffer, and a way to cut a peer that takes nothing any more."""
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(transport)
+        peer = transport.get_extra_info("socket")
+        if peer is not None:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        scope: Any = getattr(self, "scope", None)  # a refused handshake has none
+        if scope is not None:
+            scope["extensions"][ABORT] = self.transport.abort
+
+
+class Server(uvicorn.Server):
+    """Drains the sockets of `hub()` (None: there are none yet) before it shuts down; a second signal exits at once."""
+
+    def __init__(
+        self, config: uvicorn.Config, hub: Callable[[], Hub | None], *, drain_seconds: float = DRAIN_SECONDS
+    ) -> None:
+        super().__init__(config)
+        self._hub = hub
+        self._drain_seconds = drain_seconds
+        self._hurry = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:
+            self.force_exit = True
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._hurry.set)
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        hub = self._hub()
+        if hub is not None and not self.force_exit:
+            draining = asyncio.create_task(hub.drain(self._drain_seconds))
+            hurried = asyncio.create_task(self._hurry.wait())
+            await asyncio.wait({draining, hurried}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (draining, hurried):
+                task.cancel()
+            await asyncio.gather(draining, hurried, return_exceptions=True)
+        await super().shutdown(sockets)
+
+
+def config(app: Starlette, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        ws=SocketProtocol,
+        ws_max_size=MAX_FRAME_BYTES,
+        ws_per_message_deflate=False,
+        # The wire has its own heartbeat, watched by one sweep instead of two timers per socket.
+        ws_ping_interval=None,
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies or None,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+    )
+
+
+def run(app: Starlette, settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. `app.state.hub` holds the sockets from the lifespan's start on."""
+    server = Server(
+        config(app, settings),
+        lambda: getattr(app.state, "hub", None),
+        drain_seconds=settings.drain_seconds,
+    )
+    server.run()

@@ -1,0 +1,307 @@
+"""Agents and their sessions, customers and their identity: who somebody is, decided in one place for HTTP and WebSocket."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
+
+import msgspec
+
+from chatserver.bus.base import Bus
+from chatserver.core import messages
+from chatserver.core.errors import Refused
+from chatserver.core.events import SessionEnded, session_topic
+from chatserver.core.people import App
+from chatserver.services.identity import (
+    BadUserToken,
+    Session,
+    SessionTokens,
+    User,
+    anonymous_key,
+    read_user_token,
+)
+from chatserver.services.passwords import Passwords
+from chatserver.services.throttle import Throttle
+from chatserver.settings import Settings
+from chatserver.store import accounts as rows
+from chatserver.store import people
+from chatserver.store.accounts import AgentSession
+from chatserver.store.database import Database
+from chatserver.store.work import Who
+
+__all__ = ["Accounts", "AgentSession", "CustomerIdentity", "Hello"]
+
+SOCKET_TOKEN_MS: Final = 30_000
+SOCKET_TOKENS_MAX: Final = 10_000
+SIGN_IN_WINDOW_SECONDS: Final = 15 * 60
+PASSWORD_LEAST: Final = 8
+
+
+class Hello(Protocol):
+    """A customer's first frame, as far as it says who they are. Nothing in it is believed but what is signed."""
+
+    @property
+    def app(self) -> str: ...
+    @property
+    def token(self) -> str: ...
+    @property
+    def identity(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def email(self) -> str: ...
+    @property
+    def locale(self) -> str: ...
+    @property
+    def zone(self) -> str: ...
+
+
+class CustomerIdentity(msgspec.Struct, frozen=True):
+    """A customer as authenticated; `token` is to be kept and sent with the next hello."""
+
+    app: App
+    who: Who
+    token: str
+
+
+class Accounts:
+    """`find_app`: an app by its key, or Refused(not_found). `clock`: ms since 1970 UTC. `secret` signs customers' tokens."""
+
+    def __init__(
+        self,
+        db: Database,
+        bus: Bus,
+        settings: Settings,
+        *,
+        secret: str,
+        find_app: Callable[[str], App],
+        clock: Callable[[], int],
+    ) -> None:
+        self._db = db
+        self._bus = bus
+        self._settings = settings
+        self._find_app = find_app
+        self._clock = clock
+        self._tokens = SessionTokens(secret)
+        self._passwords = Passwords()
+        self._tries = Throttle(settings.sign_in_tries, SIGN_IN_WINDOW_SECONDS)
+        self._tries_from = Throttle(settings.sign_in_tries_per_address, SIGN_IN_WINDOW_SECONDS)
+        self._socket_tokens: OrderedDict[str, tuple[int, int]] = OrderedDict()
+
+    # — agents —————————————————————————————————————————————————————————————————
+
+    async def set_password(self, email: str, password: str) -> None:
+        """While agents are connected: their sockets close. Raises Refused: not_found, too_short."""
+        for session_id in await set_password(self._db, self._passwords, email, password, self._clock()):
+            self._tell_ended(session_id)
+
+    async def sign_in(self, email: str, password: str, address: str) -> tuple[str, AgentSession]:
+        """Begin a session; returns its token, which only the agent's browser keeps. `address`: where the request came from.
+
+        Raises Refused: unauthorized (the same, after the same time, for unknown addresses and wrong passwords), rate_limited.
+        """
+        now = self._clock()
+        email = email.strip().lower()[:254]
+        # Counted before the password is looked at: many guesses at once are as many tries.
+        self._tries_from.take(address, now)
+        self._tries.take(email, now)
+        found = await people.agent_by_email(self._db, email)
+        good = await self._passwords.verify(found.password_hash if found else None, password)
+        if found is None or not good:
+            raise Refused("unauthorized")
+        self._tries.forgive(email)
+        self._tries_from.give_back(address, now)
+        if self._passwords.is_dated(found.password_hash):
+            hashed = await self._passwords.hash(password)
+            await rows.set_password(self._db, found.agent.id, hashed, keep_sessions=True, now=now)
+        token = secrets.token_urlsafe(32)
+        expires_at = now + self._settings.agent_session_seconds * 1000
+        session_id = await rows.begin_session(
+            self._db, _hash(token), found.agent.id, now=now, expires_at=expires_at
+        )
+        return token, AgentSession(
+            session_id, found.agent.id, found.agent.email, found.agent.name, expires_at
+        )
+
+    @property
+    def session_seconds(self) -> int:
+        return self._settings.agent_session_seconds
+
+    async def session(self, token: str) -> AgentSession | None:
+        """Whose session this is; None when it ended, expired or never was."""
+        if not token:
+            return None
+        return await rows.session_by_hash(self._db, _hash(token), self._clock())
+
+    async def sign_out(self, session: AgentSession) -> bool:
+        """End a session; its sockets close. True when the agent is signed in nowhere any more."""
+        now = self._clock()
+        await rows.end_session(self._db, session.id, now)
+        self._tell_ended(session.id)
+        return not await rows.other_sessions(self._db, session.agent_id, now)
+
+    def socket_token(self, session: AgentSession) -> str:
+        """For the first frame of the console's socket: one use, 30 s."""
+        token = secrets.token_urlsafe(32)
+        self._socket_tokens[token] = (session.id, self._clock() + SOCKET_TOKEN_MS)
+        if len(self._socket_tokens) > SOCKET_TOKENS_MAX:
+            self._socket_tokens.popitem(last=False)
+        return token
+
+    async def authenticate_agent(self, token: str) -> AgentSession:
+        """The session behind a socket token, which is spent by this. Raises Refused: unauthorized, token_expired."""
+        session_id, expires_at = self._socket_tokens.pop(token, (0, 0))
+        if not session_id:
+            raise Refused("unauthorized")
+        now = self._clock()
+        if expires_at < now:
+            raise Refused("token_expired")
+        session = await rows.session_by_id(self._db, session_id, now)
+        if session is None:
+            raise Refused("unauthorized")
+        return session
+
+    async def live_sessions(self, session_ids: Iterable[int]) -> set[int]:
+        """Those of these agents' sessions that still hold."""
+        return await rows.live_sessions(self._db, session_ids, self._clock())
+
+    def _tell_ended(self, session_id: int) -> None:
+        self._bus.publish(SessionEnded(session_id), [session_topic(session_id)])
+
+    # — customers ——————————————————————————————————————————————————————————————
+
+    async def authenticate_customer(self, hello: Hello) -> CustomerIdentity:
+        """Who this customer is: the host's user when its token says so, else whom our own token names, else a new visitor.
+
+        Raises Refused: not_found (no such app), bad_identity, token_expired, unauthorized (a token we did not sign, or of
+        another app), identity_required.
+        """
+        app = self._find_app(hello.app)
+        now = self._clock()
+        held = self._held(hello.token, app, now, lenient=bool(hello.identity))
+        if hello.identity:
+            session = await self._exchange(app, hello.identity, held, now)
+        elif held is not None:
+            session = held
+        else:
+            session = Session(app.key, anonymous_key(), 0)
+        if app.policy.identity_required and not session.verified:
+            raise Refused("identity_required")
+        return self._identified(app, session, hello, now, fresh=bool(hello.identity))
+
+    def _held(self, token: str, app: App, now: int, *, lenient: bool) -> Session | None:
+        """What our own token says. `lenient`: another proof comes with it, so a bad one is as good as none."""
+        if not token:
+            return None
+        session = self._tokens.read(token)
+        if session is None or session.app != app.key:
+            if lenient:
+                return None
+            raise Refused("unauthorized")
+        if session.expires * 1000 < now:
+            if lenient:
+                return None
+            raise Refused("token_expired")
+        return session
+
+    async def _exchange(self, app: App, token: str, held: Session | None, now: int) -> Session:
+        try:
+            user = read_user_token(token, app, now)
+        except BadUserToken as bad:
+            raise Refused("token_expired" if bad.expired else "bad_identity") from None
+        # Who holds our session for this very user proves nothing new with it: so a page that says hello twice is not refused.
+        if (held is None or held.key != user.key) and not await self._first_use(app, user, now):
+            raise Refused("bad_identity")
+        name, email = _claimed(messages.name, user.name), _claimed(messages.email, user.email)
+        return Session(app.key, user.key, 0, name, email)
+
+    async def _first_use(self, app: App, user: User, now: int) -> bool:
+        # Kept a little longer than the token can pass, whatever the clocks.
+        forget_at = (user.expires + 2 * 60) * 1000
+        return await rows.use_token(self._db, app.id, user.jti, expires_at=forget_at, now=now)
+
+    def _identified(
+        self, app: App, session: Session, hello: Hello, now: int, *, fresh: bool
+    ) -> CustomerIdentity:
+        name, email = session.name, session.email
+        if session.verified:
+            # A verified session is as long as the exchange allowed: renewing it by itself would outlive the host's sign-out.
+            lasts = self._settings.verified_session_seconds
+            expires = now // 1000 + lasts if fresh else session.expires
+        else:
+            expires = now // 1000 + self._settings.anonymous_session_seconds
+            name, email = _claimed(messages.name, hello.name), _claimed(messages.email, hello.email)
+        who = Who(app.id, session.key, name, email, hello.locale, hello.zone)
+        kept = Session(
+            app.key,
+            session.key,
+            expires,
+            name if session.verified else "",
+            email if session.verified else "",
+        )
+        return CustomerIdentity(app, who, self._tokens.sign(kept))
+
+
+# — for administrators: without a running server ———————————————————————————————
+
+
+async def add_agent(
+    db: Database,
+    passwords: Passwords,
+    email: str,
+    name: str,
+    password: str,
+    app_ids: Iterable[int],
+    now: int,
+) -> int:
+    """Returns the agent's id. Raises `store.accounts.Taken`, and Refused: bad_email, too_short."""
+    address = clean_email(email)
+    hashed = await _hashed(passwords, password)
+    return await rows.add_agent(
+        db,
+        email=address,
+        name=name.strip() or address,
+        password_hash=hashed,
+        app_ids=app_ids,
+        now=now,
+    )
+
+
+async def set_password(db: Database, passwords: Passwords, email: str, password: str, now: int) -> list[int]:
+    """Ends all of the agent's sessions and returns their ids. Raises Refused: not_found, too_short."""
+    found = await people.agent_by_email(db, email.strip().lower())
+    if found is None:
+        raise Refused("not_found")
+    hashed = await _hashed(passwords, password)
+    return await rows.set_password(db, found.agent.id, hashed, keep_sessions=False, now=now)
+
+
+async def _hashed(passwords: Passwords, password: str) -> str:
+    if len(password) < PASSWORD_LEAST:
+        raise Refused("too_short", limit=PASSWORD_LEAST)
+    return await passwords.hash(password)
+
+
+def _claimed(check: Callable[[str], str], text: str) -> str:
+    """What somebody is said to be called: nothing rather than something wrong, since no form is there to be corrected."""
+    try:
+        return check(text)
+    except Refused:
+        return ""
+
+
+def clean_email(text: str) -> str:
+    """An agent's address as it is kept. Raises Refused(bad_email)."""
+    address = text.strip().lower()
+    local, _, domain = address.rpartition("@")
+    if not local or not domain or len(address) > 254 or any(c.isspace() for c in address):
+        raise Refused("bad_email")
+    return address
+
+
+def _hash(token: str) -> str:
+    # 256 random bits need no slow hash.
+    return hashlib.sha256(token.encode()).hexdigest()

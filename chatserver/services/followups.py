@@ -1,0 +1,206 @@
+"""What happens by itself: due tickets, agents who did not come back, and the start after an interruption.
+
+Each row is decided anew inside the write, so a second worker that was slower finds nothing left to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from chatserver.core import routing, tickets
+from chatserver.core.errors import Refused
+from chatserver.core.people import Agent
+from chatserver.core.policy import Policy
+from chatserver.core.tickets import Step, Ticket
+from chatserver.services.house import House
+from chatserver.services.pairing import give_back, keep_for_later, moved
+from chatserver.services.people import People
+from chatserver.store.base import StoreFailed
+from chatserver.store.work import Needs, World
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+"""Due tickets looked at in one go."""
+AGAIN_MS = 60_000
+"""A row whose decision failed is left alone for so long."""
+SOON_MS = 250
+"""The same where nothing is wrong with the row itself: the store was busy, or its clock is a little behind."""
+
+
+async def due(house: House) -> int | None:
+    """Act on all tickets that are due and on agents whose grace is over; gives the next moment (ms) at which to look again.
+
+    A single row's failure is logged once and put off, the others go on. Raises what the store's reads raise.
+    """
+    while batch := await _due_now(house):
+        outcomes = await asyncio.gather(*(_follow_up(house, i) for i in batch), return_exceptions=True)
+        for ticket_id, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                _failed(house, "ticket", ticket_id, outcome)
+            elif not outcome:
+                house.books.put_off.put("ticket", ticket_id, house.now() + SOON_MS)
+    times = [await _return_chats(house), await house.reads.next_due()]
+    if house.books.put_off.count(house.now()):
+        # What was put off hides what is due behind it: look again soon instead of telling them apart.
+        times = [house.now() + SOON_MS]
+    return min((t for t in times if t is not None), default=None)
+
+
+async def _due_now(house: House) -> list[int]:
+    put_off, now = house.books.put_off, house.now()
+    ids = await house.reads.due_ids(now, BATCH + put_off.count(now))
+    return [i for i in ids if not put_off.has("ticket", i)]
+
+
+def _failed(house: House, kind: str, row: int, why: BaseException) -> None:
+    if isinstance(why, StoreFailed) or (isinstance(why, Refused) and why.code == "rate_limited"):
+        # The row is fine and the store has said its part: being late is worse than asking again.
+        house.books.put_off.put(kind, row, house.now() + SOON_MS)
+    else:
+        house.books.put_off.put(kind, row, house.now() + AGAIN_MS)
+        log.error("follow-up of %s %d failed", kind, row, exc_info=why)
+
+
+# — tickets ————————————————————————————————————————————————————————————————————
+
+
+async def _follow_up(house: House, ticket_id: int) -> bool:
+    """Whatever is due of a ticket: closing time, then the silence of its customer, then the agent's first answer. Gives whether
+    anything was."""
+    people, books = house.people, house.books
+    app_id = (await house.ticket(ticket_id)).app_id
+    apps, closing = people.circle(app_id), house.closing((app_id,))
+    customer_typed = books.typed.get((ticket_id, "customer"))
+    agent_typed = books.typed.get((ticket_id, "agent"))
+
+    def decide(world: World, now: int) -> bool:
+        before = world.ticket(ticket_id)
+        if before is None:
+            return False
+        policy = people.policy(app_id)
+        after = _closing_time(world, before, policy, closing[app_id], now)
+        after = _silence(world, after, policy, customer_typed, now)
+        after = _first_answer(world, people, after, agent_typed, apps, closing, now)
+        if before.chatting and not after.chatting:
+            moved(world, people, apps, now, before.agent_id)
+        return after != before
+
+    return await house.store.write(Needs(tickets=(ticket_id,), desks=apps), decide)
+
+
+def _closing_time(world: World, ticket: Ticket, policy: Policy, closes_at: int | None, now: int) -> Ticket:
+    if not ticket.waiting or ticket.queue_until is None or now < ticket.queue_until:
+        return ticket
+    if closes_at is None or closes_at > now:  # the hours were extended meanwhile
+        return world.put(ticket, Step(replace(ticket, queue_until=closes_at), ()), policy)
+    return world.put(ticket, tickets.closing_time(ticket, now), policy)
+
+
+def _silence(world: World, ticket: Ticket, policy: Policy, typed: int | None, now: int) -> Ticket:
+    """Typing is looked up before a close is decided, since the disk hears of it now and then only."""
+    if typed is not None and ticket.chatting and typed > ticket.active_at:
+        ticket = world.put(ticket, tickets.customer_active(ticket, typed), policy)
+    return world.put(ticket, tickets.went_silent(ticket, policy, now), policy)
+
+
+def _first_answer(
+    world: World,
+    people: People,
+    ticket: Ticket,
+    typed: int | None,
+    apps: tuple[int, ...],
+    closing: Mapping[int, int | None],
+    now: int,
+) -> Ticket:
+    if ticket.answer_due_at is None or now < ticket.answer_due_at:
+        return ticket
+    policy = people.policy(ticket.app_id)
+    agents = world.desk(ticket.app_id).agents
+    holder = next((a for a in agents if a.id == ticket.agent_id), None)
+    if holder is not None and typed is not None and typed >= (ticket.assigned_at or 0):
+        ticket = world.put(ticket, tickets.agent_typing(ticket, holder, policy, typed), policy)
+        if ticket.answer_due_at is not None and now < ticket.answer_due_at:
+            return ticket
+    if policy.assignment == "manual" or not any(_could_take(a, ticket) for a in agents):
+        return world.put(ticket, tickets.reminded(ticket), policy)
+    give_back(world, people, [ticket], "passed", closing, now)
+    moved(world, people, apps, now, ticket.agent_id)
+    return world.ticket(ticket.id) or ticket
+
+
+def _could_take(agent: Agent, ticket: Ticket) -> bool:
+    able = routing.takes_new(agent) and routing.eligible(agent, ticket)
+    return able and agent.id != ticket.agent_id and agent.load < agent.capacity
+
+
+# — agents —————————————————————————————————————————————————————————————————————
+
+
+async def _return_chats(house: House) -> int | None:
+    """Chats of agents who did not come back in time return to the head of the queue; gives when the next one's time is over."""
+    put_off, now = house.books.put_off, house.now()
+    ahead: list[int] = []
+    for agent in await house.reads.agents():
+        if agent.gone_at is None or not agent.load or put_off.has("agent", agent.id):
+            continue
+        ends = {agent.gone_at + _grace(house.people, app_id) for app_id in agent.app_ids}
+        ahead += [end for end in ends if end > now]
+        if any(end <= now for end in ends):
+            try:
+                await _take_back(house, agent)
+            except Exception as why:
+                _failed(house, "agent", agent.id, why)
+    return min(ahead, default=None)
+
+
+def _grace(people: People, app_id: int) -> int:
+    return people.policy(app_id).agent_grace_seconds * 1000
+
+
+async def _take_back(house: House, agent: Agent) -> None:
+    people, closing = house.people, house.closing(agent.app_ids)
+
+    def decide(world: World, now: int) -> None:
+        gone_at = world.agent(agent.id).gone_at
+        if gone_at is None:
+            return  # back in time
+        over = [t for t in world.chats_at(agent.id) if gone_at + _grace(people, t.app_id) <= now]
+        if over:
+            returned = give_back(world, people, over, "agent_gone", closing, now)
+            moved(world, people, agent.app_ids, now)
+            keep_for_later(world, people, returned, now)
+
+    await house.store.write(Needs(agents=(agent.id,), desks=agent.app_ids), decide)
+
+
+# — after an interruption ——————————————————————————————————————————————————————
+
+
+async def recover(house: House) -> None:
+    """At the start: nobody is closed for the server's own silence, and nobody is connected yet."""
+    people = house.people
+    async for ids in house.reads.open_live_ids():
+
+        def interrupt(world: World, now: int, ids: list[int] = ids) -> None:
+            for ticket_id in ids:
+                ticket = world.ticket(ticket_id)
+                if ticket is not None:
+                    policy = people.policy(ticket.app_id)
+                    world.put(ticket, tickets.interrupted(ticket, policy, now), policy)
+
+        await house.store.write(Needs(tickets=tuple(ids)), interrupt)
+    present = tuple(a.id for a in await house.reads.agents() if a.gone_at is None)
+
+    def drop(world: World, now: int) -> None:
+        for agent_id in present:
+            agent = world.agent(agent_id)
+            if agent.gone_at is None:
+                world.put_agent(replace(agent, gone_at=now))
+
+    if present:
+        await house.store.write(Needs(agents=present), drop)

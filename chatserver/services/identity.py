@@ -1,0 +1,150 @@
+"""Who a customer is: our own signed session tokens, and the host's user tokens (JWT) that are exchanged for one.
+
+Pure: no clock, no database. `accounts.Accounts.authenticate_customer` puts the pieces together and remembers which user tokens
+were used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import Any, Final
+
+import msgspec
+
+from chatserver.core.people import App
+
+USER_TOKEN_SECONDS: Final = 300
+"""A host's user token may be valid for so long at most: it is exchanged at once, and lies in nobody's log for later."""
+LEEWAY_SECONDS: Final = 60
+"""So far may the host's clock be from ours."""
+
+_HEADERS = frozenset(
+    {"alg", "typ", "kid"}
+)  # jwk, jku, x5c, crit …: a token does not bring its own key or rules
+_SALT = "customer-session"
+
+
+class Session(msgspec.Struct, frozen=True):
+    """What one of our session tokens says, once its signature holds. `expires` in s since 1970 UTC."""
+
+    app: str
+    key: str
+    expires: int
+    name: str = ""
+    email: str = ""
+
+    @property
+    def verified(self) -> bool:
+        return self.key.startswith("user:")
+
+
+class User(msgspec.Struct, frozen=True):
+    """A user that the host vouches for. `expires` in s since 1970 UTC, after which the token's `jti` may be forgotten."""
+
+    sub: str
+    jti: str
+    expires: int
+    name: str = ""
+    email: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"user:{self.sub}"
+
+
+class BadUserToken(Exception):
+    """The host's token does not pass; `why` is for the host's developer (`chatserver doctor`), never for the wire."""
+
+    def __init__(self, why: str, *, expired: bool = False) -> None:
+        super().__init__(why)
+        self.why = why
+        self.expired = expired
+
+
+def anonymous_key() -> str:
+    return f"anon:{secrets.token_urlsafe(16)}"
+
+
+class SessionTokens:
+    """Signs and reads our customers' session tokens: HMAC-SHA256 over app, customer and expiry."""
+
+    def __init__(self, secret: str) -> None:
+        from itsdangerous import Signer
+
+        self._signer = Signer(secret, salt=_SALT, key_derivation="hmac", digest_method=hashlib.sha256)
+
+    def sign(self, session: Session) -> str:
+        from itsdangerous.encoding import base64_encode
+
+        return self._signer.sign(base64_encode(msgspec.json.encode(session))).decode()
+
+    def read(self, token: str) -> Session | None:
+        """None for whatever we did not sign. Expiry and app are the caller's to check."""
+        from itsdangerous import BadData
+        from itsdangerous.encoding import base64_decode
+
+        try:
+            return msgspec.json.decode(base64_decode(self._signer.unsign(token)), type=Session)
+        except (BadData, msgspec.DecodeError, UnicodeError):
+            return None
+
+
+def read_user_token(token: str, app: App, now: int) -> User:
+    """The user that `token` (JWT, HS256 with the app's secret) vouches for at `now` (ms). Raises BadUserToken.
+
+    Required: `sub`, `exp` (at most 5 minutes ahead), `aud` = the app's key, `jti`. Optional: `name`, `email`. That a token is
+    used once is checked where used ones are kept.
+    """
+    claims = _verified_claims(token, app)
+    seconds = now // 1000
+    expires = _instant(claims, "exp", None)
+    if expires + LEEWAY_SECONDS < seconds:
+        raise BadUserToken(f"It expired {seconds - expires} s ago (exp).", expired=True)
+    if expires > seconds + USER_TOKEN_SECONDS + LEEWAY_SECONDS:
+        raise BadUserToken(
+            f"It is valid for {expires - seconds} s more (exp); at most {USER_TOKEN_SECONDS} s are allowed."
+        )
+    for name in ("nbf", "iat"):
+        if _instant(claims, name, seconds) > seconds + LEEWAY_SECONDS:
+            raise BadUserToken(f"The claim {name} lies in the future: check the clock.")
+    if claims.get("aud") != app.key:
+        raise BadUserToken(f"The claim aud must be the app's key, {app.key!r}.")
+    sub = _text(claims, "sub", 200)
+    jti = _text(claims, "jti", 128)
+    if not sub or not jti:
+        raise BadUserToken(f"The claim {'jti' if sub else 'sub'} is missing or empty.")
+    return User(sub, jti, expires, _text(claims, "name", 100), _text(claims, "email", 254))
+
+
+def _verified_claims(token: str, app: App) -> dict[str, Any]:
+    from joserfc import jwt
+    from joserfc.errors import BadSignatureError, JoseError
+    from joserfc.jwk import OctKey
+
+    try:
+        # The list of algorithms is ours: what the token's own header asks for decides nothing.
+        decoded = jwt.decode(token, OctKey.import_key(app.secret), algorithms=["HS256"])
+    except BadSignatureError:
+        raise BadUserToken("The signature does not match: it was not made with this app's secret.") from None
+    except (JoseError, ValueError, TypeError, KeyError, RecursionError) as problem:
+        name = type(problem).__name__
+        raise BadUserToken(f"It is no JWT that is signed with HS256 ({name}).") from None
+    extra = set(decoded.header) - _HEADERS
+    if extra:
+        raise BadUserToken(f"The header must not have {', '.join(sorted(extra))}.")
+    return dict(decoded.claims)
+
+
+def _instant(claims: dict[str, Any], name: str, default: int | None) -> int:
+    value = claims.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise BadUserToken(f"The claim {name} is missing, or is no whole number of seconds since 1970.")
+    return value
+
+
+def _text(claims: dict[str, Any], name: str, longest: int) -> str:
+    value = claims.get(name, "")
+    if not isinstance(value, str) or len(value) > longest:
+        raise BadUserToken(f"The claim {name} must be text of at most {longest} characters.")
+    return value.strip()

@@ -1,0 +1,56 @@
+"""Who hears of what: each committed event goes to the topics of those whom it concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chatserver.bus.base import Bus
+from chatserver.core import events
+from chatserver.core.events import Event, TicketChanged
+from chatserver.core.tickets import Ticket
+from chatserver.services.books import Books
+
+
+class Publisher:
+    """Given to the store as `committed`. Called on the event loop, after the commit, never before."""
+
+    def __init__(self, bus: Bus, books: Books) -> None:
+        self._bus = bus
+        self._books = books
+
+    def __call__(self, happened: Iterable[Event]) -> None:
+        for event in happened:
+            if isinstance(event, TicketChanged):
+                self._books.learn(event.after)
+            self._bus.publish(event, topics(event))
+
+
+def topics(event: Event) -> list[str]:
+    """The topics of what a commit made. Typing and queue places name their listeners where they are made."""
+    match event:
+        case TicketChanged(before, after):
+            return [events.WORKER_TOPIC, *_concerned(before, after)]
+        case events.DeskChanged(app_id):
+            return [events.WORKER_TOPIC, events.desk_topic(app_id)]
+        case events.AttentionChanged(app_id):
+            return [events.app_topic(app_id), events.desk_topic(app_id)]
+        case events.AgentChanged(agent_id):
+            return [events.agent_topic(agent_id)]
+        case events.SessionEnded(session_id):
+            return [events.session_topic(session_id)]
+        case _:
+            return []
+
+
+def _concerned(before: Ticket | None, after: Ticket) -> list[str]:
+    found = [events.customer_topic(after.app_id, after.customer.key)]
+    agents = {t.agent_id for t in (before, after) if t is not None and t.agent_id is not None}
+    found += [events.agent_topic(agent_id) for agent_id in sorted(agents)]
+    if _on_desk(after) or (before is not None and _on_desk(before)):
+        found.append(events.desk_topic(after.app_id))
+    return found
+
+
+def _on_desk(ticket: Ticket) -> bool:
+    """Shown to every agent of the app: it waits, or waits for a later answer that nobody took on."""
+    return ticket.waiting or (ticket.state != "closed" and ticket.mode == "later" and ticket.agent_id is None)

@@ -1,0 +1,77 @@
+"""What the use cases ask without writing, so that they know neither the database nor its queries."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from chatserver.core.people import Agent, App
+from chatserver.core.policy import Policy
+from chatserver.core.tickets import Ticket
+from chatserver.store import people, tickets
+from chatserver.store.database import Database
+
+
+class Reads(Protocol):
+    """Each answer is of one moment and may be old when it arrives: who decides looks again inside `decide`."""
+
+    async def apps(self) -> list[App]: ...
+
+    async def agents(self) -> list[Agent]:
+        """All that are not disabled, with their loads."""
+
+    async def ticket(self, app_ids: Sequence[int], ticket_id: int) -> Ticket | None:
+        """A ticket of one of these apps."""
+
+    async def customer_tickets(self, app_id: int, key: str, limit: int) -> list[Ticket]:
+        """A customer's tickets, newest first."""
+
+    async def waiting_ids(self, app_id: int) -> list[int]:
+        """Everybody in an app's queue, in order."""
+
+    async def handled_seconds(self, app_id: int) -> list[int]:
+        """How long (seconds) the last 20 answered chats of an app took, from pairing to close."""
+
+    async def due_ids(self, now: int, limit: int) -> list[int]:
+        """Tickets that are due at `now` (ms), the most overdue first."""
+
+    async def next_due(self) -> int | None:
+        """When (ms) the next ticket is due."""
+
+    def open_live_ids(self) -> AsyncIterator[list[int]]:
+        """All open live tickets, in pages."""
+
+
+class DatabaseReads:
+    """`Reads` on the database. `default`: what an app's policy leaves open."""
+
+    def __init__(self, db: Database, default: Policy) -> None:
+        self._db = db
+        self._default = default
+
+    async def apps(self) -> list[App]:
+        return await people.apps(self._db, self._default)
+
+    async def agents(self) -> list[Agent]:
+        return await people.agents(self._db)
+
+    async def ticket(self, app_ids: Sequence[int], ticket_id: int) -> Ticket | None:
+        return await tickets.ticket_for(self._db, app_ids, ticket_id)
+
+    async def customer_tickets(self, app_id: int, key: str, limit: int) -> list[Ticket]:
+        return await tickets.customer_tickets(self._db, app_id, key, 0, limit)
+
+    async def waiting_ids(self, app_id: int) -> list[int]:
+        return [ticket_id for ticket_id, _ in await tickets.waiting_ids(self._db, app_id)]
+
+    async def handled_seconds(self, app_id: int) -> list[int]:
+        return await tickets.handled_seconds(self._db, app_id)
+
+    async def due_ids(self, now: int, limit: int) -> list[int]:
+        return await tickets.due_ids(self._db, now, limit)
+
+    async def next_due(self) -> int | None:
+        return await tickets.next_due(self._db)
+
+    def open_live_ids(self) -> AsyncIterator[list[int]]:
+        return tickets.open_live_ids(self._db)

@@ -1,0 +1,164 @@
+"""What is said and what is signed while a chat goes on: messages, reading, typing, "Sigo aquí"."""
+
+from __future__ import annotations
+
+from chatserver.core import messages, tickets
+from chatserver.core.errors import Refused
+from chatserver.core.events import Typing, agent_topic, customer_topic
+from chatserver.core.inactivity import verdict
+from chatserver.core.policy import Policy
+from chatserver.core.tickets import Ticket
+from chatserver.services.house import House
+from chatserver.store.work import Needs, Who, World
+
+TYPING_STEP = 15_000
+"""Typing moves a stored deadline at most this often (ms); the latest keystroke is looked up before the deadline is acted on."""
+
+
+async def say(house: House, who: Who, ticket_id: int, cid: str, text: str) -> int:
+    """The customer's message; gives its sequence number, a repeat of `cid` the first one's.
+
+    Refused: too_short, too_long, bad_frame (cid), not_found, ticket_closed.
+    """
+    cid, text = messages.cid(cid), messages.body(text)
+    people = house.people
+
+    def decide(world: World, now: int) -> int:
+        ticket = world.ticket_of(who, ticket_id)
+        first = world.said(ticket, "customer", 0, cid)
+        if first is not None:
+            return first
+        step = tickets.customer_said(ticket, text, cid, now)
+        return world.put(ticket, step, people.policy(ticket.app_id)).last_seq
+
+    needs = Needs(tickets=(ticket_id,), said=((ticket_id, "customer", 0, cid),))
+    return await house.store.write(needs, decide)
+
+
+async def say_as_agent(house: House, agent_id: int, ticket_id: int, cid: str, text: str) -> int:
+    """The ticket's agent speaks, in a chat or in a ticket answered later; as `say`.
+
+    Refused: too_short, too_long, bad_frame (cid), unauthorized, not_found, not_yours, ticket_closed.
+    """
+    return await say_as(house, agent_id, ticket_id, cid, text, proposal=False)
+
+
+async def say_as(house: House, agent_id: int, ticket_id: int, cid: str, text: str, *, proposal: bool) -> int:
+    """An agent's message or proposal; gives its sequence number, a repeat of `cid` the first one's."""
+    cid, text = messages.cid(cid), messages.body(text)
+    people, agent = house.people, house.people.agent(agent_id)
+
+    def decide(world: World, now: int) -> int:
+        ticket = world.ticket_for(agent, ticket_id)
+        first = world.said(ticket, "agent", agent_id, cid)
+        if first is not None:
+            return first
+        step = tickets.agent_said(ticket, agent, text, cid, now, proposal=proposal)
+        return world.put(ticket, step, people.policy(ticket.app_id)).last_seq
+
+    needs = Needs(tickets=(ticket_id,), said=((ticket_id, "agent", agent_id, cid),))
+    return await house.store.write(needs, decide)
+
+
+async def seen(house: House, who: Who, ticket_id: int, seq: int) -> None:
+    """The customer has read up to `seq`. Refused: not_found."""
+    people = house.people
+    known = house.books.tickets.get(ticket_id)
+    if known is not None and _is_of(known, who) and seq <= known.customer_seen:
+        return  # several tabs say the same: nothing to write
+
+    def decide(world: World, now: int) -> None:
+        ticket = world.ticket_of(who, ticket_id)
+        world.put(ticket, tickets.customer_saw(ticket, seq), people.policy(ticket.app_id))
+
+    await house.store.write(Needs(tickets=(ticket_id,)), decide)
+
+
+async def seen_by_agent(house: House, agent_id: int, ticket_id: int, seq: int) -> None:
+    """The ticket's agent has read up to `seq`; reading by others changes nothing. Refused: unauthorized, not_found."""
+    people, agent = house.people, house.people.agent(agent_id)
+    known = house.books.tickets.get(ticket_id)
+    if known is not None and known.agent_id == agent_id and seq <= known.agent_seen:
+        return
+
+    def decide(world: World, now: int) -> None:
+        ticket = world.ticket_for(agent, ticket_id)
+        world.put(ticket, tickets.agent_saw(ticket, agent, seq), people.policy(ticket.app_id))
+
+    await house.store.write(Needs(tickets=(ticket_id,)), decide)
+
+
+async def here(house: House, who: Who, ticket_id: int) -> None:
+    """ "Sigo aquí": the whole time again. Refused: not_found, ticket_closed."""
+    await _active(house, who, ticket_id)
+
+
+async def typing(house: House, who: Who, ticket_id: int, on: bool = True) -> None:
+    """The customer types: the agent sees it, and it counts as activity. Refused: not_found, ticket_closed.
+
+    Goes straight to the bus; the disk hears of it at most every 15 s per ticket, and only while the clock runs.
+    """
+    ticket = await house.ticket(ticket_id)
+    if not _is_of(ticket, who):
+        raise Refused("not_found")
+    if ticket.state == "closed":
+        raise Refused("ticket_closed")
+    now = house.now()
+    if ticket.agent_id is not None:
+        house.bus.publish(Typing(ticket_id, "customer", on=on), [agent_topic(ticket.agent_id)])
+    if not on or not ticket.chatting:
+        return
+    house.books.typed.put((ticket_id, "customer"), now)
+    if _runs(ticket, house.people.policy(ticket.app_id)) and now - ticket.active_at >= TYPING_STEP:
+        await _active(house, who, ticket_id)
+
+
+async def typing_as_agent(house: House, agent_id: int, ticket_id: int, on: bool = True) -> None:
+    """The ticket's agent types: the customer sees it, and the time for the first answer begins again.
+
+    Refused: unauthorized, not_found, not_yours, ticket_closed. Disk: as for `typing`.
+    """
+    people, agent = house.people, house.people.agent(agent_id)
+    ticket = await house.ticket(ticket_id)
+    if ticket.app_id not in agent.app_ids:
+        raise Refused("not_found")
+    if ticket.state == "closed":
+        raise Refused("ticket_closed")
+    if ticket.agent_id != agent_id:
+        raise Refused("not_yours")
+    now = house.now()
+    sign = Typing(ticket_id, "agent", name=agent.name, on=on)
+    house.bus.publish(sign, [customer_topic(ticket.app_id, ticket.customer.key)])
+    if not on or ticket.answer_due_at is None:
+        return
+    house.books.typed.put((ticket_id, "agent"), now)
+    policy = people.policy(ticket.app_id)
+    if now - (ticket.answer_due_at - policy.first_answer_seconds * 1000) < TYPING_STEP:
+        return
+
+    def decide(world: World, now: int) -> None:
+        current = world.ticket_for(agent, ticket_id)
+        if current.agent_id == agent_id and current.state != "closed":
+            world.put(current, tickets.agent_typing(current, agent, policy, now), policy)
+
+    await house.store.write(Needs(tickets=(ticket_id,)), decide)
+
+
+async def _active(house: House, who: Who, ticket_id: int) -> None:
+    people = house.people
+
+    def decide(world: World, now: int) -> None:
+        ticket = world.ticket_of(who, ticket_id)
+        world.put(ticket, tickets.customer_active(ticket, now), people.policy(ticket.app_id))
+
+    await house.store.write(Needs(tickets=(ticket_id,)), decide)
+
+
+def _is_of(ticket: Ticket, who: Who) -> bool:
+    return ticket.app_id == who.app_id and ticket.customer.key == who.key
+
+
+def _runs(ticket: Ticket, policy: Policy) -> bool:
+    """The inactivity clock runs: while it stands still typing changes no deadline, so it need not be stored."""
+    facts = tickets.clock(ticket, policy)
+    return facts is not None and verdict(facts) is not None

@@ -1,0 +1,408 @@
+"""Settings: one frozen value read once from the environment.
+
+Every setting is `CHATSERVER_<NAME>`; DATABASE_URL, REDIS_URL, HOST and PORT are also read unprefixed, the prefixed one wins.
+`python -m chatserver.settings` prints docs/settings.md, which a test compares with the file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from chatserver.core.policy import Policy
+
+PREFIX = "CHATSERVER_"
+UNPREFIXED = ("DATABASE_URL", "REDIS_URL", "HOST", "PORT")
+SQLITE = "sqlite:///"
+
+
+class BadSettings(Exception):
+    """Some settings cannot be used; `problems` has one sentence for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+# — casts: text → value, or ValueError with what is wrong, to follow "NAME " ————————————————————————————
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def cast(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}, not {text!r}")
+        return number
+
+    return cast
+
+
+def _number(least: float, most: float) -> Callable[[str], float]:
+    def cast(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:  # also refuses nan
+            raise ValueError(f"must be a number from {least:g} to {most:g}, not {text!r}")
+        return number
+
+    return cast
+
+
+def _yes(text: str) -> bool:
+    match text.lower():
+        case "1" | "true" | "yes" | "on":
+            return True
+        case "0" | "false" | "no" | "off":
+            return False
+    raise ValueError(f"must be yes or no, not {text!r}")
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def cast(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}, not {text!r}")
+        return text.lower()
+
+    return cast
+
+
+def _host(text: str) -> str:
+    if any(character in "/@?# " for character in text):
+        raise ValueError(f"must be a host name or an address, not {text!r}")
+    return text.strip("[]").lower()
+
+
+def _public_url(text: str) -> str:
+    problem = f"must be an address like https://chat.example.com without a path, not {text!r}"
+    try:
+        parts = urlsplit(text)
+        named = re.fullmatch(r"[a-z0-9][a-z0-9.-]*|[0-9a-f:.]*:[0-9a-f:.]*", parts.hostname or "")
+        good = parts.scheme in ("http", "https") and named and (parts.port is None or parts.port > 0)
+    except ValueError:
+        raise ValueError(problem) from None
+    if not good or parts.username or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError(problem)
+    default = {"http": 80, "https": 443}[parts.scheme]
+    netloc = parts.netloc.lower()
+    return f"{parts.scheme}://{netloc.removesuffix(f':{default}')}"
+
+
+def _database_url(text: str) -> str:
+    if text.startswith(("postgres:", "postgresql:", "postgresql+")):
+        raise ValueError(
+            "names a PostgreSQL database; this version keeps its data in SQLite (PostgreSQL comes later)"
+        )
+    if not text.startswith(SQLITE) or not text.removeprefix(SQLITE) or ":memory:" in text:
+        raise ValueError(f"must be a file like sqlite:///var/chatserver.db, not {text!r}")
+    return text
+
+
+def _redis_url(text: str) -> str:
+    raise ValueError("names a Redis server; this version runs as one process without it (Redis comes later)")
+
+
+def _secret(text: str) -> str:
+    if len(text) < 32:
+        raise ValueError("must have at least 32 characters")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _setting(default: Any, cast: Callable[[str], Any], doc: str, shown: str | None = None) -> Any:
+    return field(default=default, metadata={"cast": cast, "doc": doc, "shown": shown})
+
+
+_day = 86_400
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings, checked. Seconds are seconds, rates are per what their name says."""
+
+    host: str = _setting("127.0.0.1", _host, "The address to listen on.")
+    port: int = _setting(8000, _whole(1, 65_535), "The port to listen on.")
+    public_url: str = _setting(
+        "",
+        _public_url,
+        "The address under which browsers reach this server when a proxy stands before it, like `https://chat.example.com`. "
+        "Requests for other hosts than this one and the machine's own names are refused.",
+    )
+    trusted_proxies: str = _setting(
+        "",
+        _text,
+        "Addresses of proxies, with commas between, whose `X-Forwarded-For` is believed. Others' is ignored.",
+    )
+    data_dir: Path = _setting(Path("var"), _path, "Where the server keeps its data.")  # noqa: RUF009
+    database_url: str = _setting(
+        "", _database_url, "The database, a SQLite file.", shown="sqlite:///<DATA_DIR>/chatserver.db"
+    )
+    redis_url: str = _setting(
+        "",
+        _redis_url,
+        "Reserved: Redis between several processes. One process needs none, setting it is refused.",
+    )
+    secret: str = _setting(
+        "",
+        _secret,
+        "Signs customers' sessions; at least 32 characters. Another secret ends all of them.",
+        shown="made with the database, kept in it",
+    )
+    secret_file: Path | None = _setting(None, _path, "A file to read the secret from, not SECRET.")  # noqa: RUF009
+    language: str = _setting(
+        "es",
+        _one_of("auto", "es", "en", "pt"),
+        "The language of pages for whoever asks for no other by `?lang=`; `auto` follows the browser.",
+    )
+    log_level: str = _setting(
+        "info", _one_of("debug", "info", "warning", "error"), "What to log. Texts of messages never are."
+    )
+    log_format: str = _setting(
+        "auto",
+        _one_of("auto", "json", "text"),
+        "One JSON object or one plain line per event; `auto` writes JSON unless at a terminal.",
+    )
+    demo_password: str = _setting(
+        "",
+        _text,
+        "The password of the agents that `chatserver demo` makes.",
+        shown="made once, kept in <DATA_DIR>/demo-password",
+    )
+
+    customer_heartbeat_seconds: float = _setting(
+        25.0,
+        _number(1, 300),
+        "How often a customer's browser gives a sign of life; after two missed it is gone.",
+    )
+    agent_heartbeat_seconds: float = _setting(
+        5.0,
+        _number(0.5, 60),
+        "How often an agent's browser gives a sign of life; after two missed it is gone.",
+    )
+    hello_seconds: float = _setting(
+        10.0, _number(0.5, 60), "A new connection must say who it is within so long."
+    )
+    drain_seconds: float = _setting(
+        10.0, _number(0, 120), "On SIGTERM what was read is answered and everybody sent away, within so long."
+    )
+    max_connections: int = _setting(
+        20_000, _whole(1, 1_000_000), "Open WebSockets at once; further ones are told to try later."
+    )
+    messages_per_minute: int = _setting(
+        100, _whole(1, 100_000), "Messages of one person in the long run; more are `rate_limited`."
+    )
+    messages_burst: int = _setting(20, _whole(1, 10_000), "Messages that one person may send at once.")
+    frames_per_minute: int = _setting(600, _whole(1, 1_000_000), "Frames of one connection in the long run.")
+    frames_burst: int = _setting(120, _whole(1, 100_000), "Frames that one connection may send at once.")
+
+    sign_in_tries: int = _setting(
+        10, _whole(1, 1000), "Wrong passwords for one e-mail address within 15 minutes before it has to wait."
+    )
+    sign_in_tries_per_address: int = _setting(
+        200,
+        _whole(1, 100_000),
+        "Wrong passwords from one network address within 15 minutes before it has to wait.",
+    )
+    agent_session_seconds: int = _setting(
+        _day // 2, _whole(60, 90 * _day), "An agent signs in again after so long."
+    )
+    anonymous_session_seconds: int = _setting(
+        365 * _day, _whole(60, 3650 * _day), "An anonymous customer who stays away for so long is a new one."
+    )
+    verified_session_seconds: int = _setting(
+        _day, _whole(60, 90 * _day), "A verified customer needs a new user token from the host after so long."
+    )
+
+    policy: Policy = field(default_factory=Policy)
+    """Defaults of every app; an app's own policy wins."""
+
+    @property
+    def database_path(self) -> Path:
+        if not self.database_url:
+            return self.data_dir / "chatserver.db"
+        return Path(self.database_url.removeprefix(SQLITE))
+
+    @property
+    def address(self) -> str:
+        """The origin to print for people: where a browser on this machine finds the server."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
+        if ":" in host and not host.startswith("["):
+            host = f"[{host}]"
+        return self.public_url or f"http://{host}:{self.port}"
+
+
+_POLICY_DOCS = {
+    "inactivity_seconds": "A chat closes after so long without any activity of the customer.",
+    "inactivity_warning_seconds": "So long before that both sides see a countdown; half of the whole time where that is shorter.",
+    "inactivity_strict": "Only the customer's own activity gives time again; the clock never stands still.",
+    "first_answer_seconds": "An assigned agent who has not answered for so long lets the ticket pass to the next one.",
+    "queue_offer_seconds": "After so long in the queue the customer is offered to leave the ticket for later.",
+    "priority_step_seconds": "A waiting ticket rises one level of priority per so long.",
+    "agent_fresh_seconds": "An agent who disconnected still counts as attending for so long.",
+    "agent_grace_seconds": "A disconnected agent has so long to come back before their chats return to the queue.",
+    "open_chats_per_customer": "Chats that one customer may have open at once.",
+    "assignment": "`auto`: tickets go to the least loaded agent. `manual`: agents take them.",
+    "request_when_unattended": "While no agent is available, take a request for later instead of starting a chat.",
+    "ask_name": "Ask the customer's name at the start.",
+    "ask_email": "Ask the customer's e-mail at the start.",
+    "identity_required": "Only users that the host vouches for may chat.",
+    "rating_first_seconds": "A closed ticket can be rated for so long.",
+    "rating_change_seconds": "A rating can be changed for so long.",
+}
+_POLICY_LEAST = {"open_chats_per_customer": 1, "inactivity_seconds": 1, "priority_step_seconds": 1}
+
+
+def _policy_casts() -> dict[str, Callable[[str], Any]]:
+    casts: dict[str, Callable[[str], Any]] = {}
+    for name, kind in typing.get_type_hints(Policy).items():
+        if kind is bool:
+            casts[name] = _yes
+        elif kind is int:
+            casts[name] = _whole(_POLICY_LEAST.get(name, 0), 366 * _day)
+        else:
+            casts[name] = _one_of(*typing.get_args(kind))
+    return casts
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this environment (`os.environ`). Raises BadSettings, which lists everything that is wrong."""
+    environ = os.environ if environ is None else environ
+    problems: list[str] = []
+
+    def read(name: str, cast: Callable[[str], Any]) -> Any:
+        variable = name.upper()
+        names = [PREFIX + variable] + ([variable] if variable in UNPREFIXED else [])
+        found = next((n for n in names if environ.get(n, "").strip()), None)
+        if found is None:
+            return None
+        try:
+            return cast(environ[found].strip())
+        except ValueError as problem:
+            problems.append(f"{found} {problem}.")
+            return None
+
+    values = {f.name: read(f.name, f.metadata["cast"]) for f in _own_fields()}
+    policy = {name: read(name, cast) for name, cast in _policy_casts().items()}
+    given = {name: value for name, value in values.items() if value is not None}
+    if "secret_file" in given and "secret" not in given:
+        try:
+            given["secret"] = _secret(given["secret_file"].read_text().strip())
+        except (OSError, UnicodeDecodeError) as problem:
+            problems.append(f"{PREFIX}SECRET_FILE cannot be read: {problem}.")
+        except ValueError as problem:
+            problems.append(f"{PREFIX}SECRET_FILE names a file whose content {problem}.")
+    given["policy"], contradictions = _policy({name: v for name, v in policy.items() if v is not None})
+    problems += contradictions
+    if problems:
+        raise BadSettings(problems)
+    return Settings(**given)
+
+
+def _own_fields() -> list[Field[Any]]:
+    return [f for f in fields(Settings) if f.name != "policy"]
+
+
+def names() -> list[str]:
+    """The variables of all settings, in the order of the documentation."""
+    own = [f.name for f in _own_fields()]
+    return [PREFIX + name.upper() for name in (*own, *_POLICY_DOCS)]
+
+
+def _policy(given: dict[str, Any]) -> tuple[Policy, list[str]]:
+    policy = Policy(**given)
+    if policy.inactivity_warning_seconds <= policy.inactivity_seconds:
+        return policy, []
+    if "inactivity_warning_seconds" not in given:
+        # Who shortens the time and says nothing of the warning gets a warning that still makes sense.
+        return Policy(**given, inactivity_warning_seconds=policy.inactivity_seconds // 2), []
+    return policy, [
+        f"{PREFIX}INACTIVITY_WARNING_SECONDS ({policy.inactivity_warning_seconds}) is more than "
+        f"{PREFIX}INACTIVITY_SECONDS ({policy.inactivity_seconds})."
+    ]
+
+
+def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
+    """Variables with our prefix that are no settings: misspelt ones deserve a warning (orchestrators add some of their own)."""
+    known = set(names())
+    environ = os.environ if environ is None else environ
+    return [name for name in sorted(environ) if name.startswith(PREFIX) and name not in known]
+
+
+def kept(path: Path, make: Callable[[], str]) -> tuple[str, bool]:
+    """The text of a 0600 file, made when it is not there; True when this call made it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip(), False
+    text = make()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text + "\n")
+    return text, True
+
+
+# — the documentation ——————————————————————————————————————————————————————————
+
+_HEAD = """\
+# Settings
+
+Read once, at the start, from the environment. `DATABASE_URL`, `REDIS_URL`, `HOST` and `PORT` also work without the prefix; the
+prefixed one wins. Whatever cannot be used is listed, all at once, and the server does not start. This page is printed by
+`python -m chatserver.settings`.
+
+## Server
+
+| variable | default | what it does |
+|---|---|---|
+"""
+_POLICY_HEAD = """
+## Defaults of every app
+
+An app's own policy wins over these.
+
+| variable | default | what it does |
+|---|---|---|
+"""
+
+
+def reference() -> str:
+    """docs/settings.md."""
+    own = [_row(f.name, f.metadata["shown"] or _shown(f.default), f.metadata["doc"]) for f in _own_fields()]
+    defaults = {f.name: f.default for f in msgspec.structs.fields(Policy)}
+    policy = [_row(name, _shown(defaults[name]), doc) for name, doc in _POLICY_DOCS.items()]
+    return _HEAD + "".join(own) + _POLICY_HEAD + "".join(policy)
+
+
+def _row(name: str, default: str, doc: str) -> str:
+    return f"| `{PREFIX}{name.upper()}` | {f'`{default}`' if default else '–'} | {doc} |\n"
+
+
+def _shown(default: Any) -> str:
+    if default is None or default is MISSING:
+        return ""
+    if isinstance(default, bool):
+        return "yes" if default else "no"
+    return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+if __name__ == "__main__":
+    print(reference(), end="")  # noqa: T201

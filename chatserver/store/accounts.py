@@ -1,0 +1,151 @@
+"""Apps, agents, their sessions and used tokens: the rare rows around sign-in. Instants are ms since 1970 UTC."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, delete, insert, select, text, update
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from chatserver.store.base import StoreFailed
+from chatserver.store.database import Database
+from chatserver.store.tables import agent_apps, agents, apps, sessions, used_tokens
+
+
+class Taken(Exception):
+    """Another row has this key or e-mail address already."""
+
+
+class AgentSession(msgspec.Struct, frozen=True):
+    """A session that has neither ended nor expired, of an agent who is not disabled."""
+
+    id: int
+    agent_id: int
+    email: str
+    name: str
+    expires_at: int
+
+
+async def add_agent(
+    db: Database, *, email: str, name: str, password_hash: str, app_ids: Iterable[int], now: int
+) -> int:
+    """Returns the new agent's id. Raises Taken."""
+    agent = insert(agents).values(email=email, name=name, password_hash=password_hash, created_at=now)
+    try:
+        ((agent_id,),) = (await db.execute(agent.returning(agents.c.id)))[0]
+    except StoreFailed as failure:
+        raise _taken(failure) from failure
+    await attach(db, agent_id, app_ids)
+    return int(agent_id)
+
+
+async def attach(db: Database, agent_id: int, app_ids: Iterable[int]) -> None:
+    """Let an agent attend these apps; harmless twice."""
+    statements = [
+        sqlite_insert(agent_apps).values(agent_id=agent_id, app_id=app_id).on_conflict_do_nothing()
+        for app_id in app_ids
+    ]
+    if statements:
+        await db.execute(*statements)
+
+
+async def set_password(
+    db: Database, agent_id: int, password_hash: str, *, keep_sessions: bool, now: int
+) -> list[int]:
+    """Returns the sessions that this ended."""
+    new = update(agents).where(agents.c.id == agent_id).values(password_hash=password_hash)
+    if keep_sessions:
+        await db.execute(new)
+        return []
+    ended = update(sessions).where(sessions.c.agent_id == agent_id, sessions.c.ended_at.is_(None))
+    rows = (await db.execute(new, ended.values(ended_at=now).returning(sessions.c.id)))[1]
+    return [row[0] for row in rows]
+
+
+async def begin_session(db: Database, token_hash: str, agent_id: int, *, now: int, expires_at: int) -> int:
+    """Returns the session's id. Rows of sessions that are long over go at the same time."""
+    over = delete(sessions).where(sessions.c.agent_id == agent_id, sessions.c.expires_at < now)
+    new = insert(sessions).values(
+        token_hash=token_hash, agent_id=agent_id, created_at=now, expires_at=expires_at
+    )
+    ((session_id,),) = (await db.execute(over, new.returning(sessions.c.id)))[1]
+    return int(session_id)
+
+
+# Reads are constants with named values, which the database compiles once. Lists travel as one JSON text.
+_holding = (
+    sessions.c.ended_at.is_(None),
+    sessions.c.expires_at > bindparam("now"),
+    agents.c.disabled_at.is_(None),
+)
+_session = (
+    select(sessions.c.id, agents.c.id, agents.c.email, agents.c.name, sessions.c.expires_at)
+    .join(agents, agents.c.id == sessions.c.agent_id)
+    .where(*_holding)
+)
+_BY_HASH = _session.where(sessions.c.token_hash == bindparam("token_hash"))
+_BY_ID = _session.where(sessions.c.id == bindparam("session_id"))
+_LIVE = (
+    select(sessions.c.id)
+    .join(agents, agents.c.id == sessions.c.agent_id)
+    .where(*_holding, sessions.c.id.in_(text("SELECT value FROM json_each(:session_ids)")))
+)
+_ANY = select(sessions.c.id).where(
+    sessions.c.agent_id == bindparam("agent_id"),
+    sessions.c.ended_at.is_(None),
+    sessions.c.expires_at > bindparam("now"),
+)
+
+
+async def session_by_hash(db: Database, token_hash: str, now: int) -> AgentSession | None:
+    found = await db.rows(_BY_HASH, token_hash=token_hash, now=now)
+    return AgentSession(*found[0]) if found else None
+
+
+async def session_by_id(db: Database, session_id: int, now: int) -> AgentSession | None:
+    found = await db.rows(_BY_ID, session_id=session_id, now=now)
+    return AgentSession(*found[0]) if found else None
+
+
+async def live_sessions(db: Database, session_ids: Iterable[int], now: int) -> set[int]:
+    """Those of these sessions that still hold."""
+    found = await db.rows(_LIVE, session_ids=msgspec.json.encode(list(session_ids)).decode(), now=now)
+    return {row[0] for row in found}
+
+
+async def other_sessions(db: Database, agent_id: int, now: int) -> bool:
+    """Is this agent signed in anywhere?"""
+    return bool(await db.rows(_ANY, agent_id=agent_id, now=now))
+
+
+async def end_session(db: Database, session_id: int, now: int) -> bool:
+    """False when it had ended before."""
+    ended = update(sessions).where(sessions.c.id == session_id, sessions.c.ended_at.is_(None))
+    return bool((await db.execute(ended.values(ended_at=now)))[0])
+
+
+async def use_token(db: Database, app_id: int, jti: str, *, expires_at: int, now: int) -> bool:
+    """Remember that a host's user token was exchanged; False when it was before. Those that expired are forgotten."""
+    over = delete(used_tokens).where(used_tokens.c.expires_at < now)
+    new = sqlite_insert(used_tokens).values(app_id=app_id, jti=jti, expires_at=expires_at)
+    return bool((await db.execute(over, new.on_conflict_do_nothing()))[1])
+
+
+async def add_app(db: Database, **values: Any) -> int:
+    """`values`: columns of the table apps (JSON as text). Returns the new app's id. Raises Taken."""
+    try:
+        ((app_id,),) = (await db.execute(insert(apps).values(**values).returning(apps.c.id)))[0]
+    except StoreFailed as failure:
+        raise _taken(failure) from failure
+    return int(app_id)
+
+
+async def change_app(db: Database, key: str, **values: Any) -> None:
+    await db.execute(update(apps).where(apps.c.key == key).values(**values))
+
+
+def _taken(failure: StoreFailed) -> Exception:
+    return Taken() if isinstance(failure.__cause__, sqlite3.IntegrityError) else failure

@@ -1,0 +1,14 @@
+"""Can the database be written?"""
+
+from __future__ import annotations
+
+from sqlalchemy.dialects.sqlite import insert
+
+from chatserver.store.database import Database
+from chatserver.store.tables import meta
+
+
+async def probe(db: Database, now: int) -> None:
+    """Commit one row, durably. Raises what `Database.execute` raises."""
+    row = insert(meta).values(key="probed_at", value=str(now))
+    await db.execute(row.on_conflict_do_update(index_elements=["key"], set_={"value": str(now)}))

@@ -1,0 +1,134 @@
+"""What a group's use cases need, read in a few statements on the writing connection, before any of them decides.
+
+Lists of keys travel as one JSON text (`json_each`), so that every statement is a constant which SQLite prepares once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from chatserver.store.rows import (
+    agent_from,
+    agent_select,
+    customer_from,
+    sql,
+    ticket_from,
+    ticket_select,
+)
+from chatserver.store.tables import customers
+from chatserver.store.work import WAITING_HEAD, Needs, World
+
+FIRST_NUMBER: Final = 1001
+"""The number of an app's first ticket."""
+
+_CUSTOMER = ", ".join(f"customers.{c.name}" for c in customers.c)
+
+TICKETS: Final = sql(ticket_select) + " WHERE tickets.id IN (SELECT value FROM json_each(?))"  # noqa: S608
+# A customer's messages are asked for with author 0: a ticket has one customer.
+SAID: Final = """
+SELECT wanted.key, items.seq FROM json_each(?) AS wanted CROSS JOIN items
+WHERE items.ticket_id = json_extract(wanted.value, '$[0]') AND items.cid = json_extract(wanted.value, '$[3]')
+AND items."by" = json_extract(wanted.value, '$[1]')
+AND (json_extract(wanted.value, '$[2]') = 0 OR items.author_id = json_extract(wanted.value, '$[2]'))
+"""
+CUSTOMERS: Final = f"""
+SELECT wanted.key, {_CUSTOMER} FROM json_each(?) AS wanted CROSS JOIN customers
+WHERE customers.app_id = json_extract(wanted.value, '$[0]')
+AND customers.key = json_extract(wanted.value, '$[1]')
+"""  # noqa: S608
+OPENED: Final = """
+SELECT wanted.key, tickets.id FROM json_each(?) AS wanted CROSS JOIN customers CROSS JOIN tickets
+WHERE customers.app_id = json_extract(wanted.value, '$[0]')
+AND customers.key = json_extract(wanted.value, '$[1]')
+AND tickets.customer_id = customers.id AND tickets.cid = json_extract(wanted.value, '$[2]')
+"""
+CHATS_OF: Final = """
+SELECT id FROM tickets WHERE customer_id IN (SELECT value FROM json_each(?)) AND state = 'open' AND mode = 'live'
+"""
+CHATS_AT: Final = """
+SELECT id FROM tickets WHERE agent_id IN (SELECT value FROM json_each(?)) AND state <> 'closed'
+AND state = 'open' AND mode = 'live'
+"""
+NUMBER: Final = "SELECT max(number) FROM tickets WHERE app_id = ?"
+_AGENTS = """ AND agents.id IN (SELECT value FROM json_each(?)
+UNION SELECT agent_id FROM agent_apps WHERE app_id IN (SELECT value FROM json_each(?)))
+"""
+AGENTS: Final = sql(agent_select) + _AGENTS
+QUEUE: Final = """
+SELECT id FROM tickets WHERE app_id = ? AND queue_rank IS NOT NULL ORDER BY queue_rank, id LIMIT ?
+"""
+
+_encode = msgspec.json.Encoder().encode
+
+
+def load(db: sqlite3.Connection, world: World, group: Iterable[Needs]) -> None:
+    """Fill `world` with what all of `group` needs: each ticket once, as it stands before the group."""
+    tickets: set[int] = set()
+    said: set[tuple[Any, ...]] = set()
+    people: set[tuple[int, str]] = set()
+    opened: set[tuple[int, str, str]] = set()
+    numbers: set[int] = set()
+    agents: set[int] = set()
+    for needs in group:
+        tickets.update(needs.tickets)
+        said.update(needs.said)
+        people.update(needs.customers)
+        opened.update(needs.opened)
+        numbers.update(needs.numbers)
+        agents.update(needs.agents)
+        world.desks.update(needs.desks)
+    if said:
+        _load_said(db, world, said)
+    if people:
+        tickets |= _load_customers(db, world, people)
+    if opened:
+        tickets |= _load_opened(db, world, opened)
+    if agents or world.desks:
+        tickets |= _load_agents(db, world, agents)
+    for app_id in numbers:
+        world.loaded_number(app_id, db.execute(NUMBER, (app_id,)).fetchone()[0] or FIRST_NUMBER - 1)
+    if tickets:
+        for row in db.execute(TICKETS, (_json(tickets),)).fetchall():
+            world.loaded_ticket(ticket_from(row))
+
+
+def _load_said(db: sqlite3.Connection, world: World, said: set[Any]) -> None:
+    keys = list(said)
+    found = dict(db.execute(SAID, (_json(keys),)).fetchall())
+    for place, key in enumerate(keys):
+        world.loaded_said(key, found.get(place))
+
+
+def _load_customers(db: sqlite3.Connection, world: World, people: set[tuple[int, str]]) -> set[int]:
+    keys = list(people)
+    found = {row[0]: customer_from(row[1:]) for row in db.execute(CUSTOMERS, (_json(keys),)).fetchall()}
+    for place, key in enumerate(keys):
+        world.loaded_customer(key, found.get(place))
+    if not found:
+        return set()
+    return {row[0] for row in db.execute(CHATS_OF, (_json([c.id for c in found.values()]),)).fetchall()}
+
+
+def _load_opened(db: sqlite3.Connection, world: World, opened: set[tuple[int, str, str]]) -> set[int]:
+    keys = list(opened)
+    found: dict[int, int] = dict(db.execute(OPENED, (_json(keys),)).fetchall())
+    for place, key in enumerate(keys):
+        world.loaded_opened(key, found.get(place))
+    return set(found.values())
+
+
+def _load_agents(db: sqlite3.Connection, world: World, agents: set[int]) -> set[int]:
+    for row in db.execute(AGENTS, (_json(agents), _json(world.desks))).fetchall():
+        world.loaded_agent(agent_from(row))
+    tickets = {row[0] for row in db.execute(CHATS_AT, (_json(agents),)).fetchall()} if agents else set()
+    for app_id in world.desks:
+        tickets.update(row[0] for row in db.execute(QUEUE, (app_id, WAITING_HEAD)).fetchall())
+    return tickets
+
+
+def _json(keys: Iterable[Any]) -> str:
+    return _encode(list(keys)).decode()

@@ -1,0 +1,67 @@
+"""How a database gets, and keeps, the schema of `tables.py`. Alembic is imported only when there is something to do."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+HEAD: Final = "0001"
+"""The newest revision in `versions/`."""
+
+
+class DatabaseTooNew(Exception):
+    """The database was written by a newer release. The message is a sentence for the operator."""
+
+
+def migrate(path: Path) -> None:
+    """Create or upgrade the SQLite database at `path`, all or nothing. Raises DatabaseTooNew. Only one process at a time."""
+    stored = revision(path)
+    if stored != HEAD:
+        _upgrade(path, stored)
+
+
+def revision(path: Path) -> str | None:
+    """The revision stored in the database; None when it has no schema yet."""
+    connection = sqlite3.connect(path)
+    try:
+        known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if known else None
+    finally:
+        connection.close()
+    return None if row is None else str(row[0])
+
+
+def _upgrade(path: Path, stored: str | None) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+    from sqlalchemy import URL, create_engine, event
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    if stored is not None:
+        try:
+            ScriptDirectory.from_config(config).get_revision(stored)
+        except CommandError:
+            raise DatabaseTooNew(
+                f"The database {path} was written by a newer release (revision {stored}, this one knows {HEAD}). "
+                "Install that release again, or restore a backup made before the upgrade."
+            ) from None
+    engine = create_engine(URL.create("sqlite", database=str(path)))
+
+    # Python's sqlite3 would commit before each CREATE TABLE: half a migration must never stay.
+    @event.listens_for(engine, "connect")
+    def _by_hand(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None
+
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.exec_driver_sql("COMMIT")
+    finally:
+        engine.dispose()

@@ -1,0 +1,132 @@
+"""Reading apps, customers, agents and their sessions; using up tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, delete, select
+from sqlalchemy.dialects.sqlite import insert
+
+from chatserver.core.people import Agent, App, Customer
+from chatserver.core.policy import Policy
+from chatserver.store.database import Database
+from chatserver.store.rows import CUSTOMER_COLUMNS, agent_from, agent_select, customer_from
+from chatserver.store.tables import agents as agents_table
+from chatserver.store.tables import apps as apps_table
+from chatserver.store.tables import customers, sessions, used_tokens
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A signed-in agent's session. It holds while `ended_at` is None and `expires_at` (ms) lies ahead."""
+
+    id: int
+    agent_id: int
+    created_at: int
+    expires_at: int
+    ended_at: int | None
+
+
+class Login(msgspec.Struct, frozen=True):
+    """An agent and what a password is checked against."""
+
+    agent: Agent
+    password_hash: str
+
+
+_app = select(
+    apps_table.c.id,
+    apps_table.c.key,
+    apps_table.c.name,
+    apps_table.c.origins,
+    apps_table.c.secret,
+    apps_table.c.color,
+    apps_table.c.policy,
+    apps_table.c.schedule,
+)
+_APPS = _app.order_by(apps_table.c.id)
+_APP = _app.where(apps_table.c.key == bindparam("key"))
+_AGENTS = agent_select.order_by(agents_table.c.id)
+_AGENT = agent_select.where(agents_table.c.id == bindparam("id"))
+_LOGIN = agent_select.add_columns(agents_table.c.password_hash).where(
+    agents_table.c.email == bindparam("email")
+)
+_session = select(
+    sessions.c.id, sessions.c.agent_id, sessions.c.created_at, sessions.c.expires_at, sessions.c.ended_at
+)
+_SESSION = _session.where(sessions.c.token_hash == bindparam("token_hash"))
+_SESSIONS = _session.where(
+    sessions.c.agent_id == bindparam("agent_id"),
+    sessions.c.ended_at.is_(None),
+    sessions.c.expires_at > bindparam("now"),
+).order_by(sessions.c.id)
+_CUSTOMER = select(*CUSTOMER_COLUMNS).where(
+    customers.c.app_id == bindparam("app_id"), customers.c.key == bindparam("key")
+)
+
+_USED = select(used_tokens.c.jti).where(
+    used_tokens.c.app_id == bindparam("app_id"), used_tokens.c.jti == bindparam("jti")
+)
+
+
+async def apps(db: Database, default: Policy) -> list[App]:
+    """All apps by id. What an app's policy leaves open is taken from `default`."""
+    return [_app_from(row, default) for row in await db.rows(_APPS)]
+
+
+async def app_by_key(db: Database, key: str, default: Policy) -> App | None:
+    rows = await db.rows(_APP, key=key)
+    return _app_from(rows[0], default) if rows else None
+
+
+async def agents(db: Database) -> list[Agent]:
+    """All agents who were not disabled, with their loads, by id."""
+    return [agent_from(row) for row in await db.rows(_AGENTS)]
+
+
+async def agent_by_id(db: Database, agent_id: int) -> Agent | None:
+    """None also when the agent was disabled."""
+    rows = await db.rows(_AGENT, id=agent_id)
+    return agent_from(rows[0]) if rows else None
+
+
+async def agent_by_email(db: Database, email: str) -> Login | None:
+    """By the address as stored; None also when the agent was disabled."""
+    rows = await db.rows(_LOGIN, email=email)
+    return Login(agent_from(rows[0][:-1]), rows[0][-1]) if rows else None
+
+
+async def session_by_hash(db: Database, token_hash: str) -> Session | None:
+    """As stored: the caller looks at `ended_at` and `expires_at`."""
+    rows = await db.rows(_SESSION, token_hash=token_hash)
+    return Session(*rows[0]) if rows else None
+
+
+async def sessions_of(db: Database, agent_id: int, now: int) -> list[Session]:
+    """An agent's sessions that hold at `now` (ms)."""
+    return [Session(*row) for row in await db.rows(_SESSIONS, agent_id=agent_id, now=now)]
+
+
+async def customer(db: Database, app_id: int, key: str) -> Customer | None:
+    """None while that person has not started a ticket."""
+    rows = await db.rows(_CUSTOMER, app_id=app_id, key=key)
+    return customer_from(rows[0]) if rows else None
+
+
+async def use_token(db: Database, app_id: int, jti: str, expires_at: int, now: int) -> bool:
+    """Use up a host's user token, which holds until `expires_at` (ms); False when it was used before. Forgets expired ones."""
+    first = insert(used_tokens).values(app_id=app_id, jti=jti, expires_at=expires_at).on_conflict_do_nothing()
+    _, added = await db.execute(delete(used_tokens).where(used_tokens.c.expires_at <= now), first)
+    return bool(added)
+
+
+async def token_used(db: Database, app_id: int, jti: str) -> bool:
+    """Whether a user token was used up before: for telling why one fails, never for letting somebody in (`use_token`)."""
+    return bool(await db.rows(_USED, app_id=app_id, jti=jti))
+
+
+def _app_from(row: tuple[Any, ...], default: Policy) -> App:
+    id_, key, name, origins, secret, color, policy, schedule = row
+    chosen = msgspec.structs.asdict(default) | msgspec.json.decode(policy, type=dict[str, Any])
+    listed = msgspec.json.decode(origins, type=tuple[str, ...])
+    return App(id_, key, name, listed, secret, color, msgspec.convert(chosen, Policy), schedule)

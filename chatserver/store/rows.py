@@ -1,0 +1,257 @@
+"""Rows ↔ structs, by position: the one place that knows in which order columns are read and written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import TextClause, func, select, text
+from sqlalchemy.dialects import sqlite
+
+from chatserver.core.people import Agent, Customer
+from chatserver.core.tickets import Item, Last, Rating, Ticket
+from chatserver.store.tables import agent_apps, agents, customers, items, tickets
+
+ENDLESS: Final = 2**63 - 1
+"""Above every id: "before" nothing in particular."""
+NOT_COLUMNS: Final = ("cid", "customer_id")
+"""Of a ticket, known by its customer or never read."""
+TICKET_COLUMNS: Final = tuple(c for c in tickets.c if c.name not in NOT_COLUMNS)
+CUSTOMER_COLUMNS: Final = tuple(customers.c)
+ITEM_COLUMNS: Final = tuple(c for c in items.c if c.name != "ticket_id")
+
+
+def literal(condition: str) -> TextClause:
+    """A condition of a partial index. SQLite takes the index only when the query repeats it, never with bound values."""
+    return text(condition)
+
+
+NOT_CLOSED: Final = literal("tickets.state <> 'closed'")
+OPEN_LIVE: Final = literal("tickets.state = 'open' AND tickets.mode = 'live'")
+
+ticket_select = (
+    select(*TICKET_COLUMNS, *CUSTOMER_COLUMNS, agents.c.name)
+    .select_from(tickets)
+    .join(customers, customers.c.id == tickets.c.customer_id)
+    .outerjoin(agents, agents.c.id == tickets.c.agent_id)
+)
+"""What `ticket_from` reads."""
+
+load = (
+    select(func.count())
+    .select_from(tickets)
+    .where(tickets.c.agent_id == agents.c.id, NOT_CLOSED, OPEN_LIVE)
+    .scalar_subquery()
+)
+"""An agent's open live tickets."""
+
+_app_ids = (
+    select(func.json_group_array(agent_apps.c.app_id))
+    .where(agent_apps.c.agent_id == agents.c.id)
+    .scalar_subquery()
+)
+
+agent_select = select(
+    agents.c.id,
+    agents.c.email,
+    agents.c.name,
+    _app_ids,
+    agents.c.status,
+    agents.c.capacity,
+    agents.c.gone_at,
+    agents.c.last_chat_at,
+    load,
+).where(agents.c.disabled_at.is_(None))
+"""What `agent_from` reads: nobody who was disabled."""
+
+item_select = select(*ITEM_COLUMNS)
+"""What `item_from` reads."""
+
+_ids = msgspec.json.Decoder(tuple[int, ...])
+
+
+def sql(statement: Any) -> str:
+    """The text of a constant SELECT, for the writing connection. Column names alone, no values."""
+    return str(statement.compile(dialect=sqlite.dialect()))
+
+
+def ticket_from(row: Sequence[Any]) -> Ticket:
+    (
+        id,  # noqa: A001
+        app_id,
+        number,
+        subject,
+        context,
+        opened_at,
+        state,
+        mode,
+        close_reason,
+        closed_at,
+        follows,
+        email,
+        priority,
+        agent_id,
+        assigned_at,
+        answer_due_at,
+        passed,
+        reminded,
+        answered_at,
+        queued_at,
+        queue_rank,
+        queue_until,
+        turn,
+        active_at,
+        agent_spoke_at,
+        gone_at,
+        floor_at,
+        proposal,
+        last_seq,
+        last_text,
+        last_by,
+        last_at,
+        customer_seen,
+        agent_seen,
+        customer_unread,
+        agent_unread,
+        stars,
+        comment,
+        rated_at,
+        due_at,
+        version,
+        *people,
+        agent_name,
+    ) = row
+    return Ticket(
+        id,
+        app_id,
+        number,
+        customer_from(people),
+        subject,
+        context,
+        opened_at,
+        state,
+        mode,
+        close_reason,
+        closed_at,
+        follows,
+        email,
+        priority,
+        agent_id,
+        agent_name or "",
+        assigned_at,
+        answer_due_at,
+        () if passed == "[]" else _ids.decode(passed),
+        reminded != 0,
+        answered_at,
+        queued_at,
+        queue_rank,
+        queue_until,
+        turn,
+        active_at,
+        agent_spoke_at,
+        gone_at,
+        floor_at,
+        proposal,
+        last_seq,
+        None if last_by is None else Last(last_text, last_by, last_at),
+        customer_seen,
+        agent_seen,
+        customer_unread,
+        agent_unread,
+        None if stars is None else Rating(stars, comment, rated_at),
+        due_at,
+        version,
+    )
+
+
+CHANGING: Final = (
+    "subject",
+    "state",
+    "mode",
+    "close_reason",
+    "closed_at",
+    "follows",
+    "email",
+    "priority",
+    "agent_id",
+    "assigned_at",
+    "answer_due_at",
+    "passed",
+    "reminded",
+    "answered_at",
+    "queued_at",
+    "queue_rank",
+    "queue_until",
+    "turn",
+    "active_at",
+    "agent_spoke_at",
+    "gone_at",
+    "floor_at",
+    "proposal",
+    "last_seq",
+    "last_text",
+    "last_by",
+    "last_at",
+    "customer_seen",
+    "agent_seen",
+    "customer_unread",
+    "agent_unread",
+    "stars",
+    "comment",
+    "rated_at",
+    "due_at",
+    "version",
+)
+"""What a verb may change in a ticket, in the order of `changing_values`. The rest is written once, at the start."""
+
+
+def changing_values(t: Ticket) -> tuple[Any, ...]:
+    last, rating = t.last, t.rating
+    return (
+        t.subject,
+        t.state,
+        t.mode,
+        t.close_reason,
+        t.closed_at,
+        t.follows,
+        t.email,
+        t.priority,
+        t.agent_id,
+        t.assigned_at,
+        t.answer_due_at,
+        str(list(t.passed)) if t.passed else "[]",
+        1 if t.reminded else 0,
+        t.answered_at,
+        t.queued_at,
+        t.queue_rank,
+        t.queue_until,
+        t.turn,
+        t.active_at,
+        t.agent_spoke_at,
+        t.gone_at,
+        t.floor_at,
+        t.proposal,
+        t.last_seq,
+        *((None, None, None) if last is None else (last.text, last.by, last.at)),
+        t.customer_seen,
+        t.agent_seen,
+        t.customer_unread,
+        t.agent_unread,
+        *((None, None, None) if rating is None else (rating.stars, rating.comment, rating.at)),
+        t.due_at,
+        t.version,
+    )
+
+
+def customer_from(row: Sequence[Any]) -> Customer:
+    return Customer(*row)
+
+
+def agent_from(row: Sequence[Any]) -> Agent:
+    return Agent(row[0], row[1], row[2], tuple(sorted(_ids.decode(row[3]))), *row[4:])
+
+
+def item_from(row: Sequence[Any]) -> Item:
+    seq, at, kind, by, author_id, name, cid, text_, reason, stars = row
+    return Item(seq, at, kind, by, author_id, name, cid or "", text_, reason, stars)

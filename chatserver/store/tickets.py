@@ -1,0 +1,121 @@
+"""Reading tickets. Who may see which is part of each question: a customer's through the customer, an agent's through the apps."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from sqlalchemy import BindParameter, bindparam, func, select, union
+
+from chatserver.core.tickets import Ticket
+from chatserver.store.database import Database
+from chatserver.store.rows import ENDLESS, NOT_CLOSED, OPEN_LIVE, literal, ticket_from, ticket_select
+from chatserver.store.tables import customers, tickets
+
+LATER_SHOWN = 100
+"""So many tickets to be answered later that nobody took are shown to an agent: the newest."""
+
+_t = tickets.c
+_id = _t.id == bindparam("id")
+_app = _t.app_id == bindparam("app_id")
+_owner = (customers.c.app_id == bindparam("app_id")) & (customers.c.key == bindparam("key"))
+_before = _t.id < bindparam("before")
+_queued = _t.queue_rank.is_not(None)
+_limit: BindParameter[int] = bindparam("limit")
+_HANDLED = literal("tickets.state = 'closed' AND tickets.answered_at IS NOT NULL")
+_LATER = literal("tickets.state <> 'closed' AND tickets.mode = 'later' AND tickets.agent_id IS NULL")
+
+_CUSTOMERS = ticket_select.where(_owner, _before).order_by(_t.id.desc()).limit(_limit)
+_OF = ticket_select.where(_id, _owner)
+_FOR = ticket_select.where(_id)
+_WAITING = ticket_select.where(_app, _queued).order_by(_t.queue_rank, _t.id)
+_MINE = ticket_select.where(_t.agent_id == bindparam("agent_id"), NOT_CLOSED).order_by(_t.id)
+_FOR_LATER = ticket_select.where(_app, _LATER).order_by(_t.id.desc()).limit(_limit)
+_EARLIER = (
+    ticket_select.where(_t.customer_id == bindparam("customer_id"), _before, _t.state == "closed")
+    .order_by(_t.id.desc())
+    .limit(_limit)
+)
+_WAITING_IDS = select(_t.id, _t.queue_rank).where(_app, _queued).order_by(_t.queue_rank, _t.id)
+_HANDLED_MS = (
+    select(_t.closed_at - _t.assigned_at)
+    .where(_app, _HANDLED, _t.mode == "live", _t.assigned_at.is_not(None))
+    .order_by(_t.closed_at.desc())
+    .limit(_limit)
+)
+_NEXT_DUE = select(func.min(_t.due_at)).where(_t.due_at.is_not(None))
+_DUE = select(_t.id).where(_t.due_at <= bindparam("now")).order_by(_t.due_at).limit(_limit)
+# The two partial indexes of open work hold all open chats; the comparisons with 0 let SQLite seek in them.
+_OPEN_LIVE = union(
+    select(_t.id).where(_t.agent_id > 0, NOT_CLOSED, OPEN_LIVE), select(_t.id).where(_t.app_id > 0, _queued)
+)
+
+
+async def customer_tickets(db: Database, app_id: int, key: str, before: int, limit: int) -> list[Ticket]:
+    """A customer's tickets, newest first: those opened before the ticket `before`, 0 for the newest."""
+    rows = await db.rows(_CUSTOMERS, app_id=app_id, key=key, before=before or ENDLESS, limit=limit)
+    return [ticket_from(row) for row in rows]
+
+
+async def ticket_of(db: Database, app_id: int, key: str, ticket_id: int) -> Ticket | None:
+    """The customer's own ticket; None for anybody else's."""
+    rows = await db.rows(_OF, id=ticket_id, app_id=app_id, key=key)
+    return ticket_from(rows[0]) if rows else None
+
+
+async def ticket_for(db: Database, app_ids: Sequence[int], ticket_id: int) -> Ticket | None:
+    """A ticket of one of these apps; None for any other."""
+    tickets = [ticket_from(row) for row in await db.rows(_FOR, id=ticket_id)]
+    return next((t for t in tickets if t.app_id in app_ids), None)
+
+
+async def desk_tickets(db: Database, app_ids: Sequence[int], agent_id: int) -> list[Ticket]:
+    """What an agent of these apps begins with: all that wait in the order of the queue, the agent's own open ones (live and
+    later), and the newest open ones to be answered later that nobody took. Several reads: listen to changes before asking."""
+    waiting: list[Ticket] = []
+    later: list[Ticket] = []
+    for app_id in app_ids:  # one by one, so that each is read in the order of its index and no further
+        waiting += map(ticket_from, await db.rows(_WAITING, app_id=app_id))
+        later += map(ticket_from, await db.rows(_FOR_LATER, app_id=app_id, limit=LATER_SHOWN))
+    waiting.sort(key=lambda t: (t.queue_rank or 0, t.id))
+    later.sort(key=lambda t: t.id, reverse=True)
+    mine = [ticket_from(row) for row in await db.rows(_MINE, agent_id=agent_id)]
+    found = waiting + [t for t in mine if t.app_id in app_ids] + later[:LATER_SHOWN]
+    # Between two of these reads a ticket may have been taken: the later reading knows better.
+    return list({t.id: t for t in found}.values())
+
+
+async def earlier_tickets(
+    db: Database, app_ids: Sequence[int], customer_id: int, before: int, limit: int
+) -> list[Ticket]:
+    """A customer's closed tickets for an agent of these apps, newest first; `before` as in `customer_tickets`."""
+    rows = await db.rows(_EARLIER, customer_id=customer_id, before=before or ENDLESS, limit=limit)
+    # A customer belongs to one app, and so do all the tickets: this drops all or none of a page.
+    return [t for t in map(ticket_from, rows) if t.app_id in app_ids]
+
+
+async def waiting_ids(db: Database, app_id: int) -> list[tuple[int, int]]:
+    """(ticket, rank) of everybody in an app's queue, first come first."""
+    return [(row[0], row[1]) for row in await db.rows(_WAITING_IDS, app_id=app_id)]
+
+
+async def handled_seconds(db: Database, app_id: int, limit: int = 20) -> list[int]:
+    """How long the last chats that an agent answered took from pairing to close, in seconds, the latest first."""
+    return [row[0] // 1000 for row in await db.rows(_HANDLED_MS, app_id=app_id, limit=limit)]
+
+
+async def next_due(db: Database) -> int | None:
+    """When (ms) the next ticket has to be looked at; None while none has to."""
+    ((due_at,),) = await db.rows(_NEXT_DUE)
+    return None if due_at is None else int(due_at)
+
+
+async def due_ids(db: Database, now: int, limit: int) -> list[int]:
+    """The tickets that are due at `now` (ms), the most overdue first."""
+    return [row[0] for row in await db.rows(_DUE, now=now, limit=limit)]
+
+
+async def open_live_ids(db: Database, page: int = 500) -> AsyncIterator[list[int]]:
+    """All open live tickets as they stood at the first page, attended or waiting, for the recovery after an outage."""
+    ids = [row[0] for row in await db.rows(_OPEN_LIVE)]
+    for start in range(0, len(ids), page):
+        yield ids[start : start + page]

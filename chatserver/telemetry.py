@@ -1,0 +1,62 @@
+"""Logging: one line per event, JSON unless at a terminal. Texts of messages, tokens and passwords are never logged.
+
+Log a name and its facts: `log.info("session ended", extra={"session": 7})`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+# What every record has by itself; whatever else it has came from `extra`.
+_USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+
+
+def set_up(level: str, form: str, stream: TextIO | None = None) -> None:
+    """Send all logs to `stream` (stderr). `form`: "json", "text", or "auto" (JSON unless the stream is a terminal)."""
+    stream = stream or sys.stderr
+    as_json = form == "json" or (form == "auto" and not stream.isatty())
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonLines() if as_json else PlainLines())
+    logging.root.handlers[:] = [handler]
+    logging.root.setLevel(level.upper())
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "alembic"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    # A line per request or socket tells nothing that a proxy's log does not, and has addresses of customers in it. Debugging us
+    # must not print the rows and frames that libraries see.
+    for name in ("uvicorn", "sqlalchemy", "aiosqlite", "websockets", "asyncio", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def facts(record: logging.LogRecord) -> dict[str, Any]:
+    return {key: value for key, value in vars(record).items() if key not in _USUAL}
+
+
+class JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "from": record.name,
+            "what": record.getMessage(),
+            **facts(record),
+        }
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class PlainLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
+        told = "".join(f" {key}={value}" for key, value in facts(record).items())
+        # A line break in a value would look like another event.
+        line = f"{at} {record.levelname.lower():7} {record.getMessage()}{told}".replace("\n", "\\n")
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return line

@@ -1,0 +1,146 @@
+"""What people and programs get when something is wrong: a page or JSON with a code and an id, never an exception's text."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chatserver.core.errors import Refused
+from chatserver.i18n import say, words
+from chatserver.web.origins import Origins, header
+from chatserver.web.pages import Pages
+
+log = logging.getLogger(__name__)
+
+_STATUS = {
+    "unauthorized": 401,
+    "token_expired": 401,
+    "not_found": 404,
+    "rate_limited": 429,
+    "too_long": 400,
+    "too_short": 400,
+    "bad_email": 400,
+    "bad_frame": 400,
+    "internal": 500,
+}
+_CODES = {
+    400: "bad_request",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_type",
+    421: "wrong_host",
+    503: "unavailable",
+}
+
+
+def error_id() -> str:
+    """Stands in the answer and in the log, so that one finds the other."""
+    return secrets.token_hex(6)
+
+
+def json_error(status: int, code: str, **more: Any) -> JSONResponse:
+    headers = {"retry-after": str(int(more["retry_after"]) or 1)} if more.get("retry_after") else None
+    return JSONResponse({"code": code, "id": error_id(), **more}, status, headers)
+
+
+def refusal(refused: Refused) -> JSONResponse:
+    """The one place where a refusal becomes HTTP."""
+    more: dict[str, Any] = {
+        "limit": refused.limit,
+        "retry_after": refused.retry_after,
+        "next_at": refused.next_at,
+    }
+    return json_error(
+        _STATUS.get(refused.code, 409), refused.code, **{k: v for k, v in more.items() if v is not None}
+    )
+
+
+class Errors:
+    """The application's exception handlers."""
+
+    def __init__(self, pages: Pages) -> None:
+        self.pages = pages
+
+    async def refused(self, request: Request, problem: Exception) -> Response:
+        if not isinstance(problem, Refused):
+            raise problem
+        return refusal(problem)
+
+    async def http(self, request: Request, problem: Exception) -> Response:
+        if not isinstance(problem, HTTPException):
+            raise problem
+        response = self.answer(request, problem.status_code)
+        response.headers.update(problem.headers or {})
+        return response
+
+    def answer(self, request: HTTPConnection, status: int, number: str = "") -> Response:
+        code = _CODES.get(status, "internal" if status >= 500 else "bad_request")
+        number = number or error_id()
+        if "text/html" not in (header(request.scope, b"accept") or ""):
+            return JSONResponse({"code": code, "id": number}, status)
+        lang = self.pages.language(request)
+        known = f"page.error.{status}" if f"page.error.{status}.title" in words(lang) else "page.error.500"
+        return self.pages.page(
+            "error.html",
+            lang,
+            status,
+            title=say(lang, f"{known}.title"),
+            text=say(lang, f"{known}.text"),
+            number=number if status >= 500 else "",
+        )
+
+
+class OwnHostsOnly:
+    """400 for a Host header that is not ours: nothing further is built from a name that a stranger chose (DNS rebinding)."""
+
+    def __init__(self, app: ASGIApp, origins: Origins) -> None:
+        self.app = app
+        self.origins = origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or self.origins.host(scope) is not None:
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            text = "This server does not answer for that host name. Its operator names it in CHATSERVER_PUBLIC_URL."
+            response = json_error(400, "wrong_host", message=text)
+            await response(scope, receive, send)
+
+
+class Surprises:
+    """Whatever nobody caught: logged once, with the id that the answer shows, and the server goes on."""
+
+    def __init__(self, app: ASGIApp, errors: Errors) -> None:
+        self.app = app
+        self.errors = errors
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception:
+            number = error_id()
+            log.exception(
+                "request failed", extra={"id": number, "method": scope["method"], "path": scope["path"]}
+            )
+            if started:
+                raise  # half an answer is out: the server must cut the connection
+            await self.errors.answer(Request(scope), 500, number)(scope, receive, send)

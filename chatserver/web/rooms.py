@@ -1,0 +1,33 @@
+"""What the pages ask of the rest of the house: made by `app.build_app` when the server starts, found in each request's state."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection
+
+from chatserver.core.people import App
+from chatserver.services.accounts import Accounts
+from chatserver.web.origins import Origins
+from chatserver.web.pages import Pages
+
+
+@dataclass(frozen=True)
+class Rooms:
+    pages: Pages
+    origins: Origins
+    accounts: Accounts
+    find_app: Callable[[str], App]
+    """By its public key. Raises Refused(not_found)."""
+    agent_signed_out: Callable[[int], Awaitable[None]]
+    """An agent is signed in nowhere any more: their chats go back to the queue."""
+    unready: Callable[[], Awaitable[list[str]]]
+    """Why no traffic should come here now; empty when it may."""
+
+
+def rooms(request: HTTPConnection) -> Rooms:
+    found = request.state.rooms
+    if not isinstance(found, Rooms):
+        raise TypeError("the application was not started")
+    return found

@@ -1,0 +1,55 @@
+"""The front door, the loader's script, static files, health."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from chatserver import __version__
+from chatserver.core.errors import Refused
+from chatserver.services.apps import DEMO
+from chatserver.web.errors import json_error
+from chatserver.web.rooms import rooms
+
+
+async def index(request: Request) -> Response:
+    house = rooms(request)
+    try:
+        house.find_app(DEMO)
+        has_demo = True
+    except Refused:
+        has_demo = False
+    lang = house.pages.language(request)
+    query = f"?lang={lang}" if "lang" in request.query_params else ""
+    return house.pages.page("index.html", lang, has_demo=has_demo, query=query)
+
+
+async def widget(request: Request) -> Response:
+    """`/widget.js`: the one line that hosts embed, so its name never changes and it is not kept for long."""
+    assets = rooms(request).pages.assets
+    if not assets.built:
+        raise HTTPException(503)
+    return assets.serve(request, "build/widget.js", cross_origin=True)
+
+
+async def static(request: Request) -> Response:
+    return rooms(request).pages.assets.serve(request, request.path_params["path"])
+
+
+async def icon(request: Request) -> Response:
+    """Browsers ask for it by themselves on pages that name none, such as the demo's."""
+    return rooms(request).pages.assets.serve(request, "icon.svg")
+
+
+async def healthz(request: Request) -> Response:
+    """The process is alive and answers."""
+    return JSONResponse({"status": "ok", "version": __version__})
+
+
+async def readyz(request: Request) -> Response:
+    """Traffic may come: the database takes writes, and the server is not on its way out."""
+    reasons = await rooms(request).unready()
+    if reasons:
+        return json_error(503, "unavailable", reasons=reasons)
+    return JSONResponse({"status": "ready"})

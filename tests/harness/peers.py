@@ -1,0 +1,361 @@
+"""Clients of the wire protocol written from `docs/protocol.md` alone: an outbox, resending by cid, resuming by number.
+
+They are what a careful stranger would write, and they keep a diary for the checker: what they tried and were told, and what
+a screen of theirs would have shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import secrets
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.typing import Origin
+
+from tests.checker.checker import Op, Owned, Result, Shown
+
+Frame = dict[str, Any]
+TALK = ("message", "proposal")
+WINDOW = 4
+"""Messages under way at once, for each client and ticket."""
+TRY_LATER = 4004
+AGAIN = ("rate_limited", "internal")
+"""Refusals that ask for the same frame once more."""
+
+
+def new_cid() -> str:
+    """128 random bits, 22 characters."""
+    return secrets.token_urlsafe(16)
+
+
+@dataclass
+class Pending:
+    ticket: int
+    cid: str
+    text: str
+    since: float
+    sent_on: int = 0
+    """The number of the connection that it was last sent on."""
+
+
+@dataclass
+class Diary:
+    """What all clients of one test wrote down together."""
+
+    history: list[Op] = field(default_factory=list)
+    shown: list[Shown] = field(default_factory=list)
+    owned: list[Owned] = field(default_factory=list)
+    acks: int = 0
+
+
+@dataclass
+class Thread:
+    """One ticket as this client knows it."""
+
+    last: int = -1
+    """The number of the newest item shown; -1: nothing is known yet."""
+    asked: bool = False
+    """An `open` is on its way."""
+    view: Frame = field(default_factory=dict)
+    mine: tuple[int, int] | None = None
+
+
+class Peer(ABC):
+    """A client that never gives up: while `run` runs it is connected, or about to be."""
+
+    def __init__(self, name: str, port: int, diary: Diary, dice: random.Random) -> None:
+        self.name = name
+        self.port = port
+        self.diary = diary
+        self.dice = dice
+        self.threads: dict[int, Thread] = {}
+        self.outbox: list[Pending] = []
+        self.epoch = ""
+        self.id = 0
+        self.goodbyes: list[tuple[bool, int]] = []
+        """For each connection that ended: whether a `goaway` came first, and the close code."""
+        self.refusals: list[Frame] = []
+        self.online = False
+        self._connections = 0
+        self._going = False
+        self._socket: ClientConnection | None = None
+        self._starts: dict[str, asyncio.Future[int]] = {}
+
+    path: str
+
+    @abstractmethod
+    async def hello(self) -> Frame:
+        """The first frame of a connection. Raises OSError while the server is away."""
+
+    @abstractmethod
+    def welcomed(self, frame: Frame) -> list[Frame]:
+        """Takes the welcome in; returns the tickets that it shows."""
+
+    async def run(self) -> None:
+        """Connects, talks, and connects again, until cancelled."""
+        while True:
+            with suppress(OSError, WebSocketException, asyncio.TimeoutError):
+                await self._one_connection()
+            # Jitter, so that clients do not come back in step; slower to a server that says "not now".
+            turned_away = bool(self.goodbyes) and self.goodbyes[-1][1] == TRY_LATER
+            await asyncio.sleep(self.dice.uniform(0.01, 0.08) * (10 if turned_away else 1))
+
+    def say(self, ticket: int) -> None:
+        """A message of its own making; kept and sent again until the server has said what became of it."""
+        cid = new_cid()
+        text = f"{cid} de {self.name}"
+        self.outbox.append(Pending(ticket, cid, text, time.monotonic()))
+
+    def settled(self) -> bool:
+        return self.online and not self.outbox
+
+    async def _one_connection(self) -> None:
+        origin = Origin(f"http://127.0.0.1:{self.port}")
+        address = f"ws://127.0.0.1:{self.port}{self.path}"
+        first = await self.hello()
+        async with connect(
+            address, origin=origin, compression=None, ping_interval=None, open_timeout=5, proxy=None
+        ) as socket:
+            self._connections += 1
+            self._socket = socket
+            self._going = False
+            for thread in self.threads.values():
+                thread.asked = False
+            await self._send(first)
+            try:
+                async for message in socket:
+                    await self._take(json.loads(message))
+            except ConnectionClosed:
+                pass
+            finally:
+                self.online = False
+                self._socket = None
+                self._let_go_of_all()
+                self.goodbyes.append((self._going, socket.close_code or 1006))
+
+    async def flush(self) -> None:
+        """Sends what waits, a few for each ticket at once."""
+        under_way: dict[int, int] = {}
+        for pending in list(self.outbox):
+            under_way[pending.ticket] = under_way.get(pending.ticket, 0) + 1
+            if under_way[pending.ticket] > WINDOW or not self.online:
+                continue
+            if pending.sent_on != self._connections:
+                pending.sent_on = self._connections
+                await self._send(
+                    {"type": "say", "ticket": pending.ticket, "cid": pending.cid, "text": pending.text}
+                )
+
+    async def _send(self, frame: Frame) -> None:
+        if self._socket is not None:
+            with suppress(ConnectionClosed):
+                await self._socket.send(json.dumps(frame))
+
+    async def _take(self, frame: Frame) -> None:
+        match frame["type"]:
+            case "welcome":
+                await self._welcome(frame)
+            case "changed":
+                await self._changed(frame)
+            case "items":
+                await self._items(frame)
+            case "snapshot":
+                self._snapshot(frame)
+            case "ack":
+                self._acked(frame)
+            case "error":
+                await self._refused(frame)
+            case "goaway":
+                self._going = True
+        await self.flush()
+
+    async def _welcome(self, frame: Frame) -> None:
+        self.epoch, known = frame["epoch"], self.epoch
+        assert known in ("", self.epoch), "the database is another one"
+        self.online = True
+        for view in self.welcomed(frame):
+            self._look(view)
+        for ticket in list(self.threads):
+            await self._open(ticket)
+
+    async def _open(self, ticket: int) -> None:
+        thread = self.threads.setdefault(ticket, Thread())
+        if not thread.asked:
+            thread.asked = True
+            await self._send({"type": "open", "ticket": ticket, "after": thread.last, "epoch": self.epoch})
+
+    async def _changed(self, frame: Frame) -> None:
+        ticket = frame["ticket"]
+        thread = self.threads.setdefault(ticket, Thread())
+        if frame.get("view"):
+            self._look(frame["view"])
+        elif frame["version"] > thread.view.get("version", 0):
+            if frame["base"] == thread.view.get("version"):
+                self._look(thread.view | frame.get("patch", {}) | {"version": frame["version"]})
+            else:
+                await self._open(ticket)
+        await self._show(ticket, frame.get("items", []))
+
+    async def _items(self, frame: Frame) -> None:
+        await self._show(frame["ticket"], frame["items"])
+        if not frame["more"]:
+            self.threads[frame["ticket"]].asked = False
+
+    def _snapshot(self, frame: Frame) -> None:
+        ticket = frame["view"]["id"]
+        thread = self.threads.setdefault(ticket, Thread())
+        thread.asked = False
+        self._look(frame["view"])
+        items = frame["items"]
+        first = items[0]["seq"] if items else 1
+        self.diary.shown.append(Shown(self.name, ticket, first, forget=True))
+        thread.last = first - 1
+        for item in items:
+            self._show_one(ticket, thread, item)
+
+    async def _show(self, ticket: int, items: list[Frame]) -> None:
+        """Items in order; one that would leave a gap is not shown, what lies between is asked for."""
+        thread = self.threads.setdefault(ticket, Thread())
+        for item in items:
+            if thread.last >= 0 and item["seq"] <= thread.last:
+                continue
+            if item["seq"] != max(thread.last, 0) + 1:
+                await self._open(ticket)
+                return
+            self._show_one(ticket, thread, item)
+
+    def _show_one(self, ticket: int, thread: Thread, item: Frame) -> None:
+        cid = item["text"].split(" ")[0] if item["kind"] in TALK else ""
+        self.diary.shown.append(Shown(self.name, ticket, item["seq"], cid))
+        thread.last = item["seq"]
+
+    def _look(self, view: Frame) -> None:
+        thread = self.threads.setdefault(view["id"], Thread())
+        if view["version"] >= thread.view.get("version", 0):
+            thread.view = view
+            self._holds(view["id"], thread, view.get("agent_id") == self.id)
+
+    def _holds(self, ticket: int, thread: Thread, mine: bool) -> None:
+        """Agents keep a diary of the versions in which a ticket was theirs."""
+        version = thread.view["version"]
+        if mine:
+            since = thread.mine[0] if thread.mine else version
+            thread.mine = (since, version + 1)
+        elif thread.mine:
+            self._let_go(ticket, thread)
+
+    def _let_go(self, ticket: int, thread: Thread) -> None:
+        if thread.mine:
+            self.diary.owned.append(Owned(ticket, self.name, *thread.mine))
+            thread.mine = None
+
+    def _let_go_of_all(self) -> None:
+        for ticket, thread in self.threads.items():
+            self._let_go(ticket, thread)
+
+    def _acked(self, frame: Frame) -> None:
+        start = self._starts.pop(frame["cid"], None)
+        if start is not None and not start.done():
+            start.set_result(frame["ticket"])
+            return
+        self._finish(frame["cid"], "ok", frame.get("seq", 0))
+
+    async def _refused(self, frame: Frame) -> None:
+        self.refusals.append(frame)
+        cid = frame.get("cid", "")
+        if frame["code"] in AGAIN:
+            for pending in self.outbox:
+                if pending.cid == cid:
+                    pending.sent_on = 0
+            await asyncio.sleep(min(frame.get("retry_after", 0.05), 0.5))
+            return
+        self._finish(cid, "fail")
+
+    def _finish(self, cid: str, result: Result, seq: int = 0) -> None:
+        pending = next((pending for pending in self.outbox if pending.cid == cid), None)
+        if pending is None:
+            return  # a repeat that was answered twice
+        self.outbox.remove(pending)
+        self.diary.acks += result == "ok"
+        now = time.monotonic()
+        self.diary.history.append(Op("say", self.name, pending.ticket, cid, pending.since, now, result, seq))
+
+
+class CustomerPeer(Peer):
+    path = "/ws/customer"
+
+    def __init__(self, name: str, port: int, diary: Diary, dice: random.Random, app: str = "demo") -> None:
+        super().__init__(name, port, diary, dice)
+        self.app = app
+        self.token = ""
+
+    async def hello(self) -> Frame:
+        return {
+            "type": "hello",
+            "v": 1,
+            "app": self.app,
+            "token": self.token,
+            "locale": "es",
+            "zone": "America/Bogota",
+        }
+
+    def welcomed(self, frame: Frame) -> list[Frame]:
+        self.token = frame["token"]
+        views: list[Frame] = frame["tickets"]
+        return views
+
+    def _holds(self, ticket: int, thread: Thread, mine: bool) -> None:
+        """Customers own nothing."""
+
+    async def starts_chat(self, subject: str) -> int:
+        """The new ticket's id; sent again over new connections until it is there."""
+        frame = {"type": "start", "cid": new_cid(), "subject": subject}
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._starts[frame["cid"]] = answer
+        connection = 0
+        while not answer.done():
+            if self.online and connection != self._connections:
+                connection = self._connections
+                await self._send(frame)
+            await asyncio.wait([answer], timeout=0.05)
+        return answer.result()
+
+
+class AgentPeer(Peer):
+    """`ticket_for_socket`: signs in once if need be, and returns a one-use token; it may block, so it runs in a thread."""
+
+    path = "/ws/agent"
+
+    def __init__(
+        self, name: str, port: int, diary: Diary, dice: random.Random, ticket_for_socket: Callable[[], str]
+    ) -> None:
+        super().__init__(name, port, diary, dice)
+        self.ticket_for_socket = ticket_for_socket
+
+    async def hello(self) -> Frame:
+        return {"type": "hello", "v": 1, "token": await asyncio.to_thread(self.ticket_for_socket)}
+
+    def welcomed(self, frame: Frame) -> list[Frame]:
+        self.id = frame["id"]
+        views: list[Frame] = frame["tickets"]
+        return views
+
+    async def is_available(self) -> None:
+        await self._send({"type": "status", "status": "available"})
+
+    def tickets(self) -> list[int]:
+        """Those that are this agent's to talk in."""
+        return [
+            ticket
+            for ticket, thread in self.threads.items()
+            if thread.view.get("agent_id") == self.id and thread.view.get("state") == "open"
+        ]

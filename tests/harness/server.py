@@ -1,0 +1,185 @@
+"""The real server as a process of its own: started, killed, drained and started again on the same port and data."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import IO
+
+from tests.harness.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "una-clave-para-probar"
+START_WITHIN = 30.0
+STOP_WITHIN = 20.0
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Server:
+    """`chatserver demo` on a free port, with its data in `directory`.
+
+    Settings by their names without prefix, in small letters: `Server(tmp_path, inactivity_seconds=6)`.
+    """
+
+    def __init__(self, directory: Path, **settings: object) -> None:
+        self.directory = directory
+        self.port = free_port()
+        self.settings = settings
+        self.log_file = directory / "server.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    # Two names for one machine are two sites for a browser.
+    @property
+    def host_page(self) -> str:
+        return f"http://localhost:{self.port}/demo"
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def console(self) -> str:
+        return f"{self.origin}/console"
+
+    @property
+    def database(self) -> Path:
+        return self.directory / "chatserver.db"
+
+    def environment(self) -> dict[str, str]:
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("CHATSERVER_")
+            and name not in ("HOST", "PORT", "DATABASE_URL", "REDIS_URL")
+        }
+        given = {f"CHATSERVER_{name.upper()}": str(value) for name, value in self.settings.items()}
+        return inherited | {
+            "HOST": "127.0.0.1",
+            "PORT": str(self.port),
+            "CHATSERVER_DATA_DIR": str(self.directory),
+            "CHATSERVER_DEMO_PASSWORD": PASSWORD,
+            "PYTHONUNBUFFERED": "1",
+            **given,
+        }
+
+    def launch(self) -> None:
+        """Starts the process and does not wait for it."""
+        assert self.process is None, "it runs already"
+        with self.log_file.open("ab") as log:
+            self.process = self._spawn(log)
+
+    def start(self) -> None:
+        """Returns when the server says that it is ready."""
+        self.launch()
+        wait_until(self.ready, "the server is ready", START_WITHIN)
+
+    def ready(self) -> bool:
+        """Whether /readyz says yes. Raises AssertionError with the log when the process has ended by itself."""
+        assert self.process is not None, "it was not started"
+        code = self.process.poll()
+        assert code is None, f"the server ended by itself with {code}:\n{self.log()}"
+        return self.status("/readyz") == 200
+
+    def status(self, path: str) -> int:
+        """The HTTP status of a page; 0 while nobody answers."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)) as connection:
+            try:
+                connection.request("GET", path)
+                return connection.getresponse().status
+            except OSError:
+                return 0
+            except http.client.HTTPException:
+                return 0
+
+    def kill(self) -> None:
+        """SIGKILL: no last words."""
+        self._signal(signal.SIGKILL)
+        self._wait()
+
+    def terminate(self) -> None:
+        """SIGTERM: it may say goodbye; returns at once."""
+        self._signal(signal.SIGTERM)
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        self.terminate()
+        return self.wait()
+
+    def wait(self) -> int:
+        """The exit code of a server that is stopping."""
+        return self._wait()
+
+    def restart_after_kill(self) -> None:
+        self.kill()
+        self.start()
+
+    def log(self) -> str:
+        """The end of what the server printed, over all its lives."""
+        return (
+            self.log_file.read_text(encoding="utf-8", errors="replace")[-8000:]
+            if self.log_file.exists()
+            else ""
+        )
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The database, beside the running server, for looking only."""
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
+            yield connection
+
+    @contextmanager
+    def changing(self) -> Iterator[sqlite3.Connection]:
+        """The database while the server is down; committed at the end."""
+        assert self.process is None, "a second writer beside the running server"
+        with closing(sqlite3.connect(self.database)) as connection:
+            yield connection
+            connection.commit()
+
+    def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "chatserver", "demo"]
+        return subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self.process is not None, "it does not run"
+        self.process.send_signal(number)
+
+    def _wait(self) -> int:
+        assert self.process is not None, "it does not run"
+        code = self.process.wait(STOP_WITHIN)
+        self.process = None
+        return code
+
+
+@contextmanager
+def running(directory: Path, **settings: object) -> Iterator[Server]:
+    """A server that is ready, and gone afterwards whatever happened."""
+    server = Server(directory, **settings)
+    try:
+        server.start()
+        yield server
+    finally:
+        if server.process is not None:
+            server.kill()

@@ -1,0 +1,37 @@
+"""An agent's sign-in without a browser: the console's session, its cookie, and one-use tokens for sockets."""
+
+from __future__ import annotations
+
+import httpx2
+
+from tests.harness.server import PASSWORD, Server
+
+
+class Desk:
+    """Signs in at the first token; the session outlives the server's restarts."""
+
+    def __init__(self, server: Server, email: str) -> None:
+        self.server = server
+        self.email = email
+        self._cookies = httpx2.Cookies()
+
+    def token(self) -> str:
+        """For one socket, good for 30 seconds. Raises OSError while the server is away."""
+        # A console is a page of the server's own origin: requests from elsewhere are refused.
+        headers = {"origin": self.server.origin, "sec-fetch-site": "same-origin"}
+        try:
+            with httpx2.Client(
+                base_url=self.server.origin, headers=headers, cookies=self._cookies, trust_env=False
+            ) as client:
+                if not self._cookies:
+                    signed_in = client.post(
+                        "/console/session", json={"email": self.email, "password": PASSWORD}
+                    )
+                    assert signed_in.is_success, f"sign-in answered {signed_in.status_code}: {signed_in.text}"
+                    self._cookies = client.cookies
+                answer = client.post("/console/socket-token", json={})
+        except httpx2.TransportError as error:
+            raise OSError(str(error)) from error
+        assert answer.is_success, f"the token for a socket: {answer.status_code}: {answer.text}"
+        token: str = answer.json()["token"]
+        return token

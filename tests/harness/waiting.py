@@ -1,0 +1,25 @@
+"""Waiting for a condition, never for a duration."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+LOOK_EVERY = 0.02
+
+
+def wait_until(condition: Callable[[], object], what: str, within: float = 10.0) -> None:
+    """Returns as soon as `condition()` is true; AssertionError with `what` when it is not within so many seconds."""
+    end = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < end, f"not within {within:g} s: {what}"
+        time.sleep(LOOK_EVERY)
+
+
+async def soon(condition: Callable[[], object], what: str, within: float = 10.0) -> None:
+    """`wait_until` for tests that run on an event loop."""
+    end = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < end, f"not within {within:g} s: {what}"
+        await asyncio.sleep(LOOK_EVERY)

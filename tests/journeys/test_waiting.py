@@ -1,0 +1,86 @@
+"""When nobody answers at once: places in the queue, nobody available, out of hours. Never a dead end."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.harness.people import Customer
+from tests.harness.settings import with_settings
+from tests.journeys.conftest import Stage
+
+pytestmark = pytest.mark.browser
+
+
+def sees_place(customer: Customer, place: int) -> None:
+    customer.sees(re.compile(rf"n\.º\s*{place}\b"))
+
+
+def test_two_who_wait_see_their_places_move(stage: Stage) -> None:
+    ana = stage.agent(status="Ocupado")
+    first, second = stage.customer(), stage.customer()
+    first.starts_chat("La primera")
+    second.starts_chat("La segunda")
+    sees_place(first, 1)
+    sees_place(second, 2)
+    ana.takes("La primera")
+    sees_place(second, 1)
+    ana.says("Hola, la primera")
+    first.talk.shows("Hola, la primera")
+
+
+def test_nobody_available_is_said_at_once_and_the_chat_can_be_left_as_a_request(stage: Stage) -> None:
+    customer = stage.customer()
+    customer.starts_chat("¿Hay alguien?")
+    customer.sees("Ahora mismo no hay nadie disponible")
+    customer.says("Escribo mientras espero")
+    customer.leaves_queue_as_request(email="carla@example.com")
+    customer.sees("Te responderemos a carla@example.com")
+    ana = stage.agent()
+    ana.opens("¿Hay alguien?")
+    ana.talk.shows("Escribo mientras espero")
+    with stage.server.reading() as database:
+        mode, state, email = database.execute("SELECT mode, state, email FROM tickets").fetchone()
+    assert (mode, state, email) == ("later", "open", "carla@example.com")
+
+
+@with_settings(queue_offer_seconds=1)
+def test_whoever_waits_for_long_is_offered_to_leave_it_as_a_request(stage: Stage) -> None:
+    ana = stage.agent(status="Disponible")
+    for number in range(4):
+        busy = stage.customer()
+        busy.starts_chat(f"Lleno {number}")
+    customer = stage.customer()
+    customer.starts_chat("El quinto")
+    sees_place(customer, 1)
+    customer.leaves_queue_as_request(email="quinto@example.com")
+    expect(ana.list("En espera").get_by_text("El quinto")).to_have_count(0)
+
+
+def test_out_of_hours_a_request_is_taken_with_an_e_mail(stage: Stage) -> None:
+    close_for_good(stage)
+    customer = stage.customer(query="?app=horario")
+    customer.opens_support()
+    customer.starts_new_ticket()
+    customer.sees("Fuera del horario de atención")
+    customer.leaves_request("Necesito un certificado", "El de retención de 2025", "carla@example.com")
+    customer.sees("Tu solicitud es el ticket #1001")
+    customer.sees("Te responderemos a carla@example.com")
+    with stage.server.reading() as database:
+        found = database.execute("SELECT mode, state, email FROM tickets").fetchone()
+    assert found == ("later", "open", "carla@example.com")
+
+
+def close_for_good(stage: Stage) -> None:
+    """No interval on any day for the app `horario`: closed at whatever time this runs."""
+    stage.server.stop()
+    with stage.server.changing() as database:
+        schedule = {"zone": "America/Bogota", "week": [[], [], [], [], [], [], []]}
+        changed = database.execute(
+            "UPDATE apps SET schedule = ? WHERE key = 'horario'", (json.dumps(schedule),)
+        )
+        assert changed.rowcount == 1
+    stage.server.start()

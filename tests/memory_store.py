@@ -1,0 +1,257 @@
+"""A store and a bus in memory, by the same contracts as the real ones, with a clock that the test turns."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
+
+from chatserver.core.events import Event
+from chatserver.core.people import Agent, App, Customer
+from chatserver.core.tickets import Item, Ticket
+from chatserver.store.base import Committed
+from chatserver.store.work import WAITING_HEAD, Needs, World
+
+R = TypeVar("R")
+_Case = tuple[Needs, Callable[[World, int], Any], "asyncio.Future[Any]"]
+
+
+class Clock:
+    """ms since 1970 UTC; moves only when told to. Begins on a Wednesday at 09:00 in Bogotá."""
+
+    def __init__(self, now: int = 1_767_794_400_000) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+    def pass_seconds(self, seconds: float) -> int:
+        self.now += round(seconds * 1000)
+        return self.now
+
+
+class MemoryStore:
+    """`store.base.Store` and `services.reads.Reads`: use cases of one turn of the event loop form one group."""
+
+    epoch = "memory"
+
+    def __init__(self, clock: Callable[[], int], committed: Committed) -> None:
+        self._clock = clock
+        self._committed = committed
+        self._waiting: list[_Case] = []
+        self._ids = {"ticket": 0, "customer": 0}
+        self._cids: dict[tuple[int, str, str], int] = {}
+        self._said: dict[tuple[int, str, int, str], int] = {}
+        self._customers: dict[tuple[int, str], Customer] = {}
+        self._apps: dict[int, App] = {}
+        self._agents: dict[int, Agent] = {}
+        self._tickets: dict[int, Ticket] = {}
+        self._items: dict[int, list[Item]] = {}
+
+    # — what there is ——————————————————————————————————————————————————————————
+
+    async def add_app(self, app: App) -> None:
+        self._apps[app.id] = app
+
+    async def add_agent(self, agent: Agent) -> None:
+        self._agents[agent.id] = agent
+
+    async def all_tickets(self) -> list[Ticket]:
+        return list(self._tickets.values())
+
+    async def items(self, ticket_id: int) -> list[Item]:
+        return list(self._items[ticket_id])
+
+    async def customer(self, app_id: int, key: str) -> Customer | None:
+        return self._customers.get((app_id, key))
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+    # — writing ————————————————————————————————————————————————————————————————
+
+    async def write(self, needs: Needs, decide: Callable[[World, int], R]) -> R:
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._waiting.append((needs, decide, future))
+        if len(self._waiting) == 1:
+            asyncio.get_running_loop().call_soon(self._commit)
+        return await future
+
+    def _commit(self) -> None:
+        group, self._waiting = self._waiting, []
+        try:
+            self._commit_group(group)
+        except Exception as broken:  # a bug of a test or of a use case: let its callers show it
+            for _, _, future in group:
+                if not future.done():
+                    future.set_exception(broken)
+
+    def _commit_group(self, group: list[_Case]) -> None:
+        world = World()
+        for needs, _, _ in group:
+            self._load(world, needs)
+        world.loaded_ids(**self._ids)
+        outcomes = [self._decide(world, *case) for case in group]
+        self._apply(world)
+        if world.events:
+            self._committed(world.events)
+        for answer in outcomes:
+            answer()
+
+    def _decide(
+        self, world: World, needs: Needs, decide: Callable[[World, int], Any], future: asyncio.Future[Any]
+    ) -> Callable[[], None]:
+        world.begin()
+        try:
+            result = decide(world, self._clock())
+        except Exception as problem:
+            world.roll_back()
+            failure = problem
+            return lambda: None if future.done() else future.set_exception(failure)
+        return lambda: None if future.done() else future.set_result(result)
+
+    def _load(self, world: World, needs: Needs) -> None:
+        tickets = set(needs.tickets)
+        for said in needs.said:
+            world.loaded_said(said, self._said.get(said))
+        for key in needs.customers:
+            world.loaded_customer(key, self._customers.get(key))
+            tickets |= {i for i, t in self._now() if t.chatting and (t.app_id, t.customer.key) == key}
+        for opened in needs.opened:
+            found = self._cids.get(opened)
+            world.loaded_opened(opened, found)
+            tickets |= {found} if found else set()
+        for app_id in needs.numbers:
+            numbers = (t.number for t in self._tickets.values() if t.app_id == app_id)
+            world.loaded_number(app_id, max(numbers, default=1000))
+        world.desks.update(needs.desks)
+        for app_id in needs.desks:
+            tickets |= set(self._queue(app_id)[:WAITING_HEAD])
+        for agent in self._loaded():
+            if agent.id in needs.agents or not set(needs.desks).isdisjoint(agent.app_ids):
+                world.loaded_agent(agent)
+            if agent.id in needs.agents:
+                tickets |= {i for i, t in self._now() if t.chatting and t.agent_id == agent.id}
+        for ticket_id in tickets & set(self._tickets):
+            world.loaded_ticket(self._as_now(self._tickets[ticket_id]))
+
+    def _apply(self, world: World) -> None:
+        for customer in world.new_customers.values():
+            self._customers[customer.app_id, customer.key] = customer
+            self._ids["customer"] = max(self._ids["customer"], customer.id)
+        for ticket in world.tickets_to_apply():
+            if ticket.id in world.new_tickets:
+                cid, _ = world.new_tickets[ticket.id]
+                self._cids[ticket.app_id, ticket.customer.key, cid] = ticket.id
+                self._ids["ticket"] = max(self._ids["ticket"], ticket.id)
+            self._tickets[ticket.id] = ticket
+        for ticket_id, item in world.items:
+            self._items.setdefault(ticket_id, []).append(item)
+            if item.cid:
+                author = 0 if item.by == "customer" else item.author_id
+                key = (ticket_id, item.by, author, item.cid)
+                assert key not in self._said, "stored twice"
+                self._said[key] = item.seq
+        for agent in world.agents_to_apply():
+            self._agents[agent.id] = replace(agent, load=0)
+
+    def _now(self) -> Iterable[tuple[int, Ticket]]:
+        return self._tickets.items()
+
+    def _as_now(self, ticket: Ticket) -> Ticket:
+        customer = self._customers[ticket.app_id, ticket.customer.key]
+        return replace(ticket, customer=customer)
+
+    def _loaded(self) -> list[Agent]:
+        chats = [t.agent_id for t in self._tickets.values() if t.chatting]
+        return [replace(a, load=chats.count(a.id)) for a in self._agents.values()]
+
+    def _queue(self, app_id: int) -> list[int]:
+        waiting = [t for t in self._tickets.values() if t.app_id == app_id and t.waiting]
+        return [t.id for t in sorted(waiting, key=lambda t: (t.queue_rank or 0, t.id))]
+
+    # — reading ————————————————————————————————————————————————————————————————
+
+    async def apps(self) -> list[App]:
+        return list(self._apps.values())
+
+    async def agents(self) -> list[Agent]:
+        return self._loaded()
+
+    async def ticket(self, app_ids: Sequence[int], ticket_id: int) -> Ticket | None:
+        ticket = self._tickets.get(ticket_id)
+        return self._as_now(ticket) if ticket is not None and ticket.app_id in app_ids else None
+
+    async def customer_tickets(self, app_id: int, key: str, limit: int) -> list[Ticket]:
+        own = [t for t in self._tickets.values() if (t.app_id, t.customer.key) == (app_id, key)]
+        return [self._as_now(t) for t in reversed(own)][:limit]
+
+    async def waiting_ids(self, app_id: int) -> list[int]:
+        return self._queue(app_id)
+
+    async def handled_seconds(self, app_id: int) -> list[int]:
+        return [
+            ((t.closed_at or 0) - t.assigned_at) // 1000
+            for t in self._tickets.values()
+            if t.app_id == app_id and t.state == "closed" and t.mode == "live" and t.answered_at
+            if t.assigned_at is not None
+        ][-20:]
+
+    async def due_ids(self, now: int, limit: int) -> list[int]:
+        due = [(t.due_at, t.id) for t in self._tickets.values() if t.due_at is not None and t.due_at <= now]
+        return [ticket_id for _, ticket_id in sorted(due)][:limit]
+
+    async def next_due(self) -> int | None:
+        return min((t.due_at for t in self._tickets.values() if t.due_at is not None), default=None)
+
+    async def open_live_ids(self) -> AsyncIterator[list[int]]:
+        yield [t.id for t in self._tickets.values() if t.chatting]
+
+
+class MemoryBus:
+    """`bus.base.Bus`, delivering at once; remembers what was published, with its topics."""
+
+    def __init__(self) -> None:
+        self.published: list[tuple[Event, tuple[str, ...]]] = []
+        self._subscriptions: list[_Subscription] = []
+
+    def publish(self, event: Event, topics: Iterable[str]) -> None:
+        names = tuple(topics)
+        self.published.append((event, names))
+        for subscription in list(self._subscriptions):
+            if not subscription.topics.isdisjoint(names) and not subscription.deliver(event):
+                subscription.end()
+                subscription.overflowed()
+
+    def subscribe(
+        self, topics: Iterable[str], deliver: Callable[[Event], bool], overflowed: Callable[[], None]
+    ) -> _Subscription:
+        subscription = _Subscription(set(topics), deliver, overflowed, self._subscriptions)
+        self._subscriptions.append(subscription)
+        return subscription
+
+
+class _Subscription:
+    def __init__(
+        self,
+        topics: set[str],
+        deliver: Callable[[Event], bool],
+        overflowed: Callable[[], None],
+        among: list[_Subscription],
+    ) -> None:
+        self.topics = topics
+        self.deliver = deliver
+        self.overflowed = overflowed
+        self._among = among
+
+    def add(self, topic: str) -> None:
+        self.topics.add(topic)
+
+    def drop(self, topic: str) -> None:
+        self.topics.discard(topic)
+
+    def end(self) -> None:
+        if self in self._among:
+            self._among.remove(self)

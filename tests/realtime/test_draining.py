@@ -1,0 +1,168 @@
+"""A stop: everything acknowledged stays, everybody is told to come back, and it does not take for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from chatserver.realtime.limits import Limits
+from tests.realtime.chat import PATIENCE, Chat, Client, new_cid, serving, until
+
+WIDE = Limits(messages=1_000_000, message_burst=10_000, frames=1_000_000, frame_burst=10_000)
+
+
+async def talk_until_the_end(client: Client, ticket: int, acked: set[str]) -> int:
+    """Say one thing after another, 20 ahead; returns the close code."""
+    ahead = asyncio.Semaphore(20)
+
+    async def say() -> None:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await ahead.acquire()
+                await client.send(type="say", ticket=ticket, cid=new_cid(), text="bajo carga")
+
+    saying = asyncio.create_task(say())
+    try:
+        while True:
+            frame = await client.receive()
+            if frame["type"] == "ack":
+                acked.add(frame["cid"])
+                ahead.release()
+    except ConnectionClosed as closed:
+        return closed.rcvd.code if closed.rcvd else 1006
+    finally:
+        saying.cancel()
+
+
+async def stored_cids(chat: Chat, client: Client, ticket: int) -> list[str]:
+    """The message ids of a whole ticket, as its customer finds them."""
+    found: list[str] = []
+    before, more = 2**53 - 1, True
+    while more:
+        await client.send(type="history", ticket=ticket, before=before)
+        page = await client.expect("items", back=True)
+        found += [item["cid"] for item in page["items"] if item.get("cid")]
+        before, more = page["items"][0]["seq"], page["more"]
+    return found
+
+
+async def test_a_drain_under_load_loses_no_acknowledged_message_and_tells_everybody(tmp_path: Path) -> None:
+    acked: set[str] = set()
+    async with serving(tmp_path, limits=WIDE) as chat, contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(chat.customer(f"c{n}")) for n in range(10)]
+        tickets = [await client.start() for client in clients]
+        talking = [
+            asyncio.create_task(talk_until_the_end(client, ticket, acked))
+            for client, ticket in zip(clients, tickets, strict=True)
+        ]
+        await until(lambda: len(acked) > 500)
+        chat.server.should_exit = True
+        assert await asyncio.gather(*talking) == [4001] * 10
+        waits = [_goaway(client)["retry_after"] for client in clients]
+        assert all(0.5 <= wait <= 5 for wait in waits)
+        assert len(set(waits)) > 1
+        assert len(chat.hub) == 0
+    async with serving(tmp_path, limits=WIDE) as chat:
+        stored: list[str] = []
+        for number, ticket in enumerate(tickets):
+            async with chat.customer(f"c{number}") as client:
+                stored += await stored_cids(chat, client, ticket)
+        assert acked <= set(stored)
+        assert len(stored) == len(set(stored))
+
+
+async def test_new_sockets_are_refused_while_draining(chat: Chat) -> None:
+    async with chat.customer() as customer:
+        await chat.hub.drain()
+        assert await customer.close_code() == 4001
+    async with chat.socket("/ws/customer") as late:
+        assert await late.close_code() == 4004
+
+
+async def test_a_peer_that_does_not_read_cannot_hold_up_a_drain(chat: Chat) -> None:
+    async with chat.customer() as talker, chat.customer(narrow=True) as stuck:
+        connection = chat.hub.peers[-1].connection
+        stuck.ws.transport.pause_reading()
+        ticket = await talker.start()
+        while not connection.waits_for_its_peer:
+            await talker.say(ticket, "x" * 8_000)
+        async with asyncio.timeout(PATIENCE):
+            await chat.hub.drain(0.2)
+        assert await talker.close_code() == 4001
+        await chat.until_empty()
+        await until(lambda: not chat.server.server_state.connections)
+        stuck.ws.transport.abort()
+
+
+@contextlib.asynccontextmanager
+async def process(where: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.realtime.serving",
+        str(where),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    try:
+        assert child.stdout is not None
+        async with asyncio.timeout(PATIENCE * 2):
+            port = int(await child.stdout.readline())
+        yield child, port
+    finally:
+        if child.returncode is None:
+            child.kill()
+        await child.wait()
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_drains_before_uvicorn_closes_the_sockets(
+    tmp_path: Path, stop: signal.Signals
+) -> None:
+    async with process(tmp_path) as (child, port), _remote(port) as client:
+        child.send_signal(stop)
+        assert await client.close_code() == 4001
+        _goaway(client)
+        async with asyncio.timeout(PATIENCE):
+            await child.wait()
+
+
+async def test_a_second_signal_exits_at_once(tmp_path: Path) -> None:
+    async with (
+        process(tmp_path) as (child, port),
+        _remote(port, narrow=True) as stuck,
+        _remote(port) as talker,
+    ):
+        # Somebody who does not read would hold up the first one for its ten seconds.
+        stuck.ws.transport.pause_reading()
+        ticket = await talker.start()
+        for _ in range(20):
+            await talker.say(ticket, "x" * 8_000)
+        child.send_signal(signal.SIGTERM)
+        await talker.expect("goaway")
+        child.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(5):
+            await child.wait()
+        stuck.ws.transport.abort()
+
+
+def _goaway(client: Client) -> dict[str, Any]:
+    [frame] = [frame for frame in client.got if frame["type"] == "goaway"]
+    return frame
+
+
+@contextlib.asynccontextmanager
+async def _remote(port: int, **options: Any) -> AsyncIterator[Client]:
+    chat: Any = Chat(port, *([None] * 6))  # type: ignore[arg-type]
+    async with chat.customer(**options) as client:
+        yield client

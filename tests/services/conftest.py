@@ -1,0 +1,28 @@
+"""Every test here runs on the store in memory and on SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.services.scene import Scene, database_scene, memory_scene
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Scene]:
+    """A house with one app that is always open, and nobody in it."""
+    if request.param == "memory":
+        made = memory_scene()
+        await made.app()
+        yield made
+    else:
+        async with database_scene(tmp_path / "chat.db") as made:
+            await made.app()
+            yield made

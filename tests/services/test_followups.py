@@ -1,0 +1,291 @@
+"""What happens by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from chatserver.core import tickets as core
+from chatserver.core.hours import parse_week
+from chatserver.services import followups, pairing, talk, tickets
+from chatserver.store.base import StoreFailed
+from tests.services.scene import Scene, bogota, refused, who
+
+ANA, BEA, EVA = who("ana"), who("bea"), who("eva")
+
+
+async def test_a_silent_customer_is_closed_at_the_deadline_and_the_place_is_free(scene: Scene) -> None:
+    await scene.agent(capacity=1)
+    chat = await scene.chat(ANA)
+    await scene.later(200)
+    waiting = await scene.start(BEA)
+    await scene.later(99)
+    assert (await scene.ticket(chat.id)).state == "open"
+    await scene.later(1)
+    closed = await scene.ticket(chat.id)
+    assert (closed.close_reason, closed.closed_at) == ("inactivity", scene.clock.now)
+    assert (await scene.ticket(waiting.id)).agent_id == 1
+
+
+async def test_the_clock_stands_still_for_a_connected_customer_on_the_agents_turn(scene: Scene) -> None:
+    await scene.agent()
+    chat = await scene.chat(ANA)
+    await scene.says(ANA, chat)
+    await scene.later(10_000)
+    assert (await scene.ticket(chat.id)).state == "open"
+
+
+@pytest.mark.parametrize(
+    ("email", "state", "mode", "reason"),
+    [("", "closed", "live", "inactivity"), ("ana@example.com", "open", "later", None)],
+)
+async def test_a_customer_gone_on_the_agents_turn_closes_or_waits_for_mail(
+    scene: Scene, email: str, state: str, mode: str, reason: str | None
+) -> None:
+    await scene.agent()
+    chat = await scene.start(ANA, email=email)
+    await scene.agent_says(chat)
+    await scene.says(ANA, chat)
+    await scene.later(60)
+    await pairing.customer_gone(scene.house, ANA)
+    await scene.later(299)
+    assert (await scene.ticket(chat.id)).chatting
+    await scene.later(1)
+    after = await scene.ticket(chat.id)
+    assert (after.state, after.mode, after.close_reason) == (state, mode, reason)
+    (agent,) = await scene.house.reads.agents()
+    assert agent.load == 0
+
+
+async def test_who_leaves_the_queue_for_good_is_abandoned(scene: Scene) -> None:
+    ticket = await scene.start(ANA, connected=False)
+    await scene.later(300)
+    assert (await scene.ticket(ticket.id)).close_reason == "abandoned"
+
+
+async def test_at_closing_time_who_waits_is_kept_for_later_and_chats_go_on(scene: Scene) -> None:
+    await scene.hours()
+    await scene.agent(capacity=1)
+    scene.clock.now = bogota(11, 59)
+    chat, waiting = await scene.chat(ANA), await scene.start(BEA)
+    assert waiting.queue_until == bogota(12)
+    await scene.later(60)
+    assert (await scene.ticket(chat.id)).chatting
+    assert (await scene.ticket(waiting.id)).mode == "later"
+    assert (await scene.kinds(waiting))[-1] == "later:closing_time"
+
+
+async def test_hours_that_were_extended_keep_the_queue(scene: Scene) -> None:
+    await scene.hours()
+    scene.clock.now = bogota(11, 59)
+    waiting = await scene.start(BEA)
+    longer = scene.house.people.schedule(1)
+    await scene.hours(type(longer)(week=parse_week({"wed": "08:00-13:00"})))
+    await scene.later(60)
+    still = await scene.ticket(waiting.id)
+    assert (still.waiting, still.queue_until) == (True, bogota(13))
+    await scene.later(3600)
+    assert (await scene.ticket(waiting.id)).mode == "later"
+
+
+async def test_an_unanswered_ticket_goes_to_the_next_agent_and_never_back(scene: Scene) -> None:
+    await scene.agent(1)
+    ticket = await scene.start(ANA)
+    await scene.agent(2)
+    await scene.later(59)
+    assert (await scene.ticket(ticket.id)).agent_id == 1
+    await scene.later(1)
+    passed = await scene.ticket(ticket.id)
+    assert (passed.agent_id, passed.passed) == (2, (1,))
+    await scene.later(60)
+    stays = await scene.ticket(ticket.id)
+    assert (stays.agent_id, stays.reminded, stays.answer_due_at) == (2, True, None)
+    assert await scene.kinds(ticket) == ["opened", "assigned", "queued:passed", "assigned"]
+
+
+@pytest.mark.parametrize("other", ["busy", "full", "gone"])
+async def test_with_nobody_else_able_the_ticket_stays_and_its_agent_is_reminded(
+    scene: Scene, other: str
+) -> None:
+    await scene.agent(1)
+    ticket = await scene.start(ANA)
+    await scene.agent(
+        2,
+        status="busy" if other == "busy" else "available",
+        capacity=0 if other == "full" else 4,
+        connected=other != "gone",
+    )
+    await scene.later(60)
+    stays = await scene.ticket(ticket.id)
+    assert (stays.agent_id, stays.reminded) == (1, True)
+    await scene.agent_says(ticket)
+    assert not (await scene.ticket(ticket.id)).reminded
+
+
+async def test_an_answer_ends_the_wait_for_it(scene: Scene) -> None:
+    await scene.agent(1)
+    ticket = await scene.chat(ANA)
+    await scene.agent(2)
+    await scene.later(120)
+    assert (await scene.ticket(ticket.id)).agent_id == 1
+
+
+async def test_the_place_of_a_passed_ticket_serves_who_waits(scene: Scene) -> None:
+    await scene.agent(1, capacity=1)
+    first = await scene.start(ANA)
+    second = await scene.start(BEA)
+    await scene.agent(2, capacity=1, status="busy")
+    await pairing.claim(scene.house, 2, second.id)
+    third = await scene.start(EVA)
+    await tickets.close(scene.house, 2, second.id)
+    await pairing.set_status(scene.house, 2, "available")
+    assert (await scene.ticket(third.id)).agent_id == 2
+    await scene.agent(3, capacity=1)
+    await scene.later(60)
+    assert (await scene.ticket(first.id)).agent_id == 3
+    assert (await scene.start(who("luz"))).agent_id in {1, 2}
+
+
+async def test_several_things_due_at_once_end_the_ticket_once(scene: Scene) -> None:
+    """Closing time comes before silence, so a known address is not needed to be kept."""
+    await scene.hours()
+    scene.clock.now = bogota(11, 58)
+    ticket = await scene.start(ANA, connected=False)
+    scene.clock.now = bogota(12, 30)
+    await followups.due(scene.house)
+    assert await scene.kinds(ticket) == ["opened", "later:closing_time"]
+
+
+async def test_two_workers_at_the_same_time_close_once(scene: Scene) -> None:
+    await scene.agent(1)
+    silent, unanswered = await scene.chat(ANA), await scene.start(BEA)
+    await scene.agent(2)
+    await pairing.agent_gone(scene.house, 1)
+    scene.clock.pass_seconds(400)
+    await asyncio.gather(*(followups.due(scene.house) for _ in range(4)))
+    assert (await scene.kinds(silent)).count("closed:inactivity") == 1
+    kinds = await scene.kinds(unanswered)
+    assert sum(kind.startswith("queued") for kind in kinds) == 1
+    assert kinds.count("assigned") == 2
+
+
+async def test_looking_again_changes_nothing(scene: Scene) -> None:
+    await scene.agent(1)
+    await scene.chat(ANA)
+    scene.clock.pass_seconds(400)
+    await followups.due(scene.house)
+    told = len(scene.bus.published)
+    assert await followups.due(scene.house) is None
+    assert len(scene.bus.published) == told
+
+
+async def test_the_next_moment_is_the_earliest_of_tickets_and_agents(scene: Scene) -> None:
+    await scene.agent(1)
+    assert await followups.due(scene.house) is None
+    await scene.chat(ANA)
+    assert await followups.due(scene.house) == scene.clock.now + 300_000
+    await pairing.agent_gone(scene.house, 1)
+    assert await followups.due(scene.house) == scene.clock.now + 30_000
+
+
+async def test_one_rows_failure_does_not_hold_up_the_others(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await scene.agent()
+    bad, good = await scene.chat(ANA), await scene.chat(BEA)
+    real = core.went_silent
+
+    def failing(ticket: core.Ticket, policy: core.Policy, now: int) -> core.Step:
+        if ticket.id == bad.id:
+            raise ZeroDivisionError
+        return real(ticket, policy, now)
+
+    monkeypatch.setattr(core, "went_silent", failing)
+    scene.clock.pass_seconds(300)
+    with caplog.at_level(logging.ERROR, logger="chatserver.services"):
+        for _ in range(3):
+            await followups.due(scene.house)
+    assert (await scene.ticket(good.id)).state == "closed"
+    assert len([r for r in caplog.records if r.name.startswith("chatserver.services")]) == 1
+    monkeypatch.undo()
+    scene.clock.pass_seconds(60)
+    await followups.due(scene.house)
+    assert (await scene.ticket(bad.id)).state == "closed"
+
+
+async def test_a_store_that_refuses_for_a_moment_is_asked_again_soon(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.agent()
+    chat = await scene.chat(ANA)
+    scene.clock.pass_seconds(300)
+
+    async def full(*_: object) -> None:
+        raise StoreFailed("disk full")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(scene.house.store, "write", full)
+        again = await followups.due(scene.house)
+    assert again is not None
+    assert again - scene.clock.now <= 1000
+    scene.clock.now = again
+    await followups.due(scene.house)
+    assert (await scene.ticket(chat.id)).state == "closed"
+
+
+async def test_after_an_outage_nobody_is_closed_for_the_servers_silence(scene: Scene) -> None:
+    await scene.agent()
+    chat = await scene.chat(ANA)
+    scene.clock.pass_seconds(5000)
+    await scene.restart()
+    await scene.later(59)
+    assert (await scene.ticket(chat.id)).state == "open"
+    await talk.here(scene.house, ANA, chat.id)
+    await scene.later(299)
+    assert (await scene.ticket(chat.id)).state == "open"
+
+
+async def test_after_an_outage_the_end_is_restart_plus_warning(scene: Scene) -> None:
+    await scene.agent()
+    chat = await scene.chat(ANA)
+    scene.clock.pass_seconds(5000)
+    await scene.restart()
+    restarted = scene.clock.now
+    await pairing.agent_connected(scene.house, 1)
+    await scene.later(60)
+    assert (await scene.ticket(chat.id)).closed_at == restarted + 60_000
+
+
+async def test_after_an_outage_agents_have_the_grace_time_to_come_back(scene: Scene) -> None:
+    await scene.agent(1)
+    kept = await scene.start(ANA)
+    await scene.agent(2, status="busy")
+    scene.clock.pass_seconds(500)
+    await scene.restart()
+    assert {a.gone_at for a in await scene.house.reads.agents()} == {scene.clock.now}
+    await scene.later(25)
+    await pairing.agent_connected(scene.house, 1)
+    await scene.later(10)
+    assert (await scene.ticket(kept.id)).agent_id == 1
+
+
+async def test_a_restart_keeps_agents_who_had_signed_out_signed_out(scene: Scene) -> None:
+    await scene.agent(1)
+    await pairing.agent_signed_out(scene.house, 1)
+    await scene.restart()
+    assert [a.gone_at for a in await scene.house.reads.agents()] == [0]
+
+
+async def test_a_ticket_of_an_unknown_app_is_put_off_and_not_asked_for_all_the_time(scene: Scene) -> None:
+    await scene.agent()
+    chat = await scene.chat(ANA)
+    scene.clock.pass_seconds(300)
+    people = scene.house.people
+    scene.house.people = type(people)()
+    await followups.due(scene.house)
+    assert scene.house.books.put_off.has("ticket", chat.id)
+    scene.house.people = people
+    with refused("not_found"):
+        await talk.say(scene.house, BEA, chat.id, "c" * 22, "Hola")

@@ -1,0 +1,214 @@
+"""Messages, reading, typing, "Sigo aquí"."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from chatserver.core.events import TicketChanged, Typing, agent_topic, customer_topic
+from chatserver.services import pairing, talk, tickets
+from tests.services.scene import Scene, new_cid, refused, who
+
+ANA, BEA = who("ana"), who("bea")
+
+
+async def test_messages_of_both_sides_have_one_gap_free_order(scene: Scene) -> None:
+    await scene.agent()
+    ticket = await scene.start(ANA)
+    numbers = [await scene.says(ANA, ticket, " Hola  \n"), await scene.agent_says(ticket)]
+    assert numbers == [3, 4]
+    items = await scene.rows.items(ticket.id)
+    assert [i.seq for i in items] == [1, 2, 3, 4]
+    assert [(i.by, i.text, i.name) for i in items[2:]] == [
+        ("customer", " Hola", ""),
+        ("agent", "¿En qué te ayudo?", "Agente 1"),
+    ]
+
+
+async def test_a_repeated_message_appears_once_and_has_its_first_number(scene: Scene) -> None:
+    await scene.agent()
+    ticket, cid = await scene.start(ANA), new_cid()
+    house = scene.house
+    first = await talk.say(house, ANA, ticket.id, cid, "Hola")
+    both = await asyncio.gather(*(talk.say(house, ANA, ticket.id, cid, "Hola") for _ in range(3)))
+    answer = await talk.say_as_agent(house, 1, ticket.id, cid, "Buenas")
+    assert both == [first] * 3
+    assert await talk.say_as_agent(house, 1, ticket.id, cid, "Buenas") == answer == first + 1
+    await tickets.close(house, 1, ticket.id)
+    assert await talk.say(house, ANA, ticket.id, cid, "Hola") == first
+
+
+async def test_many_at_once_get_gap_free_numbers(scene: Scene) -> None:
+    await scene.agent()
+    ticket = await scene.start(ANA)
+    numbers = await asyncio.gather(*(scene.says(ANA, ticket, f"{n}") for n in range(20)))
+    assert sorted(numbers) == list(range(3, 23))
+    assert [i.seq for i in await scene.rows.items(ticket.id)] == list(range(1, 23))
+
+
+@pytest.mark.parametrize(("text", "code"), [("  \n", "too_short"), ("x" * 8001, "too_long")])
+async def test_a_message_that_is_none_is_refused(scene: Scene, text: str, code: str) -> None:
+    ticket = await scene.start(ANA)
+    with refused(code):  # type: ignore[arg-type]
+        await scene.says(ANA, ticket, text)
+    assert await scene.kinds(ticket) == ["opened"]
+
+
+async def test_only_the_tickets_agent_speaks(scene: Scene) -> None:
+    await scene.agent(1)
+    ticket = await scene.chat(ANA)
+    await scene.agent(2)
+    for verb in (talk.say_as_agent, tickets.propose):
+        with refused("not_yours"):
+            await verb(scene.house, 2, ticket.id, new_cid(), "Hola")
+    with refused("unauthorized"):
+        await talk.say_as_agent(scene.house, 99, ticket.id, new_cid(), "Hola")
+
+
+async def test_an_agent_claims_a_ticket_for_later_and_talks_without_a_clock(scene: Scene) -> None:
+    await scene.agent(status="busy", capacity=0)
+    waiting = await scene.start(ANA)
+    await tickets.leave(scene.house, ANA, waiting.id, cid=new_cid(), email="ana@example.com")
+    claimed = await pairing.claim(scene.house, 1, waiting.id)
+    assert (claimed.agent_id, claimed.answer_due_at, claimed.due_at) == (1, None, None)
+    await scene.agent_says(claimed)
+    await scene.says(ANA, claimed)
+    await scene.later(86_400)
+    assert (await scene.ticket(waiting.id)).state == "open"
+
+
+async def test_reading_is_stored_and_never_goes_back(scene: Scene) -> None:
+    await scene.agent()
+    ticket = await scene.chat(ANA)
+    assert ticket.customer_unread == 1
+    house = scene.house
+    for seq in (2, 99, 1):
+        await talk.seen(house, ANA, ticket.id, seq)
+    after = await scene.ticket(ticket.id)
+    assert (after.customer_seen, after.customer_unread) == (ticket.last_seq, 0)
+    await scene.says(ANA, ticket)
+    await scene.agent(2)
+    await talk.seen_by_agent(house, 2, ticket.id, 99)
+    assert (await scene.ticket(ticket.id)).agent_unread == 1
+    await talk.seen_by_agent(house, 1, ticket.id, 99)
+    assert (await scene.ticket(ticket.id)).agent_unread == 0
+
+
+async def test_reading_what_was_read_already_writes_nothing(scene: Scene) -> None:
+    await scene.agent()
+    ticket = await scene.chat(ANA)
+    await talk.seen(scene.house, ANA, ticket.id, 99)
+    before = len(scene.heard(TicketChanged))
+    await talk.seen(scene.house, ANA, ticket.id, 99)
+    await talk.seen_by_agent(scene.house, 1, ticket.id, 1)
+    assert len(scene.heard(TicketChanged)) == before
+
+
+async def test_typing_reaches_the_other_side_only(scene: Scene) -> None:
+    await scene.agent()
+    ticket = await scene.chat(ANA)
+    scene.bus.published.clear()
+    await talk.typing(scene.house, ANA, ticket.id)
+    await talk.typing_as_agent(scene.house, 1, ticket.id, on=False)
+    assert scene.bus.published == [
+        (Typing(ticket.id, "customer"), (agent_topic(1),)),
+        (Typing(ticket.id, "agent", "Agente 1", on=False), (customer_topic(1, ANA.key),)),
+    ]
+
+
+async def test_typing_works_the_same_after_a_restart(scene: Scene) -> None:
+    await scene.agent()
+    ticket = await scene.chat(ANA)
+    await scene.restart()
+    scene.bus.published.clear()
+    await talk.typing(scene.house, ANA, ticket.id)
+    with refused("not_found"):
+        await talk.typing(scene.house, BEA, ticket.id)
+    with refused("not_found"):
+        await talk.typing(scene.house, ANA, 424_242)
+    assert len(scene.heard(Typing)) == 1
+
+
+async def test_typing_moves_the_stored_deadline_at_most_every_fifteen_seconds(scene: Scene) -> None:
+    await scene.agent()
+    ticket = await scene.chat(ANA)
+    begun = len(scene.changes_of(ticket))
+    for _ in range(10):  # half a minute of typing
+        scene.clock.pass_seconds(3)
+        await talk.typing(scene.house, ANA, ticket.id)
+    assert len(scene.changes_of(ticket)) - begun == 2
+
+
+async def test_typing_on_the_agents_turn_touches_no_disk(scene: Scene) -> None:
+    await scene.agent()
+    ticket = await scene.chat(ANA)
+    await scene.says(ANA, ticket)
+    begun = len(scene.changes_of(ticket))
+    scene.clock.pass_seconds(100)
+    await talk.typing(scene.house, ANA, ticket.id)
+    assert len(scene.changes_of(ticket)) == begun
+
+
+async def test_the_latest_typing_counts_when_a_close_is_decided(scene: Scene) -> None:
+    await scene.agent()
+    ticket = await scene.chat(ANA)
+    scene.clock.pass_seconds(20)
+    await talk.typing(scene.house, ANA, ticket.id)  # stored
+    scene.clock.pass_seconds(14)
+    await talk.typing(scene.house, ANA, ticket.id)  # remembered only
+    await scene.later(299)
+    assert (await scene.ticket(ticket.id)).state == "open"
+    await scene.later(1)
+    closed = await scene.ticket(ticket.id)
+    assert closed.close_reason == "inactivity"
+    assert closed.closed_at == scene.clock.now
+
+
+async def test_a_stop_of_typing_is_no_activity(scene: Scene) -> None:
+    await scene.agent()
+    ticket = await scene.chat(ANA)
+    scene.clock.pass_seconds(200)
+    await talk.typing(scene.house, ANA, ticket.id, on=False)
+    await scene.later(100)
+    assert (await scene.ticket(ticket.id)).state == "closed"
+
+
+async def test_still_here_gives_the_whole_time_again(scene: Scene) -> None:
+    await scene.agent()
+    ticket = await scene.chat(ANA)
+    await scene.later(290)
+    await talk.here(scene.house, ANA, ticket.id)
+    await scene.later(299)
+    assert (await scene.ticket(ticket.id)).state == "open"
+    await scene.later(1)
+    assert (await scene.ticket(ticket.id)).state == "closed"
+
+
+async def test_an_agent_who_types_keeps_the_ticket(scene: Scene) -> None:
+    await scene.agent(1)
+    ticket = await scene.start(ANA)
+    await scene.agent(2)
+    begun = len(scene.changes_of(ticket))
+    for _ in range(20):  # 80 s of typing, and no answer yet
+        await scene.later(4)
+        await talk.typing_as_agent(scene.house, 1, ticket.id)
+    assert len(scene.changes_of(ticket)) - begun <= 5
+    await scene.later(59)
+    assert (await scene.ticket(ticket.id)).agent_id == 1
+    await scene.later(1)
+    assert (await scene.ticket(ticket.id)).agent_id == 2
+
+
+async def test_the_typing_of_an_earlier_agent_keeps_nothing(scene: Scene) -> None:
+    await scene.agent(1)
+    ticket = await scene.start(ANA)
+    await scene.agent(2, capacity=1)
+    await scene.agent(3, status="busy")
+    await scene.later(50)
+    await talk.typing_as_agent(scene.house, 1, ticket.id)
+    await pairing.agent_signed_out(scene.house, 1)
+    assert (await scene.ticket(ticket.id)).agent_id == 2
+    await pairing.set_status(scene.house, 3, "available")
+    await scene.later(60)
+    assert (await scene.ticket(ticket.id)).agent_id == 3

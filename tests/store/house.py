@@ -1,0 +1,205 @@
+"""A database with the small verbs that these tests speak; time and client ids are theirs."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import insert
+
+from chatserver.core import tickets as core
+from chatserver.core.events import Event, TicketChanged
+from chatserver.core.policy import Policy
+from chatserver.core.tickets import Step, Ticket
+from chatserver.store.database import Database
+from chatserver.store.tables import agent_apps, agents, apps
+from chatserver.store.work import Needs, Who, World
+
+POLICY = Policy()
+NOON = 1_780_000_000_000
+
+
+def cid(number: int) -> str:
+    return f"{number:022}"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> int:
+        return self.now
+
+
+class House:
+    def __init__(self, db: Database, path: Path, clock: Clock, heard: list[list[Event]], app: int) -> None:
+        self.db = db
+        self.path = path
+        self.clock = clock
+        self.heard = heard
+        self.app = app
+
+    @classmethod
+    async def open(cls, path: Path) -> House:
+        clock, heard = Clock(), list[list[Event]]()
+        db = await Database.open(path, clock=clock, committed=heard.append)
+        if await db.rows(apps.select()):
+            return cls(db, path, clock, heard, 1)
+        house = cls(db, path, clock, heard, 0)
+        house.app = await house.new_app("demo")
+        return house
+
+    async def reopen(self) -> House:
+        await self.db.close()
+        return await House.open(self.path)
+
+    async def new_app(self, key: str) -> int:
+        row = insert(apps).values(key=key, name=key, secret="s", created_at=NOON).returning(apps.c.id)
+        (rows,) = await self.db.execute(row)
+        return int(rows[0][0])
+
+    async def agent(self, name: str, *app_ids: int, **fields: Any) -> int:
+        values = {"status": "available", "gone_at": None, "password_hash": "x", "created_at": NOON} | fields
+        row = insert(agents).values(name=name, email=f"{name}@example.com", **values).returning(agents.c.id)
+        (rows,) = await self.db.execute(row)
+        agent_id = int(rows[0][0])
+        members = [insert(agent_apps).values(agent_id=agent_id, app_id=a) for a in app_ids or (self.app,)]
+        await self.db.execute(*members)
+        return agent_id
+
+    def who(self, name: str) -> Who:
+        return Who(self.app, f"anon:{name}")
+
+    async def start(
+        self, who: Who, number: int, email: str = "", subject: str = "No puedo facturar"
+    ) -> Ticket:
+        key = (who.app_id, who.key, cid(number))
+
+        def decide(world: World, now: int) -> Ticket:
+            first = world.opened(who, cid(number))
+            if first is not None:
+                return first
+            customer = world.customer(who) or world.new_customer(who, now)
+            draft = world.draft(customer, subject, '{"url":"/"}', now, email=email, follows=0)
+            return world.create(
+                core.opened(draft, POLICY, closes_at=None, connected=True), POLICY, cid(number)
+            )
+
+        needs = Needs(customers=((who.app_id, who.key),), opened=(key,), numbers=(who.app_id,))
+        return await self.db.write(needs, decide)
+
+    async def say(self, who: Who, ticket_id: int, number: int, text: str = "hola") -> int:
+        return await self.say_as(who, ticket_id, cid(number), text)
+
+    async def say_as(self, who: Who, ticket_id: int, message: str, text: str) -> int:
+        """`message`: the client's id of it. Returns its number in the ticket."""
+
+        def decide(world: World, now: int) -> int:
+            ticket = world.ticket_of(who, ticket_id)
+            first = world.said(ticket, "customer", 0, message)
+            if first is not None:
+                return first
+            return world.put(ticket, core.customer_said(ticket, text, message, now), POLICY).last_seq
+
+        needs = Needs(tickets=(ticket_id,), said=((ticket_id, "customer", 0, message),))
+        return await self.db.write(needs, decide)
+
+    async def agent_says(self, agent_id: int, ticket_id: int, number: int) -> int:
+        def decide(world: World, now: int) -> int:
+            agent = world.agent(agent_id)
+            ticket = world.ticket_for(agent, ticket_id)
+            first = world.said(ticket, "agent", agent_id, cid(number))
+            if first is not None:
+                return first
+            return world.put(ticket, core.agent_said(ticket, agent, "voy", cid(number), now), POLICY).last_seq
+
+        needs = Needs(
+            tickets=(ticket_id,), said=((ticket_id, "agent", agent_id, cid(number)),), agents=(agent_id,)
+        )
+        return await self.db.write(needs, decide)
+
+    async def assign(self, ticket_id: int, agent_id: int) -> Ticket:
+        def decide(world: World, now: int) -> Ticket:
+            ticket = world.ticket(ticket_id)
+            assert ticket is not None
+            return world.put(ticket, core.assigned(ticket, world.agent(agent_id), POLICY, now), POLICY)
+
+        return await self.db.write(Needs(tickets=(ticket_id,), agents=(agent_id,)), decide)
+
+    async def change(self, ticket_id: int, verb: Callable[[Ticket, int], Step]) -> Ticket:
+        """Any verb of core that needs the ticket alone."""
+
+        def decide(world: World, now: int) -> Ticket:
+            ticket = world.ticket(ticket_id)
+            assert ticket is not None
+            return world.put(ticket, verb(ticket, now), POLICY)
+
+        return await self.db.write(Needs(tickets=(ticket_id,)), decide)
+
+    async def end(self, ticket_id: int) -> Ticket:
+        return await self.change(ticket_id, core.customer_ended)
+
+    def changes(self) -> list[TicketChanged]:
+        return [event for group in self.heard for event in group if isinstance(event, TicketChanged)]
+
+    # — groups —————————————————————————————————————————————————————————————————
+
+    @asynccontextmanager
+    async def writer_busy(self) -> AsyncIterator[None]:
+        """The writing thread is in the middle of a group; what is written meanwhile becomes the next one."""
+        began, go_on = threading.Event(), threading.Event()
+
+        def decide(world: World, now: int) -> None:
+            began.set()
+            assert go_on.wait(20)
+
+        busy = asyncio.ensure_future(self.db.write(Needs(), decide))
+        assert await asyncio.to_thread(began.wait, 20)
+        try:
+            yield
+        finally:
+            go_on.set()
+            await busy
+
+    async def together(self, *writes: Coroutine[Any, Any, Any]) -> list[Any]:
+        """Run these as one group; returns results or exceptions, in order."""
+        async with self.writer_busy():
+            tasks = [asyncio.ensure_future(write) for write in writes]
+            await asyncio.sleep(0)  # each runs up to its place in the queue
+            assert self.db._writer._waiting.qsize() == len(tasks)
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    # — looking in from outside ————————————————————————————————————————————————
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The writing one; to be touched while nothing is being written."""
+        return self.db._writer._db
+
+    @contextmanager
+    def statements(self) -> Any:
+        """The statements that the writing connection runs meanwhile."""
+        seen: list[str] = []
+        self.connection.set_trace_callback(seen.append)
+        try:
+            yield seen
+        finally:
+            self.connection.set_trace_callback(None)
+
+    def stored(self, query: str, *values: object) -> list[Any]:
+        """What another process would see."""
+        other = sqlite3.connect(self.path)
+        try:
+            return other.execute(query, values).fetchall()
+        finally:
+            other.close()
+
+    def sequence(self, ticket_id: int) -> list[int]:
+        return [
+            row[0] for row in self.stored("SELECT seq FROM items WHERE ticket_id = ? ORDER BY seq", ticket_id)
+        ]

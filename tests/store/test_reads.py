@@ -1,0 +1,287 @@
+"""Each question has its answer, sees what was committed before it was asked, and never walks through a table."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, text, update
+from sqlalchemy.exc import OperationalError
+
+from chatserver.core import tickets as core
+from chatserver.core.policy import Policy
+from chatserver.store import applying, loading, people, tickets
+from chatserver.store.database import Database, constant
+from chatserver.store.items import items_after, items_before
+from chatserver.store.tables import apps, sessions
+from tests.store.house import NOON, POLICY, House
+
+EMAIL = "ana@example.com"
+
+
+async def test_a_read_sees_every_write_that_returned_before_it(house: House) -> None:
+    ana = house.who("ana")
+    ticket = await house.start(ana, 0)
+    for number in range(1, 200):
+        seq = await house.say(ana, ticket.id, number)
+        assert [i.seq for i in await items_after(house.db, ticket.id, seq - 1, 10)] == [seq]
+
+
+async def test_a_reading_connection_cannot_write(house: House) -> None:
+    with pytest.raises(OperationalError, match="readonly"):
+        async with house.db.read() as connection:
+            await connection.execute(update(apps).values(name="x"))
+
+
+async def test_a_reading_connection_never_checkpoints(house: House) -> None:
+    async with house.db.read() as connection:
+        assert (await connection.execute(text("PRAGMA wal_autocheckpoint"))).scalar() == 0
+        assert (await connection.execute(text("PRAGMA query_only"))).scalar() == 1
+
+
+async def test_a_customer_sees_own_tickets_newest_first_in_pages(house: House) -> None:
+    ana = house.who("ana")
+    mine = [await house.start(ana, n) for n in range(5)]
+    await house.start(house.who("ben"), 0)
+    first = await tickets.customer_tickets(house.db, house.app, ana.key, 0, 3)
+    assert [t.id for t in first] == [t.id for t in reversed(mine[2:])]
+    rest = await tickets.customer_tickets(house.db, house.app, ana.key, first[-1].id, 3)
+    assert [t.id for t in rest] == [mine[1].id, mine[0].id]
+    assert await tickets.customer_tickets(house.db, house.app, "anon:nobody", 0, 3) == []
+
+
+async def test_a_ticket_is_read_as_it_was_written(house: House) -> None:
+    ana, eva = house.who("ana"), await house.agent("eva")
+    ticket = await house.start(ana, 0)
+    ticket = await house.assign(ticket.id, eva)
+    assert await tickets.ticket_of(house.db, house.app, ana.key, ticket.id) == ticket
+    assert await tickets.ticket_for(house.db, [house.app], ticket.id) == ticket
+
+
+async def test_a_ticket_is_found_through_its_customer_or_its_app_alone(house: House) -> None:
+    other = await house.new_app("other")
+    ana = house.who("ana")
+    ticket = await house.start(ana, 0)
+    assert await tickets.ticket_of(house.db, house.app, "anon:ben", ticket.id) is None
+    assert await tickets.ticket_of(house.db, other, ana.key, ticket.id) is None
+    assert await tickets.ticket_for(house.db, [other], ticket.id) is None
+    assert await tickets.ticket_for(house.db, [], ticket.id) is None
+
+
+async def test_items_come_in_pages_both_ways(house: House) -> None:
+    ana = house.who("ana")
+    ticket = await house.start(ana, 0)
+    await house.together(*(house.say(ana, ticket.id, n) for n in range(1, 10)))
+    assert [i.seq for i in await items_after(house.db, ticket.id, 0, 4)] == [1, 2, 3, 4]
+    assert [i.seq for i in await items_after(house.db, ticket.id, 8, 4)] == [9, 10]
+    assert [i.seq for i in await items_before(house.db, ticket.id, 11, 4)] == [7, 8, 9, 10]
+    assert [i.seq for i in await items_before(house.db, ticket.id, 3, 4)] == [1, 2]
+    assert await items_after(house.db, ticket.id, 10, 4) == []
+
+
+async def test_a_desk_is_who_waits_then_my_own_then_the_newest_for_later(house: House) -> None:
+    other = await house.new_app("other")
+    eva, luz = await house.agent("eva"), await house.agent("luz")
+    made = []
+    for n in range(8):
+        house.clock.now += 1000
+        made.append(await house.start(house.who(str(n)), 0, EMAIL))
+    waits, mine, hers, closed, later, my_later, newer, back = (t.id for t in made)
+    for ticket, agent in ((mine, eva), (hers, luz), (closed, eva), (back, eva)):
+        await house.assign(ticket, agent)
+    await house.end(closed)
+    for ticket in (later, my_later, newer):
+        await house.change(ticket, lambda t, now: core.left_for_later(t, "customer", now))
+    await house.assign(my_later, eva)
+    await house.change(back, lambda t, now: core.requeued(t, "agent_gone", now, closes_at=None))
+    found = await tickets.desk_tickets(house.db, [house.app, other], eva)
+    assert [t.id for t in found] == [back, waits, mine, my_later, newer, later]
+    assert await tickets.desk_tickets(house.db, [other], eva) == []
+    assert [i for i, _ in await tickets.waiting_ids(house.db, house.app)] == [back, waits]
+    pages = [page async for page in tickets.open_live_ids(house.db, page=3)]
+    assert [len(page) for page in pages] == [3, 1]
+    assert {i for page in pages for i in page} == {back, waits, mine, hers}
+
+
+async def test_only_the_newest_for_later_are_shown(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tickets, "LATER_SHOWN", 2)
+    other = await house.new_app("other")
+    eva = await house.agent("eva", house.app, other)
+    ids = []
+    for n, app in enumerate([house.app, other, house.app, other]):
+        house.clock.now += 1000
+        who = house.who(str(n)).__class__(app_id=app, key=f"anon:{n}")
+        ids.append((await house.start(who, 0, EMAIL)).id)
+        await house.change(ids[-1], lambda t, now: core.left_for_later(t, "customer", now))
+    found = await tickets.desk_tickets(house.db, [house.app, other], eva)
+    assert [t.id for t in found] == [ids[3], ids[2]]
+
+
+async def test_earlier_tickets_are_a_customers_closed_ones(house: House) -> None:
+    ana = house.who("ana")
+    made = [await house.start(ana, n) for n in range(4)]
+    for ticket in made[:3]:
+        await house.end(ticket.id)
+    customer = made[0].customer.id
+    found = await tickets.earlier_tickets(house.db, [house.app], customer, 0, 2)
+    assert [t.id for t in found] == [made[2].id, made[1].id]
+    found = await tickets.earlier_tickets(house.db, [house.app], customer, found[-1].id, 2)
+    assert [t.id for t in found] == [made[0].id]
+    assert await tickets.earlier_tickets(house.db, [house.app + 1], customer, 0, 2) == []
+
+
+async def test_the_estimate_learns_from_answered_live_chats_the_latest_first(house: House) -> None:
+    eva = await house.agent("eva")
+    for n, seconds in enumerate((60, 120, 180)):
+        ticket = await house.start(house.who(str(n)), 0)
+        await house.assign(ticket.id, eva)
+        await house.agent_says(eva, ticket.id, 1)
+        house.clock.now += seconds * 1000
+        await house.end(ticket.id)
+    unanswered = await house.start(house.who("x"), 0)
+    await house.assign(unanswered.id, eva)
+    await house.end(unanswered.id)
+    assert await tickets.handled_seconds(house.db, house.app) == [180, 120, 60]
+    assert await tickets.handled_seconds(house.db, house.app, 2) == [180, 120]
+    assert await tickets.handled_seconds(house.db, house.app + 1) == []
+
+
+async def test_what_is_due_comes_most_overdue_first(house: House) -> None:
+    assert await tickets.next_due(house.db) is None
+    eva = await house.agent("eva")
+    ids = []
+    for n in range(3):
+        ids.append((await house.start(house.who(str(n)), 0)).id)
+        house.clock.now += 1000
+        await house.assign(ids[-1], eva)
+    first = NOON + 1000 + POLICY.first_answer_seconds * 1000
+    assert await tickets.next_due(house.db) == first
+    assert await tickets.due_ids(house.db, first - 1, 10) == []
+    assert await tickets.due_ids(house.db, first + 1000, 10) == ids[:2]
+    assert await tickets.due_ids(house.db, first + 9000, 1) == ids[:1]
+
+
+async def test_an_app_takes_what_it_did_not_choose_from_the_servers_defaults(house: House) -> None:
+    await house.db.execute(
+        update(apps).values(
+            policy='{"inactivity_seconds": 5}', origins='["https://a.example"]', schedule="{}"
+        )
+    )
+    (app,) = await people.apps(house.db, Policy(inactivity_seconds=300, open_chats_per_customer=9))
+    assert app.policy == Policy(inactivity_seconds=5, open_chats_per_customer=9)
+    assert app.origins == ("https://a.example",)
+    assert await people.app_by_key(house.db, "demo", Policy(open_chats_per_customer=9)) == app.__class__(
+        app.id, "demo", "demo", app.origins, "s", "", app.policy, "{}"
+    )
+    assert await people.app_by_key(house.db, "none", Policy()) is None
+
+
+async def test_people_are_found_by_what_they_are_known_by(house: House) -> None:
+    eva = await house.agent("eva", password_hash="$argon2")
+    login = await people.agent_by_email(house.db, "eva@example.com")
+    assert login is not None
+    assert (login.agent.id, login.password_hash) == (eva, "$argon2")
+    assert await people.agent_by_id(house.db, eva) == login.agent
+    assert await people.agent_by_email(house.db, "no@example.com") is None
+    await house.db.execute(
+        insert(sessions).values(id=4, token_hash="h", agent_id=eva, created_at=1, expires_at=50),
+        insert(sessions).values(id=5, token_hash="i", agent_id=eva, created_at=1, expires_at=50, ended_at=2),
+    )
+    assert await people.session_by_hash(house.db, "h") == people.Session(4, eva, 1, 50, None)
+    assert await people.session_by_hash(house.db, "x") is None
+    assert [s.id for s in await people.sessions_of(house.db, eva, 10)] == [4]
+    assert await people.sessions_of(house.db, eva, 50) == []
+
+
+async def test_a_users_token_is_used_once_and_forgotten_when_it_has_expired(house: House) -> None:
+    async def use(jti: str, now: int) -> bool:
+        return await people.use_token(house.db, house.app, jti, expires_at=100, now=now)
+
+    assert sorted(await asyncio.gather(*(use("a", 1) for _ in range(5)))) == [False] * 4 + [True]
+    assert not await people.token_used(house.db, house.app, "b")
+    assert await use("b", 99)
+    assert await people.token_used(house.db, house.app, "b")
+    assert not await use("b", 99)
+    assert house.stored("SELECT jti FROM used_tokens ORDER BY jti") == [("a",), ("b",)]
+    assert await people.use_token(house.db, house.app, "c", expires_at=200, now=100)
+    assert house.stored("SELECT jti FROM used_tokens") == [("c",)]
+
+
+# — query plans ————————————————————————————————————————————————————————————————
+
+GROWING = ("tickets", "items", "customers", "sessions", "used_tokens")
+WALKS = re.compile(rf"\bSCAN ({'|'.join(GROWING)})\b")
+
+
+def plan(connection: sqlite3.Connection, sql: str) -> list[str]:
+    unbound = (None,) * sql.count("?")
+    return [str(row[3]) for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", unbound)]
+
+
+async def test_no_read_walks_through_a_growing_table(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    really = Database.rows
+
+    async def rows(db: Database, statement: Any, **values: Any) -> list[tuple[Any, ...]]:
+        asked.append(constant(statement)[0])
+        return await really(db, statement, **values)
+
+    monkeypatch.setattr(Database, "rows", rows)
+    db, app = house.db, house.app
+    await tickets.customer_tickets(db, app, "k", 0, 20)
+    await tickets.customer_tickets(db, app, "k", 9, 20)
+    await tickets.ticket_of(db, app, "k", 9)
+    await tickets.ticket_for(db, [app], 9)
+    await tickets.desk_tickets(db, [app, 2, 3], 1)
+    await tickets.earlier_tickets(db, [app, 2], 1, 0, 20)
+    await tickets.earlier_tickets(db, [app, 2], 1, 9, 20)
+    await tickets.waiting_ids(db, app)
+    await tickets.handled_seconds(db, app)
+    await tickets.next_due(db)
+    await tickets.due_ids(db, 9, 20)
+    assert [page async for page in tickets.open_live_ids(db)] == []
+    await items_after(db, 1, 0, 20)
+    await items_before(db, 1, 9, 20)
+    await people.apps(db, POLICY)
+    await people.app_by_key(db, "k", POLICY)
+    await people.agents(db)
+    await people.agent_by_id(db, 1)
+    await people.agent_by_email(db, "e")
+    await people.session_by_hash(db, "h")
+    await people.sessions_of(db, 1, 9)
+    await people.customer(db, app, "k")
+    await people.token_used(db, app, "j")
+    assert len(asked) >= 25
+    plans = {sql: plan(house.connection, sql) for sql in asked}
+    assert not {sql: steps for sql, steps in plans.items() if WALKS.search(" | ".join(steps))}
+    # Pages are read in the order of an index: what is cut off is never read.
+    paged = [sql for sql in asked if "LIMIT" in sql]
+    assert len(paged) >= 9
+    assert not {sql: plans[sql] for sql in paged if "TEMP B-TREE" in " ".join(plans[sql])}
+
+
+HOT = {
+    name: value
+    for module in (loading, applying)
+    for name, value in vars(module).items()
+    if name.isupper() and isinstance(value, str) and not name.startswith("_")
+}
+
+
+def test_all_hot_statements_are_looked_at() -> None:
+    assert len(HOT) >= 14
+    assert {"TICKETS", "SAID", "QUEUE", "UPDATE_TICKET", "INSERT_ITEM"} <= HOT.keys()
+
+
+@pytest.mark.parametrize("name", sorted(HOT))
+async def test_no_hot_statement_of_the_writer_walks_through_a_table(house: House, name: str) -> None:
+    steps = plan(house.connection, HOT[name])
+    every = (*GROWING, "agents", "agent_apps", "apps")
+    assert not [s for s in steps if re.search(rf"\bSCAN ({'|'.join(every)})\b", s)]
+
+
+async def test_the_plans_test_sees_a_walk(house: House) -> None:
+    assert WALKS.search(" ".join(plan(house.connection, "SELECT * FROM tickets WHERE subject = ?")))

@@ -1,0 +1,157 @@
+"""What the environment may say, and what it is told when it says something else."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from chatserver import settings
+from chatserver.core.policy import Policy
+from chatserver.settings import BadSettings, Settings, kept, load
+
+DOCS = Path(__file__).parent.parent / "docs" / "settings.md"
+
+
+def test_an_empty_environment_gives_the_documented_defaults() -> None:
+    found = load({})
+    assert (found.host, found.port, found.database_path) == ("127.0.0.1", 8000, Path("var/chatserver.db"))
+    assert found.policy == Policy()
+    assert found.address == "http://127.0.0.1:8000"
+
+
+def test_the_page_of_settings_is_the_one_that_the_program_prints() -> None:
+    assert DOCS.read_text(encoding="utf-8") == settings.reference()
+
+
+def test_every_setting_and_every_field_of_the_policy_is_documented() -> None:
+    page = settings.reference()
+    policy = {f"CHATSERVER_{name.upper()}" for name in Policy.__struct_fields__}
+    own = {f"CHATSERVER_{name.upper()}" for name in Settings.__dataclass_fields__ if name != "policy"}
+    assert set(settings.names()) == policy | own
+    for name in policy | own:
+        assert f"| `{name}` |" in page
+
+
+def test_the_prefixed_name_wins_and_only_four_work_without_prefix() -> None:
+    assert load({"PORT": "81", "CHATSERVER_PORT": "82"}).port == 82
+    assert load({"HOST": "0.0.0.0", "PORT": "81"}).port == 81
+    assert load({"DATABASE_URL": "sqlite:////srv/chat.db"}).database_path == Path("/srv/chat.db")
+    assert load({"LOG_LEVEL": "debug", "SECRET": "short"}).log_level == "info"
+
+
+def test_a_blank_variable_is_none() -> None:
+    assert load({"CHATSERVER_PORT": " ", "PORT": "81"}).port == 81
+
+
+def test_all_bad_values_are_listed_at_once_by_the_name_that_was_used() -> None:
+    with pytest.raises(BadSettings) as caught:
+        load(
+            {
+                "PORT": "eighty",
+                "CHATSERVER_LOG_LEVEL": "loud",
+                "CHATSERVER_INACTIVITY_SECONDS": "-1",
+                "CHATSERVER_INACTIVITY_STRICT": "maybe",
+            }
+        )
+    problems = caught.value.problems
+    assert [problem.split()[0] for problem in problems] == [
+        "PORT",
+        "CHATSERVER_LOG_LEVEL",
+        "CHATSERVER_INACTIVITY_SECONDS",
+        "CHATSERVER_INACTIVITY_STRICT",
+    ]
+    assert all(problem.endswith(".") for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CHATSERVER_PORT", "0"),
+        ("CHATSERVER_PORT", "65536"),
+        ("CHATSERVER_HOST", "http://example.com"),
+        ("CHATSERVER_PUBLIC_URL", "chat.example.com"),
+        ("CHATSERVER_PUBLIC_URL", "ftp://chat.example.com"),
+        ("CHATSERVER_PUBLIC_URL", "https://chat.example.com/support"),
+        ("CHATSERVER_PUBLIC_URL", "https://user:word@chat.example.com"),
+        ("CHATSERVER_PUBLIC_URL", "https://chat.example.com:port"),
+        ("CHATSERVER_PUBLIC_URL", "https://*.example.com"),
+        ("CHATSERVER_PUBLIC_URL", "https://ñandú.example.com"),
+        ("CHATSERVER_SECRET", "too short"),
+        ("CHATSERVER_SECRET_FILE", "/nowhere/at/all"),
+        ("CHATSERVER_DATABASE_URL", "mysql://localhost/chat"),
+        ("CHATSERVER_DATABASE_URL", "sqlite:///:memory:"),
+        ("CHATSERVER_CUSTOMER_HEARTBEAT_SECONDS", "nan"),
+        ("CHATSERVER_ASK_NAME", "sometimes"),
+        ("CHATSERVER_OPEN_CHATS_PER_CUSTOMER", "0"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused(name: str, value: str) -> None:
+    with pytest.raises(BadSettings) as caught:
+        load({name: value})
+    assert len(caught.value.problems) == 1
+    assert caught.value.problems[0].startswith(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("DATABASE_URL", "postgresql://localhost/chat"), ("REDIS_URL", "redis://localhost")],
+)
+def test_what_comes_later_is_refused_with_a_sentence_that_says_so(name: str, value: str) -> None:
+    with pytest.raises(BadSettings, match="comes later"):
+        load({name: value})
+
+
+def test_the_policy_of_all_apps_comes_from_the_environment() -> None:
+    found = load(
+        {
+            "CHATSERVER_INACTIVITY_SECONDS": "30",
+            "CHATSERVER_INACTIVITY_WARNING_SECONDS": "10",
+            "CHATSERVER_ASSIGNMENT": "manual",
+            "CHATSERVER_IDENTITY_REQUIRED": "yes",
+        }
+    )
+    assert found.policy == msgspec.structs.replace(
+        Policy(),
+        inactivity_seconds=30,
+        inactivity_warning_seconds=10,
+        assignment="manual",
+        identity_required=True,
+    )
+
+
+def test_who_shortens_the_inactivity_alone_gets_a_warning_that_fits() -> None:
+    assert load({"CHATSERVER_INACTIVITY_SECONDS": "30"}).policy.inactivity_warning_seconds == 15
+
+
+def test_a_warning_longer_than_the_whole_time_is_refused() -> None:
+    with pytest.raises(BadSettings, match="INACTIVITY_WARNING_SECONDS"):
+        load({"CHATSERVER_INACTIVITY_SECONDS": "30", "CHATSERVER_INACTIVITY_WARNING_SECONDS": "31"})
+
+
+def test_the_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("s" * 40 + "\n")
+    assert load({"CHATSERVER_SECRET_FILE": str(file)}).secret == "s" * 40
+
+
+def test_the_public_address_is_written_as_browsers_write_origins() -> None:
+    assert (
+        load({"CHATSERVER_PUBLIC_URL": "https://Chat.Example.com:443/"}).public_url
+        == "https://chat.example.com"
+    )
+
+
+def test_a_misspelt_setting_is_named() -> None:
+    assert settings.unknown({"CHATSERVER_INACTIVTY_SECONDS": "1", "PATH": "", "CHATSERVER_PORT": "1"}) == [
+        "CHATSERVER_INACTIVTY_SECONDS"
+    ]
+
+
+def test_something_kept_is_made_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
+    file = tmp_path / "var" / "kept"
+    assert kept(file, lambda: "first") == ("first", True)
+    assert kept(file, lambda: "second") == ("first", False)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -1,0 +1,45 @@
+"""How small: the loader, and all that a customer's browser fetches before the first word (gzip -9)."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+BUILT = Path(__file__).resolve().parent.parent / "static" / "build"
+LOADER_BYTES = 3_000
+WIDGET_BYTES = 25_000
+
+
+@pytest.fixture(scope="module")
+def sizes() -> dict[str, int]:
+    """Logical name → bytes after gzip -9, of everything in static/build."""
+    manifest = BUILT / "manifest.json"
+    assert manifest.is_file(), "static/build is absent: `make test` and `make run` build the front end"
+    names: dict[str, str] = json.loads(manifest.read_text())
+    return {name: len(gzip.compress((BUILT / file).read_bytes(), 9, mtime=0)) for name, file in names.items()}
+
+
+def test_the_loader_is_at_most_three_kilobytes(
+    sizes: dict[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with capsys.disabled():
+        print(f"\nloader: {sizes['widget.js']:,} of {LOADER_BYTES:,} bytes")
+    assert sizes["widget.js"] <= LOADER_BYTES
+
+
+def test_the_whole_widget_is_at_most_twenty_five_kilobytes(
+    sizes: dict[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = {
+        name: size for name, size in sizes.items() if name.startswith("widget.") and name.endswith(".json")
+    }
+    assert set(words) == {"widget.es.json", "widget.en.json", "widget.pt.json"}
+    parts = {name: sizes[name] for name in ("widget.js", "frame.js", "frame.css")}
+    parts["words"] = max(words.values())
+    total = sum(parts.values())
+    with capsys.disabled():
+        print(f"\nwhole widget: {total:,} of {WIDGET_BYTES:,} bytes {parts}")
+    assert total <= WIDGET_BYTES

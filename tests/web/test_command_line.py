@@ -1,0 +1,215 @@
+"""The commands: what they make, what they print, and one sentence instead of a traceback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from chatserver.bus.local import LocalBus
+from chatserver.cli import main
+from chatserver.core.people import App
+from chatserver.demo import Demo, prepare
+from chatserver.services.accounts import Accounts
+from chatserver.settings import Settings
+from chatserver.store import people
+from chatserver.store.database import Database
+from chatserver.store.lock import Lock
+from tests.web.conftest import PASSWORD, Clock, settings_in
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    root = logging.root
+    before = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = before[0], before[1]
+
+
+def command(directory: Path, *arguments: str, stdin: str = "", **environ: str) -> Result:
+    environment = {
+        "CHATSERVER_DATA_DIR": str(directory),
+        "CHATSERVER_PORT": None,
+        "PORT": None,
+        **environ,
+    }
+    return CliRunner().invoke(main, arguments, input=stdin, env=environment, catch_exceptions=False)
+
+
+async def prepared_twice(settings: Settings, *changes: Settings) -> list[Demo]:
+    made = []
+    for current in (settings, *changes):
+        db = await Database.open(current.database_path, clock=Clock(), committed=lambda events: None)
+        try:
+            made.append(await prepare(db, current, Clock()))
+        finally:
+            await db.close()
+    return made
+
+
+def no_app(key: str) -> App:
+    raise LookupError(key)
+
+
+def stored(settings: Settings) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    async def read() -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+        db = await Database.open(settings.database_path, clock=Clock(), committed=lambda events: None)
+        try:
+            apps = [(a.id, a.key, a.origins, a.secret) for a in await people.apps(db, settings.policy)]
+            return list(apps), [(a.id, a.email, a.name, a.app_ids) for a in await people.agents(db)]
+        finally:
+            await db.close()
+
+    return asyncio.run(read())
+
+
+def test_the_demo_has_two_apps_and_two_agents_who_attend_both(settings: Settings) -> None:
+    apps, agents = stored(settings)
+    assert [app[1] for app in apps] == ["demo", "horario"]
+    assert [agent[1:] for agent in agents] == [
+        ("ana@demo.test", "Ana Ríos", (1, 2)),
+        ("luis@demo.test", "Luis Pardo", (1, 2)),
+    ]
+
+
+def test_the_second_demo_keeps_everything(settings: Settings) -> None:
+    before = stored(settings)
+    asyncio.run(prepared_twice(settings, settings))
+    assert stored(settings) == before
+
+
+def test_a_password_is_made_up_once_and_kept_for_its_owner(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path / "var", CHATSERVER_DEMO_PASSWORD="")
+    first, second = asyncio.run(prepared_twice(settings, settings))
+    assert first == second
+    file = tmp_path / "var" / "demo-password"
+    assert file.read_text().strip() == first.password
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert first.password.encode() not in settings.database_path.read_bytes()
+
+
+def test_another_demo_password_is_the_one_that_signs_in(settings: Settings, tmp_path: Path) -> None:
+    changed = replace(settings, demo_password="another-password")
+
+    async def sign_in() -> str:
+        await prepared_twice(changed)
+        db = await Database.open(changed.database_path, clock=Clock(), committed=lambda events: None)
+        try:
+            accounts = Accounts(db, LocalBus(), changed, secret="s" * 40, find_app=no_app, clock=Clock())
+            _, session = await accounts.sign_in("ana@demo.test", "another-password", "127.0.0.1")
+            return session.name
+        finally:
+            await db.close()
+
+    assert asyncio.run(sign_in()) == "Ana Ríos"
+
+
+def test_the_demo_follows_a_changed_port(settings: Settings) -> None:
+    asyncio.run(prepared_twice(replace(settings, port=8123)))
+    apps, _ = stored(settings)
+    assert apps[0][2] == ("http://localhost:8123", "http://127.0.0.1:8123")
+
+
+def test_a_busy_port_is_one_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for name in ("serve", "demo"):
+            result = command(tmp_path, name, PORT=port)
+            assert result.exit_code == 1
+            assert f"port {port}" in result.output
+            assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [("serve",), ("demo",), ("migrate",), ("app", "list")])
+def test_a_database_in_use_is_one_sentence(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    lock = Lock(tmp_path / "chatserver.db")
+    try:
+        result = command(tmp_path, *arguments, PORT=port)
+    finally:
+        lock.release()
+    assert result.exit_code == 1
+    assert "in use by another process" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_bad_settings_are_listed_and_nothing_starts(tmp_path: Path) -> None:
+    result = command(tmp_path / "var", "serve", PORT="x", CHATSERVER_LOG_LEVEL="y")
+    assert result.exit_code == 1
+    assert len(result.output.splitlines()) == 2
+    assert not (tmp_path / "var").exists()
+
+
+def test_an_app_is_added_with_the_line_to_embed_and_listed(tmp_path: Path) -> None:
+    result = command(tmp_path, "app", "add", "Tienda", "--origin", "https://tienda.test")
+    assert result.exit_code == 0, result.output
+    key = re.search(r'data-app="(\w+)"', result.output)
+    assert key
+    assert (
+        f'<script async src="http://127.0.0.1:8000/widget.js" data-app="{key[1]}"></script>' in result.output
+    )
+    assert f"{key[1]}\tTienda\thttps://tienda.test" in command(tmp_path, "app", "list").output
+
+
+@pytest.mark.parametrize(
+    "origin", ["tienda.test", "https://tienda.test/", "https://*.tienda.test", "https://A.test"]
+)
+def test_an_origin_that_is_none_is_refused(tmp_path: Path, origin: str) -> None:
+    result = command(tmp_path, "app", "add", "Tienda", "--origin", origin)
+    assert result.exit_code == 1
+    assert "is no origin" in result.output
+
+
+def test_an_agent_is_added_once_and_given_another_password(tmp_path: Path) -> None:
+    command(tmp_path, "app", "add", "Tienda", "--origin", "https://tienda.test", "--key", "tienda")
+    add = ("agent", "add", "eva@tienda.test", "--name", "Eva", "--app", "tienda")
+    result = command(tmp_path, *add, stdin=f"{PASSWORD}\n{PASSWORD}\n")
+    assert result.exit_code == 0, result.output
+    assert PASSWORD not in result.output
+    assert "taken" in command(tmp_path, *add, "--generate").output
+    generated = command(tmp_path, "agent", "password", "EVA@tienda.test", "--generate")
+    assert re.search(r"password  \S{16}", generated.output)
+    assert "no agent" in command(tmp_path, "agent", "password", "x@tienda.test", "--generate").output
+    assert "at least 8" in command(tmp_path, "agent", "password", "eva@tienda.test", stdin="a\na\n").output
+    assert "no app" in command(tmp_path, "agent", "add", "b@x.test", "--app", "nobody", "--generate").output
+
+
+def test_the_hosts_policy_names_one_origin(settings: Settings) -> None:
+    result = command(settings.data_dir, "csp", "demo", CHATSERVER_PUBLIC_URL="https://chat.example.com")
+    assert result.output.strip().splitlines()[-1] == (
+        "Content-Security-Policy: script-src https://chat.example.com; "
+        "connect-src https://chat.example.com; frame-src https://chat.example.com"
+    )
+
+
+def test_the_doctor_says_why_a_token_fails(settings: Settings) -> None:
+    result = command(settings.data_dir, "doctor", "a.b.c", "--app", "demo")
+    assert result.exit_code == 1
+    assert "no JWT" in result.output
+    assert command(settings.data_dir, "doctor", "-", "--app", "demo", stdin="a.b.c\n").exit_code == 1
+
+
+def test_help_imports_nothing_that_takes_time() -> None:
+    code = (
+        "import sys, json; from chatserver.cli import main; "
+        "main(['--help'], standalone_mode=False); "
+        "print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    loaded = set(json.loads(output.splitlines()[-1]))
+    assert not loaded & {"starlette", "sqlalchemy", "uvicorn", "jinja2", "alembic", "argon2", "msgspec"}

@@ -1,0 +1,121 @@
+/** Our forms: labelled fields, a sentence where something is missing, one button that says what it does. */
+
+import { signal } from "@preact/signals-core";
+import { Component, type ComponentChildren, type TargetedEvent } from "preact";
+import { errorText, t } from "../ui/i18n";
+import type { ErrorFrame } from "../wire";
+
+interface FormProps {
+  /** Sends the values, which are trimmed and as they should be; resolves to what went wrong, or "". */
+  submit: (values: Record<string, string>) => Promise<string>;
+  action: string;
+  busy: boolean;
+  children: ComponentChildren;
+}
+
+/** What is wrong with the fields of the form on screen; there is never more than one. */
+const wrong = signal<Record<string, string>>({});
+
+export class Form extends Component<FormProps> {
+  private readonly problem = signal("");
+
+  override componentWillUnmount() {
+    wrong.value = {};
+  }
+
+  private async submit(event: TargetedEvent<HTMLFormElement>) {
+    event.preventDefault();
+    if (this.props.busy) return;
+    const fields = [...event.currentTarget.elements].filter(
+      (one): one is HTMLInputElement => "name" in one && Boolean(one.name),
+    );
+    const values: Record<string, string> = {};
+    const found: Record<string, string> = {};
+    for (const { name, value, required } of fields) {
+      values[name] = name === "text" ? value.trim() : value.replace(/\s+/g, " ").trim();
+      const sentence = check(name, values[name], required);
+      if (sentence) found[name] = sentence;
+    }
+    wrong.value = found;
+    this.problem.value = "";
+    const first = fields.find((one) => found[one.name]);
+    if (first) first.focus();
+    else this.problem.value = await this.props.submit(values);
+  }
+
+  override render({ action, busy, children }: FormProps) {
+    return (
+      <form onSubmit={(event) => void this.submit(event)} noValidate>
+        {children}
+        <p class="error" role="alert">
+          {this.problem.value}
+        </p>
+        <button type="submit" class="primary wide" aria-busy={busy}>
+          {action}
+        </button>
+      </form>
+    );
+  }
+}
+
+interface FieldProps {
+  /** Decides what is checked: subject, text, name or email. */
+  name: string;
+  label: string;
+  value?: string;
+  type?: (value: string) => void;
+  required?: boolean;
+  first?: boolean;
+}
+
+export function Field({ name, label, value = "", type, required, first }: FieldProps) {
+  const error = wrong.value[name];
+  const common = {
+    id: name,
+    name,
+    required,
+    defaultValue: value,
+    "aria-invalid": Boolean(error),
+    "aria-describedby": `${name}-error`,
+    "data-first": first,
+    onInput({ currentTarget }: TargetedEvent<HTMLInputElement | HTMLTextAreaElement>) {
+      type?.(currentTarget.value);
+      // Told once it was sent, taken back while it is mended: nobody is corrected while typing.
+      if (error) wrong.value = { ...wrong.peek(), [name]: "" };
+    },
+  };
+  return (
+    <div class="field">
+      <label for={name}>{label}</label> {!required && <span class="soft">{t("widget.optional")}</span>}
+      {name === "text" ? (
+        <textarea {...common} rows={5} />
+      ) : (
+        <input
+          {...common}
+          type={(name === "email" ? name : "text") as "text"}
+          autocomplete={name as "email"}
+        />
+      )}
+      <p class="error" id={`${name}-error`}>
+        {error}
+      </p>
+    </div>
+  );
+}
+
+const LIMITS: Record<string, number> = { subject: 200, text: 8000, name: 100, email: 254 };
+
+/** As loose as the server's rule: the only proof of an address is a mail that arrives. */
+const EMAIL = /^[^\s@<>"(),:;\\[\]]{1,64}@[^\s@<>"(),:;\\[\]]+\.[^\s@<>"(),:;\\[\].]{2,}$/;
+
+/** The sentence for a value that the server would not take. */
+export function check(name: string, value: string, required: boolean): string {
+  const { length } = [...value];
+  const limit = LIMITS[name] ?? 0;
+  if (length > limit) return t("error.too_long", { limit });
+  if (name === "subject") return length < 3 ? t("widget.subject_short") : "";
+  if (name === "email") return (required || value) && !EMAIL.test(value) ? t("error.bad_email") : "";
+  return required && !value ? t("widget.missing") : "";
+}
+
+export const refusal = ({ code, limit = 0 }: ErrorFrame): string => errorText(code, { limit });

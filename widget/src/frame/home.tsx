@@ -1,0 +1,58 @@
+/** The first thing a customer sees: a greeting, the way to help, when help is there, and the latest ticket. */
+
+import { roomsInOrder } from "../state/customer";
+import { t } from "../ui/i18n";
+import { when } from "../ui/time";
+import { Button, Header, Skeleton, type WithModel } from "./app";
+import { TicketRow } from "./tickets";
+
+export function Home({ model }: WithModel) {
+  const { welcome } = model.state.value;
+  const latest = roomsInOrder(model.state.value)[0];
+  const { name = "", alias = "" } = welcome?.customer ?? {};
+  // Nobody is greeted as "Visitante QRST".
+  const greeting = name.endsWith(` ${alias}`) ? "widget.greeting" : "widget.greeting_name";
+  return (
+    <>
+      <div class="hero">
+        <Header model={model} title={welcome?.app ?? ""} />
+        <p class="greeting">
+          {t(greeting, { name: name.replace(/\s.*/, "") })}
+          <br />
+          {t("widget.how_help")}
+        </p>
+      </div>
+      <main class="cards">
+        <section class="card">
+          <Hours model={model} />
+          <Button look="primary wide" data-first onClick={() => model.go({ view: "tickets" })}>
+            {t("widget.support")}
+          </Button>
+        </section>
+        {latest && (
+          <section class="card flush">
+            <h2>{t("widget.latest")}</h2>
+            <TicketRow model={model} room={latest} />
+          </section>
+        )}
+      </main>
+    </>
+  );
+}
+
+/** Is somebody there, until when, or from when on: in words, with a sign for the eye. */
+export function Hours({ model }: WithModel) {
+  const { attention } = model.state.value;
+  if (!attention) return <Skeleton />;
+  const { open, until, next, reason, attended } = attention;
+  const at = open ? until : next;
+  const time = at ? when(at, model.now.value) : "";
+  const say = (title: string, line: string) => (
+    <div class={`hours ${title === "online" ? "on" : ""}`}>
+      <strong>{t(`widget.hours.${title}`, { reason })}</strong>
+      <p class="soft">{t(`widget.hours.${line}`, { when: time })}</p>
+    </div>
+  );
+  if (open) return attended ? say("online", at ? "until" : "seconds") : say("nobody", "nobody_line");
+  return say(reason ? "holiday" : "closed", at ? "next" : "leave");
+}

@@ -1,0 +1,108 @@
+/** A new ticket: a chat while somebody can attend, else a request that is answered by e-mail. Never a dead end. */
+
+import { signal } from "@preact/signals-core";
+import { Component } from "preact";
+import { t } from "../ui/i18n";
+import { Icon } from "../ui/icons";
+import { when } from "../ui/time";
+import type { Ack, ErrorFrame } from "../wire";
+import { Button, Header, Skeleton, type WithModel } from "./app";
+import { Field, Form, refusal } from "./form";
+import { Hours } from "./home";
+import type { Route } from "./model";
+
+interface Props extends WithModel {
+  route: Extract<Route, { view: "new" }>;
+}
+
+export class New extends Component<Props> {
+  /** The server, asked for a chat, says that there is none now. */
+  private readonly refused = signal(false);
+
+  private async submit(values: Record<string, string>): Promise<string> {
+    const { model, route } = this.props;
+    const { subject = "", name = "", email = "", text = null } = values;
+    const outcome: Ack | ErrorFrame = await model.start(
+      { subject, name, email, follows: route.follows },
+      text,
+    );
+    if (outcome.type === "ack") return "";
+    const { code, next_at } = outcome;
+    this.refused.value = code === "outside_hours" || code === "nobody_available";
+    const next = next_at ? ` ${t("widget.hours.next", { when: when(next_at, model.now.peek()) })}` : "";
+    return refusal(outcome) + next;
+  }
+
+  override render({ model, route }: Props) {
+    const { welcome, attention } = model.state.value;
+    const later = attention?.chat === false || this.refused.value;
+    const { ask_name = "no", ask_email = "no", customer } = welcome ?? {};
+    const withName = ask_name !== "no" && !customer?.verified;
+    const withEmail = later || (ask_email !== "no" && !customer?.email);
+    return (
+      <>
+        <Header model={model} title={t("widget.new")} />
+        <main class="page">
+          {welcome ? (
+            <Form
+              submit={(values) => this.submit(values)}
+              busy={model.starting.value}
+              action={t(model.starting.value ? "widget.starting" : later ? "widget.leave" : "widget.start")}
+            >
+              {later && <Hours model={model} />}
+              {later && <p class="soft">{t("widget.request_line")}</p>}
+              {route.follows > 0 && <p class="soft">{t("widget.follows", { number: route.follows })}</p>}
+              <Field
+                name="subject"
+                label={t("widget.subject")}
+                value={route.subject}
+                type={(text) => model.saveDraft(0, text)}
+                first
+                required
+              />
+              {later && <Field name="text" label={t("widget.text")} value={route.kept} required />}
+              {withName && <Field name="name" label={t("widget.name")} required={ask_name === "required"} />}
+              {withEmail && (
+                <Field
+                  name="email"
+                  label={t("widget.email")}
+                  value={customer?.email ?? ""}
+                  required={later || ask_email === "required"}
+                />
+              )}
+              {!later && route.kept && <Kept text={route.kept} line="widget.kept" />}
+            </Form>
+          ) : (
+            <Skeleton />
+          )}
+        </main>
+      </>
+    );
+  }
+}
+
+/** Text that could not be sent any more. */
+export const Kept = ({ text, line }: { text: string; line: string }) => (
+  <p class="kept">
+    {t(line)}
+    <q>{text}</q>
+  </p>
+);
+
+/** The request is in: its number, and what happens next. */
+export function Sent({ model, route }: WithModel & { route: Extract<Route, { view: "sent" }> }) {
+  const { ticket } = route;
+  return (
+    <>
+      <Header model={model} title={t("widget.sent_title")} />
+      <main class="empty done">
+        <Icon name="sent" />
+        <p class="big">{t("widget.sent", { number: route.number })}</p>
+        <p class="soft">{t("widget.sent_line", { email: route.email })}</p>
+        <Button look="primary wide" data-first onClick={() => model.go({ view: "ticket", ticket })}>
+          {t("widget.see_ticket")}
+        </Button>
+      </main>
+    </>
+  );
+}

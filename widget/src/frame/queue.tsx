@@ -1,0 +1,70 @@
+/** Waiting for an agent: the place, an honest estimate, and the way out of the queue that keeps the ticket. */
+
+import { signal } from "@preact/signals-core";
+import { Component } from "preact";
+import { t } from "../ui/i18n";
+import { duration } from "../ui/time";
+import { Button } from "./app";
+import { Field, Form, refusal } from "./form";
+import type { WithRoom } from "./ticket";
+
+export class QueueCard extends Component<WithRoom> {
+  private readonly leaving = signal(false);
+  private readonly busy = signal(false);
+
+  private async leave(email: string): Promise<string> {
+    const { model, room } = this.props;
+    this.busy.value = true;
+    const outcome = await model.leaveQueue(room.view.id, email);
+    this.busy.value = false;
+    return outcome.type === "error" ? refusal(outcome) : "";
+  }
+
+  override render({ model, room }: WithRoom) {
+    const { queue, view } = room;
+    const { welcome, attention } = model.state.value;
+    const attended = queue?.attended ?? attention?.attended;
+    const waited = model.now.value - (view.queued_at ?? view.opened_at);
+    const offered = !attended || waited >= (welcome?.offer_seconds ?? 60) * 1000;
+    const place = queue ? "position" : "waiting";
+    const { leaving } = this;
+    return (
+      <section class="line queue">
+        <div role="status">
+          <strong>
+            {t(`widget.queue.${attended ? place : "nobody"}`, { position: queue?.position ?? 0 })}
+          </strong>
+          <p class="soft">
+            {attended &&
+              queue?.estimate != null &&
+              t("widget.queue.estimate", { time: duration(queue.estimate) })}{" "}
+            {t(`widget.queue.${attended ? "meanwhile" : "nobody_line"}`)}
+          </p>
+        </div>
+        {offered && !leaving.value && (
+          <Button
+            onClick={() => {
+              leaving.value = true;
+            }}
+          >
+            {t("widget.queue.leave")}
+          </Button>
+        )}
+        {leaving.value && (
+          <Form
+            submit={({ email = "" }) => this.leave(email)}
+            busy={this.busy.value}
+            action={t("widget.leave")}
+          >
+            <Field
+              name="email"
+              label={t("widget.email")}
+              value={view.email || (welcome?.customer.email ?? "")}
+              required
+            />
+          </Form>
+        )}
+      </section>
+    );
+  }
+}

@@ -1,0 +1,113 @@
+/** One ticket: who attends, what was said, and below it whatever the customer can do now. */
+
+import { signal } from "@preact/signals-core";
+import { Component } from "preact";
+import { countdown } from "../state/clock";
+import type { Room } from "../state/customer";
+import { announce } from "../ui/announcer";
+import { t } from "../ui/i18n";
+import { minutesSeconds } from "../ui/time";
+import { Button, Header, Skeleton, type WithModel } from "./app";
+import { Closed } from "./closed";
+import { Composer } from "./composer";
+import { Messages } from "./messages";
+import { QueueCard } from "./queue";
+
+export interface WithRoom extends WithModel {
+  room: Room;
+}
+
+export function TicketView({ model, id }: WithModel & { id: number }) {
+  const room = model.state.value.rooms.get(id);
+  const { agent = "", number = "", subject = "", waiting, state } = room?.view ?? {};
+  return (
+    <>
+      <Header
+        model={model}
+        title={agent || `#${number}`}
+        line={agent ? `#${number} · ${subject}` : subject}
+        person={agent}
+      />
+      <main class="chat">
+        {room && waiting && <QueueCard model={model} room={room} />}
+        {room?.loaded ? <Messages model={model} room={room} /> : <Skeleton />}
+        {room &&
+          (state === "closed" ? <Closed model={model} room={room} /> : <Open model={model} room={room} />)}
+      </main>
+    </>
+  );
+}
+
+/** An open ticket's foot. The question that replaces the message box has the focus, and gives it back. */
+class Open extends Component<WithRoom> {
+  private readonly ending = signal(false);
+
+  override render({ model, room }: WithRoom) {
+    const { id: ticket, proposal, mode, email } = room.view;
+    return (
+      <div class="foot">
+        {mode === "later" && email && <p class="line">{t("widget.later_line", { email })}</p>}
+        {proposal !== null && (
+          <fieldset class="line">
+            <legend>{t("widget.solved_ask")}</legend>
+            <Button look="primary" onClick={() => model.ask({ type: "answer", ticket, solved: true })}>
+              {t("widget.solved_yes")}
+            </Button>
+            <Button onClick={() => model.ask({ type: "answer", ticket, solved: false })}>
+              {t("widget.solved_no")}
+            </Button>
+          </fieldset>
+        )}
+        <Countdown model={model} room={room} />
+        {this.ending.value ? (
+          <fieldset class="line" tabIndex={-1} ref={(element) => element?.focus()}>
+            <legend>{t("widget.end_ask")}</legend>
+            <Button look="danger" onClick={() => model.ask({ type: "end", ticket })}>
+              {t("widget.end")}
+            </Button>
+            <Button
+              onClick={() => {
+                this.ending.value = false;
+              }}
+            >
+              {t("widget.end_no")}
+            </Button>
+          </fieldset>
+        ) : (
+          <Composer
+            model={model}
+            room={room}
+            end={() => {
+              this.ending.value = true;
+            }}
+          />
+        )}
+      </div>
+    );
+  }
+}
+
+/** Nothing until the last minute; then the question, the time left and the one button that answers it. */
+class Countdown extends Component<WithRoom> {
+  private warned = false;
+
+  override render({ model, room }: WithRoom) {
+    const { phase, left } = countdown(room.view.clock, model.now.value);
+    const warning = phase === "warning";
+    const line = t("widget.closes_in", { time: minutesSeconds(left) });
+    if (warning && !this.warned) announce(`${t("widget.still_there")} ${line}`);
+    this.warned = warning;
+    return (
+      warning && (
+        <div class="line warning">
+          <p>
+            <strong>{t("widget.still_there")}</strong> {line}
+          </p>
+          <Button onClick={() => model.ask({ type: "here", ticket: room.view.id })}>
+            {t("widget.here")}
+          </Button>
+        </div>
+      )
+    );
+  }
+}
