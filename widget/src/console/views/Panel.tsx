@@ -124,9 +124,10 @@ function Where({ context }: { context: Context }) {
 function EarlierTickets({ console, ticket }: { console: Console; ticket: AgentTicket }) {
   const { id } = ticket.customer;
   const online = console.link.value.phase === "live";
+  // Asked anew with every ticket: the last one may be closed by now, and so be an earlier one.
   useEffect(() => {
     if (online) console.loadEarlier(id);
-  }, [id, online]);
+  }, [id, ticket.id, ticket.state, online]);
   const found = console.desk.value.earlier.get(id);
   const others = (found?.tickets ?? []).filter((one) => one.id !== ticket.id);
   return (
