@@ -49,6 +49,7 @@ function Who({ ticket }: { ticket: AgentTicket }) {
       <div class="who">
         <Avatar
           name={customer.name}
+          alias={customer.alias}
           status={clock ? (clock.gone_at === null ? "here" : "gone") : undefined}
         />
         <div>

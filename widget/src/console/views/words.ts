@@ -27,7 +27,8 @@ export function systemLine(item: ItemView, ticket: AgentTicket, me: number | und
         ]),
       );
     case "closed":
-      return closedLine(item.reason ?? "", ticket.customer.name);
+      // Within a line that goes on with the time: without its full stop.
+      return closedLine(item.reason ?? "", ticket.customer.name).replace(/\.$/, "");
     case "rated":
       return t("console.event.rated", { name: ticket.customer.name, stars: item.stars ?? 0 });
     default:
