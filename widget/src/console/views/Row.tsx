@@ -42,7 +42,8 @@ export const Row = memo(({ console, ticket, list, selected, claimable, last }: P
         </span>
         <span class="row-bottom">
           <span class="row-last">
-            <span class="row-name">{customer.name}</span> · {last}
+            {customer.name}
+            {last && ` · ${last}`}
           </span>
           {unread > 0 && (
             <span class="badge">
