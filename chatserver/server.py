@@ -24,6 +24,8 @@ from chatserver.settings import Settings
 
 GRACEFUL_SECONDS: Final = 10
 """For plain requests, after the sockets are gone."""
+FAREWELL_SECONDS: Final = 2.0
+"""For the closing handshakes of sockets that were told to leave."""
 SEND_BUFFER: Final = 131_072
 """Bytes. Left alone the kernel keeps some MiB for each peer that does not read."""
 
@@ -68,6 +70,9 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Whoever comes back at once finds nobody listening, rather than a server that turns everybody away while it drains.
+        for listener in self.servers:
+            listener.close()
         hub = self._hub()
         if hub is not None and not self.force_exit:
             draining = asyncio.create_task(hub.drain(self._drain_seconds))
@@ -76,7 +81,18 @@ class Server(uvicorn.Server):
             for task in (draining, hurried):
                 task.cancel()
             await asyncio.gather(draining, hurried, return_exceptions=True)
+            await self._farewells()
         await super().shutdown(sockets)
+
+    async def _farewells(self) -> None:
+        """Wait until the peers have answered our close frames. uvicorn would close their transports under them: with data unread
+        in the kernel that is a reset, and the peer would lose the goodbye that it had not read yet."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + FAREWELL_SECONDS
+        while loop.time() < end and not self.force_exit:
+            if not any(isinstance(peer, SocketProtocol) for peer in self.server_state.connections):
+                return
+            await asyncio.sleep(0.01)
 
 
 def config(app: Starlette, settings: Settings) -> uvicorn.Config:
