@@ -2,7 +2,7 @@
 
 import { countdown } from "../../state/clock";
 import { errorText, t } from "../../ui/i18n";
-import { duration, fullTime, minutesSeconds, when } from "../../ui/time";
+import { clockTime, dayName, duration, fullTime, minutesSeconds } from "../../ui/time";
 import type { AgentTicket } from "../../wire";
 import { minute, second } from "../clockwork";
 import type { Console } from "../console";
@@ -144,7 +144,7 @@ function Closed({ console, ticket }: Props) {
       <p>
         <b>{closedLine(ticket.close_reason ?? "", ticket.customer.name)}</b>{" "}
         <time class="soft" title={fullTime(at)}>
-          {when(at, minute.value)}
+          {dayName(at, minute.value)}, {clockTime(at)}
         </time>
       </p>
       {ticket.rating ? (
