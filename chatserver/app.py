@@ -83,6 +83,9 @@ def build_app(settings: Settings, *, clock: Clock = wall_clock, static: Path | N
             )
             async with Worker(house), hub:
                 app.state.hub = hub
+                log.info(
+                    "serving", extra={"address": settings.address, "database": str(settings.database_path)}
+                )
                 yield {
                     "rooms": rooms,
                     "customers": CustomerEndpoint(
@@ -119,6 +122,7 @@ def _routes() -> list[BaseRoute]:
         Route("/console/session", console.sign_out, methods=["DELETE"]),
         Route("/console/socket-token", console.socket_token, methods=["POST"]),
         Route("/widget.js", site.widget),
+        Route("/favicon.ico", site.icon),
         Route("/static/{path:path}", site.static),
         Route("/healthz", site.healthz),
         Route("/readyz", site.readyz),

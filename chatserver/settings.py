@@ -7,6 +7,7 @@ Every setting is `CHATSERVER_<NAME>`; DATABASE_URL, REDIS_URL, HOST and PORT are
 from __future__ import annotations
 
 import os
+import re
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
@@ -88,7 +89,8 @@ def _public_url(text: str) -> str:
     problem = f"must be an address like https://chat.example.com without a path, not {text!r}"
     try:
         parts = urlsplit(text)
-        good = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+        named = re.fullmatch(r"[a-z0-9][a-z0-9.-]*|[0-9a-f:.]*:[0-9a-f:.]*", parts.hostname or "")
+        good = parts.scheme in ("http", "https") and named and (parts.port is None or parts.port > 0)
     except ValueError:
         raise ValueError(problem) from None
     if not good or parts.username or parts.path not in ("", "/") or parts.query or parts.fragment:

@@ -27,10 +27,9 @@ def set_up(level: str, form: str, stream: TextIO | None = None) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-    # A line per request tells nobody anything that a proxy's log does not, and has addresses of customers in it.
-    logging.getLogger("uvicorn.access").disabled = True
-    # Debugging us must not print the rows and frames that libraries see.
-    for name in ("sqlalchemy", "aiosqlite", "websockets", "asyncio", "alembic"):
+    # A line per request or socket tells nothing that a proxy's log does not, and has addresses of customers in it. Debugging us
+    # must not print the rows and frames that libraries see.
+    for name in ("uvicorn", "sqlalchemy", "aiosqlite", "websockets", "asyncio", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

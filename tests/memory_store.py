@@ -15,6 +15,7 @@ from chatserver.store.base import Committed
 from chatserver.store.work import WAITING_HEAD, Needs, World
 
 R = TypeVar("R")
+_Case = tuple[Needs, Callable[[World, int], Any], "asyncio.Future[Any]"]
 
 
 class Clock:
@@ -39,7 +40,7 @@ class MemoryStore:
     def __init__(self, clock: Callable[[], int], committed: Committed) -> None:
         self._clock = clock
         self._committed = committed
-        self._waiting: list[tuple[Needs, Callable[[World, int], Any], asyncio.Future[Any]]] = []
+        self._waiting: list[_Case] = []
         self._ids = {"ticket": 0, "customer": 0}
         self._cids: dict[tuple[int, str, str], int] = {}
         self._said: dict[tuple[int, str, int, str], int] = {}
@@ -80,6 +81,14 @@ class MemoryStore:
 
     def _commit(self) -> None:
         group, self._waiting = self._waiting, []
+        try:
+            self._commit_group(group)
+        except Exception as broken:  # a bug of a test or of a use case: let its callers show it
+            for _, _, future in group:
+                if not future.done():
+                    future.set_exception(broken)
+
+    def _commit_group(self, group: list[_Case]) -> None:
         world = World()
         for needs, _, _ in group:
             self._load(world, needs)

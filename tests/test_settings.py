@@ -77,6 +77,8 @@ def test_all_bad_values_are_listed_at_once_by_the_name_that_was_used() -> None:
         ("CHATSERVER_PUBLIC_URL", "https://chat.example.com/support"),
         ("CHATSERVER_PUBLIC_URL", "https://user:word@chat.example.com"),
         ("CHATSERVER_PUBLIC_URL", "https://chat.example.com:port"),
+        ("CHATSERVER_PUBLIC_URL", "https://*.example.com"),
+        ("CHATSERVER_PUBLIC_URL", "https://ñandú.example.com"),
         ("CHATSERVER_SECRET", "too short"),
         ("CHATSERVER_SECRET_FILE", "/nowhere/at/all"),
         ("CHATSERVER_DATABASE_URL", "mysql://localhost/chat"),

@@ -16,13 +16,15 @@ def pairs(waiting: Sequence[Ticket], agents: Iterable[Agent]) -> list[tuple[Tick
     """
     free = {a.id: a for a in agents if takes_new(a)}
     loads = {a.id: a.load for a in free.values()}
+    given = dict.fromkeys(free, 0)  # whoever was given a chat just now is the one idle least
     out: list[tuple[Ticket, Agent]] = []
     for ticket in sorted(waiting, key=_place):
         able = [a for a in free.values() if eligible(a, ticket) and loads[a.id] < a.capacity]
         if able:
-            chosen = min(able, key=lambda a: (loads[a.id], a.last_chat_at, a.id))
+            chosen = min(able, key=lambda a: (loads[a.id], given[a.id], a.last_chat_at, a.id))
             loads[chosen.id] += 1
             out.append((ticket, chosen))
+            given[chosen.id] = len(out)
     return out
 
 

@@ -85,8 +85,10 @@ class AgentTalk(Talk[Frame]):
                     *(desk_topic(app_id) for app_id in app_ids),
                 ]
             )
+            # The session may have ended while nobody listened for that yet.
+            live = await self.hub.live_sessions([session.id])
             agent = await people_rows.agent_by_id(self.hub.db, session.agent_id)
-            if agent is None:
+            if agent is None or session.id not in live:
                 raise Refused("unauthorized")
             desk = await ticket_rows.desk_tickets(self.hub.db, app_ids, agent.id)
             await self.connection.reply(pack(self._welcome(agent, desk)))

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any, Final
 
-from chatserver.realtime.close_codes import SILENT, SLOW
+from chatserver.realtime.close_codes import GOING_AWAY, INTERNAL, SILENT, SLOW
 from chatserver.realtime.frames import Packet
 from chatserver.realtime.ports import Scope
 
@@ -65,7 +65,7 @@ class Connection:
     def offer(self, packet: Packet) -> bool:
         """Put a live event into the queue. False: there is no room, and the connection is about to be closed."""
         if self.code is not None:
-            return False
+            return True  # It ends already, and what stands in its queue is still owed: this is no overflow.
         if self._holds:
             self._held.append(packet)
             self._bytes += packet.size
@@ -140,12 +140,14 @@ class Connection:
             results = await asyncio.gather(*both, return_exceptions=True)
             left, self.code = self.code, self.code or 1000
             self._room.set()
+        # A peer that vanished is an OSError to who sends; anything else is a fault of ours.
+        faults = [r for r in results if isinstance(r, Exception) and not isinstance(r, OSError)]
+        if faults and left is None:
+            left = INTERNAL
         if left is not None:
             await self._close(left)
-        for result in results:
-            # A peer that vanished is an OSError to who sends; anything else is a fault of ours.
-            if isinstance(result, Exception) and not isinstance(result, OSError):
-                raise result
+        if faults:
+            raise faults[0]
 
     async def _read(self, hear: Hear) -> None:
         while self.code is None:
@@ -177,11 +179,16 @@ class Connection:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._send({"type": "websocket.close", "code": code})
         except TimeoutError:
-            abort = self._scope.get("extensions", {}).get(ABORT)
-            if abort is not None:
-                abort()
+            self.abort()
         except (OSError, RuntimeError):
             pass  # The peer, or the server's own closing, was first.
+
+    def abort(self) -> None:
+        """Cut the socket, with everything that was not sent."""
+        self.end(GOING_AWAY, flush=False)
+        cut = self._scope.get("extensions", {}).get(ABORT)
+        if cut is not None:
+            cut()
 
     @property
     def waits_for_its_peer(self) -> bool:

@@ -80,7 +80,7 @@ class Hub:
         self.attention = AttentionFeed(house.bus, lambda app_id: attention.attention(house, app_id))
         self.draining = False
         """Readiness is over: no new sockets."""
-        self._live_sessions = live_sessions
+        self.live_sessions = live_sessions
         self._peers: dict[Peer, None] = {}
         self._empty = asyncio.Event()
         self._empty.set()
@@ -150,7 +150,9 @@ class Hub:
                 await self.customers_here.settled()
                 await self.agents_here.settled()
         except TimeoutError:
-            log.warning("%d connections were not drained in %.0f s", len(self._peers), seconds)
+            log.warning("%d connections were not drained in %.0f s: cut", len(self._peers), seconds)
+            for peer in self.peers:
+                peer.connection.abort()
 
     async def _send_away(self, peer: Peer) -> None:
         wait = round(random.uniform(*BACK_SECONDS), 3)  # noqa: S311 - spreads load, keeps no secret
@@ -164,7 +166,7 @@ class Hub:
         ids = sorted({peer.session_id for peer in peers})
         for start in range(0, len(ids), RECHECK_BATCH):
             batch = ids[start : start + RECHECK_BATCH]
-            ended = set(batch) - await self._live_sessions(batch)
+            ended = set(batch) - await self.live_sessions(batch)
             for peer in peers:
                 if peer.session_id in ended:
                     peer.connection.end(SESSION_ENDED, flush=False)

@@ -31,6 +31,7 @@ class Presence(Generic[K]):
         self._counts: dict[K, int] = {}
         self._told: set[K] = set()
         self._tellers: dict[K, asyncio.Task[None]] = {}
+        self._stopped = False
 
     def enter(self, key: K) -> None:
         self._counts[key] = self._counts.get(key, 0) + 1
@@ -53,14 +54,14 @@ class Presence(Generic[K]):
             await asyncio.wait(set(self._tellers.values()))
 
     def stop(self) -> None:
-        """Tell nothing more."""
+        """Tell nothing more: the house closes."""
+        self._stopped = True
         for teller in self._tellers.values():
             teller.cancel()
 
     def _tell(self, key: K) -> None:
-        if key not in self._tellers and (key in self._counts) != (key in self._told):
-            teller = asyncio.create_task(self._tell_until_true(key))
-            self._tellers[key] = teller
+        if not self._stopped and key not in self._tellers and (key in self._counts) != (key in self._told):
+            self._tellers[key] = asyncio.create_task(self._tell_until_true(key))
 
     async def _tell_until_true(self, key: K) -> None:
         failures = 0

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 import msgspec
 
 from chatserver.bus.base import Bus
+from chatserver.core import messages
 from chatserver.core.errors import Refused
 from chatserver.core.events import SessionEnded, session_topic
 from chatserver.core.people import App
@@ -214,7 +215,8 @@ class Accounts:
         # Who holds our session for this very user proves nothing new with it: so a page that says hello twice is not refused.
         if (held is None or held.key != user.key) and not await self._first_use(app, user, now):
             raise Refused("bad_identity")
-        return Session(app.key, user.key, 0, user.name, user.email)
+        name, email = _claimed(messages.name, user.name), _claimed(messages.email, user.email)
+        return Session(app.key, user.key, 0, name, email)
 
     async def _first_use(self, app: App, user: User, now: int) -> bool:
         # Kept a little longer than the token can pass, whatever the clocks.
@@ -231,7 +233,7 @@ class Accounts:
             expires = now // 1000 + lasts if fresh else session.expires
         else:
             expires = now // 1000 + self._settings.anonymous_session_seconds
-            name, email = hello.name.strip(), hello.email.strip().lower()
+            name, email = _claimed(messages.name, hello.name), _claimed(messages.email, hello.email)
         who = Who(app.id, session.key, name, email, hello.locale, hello.zone)
         kept = Session(
             app.key,
@@ -281,6 +283,14 @@ async def _hashed(passwords: Passwords, password: str) -> str:
     if len(password) < PASSWORD_LEAST:
         raise Refused("too_short", limit=PASSWORD_LEAST)
     return await passwords.hash(password)
+
+
+def _claimed(check: Callable[[str], str], text: str) -> str:
+    """What somebody is said to be called: nothing rather than something wrong, since no form is there to be corrected."""
+    try:
+        return check(text)
+    except Refused:
+        return ""
 
 
 def clean_email(text: str) -> str:

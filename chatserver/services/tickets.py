@@ -51,7 +51,7 @@ async def start(
         if earlier is not None:
             return earlier
         _may_start(world, who, policy, hours, now)
-        customer = _customer(world, who, now)
+        customer = _customer(world, who, policy, now)
         _asked_for(customer, policy)
         draft = world.draft(customer, subject, context, now, email=customer.email, follows=follows)
         step = tickets.opened(draft, policy, closes_at=in_ms(hours.until), connected=connected)
@@ -91,7 +91,7 @@ async def request(
         earlier = world.opened(who, cid)
         if earlier is not None:
             return earlier
-        customer = _customer(world, who, now)
+        customer = _customer(world, who, policy, now)
         _asked_for(customer, policy)
         draft = world.draft(customer, subject, context, now, email=address, follows=follows)
         reason = _why_later(world, who, policy, hours, now)
@@ -117,9 +117,6 @@ async def leave(house: House, who: Who, ticket_id: int, *, cid: str, email: str,
             return ticket
         step = _left(ticket, address, now)
         after = world.put(ticket, step, policy)
-        customer = world.customer(who)
-        if customer is not None and address and not customer.email:
-            world.update_customer(replace(customer, email=address))
         if body:
             after = world.put(after, tickets.customer_said(after, body, cid, now), policy)
         return after
@@ -127,7 +124,6 @@ async def leave(house: House, who: Who, ticket_id: int, *, cid: str, email: str,
     needs = Needs(
         tickets=(ticket_id,),
         said=((ticket_id, "customer", 0, cid),),
-        customers=((who.app_id, who.key),),
     )
     return await house.store.write(needs, decide)
 
@@ -221,8 +217,8 @@ def _introduced(who: Who, name: str, email: str) -> Who:
     )
 
 
-def _customer(world: World, who: Who, now: int) -> Customer:
-    """The customer's row, made or brought up to date."""
+def _customer(world: World, who: Who, policy: Policy, now: int) -> Customer:
+    """The customer's row, made or brought up to date; whoever sees one of their open chats hears of it."""
     known = world.customer(who)
     if known is None:
         return world.new_customer(who, now)
@@ -235,6 +231,8 @@ def _customer(world: World, who: Who, now: int) -> Customer:
     )
     if current != known:
         world.update_customer(current)
+        for chat in world.chats_of(who):
+            world.put(chat, Step(replace(chat, customer=current), ()), policy)
     return current
 
 

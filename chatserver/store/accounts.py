@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, text, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from chatserver.store.base import StoreFailed
@@ -75,55 +75,56 @@ async def begin_session(db: Database, token_hash: str, agent_id: int, *, now: in
     return int(session_id)
 
 
+# Reads are constants with named values, which the database compiles once. Lists travel as one JSON text.
+_holding = (
+    sessions.c.ended_at.is_(None),
+    sessions.c.expires_at > bindparam("now"),
+    agents.c.disabled_at.is_(None),
+)
+_session = (
+    select(sessions.c.id, agents.c.id, agents.c.email, agents.c.name, sessions.c.expires_at)
+    .join(agents, agents.c.id == sessions.c.agent_id)
+    .where(*_holding)
+)
+_BY_HASH = _session.where(sessions.c.token_hash == bindparam("token_hash"))
+_BY_ID = _session.where(sessions.c.id == bindparam("session_id"))
+_LIVE = (
+    select(sessions.c.id)
+    .join(agents, agents.c.id == sessions.c.agent_id)
+    .where(*_holding, sessions.c.id.in_(text("SELECT value FROM json_each(:session_ids)")))
+)
+_ANY = select(sessions.c.id).where(
+    sessions.c.agent_id == bindparam("agent_id"),
+    sessions.c.ended_at.is_(None),
+    sessions.c.expires_at > bindparam("now"),
+)
+
+
 async def session_by_hash(db: Database, token_hash: str, now: int) -> AgentSession | None:
-    return await _session(db, sessions.c.token_hash == token_hash, now)
+    found = await db.rows(_BY_HASH, token_hash=token_hash, now=now)
+    return AgentSession(*found[0]) if found else None
 
 
 async def session_by_id(db: Database, session_id: int, now: int) -> AgentSession | None:
-    return await _session(db, sessions.c.id == session_id, now)
-
-
-async def _session(db: Database, condition: Any, now: int) -> AgentSession | None:
-    found = await db.rows(
-        select(sessions.c.id, agents.c.id, agents.c.email, agents.c.name, sessions.c.expires_at)
-        .join(agents, agents.c.id == sessions.c.agent_id)
-        .where(
-            condition,
-            sessions.c.ended_at.is_(None),
-            sessions.c.expires_at > now,
-            agents.c.disabled_at.is_(None),
-        )
-    )
+    found = await db.rows(_BY_ID, session_id=session_id, now=now)
     return AgentSession(*found[0]) if found else None
+
+
+async def live_sessions(db: Database, session_ids: Iterable[int], now: int) -> set[int]:
+    """Those of these sessions that still hold."""
+    found = await db.rows(_LIVE, session_ids=msgspec.json.encode(list(session_ids)).decode(), now=now)
+    return {row[0] for row in found}
+
+
+async def other_sessions(db: Database, agent_id: int, now: int) -> bool:
+    """Is this agent signed in anywhere?"""
+    return bool(await db.rows(_ANY, agent_id=agent_id, now=now))
 
 
 async def end_session(db: Database, session_id: int, now: int) -> bool:
     """False when it had ended before."""
     ended = update(sessions).where(sessions.c.id == session_id, sessions.c.ended_at.is_(None))
     return bool((await db.execute(ended.values(ended_at=now)))[0])
-
-
-async def live_sessions(db: Database, session_ids: Iterable[int], now: int) -> set[int]:
-    """Those of these sessions that still hold."""
-    alive = (
-        select(sessions.c.id)
-        .join(agents, agents.c.id == sessions.c.agent_id)
-        .where(
-            sessions.c.id.in_(list(session_ids)),
-            sessions.c.ended_at.is_(None),
-            sessions.c.expires_at > now,
-            agents.c.disabled_at.is_(None),
-        )
-    )
-    return {row[0] for row in await db.rows(alive)}
-
-
-async def other_sessions(db: Database, agent_id: int, now: int) -> bool:
-    """Is this agent signed in anywhere?"""
-    alive = select(sessions.c.id).where(
-        sessions.c.agent_id == agent_id, sessions.c.ended_at.is_(None), sessions.c.expires_at > now
-    )
-    return bool(await db.rows(alive.limit(1)))
 
 
 async def use_token(db: Database, app_id: int, jti: str, *, expires_at: int, now: int) -> bool:

@@ -48,8 +48,11 @@ async def sign_in(request: Request) -> Response:
     asked = await _body(request)
     before = await _session(house, request)
     token, session = await house.accounts.sign_in(asked.email, asked.password, _network(request))
-    if before is not None and before.agent_id == session.agent_id:
-        await house.accounts.sign_out(before)
+    if before is not None:
+        # This browser's cookie is replaced: nobody could sign that session out any more.
+        nowhere = await house.accounts.sign_out(before)
+        if nowhere:
+            await house.agent_signed_out(before.agent_id)
     response = _described(session)
     _set_cookie(house, request, response, token, house.accounts.session_seconds)
     return response

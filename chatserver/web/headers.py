@@ -48,7 +48,7 @@ _ALWAYS: Final = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (
         b"permissions-policy",
-        b"camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), bluetooth=(), browsing-topics=()",
+        b"camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=()",
     ),
     # Pages and JSON differ by person and language; what may be kept says so itself.
     (b"cache-control", b"no-store"),

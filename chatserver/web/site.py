@@ -37,6 +37,11 @@ async def static(request: Request) -> Response:
     return rooms(request).pages.assets.serve(request, request.path_params["path"])
 
 
+async def icon(request: Request) -> Response:
+    """Browsers ask for it by themselves on pages that name none, such as the demo's."""
+    return rooms(request).pages.assets.serve(request, "icon.svg")
+
+
 async def healthz(request: Request) -> Response:
     """The process is alive and answers."""
     return JSONResponse({"status": "ok", "version": __version__})

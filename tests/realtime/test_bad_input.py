@@ -111,6 +111,25 @@ async def test_a_frame_over_64_kib_ends_its_connection_only(chat: Chat) -> None:
         await other.still_speaks()
 
 
+async def test_a_text_frame_that_is_not_utf_8_ends_its_connection_only(chat: Chat) -> None:
+    async with chat.customer() as customer, chat.customer("eva") as other:
+        await customer.ws.send(b'{"type":"ping"}\xff', text=True)
+        assert await customer.close_code() == 1007
+        await other.still_speaks()
+
+
+async def test_what_was_acknowledged_before_and_after_bad_frames_is_there(chat: Chat) -> None:
+    async with chat.customer() as customer:
+        ticket = await customer.start()
+        for case, (text, code) in BAD.items():
+            await customer.ws.send(text)
+            await customer.expect("error", code=code)
+            await customer.say(ticket, case)
+        await customer.send(type="history", ticket=ticket, before=1_000)
+        items = (await customer.expect("items"))["items"]
+        assert [item["text"] for item in items if item["kind"] == "message"] == list(BAD)
+
+
 HELLO = {"type": "hello", "v": 1, "app": "demo", "token": "customer:ana"}
 HELLOS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
     "no hello": ({"type": "ping"}, {"code": "unauthorized"}, 4501),

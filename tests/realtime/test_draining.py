@@ -98,6 +98,8 @@ async def test_a_peer_that_does_not_read_cannot_hold_up_a_drain(chat: Chat) -> N
         async with asyncio.timeout(PATIENCE):
             await chat.hub.drain(0.2)
         assert await talker.close_code() == 4001
+        await chat.until_empty()
+        await until(lambda: not chat.server.server_state.connections)
         stuck.ws.transport.abort()
 
 
@@ -135,13 +137,32 @@ async def test_a_signal_drains_before_uvicorn_closes_the_sockets(
             await child.wait()
 
 
+async def test_a_second_signal_exits_at_once(tmp_path: Path) -> None:
+    async with (
+        process(tmp_path) as (child, port),
+        _remote(port, narrow=True) as stuck,
+        _remote(port) as talker,
+    ):
+        # Somebody who does not read would hold up the first one for its ten seconds.
+        stuck.ws.transport.pause_reading()
+        ticket = await talker.start()
+        for _ in range(20):
+            await talker.say(ticket, "x" * 8_000)
+        child.send_signal(signal.SIGTERM)
+        await talker.expect("goaway")
+        child.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(5):
+            await child.wait()
+        stuck.ws.transport.abort()
+
+
 def _goaway(client: Client) -> dict[str, Any]:
     [frame] = [frame for frame in client.got if frame["type"] == "goaway"]
     return frame
 
 
 @contextlib.asynccontextmanager
-async def _remote(port: int) -> AsyncIterator[Client]:
+async def _remote(port: int, **options: Any) -> AsyncIterator[Client]:
     chat: Any = Chat(port, *([None] * 6))  # type: ignore[arg-type]
-    async with chat.customer() as client:
+    async with chat.customer(**options) as client:
         yield client

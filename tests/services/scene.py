@@ -242,6 +242,7 @@ def memory_scene(clock: Clock | None = None) -> Scene:
 async def database_scene(path: Path) -> AsyncIterator[Scene]:
     clock, bus, books = Clock(), MemoryBus(), Books()
     db = await Database.open(path, clock=clock, committed=Publisher(bus, books))
+    db._writer._db.execute("PRAGMA synchronous=OFF")  # durability has tests of its own, these are many
     try:
         reads = DatabaseReads(db, Policy())
         yield Scene(House(db, reads, bus, clock, books), clock, bus, DatabaseRows(db))

@@ -253,6 +253,7 @@ async def test_after_an_outage_the_end_is_restart_plus_warning(scene: Scene) -> 
     scene.clock.pass_seconds(5000)
     await scene.restart()
     restarted = scene.clock.now
+    await pairing.agent_connected(scene.house, 1)
     await scene.later(60)
     assert (await scene.ticket(chat.id)).closed_at == restarted + 60_000
 

@@ -6,11 +6,12 @@ import asyncio
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from starlette.testclient import TestClient
+from starlette.testclient import TestClient, WebSocketTestSession
 
 from chatserver.app import build_app
 from chatserver.demo import prepare
@@ -44,6 +45,23 @@ class Served:
     client: TestClient
     clock: Clock
     settings: Settings
+
+    @contextmanager
+    def socket(self, path: str, origin: str = HOME) -> Iterator[WebSocketTestSession]:
+        """A WebSocket; at the end it is closed and the server has noticed."""
+        headers = {"origin": origin}
+        with self.client.websocket_connect(f"ws://127.0.0.1:8000{path}", headers=headers) as ws:
+            yield ws
+            ws.close()
+            assert self.client.portal is not None
+            self.client.portal.call(self._nobody_connected)
+
+    async def _nobody_connected(self) -> None:
+        hub = self.client.app.state.hub  # type: ignore[attr-defined]
+        async with asyncio.timeout(5):
+            # The hub tells nobody when it is empty.
+            while len(hub):  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
 
     def sign_in(self, email: str = EMAIL, password: str = PASSWORD, **headers: str) -> int:
         """The HTTP status. The cookie stays with the client."""
@@ -111,7 +129,7 @@ def served(settings: Settings, static: Path) -> Iterator[Served]:
         yield found
 
 
-class started:  # noqa: N801: reads as a sentence
+class started:
     """`with started(settings, static, base_url) as served`: the application between its start and its end."""
 
     def __init__(self, settings: Settings, static: Path, base_url: str = HOME, **changes: object) -> None:

@@ -217,7 +217,17 @@ async def test_a_visitor_without_anything_is_somebody_new_each_time(desk: Desk) 
     assert first.who.key.startswith("anon:")
     assert len(first.who.key) == len("anon:") + 22
     assert first.who.key != second.who.key
-    assert (first.who.name, first.who.email) == ("Marta", "marta@x.test")
+    assert (first.who.name, first.who.email) == ("Marta", "Marta@x.test")
+
+
+@pytest.mark.parametrize("email", ["marta", "@x.test", "marta@x.test\nbcc: all@x.test", " ", "a b@x.test"])
+async def test_an_address_that_is_none_is_not_kept(desk: Desk, email: str) -> None:
+    assert (await desk.hello(email=email)).who.email == ""
+
+
+async def test_a_name_is_one_line_whoever_says_it(desk: Desk) -> None:
+    assert (await desk.hello(name="Marta\n\x1b[31m Rojas ")).who.name == "Marta [31m Rojas"
+    assert (await desk.hello(identity=desk.user_token(name="Marta\r\nRojas"))).who.name == "Marta Rojas"
 
 
 async def test_a_visitor_who_brings_our_token_is_the_same_one(desk: Desk) -> None:

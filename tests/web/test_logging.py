@@ -18,7 +18,6 @@ def logging_as_it_was() -> Iterator[None]:
     before = root.handlers[:], root.level
     yield
     root.handlers[:], root.level = before[0], before[1]
-    logging.getLogger("uvicorn.access").disabled = False
 
 
 class Terminal(io.StringIO):

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from chatserver.settings import Settings
+from chatserver.store.base import StoreFailed
+from chatserver.store.database import Database
+from chatserver.store.health import probe
 from tests.web.conftest import HASHED, Served, started
 
 
@@ -105,6 +108,42 @@ def test_a_server_that_drains_is_alive_and_not_ready(served: Served) -> None:
     assert answer.status_code == 503
     assert answer.json()["reasons"] == ["draining"]
     assert served.client.get("/healthz").status_code == 200
+
+
+def test_a_database_that_takes_no_writes_is_not_ready_and_is_asked_again(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def full(db: Database, now: int) -> None:
+        asked.append(now)
+        raise StoreFailed("disk full: /var/lib/somewhere")
+
+    monkeypatch.setattr("chatserver.app.probe", full)
+    for _ in range(2):
+        answer = served.client.get("/readyz")
+        assert (answer.status_code, answer.json()["reasons"]) == (503, ["database"])
+        assert "somewhere" not in answer.text
+    assert len(asked) == 2
+    monkeypatch.setattr("chatserver.app.probe", probe)
+    assert served.client.get("/readyz").status_code == 200
+
+
+def test_whoever_asks_often_whether_it_is_ready_causes_one_write_a_second(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def counted(db: Database, now: int) -> None:
+        asked.append(now)
+
+    monkeypatch.setattr("chatserver.app.probe", counted)
+    for _ in range(20):
+        served.client.get("/readyz")
+    assert len(asked) == 1
+    served.clock.elapse(1.1)
+    served.client.get("/readyz")
+    assert len(asked) == 2
 
 
 def test_hashed_files_are_kept_for_ever_and_packed(served: Served) -> None:

@@ -18,7 +18,6 @@ from chatserver.settings import Settings
 from tests.web.conftest import EMAIL, HOME, PASSWORD, Served, started
 
 OWN = {"origin": HOME}
-SOCKET = "ws://127.0.0.1:8000/ws/agent"
 
 
 def rows(settings: Settings, query: str) -> list[Any]:
@@ -194,6 +193,15 @@ def test_signing_in_again_gives_another_token_and_ends_the_session_before(served
     assert served.client.get("/console/session", headers={"cookie": f"session={first}"}).status_code == 401
 
 
+def test_another_agent_who_signs_in_on_the_same_machine_replaces_the_first_one(served: Served) -> None:
+    served.sign_in()
+    first = served.client.cookies["session"]
+    served.sign_in("luis@demo.test")
+    assert served.client.get("/console/session").json()["name"] == "Luis Pardo"
+    served.client.cookies.clear()
+    assert served.client.get("/console/session", headers={"cookie": f"session={first}"}).status_code == 401
+
+
 def test_signing_out_ends_the_session_for_whoever_kept_its_cookie(served: Served) -> None:
     served.sign_in()
     token = served.client.cookies["session"]
@@ -231,7 +239,7 @@ def socket_token(served: Served) -> str:
 
 def greet(served: Served, token: str) -> Any:
     """The first frame that the server answers with; raises WebSocketDisconnect when it closes instead."""
-    with served.client.websocket_connect(SOCKET, headers=OWN) as ws:
+    with served.socket("/ws/agent") as ws:
         ws.send_json({"type": "hello", "v": 1, "token": token})
         return ws.receive_json()
 
@@ -274,7 +282,7 @@ def test_a_socket_token_of_a_session_that_ended_is_worth_nothing(served: Served)
 
 def test_signing_out_closes_the_sockets_of_the_session(served: Served) -> None:
     served.sign_in()
-    with served.client.websocket_connect(SOCKET, headers=OWN) as ws:
+    with served.socket("/ws/agent") as ws:
         ws.send_json({"type": "hello", "v": 1, "token": socket_token(served)})
         assert ws.receive_json()["type"] == "welcome"
         served.client.delete("/console/session", headers=OWN)
@@ -283,7 +291,7 @@ def test_signing_out_closes_the_sockets_of_the_session(served: Served) -> None:
 
 def test_a_cookie_alone_opens_no_socket(served: Served) -> None:
     served.sign_in()
-    with served.client.websocket_connect(SOCKET, headers=OWN) as ws:
+    with served.socket("/ws/agent") as ws:
         ws.send_json({"type": "hello", "v": 1, "token": ""})
         assert ws.receive_json()["code"] == "unauthorized"
         assert close_code(ws) == BAD_AUTH

@@ -4,6 +4,7 @@ import { effect } from "@preact/signals";
 import { announce } from "../ui/announcer";
 import { plural, t } from "../ui/i18n";
 import type { Console } from "./console";
+import { dotIcon } from "./favicon";
 import { sound } from "./settings";
 import { play, unlock } from "./sound";
 import { type Alert, alerts, audible, REPEAT_MS, unseen } from "./state/alerts";
@@ -28,6 +29,7 @@ export class Bell {
       effect(() => {
         const count = this.console.lists.value.waiting.length + unread(this.console.desk.value);
         document.title = (count > 0 ? `(${count}) ` : "") + t("console.title");
+        dotIcon(count > 0);
       }),
     );
     const id = setInterval(() => this.repeat(), REPEAT_MS);
@@ -55,6 +57,7 @@ export class Bell {
     for (const undo of this.undo) undo();
     this.tabs.close();
     document.title = t("console.title");
+    dotIcon(false);
   }
 
   private look(): void {
@@ -73,15 +76,19 @@ export class Bell {
     if (!("Notification" in globalThis) || Notification.permission !== "granted") return;
     if (document.visibilityState === "visible" && document.hasFocus()) return;
     const body = kind === "message" ? (ticket.last?.text ?? "") : ticket.subject;
-    const note = new Notification(t(`console.notify.${kind}`, { name: ticket.customer.name }), {
-      body,
-      tag: `ticket-${ticket.id}`,
-    });
-    note.onclick = () => {
-      window.focus();
-      this.console.select(ticket.id);
-      note.close();
-    };
+    try {
+      const note = new Notification(t(`console.notify.${kind}`, { name: ticket.customer.name }), {
+        body,
+        tag: `ticket-${ticket.id}`,
+      });
+      note.onclick = () => {
+        window.focus();
+        this.console.select(ticket.id);
+        note.close();
+      };
+    } catch {
+      // Chrome on Android has the name and the permission, but lets only service workers use them.
+    }
   }
 
   private listen(target: EventTarget, kind: string, run: () => void): void {

@@ -4,7 +4,7 @@
  */
 
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import { Connection, type Status as Link } from "../connection";
+import { Connection, type Status as Link, type SocketLike, type Timers } from "../connection";
 import {
   type AgentFrame,
   type AgentServerFrame,
@@ -13,7 +13,7 @@ import {
   type Status,
   VERSION,
 } from "../wire";
-import { keepDraft, outbox, readDraft, unsent } from "./drafts";
+import { belongTo, keepDraft, outbox, readDraft, unsent } from "./drafts";
 import type { Session } from "./session";
 import { asking, type Desk, dropped, EMPTY, opening, receive, sending } from "./state/desk";
 import { type Lists, lists } from "./state/lists";
@@ -29,7 +29,12 @@ export interface Parts {
   changed?(before: Desk, after: Desk): void;
   /** The session is over: signed out here or elsewhere. */
   ended(code: number): void;
+  /** The browser's session is now another agent's: begin anew. */
+  replaced(): void;
   newCid(): string;
+  /** The world outside, for tests. */
+  connect?: (url: string) => SocketLike;
+  timers?: Timers;
 }
 
 export class Console {
@@ -55,6 +60,8 @@ export class Console {
       hello: async () => ({ type: "hello", v: VERSION, token: await parts.session.socketToken() }),
       receive: (frame) => this.receive(frame),
       store: outbox,
+      ...(parts.connect && { connect: parts.connect }),
+      ...(parts.timers && { timers: parts.timers }),
     });
     this.link = this.connection.status;
     this.lists = computed(() => lists(this.desk.value));
@@ -65,9 +72,6 @@ export class Console {
   }
 
   start(): void {
-    const entries = unsent();
-    for (const { frame, cid, order } of entries) this.showAgain(frame, cid, order);
-    this.connection.restore(entries);
     this.connection.start();
   }
 
@@ -177,7 +181,7 @@ export class Console {
   /** The composer changed. Says so to the customer at most every 3 s, and once when it stops. */
   typing(ticket: number, on: boolean): void {
     const { saidTyping: said } = this;
-    const now = Date.now();
+    const now = this.now();
     const fresh = said.ticket === ticket && said.at > 0 && now - said.at < TYPING_EVERY;
     if (on ? fresh : said.ticket !== ticket || said.at === 0) return;
     this.connection.send({ type: "typing", ticket, on });
@@ -195,15 +199,36 @@ export class Console {
   // — inner —
 
   private receive(frame: AgentServerFrame): void {
-    if (frame.type === "welcome") this.seenUpTo.clear();
     const before = this.desk.peek();
-    const { desk, send } = receive(before, frame, this.now(), this.selected.peek());
+    if (frame.type === "welcome") {
+      this.seenUpTo.clear();
+      if (before.me === null) this.takeUp(frame.id);
+      else if (before.me.id !== frame.id) {
+        this.giveUp();
+        return;
+      }
+    }
+    const { desk, send } = receive(this.desk.peek(), frame, this.now(), this.selected.peek());
     this.desk.value = desk;
     for (const one of send) this.connection.send(one);
     this.parts.changed?.(before, desk);
     if (frame.type === "error" && frame.code === "not_found" && frame.ticket === this.selected.peek()) {
       this.select(null); // deleted meanwhile, or an old address
     }
+  }
+
+  /** What this tab had not sent before it was loaded again, if it was the same agent's. */
+  private takeUp(agent: number): void {
+    if (!belongTo(agent)) return;
+    const entries = unsent();
+    for (const { frame, cid, order } of entries) this.showAgain(frame, cid, order);
+    this.connection.restore(entries);
+  }
+
+  /** Another tab signed in as somebody else: nothing of the one may go out as the other. */
+  private giveUp(): void {
+    this.end();
+    this.parts.replaced();
   }
 
   private load(ticket: number): void {

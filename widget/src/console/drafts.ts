@@ -5,6 +5,7 @@ import type { AgentFrame } from "../wire";
 
 const DRAFT = "console.draft.";
 const ENTRY = "console.outbox.";
+const OWNER = "console.owner";
 
 export const readDraft = (ticket: number): string => read(DRAFT + ticket) ?? "";
 
@@ -27,9 +28,17 @@ export function unsent(): Entry<AgentFrame>[] {
     .sort((a, b) => a.order - b.order);
 }
 
-/** Somebody else signs in on this machine: nothing of the last one stays. */
+/** Whose texts these are. Somebody else on this machine starts with nothing of the last one's; false says that it was so. */
+export function belongTo(agent: number): boolean {
+  const same = read(OWNER) === String(agent);
+  if (!same) forget();
+  write(OWNER, String(agent));
+  return same;
+}
+
+/** Signed out: nothing stays. */
 export function forget(): void {
-  for (const key of [...keys(ENTRY), ...keys(DRAFT)]) remove(key);
+  for (const key of [OWNER, ...keys(ENTRY), ...keys(DRAFT)]) remove(key);
 }
 
 function keys(prefix: string): string[] {

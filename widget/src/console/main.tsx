@@ -34,6 +34,11 @@ function enter(): void {
     url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/agent`,
     changed: (before, after) => bell?.heard(before, after),
     ended,
+    replaced: () =>
+      queueMicrotask(() => {
+        leave();
+        void find();
+      }),
     newCid,
   });
   bell = new Bell(console);
@@ -60,14 +65,15 @@ function ended(code: number): void {
   });
 }
 
-async function signOut(console: Console): Promise<void> {
+async function signOut(console: Console): Promise<boolean> {
   if (!(await session.signOut())) {
     console.wake();
-    return;
+    return false;
   }
   leave();
   forget();
   scene.value = { kind: "signin", notice: "" };
+  return true;
 }
 
 /** The selected ticket stands in the address, so that a reload and the Back button mean what they say. */

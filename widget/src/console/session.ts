@@ -8,6 +8,8 @@ export type SignIn =
   | { kind: "wrong" }
   /** Too many attempts; `seconds` until the next one is looked at. */
   | { kind: "slow"; seconds: number }
+  /** Not here, not like this (a password over plain http): the server's own sentence, in the page's language. */
+  | { kind: "refused"; message: string }
   /** The server could not be reached, or failed. */
   | { kind: "failed" };
 
@@ -30,6 +32,10 @@ export class Session {
     if (answer === null) return { kind: "failed" };
     if (answer.ok) return { kind: "in" };
     if (answer.status === 429) return { kind: "slow", seconds: await patience(answer) };
+    if (answer.status === 403) {
+      const message = await sentence(answer);
+      return message ? { kind: "refused", message } : { kind: "failed" };
+    }
     // A malformed address is refused as such, and is for the person the same mistake.
     return { kind: [400, 401, 422].includes(answer.status) ? "wrong" : "failed" };
   }
@@ -61,6 +67,11 @@ export class Session {
       return null;
     }
   }
+}
+
+async function sentence(answer: Response): Promise<string> {
+  const body = (await answer.json().catch(() => ({}))) as { message?: string };
+  return body.message ?? "";
 }
 
 async function patience(answer: Response): Promise<number> {

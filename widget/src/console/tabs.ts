@@ -1,5 +1,6 @@
 /** Several tabs of one agent: one of them rings, and all know where the agent's eyes are. */
 
+import { newCid } from "../ui/cid";
 import type { Looking } from "./state/alerts";
 
 const NAME = "chatserver-console";
@@ -13,12 +14,14 @@ interface Note {
 }
 
 export class Tabs {
-  private readonly id = crypto.randomUUID();
+  private readonly id = newCid();
   private readonly eyes = new Map<string, number>();
   private readonly channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(NAME);
   private at: number | null = null;
   private rings = false;
   private release = () => {};
+  /** Leaves the line for the bell: else a later console of this same tab would wait behind this one for ever. */
+  private readonly leaving = new AbortController();
 
   constructor() {
     if (this.channel) this.channel.onmessage = ({ data }) => this.heard(data as Note);
@@ -46,6 +49,7 @@ export class Tabs {
   close(): void {
     this.look(null);
     this.channel?.close();
+    this.leaving.abort();
     this.release();
   }
 
@@ -56,14 +60,14 @@ export class Tabs {
       return;
     }
     navigator.locks
-      .request(`${NAME}-bell`, () => {
+      .request(`${NAME}-bell`, { signal: this.leaving.signal }, () => {
         this.rings = true;
         return new Promise<void>((resolve) => {
           this.release = resolve;
         });
       })
       .catch(() => {
-        this.rings = true;
+        this.rings = !this.leaving.signal.aborted;
       });
   }
 

@@ -30,7 +30,7 @@ loadWords(first, catalogue(first) ?? "")
   .catch(() => {})
   .then(() => {
     // Every signal read while drawing is one whose change draws again.
-    effect(() => render(<App model={model} />, document.body));
+    effect(() => render(<App model={model} />, document.getElementById("app") as Element));
     tell({ type: "ready" });
   });
 

@@ -35,7 +35,6 @@ export class Model {
   private readonly socket = signal<Socket | null>(null);
   private readonly written = new WrittenStore<CustomerFrame>();
   private readonly answers = new Map<string, (outcome: Ack | ErrorFrame) => void>();
-  private readonly dark = matchMedia("(prefers-color-scheme: dark)");
   private readonly prefix: string;
   private session: Session | null = null;
   private owner = "";
@@ -67,7 +66,6 @@ export class Model {
     const wake = () => document.visibilityState === "visible" && this.socket.peek()?.wake();
     addEventListener("online", wake);
     document.addEventListener("visibilitychange", wake);
-    this.dark.onchange = () => this.repaint();
   }
 
   get status(): Status {
@@ -358,6 +356,6 @@ export class Model {
   }
 
   private repaint(): void {
-    paint(this.session?.boot.color || this.state.peek().welcome?.color || "", this.dark.matches);
+    paint(this.session?.boot.color || this.state.peek().welcome?.color || "");
   }
 }

@@ -26,8 +26,9 @@ function runningSince(clock: Clock): number | null {
   if (clock.strict) return clock.active_at;
   // Each agent message gives the whole time again; an open tab alone is no activity.
   if (clock.turn === "customer") return Math.max(clock.active_at, clock.agent_spoke_at);
-  // The agent's turn: nobody is closed for waiting, but somebody who left is not waiting.
-  return clock.gone_at;
+  // The agent's turn: nobody is closed for waiting, but somebody who left is not waiting. It runs from the drop, and never takes
+  // away time that a later word of either side gave.
+  return clock.gone_at && Math.max(clock.gone_at, clock.active_at, clock.agent_spoke_at);
 }
 
 function ending(clock: Clock): Ending {

@@ -6,7 +6,7 @@ export type Shouting = "capitals" | "marks" | null;
 export function shouting(text: string): Shouting {
   if (/[!¡]{3}|[?¿]{3}|(?:!\?|\?!){2}/.test(text)) return "marks";
   const letters = text.replace(/https?:\/\/\S+|[^\p{L}\s]/gu, "");
-  const words = letters.split(/\s+/).filter((word) => word.length > 2);
+  const words = letters.split(/\s+/).filter((word) => word.length > 1);
   const loud = letters === letters.toUpperCase() && letters !== letters.toLowerCase();
   return loud && words.length >= 3 ? "capitals" : null;
 }

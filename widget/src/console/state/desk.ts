@@ -39,6 +39,8 @@ export interface Pending {
   readonly at: number;
   /** Why the server refused it; the text stays so that nothing typed is lost. */
   readonly error: Code | null;
+  /** What the refusal says is the limit, 0 where there is none. */
+  readonly limit: number;
 }
 
 /** The latest refusal of a verb without `cid`, shown where the verb was pressed. */
@@ -46,7 +48,7 @@ export interface Refusal {
   readonly verb: string;
   readonly ticket: number;
   readonly code: Code;
-  readonly retryAfter: number;
+  readonly limit: number;
 }
 
 /** A customer's closed tickets. */
@@ -121,9 +123,9 @@ export function receive(desk: Desk, frame: AgentServerFrame, now: number, select
 }
 
 /** The desk after our own message was put on its way. */
-export function sending(desk: Desk, message: Omit<Pending, "error">): Desk {
+export function sending(desk: Desk, message: Omit<Pending, "error" | "limit">): Desk {
   const others = desk.pending.filter(({ cid }) => cid !== message.cid);
-  return { ...desk, pending: [...others, { ...message, error: null }], refusal: null };
+  return { ...desk, pending: [...others, { ...message, error: null, limit: 0 }], refusal: null };
 }
 
 /** The desk without one refused message: it was sent anew, or put back into the composer. */
@@ -145,8 +147,8 @@ export function opening(desk: Desk, ticket: number): AgentFrame {
 
 function welcomed(desk: Desk, frame: AgentWelcome, selected: number | null): Step {
   const { id, name, email, status, capacity, apps } = frame;
-  // Another database, or another agent: nothing that was held means anything now, except what was typed.
-  const same = frame.epoch === desk.epoch && (desk.me === null || desk.me.id === id);
+  // Another database: nothing that was held means anything now, except what was typed.
+  const same = frame.epoch === desk.epoch;
   const tickets = new Map(frame.tickets.map((ticket) => [ticket.id, ticket]));
   const shown = same && selected !== null ? desk.tickets.get(selected) : undefined;
   if (shown && !tickets.has(shown.id)) tickets.set(shown.id, shown);
@@ -159,7 +161,6 @@ function welcomed(desk: Desk, frame: AgentWelcome, selected: number | null): Ste
     threads,
     earlier: same ? desk.earlier : new Map(),
     typing: new Map(),
-    pending: same ? desk.pending : [],
     refusal: null,
   };
   // What is on the screen is asked for also when the welcome no longer lists it: its last state would be a guess. Its view
@@ -231,15 +232,15 @@ function arrived(desk: Desk, ticket: number, fresh: AgentChangedFrame["items"] &
 }
 
 function refused(desk: Desk, frame: ErrorFrame): Desk {
-  const { code, verb = "", cid, ticket = 0 } = frame;
+  const { code, verb = "", cid, ticket = 0, limit = 0 } = frame;
   if (cid) {
     const pending = desk.pending.map((message) =>
-      message.cid === cid ? { ...message, error: code } : message,
+      message.cid === cid ? { ...message, error: code, limit } : message,
     );
     return { ...desk, pending };
   }
   const busy = omit(desk.busy, `${verb}:${ticket}`);
-  return { ...desk, busy, refusal: { verb, ticket, code, retryAfter: frame.retry_after ?? 0 } };
+  return { ...desk, busy, refusal: { verb, ticket, code, limit } };
 }
 
 // — inner ——————————————————————————————————————————————————————————————————————

@@ -73,7 +73,9 @@ export function Composer({ console, ticket }: { console: Console; ticket: AgentT
             {left < 0 ? plural("console.composer.over", -left) : plural("console.composer.left", left)}
           </span>
         ) : (
-          <span class="hint">{t("console.composer.hint")}</span>
+          <span class="hint" data-keys>
+            {t("console.composer.hint")}
+          </span>
         )}
         <button
           type="submit"

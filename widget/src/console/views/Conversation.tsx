@@ -8,7 +8,7 @@ import { Actions } from "./Actions";
 import { Foot } from "./Foot";
 import { Icon } from "./icons";
 import { Log } from "./Log";
-import { stateWord } from "./words";
+import { appName, stateWord } from "./words";
 
 interface Props {
   console: Console;
@@ -18,20 +18,21 @@ interface Props {
 
 export function Conversation({ console, detailsOpen, toggleDetails }: Props) {
   const ticket = console.ticket.value;
-  if (console.selected.value === null) return <NothingSelected console={console} />;
+  if (console.selected.value === null && console.desk.value.me) return <NothingSelected console={console} />;
   if (!ticket) return <TalkSkeleton />;
   return (
-    <main class="talk" key={ticket.id}>
+    <section class="talk" key={ticket.id} aria-labelledby="subject">
       <Header console={console} ticket={ticket} detailsOpen={detailsOpen} toggleDetails={toggleDetails} />
       <Log console={console} ticket={ticket} />
       <Foot console={console} ticket={ticket} />
-    </main>
+    </section>
   );
 }
 
 function Header({ console, ticket, detailsOpen, toggleDetails }: Props & { ticket: AgentTicket }) {
   const heading = useRef<HTMLHeadingElement>(null);
   const from = console.cameFrom.value;
+  const app = appName(console.desk.value, ticket);
 
   // Whoever opened the ticket by keyboard or screen reader goes on here; the composer takes over when it is theirs.
   useEffect(() => heading.current?.focus({ preventScroll: true }), []);
@@ -50,11 +51,11 @@ function Header({ console, ticket, detailsOpen, toggleDetails }: Props & { ticke
         </button>
       )}
       <div class="talk-title">
-        <h1 ref={heading} tabIndex={-1} title={ticket.subject}>
+        <h1 id="subject" ref={heading} tabIndex={-1} title={ticket.subject}>
           {ticket.subject}
         </h1>
         <p class="soft">
-          <span class="number">#{ticket.number}</span> · {ticket.customer.name} ·{" "}
+          <span class="number">#{ticket.number}</span> · {ticket.customer.name} · {app && `${app} · `}
           <span data-state={ticket.waiting ? "waiting" : ticket.state}>{stateWord(ticket)}</span>
         </p>
       </div>
@@ -78,25 +79,25 @@ function NothingSelected({ console }: { console: Console }) {
   const { waiting, mine } = console.lists.value;
   const key = waiting.length > 0 ? "waiting" : mine.length > 0 ? "mine" : "quiet";
   return (
-    <main class="talk talk-none">
+    <section class="talk talk-none">
       <div>
         <Icon name="chats" />
         <h1>{t(`console.none.${key}`)}</h1>
         <p class="soft">{t(`console.none.${key}_hint`)}</p>
       </div>
-    </main>
+    </section>
   );
 }
 
 function TalkSkeleton() {
   return (
-    <main class="talk" aria-busy="true">
+    <section class="talk" aria-busy="true">
       <div class="skeletons" aria-hidden="true">
         {[40, 60, 35].map((width) => (
           <span class="skeleton" style={{ width: `${width}%` }} />
         ))}
       </div>
       <p class="sr-only">{t("console.loading")}</p>
-    </main>
+    </section>
   );
 }

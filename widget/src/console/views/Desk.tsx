@@ -16,10 +16,22 @@ import { SoundDialog } from "./SoundDialog";
 /** A short interruption is nobody's business. */
 const CALM_MS = 3000;
 
-export function Desk({ console, signOut }: { console: Console; signOut(): void }) {
+interface Props {
+  console: Console;
+  /** False: the server did not hear of it, the session goes on. */
+  signOut(): Promise<boolean>;
+}
+
+export function Desk({ console, signOut }: Props) {
   const details = useSignal(false);
   const dialog = useSignal<"help" | "sound" | null>(null);
+  const stuck = useSignal(false);
   const selected = console.selected.value;
+
+  const closeDetails = () => {
+    details.value = false;
+    document.querySelector<HTMLElement>(".to-details")?.focus();
+  };
 
   useEffect(
     () =>
@@ -32,7 +44,7 @@ export function Desk({ console, signOut }: { console: Console; signOut(): void }
         },
         escape: () => {
           if (!details.value) return false;
-          details.value = false;
+          closeDetails();
           return true;
         },
       }),
@@ -44,10 +56,12 @@ export function Desk({ console, signOut }: { console: Console; signOut(): void }
   };
   return (
     <div class="desk" data-pane={selected === null ? "list" : details.value ? "details" : "talk"}>
-      <Offline console={console} />
+      <Offline console={console} stuck={stuck.value} />
       <Rail
         console={console}
-        signOut={signOut}
+        signOut={async () => {
+          stuck.value = !(await signOut());
+        }}
         openSound={() => {
           dialog.value = "sound";
         }}
@@ -55,27 +69,25 @@ export function Desk({ console, signOut }: { console: Console; signOut(): void }
           dialog.value = "help";
         }}
       />
-      <List console={console} />
-      <Conversation
-        console={console}
-        detailsOpen={details.value}
-        toggleDetails={() => {
-          details.value = !details.value;
-        }}
-      />
-      <Panel
-        console={console}
-        close={() => {
-          details.value = false;
-        }}
-      />
+      <main>
+        <List console={console} />
+        <Conversation
+          console={console}
+          detailsOpen={details.value}
+          toggleDetails={() => {
+            details.value = !details.value;
+          }}
+        />
+      </main>
+      <Panel console={console} open={details.value} close={closeDetails} />
       {dialog.value === "help" && <Help close={closeDialog} />}
       {dialog.value === "sound" && <SoundDialog close={closeDialog} />}
     </div>
   );
 }
 
-function Offline({ console }: { console: Console }) {
+/** What is wrong with the connection, calmly. `stuck`: signing out did not get through. */
+function Offline({ console, stuck }: { console: Console; stuck: boolean }) {
   const shown = useComputed(() => {
     const { phase, downSince } = console.link.value;
     if (phase === "live" || phase === "stopped" || downSince === null) return false;
@@ -85,7 +97,7 @@ function Offline({ console }: { console: Console }) {
   });
   return (
     <p class="offline" role="status">
-      {shown.value && t("console.offline")}
+      {stuck ? t("console.stuck") : shown.value && t("console.offline")}
     </p>
   );
 }

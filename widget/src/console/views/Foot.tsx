@@ -4,7 +4,7 @@ import { countdown } from "../../state/clock";
 import { errorText, t } from "../../ui/i18n";
 import { duration, fullTime, minutesSeconds, when } from "../../ui/time";
 import type { AgentTicket } from "../../wire";
-import { second } from "../clockwork";
+import { minute, second } from "../clockwork";
 import type { Console } from "../console";
 import type { Refusal } from "../state/desk";
 import { claimable } from "../state/lists";
@@ -50,7 +50,7 @@ function Refused({ refusal, ticket }: { refusal: Refusal; ticket: AgentTicket })
   // Only for taking does "nobody waits any more" have a plain reason: a colleague was faster.
   const taken = refusal.verb === "claim" && refusal.code === "ticket_not_waiting";
   const text = !taken
-    ? errorText(refusal.code)
+    ? errorText(refusal.code, { limit: refusal.limit })
     : ticket.agent
       ? t("console.refused.taken_by", { name: ticket.agent })
       : t("console.refused.taken");
@@ -144,7 +144,7 @@ function Closed({ console, ticket }: Props) {
       <p>
         <b>{closedLine(ticket.close_reason ?? "", ticket.customer.name)}</b>{" "}
         <time class="soft" title={fullTime(at)}>
-          {when(at, second.value)}
+          {when(at, minute.value)}
         </time>
       </p>
       {ticket.rating ? (

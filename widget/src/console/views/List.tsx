@@ -7,7 +7,7 @@ import type { Console } from "../console";
 import { sound } from "../settings";
 import { load } from "../state/lists";
 import { Row } from "./Row";
-import { appName, lastLine } from "./words";
+import { lastLine } from "./words";
 
 const STATUSES: readonly Status[] = ["available", "busy", "away"];
 
@@ -18,6 +18,7 @@ export function List({ console }: { console: Console }) {
   const section = { console };
   return (
     <section class="list" aria-label={t("console.list.label")}>
+      <h1 class="list-title sr-only">{t("console.rail.chats")}</h1>
       <StatusChoice console={console} status={me.status} />
       <Notices console={console} />
       <div class="scroll">
@@ -131,7 +132,6 @@ function Section({ console, id, tickets }: SectionProps) {
               selected={ticket.id === selected}
               claimable={online && !desk.busy.has(`claim:${ticket.id}`)}
               last={lastLine(ticket, desk.me?.id)}
-              app={appName(desk, ticket)}
             />
           ))}
         </ul>

@@ -6,7 +6,7 @@ import { errorText, t } from "../../ui/i18n";
 import { Linked } from "../../ui/links";
 import { clockTime, dayName, fullTime } from "../../ui/time";
 import type { AgentTicket, ItemView } from "../../wire";
-import { second } from "../clockwork";
+import { minute, second } from "../clockwork";
 import type { Console } from "../console";
 import type { Pending } from "../state/desk";
 import { calendarDay, type Entry, grouped } from "../state/groups";
@@ -120,7 +120,7 @@ function EntryView({ entry, ticket, me, lastOwn }: EntryProps) {
 function DayLine({ at }: { at: number }) {
   return (
     <p class="day">
-      <span>{dayName(at, calendarDay(second.value) + 43_200_000)}</span>
+      <span>{dayName(at, minute.value)}</span>
     </p>
   );
 }
@@ -158,7 +158,7 @@ const Run = memo(({ items, own, name, proposal, seen }: RunProps) => {
 });
 
 function PendingView({ console, message, closed }: { console: Console; message: Pending; closed: boolean }) {
-  const { error, cid, text } = message;
+  const { error, limit, cid, text } = message;
   return (
     <div class="run" data-own>
       <div
@@ -170,7 +170,7 @@ function PendingView({ console, message, closed }: { console: Console; message: 
       </div>
       {error ? (
         <p class="delivery" data-tone="danger" role="alert">
-          {t("console.log.failed", { reason: errorText(error) })}{" "}
+          {t("console.log.failed", { reason: errorText(error, { limit }) })}{" "}
           {!closed && (
             <button type="button" class="link" onClick={() => console.retry(cid)}>
               {t("console.action.retry")}

@@ -1,13 +1,13 @@
 /** Who asks, from where, and what they asked before. All of it came from outside: shown as text, links only where safe. */
 
 import type { ComponentChildren } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { t, tag } from "../../ui/i18n";
 import { linkParts } from "../../ui/links";
-import { clockTime, fullTime, shortTime } from "../../ui/time";
+import { fullTime, shortTime } from "../../ui/time";
 import type { AgentTicket, Context } from "../../wire";
 import { browserName } from "../browser";
-import { second } from "../clockwork";
+import { minute } from "../clockwork";
 import type { Console } from "../console";
 import { Avatar } from "./Avatar";
 import { Icon } from "./icons";
@@ -15,15 +15,21 @@ import { appName } from "./words";
 
 interface Props {
   console: Console;
+  /** It lies over the conversation: where there is no room beside it. */
+  open: boolean;
   close(): void;
 }
 
-export function Panel({ console, close }: Props) {
+export function Panel({ console, open, close }: Props) {
   const ticket = console.ticket.value;
+  const way = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (open) way.current?.focus();
+  }, [open]);
   if (!ticket) return null;
   return (
     <aside class="panel" id="details" aria-label={t("console.panel.label")}>
-      <button type="button" class="button close-details" data-kind="quiet" onClick={close}>
+      <button type="button" class="button close-details" data-kind="quiet" ref={way} onClick={close}>
         <Icon name="close" />
         {t("console.panel.close")}
       </button>
@@ -82,9 +88,7 @@ function TicketFacts({ console, ticket }: { console: Console; ticket: AgentTicke
         <Fact name={t("console.panel.subject")}>{ticket.subject}</Fact>
         <Fact name={t("console.panel.app")}>{appName(console.desk.value, ticket)}</Fact>
         <Fact name={t("console.panel.opened")}>
-          <time title={fullTime(ticket.opened_at)}>
-            {shortTime(ticket.opened_at, minuteOf(second.value))}
-          </time>
+          <time title={fullTime(ticket.opened_at)}>{shortTime(ticket.opened_at, minute.value)}</time>
         </Fact>
         <Fact name={t("console.panel.follows")}>{ticket.follows > 0 && `#${ticket.follows}`}</Fact>
         <Fact name={t("console.panel.agent")}>{ticket.agent}</Fact>
@@ -137,7 +141,7 @@ function EarlierTickets({ console, ticket }: { console: Console; ticket: AgentTi
             <button type="button" onClick={() => console.lookBack(one.id)}>
               <span class="earlier-subject">{one.subject}</span>
               <span class="soft">
-                #{one.number} · {shortTime(one.opened_at, minuteOf(second.value))}
+                #{one.number} · {shortTime(one.opened_at, minute.value)}
               </span>
             </button>
           </li>
@@ -175,19 +179,22 @@ function SafeLink({ text }: { text: string }) {
 }
 
 function LocalTime({ zone }: { zone: string }) {
-  const now = minuteOf(second.value);
-  const time = timeIn(zone, now);
-  const place = zone.replaceAll("_", " ");
-  return <>{time ? `${time} · ${place}` : place}</>;
+  const time = timeIn(zone, minute.value);
+  // "America/Argentina/Buenos_Aires": the place is enough to read, the whole is in the tooltip.
+  const place = zone.split("/").at(-1)?.replaceAll("_", " ");
+  return <span title={zone}>{time ? `${time} · ${place}` : zone}</span>;
 }
 
 /** The wall clock of a zone that a browser named; null when ours does not know it. */
 function timeIn(zone: string, at: number): string | null {
-  const here = clockTime(at);
   try {
-    const options = { hour: "numeric", minute: "2-digit", timeZone: zone } as const;
-    const there = new Intl.DateTimeFormat(tag(), { ...options, hour12: tag() !== "pt-BR" }).format(at);
-    return there || here;
+    const hour12 = tag() !== "pt-BR";
+    return new Intl.DateTimeFormat(tag(), {
+      hour: "numeric",
+      minute: "2-digit",
+      timeZone: zone,
+      hour12,
+    }).format(at);
   } catch {
     return null;
   }
@@ -201,5 +208,3 @@ function languageName(code: string): string {
     return code;
   }
 }
-
-const minuteOf = (ms: number): number => Math.floor(ms / 60_000) * 60_000 + 59_999;

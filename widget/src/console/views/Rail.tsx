@@ -10,7 +10,7 @@ import { Icon } from "./icons";
 
 interface Props {
   console: Console;
-  signOut(): void;
+  signOut(): Promise<void>;
   openSound(): void;
   openHelp(): void;
 }
@@ -65,9 +65,11 @@ export function Rail({ console, signOut, openSound, openHelp }: Props) {
         type="button"
         class="rail-item"
         aria-disabled={leaving.value}
-        onClick={() => {
+        onClick={async () => {
+          if (leaving.value) return;
           leaving.value = true;
-          signOut();
+          await signOut();
+          leaving.value = false;
         }}
       >
         <Icon name="leave" />

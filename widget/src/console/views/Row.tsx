@@ -18,10 +18,9 @@ interface Props {
   /** Taking is possible just now. */
   claimable: boolean;
   last: string;
-  app: string;
 }
 
-export const Row = memo(({ console, ticket, list, selected, claimable, last, app }: Props) => {
+export const Row = memo(({ console, ticket, list, selected, claimable, last }: Props) => {
   const { customer, subject } = ticket;
   const unread = list === "waiting" || selected ? 0 : ticket.unread;
   // Of the selected row the conversation offers the button: there is one "Tomar" per ticket on the screen.
@@ -43,8 +42,7 @@ export const Row = memo(({ console, ticket, list, selected, claimable, last, app
         </span>
         <span class="row-bottom">
           <span class="row-last">
-            <span class="row-name">{customer.name}</span>
-            {app && <span class="row-app"> · {app}</span>} · {last}
+            <span class="row-name">{customer.name}</span> · {last}
           </span>
           {unread > 0 && (
             <span class="badge">
@@ -58,7 +56,7 @@ export const Row = memo(({ console, ticket, list, selected, claimable, last, app
         <button
           type="button"
           class="button row-take"
-          data-kind={list === "waiting" ? "primary" : undefined}
+          data-kind="soft"
           aria-disabled={!claimable}
           onClick={() => claimable && console.claim(ticket.id)}
         >

@@ -84,6 +84,8 @@ function sentence(answer: Exclude<Answer, { kind: "in" }>): string {
       return t("console.signin.wrong");
     case "slow":
       return t("console.signin.slow", { time: duration(answer.seconds) });
+    case "refused":
+      return answer.message;
     case "failed":
       return t("console.signin.failed");
   }

@@ -1,0 +1,109 @@
+"""First in, last out: told in order, and in the end the truth."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from chatserver.realtime.presence import Presence
+
+
+class Register:
+    """Writes down what it is told; each telling takes until `go_on`."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.waits: list[float] = []
+        self.fail = 0
+        self._gate = asyncio.Event()
+        self._gate.set()
+        self.presence: Presence[str] = Presence(self._connected, self._gone, self._wait)
+
+    def hold(self) -> None:
+        self._gate.clear()
+
+    def go_on(self) -> None:
+        self._gate.set()
+
+    async def _connected(self, key: str) -> None:
+        await self._tell(f"{key} in")
+
+    async def _gone(self, key: str) -> None:
+        await self._tell(f"{key} out")
+
+    async def _tell(self, what: str) -> None:
+        if self.fail:
+            self.fail -= 1
+            raise OSError("disk full")
+        self.told.append(what)
+        await self._gate.wait()
+
+    async def _wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+
+@pytest.fixture
+async def register() -> Register:
+    return Register()
+
+
+async def test_only_the_first_in_and_the_last_out_are_told(register: Register) -> None:
+    for step in (register.presence.enter, register.presence.enter, register.presence.leave):
+        step("ana")
+        await register.presence.settled()
+    assert register.told == ["ana in"]
+    register.presence.leave("ana")
+    await register.presence.settled()
+    assert register.told == ["ana in", "ana out"]
+
+
+async def test_who_comes_back_while_the_going_is_told_is_told_after_it(register: Register) -> None:
+    register.presence.enter("ana")
+    await register.presence.settled()
+    register.hold()
+    register.presence.leave("ana")
+    await asyncio.sleep(0)
+    register.presence.enter("ana")
+    register.go_on()
+    await register.presence.settled()
+    assert register.told == ["ana in", "ana out", "ana in"]
+
+
+async def test_who_drops_and_returns_before_it_was_told_is_told_nothing(register: Register) -> None:
+    register.presence.enter("ana")
+    await register.presence.settled()
+    register.presence.leave("ana")
+    register.presence.enter("ana")
+    await register.presence.settled()
+    assert register.told == ["ana in"]
+
+
+async def test_one_persons_telling_does_not_hold_up_another(register: Register) -> None:
+    register.hold()
+    register.presence.enter("ana")
+    register.presence.enter("eva")
+    await asyncio.sleep(0)
+    assert register.told == ["ana in", "eva in"]
+    register.go_on()
+    await register.presence.settled()
+
+
+async def test_a_telling_that_failed_is_tried_again_until_it_is_the_truth(
+    register: Register, caplog: pytest.LogCaptureFixture
+) -> None:
+    register.fail = 3
+    register.presence.enter("ana")
+    await register.presence.settled()
+    assert register.told == ["ana in"]
+    assert register.waits == [1.0, 2.0, 5.0]
+    assert len(caplog.records) == 3
+
+
+async def test_a_house_that_closes_is_told_nothing_more(register: Register) -> None:
+    register.presence.enter("ana")
+    await register.presence.settled()
+    register.presence.stop()
+    register.presence.leave("ana")
+    await register.presence.settled()
+    assert register.told == ["ana in"]

@@ -1,0 +1,118 @@
+"""Who may see what, and that an event is encoded once per audience."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from chatserver.core.events import AgentChanged, DeskChanged, QueueMoved, TicketChanged, Typing
+from chatserver.core.people import Agent, App, Customer
+from chatserver.core.policy import Policy
+from chatserver.core.tickets import Ticket, agent_said, assigned, customer_said, opened
+from chatserver.realtime.views import (
+    Audience,
+    Views,
+    agent_changed,
+    agent_ticket,
+    customer_changed,
+    customer_ticket,
+    person,
+)
+
+POLICY = Policy()
+APP = App(1, "demo", "Tienda", (), "app-secret", "#000", POLICY, "{}")
+ANA = Customer(7, 1, "anon:key-of-ana", "", "", "es", "America/Bogota", 0)
+LUCIA = Agent(5, "lucia@private.example", "Lucía", (1,), "available", 4, None, 0)
+CONTEXT = '{"url":"https://host.example","host":{"plan":"internal-plan"}}'
+NEW = opened(
+    Ticket(3, 1, 1042, ANA, "Asunto", CONTEXT, 1_000, priority=4), POLICY, closes_at=None, connected=True
+)
+TAKEN = assigned(NEW.ticket, LUCIA, POLICY, 2_000)
+ASKED = customer_said(TAKEN.ticket, "hola", "C" * 22, 3_000)
+ANSWERED = agent_said(ASKED.ticket, LUCIA, "buenas", "A" * 22, 4_000)
+
+
+def changed(before: Ticket | None, step: Any) -> TicketChanged:
+    version = before.version if before else 0
+    return TicketChanged(before, replace(step.ticket, version=version + 1), step.items)
+
+
+def text_of(event: TicketChanged | Typing | QueueMoved | AgentChanged, audience: Audience) -> str:
+    packet = Views(lambda app_id: APP).packet(event, audience)
+    assert packet is not None
+    assert packet.size == len(packet.text.encode())
+    return packet.text
+
+
+def test_customers_never_see_agents_addresses_ids_context_priorities_or_message_ids() -> None:
+    for before, step in ((None, NEW), (NEW.ticket, TAKEN), (TAKEN.ticket, ASKED), (ASKED.ticket, ANSWERED)):
+        text = text_of(changed(before, step), "customer")
+        for secret in ("private.example", "internal-plan", "author", "priority", "queue_rank", "A" * 22):
+            assert secret not in text
+        assert "app-secret" not in text + text_of(changed(before, step), "agent")
+
+
+def test_agents_see_who_wrote_and_the_context_but_no_message_id_of_a_customer() -> None:
+    view = json.loads(text_of(changed(None, NEW), "agent"))["view"]
+    assert view["context"]["host"] == {"plan": "internal-plan"}
+    assert "C" * 22 not in text_of(changed(TAKEN.ticket, ASKED), "agent")
+    item = json.loads(text_of(changed(ASKED.ticket, ANSWERED), "agent"))["items"][0]
+    assert (item["author"], item["cid"]) == (5, "A" * 22)
+
+
+def test_a_change_of_routing_comes_whole_and_any_other_as_a_patch_that_leads_to_the_same() -> None:
+    assert customer_changed(changed(NEW.ticket, TAKEN), APP).view is not None
+    assert agent_changed(changed(NEW.ticket, TAKEN), APP).view is not None
+    event = changed(TAKEN.ticket, ASKED)
+    mine, theirs = customer_changed(event, APP), agent_changed(event, APP)
+    assert (mine.view, theirs.view) == (None, None)
+    assert replace(customer_ticket(TAKEN.ticket, POLICY), **mine.patch) == customer_ticket(
+        event.after, POLICY
+    )
+    assert replace(agent_ticket(TAKEN.ticket, APP), **theirs.patch) == agent_ticket(event.after, APP)
+    assert (mine.base, mine.version) == (0, 1)
+
+
+def test_an_event_is_encoded_once_for_each_audience() -> None:
+    asked: list[int] = []
+
+    def app(app_id: int) -> App:
+        asked.append(app_id)
+        return APP
+
+    views, event = Views(app), changed(None, NEW)
+    packets = [views.packet(event, audience) for audience in ("customer", "agent", "customer", "agent")]
+    assert packets[0] is packets[2]
+    assert packets[1] is packets[3]
+    assert packets[0] != packets[1]
+    assert asked == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("event", "hearers"),
+    [
+        (Typing(3, "customer"), {"agent"}),
+        (Typing(3, "agent", "Lucía"), {"customer"}),
+        (QueueMoved(3, 1, None, True), {"customer"}),
+        (AgentChanged(5, "busy"), {"agent"}),
+        (DeskChanged(1), set()),
+    ],
+)
+def test_an_event_is_told_only_to_whom_it_concerns(event: Any, hearers: set[str]) -> None:
+    audiences: tuple[Audience, ...] = ("customer", "agent")
+    views = Views(lambda app_id: APP)
+    assert {audience for audience in audiences if views.packet(event, audience)} == hearers
+
+
+def test_a_visitor_without_a_name_has_one_that_stays() -> None:
+    shown = person(ANA)
+    assert shown.name == f"Visitante {shown.alias}"
+    assert person(replace(ANA, name="Ana")).name == "Ana"
+
+
+@pytest.mark.parametrize("context", ["", "[]", "no json", '{"a":' * 5_000])
+def test_a_context_that_is_none_is_shown_as_none(context: str) -> None:
+    assert agent_ticket(replace(NEW.ticket, context=context), APP).context == {}

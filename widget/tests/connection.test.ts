@@ -1,0 +1,217 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Stop } from "../src/connection";
+import { customerLine, FakeStore, say, settle, welcome } from "./fakes";
+
+test("the first frame is the hello, and the welcome makes the line live on the server's clock", async () => {
+  const { connection, timers, goLive } = customerLine();
+  const socket = await goLive();
+  assert.equal(socket.sent[0]?.type, "hello");
+  assert.equal(connection.status.value.phase, "live");
+  assert.equal(connection.status.value.downSince, null);
+  assert.equal(connection.now(), 5_000_000);
+  await timers.elapse(1_000);
+  assert.equal(connection.now(), 5_001_000);
+});
+
+test("what was written goes out one at a time and in order", async () => {
+  const { connection, goLive } = customerLine();
+  const [one, two] = [say("one"), say("two")];
+  connection.post(one);
+  connection.post(two);
+  const socket = await goLive();
+  assert.deepEqual(socket.sentOf("say"), [one]);
+  socket.hears({ type: "ack", cid: one.cid, ticket: 7, seq: 1 });
+  assert.deepEqual(socket.sentOf("say"), [one, two]);
+});
+
+test("a lost acknowledgement means the same frame again, with the same cid, before anything later", async () => {
+  const { connection, timers, goLive, last } = customerLine();
+  const socket = await goLive();
+  const [one, two] = [say("one"), say("two")];
+  connection.post(one);
+  connection.post(two);
+  socket.drops(1006);
+  await timers.elapse(500);
+  last().opens();
+  last().hears(welcome());
+  assert.notEqual(last(), socket);
+  assert.deepEqual(last().sentOf("say"), [one]);
+  last().hears({ type: "ack", cid: one.cid, ticket: 7, seq: 1 });
+  assert.deepEqual(last().sentOf("say"), [one, two]);
+});
+
+test("an unacknowledged message survives a reload and goes before what is written since", async () => {
+  const store = new FakeStore();
+  const before = customerLine(store);
+  await before.goLive();
+  const old = say("written before the reload");
+  before.connection.post(old);
+
+  const after = customerLine(store);
+  const fresh = say("written after");
+  after.connection.post(fresh);
+  after.connection.restore([...store.kept.values()].filter((entry) => entry.cid === old.cid));
+  const socket = await after.goLive();
+  socket.hears({ type: "ack", cid: old.cid, ticket: 7, seq: 1 });
+  socket.hears({ type: "ack", cid: fresh.cid, ticket: 7, seq: 2 });
+  assert.deepEqual(socket.sentOf("say"), [old, fresh]);
+  assert.equal(store.kept.size, 0);
+});
+
+test("a refused message stays with its code, lets the next one pass, and goes again when the person says so", async () => {
+  const { connection, goLive, store, received } = customerLine();
+  const socket = await goLive();
+  const [one, two] = [say("one"), say("two")];
+  connection.post(one);
+  connection.post(two);
+  socket.hears({ type: "error", code: "ticket_closed", verb: "say", cid: one.cid, ticket: 7 });
+  assert.equal(store.kept.get(one.cid)?.error, "ticket_closed");
+  assert.equal(received[received.length - 1]?.type, "error");
+  assert.deepEqual(socket.sentOf("say"), [one, two]);
+  socket.hears({ type: "ack", cid: two.cid, ticket: 7, seq: 1 });
+  connection.retry(one.cid);
+  assert.deepEqual(socket.sentOf("say"), [one, two, one]);
+});
+
+test("who is asked for patience waits that long, keeps the order and bothers nobody", async () => {
+  const { connection, timers, goLive, received } = customerLine();
+  const socket = await goLive();
+  const [one, two] = [say("one"), say("two")];
+  connection.post(one);
+  connection.post(two);
+  socket.hears({ type: "error", code: "rate_limited", verb: "say", cid: one.cid, retry_after: 3 });
+  await timers.elapse(2_900);
+  assert.deepEqual(socket.sentOf("say"), [one]);
+  await timers.elapse(200);
+  assert.deepEqual(socket.sentOf("say"), [one, one]);
+  assert.ok(!received.some((frame) => frame.type === "error"));
+});
+
+test("a verb without a cid is repeated after a reconnect until it is done", async () => {
+  const { connection, timers, goLive, last } = customerLine();
+  const socket = await goLive();
+  connection.ask({ type: "end", ticket: 7 });
+  assert.equal(socket.sentOf("end").length, 1);
+  socket.drops(4005);
+  await timers.elapse(500);
+  last().opens();
+  last().hears(welcome());
+  assert.equal(last().sentOf("end").length, 1);
+  last().hears({ type: "done", verb: "end", ticket: 7 });
+  last().drops(4005);
+  await timers.elapse(1_000);
+  last().opens();
+  last().hears(welcome());
+  assert.equal(last().sentOf("end").length, 0);
+});
+
+test("typing and seen are never kept for later", async () => {
+  const { connection, goLive } = customerLine();
+  assert.equal(connection.send({ type: "typing", ticket: 7 }), false);
+  const socket = await goLive();
+  assert.equal(socket.sentOf("typing").length, 0);
+});
+
+test("two heartbeats without an answer end the connection, and a new one is dialled", async () => {
+  const { connection, timers, goLive, sockets } = customerLine();
+  const socket = await goLive();
+  await timers.elapse(50_000);
+  assert.equal(socket.sentOf("ping").length, 2);
+  assert.equal(connection.status.value.phase, "live");
+  await timers.elapse(25_000);
+  assert.equal(socket.closedWith, 4003);
+  await timers.elapse(500);
+  assert.equal(sockets.length, 2);
+});
+
+test("an answered heartbeat keeps the connection for as long as it goes on", async () => {
+  const { connection, timers, goLive } = customerLine();
+  const socket = await goLive();
+  for (let i = 0; i < 10; i++) {
+    await timers.elapse(25_000);
+    socket.hears({ type: "pong", now: 5_000_000 + (i + 1) * 25_000 });
+  }
+  assert.equal(connection.status.value.phase, "live");
+  assert.equal(connection.now(), 5_250_000);
+});
+
+test("waiting grows from half a second to thirty, drawn over its whole width, and never ends", async () => {
+  const { timers, connection, sockets, last } = customerLine();
+  connection.start();
+  await settle();
+  const waits: number[] = [];
+  for (let i = 0; i < 9; i++) {
+    last().drops(1006);
+    const from = timers.now();
+    const { length } = sockets;
+    while (sockets.length === length) await timers.elapse(50);
+    waits.push(timers.now() - from);
+  }
+  assert.deepEqual(waits, [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
+});
+
+test("a close code from 4500 on stops, with the reason the server gave", async () => {
+  const { connection, timers, goLive, sockets } = customerLine();
+  const socket = await goLive();
+  socket.hears({ type: "error", code: "token_expired" });
+  socket.drops(4501);
+  assert.deepEqual(
+    [connection.status.value.phase, connection.status.value.code, connection.status.value.reason],
+    ["stopped", 4501, "token_expired"],
+  );
+  await timers.elapse(600_000);
+  assert.equal(sockets.length, 1);
+  connection.start();
+  await settle();
+  assert.equal(sockets.length, 2);
+});
+
+test("a goodbye's time is kept, also when the network comes back meanwhile", async () => {
+  const { connection, timers, goLive, sockets } = customerLine();
+  const socket = await goLive();
+  socket.hears({ type: "goaway", retry_after: 7 });
+  socket.drops(4001);
+  connection.wake();
+  await timers.elapse(6_900);
+  assert.equal(sockets.length, 1);
+  await timers.elapse(200);
+  assert.equal(sockets.length, 2);
+});
+
+test("waking up dials at once when down, and asks for a sign of life when live", async () => {
+  const { connection, timers, goLive, sockets, last } = customerLine();
+  const socket = await goLive();
+  connection.wake();
+  assert.equal(socket.sentOf("ping").length, 1);
+  await timers.elapse(5_000);
+  assert.equal(connection.status.value.phase, "waiting");
+  connection.wake();
+  await settle();
+  assert.equal(sockets.length, 2);
+  assert.notEqual(last(), socket);
+});
+
+test("a first frame that cannot be made is a failed attempt, and Stop gives up", async () => {
+  let fails = true;
+  const { connection, timers, sockets } = customerLine(new FakeStore(), () =>
+    fails ? Promise.reject(new Error("offline")) : Promise.reject(new Stop(4502)),
+  );
+  connection.start();
+  await settle();
+  assert.equal(connection.status.value.phase, "waiting");
+  fails = false;
+  await timers.elapse(500);
+  assert.deepEqual([connection.status.value.phase, connection.status.value.code], ["stopped", 4502]);
+  assert.equal(sockets.length, 0);
+});
+
+test("an unanswered message is a dead connection", async () => {
+  const { connection, timers, goLive } = customerLine();
+  const socket = await goLive();
+  connection.post(say("hello?"));
+  await timers.elapse(25_000);
+  socket.hears({ type: "pong", now: 5_025_000 });
+  await timers.elapse(5_000);
+  assert.equal(socket.closedWith, 4003);
+});

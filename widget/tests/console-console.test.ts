@@ -1,0 +1,224 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { SocketLike, Timers } from "../src/connection";
+import { Console } from "../src/console/console";
+import type { AgentFrame, AgentServerFrame } from "../src/wire";
+import { changed, given, item, snapshot, ticket, waiting, welcome } from "./console-fixtures";
+
+class FakeSocket implements SocketLike {
+  onopen: ((event: never) => void) | null = null;
+  onmessage: ((event: { data: unknown }) => void) | null = null;
+  onclose: ((event: { code: number }) => void) | null = null;
+  readonly sent: AgentFrame[] = [];
+
+  send(data: string): void {
+    this.sent.push(JSON.parse(data));
+  }
+
+  close(): void {}
+
+  gives(...frames: AgentServerFrame[]): void {
+    for (const frame of frames) this.onmessage?.({ data: JSON.stringify(frame) });
+  }
+}
+
+/** A clock that moves only when told to. */
+class FakeTimers implements Timers {
+  private at = 1000;
+  private due: { at: number; run: () => void }[] = [];
+
+  now(): number {
+    return this.at;
+  }
+
+  after(ms: number, run: () => void): () => void {
+    const entry = { at: this.at + ms, run };
+    this.due.push(entry);
+    return () => {
+      this.due = this.due.filter((one) => one !== entry);
+    };
+  }
+
+  elapse(ms: number): void {
+    this.at += ms;
+    for (const entry of this.due.filter(({ at }) => at <= this.at)) {
+      this.due = this.due.filter((one) => one !== entry);
+      entry.run();
+    }
+  }
+}
+
+/** A console, its sockets in the order of dialling, and what it told its page. */
+function world() {
+  const sockets: FakeSocket[] = [];
+  const told: string[] = [];
+  const timers = new FakeTimers();
+  let tokens = 0;
+  let cids = 0;
+  const console = new Console({
+    session: { socketToken: async () => `token-${++tokens}` },
+    url: "ws://chat.example/ws/agent",
+    ended: (code) => told.push(`ended ${code}`),
+    replaced: () => told.push("replaced"),
+    newCid: () => `cid-${++cids}`,
+    connect: () => {
+      const socket = new FakeSocket();
+      sockets.push(socket);
+      return socket;
+    },
+    timers,
+  });
+  /** The newest connection, greeted. */
+  const open = async (frame: AgentServerFrame): Promise<FakeSocket> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    const socket = sockets.at(-1);
+    assert.ok(socket, "dialled");
+    socket.onopen?.(undefined as never);
+    socket.gives(frame);
+    return socket;
+  };
+  return { console, timers, told, open };
+}
+
+const of = <T extends AgentFrame["type"]>(socket: FakeSocket, type: T) =>
+  socket.sent.filter((frame): frame is Extract<AgentFrame, { type: T }> => frame.type === type);
+
+test("every connection says hello with a token of its own", async () => {
+  const { console, timers, open } = world();
+  console.start();
+  const first = await open(welcome([]));
+  first.onclose?.({ code: 4001 });
+  timers.elapse(60_000);
+  const second = await open(welcome([]));
+  assert.deepEqual(of(first, "hello"), [{ type: "hello", v: 1, token: "token-1" }]);
+  assert.deepEqual(of(second, "hello"), [{ type: "hello", v: 1, token: "token-2" }]);
+  console.end();
+});
+
+test("a session that ended elsewhere is told to the page", async () => {
+  const { console, told, open } = world();
+  console.start();
+  (await open(welcome([]))).onclose?.({ code: 4502 });
+  assert.deepEqual(told, ["ended 4502"]);
+});
+
+test("a connection that comes back as another agent gives up before anything is sent as them", async () => {
+  const { console, timers, told, open } = world();
+  console.start();
+  const first = await open(welcome([given(4)]));
+  console.say(4, "Hola");
+  assert.equal(of(first, "say").length, 1);
+  first.onclose?.({ code: 4001 });
+  timers.elapse(60_000);
+  const second = await open({ ...welcome([]), id: 99 });
+  assert.deepEqual(told, ["replaced"]);
+  assert.deepEqual(of(second, "say"), []);
+});
+
+test("a message that was not acknowledged goes again, under the same id, and is shown once", async () => {
+  const { console, timers, open } = world();
+  console.start();
+  const first = await open(welcome([given(4)]));
+  console.say(4, "Hola");
+  first.onclose?.({ code: 1006 });
+  timers.elapse(60_000);
+  const second = await open(welcome([given(4)]));
+  const say = { type: "say", ticket: 4, cid: "cid-1", text: "Hola" };
+  assert.deepEqual(of(first, "say"), [say]);
+  assert.deepEqual(of(second, "say"), [say]);
+  assert.equal(console.desk.value.pending.length, 1);
+  console.end();
+});
+
+test("taking a ticket opens it, asks, and remembers that it asked", async () => {
+  const { console, open } = world();
+  console.start();
+  const socket = await open(welcome([waiting(4, 1)]));
+  console.claim(4);
+  assert.equal(console.selected.value, 4);
+  assert.deepEqual(of(socket, "claim"), [{ type: "claim", ticket: 4 }]);
+  assert.equal(console.desk.value.busy.has("claim:4"), true);
+  socket.gives({ type: "done", verb: "claim", ticket: 4 });
+  assert.equal(console.desk.value.busy.size, 0);
+  console.end();
+});
+
+test("what I have before my eyes is reported as seen once, and only where it is mine", async () => {
+  const { console, open } = world();
+  console.start();
+  const mine = given(4, { last_seq: 2 });
+  const theirs = ticket({ id: 5, agent_id: 99 });
+  const socket = await open(welcome([mine, theirs]));
+  socket.gives(snapshot(mine, [item(1), item(2)]), snapshot(theirs, [item(1)]));
+  console.saw(mine);
+  console.saw(mine);
+  console.saw(theirs);
+  assert.deepEqual(of(socket, "seen"), [{ type: "seen", ticket: 4, seq: 2 }]);
+  console.end();
+});
+
+test("typing is said at most every three seconds, and once when it stops", async () => {
+  const { console, timers, open } = world();
+  console.start();
+  const socket = await open(welcome([given(4)]));
+  console.typing(4, true);
+  timers.elapse(2999);
+  console.typing(4, true);
+  timers.elapse(1);
+  console.typing(4, true);
+  console.typing(4, false);
+  console.typing(4, false);
+  assert.deepEqual(
+    of(socket, "typing").map(({ on }) => on),
+    [true, true, false],
+  );
+  console.end();
+});
+
+test("an earlier ticket has a way back to the one it was opened from", async () => {
+  const { console, open } = world();
+  console.start();
+  const socket = await open(welcome([given(4)]));
+  console.select(4);
+  console.lookBack(2);
+  socket.gives(snapshot(ticket({ id: 2, state: "closed" }), [item(1)]));
+  assert.equal(console.ticket.value?.id, 2);
+  console.back();
+  assert.equal(console.selected.value, 4);
+  assert.equal(console.cameFrom.value, null);
+  console.end();
+});
+
+test("a ticket that does not exist for me is not left on the screen", async () => {
+  const { console, open } = world();
+  console.select(404);
+  console.start();
+  const socket = await open(welcome([]));
+  assert.deepEqual(of(socket, "open"), [{ type: "open", ticket: 404, after: -1, epoch: "e1" }]);
+  socket.gives({ type: "error", code: "not_found", verb: "open", ticket: 404 });
+  assert.equal(console.selected.value, null);
+  console.end();
+});
+
+test("the chosen status shows at once, and the server's word stands", async () => {
+  const { console, open } = world();
+  console.start();
+  const socket = await open(welcome([]));
+  console.setStatus("busy");
+  assert.equal(console.desk.value.me?.status, "busy");
+  assert.deepEqual(of(socket, "status"), [{ type: "status", status: "busy" }]);
+  socket.gives({ type: "status", status: "away" });
+  assert.equal(console.desk.value.me?.status, "away");
+  console.end();
+});
+
+test("a gap in a ticket's versions is filled by a snapshot", async () => {
+  const { console, open } = world();
+  console.start();
+  const socket = await open(welcome([given(4, { version: 1 })]));
+  socket.gives(changed(4, 2, 3, { patch: { unread: 5 } }));
+  assert.deepEqual(of(socket, "open"), [{ type: "open", ticket: 4, after: -1, epoch: "e1" }]);
+  socket.gives(snapshot(given(4, { version: 3, unread: 5 }), [item(1)]));
+  assert.equal(console.desk.value.tickets.get(4)?.unread, 5);
+  console.end();
+});

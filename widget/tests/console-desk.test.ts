@@ -1,0 +1,234 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { asking, type Desk, EMPTY, opening, receive, sending } from "../src/console/state/desk";
+import { changed, item, ME, snapshot, ticket, welcome } from "./console-fixtures";
+
+const NOW = 1_000_000;
+
+function run(desk: Desk, ...frames: Parameters<typeof receive>[1][]) {
+  return frames.reduce(
+    (step, frame) => {
+      const next = receive(step.desk, frame, NOW, null);
+      return { desk: next.desk, send: [...step.send, ...next.send] };
+    },
+    { desk, send: [] as ReturnType<typeof receive>["send"][number][] },
+  );
+}
+
+const signedIn = (...tickets: ReturnType<typeof ticket>[]) => run(EMPTY, welcome(tickets)).desk;
+
+test("a welcome gives the agent, the status and the tickets", () => {
+  const desk = signedIn(ticket({ id: 4 }));
+  assert.equal(desk.me?.name, ME.name);
+  assert.equal(desk.me?.capacity, 4);
+  assert.deepEqual([...desk.tickets.keys()], [4]);
+});
+
+test("a change with a view adds a ticket that was not held", () => {
+  const view = ticket({ id: 9, version: 1 });
+  const { desk, send } = run(signedIn(), changed(9, 0, 1, { view }));
+  assert.equal(desk.tickets.get(9)?.subject, view.subject);
+  assert.deepEqual(send, []);
+});
+
+test("a patch applies to the version it was made for", () => {
+  const before = signedIn(ticket({ id: 4, version: 3, unread: 0 }));
+  const { desk, send } = run(before, changed(4, 3, 4, { patch: { unread: 2 } }));
+  assert.equal(desk.tickets.get(4)?.unread, 2);
+  assert.equal(desk.tickets.get(4)?.version, 4);
+  assert.equal(before.tickets.get(4)?.unread, 0, "the desk before is left as it was");
+  assert.deepEqual(send, []);
+});
+
+test("a change that is held already changes nothing", () => {
+  const before = signedIn(ticket({ id: 4, version: 7, unread: 1 }));
+  const { desk, send } = run(before, changed(4, 5, 6, { patch: { unread: 9 } }));
+  assert.equal(desk.tickets.get(4)?.unread, 1);
+  assert.deepEqual(send, []);
+});
+
+test("a patch for another version asks for the whole ticket and applies nothing", () => {
+  const before = signedIn(ticket({ id: 4, version: 3, unread: 0 }));
+  const { desk, send } = run(before, changed(4, 5, 6, { patch: { unread: 2 } }));
+  assert.equal(desk.tickets.get(4)?.unread, 0);
+  assert.deepEqual(send, [{ type: "open", ticket: 4, after: -1, epoch: "e1" }]);
+});
+
+test("a patch for a ticket that is not held asks for the whole ticket", () => {
+  const { desk, send } = run(signedIn(), changed(77, 2, 3, { patch: { unread: 2 } }));
+  assert.equal(desk.tickets.has(77), false);
+  assert.deepEqual(send, [{ type: "open", ticket: 77, after: -1, epoch: "e1" }]);
+});
+
+test("a snapshot replaces the thread, but never a newer view", () => {
+  const { desk } = run(
+    signedIn(ticket({ id: 4, version: 5, unread: 3 })),
+    snapshot(ticket({ id: 4, version: 4, unread: 1 }), [item(1), item(2)]),
+  );
+  assert.equal(desk.tickets.get(4)?.unread, 3);
+  assert.deepEqual(
+    desk.threads.get(4)?.items.map(({ seq }) => seq),
+    [1, 2],
+  );
+});
+
+test("items of a change go to the end of a loaded thread, each once", () => {
+  const loaded = run(
+    signedIn(ticket({ id: 4, version: 1 })),
+    snapshot(ticket({ id: 4, version: 1 }), [item(1)]),
+  ).desk;
+  const once = run(loaded, changed(4, 1, 2, { items: [item(2)], patch: { last_seq: 2 } })).desk;
+  const { desk, send } = run(once, changed(4, 1, 2, { items: [item(2)], patch: { last_seq: 2 } }));
+  assert.deepEqual(
+    desk.threads.get(4)?.items.map(({ seq }) => seq),
+    [1, 2],
+  );
+  assert.deepEqual(send, []);
+});
+
+test("items with a gap before them are not shown: the gap is asked for", () => {
+  const loaded = run(
+    signedIn(ticket({ id: 4, version: 1 })),
+    snapshot(ticket({ id: 4, version: 1 }), [item(1)]),
+  ).desk;
+  const { desk, send } = run(loaded, changed(4, 1, 2, { items: [item(3)], patch: { last_seq: 3 } }));
+  assert.deepEqual(
+    desk.threads.get(4)?.items.map(({ seq }) => seq),
+    [1],
+  );
+  assert.deepEqual(send, [{ type: "open", ticket: 4, after: 1, epoch: "e1" }]);
+});
+
+test("items of a conversation that was never opened do not make half a thread", () => {
+  const { desk, send } = run(
+    signedIn(ticket({ id: 4, version: 1 })),
+    changed(4, 1, 2, { items: [item(8)], patch: { last_seq: 8 } }),
+  );
+  assert.equal(desk.threads.has(4), false);
+  assert.deepEqual(send, []);
+});
+
+test("a page of history goes before what is there and says whether there is more", () => {
+  const view = ticket({ id: 4 });
+  const loaded = run(signedIn(view), { ...snapshot(view, [item(5), item(6)]), more: true }).desk;
+  const { desk } = run(loaded, {
+    type: "items",
+    ticket: 4,
+    items: [item(4), item(3), item(5)],
+    more: false,
+    back: true,
+  });
+  assert.deepEqual(
+    desk.threads.get(4)?.items.map(({ seq }) => seq),
+    [3, 4, 5, 6],
+  );
+  assert.equal(desk.threads.get(4)?.more, false);
+});
+
+test("a reconnect resumes every loaded thread after its last item", () => {
+  const view = ticket({ id: 4, version: 1 });
+  const loaded = run(signedIn(view), snapshot(view, [item(1), item(2)])).desk;
+  const { desk, send } = receive(loaded, welcome([view]), NOW, 4);
+  assert.deepEqual(send, [{ type: "open", ticket: 4, after: 2, epoch: "e1" }]);
+  assert.equal(desk.threads.get(4)?.items.length, 2);
+});
+
+test("the ticket on the screen stays when a welcome does not list it, and is asked for as a whole", () => {
+  const closed = ticket({ id: 4, version: 1 });
+  const loaded = run(signedIn(closed), snapshot(closed, [item(1)])).desk;
+  const { desk, send } = receive(loaded, welcome([]), NOW, 4);
+  assert.equal(desk.tickets.has(4), true);
+  assert.deepEqual(send, [{ type: "open", ticket: 4, after: -1, epoch: "e1" }]);
+});
+
+test("tickets that a welcome does not list are gone from the desk", () => {
+  const { desk } = run(signedIn(ticket({ id: 4 })), welcome([ticket({ id: 5 })]));
+  assert.deepEqual([...desk.tickets.keys()], [5]);
+});
+
+test("another epoch forgets the threads of the old database", () => {
+  const view = ticket({ id: 4 });
+  const loaded = run(signedIn(view), snapshot(view, [item(1)])).desk;
+  const { desk, send } = run(loaded, { ...welcome([view]), epoch: "e2" });
+  assert.equal(desk.threads.size, 0);
+  assert.deepEqual(send, []);
+});
+
+test("our message is shown at once and gives way to its item", () => {
+  const view = ticket({ id: 4, version: 1 });
+  const loaded = run(signedIn(view), snapshot(view, [item(1)])).desk;
+  const sent = sending(loaded, { ticket: 4, cid: "c1", kind: "say", text: "Hola", at: NOW });
+  assert.equal(sent.pending.length, 1);
+  const { desk } = run(sent, changed(4, 1, 2, { items: [item(2, { by: "agent", cid: "c1" })] }));
+  assert.equal(desk.pending.length, 0);
+});
+
+test("a refused message keeps its text and says why", () => {
+  const sent = sending(signedIn(ticket({ id: 4 })), {
+    ticket: 4,
+    cid: "c1",
+    kind: "say",
+    text: "Hola",
+    at: NOW,
+  });
+  const { desk } = run(sent, { type: "error", code: "ticket_closed", verb: "say", cid: "c1", ticket: 4 });
+  assert.deepEqual(desk.pending[0], {
+    ticket: 4,
+    cid: "c1",
+    kind: "say",
+    text: "Hola",
+    at: NOW,
+    error: "ticket_closed",
+    limit: 0,
+  });
+});
+
+test("a refused verb is no longer waited for and says which ticket it was about", () => {
+  const asked = asking(signedIn(ticket({ id: 4 })), "claim", 4);
+  assert.equal(asked.busy.has("claim:4"), true);
+  const { desk } = run(asked, { type: "error", code: "ticket_not_waiting", verb: "claim", ticket: 4 });
+  assert.equal(desk.busy.size, 0);
+  assert.deepEqual(desk.refusal, { verb: "claim", ticket: 4, code: "ticket_not_waiting", limit: 0 });
+});
+
+test("a done verb is no longer waited for", () => {
+  const { desk } = run(asking(signedIn(), "status", 0), { type: "done", verb: "status" });
+  assert.equal(desk.busy.size, 0);
+});
+
+test("the status set in another tab is the status here", () => {
+  const { desk } = run(signedIn(), { type: "status", status: "away" });
+  assert.equal(desk.me?.status, "away");
+});
+
+test("a typing sign runs out by itself and ends with the message", () => {
+  const view = ticket({ id: 4, version: 1 });
+  const typing = run(signedIn(view), { type: "typing", ticket: 4 }).desk;
+  assert.equal(typing.typing.get(4), NOW + 6000);
+  const { desk } = run(typing, changed(4, 1, 2, { items: [item(2)] }));
+  assert.equal(desk.typing.has(4), false);
+});
+
+test("earlier tickets come in pages, and a new first page replaces them", () => {
+  const page = (ids: number[], more: boolean) =>
+    ({ type: "tickets", customer: 1, tickets: ids.map((id) => ticket({ id })), more }) as const;
+  const two = run(signedIn(), page([9, 8], true), page([7], false)).desk;
+  assert.deepEqual(
+    two.earlier.get(1)?.tickets.map(({ id }) => id),
+    [9, 8, 7],
+  );
+  const { desk } = run(two, page([10, 9], true));
+  assert.deepEqual(
+    desk.earlier.get(1)?.tickets.map(({ id }) => id),
+    [10, 9],
+  );
+});
+
+test("opening a conversation that was never loaded asks for a snapshot", () => {
+  assert.deepEqual(opening(signedIn(ticket({ id: 4 })), 4), {
+    type: "open",
+    ticket: 4,
+    after: -1,
+    epoch: "e1",
+  });
+});

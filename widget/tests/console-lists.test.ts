@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Desk, EMPTY, receive } from "../src/console/state/desk";
+import { calendarDay, grouped } from "../src/console/state/groups";
+import { claimable, lists, load, unread } from "../src/console/state/lists";
+import type { AgentTicket } from "../src/wire";
+import { clock, given, item, ME, ticket, waiting, welcome } from "./console-fixtures";
+
+const desk = (...tickets: AgentTicket[]): Desk => receive(EMPTY, welcome(tickets), 0, null).desk;
+const ids = (tickets: readonly AgentTicket[]) => tickets.map(({ id }) => id);
+
+test("who waits longest comes first", () => {
+  assert.deepEqual(ids(lists(desk(waiting(1, 300), waiting(2, 100), waiting(3, 200))).waiting), [2, 3, 1]);
+});
+
+test("a chat that came back to the queue goes first although it has waited a short time", () => {
+  assert.deepEqual(ids(lists(desk(waiting(1, 100), waiting(2, 900, -5))).waiting), [2, 1]);
+});
+
+test("equal in all else, the earlier ticket comes first", () => {
+  assert.deepEqual(ids(lists(desk(waiting(8, 100), waiting(5, 100))).waiting), [5, 8]);
+});
+
+test("my chats are those that I attend, who waits for my answer first", () => {
+  const mine = { agent_id: ME.id };
+  const found = lists(
+    desk(
+      ticket({ id: 1, ...mine, assigned_at: 10, clock: clock("customer") }),
+      ticket({ id: 2, ...mine, assigned_at: 30, clock: clock("agent") }),
+      ticket({ id: 3, ...mine, assigned_at: 20, clock: clock("agent") }),
+      ticket({ id: 4, agent_id: 99 }),
+      ticket({ id: 5, ...mine, state: "closed" }),
+    ),
+  );
+  assert.deepEqual(ids(found.mine), [3, 2, 1]);
+});
+
+test("requests are open ones for later that nobody has, or that I have, oldest first", () => {
+  const later = { mode: "later" } as const;
+  const found = lists(
+    desk(
+      ticket({ id: 1, ...later, opened_at: 50 }),
+      ticket({ id: 2, ...later, opened_at: 20, agent_id: ME.id }),
+      ticket({ id: 3, ...later, agent_id: 99 }),
+      ticket({ id: 4, ...later, state: "closed" }),
+    ),
+  );
+  assert.deepEqual(ids(found.requests), [2, 1]);
+  assert.deepEqual(ids(found.mine), []);
+});
+
+test("nothing is listed before the first welcome", () => {
+  assert.deepEqual(lists(EMPTY), { waiting: [], mine: [], requests: [] });
+});
+
+test("requests do not count against the capacity, chats do", () => {
+  assert.equal(load(desk(given(1), given(2), ticket({ id: 3, mode: "later", agent_id: ME.id }))), 2);
+});
+
+test("only what is mine counts as unread", () => {
+  assert.equal(
+    unread(desk(given(1, { unread: 2 }), ticket({ id: 2, mode: "later", unread: 5 }), waiting(3, 1))),
+    2,
+  );
+});
+
+test("Tomar is offered for who waits and for requests nobody has", () => {
+  assert.equal(claimable(waiting(1, 1)), true);
+  assert.equal(claimable(ticket({ id: 1, mode: "later" })), true);
+  assert.equal(claimable(ticket({ id: 1, mode: "later", agent_id: 99 })), false);
+  assert.equal(claimable(ticket({ id: 1, state: "closed", mode: "later" })), false);
+  assert.equal(claimable(given(1)), false);
+});
+
+test("messages of one author within three minutes are one run, with a heading per day", () => {
+  const noon = new Date(2026, 2, 9, 12).getTime();
+  const next = new Date(2026, 2, 10, 9).getTime();
+  const entries = grouped(
+    [
+      item(1, { at: noon, kind: "opened" }),
+      item(2, { at: noon }),
+      item(3, { at: noon + 180_000 }),
+      item(4, { at: noon + 180_001, by: "agent", author: 7 }),
+      item(5, { at: noon + 180_002, by: "agent", author: 8 }),
+      item(6, { at: noon + 180_003, kind: "proposal", by: "agent", author: 8 }),
+      item(7, { at: next, by: "agent", author: 8 }),
+    ],
+    calendarDay,
+  );
+  assert.deepEqual(
+    entries.map((entry) => (entry.kind === "run" ? entry.items.map(({ seq }) => seq) : entry.kind)),
+    ["day", "event", [2, 3], [4], [5, 6], "day", [7]],
+  );
+});

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { beforeEach, test } from "node:test";
+import { accentFrom, contrast } from "../../src/ui/color";
+import { shouting } from "../../src/ui/courtesy";
+import { errorText, locale, plural, t, words } from "../../src/ui/i18n";
+import { linkParts } from "../../src/ui/links";
+import { dayName, duration, minutesSeconds, when } from "../../src/ui/time";
+
+const catalogue = (language: string): Record<string, string> =>
+  Object.assign(
+    {},
+    ...["common", "widget"].map((name) =>
+      JSON.parse(
+        readFileSync(
+          path.join(process.cwd(), "..", "chatserver", "locale", language, `${name}.json`),
+          "utf8",
+        ),
+      ),
+    ),
+  );
+
+const use = (language: string) => {
+  words.value = catalogue(language);
+  locale.value = language;
+};
+
+beforeEach(() => use("es"));
+
+test("every language has the same words with the same placeholders", () => {
+  const holes = (text: string) => (text.match(/\{\w+\}/g) ?? []).sort();
+  const es = catalogue("es");
+  for (const language of ["en", "pt"]) {
+    const other = catalogue(language);
+    assert.deepEqual(Object.keys(other), Object.keys(es));
+    for (const key of Object.keys(es)) {
+      assert.deepEqual(holes(other[key] ?? ""), holes(es[key] ?? ""), `${language} ${key}`);
+    }
+  }
+});
+
+test("plurals follow the language's own rule", () => {
+  assert.equal(plural("widget.stars", 1), "1 estrella");
+  assert.equal(plural("widget.stars", 5), "5 estrellas");
+  use("en");
+  assert.equal(plural("widget.stars", 1), "1 star");
+});
+
+test("a missing word shows its key, a missing value its hole, an unknown refusal the general sentence", () => {
+  assert.equal(t("widget.nothing"), "widget.nothing");
+  assert.equal(t("widget.follows", {}), "Continúa el ticket #{number}.");
+  assert.equal(errorText("never_heard_of"), t("error.internal"));
+});
+
+test("what stands in a value is text, not another placeholder", () => {
+  assert.equal(t("widget.you_said", { text: "{number} $& $1" }), "Tú: {number} $& $1");
+});
+
+const links = (text: string) => linkParts(text).filter((part) => part.href);
+
+test("only web and mail addresses become links, without the sentence's full stop", () => {
+  assert.deepEqual(links("Mira https://a.test/x(1). Y (www.b.test), o a@b.co"), [
+    { text: "https://a.test/x(1)", href: "https://a.test/x(1)" },
+    { text: "www.b.test", href: "https://www.b.test" },
+    { text: "a@b.co", href: "mailto:a@b.co" },
+  ]);
+});
+
+test("nothing that could run becomes a link", () => {
+  for (const text of [
+    "javascript:alert(1)",
+    "java\nscript:alert(1)",
+    "data:text/html,<script>1</script>",
+    "vbscript:x",
+    "file:///etc/passwd",
+    "xhttps://a.test",
+    "https://",
+  ]) {
+    assert.deepEqual(links(text), [], text);
+  }
+});
+
+test("the pieces are the text, whatever it is", () => {
+  for (const text of [
+    "",
+    '<b>x</b> https://a.test"onclick=',
+    "a@b.co,https://x.y;mailto:q@r.st",
+    "@@@ http://[ x",
+  ]) {
+    assert.equal(
+      linkParts(text)
+        .map((part) => part.text)
+        .join(""),
+      text,
+    );
+  }
+});
+
+/** "#rrggbb" or "rgb(r,g,b)" as three numbers. */
+const parts = (css: string) =>
+  css.startsWith("#")
+    ? [1, 3, 5].map((at) => Number.parseInt(css.slice(at, at + 2), 16))
+    : (css.match(/\d+/g) ?? []).map(Number);
+
+test("every colour of a host carries a text that can be read", () => {
+  for (let hue = 0; hue < 4096; hue++) {
+    const color = `#${[hue >> 8, (hue >> 4) & 15, hue & 15].map((part) => (part * 17).toString(16).padStart(2, "0")).join("")}`;
+    const accent = accentFrom(color);
+    assert.ok(
+      accent &&
+        contrast(parts(accent.fill), parts(accent.fill && accent.ink === "#fff" ? "#ffffff" : accent.ink)) >=
+          4.5,
+      color,
+    );
+  }
+  assert.equal(accentFrom("red; background: url(x)"), null);
+});
+
+test("shouting is noticed, codes and acronyms are not", () => {
+  assert.equal(shouting("NO FUNCIONA NADA"), "capitals");
+  assert.equal(shouting("¿Cuándo???"), "marks");
+  assert.equal(shouting("El NIT de la DIAN no sirve"), null);
+  assert.equal(shouting("ERR 503"), null);
+  assert.equal(shouting("¿Sí? ¡Ya!"), null);
+});
+
+test("times are said as people say them", () => {
+  const now = new Date(2026, 2, 4, 10).getTime();
+  const at = (day: number, hour: number) => new Date(2026, 2, day, hour).getTime();
+  assert.match(when(at(4, 14), now), /^hoy a las 2:00/);
+  assert.match(when(at(5, 8), now), /^mañana a las 8:00/);
+  assert.match(when(at(9, 8), now), /^el lunes a las 8:00/);
+  assert.equal(dayName(at(4, 1), now), "Hoy");
+  assert.equal(dayName(at(3, 23), now), "Ayer");
+  assert.equal(dayName(at(2, 9), now), "Lunes");
+  assert.equal(duration(30), "menos de 1 min");
+  assert.equal(duration(200), "4 min");
+  assert.equal(minutesSeconds(42), "0:42");
+});
