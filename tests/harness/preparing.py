@@ -7,11 +7,11 @@ import json
 from tests.harness.server import Server
 
 
-def one_chat_at_a_time(server: Server) -> None:
-    """Every agent has a capacity of one chat: the second customer waits."""
+def chats_at_once(server: Server, capacity: int) -> None:
+    """For every agent; whoever comes then waits in the queue."""
     server.stop()
     with server.changing() as database:
-        database.execute("UPDATE agents SET capacity = 1")
+        database.execute("UPDATE agents SET capacity = ?", (capacity,))
     server.start()
 
 

@@ -1,7 +1,7 @@
 """A walk through every view of widget and console, for whoever looks at all of them: axe, narrow screens, pictures.
 
 The server needs `TOUR_SETTINGS` (the countdown is on the screen from the agent's first word on), and agents who take one chat
-at a time (`preparing.one_chat_at_a_time`), so that somebody waits.
+at a time (`preparing.chats_at_once`), so that somebody waits.
 """
 
 from __future__ import annotations

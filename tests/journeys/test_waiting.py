@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.harness.people import Customer
-from tests.harness.preparing import closed_for_good, one_chat_at_a_time
+from tests.harness.preparing import chats_at_once, closed_for_good
 from tests.harness.settings import with_settings
 from tests.journeys.conftest import Stage
 
@@ -20,7 +20,7 @@ def sees_place(customer: Customer, place: int) -> None:
 
 
 def test_two_who_wait_see_their_places_move(stage: Stage) -> None:
-    one_chat_at_a_time(stage.server)
+    chats_at_once(stage.server, 1)
     ana = stage.agent()
     stage.customer().starts_chat("Ya me atienden")
     first, second = stage.customer(), stage.customer()
@@ -52,7 +52,7 @@ def test_nobody_available_is_said_at_once_and_the_chat_can_be_left_as_a_request(
 
 @with_settings(queue_offer_seconds=1)
 def test_whoever_waits_for_long_is_offered_to_leave_it_as_a_request(stage: Stage) -> None:
-    one_chat_at_a_time(stage.server)
+    chats_at_once(stage.server, 1)
     ana = stage.agent()
     stage.customer().starts_chat("Ya me atienden")
     customer = stage.customer()
