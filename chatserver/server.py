@@ -68,7 +68,11 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Whoever comes back at once finds nobody listening, rather than a server that turns everybody away while it drains.
+        for listener in self.servers:
+            listener.close()
         hub = self._hub()
+        end = asyncio.get_running_loop().time() + self._drain_seconds
         if hub is not None and not self.force_exit:
             draining = asyncio.create_task(hub.drain(self._drain_seconds))
             hurried = asyncio.create_task(self._hurry.wait())
@@ -76,7 +80,18 @@ class Server(uvicorn.Server):
             for task in (draining, hurried):
                 task.cancel()
             await asyncio.gather(draining, hurried, return_exceptions=True)
+            await self._farewells(end)
         await super().shutdown(sockets)
+
+    async def _farewells(self, end: float) -> None:
+        """Wait until the peers have answered our close frames, to the loop's time `end` at most: a busy one first reads what was
+        sent before. uvicorn would close their transports under them: with data unread
+        in the kernel that is a reset, and the peer would lose the goodbye that it had not read yet."""
+        loop = asyncio.get_running_loop()
+        while loop.time() < end and not self.force_exit:
+            if not any(isinstance(peer, SocketProtocol) for peer in self.server_state.connections):
+                return
+            await asyncio.sleep(0.01)
 
 
 def config(app: Starlette, settings: Settings) -> uvicorn.Config:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import random
 from collections.abc import Hashable
 from typing import Any, Final
@@ -105,6 +107,7 @@ class CustomerTalk(Talk[Frame]):
                 now=self.hub.house.now(),
                 epoch=self.hub.db.epoch,
                 token=identity.token,
+                who=_public_name(self.who),
                 customer=person(await self._customer()),
                 app=identity.app.name,
                 color=identity.app.color,
@@ -246,3 +249,9 @@ def _number(number: int) -> int:
 def _context(context: Context) -> str:
     host = {key[:HOST_KEY]: value[:HOST_VALUE] for key, value in context.host.items()}
     return msgspec.json.encode(msgspec.structs.replace(context, host=host)).decode()
+
+
+def _public_name(who: Who) -> str:
+    """The same for each visit of a customer, and no way back to the key."""
+    digest = hashlib.sha256(f"{who.app_id}:{who.key}".encode()).digest()
+    return base64.urlsafe_b64encode(digest[:12]).decode()

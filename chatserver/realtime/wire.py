@@ -352,6 +352,8 @@ class Welcome(Frame, frozen=True, tag="welcome", omit_defaults=False):
     now: int
     epoch: str
     token: str
+    who: str
+    """Names this customer from the first visit on, before and after there is a row: keep drafts under it. Authorises nothing."""
     customer: Person
     app: str
     color: str

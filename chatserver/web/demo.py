@@ -30,6 +30,7 @@ async def demo(request: Request) -> Response:
         headers={"content-security-policy": demo_policy(widget)},
         script_url=f"{widget}/widget.js",
         app_key=key,
+        icon=house.pages.assets.url("icon.svg"),
         demo_css=house.pages.assets.url("demo.css"),
         demo_js=house.pages.assets.url("demo.js"),
         other_url=_with(other, asked),

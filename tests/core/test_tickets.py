@@ -98,11 +98,12 @@ def test_the_transitions_of_the_state(
 
 
 def test_only_the_tickets_agent_acts_on_it() -> None:
-    for verb in (
+    verbs: list[Callable[[], Step]] = [
         lambda: tickets.agent_said(attended(), EVA, "Hola", CID, NOW),
         lambda: tickets.agent_closed(attended(), EVA, NOW),
         lambda: tickets.agent_typing(attended(), EVA, POLICY, NOW),
-    ):
+    ]
+    for verb in verbs:
         with pytest.raises(Refused, match="not_yours"):
             verb()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from msgspec.structs import replace
@@ -79,7 +79,12 @@ async def _closing_time(scene: Scene) -> None:
 
 
 async def _request(scene: Scene) -> None:
-    about = {"subject": "Factura", "text": "No sale", "email": "a@example.com", "context": "{}"}
+    about: dict[str, Any] = {
+        "subject": "Factura",
+        "text": "No sale",
+        "email": "a@example.com",
+        "context": "{}",
+    }
     await tickets.request(scene.house, ANA, cid=new_cid(), **about)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from chatserver.core import tickets as core
 from chatserver.core.hours import parse_week
+from chatserver.core.policy import Policy
 from chatserver.services import followups, pairing, talk, tickets
 from chatserver.store.base import StoreFailed
 from tests.services.scene import Scene, bogota, refused, who
@@ -197,7 +198,7 @@ async def test_one_rows_failure_does_not_hold_up_the_others(
     bad, good = await scene.chat(ANA), await scene.chat(BEA)
     real = core.went_silent
 
-    def failing(ticket: core.Ticket, policy: core.Policy, now: int) -> core.Step:
+    def failing(ticket: core.Ticket, policy: Policy, now: int) -> core.Step:
         if ticket.id == bad.id:
             raise ZeroDivisionError
         return real(ticket, policy, now)

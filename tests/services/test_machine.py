@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import hypothesis.strategies as st
@@ -98,7 +98,7 @@ class House(RuleBasedStateMachine):
         if ticket is None:
             return
         house, by = self.scene.house, Who(ticket.app_id, ticket.customer.key)
-        verbs = {
+        verbs: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
             "say": lambda: talk.say(house, by, ticket.id, new_cid(), "Hola"),
             "here": lambda: talk.here(house, by, ticket.id),
             "typing": lambda: talk.typing(house, by, ticket.id),
@@ -120,7 +120,7 @@ class House(RuleBasedStateMachine):
         if ticket is None:
             return
         house = self.scene.house
-        verbs = {
+        verbs: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
             "say": lambda: talk.say_as_agent(house, agent, ticket.id, new_cid(), "Hola"),
             "typing": lambda: talk.typing_as_agent(house, agent, ticket.id),
             "propose": lambda: tickets.propose(house, agent, ticket.id, new_cid(), "¿Listo?"),

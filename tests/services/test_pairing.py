@@ -55,7 +55,7 @@ async def test_busy_and_away_keep_their_chats_and_take_no_new_ones(scene: Scene)
     await scene.agent()
     ticket = await scene.chat(ANA)
     for status in ("busy", "away"):
-        await pairing.set_status(scene.house, 1, status)  # type: ignore[arg-type]
+        await pairing.set_status(scene.house, 1, status)
         assert (await scene.ticket(ticket.id)).agent_id == 1
         waiting = await scene.start(BEA)
         assert waiting.waiting

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -144,7 +146,12 @@ async def test_a_request_is_a_ticket_for_later_with_its_first_message(scene: Sce
 
 
 async def test_a_request_says_why_it_is_one(scene: Scene) -> None:
-    asked = {"subject": "Factura", "text": "No sale", "email": "eva@example.com", "context": "{}"}
+    asked: dict[str, Any] = {
+        "subject": "Factura",
+        "text": "No sale",
+        "email": "eva@example.com",
+        "context": "{}",
+    }
     nobody = await tickets.request(scene.house, ANA, cid=new_cid(), **asked)
     await scene.agent()
     somebody = await tickets.request(scene.house, ANA, cid=new_cid(), **asked)
@@ -156,10 +163,9 @@ async def test_leaving_the_queue_keeps_the_same_ticket_and_adds_the_text_once(sc
     ticket, cid = await scene.start(STRANGER), new_cid()
     with refused("email_required"):
         await tickets.leave(scene.house, STRANGER, ticket.id, cid=cid, email="")
-    for _ in range(2):
-        left = await tickets.leave(
-            scene.house, STRANGER, ticket.id, cid=cid, email="eva@example.com", text="Mañana"
-        )
+    about: dict[str, str] = {"cid": cid, "email": "eva@example.com", "text": "Mañana"}
+    left = await tickets.leave(scene.house, STRANGER, ticket.id, **about)
+    assert await tickets.leave(scene.house, STRANGER, ticket.id, **about) == left
     assert (left.mode, left.waiting, left.email) == ("later", False, "eva@example.com")
     assert await scene.kinds(ticket) == ["opened", "later:customer", "message"]
     await scene.later(86_400)

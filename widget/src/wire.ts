@@ -375,6 +375,11 @@ export interface Welcome {
   now: number;
   epoch: string;
   token: string;
+  /**
+   * Names this customer from the first visit on, before and after there is a row: keep drafts under it.
+   * Authorises nothing.
+   */
+  who: string;
   customer: Person;
   app: string;
   color: string;

@@ -155,7 +155,7 @@ export class Model {
     if (frame.type === "welcome") {
       this.session?.keep(frame.token);
       this.repaint();
-      this.restore(`${this.prefix}${frame.customer.id}:`);
+      this.restore(`${this.prefix}${frame.who}:`);
       this.grant();
     } else if (frame.type === "ack" || frame.type === "error") {
       this.answered(frame);

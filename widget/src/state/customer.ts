@@ -138,7 +138,7 @@ export const anyOpen = (state: CustomerState): boolean =>
 function welcomed(before: CustomerState, frame: Welcome): Next {
   const { tickets, more, attention, ...welcome } = frame;
   const known = before.welcome;
-  const somebodyElse = known && known.customer.id !== frame.customer.id;
+  const somebodyElse = known && known.who !== frame.who;
   const old = known && !somebodyElse ? before : EMPTY;
   const stale = known?.epoch !== frame.epoch;
   const kept = new Map<number, Room>();
