@@ -263,8 +263,8 @@ class Agent:
     def closes_ticket(self) -> None:
         """Cerrar ticket, and yes, really."""
         self.button("Cerrar ticket").click()
-        question = self.page.get_by_role("group").filter(has=self.button("Cancelar"))
-        question.get_by_role("button", name="Cerrar ticket", exact=True).click()
+        expect(self.page.get_by_text("¿Cerrar este ticket?")).to_be_visible()
+        self.button("Cerrar ticket").click()
 
 
 def assert_closed_with(server: Server, subject: str, reason: str) -> None:
