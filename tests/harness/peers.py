@@ -173,7 +173,7 @@ class Peer(ABC):
             case "ack":
                 self._acked(frame)
             case "error":
-                await self._refused(frame)
+                self._refused(frame)
             case "goaway":
                 self._going = True
         await self.flush()
@@ -269,16 +269,20 @@ class Peer(ABC):
             return
         self._finish(frame["cid"], "ok", frame.get("seq", 0))
 
-    async def _refused(self, frame: Frame) -> None:
+    def _refused(self, frame: Frame) -> None:
         self.refusals.append(frame)
         cid = frame.get("cid", "")
         if frame["code"] in AGAIN:
-            for pending in self.outbox:
-                if pending.cid == cid:
-                    pending.sent_on = 0
-            await asyncio.sleep(min(frame.get("retry_after", 0.05), 0.5))
+            # Later, and reading goes on meanwhile: a client that sleeps over a refusal does not hear a goodbye.
+            wait = min(frame.get("retry_after", 0.05), 0.5)
+            asyncio.get_running_loop().call_later(wait, self._once_more, cid)
             return
         self._finish(cid, "fail")
+
+    def _once_more(self, cid: str) -> None:
+        for pending in self.outbox:
+            if pending.cid == cid:
+                pending.sent_on = 0
 
     def _finish(self, cid: str, result: Result, seq: int = 0) -> None:
         pending = next((pending for pending in self.outbox if pending.cid == cid), None)
