@@ -47,6 +47,7 @@ class Connection:
         self._queue: deque[Packet] = deque()
         self._bytes = 0
         self._held: list[Packet] = []
+        self._held_bytes = 0
         self._holds = 0
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
@@ -68,16 +69,20 @@ class Connection:
             return True  # It ends already, and what stands in its queue is still owed: this is no overflow.
         if self._holds:
             self._held.append(packet)
-            self._bytes += packet.size
+            self._held_bytes += packet.size
         else:
             self._put(packet)
-        if len(self._queue) + len(self._held) > QUEUE_FRAMES or self._bytes > QUEUE_BYTES:
+        waiting = self._bytes + self._held_bytes
+        if len(self._queue) + len(self._held) > QUEUE_FRAMES or waiting > QUEUE_BYTES:
             self.end(SLOW, flush=False)
             return False
         return True
 
     async def reply(self, packet: Packet) -> None:
-        """Send an answer, as soon as the queue is short. Returns at once when the connection has ended."""
+        """Send an answer, as soon as the queue is short. Returns at once when the connection has ended.
+
+        What is held does not count: it waits for this very answer.
+        """
         while self.code is None and (len(self._queue) > ROOM_FRAMES or self._bytes > ROOM_BYTES):
             self._room.clear()
             await self._room.wait()
@@ -93,8 +98,7 @@ class Connection:
         finally:
             self._holds -= 1
             if not self._holds:
-                held, self._held = self._held, []
-                self._bytes -= sum(packet.size for packet in held)
+                held, self._held, self._held_bytes = self._held, [], 0
                 for packet in held:
                     self._put(packet)
 
