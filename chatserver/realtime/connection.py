@@ -30,7 +30,7 @@ ROOM_BYTES: Final = 262_144
 SEND_SECONDS: Final = 10.0
 CLOSE_SECONDS: Final = 3.0
 ABORT: Final = "chatserver.abort"
-"""The scope's extension that cuts a socket whose peer takes nothing, not even the closing (set by `chatserver/server.py`)."""
+"""The scope's extension that cuts a socket whose peer takes nothing, not even the closing (set by `chatserver/peers.py`)."""
 
 
 class Connection:
