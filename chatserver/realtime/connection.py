@@ -44,8 +44,9 @@ class Connection:
         self._send = send
         self._silence = silence
         self._now = now
-        self._queue: deque[Packet] = deque()
+        self._queue: deque[tuple[Packet, bool]] = deque()
         self._bytes = 0
+        self._live_bytes = 0
         self._held: list[Packet] = []
         self._holds = 0
         self._wake = asyncio.Event()
@@ -66,12 +67,13 @@ class Connection:
         """Put a live event into the queue. False: there is no room, and the connection is about to be closed."""
         if self.code is not None:
             return True  # It ends already, and what stands in its queue is still owed: this is no overflow.
+        self._live_bytes += packet.size
         if self._holds:
             self._held.append(packet)
-            self._bytes += packet.size
         else:
-            self._put(packet)
-        if len(self._queue) + len(self._held) > QUEUE_FRAMES or self._bytes > QUEUE_BYTES:
+            self._put(packet, live=True)
+        # A large answer on its way is no sign of a slow reader: the deadline for sending is what watches over it.
+        if len(self._queue) + len(self._held) > QUEUE_FRAMES or self._live_bytes > QUEUE_BYTES:
             self.end(SLOW, flush=False)
             return False
         return True
@@ -94,12 +96,11 @@ class Connection:
             self._holds -= 1
             if not self._holds:
                 held, self._held = self._held, []
-                self._bytes -= sum(packet.size for packet in held)
                 for packet in held:
-                    self._put(packet)
+                    self._put(packet, live=True)
 
-    def _put(self, packet: Packet) -> None:
-        self._queue.append(packet)
+    def _put(self, packet: Packet, *, live: bool = False) -> None:
+        self._queue.append((packet, live))
         self._bytes += packet.size
         self._wake.set()
 
@@ -162,11 +163,13 @@ class Connection:
     async def _write(self) -> None:
         while True:
             while self._queue:
-                packet = self._queue.popleft()
+                packet, live = self._queue.popleft()
                 self._sending_since = self._now()
                 await self._send({"type": "websocket.send", "text": packet.text})
                 self._sending_since = None
                 self._bytes -= packet.size
+                if live:
+                    self._live_bytes -= packet.size
                 if len(self._queue) <= ROOM_FRAMES and self._bytes <= ROOM_BYTES:
                     self._room.set()
             if self.code is not None:
