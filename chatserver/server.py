@@ -21,8 +21,6 @@ from chatserver.settings import Settings
 
 GRACEFUL_SECONDS: Final = 10
 """For plain requests, after the sockets are gone."""
-FAREWELL_SECONDS: Final = 2.0
-"""For the closing handshakes of sockets that were told to leave."""
 
 
 class Server(uvicorn.Server):
@@ -53,6 +51,7 @@ class Server(uvicorn.Server):
         for listener in self.servers:
             listener.close()
         hub = self._hub()
+        end = asyncio.get_running_loop().time() + self._drain_seconds
         if hub is not None and not self.force_exit:
             draining = asyncio.create_task(hub.drain(self._drain_seconds))
             hurried = asyncio.create_task(self._hurry.wait())
@@ -60,14 +59,14 @@ class Server(uvicorn.Server):
             for task in (draining, hurried):
                 task.cancel()
             await asyncio.gather(draining, hurried, return_exceptions=True)
-            await self._farewells()
+            await self._farewells(end)
         await super().shutdown(sockets)
 
-    async def _farewells(self) -> None:
-        """Wait until the peers have answered our close frames. uvicorn would close their transports under them: with data unread
+    async def _farewells(self, end: float) -> None:
+        """Wait until the peers have answered our close frames, to the loop's time `end` at most: a busy one first reads what was
+        sent before. uvicorn would close their transports under them: with data unread
         in the kernel that is a reset, and the peer would lose the goodbye that it had not read yet."""
         loop = asyncio.get_running_loop()
-        end = loop.time() + FAREWELL_SECONDS
         while loop.time() < end and not self.force_exit:
             if not any(isinstance(peer, SocketProtocol) for peer in self.server_state.connections):
                 return

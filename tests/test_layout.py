@@ -56,7 +56,7 @@ WIDGET_MAY_IMPORT: dict[str, frozenset[str]] = {
     "console": frozenset({"state", "connection", "wire", "ui", "host-messages"}),
 }
 # They run on somebody else's page, or must stay small: no package at all.
-WITHOUT_PACKAGES = frozenset({"loader", "host-messages", "wire", "connection"})
+WITHOUT_PACKAGES = frozenset({"loader", "host-messages", "wire"})
 
 TYPESCRIPT_IMPORT = re.compile(
     r"""^\s*(?:import|export)\b[^"';]*?\bfrom\s*["']([^"']+)["']"""  # import … from "x", export … from "x"

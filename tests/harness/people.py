@@ -257,14 +257,12 @@ class Agent:
 
     def proposes_solution(self) -> None:
         self.button("Proponer solución").click()
-        question = self.page.get_by_role("form", name="Proponer solución")
-        question.get_by_role("button", name="Proponer solución", exact=True).click()
 
     def closes_ticket(self) -> None:
         """Cerrar ticket, and yes, really."""
         self.button("Cerrar ticket").click()
-        question = self.page.get_by_role("group").filter(has=self.button("Cancelar"))
-        question.get_by_role("button", name="Cerrar ticket", exact=True).click()
+        expect(self.page.get_by_text("¿Cerrar este ticket?")).to_be_visible()
+        self.button("Cerrar ticket").click()
 
 
 def assert_closed_with(server: Server, subject: str, reason: str) -> None:

@@ -1,6 +1,7 @@
 """A walk through every view of widget and console, for whoever looks at all of them: axe, narrow screens, pictures.
 
-The server needs `TOUR_SETTINGS`: the countdown is on the screen from the agent's first word on.
+The server needs `TOUR_SETTINGS` (the countdown is on the screen from the agent's first word on), and agents who take one chat
+at a time (`preparing.chats_at_once`), so that somebody waits.
 """
 
 from __future__ import annotations
@@ -71,9 +72,15 @@ def before_anybody_speaks(door: Door) -> Iterator[View]:
     yield of_widget("unattended", customer)
     ana = door.agent(status="Ocupado")
     yield of_console("waiting", ana.page)
-    customer.sees(re.compile(r"n\.º\s*1"))
-    yield of_widget("queue", customer)
     ana.takes("La impresora fiscal no responde")
+    # Available, and with a capacity of one chat: the next one has a place in the queue.
+    ana.becomes("Disponible")
+    waiting = door.customer()
+    waiting.starts_chat("¿Cómo cambio el logo de mis facturas?")
+    waiting.sees(re.compile(r"n\.º\s*1"))
+    yield of_widget("queue", waiting)
+    waiting.ends_chat()
+    ana.becomes("Ausente")
     customer.ends_chat()
     customer.sees_ticket_closed()
     yield of_widget("closed", customer)

@@ -8,10 +8,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page
 
+from tests.harness.preparing import chats_at_once, closed_for_good
 from tests.harness.settings import with_settings
 from tests.harness.tour import TOUR_SETTINGS, View, out_of_hours, tour
 from tests.journeys.conftest import Stage
-from tests.journeys.test_waiting import close_for_good
 
 pytestmark = pytest.mark.browser
 
@@ -56,13 +56,15 @@ def cut_off(view: View) -> list[str]:
 
 @with_settings(**TOUR_SETTINGS)
 def test_axe_finds_nothing_in_any_view_light_or_dark(stage: Stage) -> None:
+    chats_at_once(stage.server, 1)
     found = [line for view in tour(stage) for line in axe_finds(view)]
-    close_for_good(stage)
+    closed_for_good(stage.server)
     found += [line for view in out_of_hours(stage) for line in axe_finds(view)]
     assert not found, "\n".join(found)
 
 
 @with_settings(**TOUR_SETTINGS)
 def test_nothing_is_cut_off_at_320_pixels(stage: Stage) -> None:
+    chats_at_once(stage.server, 1)
     found = [line for view in tour(stage) for line in cut_off(view)]
     assert not found, "\n".join(found)

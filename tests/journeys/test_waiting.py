@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.harness.people import Customer
+from tests.harness.preparing import chats_at_once, closed_for_good
 from tests.harness.settings import with_settings
 from tests.journeys.conftest import Stage
 
@@ -20,16 +20,19 @@ def sees_place(customer: Customer, place: int) -> None:
 
 
 def test_two_who_wait_see_their_places_move(stage: Stage) -> None:
-    ana = stage.agent(status="Ocupado")
+    chats_at_once(stage.server, 1)
+    ana = stage.agent()
+    stage.customer().starts_chat("Ya me atienden")
     first, second = stage.customer(), stage.customer()
     first.starts_chat("La primera")
     second.starts_chat("La segunda")
     sees_place(first, 1)
     sees_place(second, 2)
-    ana.takes("La primera")
+    expect(ana.list("En espera").get_by_role("listitem")).to_have_count(2)
+    ana.opens("Ya me atienden")
+    ana.closes_ticket()
+    first.sees(re.compile("Te atiende Ana"))
     sees_place(second, 1)
-    ana.says("Hola, la primera")
-    first.talk.shows("Hola, la primera")
 
 
 def test_nobody_available_is_said_at_once_and_the_chat_can_be_left_as_a_request(stage: Stage) -> None:
@@ -49,19 +52,20 @@ def test_nobody_available_is_said_at_once_and_the_chat_can_be_left_as_a_request(
 
 @with_settings(queue_offer_seconds=1)
 def test_whoever_waits_for_long_is_offered_to_leave_it_as_a_request(stage: Stage) -> None:
-    ana = stage.agent(status="Disponible")
-    for number in range(4):
-        busy = stage.customer()
-        busy.starts_chat(f"Lleno {number}")
+    chats_at_once(stage.server, 1)
+    ana = stage.agent()
+    stage.customer().starts_chat("Ya me atienden")
     customer = stage.customer()
-    customer.starts_chat("El quinto")
+    customer.starts_chat("Tengo prisa")
     sees_place(customer, 1)
-    customer.leaves_queue_as_request(email="quinto@example.com")
-    expect(ana.list("En espera").get_by_text("El quinto")).to_have_count(0)
+    customer.leaves_queue_as_request(email="carla@example.com")
+    customer.sees("Te responderemos a carla@example.com")
+    expect(ana.list("En espera").get_by_text("Tengo prisa")).to_have_count(0)
+    expect(ana.list("Solicitudes").get_by_text("Tengo prisa")).to_be_visible()
 
 
 def test_out_of_hours_a_request_is_taken_with_an_e_mail(stage: Stage) -> None:
-    close_for_good(stage)
+    closed_for_good(stage.server)
     customer = stage.customer(query="?app=horario")
     customer.opens_support()
     customer.starts_new_ticket()
@@ -72,15 +76,3 @@ def test_out_of_hours_a_request_is_taken_with_an_e_mail(stage: Stage) -> None:
     with stage.server.reading() as database:
         found = database.execute("SELECT mode, state, email FROM tickets").fetchone()
     assert found == ("later", "open", "carla@example.com")
-
-
-def close_for_good(stage: Stage) -> None:
-    """No interval on any day for the app `horario`: closed at whatever time this runs."""
-    stage.server.stop()
-    with stage.server.changing() as database:
-        schedule = {"zone": "America/Bogota", "week": [[], [], [], [], [], [], []]}
-        changed = database.execute(
-            "UPDATE apps SET schedule = ? WHERE key = 'horario'", (json.dumps(schedule),)
-        )
-        assert changed.rowcount == 1
-    stage.server.start()
