@@ -68,6 +68,9 @@ class RequestProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         self._stop()
         super().handle_websocket_upgrade()
+        heir = self.transport.get_protocol()
+        if isinstance(heir, SocketProtocol) and not heir.handshake_initiated:
+            self.transport.close()  # too many or too long headers for it: it would wait for more for ever
 
     def on_message_begin(self) -> None:
         self._in_head, self._bytes = True, 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -54,6 +55,13 @@ async def test_frames_that_carry_nothing_end_their_connection(chat: Chat, case: 
         peer.writer.write((frame(TEXT, HELLO) if greeted else b"") + begin)
         assert await peer.cut_off(more, 1_000) < 20_000_000
         await customer.still_speaks()
+
+
+@pytest.mark.parametrize("headers", [["X-A: b"] * 200, ["X-A: " + "b" * 9_000]])
+async def test_a_handshake_that_is_too_large_is_not_left_open(chat: Chat, headers: list[str]) -> None:
+    async with raw(chat.port) as peer:
+        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+            await peer.upgrade("/ws/customer", *headers)
 
 
 async def test_a_message_may_come_in_pieces_among_pings(chat: Chat) -> None:
