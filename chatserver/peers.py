@@ -9,6 +9,7 @@ from asyncio import BaseTransport, TimerHandle, Transport
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
@@ -143,6 +144,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         return message
 
     async def send(self, message: Any) -> None:
+        if self.close_sent and message["type"] == "websocket.send":
+            # Closed for what the peer sent (too large, no UTF-8) while an answer was on its way: nobody's fault here.
+            raise ClientDisconnected
         await super().send(message)
         if self.close_sent:
             self._take()  # the peer's answer to our closing may be among it

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from uvicorn.protocols.utils import ClientDisconnected
 
 from chatserver import peers
 from tests.realtime.chat import Chat, serving
@@ -83,6 +84,32 @@ async def test_all_frames_of_one_read_are_answered_in_order(chat: Chat) -> None:
         peer.writer.write(asked)  # some 5 KB: more than is taken apart at once
         answers = await peer.read_until(b'"ticket":100}')
         assert answers.count(b'"not_found"') == 100
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"\x81\xff" + (1_000_000).to_bytes(8, "big") + bytes(4),  # of a megabyte
+        b"\x81\xff" + b"\xff" * 8 + bytes(4),  # of a size that is none
+        b"\x8b\x80" + bytes(4),  # of no known kind
+    ],
+)
+async def test_a_bad_frame_after_good_ones_is_no_fault_of_ours(
+    chat: Chat, caplog: pytest.LogCaptureFixture, bad: bytes
+) -> None:
+    async with raw(chat.port) as peer:
+        await peer.upgrade()
+        asked = frame(TEXT, json.dumps({"type": "here", "ticket": 1}).encode()) * 100
+        await peer.cut_off(frame(TEXT, HELLO) + asked + bad, 1)
+    await chat.until_empty()
+    assert "Traceback" not in caplog.text
+
+
+async def test_an_answer_after_the_close_meets_a_peer_that_is_gone() -> None:
+    protocol = object.__new__(peers.SocketProtocol)
+    protocol.close_sent = True
+    with pytest.raises(ClientDisconnected):
+        await protocol.send({"type": "websocket.send", "text": "{}"})
 
 
 async def test_a_request_that_never_ends_its_head_is_not_waited_for(

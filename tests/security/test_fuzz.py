@@ -58,7 +58,7 @@ VALUES: list[str] = [
     ),
     *(
         f'"{SECRET}"',
-        f'"{SECRET * 3_000}"',
+        f'"{SECRET * 600}"',
         '"__class__"',
         '"${7*7}"',
         '"\' OR 1=1 --"',
