@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from chatserver.realtime.close_codes import GOING_AWAY, INTERNAL, SILENT, SLOW
 from chatserver.realtime.frames import Packet
+from chatserver.realtime.limits import network
 from chatserver.realtime.ports import Scope
 
 Message = MutableMapping[str, Any]
@@ -58,6 +59,8 @@ class Connection:
         self._listening = False
         self._heard_at = now()
         self.opened_at = now()
+        self.network = network((scope.get("client") or ("",))[0])
+        """Whose connections are counted together; empty: nobody's."""
         self.code: int | None = None
         """The close code, once the end is decided."""
 

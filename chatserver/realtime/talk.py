@@ -53,6 +53,7 @@ BAD_IN_A_ROW: Final = 5
 CHEAP: Final = (Ping, Seen, TypingFrame)
 CHEAP_COST: Final = 0.25
 MESSAGES: Final = frozenset({"start", "request", "leave", "say", "propose"})
+OPENINGS: Final = frozenset({"start", "request"})
 
 
 class Talk(ABC, Generic[F]):
@@ -164,6 +165,8 @@ class Talk(ABC, Generic[F]):
             await self._say(Pong(now=self.hub.house.now()))
             return
         wait = self.hub.messages.take(self.person, self.hub.now()) if verb in MESSAGES else 0
+        if not wait and verb in OPENINGS and self.connection.network:
+            wait = self.hub.openings.take(self.connection.network, self.hub.now())
         if wait:
             await self._too_fast(frame, wait)
             return
