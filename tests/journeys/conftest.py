@@ -17,7 +17,6 @@ from tests.harness.server import Server, running
 
 STAGE = pytest.StashKey["Stage"]()
 # Chromium's own note about a sign-in that is not there yet: the console asks who is signed in, the answer is "nobody".
-NO_ICON = re.compile(r"status of 404.*/favicon.ico")
 NOBODY_SIGNED_IN = re.compile(r"status of 401.*/console/session")
 
 
@@ -58,7 +57,6 @@ class Stage:
         context = person_context(self.browser, proxy=proxy, scheme=scheme, width=width)
         self._exit.callback(context.close)
         watch = Watch()
-        watch.expect(NO_ICON)
         page = context.new_page()
         watch.over(page)
         person = Customer(self.server, context, page, watch)
@@ -80,7 +78,6 @@ class Stage:
         context = person_context(self.browser, proxy=proxy, scheme=scheme, width=width)
         self._exit.callback(context.close)
         watch = Watch()
-        watch.expect(NO_ICON)
         watch.expect(NOBODY_SIGNED_IN)
         page = context.new_page()
         watch.over(page)
