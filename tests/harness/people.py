@@ -256,8 +256,6 @@ class Agent:
 
     def proposes_solution(self) -> None:
         self.button("Proponer solución").click()
-        question = self.page.get_by_role("form", name="Proponer solución")
-        question.get_by_role("button", name="Proponer solución", exact=True).click()
 
     def closes_ticket(self) -> None:
         """Cerrar ticket, and yes, really."""

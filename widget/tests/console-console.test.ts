@@ -222,3 +222,23 @@ test("a gap in a ticket's versions is filled by a snapshot", async () => {
   assert.equal(console.desk.value.tickets.get(4)?.unread, 5);
   console.end();
 });
+
+test("proposing asks in the words of the draft, else with the plain question, and empties the composer", async () => {
+  const { console, open } = world();
+  console.start();
+  const socket = await open(welcome([given(4)]));
+  const mine = given(4);
+  console.keepDraft(4, "  Ya puedes emitirla.  ");
+  console.propose(mine);
+  assert.equal(console.draft(4), "");
+  console.propose(mine);
+  assert.deepEqual(
+    of(socket, "propose").map(({ ticket, text }) => ({ ticket, text })),
+    [
+      { ticket: 4, text: "Ya puedes emitirla." },
+      { ticket: 4, text: "console.propose.question_es" }, // no catalogue is loaded here: the key stands for its words
+    ],
+  );
+  assert.equal(console.proposals.value, 2);
+  console.end();
+});

@@ -54,6 +54,24 @@ test("a patch for another version asks for the whole ticket and applies nothing"
   assert.deepEqual(send, [{ type: "open", ticket: 4, after: -1, epoch: "e1" }]);
 });
 
+test("after a gap the missing items and the whole ticket make it right again", () => {
+  const view = ticket({ id: 4, version: 1 });
+  const loaded = run(signedIn(view), snapshot(view, [item(1)])).desk;
+  const gap = run(loaded, changed(4, 2, 3, { items: [item(3)], patch: { unread: 2 } }));
+  assert.deepEqual(gap.send, [{ type: "open", ticket: 4, after: 1, epoch: "e1" }]);
+  const { desk, send } = run(
+    gap.desk,
+    { type: "items", ticket: 4, items: [item(2), item(3)], more: false },
+    changed(4, 3, 3, { view: ticket({ id: 4, version: 3, unread: 2 }) }),
+  );
+  assert.deepEqual(
+    desk.threads.get(4)?.items.map(({ seq }) => seq),
+    [1, 2, 3],
+  );
+  assert.equal(desk.tickets.get(4)?.unread, 2);
+  assert.deepEqual(send, []);
+});
+
 test("a patch for a ticket that is not held asks for the whole ticket", () => {
   const { desk, send } = run(signedIn(), changed(77, 2, 3, { patch: { unread: 2 } }));
   assert.equal(desk.tickets.has(77), false);
@@ -133,12 +151,12 @@ test("a reconnect resumes every loaded thread after its last item", () => {
   assert.equal(desk.threads.get(4)?.items.length, 2);
 });
 
-test("the ticket on the screen stays when a welcome does not list it, and is asked for as a whole", () => {
+test("the ticket on the screen stays when a welcome does not list it, and is asked for", () => {
   const closed = ticket({ id: 4, version: 1 });
   const loaded = run(signedIn(closed), snapshot(closed, [item(1)])).desk;
   const { desk, send } = receive(loaded, welcome([]), NOW, 4);
   assert.equal(desk.tickets.has(4), true);
-  assert.deepEqual(send, [{ type: "open", ticket: 4, after: -1, epoch: "e1" }]);
+  assert.deepEqual(send, [{ type: "open", ticket: 4, after: 1, epoch: "e1" }]);
 });
 
 test("tickets that a welcome does not list are gone from the desk", () => {

@@ -78,7 +78,7 @@ async function signOut(console: Console): Promise<boolean> {
 
 /** The selected ticket stands in the address, so that a reload and the Back button mean what they say. */
 function keepAddress(console: Console): () => void {
-  const read = () => console.select(Number(/^#ticket-(\d{1,15})$/.exec(location.hash)?.[1] ?? 0) || null);
+  const read = () => console.select(Number(/^#ticket-(\d{1,16})$/.exec(location.hash)?.[1] ?? 0) || null);
   read();
   addEventListener("popstate", read);
   const stop = effect(() => {

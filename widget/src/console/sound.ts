@@ -1,6 +1,11 @@
 /** The console's own sounds: two soft sine tones made by code, so that no file is needed and nothing can fail to load. */
 
+import { signal } from "@preact/signals";
+
 let context: AudioContext | null = null;
+
+/** Something should have sounded, and the browser did not let it: it waits for a first key or click on this page. */
+export const blocked = signal(false);
 
 const NOTES: Record<"waiting" | "assigned" | "message", readonly [number, number]> = {
   waiting: [587.33, 783.99], // D5 – G5: somebody came
@@ -12,13 +17,18 @@ const NOTES: Record<"waiting" | "assigned" | "message", readonly [number, number
 export function unlock(): void {
   context ??= typeof AudioContext === "undefined" ? null : new AudioContext();
   if (context?.state === "suspended") void context.resume();
+  blocked.value = false;
 }
 
 /** True once a gesture allowed sound. */
 export const unlocked = (): boolean => context?.state === "running";
 
 export function play(kind: keyof typeof NOTES): void {
-  if (context?.state !== "running") return;
+  if (context?.state !== "running") {
+    // After a gesture it is on its way, or there is no device: nothing that a click would mend.
+    blocked.value = context === null;
+    return;
+  }
   const [first, second] = NOTES[kind];
   const loud = kind === "message" ? 0.1 : 0.18;
   tone(context, first, context.currentTime, loud);

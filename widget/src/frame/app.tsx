@@ -28,7 +28,11 @@ export class App extends Component<WithModel> {
   /** A new view begins at its beginning: what is marked there, else the heading. */
   override componentDidUpdate() {
     const { open, route, state } = this.props.model;
-    const place = open.peek() ? JSON.stringify([route.peek(), !state.peek().welcome]) : "";
+    const { rooms, welcome } = state.peek();
+    const at = route.peek();
+    // A ticket that closes takes away its message box, and the focus with it.
+    const closed = at.view === "ticket" && rooms.get(at.ticket)?.view.state === "closed";
+    const place = open.peek() ? JSON.stringify([at, closed, !welcome]) : "";
     if (place && place !== this.place) {
       const find = (what: string) => document.querySelector<HTMLElement>(what);
       (find("[data-first]") ?? find("h1"))?.focus({ preventScroll: true });

@@ -93,7 +93,7 @@ export function Field({ name, label, value = "", type, required, first }: FieldP
         <input
           {...common}
           type={(name === "email" ? name : "text") as "text"}
-          autocomplete={name as "email"}
+          autocomplete={name === "subject" ? "off" : (name as "email")}
         />
       )}
       <p class="error" id={`${name}-error`}>

@@ -14,14 +14,14 @@ export function Home({ model }: WithModel) {
   const greeting = name.endsWith(` ${alias}`) ? "widget.greeting" : "widget.greeting_name";
   return (
     <>
-      <div class="hero">
+      <section class="hero" aria-label={t("widget.how_help")}>
         <Header model={model} title={welcome?.app ?? ""} />
         <p class="greeting">
           {t(greeting, { name: name.replace(/\s.*/, "") })}
           <br />
           {t("widget.how_help")}
         </p>
-      </div>
+      </section>
       <main class="cards">
         <section class="card">
           <Hours model={model} />

@@ -1,6 +1,6 @@
 /** The frame's one model: state and route as signals, and a method for everything that a person can do. */
 
-import { effect, signal } from "@preact/signals-core";
+import { computed, effect, signal } from "@preact/signals-core";
 import { Connection, type Status } from "../connection";
 import type { BootOptions, FrameEvent, FromFrame, ToFrame } from "../host-messages";
 import { anyOpen, type CustomerState, EMPTY, type LocalEvent, step, unreadTotal } from "../state/customer";
@@ -49,9 +49,12 @@ export class Model {
     private readonly speak: (language: string) => void,
   ) {
     this.prefix = `supportchat:${app}:`;
-    effect(() => tell({ type: "unread", count: unreadTotal(this.state.value) }));
+    // Computed, so that the host hears of changes only.
+    const unread = computed(() => unreadTotal(this.state.value));
+    const keep = computed(() => this.state.value.welcome && anyOpen(this.state.value));
+    effect(() => tell({ type: "unread", count: unread.value }));
     effect(() => {
-      if (this.state.value.welcome) tell({ type: "keep", keep: anyOpen(this.state.value) });
+      if (keep.value !== null) tell({ type: "keep", keep: keep.value });
     });
     effect(() => this.stopped(this.status));
     effect(() => {

@@ -45,6 +45,7 @@ export class QueueCard extends Component<WithRoom> {
           <Button
             onClick={() => {
               leaving.value = true;
+              document.getElementById("email")?.focus();
             }}
           >
             {t("widget.queue.leave")}

@@ -38,6 +38,9 @@ export function TicketView({ model, id }: WithModel & { id: number }) {
   );
 }
 
+/** One function, so that it is called once per element and not with every drawing. */
+const focus = (element: HTMLElement | null) => element?.focus();
+
 /** An open ticket's foot. The question that replaces the message box has the focus, and gives it back. */
 class Open extends Component<WithRoom> {
   private readonly ending = signal(false);
@@ -60,7 +63,7 @@ class Open extends Component<WithRoom> {
         )}
         <Countdown model={model} room={room} />
         {this.ending.value ? (
-          <fieldset class="line" tabIndex={-1} ref={(element) => element?.focus()}>
+          <fieldset class="line" tabIndex={-1} ref={focus}>
             <legend>{t("widget.end_ask")}</legend>
             <Button look="danger" onClick={() => model.ask({ type: "end", ticket })}>
               {t("widget.end")}
@@ -68,6 +71,7 @@ class Open extends Component<WithRoom> {
             <Button
               onClick={() => {
                 this.ending.value = false;
+                focus(document.querySelector("textarea"));
               }}
             >
               {t("widget.end_no")}

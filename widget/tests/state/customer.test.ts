@@ -147,6 +147,18 @@ test("somebody else's welcome leaves nothing of the one before", () => {
   assert.equal(state.pending.length, 0);
 });
 
+test("a visitor who gets an id with the first ticket is still the same person", () => {
+  const visitor = { ...welcome().customer, id: 0 };
+  const { state, room } = after([
+    welcome({ customer: visitor }),
+    ...opened().slice(1),
+    { type: "written", frame: say("still mine"), at: 1, code: "" },
+    welcome({ tickets: [ticket({ last_seq: 3 })] }),
+  ]);
+  assert.deepEqual(seqs(room), [1, 2, 3]);
+  assert.equal(state.pending.length, 1);
+});
+
 test("a pending message becomes the stored one, whichever of acknowledgement and event comes first", () => {
   const frame = say("hola");
   const own: CustomerServerFrame = {

@@ -163,14 +163,10 @@ function welcomed(desk: Desk, frame: AgentWelcome, selected: number | null): Ste
     typing: new Map(),
     refusal: null,
   };
-  // What is on the screen is asked for also when the welcome no longer lists it: its last state would be a guess. Its view
-  // comes with a snapshot only.
+  // What is on the screen is asked for also when the welcome no longer lists it: its last state would be a guess.
   const wanted = new Set(threads.keys());
   if (selected !== null) wanted.add(selected);
-  const unlisted = (ticket: number) => !frame.tickets.some(({ id: listed }) => listed === ticket);
-  const send = [...wanted].map((ticket) =>
-    unlisted(ticket) ? snapshotOf(fresh, ticket) : opening(fresh, ticket),
-  );
+  const send = [...wanted].map((ticket) => opening(fresh, ticket));
   return { desk: fresh, send };
 }
 
@@ -179,8 +175,8 @@ function changed(desk: Desk, frame: AgentChangedFrame): Step {
   let tickets = desk.tickets;
   if (!held || frame.version > held.version) {
     const view = frame.view ?? (held && held.version === frame.base ? { ...held, ...frame.patch } : null);
-    // A change was missed: only the whole ticket helps.
-    if (view === null) return { desk, send: [snapshotOf(desk, frame.ticket)] };
+    // A change was missed: `open` is answered with the items that are missing and the whole ticket.
+    if (view === null) return { desk, send: [opening(desk, frame.ticket)] };
     tickets = with_(tickets, frame.ticket, { ...view, version: frame.version });
   }
   return added({ ...desk, tickets }, frame.ticket, frame.items ?? []);
@@ -244,10 +240,6 @@ function refused(desk: Desk, frame: ErrorFrame): Desk {
 }
 
 // — inner ——————————————————————————————————————————————————————————————————————
-
-function snapshotOf(desk: Desk, ticket: number): AgentFrame {
-  return { type: "open", ticket, after: -1, epoch: desk.epoch };
-}
 
 function calm(desk: Desk): Step {
   return { desk, send: [] };

@@ -1,10 +1,18 @@
 import type { Status } from "../../wire";
 
+interface Props {
+  name: string;
+  /** Of a customer: what tells unnamed visitors apart. */
+  alias?: string;
+  status?: Status | "here" | "gone" | undefined;
+}
+
 /** Initials on a neutral ground; the dot says an agent's status, or whether a customer is connected. */
-export function Avatar({ name, status }: { name: string; status?: Status | "here" | "gone" | undefined }) {
+export function Avatar({ name, alias, status }: Props) {
+  const unnamed = alias && name.endsWith(alias);
   return (
     <span class="avatar" aria-hidden="true" data-status={status}>
-      {initials(name)}
+      {unnamed ? alias.slice(0, 2) : initials(name)}
     </span>
   );
 }

@@ -2,14 +2,13 @@
 
 import { countdown } from "../../state/clock";
 import { errorText, t } from "../../ui/i18n";
-import { duration, fullTime, minutesSeconds, when } from "../../ui/time";
+import { clockTime, dayName, duration, fullTime, minutesSeconds } from "../../ui/time";
 import type { AgentTicket } from "../../wire";
 import { minute, second } from "../clockwork";
 import type { Console } from "../console";
 import type { Refusal } from "../state/desk";
 import { claimable } from "../state/lists";
 import { Composer } from "./Composer";
-import { ProposeForm } from "./ProposeForm";
 import { Stars } from "./Stars";
 import { closedLine } from "./words";
 
@@ -33,11 +32,7 @@ export function Foot({ console, ticket }: Props) {
       ) : mine ? (
         <>
           <ClockLine ticket={ticket} />
-          {console.doing.value === "proposing" ? (
-            <ProposeForm console={console} ticket={ticket} />
-          ) : (
-            <Composer console={console} ticket={ticket} />
-          )}
+          <Composer key={console.proposals.value} console={console} ticket={ticket} />
         </>
       ) : (
         <p class="line">{t("console.foot.attended", { name: ticket.agent })}</p>
@@ -144,7 +139,7 @@ function Closed({ console, ticket }: Props) {
       <p>
         <b>{closedLine(ticket.close_reason ?? "", ticket.customer.name)}</b>{" "}
         <time class="soft" title={fullTime(at)}>
-          {when(at, minute.value)}
+          {dayName(at, minute.value)}, {clockTime(at)}
         </time>
       </p>
       {ticket.rating ? (

@@ -5,6 +5,7 @@ import { plural, t } from "../../ui/i18n";
 import type { AgentTicket, Status } from "../../wire";
 import type { Console } from "../console";
 import { sound } from "../settings";
+import { blocked } from "../sound";
 import { load } from "../state/lists";
 import { Row } from "./Row";
 import { lastLine } from "./words";
@@ -71,6 +72,7 @@ function Notices({ console }: { console: Console }) {
       {status === "available" && waiting > 0 && used >= capacity && (
         <p class="line notice">{t("console.notice.full", { used, total: capacity })}</p>
       )}
+      {sound.value === "on" && blocked.value && <p class="line notice">{t("console.notice.blocked")}</p>}
       {sound.value === "off" && (
         <Notice
           action={t("console.notice.unmute")}

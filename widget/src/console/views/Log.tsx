@@ -1,7 +1,7 @@
 /** The conversation itself: days, runs of messages, what happened, what is on its way. */
 
 import { useSignal } from "@preact/signals";
-import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { errorText, t } from "../../ui/i18n";
 import { Linked } from "../../ui/links";
 import { clockTime, dayName, fullTime } from "../../ui/time";
@@ -36,6 +36,17 @@ export function Log({ console, ticket }: { console: Console; ticket: AgentTicket
     else if (!away.peek()) log.scrollTop = log.scrollHeight;
     held.current = { first, height: log.scrollHeight };
   }, [first, last, pending.length, thread === undefined]);
+
+  // The composer grows, a line appears above it, a phone's keyboard comes: the newest stays in sight.
+  useEffect(() => {
+    const log = box.current;
+    if (!log) return;
+    const watcher = new ResizeObserver(() => {
+      if (!away.peek()) log.scrollTop = log.scrollHeight;
+    });
+    watcher.observe(log);
+    return () => watcher.disconnect();
+  }, []);
 
   const onScroll = () => {
     const log = box.current;

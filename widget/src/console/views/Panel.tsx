@@ -49,6 +49,7 @@ function Who({ ticket }: { ticket: AgentTicket }) {
       <div class="who">
         <Avatar
           name={customer.name}
+          alias={customer.alias}
           status={clock ? (clock.gone_at === null ? "here" : "gone") : undefined}
         />
         <div>
@@ -124,9 +125,10 @@ function Where({ context }: { context: Context }) {
 function EarlierTickets({ console, ticket }: { console: Console; ticket: AgentTicket }) {
   const { id } = ticket.customer;
   const online = console.link.value.phase === "live";
+  // Asked anew with every ticket: the last one may be closed by now, and so be an earlier one.
   useEffect(() => {
     if (online) console.loadEarlier(id);
-  }, [id, online]);
+  }, [id, ticket.id, ticket.state, online]);
   const found = console.desk.value.earlier.get(id);
   const others = (found?.tickets ?? []).filter((one) => one.id !== ticket.id);
   return (

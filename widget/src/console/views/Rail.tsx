@@ -29,7 +29,7 @@ export function Rail({ console, signOut, openSound, openHelp }: Props) {
         <span>{t("console.rail.chats")}</span>
         {waiting > 0 && (
           <span class="badge" aria-hidden="true">
-            {waiting}
+            {waiting > 99 ? "99+" : waiting}
           </span>
         )}
       </button>

@@ -35,14 +35,15 @@ export const Row = memo(({ console, ticket, list, selected, claimable, last }: P
         aria-current={selected ? "true" : undefined}
         onClick={() => console.select(ticket.id)}
       >
-        <Avatar name={customer.name} status={presence(ticket)} />
+        <Avatar name={customer.name} alias={customer.alias} status={presence(ticket)} />
         <span class="row-top">
           <span class="row-subject">{subject}</span>
           <RowTime ticket={ticket} list={list} />
         </span>
         <span class="row-bottom">
           <span class="row-last">
-            <span class="row-name">{customer.name}</span> · {last}
+            {customer.name}
+            {last && ` · ${last}`}
           </span>
           {unread > 0 && (
             <span class="badge">

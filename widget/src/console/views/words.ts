@@ -27,7 +27,8 @@ export function systemLine(item: ItemView, ticket: AgentTicket, me: number | und
         ]),
       );
     case "closed":
-      return closedLine(item.reason ?? "", ticket.customer.name);
+      // Within a line that goes on with the time: without its full stop.
+      return closedLine(item.reason ?? "", ticket.customer.name).replace(/\.$/, "");
     case "rated":
       return t("console.event.rated", { name: ticket.customer.name, stars: item.stars ?? 0 });
     default:
@@ -47,9 +48,9 @@ export function stateWord(ticket: AgentTicket): string {
   return t(ticket.waiting ? "console.state.waiting" : "console.state.open");
 }
 
-/** The last message for a row: who said it, unless the customer did. */
+/** The last message for a row: who said it, unless the customer did; "" while nobody has said anything. */
 export function lastLine(ticket: AgentTicket, me: number | undefined): string {
-  if (!ticket.last) return t("console.row.nothing");
+  if (!ticket.last) return "";
   if (ticket.last.by !== "agent") return ticket.last.text;
   const key = ticket.agent_id === me ? "console.row.you" : "console.row.agent";
   return t(key, { text: ticket.last.text, name: ticket.agent });
