@@ -45,6 +45,8 @@ class Pending:
     since: float
     sent_on: int = 0
     """The number of the connection that it was last sent on."""
+    not_before: float = 0
+    """The server asked for so much patience."""
 
 
 @dataclass
@@ -143,13 +145,13 @@ class Peer(ABC):
                 self.goodbyes.append((self._going, socket.close_code or 1006))
 
     async def flush(self) -> None:
-        """Sends what waits, a few for each ticket at once."""
+        """Sends what waits, a few for each ticket at once. To be called again and again: some of it may have to wait."""
         under_way: dict[int, int] = {}
         for pending in list(self.outbox):
             under_way[pending.ticket] = under_way.get(pending.ticket, 0) + 1
             if under_way[pending.ticket] > WINDOW or not self.online:
                 continue
-            if pending.sent_on != self._connections:
+            if pending.sent_on != self._connections and pending.not_before <= time.monotonic():
                 pending.sent_on = self._connections
                 await self._send(
                     {"type": "say", "ticket": pending.ticket, "cid": pending.cid, "text": pending.text}
@@ -173,7 +175,7 @@ class Peer(ABC):
             case "ack":
                 self._acked(frame)
             case "error":
-                await self._refused(frame)
+                self._refused(frame)
             case "goaway":
                 self._going = True
         await self.flush()
@@ -269,14 +271,14 @@ class Peer(ABC):
             return
         self._finish(frame["cid"], "ok", frame.get("seq", 0))
 
-    async def _refused(self, frame: Frame) -> None:
+    def _refused(self, frame: Frame) -> None:
         self.refusals.append(frame)
         cid = frame.get("cid", "")
         if frame["code"] in AGAIN:
             for pending in self.outbox:
                 if pending.cid == cid:
                     pending.sent_on = 0
-            await asyncio.sleep(min(frame.get("retry_after", 0.05), 0.5))
+                    pending.not_before = time.monotonic() + frame.get("retry_after", 0.05)
             return
         self._finish(cid, "fail")
 
