@@ -68,7 +68,7 @@ def take(view: View) -> None:
         view.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         for width, height in WIDTHS.items():
             view.page.set_viewport_size({"width": width, "height": height})
-            view.page.screenshot(path=PICTURES / f"{view.name}-{scheme}-{width}.png")
+            view.page.screenshot(path=PICTURES / f"{view.name}-{scheme}-{width}.png", animations="disabled")
     view.page.emulate_media(color_scheme="light")
     if before:
         view.page.set_viewport_size(before)
