@@ -16,8 +16,8 @@ from playwright.sync_api import Frame, Page, expect
 from tests.harness.people import Agent, Customer
 
 TOUR_SETTINGS = {
-    "inactivity_seconds": 3600,
-    "inactivity_warning_seconds": 3600,
+    "inactivity_seconds": 300,
+    "inactivity_warning_seconds": 300,
     "open_chats_per_customer": 20,
 }
 
