@@ -14,7 +14,7 @@ from chatserver import __version__
 
 if TYPE_CHECKING:
     from chatserver.settings import Settings
-    from chatserver.store.database import Database
+    from chatserver.store.database import Database, Reader
 
 R = TypeVar("R")
 
@@ -39,11 +39,9 @@ def _settings() -> Settings:
 
 
 def _with_database(settings: Settings, work: Callable[[Database], Awaitable[R]]) -> R:
-    """Open the database, do something, close it. What a person can put right becomes one sentence."""
+    """Open the database for writing, do something, close it. Not while a server runs."""
     from chatserver.app import wall_clock
-    from chatserver.core.errors import Refused
-    from chatserver.store.accounts import Taken
-    from chatserver.store.database import Database, DatabaseInUse, DatabaseTooNew
+    from chatserver.store.database import Database
 
     async def run() -> R:
         db = await Database.open(settings.database_path, clock=wall_clock, committed=lambda events: None)
@@ -52,9 +50,34 @@ def _with_database(settings: Settings, work: Callable[[Database], Awaitable[R]])
         finally:
             await db.close()
 
+    return _said_plainly(settings, lambda: asyncio.run(run()))
+
+
+def _looking(settings: Settings, work: Callable[[Reader], Awaitable[R]]) -> R:
+    """Look into the database, also while a server runs."""
+    from chatserver.store.database import Reader
+
+    async def run() -> R:
+        db = await Reader.look(settings.database_path)
+        try:
+            return await work(db)
+        finally:
+            await db.close()
+
+    return _said_plainly(settings, lambda: asyncio.run(run()))
+
+
+def _said_plainly(settings: Settings, do: Callable[[], R]) -> R:
+    """What a person can put right becomes one sentence."""
+    import sqlite3
+
+    from chatserver.core.errors import Refused
+    from chatserver.store.accounts import Taken
+    from chatserver.store.database import DatabaseInUse, DatabaseNotReady, DatabaseTooNew
+
     try:
-        return asyncio.run(run())
-    except (DatabaseInUse, DatabaseTooNew) as problem:
+        return do()
+    except (DatabaseInUse, DatabaseNotReady, DatabaseTooNew) as problem:
         _fail(str(problem))
     except Taken:
         _fail("That name is taken already.")
@@ -64,6 +87,8 @@ def _with_database(settings: Settings, work: Callable[[Database], Awaitable[R]])
         _fail(f"There is no app with the key {missing.args[0]!r}; `chatserver app list` shows all.")
     except OSError as problem:
         _fail(f"The database {settings.database_path} cannot be used: {problem.strerror or problem}.")
+    except sqlite3.Error as problem:
+        _fail(f"The database {settings.database_path} cannot be used: {problem}.")
 
 
 _REFUSALS = {
@@ -87,7 +112,7 @@ def serve() -> None:
 
 def _serve(settings: Settings) -> None:
     _check_port(settings)
-    _check_lock(settings)
+    _check_database(settings)
     from chatserver.app import build_app
     from chatserver.server import run
 
@@ -108,16 +133,23 @@ def _check_port(settings: Settings) -> None:
             )
 
 
-def _check_lock(settings: Settings) -> None:
-    from chatserver.store.lock import DatabaseInUse, Lock
+def _check_database(settings: Settings) -> None:
+    """In use, of a newer release, or no database at all: also a sentence now."""
+    from chatserver.store.lock import Lock
+    from chatserver.store.migrations import known_revision
 
-    try:
-        settings.database_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        Lock(settings.database_path).release()
-    except DatabaseInUse as problem:
-        _fail(str(problem))
-    except OSError as problem:
-        _fail(f"The data directory cannot be used: {problem}.")
+    path = settings.database_path
+
+    def check() -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = Lock(path)
+        try:
+            if path.exists():
+                known_revision(path)
+        finally:
+            lock.release()
+
+    _said_plainly(settings, check)
 
 
 @main.command()
@@ -193,7 +225,7 @@ def list_apps() -> None:
     from chatserver.store import people
 
     settings = _settings()
-    for one in _with_database(settings, lambda db: people.apps(db, settings.policy)):
+    for one in _looking(settings, lambda db: people.apps(db, settings.policy)):
         click.echo(f"{one.key}\t{one.name}\t{' '.join(one.origins)}")
 
 
@@ -205,7 +237,7 @@ def csp(key: str) -> None:
     from chatserver.web.headers import host_policy
 
     settings = _settings()
-    _with_database(settings, lambda db: apps.find(db, key))
+    _looking(settings, lambda db: apps.find(db, key))
     click.echo(f"Content-Security-Policy: {host_policy(settings.address, own='')}")
 
 
@@ -221,13 +253,13 @@ def doctor(token: str, key: str) -> None:
 
     text = sys.stdin.read().strip() if token == "-" else token  # noqa: S105
 
-    async def look(db: Database) -> Any:
+    async def look(db: Reader) -> Any:
         found = await apps.find(db, key)
         user = read_user_token(text, found, wall_clock())
         return user, await people.token_used(db, found.id, user.jti)
 
     try:
-        user, used = _with_database(_settings(), look)
+        user, used = _looking(_settings(), look)
     except BadUserToken as bad:
         _fail(bad.why)
     if used:

@@ -54,7 +54,8 @@ class Agent(msgspec.Struct, frozen=True):
     status: Status
     capacity: int
     gone_at: int | None
-    """When the last connection ended (ms); None while connected. An agent who never connected, or signed out, has 0."""
+    """The last sign of life (ms) of the last connection, which ended; None while connected. Who never connected, or signed out,
+    has 0."""
     last_chat_at: int
     """When a chat last began or ended for this agent (ms): the one idle longest goes first."""
     load: int = 0

@@ -35,6 +35,8 @@ Kind = Literal[
 TALK: Final = frozenset({"message", "proposal"})
 FRONT: Final = 10 * 365 * 86_400_000
 """Taken off a returned ticket's rank: ahead of everybody who came by themselves, in the order of arrival."""
+LOOK_AGAIN_SECONDS: Final = 10
+"""After a reminder, at least: an app may give its agents no time at all for the first answer."""
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -95,11 +97,11 @@ class Ticket(msgspec.Struct, frozen=True):
     agent_name: str = ""
     assigned_at: int | None = None
     answer_due_at: int | None = None
-    """When the ticket passes to the next agent; None once answered, or when nobody else could take it."""
+    """When the ticket passes to the next agent, or, its agent being reminded, is looked at again for that; None once answered."""
     passed: tuple[int, ...] = ()
     """Agents who let it pass, oldest first: it never comes back to them by itself."""
     reminded: bool = False
-    """It would have passed, nobody else was eligible: its agent is reminded instead."""
+    """It would have passed, nobody else was eligible: its agent is reminded instead, for as long as nobody else is."""
     answered_at: int | None = None
     """An agent's first message; None: nobody is asked for a rating."""
     queued_at: int | None = None
@@ -397,9 +399,12 @@ def requeued(ticket: Ticket, reason: str, now: int, *, closes_at: int | None) ->
     return _append(back, _item(back, now, "queued", "system", reason=reason))
 
 
-def reminded(ticket: Ticket) -> Step:
-    """Nobody else could take it: it stays with its agent, who is reminded once."""
-    return Step(replace(ticket, answer_due_at=None, reminded=True), ())
+def reminded(ticket: Ticket, policy: Policy, now: int) -> Step:
+    """Nobody else could take it: it stays with its agent, who is reminded. Somebody may be free the next time it is looked at."""
+    again = None
+    if policy.assignment == "auto":
+        again = now + max(policy.first_answer_seconds, LOOK_AGAIN_SECONDS) * 1000
+    return Step(replace(ticket, answer_due_at=again, reminded=True), ())
 
 
 def customer_gone(ticket: Ticket, now: int) -> Step:

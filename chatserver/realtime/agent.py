@@ -111,7 +111,7 @@ class AgentTalk(Talk[Frame]):
         )
 
     def leave(self) -> None:
-        self.hub.agents_here.leave(self._agent_id)
+        self.hub.agent_left(self._agent_id, self.connection.silent_seconds)
 
     async def ticket(self, ticket_id: int) -> Ticket:
         found = await ticket_rows.ticket_for(self.hub.db, self._me.app_ids, ticket_id)

@@ -200,6 +200,11 @@ class Connection:
             cut()
 
     @property
+    def silent_seconds(self) -> float:
+        """Since when nothing was heard of a peer that was given up for that; 0 for every other end, which is a sign of life."""
+        return self._now() - self._heard_at if self.code == SILENT else 0.0
+
+    @property
     def waits_for_its_peer(self) -> bool:
         """A frame is on its way that the socket does not take yet."""
         return self._sending_since is not None

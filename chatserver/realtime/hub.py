@@ -77,8 +77,10 @@ class Hub:
         """By app and key alone: two tabs in two languages are one customer."""
         self.agents_here: Presence[int] = Presence(
             lambda agent_id: pairing.agent_connected(house, agent_id),
-            lambda agent_id: pairing.agent_gone(house, agent_id),
+            lambda agent_id: pairing.agent_gone(house, agent_id, self._last_signs.get(agent_id)),
         )
+        self._last_signs: dict[int, int] = {}
+        """When (ms) each agent who left was last heard of."""
         self.attention = AttentionFeed(house.bus, lambda app_id: attention.attention(house, app_id))
         self.draining = False
         """Readiness is over: no new sockets."""
@@ -140,6 +142,11 @@ class Hub:
                 del self._of_network[network]
         if not self._peers:
             self._empty.set()
+
+    def agent_left(self, agent_id: int, silent_seconds: float) -> None:
+        """One of the agent's connections ended, of which nothing had been heard for so long."""
+        self._last_signs[agent_id] = self.house.now() - round(silent_seconds * 1000)
+        self.agents_here.leave(agent_id)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run to the end, whatever becomes of the connection: a frame that was read is carried out."""

@@ -94,7 +94,8 @@ def agent_ticket(ticket: Ticket, app: App) -> AgentTicket:
         queued_at=ticket.queued_at,
         queue_rank=ticket.queue_rank,
         assigned_at=ticket.assigned_at,
-        answer_due_at=ticket.answer_due_at,
+        # Whoever was reminded is not hurried: when the ticket is looked at again is the server's own affair.
+        answer_due_at=None if ticket.reminded else ticket.answer_due_at,
         answered_at=ticket.answered_at,
         reminded=ticket.reminded,
         clock=clock(ticket, app.policy),

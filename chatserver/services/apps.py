@@ -13,7 +13,7 @@ from chatserver.core.people import App
 from chatserver.core.policy import Policy
 from chatserver.store import accounts as rows
 from chatserver.store import people
-from chatserver.store.database import Database
+from chatserver.store.database import Database, Reader
 
 DEMO: Final = "demo"
 DEMO_OFFICE: Final = "horario"
@@ -49,7 +49,7 @@ async def add(
     return await find(db, key)
 
 
-async def find(db: Database, key: str) -> App:
+async def find(db: Reader, key: str) -> App:
     """Raises LookupError for an unknown key."""
     app = await people.app_by_key(db, key, Policy())
     if app is None:

@@ -127,7 +127,7 @@ def _first_answer(
         if ticket.answer_due_at is not None and now < ticket.answer_due_at:
             return ticket
     if policy.assignment == "manual" or not any(_could_take(a, ticket) for a in agents):
-        return world.put(ticket, tickets.reminded(ticket), policy)
+        return world.put(ticket, tickets.reminded(ticket, policy, now), policy)
     give_back(world, people, [ticket], "passed", closing, now)
     moved(world, people, apps, now, ticket.agent_id)
     return world.ticket(ticket.id) or ticket

@@ -132,11 +132,14 @@ async def agent_connected(house: House, agent_id: int) -> None:
     await _present(house, agent_id, change)
 
 
-async def agent_gone(house: House, agent_id: int) -> None:
-    """The agent's last connection ended: no new chats, and after the grace time theirs return (`followups`)."""
+async def agent_gone(house: House, agent_id: int, since: int | None = None) -> None:
+    """The agent's last connection ended: no new chats, and after the grace time theirs return (`followups`).
+
+    `since`: their last sign of life (ms), from which the grace is counted; None: just now.
+    """
 
     def change(agent: Agent, now: int) -> Agent:
-        return agent if agent.gone_at is not None else replace(agent, gone_at=now)
+        return agent if agent.gone_at is not None else replace(agent, gone_at=min(since or now, now))
 
     await _present(house, agent_id, change)
 

@@ -9,7 +9,7 @@ import secrets
 import sqlite3
 import urllib.parse
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -19,11 +19,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from chatserver.store.base import Committed
 from chatserver.store.lock import DatabaseInUse, Lock
-from chatserver.store.migrations import DatabaseTooNew, migrate
+from chatserver.store.migrations import DatabaseNotReady, DatabaseTooNew, migrate, require_current
 from chatserver.store.work import Needs, World
 from chatserver.store.writer import Statements, UseCase, Writer
 
-__all__ = ["Database", "DatabaseInUse", "DatabaseTooNew"]
+__all__ = ["Database", "DatabaseInUse", "DatabaseNotReady", "DatabaseTooNew", "Reader"]
 
 R = TypeVar("R")
 log = logging.getLogger(__name__)
@@ -38,12 +38,47 @@ CACHE_KIB: Final = 32 * 1024
 _DIALECT: Final = sqlite.dialect()
 
 
-class Database:
+class Reader:
+    """Reading connections to a SQLite file; `Reader.look` for whoever only looks, also beside the server that writes it."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @classmethod
+    async def look(cls, where: Path | str) -> Reader:
+        """`where` as for `Database.open`. Nothing is made or upgraded: raises DatabaseNotReady and DatabaseTooNew (sentences
+        for the operator), sqlite3.Error and OSError as they come."""
+        path = _path(where)
+        await asyncio.to_thread(require_current, path)
+        return Reader(_readers(path))
+
+    async def close(self) -> None:
+        """Harmless twice."""
+        await self._engine.dispose()
+
+    def read(self) -> AsyncConnection:
+        """A reading connection, for `async with`. Each statement sees everything that was committed before it began."""
+        return self._engine.connect()
+
+    async def rows(self, statement: Executable, **values: Any) -> list[tuple[Any, ...]]:
+        """All rows of one SELECT, with `values` for its `bindparam`s. Meant for constants of a module: those are compiled once,
+        and then only SQLAlchemy's pool is in the way, not its execution (0.1 ms instead of 1). Raises sqlite3.Error."""
+        sql, given = constant(statement)
+        connection = await self._engine.raw_connection()
+        try:
+            driver: Any = connection.driver_connection
+            rows = await driver.execute_fetchall(sql, [values.get(name, value) for name, value in given])
+            return list(rows)
+        finally:
+            connection.close()
+
+
+class Database(Reader):
     """Open with `Database.open`; implements `store.base.Store`. Reads are in tickets.py, items.py and people.py."""
 
     def __init__(self, writer: Writer, engine: AsyncEngine, lock: Lock, meta: dict[str, str]) -> None:
+        super().__init__(engine)
         self._writer = writer
-        self._engine = engine
         self._lock = lock
         self._loop = asyncio.get_running_loop()
         self._meta = meta
@@ -68,7 +103,7 @@ class Database:
     async def close(self) -> None:
         """Commit what waits, then close. Harmless twice."""
         await self._writer.finish()
-        await self._engine.dispose()
+        await super().close()
         await asyncio.to_thread(self._writer.close)
         self._lock.release()
 
@@ -99,22 +134,6 @@ class Database:
         self._writer.submit(Statements([_compiled(s) for s in statements], future))
         return await future
 
-    def read(self) -> AsyncConnection:
-        """A reading connection, for `async with`. Each statement sees everything that was committed before it began."""
-        return self._engine.connect()
-
-    async def rows(self, statement: Executable, **values: Any) -> list[tuple[Any, ...]]:
-        """All rows of one SELECT, with `values` for its `bindparam`s. Meant for constants of a module: those are compiled once,
-        and then only SQLAlchemy's pool is in the way, not its execution (0.1 ms instead of 1). Raises sqlite3.Error."""
-        sql, given = constant(statement)
-        connection = await self._engine.raw_connection()
-        try:
-            driver: Any = connection.driver_connection
-            rows = await driver.execute_fetchall(sql, [values.get(name, value) for name, value in given])
-            return list(rows)
-        finally:
-            connection.close()
-
 
 @lru_cache(maxsize=256)
 def constant(statement: Any) -> tuple[str, list[tuple[str, Any]]]:
@@ -144,12 +163,7 @@ def _claim(path: Path) -> Lock:
 
 def _prepare(path: Path, now: int) -> tuple[sqlite3.Connection, dict[str, str]]:
     if has_wal_reset_bug(sqlite3.sqlite_version_info):
-        log.warning(
-            "SQLite %s can lose commits when several connections write one file (fixed in 3.51.3). "
-            "This server writes through one: let no other program write to %s while it runs.",
-            sqlite3.sqlite_version,
-            path,
-        )
+        _advise()
     migrate(path)
     connection = sqlite3.connect(
         path,
@@ -173,6 +187,16 @@ def _prepare(path: Path, now: int) -> tuple[sqlite3.Connection, dict[str, str]]:
         )
         connection.execute("COMMIT")
     return connection, dict(connection.execute("SELECT key, value FROM meta").fetchall())
+
+
+@cache
+def _advise() -> None:
+    """Once per process: `demo` opens the database twice."""
+    log.info(
+        "SQLite %s is fine for one writing program: let no other one write to this database while the server runs "
+        "(from 3.51.3 on two may)",
+        sqlite3.sqlite_version,
+    )
 
 
 def has_wal_reset_bug(version: tuple[int, ...]) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from chatserver.core.people import Agent, App, Customer
 from chatserver.core.policy import Policy
-from chatserver.store.database import Database
+from chatserver.store.database import Database, Reader
 from chatserver.store.rows import CUSTOMER_COLUMNS, agent_from, agent_select, customer_from
 from chatserver.store.tables import agents as agents_table
 from chatserver.store.tables import apps as apps_table
@@ -69,12 +69,12 @@ _USED = select(used_tokens.c.jti).where(
 )
 
 
-async def apps(db: Database, default: Policy) -> list[App]:
+async def apps(db: Reader, default: Policy) -> list[App]:
     """All apps by id. What an app's policy leaves open is taken from `default`."""
     return [_app_from(row, default) for row in await db.rows(_APPS)]
 
 
-async def app_by_key(db: Database, key: str, default: Policy) -> App | None:
+async def app_by_key(db: Reader, key: str, default: Policy) -> App | None:
     rows = await db.rows(_APP, key=key)
     return _app_from(rows[0], default) if rows else None
 
@@ -120,7 +120,7 @@ async def use_token(db: Database, app_id: int, jti: str, expires_at: int, now: i
     return bool(added)
 
 
-async def token_used(db: Database, app_id: int, jti: str) -> bool:
+async def token_used(db: Reader, app_id: int, jti: str) -> bool:
     """Whether a user token was used up before: for telling why one fails, never for letting somebody in (`use_token`)."""
     return bool(await db.rows(_USED, app_id=app_id, jti=jti))
 

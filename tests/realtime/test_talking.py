@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 from chatserver.core.events import SessionEnded, session_topic
-from tests.realtime.chat import Chat, Client, new_cid, until
+from chatserver.realtime.limits import Limits
+from tests.realtime.chat import Chat, Client, new_cid, serving, until
 
 
 async def hears(client: Client, text: str) -> dict[str, Any]:
@@ -161,3 +163,25 @@ async def test_what_waits_and_what_was_there_is_in_the_welcome(chat: Chat) -> No
         place = await customer.expect("queue", ticket=ticket)
         assert place["position"] == 1
         assert [view["subject"] for view in agent.welcome["tickets"]] == ["Espera"]
+
+
+async def test_an_agent_who_fell_silent_is_gone_since_they_were_last_heard(tmp_path: Path) -> None:
+    async with serving(tmp_path, limits=Limits(agent_heartbeat=0.2)) as chat, chat.agent(1) as agent:
+        await agent.still_speaks()
+        heard = chat.house.now()
+        assert await agent.close_code() == 4003
+        await chat.until_empty()
+        await chat.hub.agents_here.settled()
+        gone = (await chat.house.reads.agents())[0].gone_at
+        assert gone is not None
+        assert 0 < gone <= heard
+
+
+async def test_an_agent_who_closes_is_gone_since_then(chat: Chat) -> None:
+    async with chat.agent(1):
+        closing = chat.house.now()
+    await chat.until_empty()
+    await chat.hub.agents_here.settled()
+    gone = (await chat.house.reads.agents())[0].gone_at
+    assert gone is not None
+    assert gone >= closing

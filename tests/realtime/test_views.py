@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from chatserver.core.events import AgentChanged, DeskChanged, QueueMoved, TicketChanged, Typing
 from chatserver.core.people import Agent, App, Customer
 from chatserver.core.policy import Policy
-from chatserver.core.tickets import Ticket, agent_said, assigned, customer_said, opened
+from chatserver.core.tickets import Ticket, agent_said, assigned, customer_said, opened, reminded
 from chatserver.realtime.views import (
     Audience,
     Views,
@@ -116,3 +116,10 @@ def test_a_visitor_without_a_name_has_one_that_stays() -> None:
 @pytest.mark.parametrize("context", ["", "[]", "no json", '{"a":' * 5_000])
 def test_a_context_that_is_none_is_shown_as_none(context: str) -> None:
     assert agent_ticket(replace(NEW.ticket, context=context), APP).context == {}
+
+
+def test_whoever_was_reminded_of_a_ticket_sees_no_time_run_out_again() -> None:
+    reminder = reminded(TAKEN.ticket, POLICY, 62_000)
+    assert reminder.ticket.answer_due_at is not None
+    view = agent_ticket(reminder.ticket, APP)
+    assert (view.reminded, view.answer_due_at) == (True, None)

@@ -102,7 +102,7 @@ async def test_an_unanswered_ticket_goes_to_the_next_agent_and_never_back(scene:
     assert (passed.agent_id, passed.passed) == (2, (1,))
     await scene.later(60)
     stays = await scene.ticket(ticket.id)
-    assert (stays.agent_id, stays.reminded, stays.answer_due_at) == (2, True, None)
+    assert (stays.agent_id, stays.reminded) == (2, True)
     assert await scene.kinds(ticket) == ["opened", "assigned", "queued:passed", "assigned"]
 
 
@@ -123,6 +123,27 @@ async def test_with_nobody_else_able_the_ticket_stays_and_its_agent_is_reminded(
     assert (stays.agent_id, stays.reminded) == (1, True)
     await scene.agent_says(ticket)
     assert not (await scene.ticket(ticket.id)).reminded
+
+
+async def test_a_ticket_whose_agent_was_reminded_goes_on_once_somebody_is_free(scene: Scene) -> None:
+    await scene.agent(1)
+    ticket = await scene.start(ANA)
+    await scene.agent(2, status="busy")
+    await scene.later(60)
+    assert (await scene.ticket(ticket.id)).reminded
+    await pairing.set_status(scene.house, 2, "available")
+    await scene.later(60)
+    moved = await scene.ticket(ticket.id)
+    assert (moved.agent_id, moved.passed, moved.reminded) == (2, (1,), False)
+
+
+async def test_without_any_time_for_the_first_answer_the_worker_still_comes_to_rest(scene: Scene) -> None:
+    await scene.policy(first_answer_seconds=0)
+    await scene.agent(1)
+    ticket = await scene.start(ANA)
+    await scene.later(60)
+    assert (await scene.ticket(ticket.id)).agent_id == 1
+    assert len(scene.changes_of(ticket)) < 10
 
 
 async def test_an_answer_ends_the_wait_for_it(scene: Scene) -> None:

@@ -195,6 +195,18 @@ async def test_the_chats_of_an_agent_who_stays_away_return_after_the_grace(scene
     assert await scene.kinds(chat) == ["opened", "assigned", "message", "queued:agent_gone", "assigned"]
 
 
+async def test_the_grace_is_counted_from_the_last_sign_of_life(scene: Scene) -> None:
+    await scene.agent()
+    chat = await scene.chat(ANA)
+    heard = scene.clock.now
+    await scene.later(12)
+    await pairing.agent_gone(scene.house, 1, heard)
+    await scene.later(17)
+    assert (await scene.ticket(chat.id)).agent_id == 1
+    await scene.later(1)
+    assert (await scene.ticket(chat.id)).waiting
+
+
 async def test_the_only_agent_gets_the_returned_chat_again(scene: Scene) -> None:
     await scene.agent()
     chat = await scene.chat(ANA)

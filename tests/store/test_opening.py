@@ -19,7 +19,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from chatserver.store import migrations
+from chatserver.store import database, migrations
 from chatserver.store.database import Database, DatabaseInUse, DatabaseTooNew, has_wal_reset_bug
 from chatserver.store.migrations import HEAD, migrate, revision
 from chatserver.store.tables import metadata
@@ -162,6 +162,19 @@ async def test_writing_is_durable_and_only_one_connection_checkpoints(house: Hou
 )
 def test_versions_of_sqlite_that_lose_commits_are_known(version: tuple[int, ...], affected: bool) -> None:
     assert has_wal_reset_bug(version) is affected
+
+
+async def test_advice_about_an_older_sqlite_is_given_once_and_calmly(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 40, 1))
+    database._advise.cache_clear()
+    caplog.set_level("INFO")
+    for name in ("a.db", "b.db"):
+        db = await opened(tmp_path / name)
+        await db.close()
+    said = [record.levelname for record in caplog.records if record.name == database.__name__]
+    assert said == ["INFO"]
 
 
 # — one server at a time ———————————————————————————————————————————————————————

@@ -7,10 +7,12 @@ import json
 import logging
 import re
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from chatserver.settings import Settings
 from chatserver.store import people
 from chatserver.store.database import Database
 from chatserver.store.lock import Lock
+from tests.harness.server import free_port
 from tests.web.conftest import PASSWORD, Clock, settings_in
 
 
@@ -133,11 +136,9 @@ def test_a_busy_port_is_one_sentence(tmp_path: Path) -> None:
             assert result.output.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [("serve",), ("demo",), ("migrate",), ("app", "list")])
+@pytest.mark.parametrize("arguments", [("serve",), ("demo",), ("migrate",)])
 def test_a_database_in_use_is_one_sentence(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     lock = Lock(tmp_path / "chatserver.db")
     try:
         result = command(tmp_path, *arguments, PORT=port)
@@ -145,6 +146,49 @@ def test_a_database_in_use_is_one_sentence(tmp_path: Path, arguments: tuple[str,
         lock.release()
     assert result.exit_code == 1
     assert "in use by another process" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_looking_works_beside_a_running_server(settings: Settings) -> None:
+    async def look() -> list[Result]:
+        db = await Database.open(settings.database_path, clock=Clock(), committed=lambda events: None)
+        try:
+            commands = (("app", "list"), ("csp", "demo"), ("doctor", "a.b.c", "--app", "demo"))
+            return [await asyncio.to_thread(command, settings.data_dir, *words) for words in commands]
+        finally:
+            await db.close()
+
+    listed, policy, doctor = asyncio.run(look())
+    assert [line.split("\t")[0] for line in listed.output.splitlines()] == ["demo", "horario"]
+    assert policy.output.startswith("Content-Security-Policy: ")
+    assert "no JWT" in doctor.output
+
+
+def test_looking_makes_no_database(tmp_path: Path) -> None:
+    result = command(tmp_path, "app", "list")
+    assert result.exit_code == 1
+    assert "`chatserver migrate` makes it" in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [("serve",), ("demo",), ("migrate",), ("app", "list")])
+def test_a_database_of_a_newer_release_is_one_sentence(
+    settings: Settings, arguments: tuple[str, ...]
+) -> None:
+    with closing(sqlite3.connect(settings.database_path)) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    result = command(settings.data_dir, *arguments, PORT=str(free_port()))
+    assert result.exit_code == 1
+    assert "newer release" in result.output
+    assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [("serve",), ("migrate",), ("app", "list")])
+def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    (tmp_path / "chatserver.db").write_text("Querido diario: " * 100)
+    result = command(tmp_path, *arguments, PORT=str(free_port()))
+    assert result.exit_code == 1
+    assert "cannot be used: file is not a database" in result.output
     assert "Traceback" not in result.output
 
 

@@ -14,11 +14,40 @@ class DatabaseTooNew(Exception):
     """The database was written by a newer release. The message is a sentence for the operator."""
 
 
+class DatabaseNotReady(Exception):
+    """There is no database yet, or an older release wrote it. The message is a sentence for the operator."""
+
+
 def migrate(path: Path) -> None:
     """Create or upgrade the SQLite database at `path`, all or nothing. Raises DatabaseTooNew. Only one process at a time."""
-    stored = revision(path)
+    stored = known_revision(path)
     if stored != HEAD:
-        _upgrade(path, stored)
+        _upgrade(path)
+
+
+def known_revision(path: Path) -> str | None:
+    """As `revision`. Raises DatabaseTooNew for one that this release does not know."""
+    stored = revision(path)
+    if stored is not None and stored not in _revisions():
+        raise DatabaseTooNew(
+            f"The database {path} was written by a newer release (revision {stored}, this one knows {HEAD}). "
+            "Install that release again, or restore a backup made before the upgrade."
+        )
+    return stored
+
+
+def require_current(path: Path) -> None:
+    """For whoever only reads. Raises DatabaseTooNew and DatabaseNotReady."""
+    if not path.exists():
+        raise DatabaseNotReady(f"There is no database at {path} yet: `chatserver migrate` makes it.")
+    if known_revision(path) != HEAD:
+        raise DatabaseNotReady(
+            f"The database {path} was written by an older release: `chatserver migrate` brings it up to date."
+        )
+
+
+def _revisions() -> set[str]:
+    return {file.name.partition("_")[0] for file in (Path(__file__).parent / "versions").glob("[0-9]*_*.py")}
 
 
 def revision(path: Path) -> str | None:
@@ -32,24 +61,14 @@ def revision(path: Path) -> str | None:
     return None if row is None else str(row[0])
 
 
-def _upgrade(path: Path, stored: str | None) -> None:
+def _upgrade(path: Path) -> None:
     from alembic import command
     from alembic.config import Config
-    from alembic.script import ScriptDirectory
-    from alembic.util import CommandError
     from sqlalchemy import URL, create_engine, event
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    if stored is not None:
-        try:
-            ScriptDirectory.from_config(config).get_revision(stored)
-        except CommandError:
-            raise DatabaseTooNew(
-                f"The database {path} was written by a newer release (revision {stored}, this one knows {HEAD}). "
-                "Install that release again, or restore a backup made before the upgrade."
-            ) from None
     engine = create_engine(URL.create("sqlite", database=str(path)))
 
     # Python's sqlite3 would commit before each CREATE TABLE: half a migration must never stay.
