@@ -82,7 +82,10 @@ class Connection:
         return True
 
     async def reply(self, packet: Packet) -> None:
-        """Send an answer, as soon as the queue is short. Returns at once when the connection has ended."""
+        """Send an answer, as soon as the queue is short. Returns at once when the connection has ended.
+
+        What is held does not count: it waits for this very answer.
+        """
         while self.code is None and (len(self._queue) > ROOM_FRAMES or self._bytes > ROOM_BYTES):
             self._room.clear()
             await self._room.wait()

@@ -122,9 +122,10 @@ class Peer(ABC):
         origin = Origin(f"http://127.0.0.1:{self.port}")
         address = f"ws://127.0.0.1:{self.port}{self.path}"
         first = await self.hello()
-        async with connect(
-            address, origin=origin, compression=None, ping_interval=None, open_timeout=5, proxy=None
-        ) as socket:
+        # One task reads and sends. With a bounded queue it could wait, sending to a server that is leaving, for an end that stands
+        # in the socket unread.
+        options: dict[str, Any] = {"compression": None, "ping_interval": None, "max_queue": None}
+        async with connect(address, origin=origin, open_timeout=5, proxy=None, **options) as socket:
             self._connections += 1
             self._socket = socket
             self._going = False
@@ -173,7 +174,7 @@ class Peer(ABC):
             case "ack":
                 self._acked(frame)
             case "error":
-                await self._refused(frame)
+                self._refused(frame)
             case "goaway":
                 self._going = True
         await self.flush()
@@ -269,16 +270,20 @@ class Peer(ABC):
             return
         self._finish(frame["cid"], "ok", frame.get("seq", 0))
 
-    async def _refused(self, frame: Frame) -> None:
+    def _refused(self, frame: Frame) -> None:
         self.refusals.append(frame)
         cid = frame.get("cid", "")
         if frame["code"] in AGAIN:
-            for pending in self.outbox:
-                if pending.cid == cid:
-                    pending.sent_on = 0
-            await asyncio.sleep(min(frame.get("retry_after", 0.05), 0.5))
+            # Later, and reading goes on meanwhile: a client that sleeps over a refusal does not hear a goodbye.
+            wait = min(frame.get("retry_after", 0.05), 0.5)
+            asyncio.get_running_loop().call_later(wait, self._once_more, cid)
             return
         self._finish(cid, "fail")
+
+    def _once_more(self, cid: str) -> None:
+        for pending in self.outbox:
+            if pending.cid == cid:
+                pending.sent_on = 0
 
     def _finish(self, cid: str, result: Result, seq: int = 0) -> None:
         pending = next((pending for pending in self.outbox if pending.cid == cid), None)

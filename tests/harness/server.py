@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
+from chatserver.settings import unknown
 from tests.harness.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,6 +38,8 @@ class Server:
     """
 
     def __init__(self, directory: Path, **settings: object) -> None:
+        wrong = unknown({f"CHATSERVER_{name.upper()}": "" for name in settings})
+        assert not wrong, f"no settings of the server: {wrong}"
         self.directory = directory
         self.port = free_port()
         self.settings = settings
@@ -87,6 +90,8 @@ class Server:
         """Returns when the server says that it is ready."""
         self.launch()
         wait_until(self.ready, "the server is ready", START_WITHIN)
+        # A setting that was renamed would quietly make another test of this one.
+        assert "is no setting" not in self.log(), self.log()
 
     def ready(self) -> bool:
         """Whether /readyz says yes. Raises AssertionError with the log when the process has ended by itself."""
