@@ -18,7 +18,6 @@ from tests.harness.browser import Watch, chromium, person_context
 from tests.harness.peers import new_cid
 from tests.harness.people import Agent, Customer
 from tests.harness.server import Server, running
-from tests.journeys.conftest import NOBODY_SIGNED_IN
 
 pytestmark = pytest.mark.browser
 
@@ -73,7 +72,6 @@ def somebody(browser: Browser) -> Iterator[tuple[BrowserContext, Page, Watch]]:
     context.add_init_script(REPORTS)
     page = context.new_page()
     watch = Watch()
-    watch.expect(NOBODY_SIGNED_IN)
     watch.over(page)
     try:
         yield context, page, watch
