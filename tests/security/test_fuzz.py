@@ -16,7 +16,7 @@ from chatserver.realtime import customer, talk, wire
 from chatserver.realtime.wire import AgentFrame, CustomerFrame
 from tests.realtime.chat import Chat, Client
 
-FRAMES = 2_000
+FRAMES = 1_200
 SECRET = "zanahoria"
 """Stands in every text: it must come back in no refusal, and in no log."""
 

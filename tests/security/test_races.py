@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.realtime.chat import Chat, Client, new_cid
 
-ROUNDS = 16
+ROUNDS = 8
 
 
 async def answer(client: Client, ticket: int) -> dict[str, Any]:
