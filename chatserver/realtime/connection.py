@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from chatserver.realtime.close_codes import GOING_AWAY, INTERNAL, SILENT, SLOW
 from chatserver.realtime.frames import Packet
+from chatserver.realtime.limits import network
 from chatserver.realtime.ports import Scope
 
 Message = MutableMapping[str, Any]
@@ -30,7 +31,7 @@ ROOM_BYTES: Final = 262_144
 SEND_SECONDS: Final = 10.0
 CLOSE_SECONDS: Final = 3.0
 ABORT: Final = "chatserver.abort"
-"""The scope's extension that cuts a socket whose peer takes nothing, not even the closing (set by `chatserver/server.py`)."""
+"""The scope's extension that cuts a socket whose peer takes nothing, not even the closing (set by `chatserver/peers.py`)."""
 
 
 class Connection:
@@ -44,8 +45,9 @@ class Connection:
         self._send = send
         self._silence = silence
         self._now = now
-        self._queue: deque[Packet] = deque()
+        self._queue: deque[tuple[Packet, bool]] = deque()
         self._bytes = 0
+        self._live_bytes = 0
         self._held: list[Packet] = []
         self._holds = 0
         self._wake = asyncio.Event()
@@ -57,6 +59,8 @@ class Connection:
         self._listening = False
         self._heard_at = now()
         self.opened_at = now()
+        self.network = network((scope.get("client") or ("",))[0])
+        """Whose connections are counted together; empty: nobody's."""
         self.code: int | None = None
         """The close code, once the end is decided."""
 
@@ -66,18 +70,22 @@ class Connection:
         """Put a live event into the queue. False: there is no room, and the connection is about to be closed."""
         if self.code is not None:
             return True  # It ends already, and what stands in its queue is still owed: this is no overflow.
+        self._live_bytes += packet.size
         if self._holds:
             self._held.append(packet)
-            self._bytes += packet.size
         else:
-            self._put(packet)
-        if len(self._queue) + len(self._held) > QUEUE_FRAMES or self._bytes > QUEUE_BYTES:
+            self._put(packet, live=True)
+        # A large answer on its way is no sign of a slow reader: the deadline for sending is what watches over it.
+        if len(self._queue) + len(self._held) > QUEUE_FRAMES or self._live_bytes > QUEUE_BYTES:
             self.end(SLOW, flush=False)
             return False
         return True
 
     async def reply(self, packet: Packet) -> None:
-        """Send an answer, as soon as the queue is short. Returns at once when the connection has ended."""
+        """Send an answer, as soon as the queue is short. Returns at once when the connection has ended.
+
+        What is held does not count: it waits for this very answer.
+        """
         while self.code is None and (len(self._queue) > ROOM_FRAMES or self._bytes > ROOM_BYTES):
             self._room.clear()
             await self._room.wait()
@@ -94,12 +102,11 @@ class Connection:
             self._holds -= 1
             if not self._holds:
                 held, self._held = self._held, []
-                self._bytes -= sum(packet.size for packet in held)
                 for packet in held:
-                    self._put(packet)
+                    self._put(packet, live=True)
 
-    def _put(self, packet: Packet) -> None:
-        self._queue.append(packet)
+    def _put(self, packet: Packet, *, live: bool = False) -> None:
+        self._queue.append((packet, live))
         self._bytes += packet.size
         self._wake.set()
 
@@ -162,11 +169,13 @@ class Connection:
     async def _write(self) -> None:
         while True:
             while self._queue:
-                packet = self._queue.popleft()
+                packet, live = self._queue.popleft()
                 self._sending_since = self._now()
                 await self._send({"type": "websocket.send", "text": packet.text})
                 self._sending_since = None
                 self._bytes -= packet.size
+                if live:
+                    self._live_bytes -= packet.size
                 if len(self._queue) <= ROOM_FRAMES and self._bytes <= ROOM_BYTES:
                     self._room.set()
             if self.code is not None:

@@ -183,7 +183,7 @@ class CustomerTalk(Talk[Frame]):
         return Done(type_of(frame), frame.ticket)
 
     async def _start(self, frame: Start) -> Ticket:
-        return await tickets.start(
+        started = await tickets.start(
             self.hub.house,
             self.who,
             cid=frame.cid,
@@ -193,6 +193,8 @@ class CustomerTalk(Talk[Frame]):
             email=frame.email,
             follows=_number(frame.follows),
         )
+        self.hub.customers_here.supposed(self._key)
+        return started
 
     async def _request(self, frame: Request) -> Ticket:
         return await tickets.request(

@@ -30,6 +30,7 @@ class Presence(Generic[K]):
         self._wait = wait
         self._counts: dict[K, int] = {}
         self._told: set[K] = set()
+        self._doubtful: set[K] = set()
         self._tellers: dict[K, asyncio.Task[None]] = {}
         self._stopped = False
 
@@ -48,6 +49,13 @@ class Presence(Generic[K]):
     def is_in(self, key: K) -> bool:
         return key in self._counts
 
+    def supposed(self, key: K) -> None:
+        """Something was just written that supposes `key` to be here. Should they have gone meanwhile, that is told once more:
+        the first telling may have come before what was written."""
+        if key not in self._counts:
+            self._doubtful.add(key)
+            self._tell(key)
+
     async def settled(self) -> None:
         """Everything has been told."""
         while self._tellers:
@@ -60,16 +68,24 @@ class Presence(Generic[K]):
             teller.cancel()
 
     def _tell(self, key: K) -> None:
-        if not self._stopped and key not in self._tellers and (key in self._counts) != (key in self._told):
+        if not self._stopped and key not in self._tellers and self._untold(key):
             self._tellers[key] = asyncio.create_task(self._tell_until_true(key))
+
+    def _untold(self, key: K) -> bool:
+        return key in self._doubtful or (key in self._counts) != (key in self._told)
 
     async def _tell_until_true(self, key: K) -> None:
         failures = 0
         try:
-            while (here := key in self._counts) != (key in self._told):
+            while self._untold(key):
+                here = key in self._counts
+                doubtful = key in self._doubtful
+                self._doubtful.discard(key)
                 try:
                     await (self._connected(key) if here else self._gone(key))
                 except Exception:
+                    if doubtful:
+                        self._doubtful.add(key)
                     log.exception("presence could not be stored; trying again")
                     await self._wait(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
                     failures += 1

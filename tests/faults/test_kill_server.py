@@ -28,10 +28,10 @@ BACKLOG = 6
 """Messages that each client keeps waiting, for each of its tickets."""
 ACKS_BETWEEN_KILLS = (0, 1, 10, 40, 120)
 AT_EASE = {
-    "frames_per_minute": 1_000_000,
-    "frames_burst": 100_000,
     "messages_per_minute": 100_000,
     "messages_burst": 10_000,
+    "frames_per_minute": 1_000_000,
+    "frames_burst": 100_000,
 }
 """The limits of a single client are not what is tested here."""
 
@@ -72,13 +72,12 @@ class Crowd:
         return sum(len(agent.tickets()) for agent in self.agents)
 
     async def talk(self) -> None:
-        """Keeps every outbox filled while `talking`, and moving."""
-        while True:
-            if self.talking:
-                for customer in self.customers:
-                    self.fill(customer, [self.ticket_of[customer.name]])
-                for agent in self.agents:
-                    self.fill(agent, agent.tickets())
+        """Keeps every outbox filled until `talking` is false."""
+        while self.talking:
+            for customer in self.customers:
+                self.fill(customer, [self.ticket_of[customer.name]])
+            for agent in self.agents:
+                self.fill(agent, agent.tickets())
             for peer in self.everybody:
                 await peer.flush()
             await asyncio.sleep(0.005)

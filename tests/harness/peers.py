@@ -45,8 +45,6 @@ class Pending:
     since: float
     sent_on: int = 0
     """The number of the connection that it was last sent on."""
-    not_before: float = 0
-    """The server asked for so much patience."""
 
 
 @dataclass
@@ -124,9 +122,10 @@ class Peer(ABC):
         origin = Origin(f"http://127.0.0.1:{self.port}")
         address = f"ws://127.0.0.1:{self.port}{self.path}"
         first = await self.hello()
-        async with connect(
-            address, origin=origin, compression=None, ping_interval=None, open_timeout=5, proxy=None
-        ) as socket:
+        # One task reads and sends. With a bounded queue it could wait, sending to a server that is leaving, for an end that stands
+        # in the socket unread.
+        options: dict[str, Any] = {"compression": None, "ping_interval": None, "max_queue": None}
+        async with connect(address, origin=origin, open_timeout=5, proxy=None, **options) as socket:
             self._connections += 1
             self._socket = socket
             self._going = False
@@ -145,13 +144,13 @@ class Peer(ABC):
                 self.goodbyes.append((self._going, socket.close_code or 1006))
 
     async def flush(self) -> None:
-        """Sends what waits, a few for each ticket at once. To be called again and again: some of it may have to wait."""
+        """Sends what waits, a few for each ticket at once."""
         under_way: dict[int, int] = {}
         for pending in list(self.outbox):
             under_way[pending.ticket] = under_way.get(pending.ticket, 0) + 1
             if under_way[pending.ticket] > WINDOW or not self.online:
                 continue
-            if pending.sent_on != self._connections and pending.not_before <= time.monotonic():
+            if pending.sent_on != self._connections:
                 pending.sent_on = self._connections
                 await self._send(
                     {"type": "say", "ticket": pending.ticket, "cid": pending.cid, "text": pending.text}
@@ -275,12 +274,16 @@ class Peer(ABC):
         self.refusals.append(frame)
         cid = frame.get("cid", "")
         if frame["code"] in AGAIN:
-            for pending in self.outbox:
-                if pending.cid == cid:
-                    pending.sent_on = 0
-                    pending.not_before = time.monotonic() + frame.get("retry_after", 0.05)
+            # Later, and reading goes on meanwhile: a client that sleeps over a refusal does not hear a goodbye.
+            wait = min(frame.get("retry_after", 0.05), 0.5)
+            asyncio.get_running_loop().call_later(wait, self._once_more, cid)
             return
         self._finish(cid, "fail")
+
+    def _once_more(self, cid: str) -> None:
+        for pending in self.outbox:
+            if pending.cid == cid:
+                pending.sent_on = 0
 
     def _finish(self, cid: str, result: Result, seq: int = 0) -> None:
         pending = next((pending for pending in self.outbox if pending.cid == cid), None)

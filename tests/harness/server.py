@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
+from chatserver.settings import unknown
 from tests.harness.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,6 +38,8 @@ class Server:
     """
 
     def __init__(self, directory: Path, **settings: object) -> None:
+        wrong = unknown({f"CHATSERVER_{name.upper()}": "" for name in settings})
+        assert not wrong, f"no settings of the server: {wrong}"
         self.directory = directory
         self.port = free_port()
         self.settings = settings

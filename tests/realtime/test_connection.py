@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chatserver.realtime.connection import ABORT, QUEUE_BYTES, QUEUE_FRAMES, Connection
+from chatserver.realtime.connection import ABORT, QUEUE_BYTES, QUEUE_FRAMES, ROOM_BYTES, Connection
 from chatserver.realtime.frames import Packet
 
 
@@ -112,6 +112,29 @@ async def test_a_reply_waits_for_room_and_a_live_event_does_not() -> None:
         await reply
         await settle()
         assert socket.texts[-1] == "99"
+
+
+async def test_a_reply_never_waits_for_the_events_that_are_held_behind_it() -> None:
+    socket = Socket()
+    async with running(socket):
+        with socket.connection.holding():
+            for number in range(3):
+                assert socket.connection.offer(packet(number, ROOM_BYTES // 2))
+            reply = asyncio.create_task(socket.connection.reply(packet(99)))
+            await settle()
+            assert reply.done()
+        await settle()
+        assert socket.texts == ["99", "0", "1", "2"]
+
+
+async def test_what_is_held_counts_for_the_full_queue() -> None:
+    socket = Socket()
+    async with running(socket) as task:
+        with socket.connection.holding():
+            assert socket.connection.offer(packet(0, QUEUE_BYTES // 2))
+            assert not socket.connection.offer(packet(1, QUEUE_BYTES // 2 + 1))
+        await task
+        assert socket.closed_with == 4002
 
 
 async def test_held_events_come_after_what_was_read_meanwhile() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from chatserver.core.events import AttentionChanged, app_topic
 from chatserver.store.base import StoreFailed
-from tests.realtime.chat import Chat, new_cid
+from tests.realtime.chat import Chat, new_cid, until
 
 
 async def test_a_write_that_fails_is_answered_as_internal_and_the_connection_goes_on(
@@ -46,6 +47,31 @@ async def test_a_surprise_ends_its_own_connection_with_a_word_and_no_details(
         assert unlucky.got[-1] == {"type": "error", "code": "internal", "verb": "here", "ticket": ticket}
         assert "secret detail" in caplog.text
         await other.still_speaks()
+
+
+async def test_the_clock_runs_for_a_customer_who_left_before_their_chat_was_stored(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, go_on = asyncio.Event(), asyncio.Event()
+    read = chat.house.reads.customer_tickets
+
+    async def slow(*arguments: Any) -> Any:
+        asked.set()
+        await go_on.wait()
+        return await read(*arguments)
+
+    monkeypatch.setattr(chat.house.reads, "customer_tickets", slow)
+    async with chat.customer() as customer:
+        await customer.send(type="start", cid=new_cid(), subject="Otra vez", follows=1001)
+        await asked.wait()
+    await chat.until_empty()
+    await chat.hub.customers_here.settled()
+    go_on.set()
+    await until(lambda: not chat.hub._tasks)
+    await chat.hub.customers_here.settled()
+    async with chat.agent(status="away") as agent:
+        (waiting,) = agent.welcome["tickets"]
+        assert waiting["clock"]["gone_at"] is not None
 
 
 async def test_every_customer_hears_of_attention_and_it_is_looked_up_once(

@@ -79,6 +79,35 @@ async def test_who_drops_and_returns_before_it_was_told_is_told_nothing(register
     assert register.told == ["ana in"]
 
 
+async def test_what_was_written_for_somebody_who_had_gone_is_put_right(register: Register) -> None:
+    register.presence.enter("ana")
+    await register.presence.settled()
+    register.presence.leave("ana")
+    await register.presence.settled()
+    register.fail = 1
+    register.presence.supposed("ana")
+    await register.presence.settled()
+    assert register.told == ["ana in", "ana out", "ana out"]
+
+
+async def test_what_was_written_for_somebody_who_is_here_needs_no_telling(register: Register) -> None:
+    register.presence.enter("ana")
+    await register.presence.settled()
+    register.presence.supposed("ana")
+    await register.presence.settled()
+    assert register.told == ["ana in"]
+
+
+async def test_who_is_back_while_their_going_is_told_again_is_told_to_be_here(register: Register) -> None:
+    register.hold()
+    register.presence.supposed("ana")
+    await asyncio.sleep(0)
+    register.presence.enter("ana")
+    register.go_on()
+    await register.presence.settled()
+    assert register.told == ["ana out", "ana in"]
+
+
 async def test_one_persons_telling_does_not_hold_up_another(register: Register) -> None:
     register.hold()
     register.presence.enter("ana")
