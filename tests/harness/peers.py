@@ -122,8 +122,8 @@ class Peer(ABC):
         origin = Origin(f"http://127.0.0.1:{self.port}")
         address = f"ws://127.0.0.1:{self.port}{self.path}"
         first = await self.hello()
-        # One task reads and sends. With a bounded queue it could wait, sending to a server that is leaving, for an end that stands
-        # in the socket unread.
+        # One task reads and sends. With a bounded queue it could wait, sending to a server that is leaving,
+        # for an end that stands in the socket unread.
         options: dict[str, Any] = {"compression": None, "ping_interval": None, "max_queue": None}
         async with connect(address, origin=origin, open_timeout=5, proxy=None, **options) as socket:
             self._connections += 1
