@@ -116,7 +116,23 @@ def _serve(settings: Settings) -> None:
     from chatserver.app import build_app
     from chatserver.server import run
 
+    _open_files(settings)
     run(build_app(settings), settings)
+
+
+def _open_files(settings: Settings) -> None:
+    """Each socket is an open file, and many systems allow 1,024 by default: take what may be taken, say if it is too few."""
+    import logging
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY and hard < settings.max_connections:
+        logging.getLogger("chatserver").warning(
+            "the system allows %d open files, fewer than CHATSERVER_MAX_CONNECTIONS (%d) needs: raise `ulimit -Hn`",
+            hard,
+            settings.max_connections,
+        )
 
 
 def _check_port(settings: Settings) -> None:

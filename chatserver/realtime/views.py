@@ -124,7 +124,9 @@ def item_view(item: Item, audience: Audience) -> ItemView:
         name=item.name,
         reason=item.reason,
         stars=item.stars,
-        author=item.author_id if audience == "agent" and item.by == "agent" else 0,
+        author=item.author_id
+        if audience == "agent" and (item.by == "agent" or item.kind == "assigned")
+        else 0,
     )
 
 

@@ -52,7 +52,7 @@ class ItemView(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     stars: int = 0
     author: int = 0
-    """The agent's id, for agents only."""
+    """For agents only: the agent's id who wrote it, or to whom it was `assigned`."""
 
 
 class CustomerTicket(msgspec.Struct, frozen=True):

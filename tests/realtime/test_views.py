@@ -61,6 +61,8 @@ def test_agents_see_who_wrote_and_the_context_but_no_message_id_of_a_customer() 
     assert "C" * 22 not in text_of(changed(TAKEN.ticket, ASKED), "agent")
     item = json.loads(text_of(changed(ASKED.ticket, ANSWERED), "agent"))["items"][0]
     assert (item["author"], item["cid"]) == (5, "A" * 22)
+    given = json.loads(text_of(changed(NEW.ticket, TAKEN), "agent"))["items"][0]
+    assert (given["kind"], given["by"], given["author"]) == ("assigned", "system", 5)
 
 
 def test_a_change_of_routing_comes_whole_and_any_other_as_a_patch_that_leads_to_the_same() -> None:

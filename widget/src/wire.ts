@@ -406,7 +406,7 @@ export interface ItemView {
   name?: string;
   reason?: string;
   stars?: number;
-  /** The agent's id, for agents only. */
+  /** For agents only: the agent's id who wrote it, or to whom it was `assigned`. */
   author?: number;
 }
 

@@ -70,6 +70,7 @@ def _demo_page(chat: str) -> str:
         lang="es",
         script_url=f"{chat}/widget.js",
         app_key=APP,
+        icon="/static/icon.svg",
         demo_css="/static/demo.css",
         demo_js="/static/demo.js",
         other_url="/demo?app=horario",
