@@ -31,7 +31,7 @@ HOST_PAGE = """<!doctype html><html lang="es"><head><title>Facturas</title>
 
 # All that a host has to allow, and nothing inline.
 HOST_CSP = (
-    "default-src 'none'; script-src {own}{chat}; connect-src {chat}; frame-src {chat}; style-src 'self'; "
+    "default-src 'none'; script-src {own}{chat}; connect-src {chat}; frame-src {chat}; style-src 'self'; img-src 'self'; "
     "require-trusted-types-for 'script'; base-uri 'none'"
 )
 
