@@ -159,6 +159,8 @@ def _limits(settings: Settings) -> Limits:
         frames=settings.frames_per_minute,
         frame_burst=settings.frames_burst,
         connections=settings.max_connections,
+        address_connections=settings.connections_per_address,
+        address_tickets=settings.tickets_per_address,
         hello_seconds=settings.hello_seconds,
         customer_heartbeat=settings.customer_heartbeat_seconds,
         agent_heartbeat=settings.agent_heartbeat_seconds,

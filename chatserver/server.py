@@ -7,41 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from asyncio import BaseTransport
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.http11 import Request
 
-from chatserver.realtime.connection import ABORT
+from chatserver.peers import RequestProtocol, SocketProtocol
 from chatserver.realtime.hub import DRAIN_SECONDS, Hub
 from chatserver.realtime.wire import MAX_FRAME_BYTES
 from chatserver.settings import Settings
 
 GRACEFUL_SECONDS: Final = 10
 """For plain requests, after the sockets are gone."""
-SEND_BUFFER: Final = 131_072
-"""Bytes. Left alone the kernel keeps some MiB for each peer that does not read."""
-
-
-class SocketProtocol(WebSocketsSansIOProtocol):
-    """With a bounded kernel buffer, and a way to cut a peer that takes nothing any more."""
-
-    def connection_made(self, transport: BaseTransport) -> None:
-        super().connection_made(transport)
-        peer = transport.get_extra_info("socket")
-        if peer is not None:
-            peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-
-    def handle_connect(self, event: Request) -> None:
-        super().handle_connect(event)
-        scope: Any = getattr(self, "scope", None)  # a refused handshake has none
-        if scope is not None:
-            scope["extensions"][ABORT] = self.transport.abort
 
 
 class Server(uvicorn.Server):
@@ -100,7 +79,7 @@ def config(app: Starlette, settings: Settings) -> uvicorn.Config:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=RequestProtocol,
         ws=SocketProtocol,
         ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,

@@ -207,6 +207,16 @@ class Settings:
     max_connections: int = _setting(
         20_000, _whole(1, 1_000_000), "Open WebSockets at once; further ones are told to try later."
     )
+    connections_per_address: int = _setting(
+        2_000,
+        _whole(1, 1_000_000),
+        "Open WebSockets of one network address. Addresses that are not of the internet are not counted.",
+    )
+    tickets_per_address: int = _setting(
+        300,
+        _whole(1, 1_000_000),
+        "Tickets that one network address may open in a minute, whoever is behind it. Counted as the connections are.",
+    )
     messages_per_minute: int = _setting(
         100, _whole(1, 100_000), "Messages of one person in the long run; more are `rate_limited`."
     )

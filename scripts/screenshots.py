@@ -68,7 +68,7 @@ def take(view: View) -> None:
         view.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         for width, height in WIDTHS.items():
             view.page.set_viewport_size({"width": width, "height": height})
-            view.page.screenshot(path=PICTURES / f"{view.name}-{scheme}-{width}.png")
+            view.page.screenshot(path=PICTURES / f"{view.name}-{scheme}-{width}.png", animations="disabled")
     view.page.emulate_media(color_scheme="light")
     if before:
         view.page.set_viewport_size(before)
@@ -104,8 +104,8 @@ def a_full_desk(door: Door) -> Agent:
 
 def for_the_readme(browser: Browser, server: Server) -> None:
     """Host page and console beside each other, as one picture."""
-    door = Door(browser, server, width=720)
-    customer, ana = door.customer(), door.agent()
+    left, right = Door(browser, server, width=600), Door(browser, server, width=838)
+    customer, ana = left.customer(), right.agent()
     subject = "No puedo emitir una factura"
     customer.starts_chat(subject)
     ana.opens(subject)
@@ -122,7 +122,8 @@ def for_the_readme(browser: Browser, server: Server) -> None:
     README.parent.mkdir(parents=True, exist_ok=True)
     frame.screenshot(path=README)
     frame.close()
-    door.exit.close()
+    left.exit.close()
+    right.exit.close()
     size = README.stat().st_size
     if size >= README_LIMIT:
         sys.exit(f"{README.name} has {size} bytes, more than a page should carry")

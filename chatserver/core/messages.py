@@ -15,6 +15,12 @@ COMMENT_MAX: Final = 1_000
 NAME_MAX: Final = 100
 EMAIL_MAX: Final = 254
 
+# Letters that show nothing: a subject or a message made of them alone is none.
+_BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Mn", "Me"})
+# They turn the reading order of what stands after them, in somebody else's line too.
+_TURNS: Final = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+
 _CID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 # Deliberately loose: the only proof of an address is a mail that arrives. One @, a dot in the domain, nothing that could
 # end a header.
@@ -23,8 +29,7 @@ _EMAIL: Final = re.compile(r"[^\s@<>\"(),:;\\\[\]]{1,64}@[^\s@<>\"(),:;\\\[\]]+\
 
 def subject(text: str) -> str:
     """The trimmed, one-line subject. Raises Refused(too_short | too_long)."""
-    line = " ".join(_clean(text).split())
-    return _within(line, SUBJECT_MIN, SUBJECT_MAX)
+    return _within(_line(text), SUBJECT_MIN, SUBJECT_MAX)
 
 
 def body(text: str) -> str:
@@ -39,13 +44,13 @@ def comment(text: str) -> str:
 
 def name(text: str) -> str:
     """A person's display name on one line; may be empty. Raises Refused(too_long)."""
-    return _within(" ".join(_clean(text).split()), 0, NAME_MAX)
+    return _within(_line(text), 0, NAME_MAX)
 
 
 def email(text: str) -> str:
     """An address that could receive mail, domain in lower case. Raises Refused(bad_email)."""
     address = text.strip()
-    if len(address) > EMAIL_MAX or not _EMAIL.fullmatch(address):
+    if len(address) > EMAIL_MAX or not _EMAIL.fullmatch(address) or not address.isprintable():
         raise Refused("bad_email")
     local, _, domain = address.rpartition("@")
     return f"{local}@{domain.lower()}"
@@ -66,8 +71,22 @@ def _clean(text: str) -> str:
     return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
 
 
+def _line(text: str) -> str:
+    """Trimmed, on one line, read in one direction at a time; empty when nothing of it would be seen."""
+    line = " ".join(_clean(text).translate(_TURNS).split())
+    return line if _visible(line) else ""
+
+
+def _visible(text: str) -> int:
+    """How many characters show by themselves: format characters do not, nor marks without a letter; 0 for nothing but blanks."""
+    if text.isascii():
+        return len(text)
+    shown = [c for c in text if c not in _BLANK and unicodedata.category(c) not in _UNSEEN]
+    return len(shown) if any(not c.isspace() for c in shown) else 0
+
+
 def _within(text: str, low: int, high: int) -> str:
-    if len(text) < low:
+    if low and _visible(text) < low:
         raise Refused("too_short", limit=low)
     if len(text) > high:
         raise Refused("too_long", limit=high)

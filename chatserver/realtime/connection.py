@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from chatserver.realtime.close_codes import GOING_AWAY, INTERNAL, SILENT, SLOW
 from chatserver.realtime.frames import Packet
+from chatserver.realtime.limits import network
 from chatserver.realtime.ports import Scope
 
 Message = MutableMapping[str, Any]
@@ -30,7 +31,7 @@ ROOM_BYTES: Final = 262_144
 SEND_SECONDS: Final = 10.0
 CLOSE_SECONDS: Final = 3.0
 ABORT: Final = "chatserver.abort"
-"""The scope's extension that cuts a socket whose peer takes nothing, not even the closing (set by `chatserver/server.py`)."""
+"""The scope's extension that cuts a socket whose peer takes nothing, not even the closing (set by `chatserver/peers.py`)."""
 
 
 class Connection:
@@ -44,10 +45,10 @@ class Connection:
         self._send = send
         self._silence = silence
         self._now = now
-        self._queue: deque[Packet] = deque()
+        self._queue: deque[tuple[Packet, bool]] = deque()
         self._bytes = 0
+        self._live_bytes = 0
         self._held: list[Packet] = []
-        self._held_bytes = 0
         self._holds = 0
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
@@ -58,6 +59,8 @@ class Connection:
         self._listening = False
         self._heard_at = now()
         self.opened_at = now()
+        self.network = network((scope.get("client") or ("",))[0])
+        """Whose connections are counted together; empty: nobody's."""
         self.code: int | None = None
         """The close code, once the end is decided."""
 
@@ -67,13 +70,13 @@ class Connection:
         """Put a live event into the queue. False: there is no room, and the connection is about to be closed."""
         if self.code is not None:
             return True  # It ends already, and what stands in its queue is still owed: this is no overflow.
+        self._live_bytes += packet.size
         if self._holds:
             self._held.append(packet)
-            self._held_bytes += packet.size
         else:
-            self._put(packet)
-        waiting = self._bytes + self._held_bytes
-        if len(self._queue) + len(self._held) > QUEUE_FRAMES or waiting > QUEUE_BYTES:
+            self._put(packet, live=True)
+        # A large answer on its way is no sign of a slow reader: the deadline for sending is what watches over it.
+        if len(self._queue) + len(self._held) > QUEUE_FRAMES or self._live_bytes > QUEUE_BYTES:
             self.end(SLOW, flush=False)
             return False
         return True
@@ -98,12 +101,12 @@ class Connection:
         finally:
             self._holds -= 1
             if not self._holds:
-                held, self._held, self._held_bytes = self._held, [], 0
+                held, self._held = self._held, []
                 for packet in held:
-                    self._put(packet)
+                    self._put(packet, live=True)
 
-    def _put(self, packet: Packet) -> None:
-        self._queue.append(packet)
+    def _put(self, packet: Packet, *, live: bool = False) -> None:
+        self._queue.append((packet, live))
         self._bytes += packet.size
         self._wake.set()
 
@@ -166,11 +169,13 @@ class Connection:
     async def _write(self) -> None:
         while True:
             while self._queue:
-                packet = self._queue.popleft()
+                packet, live = self._queue.popleft()
                 self._sending_since = self._now()
                 await self._send({"type": "websocket.send", "text": packet.text})
                 self._sending_since = None
                 self._bytes -= packet.size
+                if live:
+                    self._live_bytes -= packet.size
                 if len(self._queue) <= ROOM_FRAMES and self._bytes <= ROOM_BYTES:
                     self._room.set()
             if self.code is not None:

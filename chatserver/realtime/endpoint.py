@@ -37,10 +37,10 @@ class Endpoint(ABC):
             await send({"type": "websocket.close"})
             return
         await send({"type": "websocket.accept"})
-        if self.hub.full:
+        connection = Connection(scope, receive, send, silence=self.heartbeat * SILENCE, now=self.hub.now)
+        if self.hub.full or self.hub.crowded(connection.network):
             await send({"type": "websocket.close", "code": TRY_LATER})
             return
-        connection = Connection(scope, receive, send, silence=self.heartbeat * SILENCE, now=self.hub.now)
         talk = self.talk(connection)
         self.hub.add(talk)
         try:

@@ -69,6 +69,8 @@ class Hub:
         self.limits = limits or Limits()
         self.views = Views(lambda app_id: house.people.app(app_id))
         self.messages = Buckets(self.limits.messages, self.limits.message_burst)
+        self.openings = Buckets(self.limits.address_tickets, self.limits.address_tickets)
+        """Of tickets, by network address: new visitors cost nothing, so what one person may do is no limit to a robot."""
         self.customers_here: Presence[Who] = Presence(
             lambda who: pairing.customer_connected(house, who), lambda who: pairing.customer_gone(house, who)
         )
@@ -84,6 +86,7 @@ class Hub:
         """Readiness is over: no new sockets."""
         self.live_sessions = live_sessions
         self._peers: dict[Peer, None] = {}
+        self._of_network: dict[str, int] = {}
         self._empty = asyncio.Event()
         self._empty.set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -119,12 +122,24 @@ class Hub:
         """Takes no new socket now."""
         return self.draining or len(self._peers) >= self.limits.connections
 
+    def crowded(self, network: str) -> bool:
+        """This network address has as many sockets as one may have."""
+        return self._of_network.get(network, 0) >= self.limits.address_connections
+
     def add(self, peer: Peer) -> None:
         self._peers[peer] = None
+        network = peer.connection.network
+        if network:
+            self._of_network[network] = self._of_network.get(network, 0) + 1
         self._empty.clear()
 
     def remove(self, peer: Peer) -> None:
         self._peers.pop(peer, None)
+        network = peer.connection.network
+        if network:
+            self._of_network[network] -= 1
+            if not self._of_network[network]:
+                del self._of_network[network]
         if not self._peers:
             self._empty.set()
 
@@ -184,6 +199,7 @@ class Hub:
 
     async def _forget(self) -> None:
         self.messages.forget(self.now())
+        self.openings.forget(self.now())
 
 
 async def _every(seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Final
 
 import msgspec
@@ -20,10 +21,25 @@ class Limits(msgspec.Struct, frozen=True):
     pending: int = 32
     """Frames of one connection that may wait for their commit at once; more are not read until one is done."""
     connections: int = 20_000
+    address_connections: int = 2_000
+    address_tickets: int = 300
+    """The wide outer net: of one network address, whoever they say they are. Tickets per minute, and as many at once."""
     hello_seconds: float = 10
     customer_heartbeat: float = 25
     agent_heartbeat: float = 5
     """Seconds, give or take a tenth; after 2.4 of them without a frame a connection is dead."""
+
+
+def network(host: str) -> str:
+    """The address that is counted for a peer: an IPv6 customer has a whole /64. Empty for one that is not of the internet: it may
+    be a proxy, with everybody behind it (`CHATSERVER_TRUSTED_PROXIES` tells us who they are)."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return ""
+    if not address.is_global:
+        return ""
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
 
 
 class Bucket:

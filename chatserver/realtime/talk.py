@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 from chatserver.bus.base import Subscription
 from chatserver.core.errors import Refused
 from chatserver.core.events import Event, SessionEnded
-from chatserver.core.tickets import Ticket
+from chatserver.core.tickets import Item, Ticket
 from chatserver.realtime.close_codes import (
     BAD_AUTH,
     BAD_PROTOCOL,
@@ -28,6 +28,7 @@ from chatserver.realtime.limits import STRIKES, Bucket
 from chatserver.realtime.views import Audience, item_views
 from chatserver.realtime.wire import (
     PAGE,
+    PAGE_BYTES,
     REPLAY,
     SNAPSHOT,
     VERSION,
@@ -52,6 +53,7 @@ BAD_IN_A_ROW: Final = 5
 CHEAP: Final = (Ping, Seen, TypingFrame)
 CHEAP_COST: Final = 0.25
 MESSAGES: Final = frozenset({"start", "request", "leave", "say", "propose"})
+OPENINGS: Final = frozenset({"start", "request"})
 
 
 class Talk(ABC, Generic[F]):
@@ -163,6 +165,8 @@ class Talk(ABC, Generic[F]):
             await self._say(Pong(now=self.hub.house.now()))
             return
         wait = self.hub.messages.take(self.person, self.hub.now()) if verb in MESSAGES else 0
+        if not wait and verb in OPENINGS and self.connection.network:
+            wait = self.hub.openings.take(self.connection.network, self.hub.now())
         if wait:
             await self._too_fast(frame, wait)
             return
@@ -195,7 +199,10 @@ class Talk(ABC, Generic[F]):
                 await self._open(frame)
             return None
         if isinstance(frame, History):
-            return await self._history(frame)
+            # One after the other: an answer lies in memory until the one before it has gone out.
+            async with self._reading:
+                await self._say(await self._history(frame))
+            return None
         return await self.carry_out(frame)
 
     async def _say(self, frame: Frame) -> None:
@@ -258,20 +265,36 @@ class Talk(ABC, Generic[F]):
                 await self._replay(ticket, frame.after)
                 await self._say(self.whole(ticket))
             else:
-                items = await items_before(self.hub.db, ticket.id, ticket.last_seq + 1, SNAPSHOT)
+                items = _latest(await items_before(self.hub.db, ticket.id, ticket.last_seq + 1, SNAPSHOT))
                 views = item_views(items, self.audience)
                 await self._say(self.snapshot(ticket, views, bool(items) and items[0].seq > 1))
 
     async def _replay(self, ticket: Ticket, after: int) -> None:
         more = True
         while more:
-            items = await items_after(self.hub.db, ticket.id, after, min(PAGE, ticket.last_seq - after))
+            found = await items_after(self.hub.db, ticket.id, after, min(PAGE, ticket.last_seq - after))
+            items = _page(found)
             after = items[-1].seq if items else ticket.last_seq
             more = after < ticket.last_seq
             await self._say(Items(ticket.id, item_views(items, self.audience), more))
 
     async def _history(self, frame: History) -> Items:
         ticket = await self.ticket(frame.ticket)
-        items = await items_before(self.hub.db, ticket.id, frame.before, PAGE)
+        items = _latest(await items_before(self.hub.db, ticket.id, frame.before, PAGE))
         more = bool(items) and items[0].seq > 1
         return Items(ticket.id, item_views(items, self.audience), more, back=True)
+
+
+def _page(items: list[Item]) -> list[Item]:
+    """As many of the first as fit into a page, one at least."""
+    size = 0
+    for count, item in enumerate(items):
+        size += len(item.text.encode())
+        if size > PAGE_BYTES and count:
+            return items[:count]
+    return items
+
+
+def _latest(items: list[Item]) -> list[Item]:
+    """As many of the last as fit into a page, in order."""
+    return _page(items[::-1])[::-1]

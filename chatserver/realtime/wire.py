@@ -22,6 +22,8 @@ MAX_FRAME_BYTES: Final = 65_536
 PAGE: Final = 100
 """Items in one `items` frame at most; a replay is at most `REPLAY` items, else the client gets a `snapshot`."""
 REPLAY: Final = 500
+PAGE_BYTES: Final = 262_144
+"""Of text in one page, or in a snapshot: a slow line has it within the deadline for sending."""
 SNAPSHOT: Final = 50
 """Items in a snapshot: the latest ones. Earlier ones by `history`."""
 

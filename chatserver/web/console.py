@@ -59,8 +59,9 @@ async def sign_in(request: Request) -> Response:
 
 
 async def who(request: Request) -> Response:
-    """`GET /console/session` → who is signed in; 401 when nobody is."""
-    return _described(await _signed_in(rooms(request), request))
+    """`GET /console/session` → who is signed in; 204 when nobody is, which is an answer and no error."""
+    session = await _session(rooms(request), request)
+    return Response(status_code=204) if session is None else _described(session)
 
 
 async def sign_out(request: Request) -> Response:

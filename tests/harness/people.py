@@ -139,14 +139,11 @@ class Customer:
         expect(self.talk.composer).to_have_value(text)
         self.button("Enviar").click()
 
-    def tabs_to(self, role: Literal["button", "textbox", "radio"], name: str | None) -> None:
+    def tabs_to(self, role: Literal["button", "textbox", "radio"], name: str) -> None:
         """By Tab, over host page and widget alike."""
-        for root in (self.page, self.widget):
-            target = root.get_by_role(role, name=name, exact=True) if name else root.get_by_role(role)
-            if target.or_(target).count():
-                tab_to(self.page, target)
-                return
-        raise AssertionError(f"no {role} {name!r} on the page")
+        places = [root.get_by_role(role, name=name, exact=True) for root in (self.page, self.widget)]
+        wait_until(lambda: any(place.count() for place in places), f"there is a {role} {name!r}")
+        tab_to(self.page, next(place for place in places if place.count()))
 
     def another_tab(self) -> Customer:
         page = self.context.new_page()
@@ -171,7 +168,9 @@ class Customer:
 
     def rates(self, stars: int) -> None:
         group = self.widget.get_by_role("group", name="Califica el servicio")
-        group.get_by_role("radio", name=STARS[stars - 1], exact=True).check()
+        star = group.get_by_role("radio", name=STARS[stars - 1], exact=True)
+        star.click()
+        expect(star).to_be_checked()
         self.is_thanked()
 
     def is_thanked(self) -> None:
@@ -257,8 +256,6 @@ class Agent:
 
     def proposes_solution(self) -> None:
         self.button("Proponer solución").click()
-        question = self.page.get_by_role("form", name="Proponer solución")
-        question.get_by_role("button", name="Proponer solución", exact=True).click()
 
     def closes_ticket(self) -> None:
         """Cerrar ticket, and yes, really."""

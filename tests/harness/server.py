@@ -90,6 +90,8 @@ class Server:
         """Returns when the server says that it is ready."""
         self.launch()
         wait_until(self.ready, "the server is ready", START_WITHIN)
+        # A setting that was renamed would quietly make another test of this one.
+        assert "is no setting" not in self.log(), self.log()
 
     def ready(self) -> bool:
         """Whether /readyz says yes. Raises AssertionError with the log when the process has ended by itself."""

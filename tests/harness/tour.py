@@ -16,8 +16,8 @@ from playwright.sync_api import Frame, Page, expect
 from tests.harness.people import Agent, Customer
 
 TOUR_SETTINGS = {
-    "inactivity_seconds": 3600,
-    "inactivity_warning_seconds": 3600,
+    "inactivity_seconds": 300,
+    "inactivity_warning_seconds": 300,
     "open_chats_per_customer": 20,
 }
 
@@ -98,6 +98,7 @@ def a_conversation(door: Door) -> Iterator[View]:
     luis.says("Hola, soy Luis. Ya la estoy mirando.")
     luis.says("La guía está en https://example.com/ayuda/facturas por si quieres seguir los pasos.")
     customer.talk.shows(re.compile("La guía está"))
+    expect(customer.button("Sigo aquí")).to_be_visible()
     yield of_widget("countdown", customer)
     customer.says("¡Gracias! Espero.")
     luis.talk.shows("¡Gracias! Espero.")

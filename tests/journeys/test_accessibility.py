@@ -58,6 +58,7 @@ def cut_off(view: View) -> list[str]:
 def test_axe_finds_nothing_in_any_view_light_or_dark(stage: Stage) -> None:
     chats_at_once(stage.server, 1)
     found = [line for view in tour(stage) for line in axe_finds(view)]
+    stage.expects_interruptions()
     closed_for_good(stage.server)
     found += [line for view in out_of_hours(stage) for line in axe_finds(view)]
     assert not found, "\n".join(found)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 ROUNDS = 25
 
 
-@with_settings(open_chats_per_customer=100, tickets_per_hour=1000)
+@with_settings(messages_per_minute=6000, messages_burst=100)
 def test_measure_from_enter_to_the_agents_screen(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     customer, ana = stage.customer(), stage.agent()
     customer.starts_chat("Cuánto tarda")

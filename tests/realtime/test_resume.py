@@ -69,6 +69,29 @@ async def test_history_pages_lead_back_to_the_beginning(chat: Chat) -> None:
         assert seqs == list(range(1, 251))
 
 
+async def test_pages_of_long_messages_are_short_and_lead_to_the_beginning_too(chat: Chat) -> None:
+    async with chat.customer() as customer:
+        ticket = await customer.start()
+        for _ in range(60):
+            await customer.send(type="say", ticket=ticket, cid=new_cid(), text="€" * 8_000)
+        for _ in range(60):
+            await customer.expect("ack")
+        _, snapshot = await open_from(customer, ticket, -1, "")
+        assert snapshot["more"] is True
+        seqs = [item["seq"] for item in snapshot["items"]]
+        assert seqs == list(range(62 - len(seqs), 62))
+        assert 1 < len(seqs) < 20
+        while seqs[0] > 1:
+            await customer.send(type="history", ticket=ticket, before=seqs[0])
+            page = await customer.expect("items", back=True)
+            assert page["more"] is (page["items"][0]["seq"] > 1)
+            seqs = [item["seq"] for item in page["items"]] + seqs
+        assert seqs == list(range(1, 62))
+        replayed, last = await open_from(customer, ticket, 0, customer.welcome["epoch"])
+        assert replayed == seqs
+        assert last["view"]["last_seq"] == 61
+
+
 async def test_nothing_is_missing_when_the_other_side_talks_on_during_a_replay(chat: Chat) -> None:
     async with chat.customer() as customer, chat.customer() as talker:
         ticket = await long_ticket(customer, 300)

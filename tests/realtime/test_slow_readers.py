@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
+from chatserver.realtime.close_codes import SLOW
 from chatserver.realtime.connection import Connection
+from chatserver.realtime.frames import Packet
 from tests.realtime.chat import Chat, Client, new_cid, until
 
 TEXT = "x" * 8_000
@@ -74,8 +77,36 @@ async def test_a_long_replay_waits_for_its_reader_and_what_happens_meanwhile_com
             await until(lambda: connection.waits_for_its_peer)
             await talker.say(ticket, "mientras tanto")
             reader.ws.transport.resume_reading()
-            pages = [await reader.expect("items") for _ in range(5)]
+            pages = [await reader.expect("items")]
+            while pages[-1]["more"]:
+                pages.append(await reader.expect("items"))
+            assert max(len(str(page)) for page in pages) < 300_000
             assert [item["seq"] for page in pages for item in page["items"]] == list(range(1, 402))
             assert (await reader.expect("changed"))["view"]["last_seq"] == 401
             assert (await reader.expect("changed"))["items"][0]["text"] == "mientras tanto"
             await asyncio.gather(reader.still_speaks(), talker.still_speaks())
+
+
+async def test_a_large_answer_on_its_way_is_no_sign_of_a_slow_reader() -> None:
+    taken = asyncio.Event()
+    sent: list[str] = []
+
+    async def send(message: Any) -> None:
+        await taken.wait()
+        sent.append(message["text"])
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    connection = Connection({}, receive, send, silence=60, now=lambda: 0.0)
+    running = asyncio.create_task(connection.run(_deaf))
+    await connection.reply(Packet("w" * 3_000_000, 3_000_000))  # a desk with many waiting customers
+    assert all(connection.offer(Packet("e" * 50_000, 50_000)) for _ in range(20))
+    assert not connection.offer(Packet("e" * 50_000, 50_000))
+    assert connection.code == SLOW
+    taken.set()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def _deaf(text: str | None) -> None: ...

@@ -155,6 +155,14 @@ async def test_a_session_that_ends_takes_its_sockets_with_it_and_no_others(chat:
         assert await two.close_code() == 4502
 
 
+async def test_a_session_that_ends_while_its_socket_says_hello_gets_none(chat: Chat) -> None:
+    chat.doorman.ended.add(10)  # after the doorman has let it in
+    async with chat.socket("/ws/agent") as late:
+        await late.send(type="hello", v=1, token="agent:1")
+        await late.expect("error", code="unauthorized")
+        assert await late.close_code() == 4501
+
+
 async def test_what_waits_and_what_was_there_is_in_the_welcome(chat: Chat) -> None:
     async with chat.customer(name="ana") as customer:
         ticket = await customer.start("Espera")

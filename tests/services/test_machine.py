@@ -168,6 +168,13 @@ class House(RuleBasedStateMachine):
         self.clock.pass_seconds(seconds)
         self.run(self.scene.restart())
         self.restarted = self.clock.now
+        for ticket in self._tickets():
+            # A keystroke is stored at most every 15 s: so much of the typing may be forgotten with the memory, and no more.
+            said = 0 if self._is_strict(ticket) else ticket.agent_spoke_at
+            stored = max(ticket.active_at, said)
+            forgotten = self.active.get(ticket.id, 0) - stored
+            assert forgotten <= talk.TYPING_STEP or not ticket.chatting
+            self.active[ticket.id] = min(self.active.get(ticket.id, 0), stored)
 
     @rule()
     def the_worker_looks_twice(self) -> None:
@@ -258,7 +265,10 @@ class House(RuleBasedStateMachine):
 
     def _strictly(self, ticket: Ticket) -> int:
         """Where the clock is strict an agent's message gives no time."""
-        return 0 if self.scene.house.people.policy(ticket.app_id).inactivity_strict else self.clock.now
+        return 0 if self._is_strict(ticket) else self.clock.now
+
+    def _is_strict(self, ticket: Ticket) -> bool:
+        return self.scene.house.people.policy(ticket.app_id).inactivity_strict
 
     def _any(self, pick: int) -> Ticket | None:
         """The newest tickets most of all."""

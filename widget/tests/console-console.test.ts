@@ -48,6 +48,23 @@ class FakeTimers implements Timers {
   }
 }
 
+/** A tab's storage, as far as the console uses it: entries are own properties, as in a browser. */
+class FakeStorage {
+  [key: string]: unknown;
+
+  getItem(key: string): string | null {
+    return Object.hasOwn(this, key) ? (this[key] as string) : null;
+  }
+
+  setItem(key: string, value: string): void {
+    this[key] = value;
+  }
+
+  removeItem(key: string): void {
+    delete this[key];
+  }
+}
+
 /** A console, its sockets in the order of dialling, and what it told its page. */
 function world() {
   const sockets: FakeSocket[] = [];
@@ -221,4 +238,26 @@ test("a gap in a ticket's versions is filled by a snapshot", async () => {
   socket.gives(snapshot(given(4, { version: 3, unread: 5 }), [item(1)]));
   assert.equal(console.desk.value.tickets.get(4)?.unread, 5);
   console.end();
+});
+
+test("proposing asks in the words of the draft, else with the plain question, and empties the composer", async () => {
+  Object.defineProperty(globalThis, "sessionStorage", { configurable: true, value: new FakeStorage() });
+  const { console, open } = world();
+  console.start();
+  const socket = await open(welcome([given(4)]));
+  const mine = given(4);
+  console.keepDraft(4, "  Ya puedes emitirla.  ");
+  console.propose(mine);
+  assert.equal(console.draft(4), "");
+  console.propose(mine);
+  assert.deepEqual(
+    of(socket, "propose").map(({ text }) => text),
+    ["Ya puedes emitirla."],
+  );
+  const shown = console.desk.value.pending.map(({ text }) => text);
+  // No catalogue is loaded here: the key stands for its words.
+  assert.deepEqual(shown, ["Ya puedes emitirla.", "console.propose.question_es"]);
+  assert.equal(console.proposals.value, 2);
+  console.end();
+  Reflect.deleteProperty(globalThis, "sessionStorage");
 });

@@ -70,7 +70,7 @@ test("too many attempts say how long to wait: from the body, else from the heade
 
 test("whether somebody is signed in is yes, no, or not known", async () => {
   assert.equal(await server(200).session.find(), "in");
-  assert.equal(await server(401).session.find(), "out");
+  assert.equal(await server(204).session.find(), "out");
   assert.equal(await server(503).session.find(), "failed");
   assert.equal(await unreachable().find(), "failed");
 });

@@ -20,7 +20,8 @@ export class Bell {
     const look = () => this.look();
     const wake = () => unlock();
     for (const kind of ["visibilitychange", "focus"]) this.listen(document, kind, look);
-    for (const kind of ["pointerdown", "keydown"]) this.listen(document, kind, wake);
+    // Not at pointerdown: the notice about the silence goes, and what was pressed would move away from under the pointer.
+    for (const kind of ["click", "keydown"]) this.listen(document, kind, wake);
     this.undo.push(
       effect(() => {
         this.console.selected.value;

@@ -5,6 +5,7 @@
 
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { Connection, type Status as Link, type SocketLike, type Timers } from "../connection";
+import { locale, t } from "../ui/i18n";
 import {
   type AgentFrame,
   type AgentServerFrame,
@@ -15,12 +16,13 @@ import {
 } from "../wire";
 import { belongTo, keepDraft, outbox, readDraft, unsent } from "./drafts";
 import type { Session } from "./session";
+import { LANGUAGES } from "./settings";
 import { asking, type Desk, dropped, EMPTY, opening, receive, sending } from "./state/desk";
 import { type Lists, lists } from "./state/lists";
 
 const TYPING_EVERY = 3000;
 
-export type Doing = "closing" | "proposing" | null;
+export type Doing = "closing" | null;
 
 export interface Parts {
   session: Pick<Session, "socketToken">;
@@ -44,6 +46,8 @@ export class Console {
   readonly cameFrom: Signal<number | null> = signal(null);
   /** What the agent has begun on the selected ticket and not finished. */
   readonly doing: Signal<Doing> = signal(null);
+  /** How many were made: each one empties the composer, which is drawn anew. */
+  readonly proposals: Signal<number> = signal(0);
   readonly link: ReadonlySignal<Link>;
   readonly lists: ReadonlySignal<Lists>;
   readonly ticket: ReadonlySignal<AgentTicket | null>;
@@ -161,9 +165,13 @@ export class Console {
     keepDraft(ticket, "");
   }
 
-  propose(ticket: number, text: string): void {
-    this.post("propose", ticket, text);
-    this.doing.value = null;
+  /** Asks the customer whether it is solved: in the words that stand in the composer, else in the plain question. */
+  propose(ticket: AgentTicket): void {
+    const written = readDraft(ticket.id).trim();
+    this.post("propose", ticket.id, written || t(`console.propose.question_${customerLanguage(ticket)}`));
+    this.typing(ticket.id, false);
+    keepDraft(ticket.id, "");
+    this.proposals.value++;
   }
 
   retry(cid: string): void {
@@ -255,4 +263,10 @@ export class Console {
     const message = { ticket: frame.ticket, cid, kind: frame.type, text: frame.text, at };
     this.desk.value = sending(this.desk.peek(), message);
   }
+}
+
+/** The customer's language where it is one of ours, else the agent's own. */
+function customerLanguage(ticket: AgentTicket): string {
+  const theirs = ticket.customer.locale.slice(0, 2).toLowerCase();
+  return LANGUAGES.find((code) => code === theirs) ?? locale.value;
 }

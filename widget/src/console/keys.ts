@@ -1,5 +1,6 @@
 /** The keys of the console. Single keys never act while somebody writes, nor with a modifier, nor when turned off. */
 
+import type { AgentTicket } from "../wire";
 import type { Console } from "./console";
 import { shortcuts, sound } from "./settings";
 import { claimable } from "./state/lists";
@@ -45,9 +46,9 @@ function act(key: string, target: Element, console: Console, acts: Acts): boolea
     case "r":
       return focusOn("#composer");
     case "p":
-      return begin(console, "proposing");
+      return propose(console);
     case "x":
-      return begin(console, "closing");
+      return beginClosing(console);
     case "d":
       acts.details();
       return true;
@@ -82,11 +83,24 @@ function take(target: Element, console: Console): boolean {
   return true;
 }
 
-function begin(console: Console, doing: "proposing" | "closing"): boolean {
-  const ticket = console.ticket.peek();
-  if (!ticket || ticket.state === "closed" || ticket.agent_id !== console.desk.peek().me?.id) return false;
-  console.begin(doing);
+function propose(console: Console): boolean {
+  const ticket = mine(console);
+  if (ticket) console.propose(ticket);
+  return ticket !== null;
+}
+
+function beginClosing(console: Console): boolean {
+  if (mine(console) === null) return false;
+  console.begin("closing");
   return true;
+}
+
+/** The ticket on the screen, if it is this agent's and goes on. */
+function mine(console: Console): AgentTicket | null {
+  const ticket = console.ticket.peek();
+  return ticket && ticket.state !== "closed" && ticket.agent_id === console.desk.peek().me?.id
+    ? ticket
+    : null;
 }
 
 function focusOn(selector: string): boolean {

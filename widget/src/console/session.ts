@@ -23,8 +23,8 @@ export class Session {
   /** Is somebody signed in? */
   async find(): Promise<Found> {
     const answer = await this.ask("GET", "/console/session");
-    if (answer?.ok) return "in";
-    return answer?.status === 401 ? "out" : "failed";
+    if (answer?.status === 204) return "out";
+    return answer?.ok ? "in" : "failed";
   }
 
   async signIn(email: string, password: string): Promise<SignIn> {

@@ -25,7 +25,8 @@ export const unlocked = (): boolean => context?.state === "running";
 
 export function play(kind: keyof typeof NOTES): void {
   if (context?.state !== "running") {
-    blocked.value = true;
+    // After a gesture it is on its way, or there is no device: nothing that a click would mend.
+    blocked.value = context === null;
     return;
   }
   const [first, second] = NOTES[kind];

@@ -22,11 +22,15 @@ export function Actions({ console, ticket }: { console: Console; ticket: AgentTi
   if (doing === "closing") return <Confirm console={console} ticket={ticket} online={online} />;
   return (
     <div class="actions">
-      {doing !== "proposing" && (
-        <button type="button" class="button" aria-keyshortcuts="p" onClick={() => console.begin("proposing")}>
-          {t("console.action.propose")}
-        </button>
-      )}
+      <button
+        type="button"
+        class="button"
+        aria-keyshortcuts="p"
+        title={t("console.propose.hint")}
+        onClick={() => console.propose(ticket)}
+      >
+        {t("console.action.propose")}
+      </button>
       <button
         type="button"
         class="button"

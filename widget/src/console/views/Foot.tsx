@@ -9,7 +9,6 @@ import type { Console } from "../console";
 import type { Refusal } from "../state/desk";
 import { claimable } from "../state/lists";
 import { Composer } from "./Composer";
-import { ProposeForm } from "./ProposeForm";
 import { Stars } from "./Stars";
 import { closedLine } from "./words";
 
@@ -33,11 +32,7 @@ export function Foot({ console, ticket }: Props) {
       ) : mine ? (
         <>
           <ClockLine ticket={ticket} />
-          {console.doing.value === "proposing" ? (
-            <ProposeForm console={console} ticket={ticket} />
-          ) : (
-            <Composer console={console} ticket={ticket} />
-          )}
+          <Composer key={console.proposals.value} console={console} ticket={ticket} />
         </>
       ) : (
         <p class="line">{t("console.foot.attended", { name: ticket.agent })}</p>
