@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -196,8 +196,3 @@ class Readiness:
             return False
         self._written_at = self._clock()
         return True
-
-
-def hub_of(app: Starlette) -> Hub:
-    """The hub of a started application, to be drained when the server is told to stop."""
-    return cast(Hub, app.state.hub)

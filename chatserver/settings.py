@@ -271,6 +271,7 @@ _POLICY_DOCS = {
     "agent_grace_seconds": "A disconnected agent has so long to come back before their chats return to the queue.",
     "open_chats_per_customer": "Chats that one customer may have open at once.",
     "assignment": "`auto`: tickets go to the least loaded agent. `manual`: agents take them.",
+    "same_agent": "A customer's next chat goes to the agent who answered their last one, if that agent is free.",
     "request_when_unattended": "While no agent is available, take a request for later instead of starting a chat.",
     "ask_name": "Ask the customer's name at the start.",
     "ask_email": "Ask the customer's e-mail at the start.",

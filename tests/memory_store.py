@@ -118,6 +118,9 @@ class MemoryStore:
             world.loaded_said(said, self._said.get(said))
         for key in needs.customers:
             world.loaded_customer(key, self._customers.get(key))
+            answered = [t for _, t in self._now() if t.state == "closed" and t.answered_at is not None]
+            theirs = sorted((t.id, t.agent_id) for t in answered if (t.app_id, t.customer.key) == key)
+            world.loaded_answered(key, theirs[-1][1] if theirs else None)
             tickets |= {i for i, t in self._now() if t.chatting and (t.app_id, t.customer.key) == key}
         for opened in needs.opened:
             found = self._cids.get(opened)

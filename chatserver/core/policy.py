@@ -32,6 +32,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A disconnected agent has so long to come back before their chats return to the head of the queue."""
     open_chats_per_customer: int = 3
     assignment: Literal["auto", "manual"] = "auto"
+    same_agent: bool = True
+    """A customer's next chat goes to the agent who answered their last one, if that agent is free."""
     request_when_unattended: bool = False
     """Show the leave-a-request view instead of starting a chat while no agent is available."""
     ask_name: Ask = "no"

@@ -28,6 +28,12 @@ def pairs(waiting: Sequence[Ticket], agents: Iterable[Agent]) -> list[tuple[Tick
     return out
 
 
+def again(ticket: Ticket, agents: Iterable[Agent], agent_id: int | None) -> Agent | None:
+    """The agent whom the customer knows already, if that one is free for this ticket, however loaded others are."""
+    known = (a for a in agents if a.id == agent_id)
+    return next((a for a in known if takes_new(a) and eligible(a, ticket) and a.load < a.capacity), None)
+
+
 def takes_new(agent: Agent) -> bool:
     """Available and connected. At capacity is another question: such an agent still attends the queue."""
     return agent.status == "available" and agent.gone_at is None

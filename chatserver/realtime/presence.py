@@ -46,9 +46,6 @@ class Presence(Generic[K]):
             del self._counts[key]
             self._tell(key)
 
-    def is_in(self, key: K) -> bool:
-        return key in self._counts
-
     def supposed(self, key: K) -> None:
         """Something was just written that supposes `key` to be here. Should they have gone meanwhile, that is told once more:
         the first telling may have come before what was written."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from chatserver.core import messages, tickets
+from chatserver.core import messages, routing, tickets
 from chatserver.core.attention import attention_within, in_ms
 from chatserver.core.errors import Refused
 from chatserver.core.hours import Opening
@@ -14,7 +14,7 @@ from chatserver.core.people import Customer
 from chatserver.core.policy import Policy
 from chatserver.core.tickets import Step, Ticket
 from chatserver.services.house import House
-from chatserver.services.pairing import moved
+from chatserver.services.pairing import hand_over, moved
 from chatserver.services.talk import say_as
 from chatserver.store.work import Needs, Who, World
 
@@ -56,6 +56,10 @@ async def start(
         draft = world.draft(customer, subject, context, now, email=customer.email, follows=follows)
         step = tickets.opened(draft, policy, closes_at=in_ms(hours.until), connected=connected)
         ticket = world.create(step, policy, cid)
+        if policy.same_agent and policy.assignment == "auto":
+            # Whoever is free has nobody waiting whom they could take: nobody is passed over.
+            agent = routing.again(ticket, world.desk(who.app_id).agents, world.answered_last(who))
+            ticket = hand_over(world, people, ticket, agent, now) if agent else ticket
         moved(world, people, apps, now)
         return world.ticket(ticket.id) or ticket
 

@@ -49,6 +49,12 @@ AND tickets.customer_id = customers.id AND tickets.cid = json_extract(wanted.val
 CHATS_OF: Final = """
 SELECT id FROM tickets WHERE customer_id IN (SELECT value FROM json_each(?)) AND state = 'open' AND mode = 'live'
 """
+ANSWERED: Final = """
+SELECT wanted.value, (
+    SELECT agent_id FROM tickets WHERE customer_id = wanted.value AND state = 'closed' AND answered_at IS NOT NULL
+    ORDER BY id DESC LIMIT 1
+) FROM json_each(?) AS wanted
+"""
 CHATS_AT: Final = """
 SELECT id FROM tickets WHERE agent_id IN (SELECT value FROM json_each(?)) AND state <> 'closed'
 AND state = 'open' AND mode = 'live'
@@ -110,7 +116,11 @@ def _load_customers(db: sqlite3.Connection, world: World, people: set[tuple[int,
         world.loaded_customer(key, found.get(place))
     if not found:
         return set()
-    return {row[0] for row in db.execute(CHATS_OF, (_json([c.id for c in found.values()]),)).fetchall()}
+    ids = _json([c.id for c in found.values()])
+    answered = dict(db.execute(ANSWERED, (ids,)).fetchall())
+    for customer in found.values():
+        world.loaded_answered((customer.app_id, customer.key), answered[customer.id])
+    return {row[0] for row in db.execute(CHATS_OF, (ids,)).fetchall()}
 
 
 def _load_opened(db: sqlite3.Connection, world: World, opened: set[tuple[int, str, str]]) -> set[int]:

@@ -1,12 +1,11 @@
-"""Reading apps, customers, agents and their sessions; using up tokens."""
+"""Reading apps, customers and agents. Agents' sessions, and whatever is written here, are in accounts.py."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import bindparam, select
 
 from chatserver.core.people import Agent, App, Customer
 from chatserver.core.policy import Policy
@@ -14,17 +13,7 @@ from chatserver.store.database import Database, Reader
 from chatserver.store.rows import CUSTOMER_COLUMNS, agent_from, agent_select, customer_from
 from chatserver.store.tables import agents as agents_table
 from chatserver.store.tables import apps as apps_table
-from chatserver.store.tables import customers, sessions, used_tokens
-
-
-class Session(msgspec.Struct, frozen=True):
-    """A signed-in agent's session. It holds while `ended_at` is None and `expires_at` (ms) lies ahead."""
-
-    id: int
-    agent_id: int
-    created_at: int
-    expires_at: int
-    ended_at: int | None
+from chatserver.store.tables import customers, used_tokens
 
 
 class Login(msgspec.Struct, frozen=True):
@@ -51,15 +40,6 @@ _AGENT = agent_select.where(agents_table.c.id == bindparam("id"))
 _LOGIN = agent_select.add_columns(agents_table.c.password_hash).where(
     agents_table.c.email == bindparam("email")
 )
-_session = select(
-    sessions.c.id, sessions.c.agent_id, sessions.c.created_at, sessions.c.expires_at, sessions.c.ended_at
-)
-_SESSION = _session.where(sessions.c.token_hash == bindparam("token_hash"))
-_SESSIONS = _session.where(
-    sessions.c.agent_id == bindparam("agent_id"),
-    sessions.c.ended_at.is_(None),
-    sessions.c.expires_at > bindparam("now"),
-).order_by(sessions.c.id)
 _CUSTOMER = select(*CUSTOMER_COLUMNS).where(
     customers.c.app_id == bindparam("app_id"), customers.c.key == bindparam("key")
 )
@@ -96,28 +76,10 @@ async def agent_by_email(db: Database, email: str) -> Login | None:
     return Login(agent_from(rows[0][:-1]), rows[0][-1]) if rows else None
 
 
-async def session_by_hash(db: Database, token_hash: str) -> Session | None:
-    """As stored: the caller looks at `ended_at` and `expires_at`."""
-    rows = await db.rows(_SESSION, token_hash=token_hash)
-    return Session(*rows[0]) if rows else None
-
-
-async def sessions_of(db: Database, agent_id: int, now: int) -> list[Session]:
-    """An agent's sessions that hold at `now` (ms)."""
-    return [Session(*row) for row in await db.rows(_SESSIONS, agent_id=agent_id, now=now)]
-
-
 async def customer(db: Database, app_id: int, key: str) -> Customer | None:
     """None while that person has not started a ticket."""
     rows = await db.rows(_CUSTOMER, app_id=app_id, key=key)
     return customer_from(rows[0]) if rows else None
-
-
-async def use_token(db: Database, app_id: int, jti: str, expires_at: int, now: int) -> bool:
-    """Use up a host's user token, which holds until `expires_at` (ms); False when it was used before. Forgets expired ones."""
-    first = insert(used_tokens).values(app_id=app_id, jti=jti, expires_at=expires_at).on_conflict_do_nothing()
-    _, added = await db.execute(delete(used_tokens).where(used_tokens.c.expires_at <= now), first)
-    return bool(added)
 
 
 async def token_used(db: Reader, app_id: int, jti: str) -> bool:

@@ -45,7 +45,7 @@ class Needs(msgspec.Struct, frozen=True):
     said: tuple[tuple[int, By, int, str], ...] = ()
     """(ticket, author's side, author's id (0 = the ticket's customer), cid): was this message stored before?"""
     customers: tuple[tuple[int, str], ...] = ()
-    """(app id, key): the customer's row, and all of that customer's open live tickets."""
+    """(app id, key): the customer's row, who answered their last closed ticket, and all of their open live ones."""
     opened: tuple[tuple[int, str, str], ...] = ()
     """(app id, customer key, cid): was a ticket opened with this cid before?"""
     numbers: tuple[int, ...] = ()
@@ -70,6 +70,7 @@ class World:
         self._tickets: dict[int, Ticket] = {}
         self._said: dict[tuple[int, By, int, str], int | None] = {}
         self._customers: dict[tuple[int, str], Customer | None] = {}
+        self._answered: dict[tuple[int, str], int | None] = {}
         self._opened: dict[tuple[int, str, str], int | None] = {}
         self._numbers: dict[int, int] = {}
         self._agents: dict[int, Agent] = {}
@@ -95,6 +96,9 @@ class World:
 
     def loaded_customer(self, key: tuple[int, str], customer: Customer | None) -> None:
         self._customers[key] = customer
+
+    def loaded_answered(self, key: tuple[int, str], agent_id: int | None) -> None:
+        self._answered[key] = agent_id
 
     def loaded_opened(self, key: tuple[int, str, str], ticket_id: int | None) -> None:
         self._opened[key] = ticket_id
@@ -132,6 +136,10 @@ class World:
 
     def customer(self, who: Who) -> Customer | None:
         return self._customers[who.app_id, who.key]
+
+    def answered_last(self, who: Who) -> int | None:
+        """The agent of the customer's last closed ticket that an agent answered; None when there is none."""
+        return self._answered.get((who.app_id, who.key))
 
     def chats_of(self, who: Who) -> list[Ticket]:
         """The customer's open live tickets."""

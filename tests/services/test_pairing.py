@@ -96,6 +96,35 @@ async def test_claiming_again_changes_nothing(scene: Scene) -> None:
     assert [i.by for i in await scene.rows.items(ticket.id)] == ["customer", "agent"]
 
 
+@pytest.mark.parametrize(
+    ("same", "answered", "chosen"), [(True, True, 1), (False, True, 2), (True, False, 2)]
+)
+async def test_the_agent_whom_the_customer_knows_comes_first_if_free(
+    scene: Scene, same: bool, answered: bool, chosen: int
+) -> None:
+    await scene.policy(same_agent=same)
+    await scene.agent(1)
+    first = await (scene.chat(ANA) if answered else scene.start(ANA))
+    await scene.start(BEA)
+    await tickets.end(scene.house, ANA, first.id)
+    await scene.agent(2)
+    assert (await scene.start(ANA)).agent_id == chosen
+
+
+@pytest.mark.parametrize("hindrance", ["full", "busy", "gone"])
+async def test_the_agent_whom_the_customer_knows_is_not_waited_for(scene: Scene, hindrance: str) -> None:
+    await scene.agent(1, capacity=1)
+    await tickets.end(scene.house, ANA, (await scene.chat(ANA)).id)
+    if hindrance == "full":
+        await scene.start(BEA)
+    elif hindrance == "busy":
+        await pairing.set_status(scene.house, 1, "busy")
+    else:
+        await pairing.agent_gone(scene.house, 1)
+    await scene.agent(2)
+    assert (await scene.start(ANA)).agent_id == 2
+
+
 async def test_no_claim_beyond_capacity(scene: Scene) -> None:
     await scene.agent(capacity=1)
     await scene.chat(ANA)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from chatserver.core import tickets as core
 from chatserver.core.policy import Policy
-from chatserver.store import applying, loading, people, tickets
+from chatserver.store import accounts, applying, loading, people, tickets
 from chatserver.store.database import Database, constant
 from chatserver.store.items import items_after, items_before
 from chatserver.store.tables import apps, sessions
@@ -186,19 +186,28 @@ async def test_people_are_found_by_what_they_are_known_by(house: House) -> None:
     assert (login.agent.id, login.password_hash) == (eva, "$argon2")
     assert await people.agent_by_id(house.db, eva) == login.agent
     assert await people.agent_by_email(house.db, "no@example.com") is None
+
+
+async def test_only_sessions_that_hold_are_found(house: House) -> None:
+    eva = await house.agent("eva")
     await house.db.execute(
         insert(sessions).values(id=4, token_hash="h", agent_id=eva, created_at=1, expires_at=50),
         insert(sessions).values(id=5, token_hash="i", agent_id=eva, created_at=1, expires_at=50, ended_at=2),
     )
-    assert await people.session_by_hash(house.db, "h") == people.Session(4, eva, 1, 50, None)
-    assert await people.session_by_hash(house.db, "x") is None
-    assert [s.id for s in await people.sessions_of(house.db, eva, 10)] == [4]
-    assert await people.sessions_of(house.db, eva, 50) == []
+    held = accounts.AgentSession(4, eva, "eva@example.com", "eva", 50)
+    assert await accounts.session_by_hash(house.db, "h", 10) == held
+    assert await accounts.session_by_id(house.db, 4, 10) == held
+    for token_hash, now in (("h", 50), ("i", 10), ("x", 10)):
+        assert await accounts.session_by_hash(house.db, token_hash, now) is None
+    assert await accounts.session_by_id(house.db, 5, 10) is None
+    assert await accounts.live_sessions(house.db, [4, 5, 6], 10) == {4}
+    assert await accounts.other_sessions(house.db, eva, 10)
+    assert not await accounts.other_sessions(house.db, eva, 50)
 
 
 async def test_a_users_token_is_used_once_and_forgotten_when_it_has_expired(house: House) -> None:
     async def use(jti: str, now: int) -> bool:
-        return await people.use_token(house.db, house.app, jti, expires_at=100, now=now)
+        return await accounts.use_token(house.db, house.app, jti, expires_at=100, now=now)
 
     assert sorted(await asyncio.gather(*(use("a", 1) for _ in range(5)))) == [False] * 4 + [True]
     assert not await people.token_used(house.db, house.app, "b")
@@ -206,7 +215,7 @@ async def test_a_users_token_is_used_once_and_forgotten_when_it_has_expired(hous
     assert await people.token_used(house.db, house.app, "b")
     assert not await use("b", 99)
     assert house.stored("SELECT jti FROM used_tokens ORDER BY jti") == [("a",), ("b",)]
-    assert await people.use_token(house.db, house.app, "c", expires_at=200, now=100)
+    assert await accounts.use_token(house.db, house.app, "c", expires_at=200, now=101)
     assert house.stored("SELECT jti FROM used_tokens") == [("c",)]
 
 
@@ -250,8 +259,10 @@ async def test_no_read_walks_through_a_growing_table(house: House, monkeypatch: 
     await people.agents(db)
     await people.agent_by_id(db, 1)
     await people.agent_by_email(db, "e")
-    await people.session_by_hash(db, "h")
-    await people.sessions_of(db, 1, 9)
+    await accounts.session_by_hash(db, "h", 9)
+    await accounts.session_by_id(db, 1, 9)
+    await accounts.live_sessions(db, [1, 2], 9)
+    await accounts.other_sessions(db, 1, 9)
     await people.customer(db, app, "k")
     await people.token_used(db, app, "j")
     assert len(asked) >= 25
