@@ -62,6 +62,8 @@ export interface ConnectionOptions<Out, In> {
   hello(): Out | Promise<Out>;
   /** Every frame from the server, but refusals that are tried again without asking anybody. */
   receive(frame: In): void;
+  /** The server said stop, with this close code, and what `Status.reason` says. `start` may be called at once. */
+  stopped?(code: number, reason: string): void;
   store?: EntryStore<Out>;
   timers?: Timers;
   /** Uniform in [0, 1). */
@@ -327,6 +329,7 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
     this.hangUp(1000);
     if (code >= FIRST_STOP_CODE) {
       this.enter("stopped", code);
+      this.options.stopped?.(code, this.lastError);
       return;
     }
     if (wasStable) this.failures = 0;

@@ -1,9 +1,9 @@
 /** After the end: what happened and why, the rating, and the way to go on with whatever could not be said any more. */
 
-import { signal } from "@preact/signals-core";
 import { Component } from "preact";
 import { plural, t } from "../ui/i18n";
 import { Icon } from "../ui/icons";
+import { signal } from "../ui/signal";
 import { Button } from "./app";
 import { Kept } from "./new";
 import type { WithRoom } from "./ticket";

@@ -1,10 +1,10 @@
 /** The message box: grows to five lines, Enter sends, Shift+Enter breaks, and what stands in it survives a reload. */
 
-import { signal } from "@preact/signals-core";
 import { Component, createRef, type TargetedKeyboardEvent } from "preact";
 import { shouting } from "../ui/courtesy";
 import { t } from "../ui/i18n";
 import { Icon } from "../ui/icons";
+import { signal } from "../ui/signal";
 import { Button } from "./app";
 import type { WithRoom } from "./ticket";
 

@@ -1,8 +1,8 @@
 /** Our forms: labelled fields, a sentence where something is missing, one button that says what it does. */
 
-import { signal } from "@preact/signals-core";
 import { Component, type ComponentChildren, type TargetedEvent } from "preact";
 import { errorText, t } from "../ui/i18n";
+import { signal } from "../ui/signal";
 import type { ErrorFrame } from "../wire";
 
 interface FormProps {

@@ -2,9 +2,9 @@
 
 import "../ui/tokens.css";
 import "./frame.css";
-import { effect } from "@preact/signals-core";
 import { render } from "preact";
 import { loadWords, locale } from "../ui/i18n";
+import { drawWith } from "../ui/signal";
 import { App } from "./app";
 import { hostLine } from "./host";
 import { Model } from "./model";
@@ -29,8 +29,7 @@ const model = new Model(app, socketUrl, tell, speak);
 loadWords(first, catalogue(first) ?? "")
   .catch(() => {})
   .then(() => {
-    // Every signal read while drawing is one whose change draws again.
-    effect(() => render(<App model={model} />, document.getElementById("app") as Element));
+    drawWith(() => render(<App model={model} />, document.getElementById("app") as Element));
     tell({ type: "ready" });
   });
 

@@ -1,11 +1,11 @@
 /** The conversation: one polite log that reads out only what is new. */
 
-import { signal } from "@preact/signals-core";
 import { Component, createRef } from "preact";
 import { type Bubble, type Row, type Sign, thread } from "../state/thread";
 import { errorText, plural, t } from "../ui/i18n";
 import { Icon, type IconName } from "../ui/icons";
 import { Linked } from "../ui/links";
+import { signal } from "../ui/signal";
 import { clockTime, dayName, daysBetween, fullTime } from "../ui/time";
 import type { ItemView } from "../wire";
 import { Button, type WithModel } from "./app";

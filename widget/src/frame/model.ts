@@ -1,12 +1,12 @@
 /** The frame's one model: state and route as signals, and a method for everything that a person can do. */
 
-import { computed, effect, signal } from "@preact/signals-core";
 import { Connection, type Status } from "../connection";
 import type { BootOptions, FrameEvent, FromFrame, ToFrame } from "../host-messages";
 import { anyOpen, type CustomerState, EMPTY, type LocalEvent, step, unreadTotal } from "../state/customer";
 import { newCid } from "../ui/cid";
 import { paint } from "../ui/color";
 import { locale } from "../ui/i18n";
+import { signal } from "../ui/signal";
 import { keys, recall, remember, WrittenStore } from "../ui/storage";
 import type { Ack, CustomerFrame, CustomerServerFrame, ErrorFrame, RequestFrame, Start } from "../wire";
 import { cut, person, Session, zone } from "./session";
@@ -41,6 +41,10 @@ export class Model {
   private page = { url: "", title: "" };
   private wish: Extract<ToFrame, { type: "go" }> | null = null;
   private asked = 0;
+  private ticking: ReturnType<typeof setInterval> | undefined;
+  /** What the host was told last. */
+  private unread = 0;
+  private keeps: boolean | null = null;
 
   constructor(
     private readonly app: string,
@@ -49,23 +53,6 @@ export class Model {
     private readonly speak: (language: string) => void,
   ) {
     this.prefix = `supportchat:${app}:`;
-    // Computed, so that the host hears of changes only.
-    const unread = computed(() => unreadTotal(this.state.value));
-    const keep = computed(() => this.state.value.welcome && anyOpen(this.state.value));
-    effect(() => tell({ type: "unread", count: unread.value }));
-    effect(() => {
-      if (keep.value !== null) tell({ type: "keep", keep: keep.value });
-    });
-    effect(() => this.stopped(this.status));
-    effect(() => {
-      if (!this.open.value) return;
-      const tick = () => {
-        this.now.value = this.time();
-      };
-      tick();
-      const id = setInterval(tick, 1000);
-      return () => clearInterval(id);
-    });
     const wake = () => document.visibilityState === "visible" && this.socket.peek()?.wake();
     addEventListener("online", wake);
     document.addEventListener("visibilitychange", wake);
@@ -87,7 +74,7 @@ export class Model {
         this.boot(message.options);
         break;
       case "panel":
-        this.open.value = message.open;
+        this.look(message.open);
         break;
       case "go":
         this.wish = message;
@@ -108,6 +95,17 @@ export class Model {
     }
   }
 
+  /** Shown or hidden; the time moves while somebody looks. */
+  private look(open: boolean): void {
+    const tick = () => {
+      this.now.value = this.time();
+    };
+    clearInterval(this.ticking);
+    if (open) this.ticking = setInterval(tick, 1000);
+    tick();
+    this.open.value = open;
+  }
+
   private boot(options: BootOptions): void {
     this.speak(cut(options.locale, 2));
     const same = this.session && person(this.session.boot) === person(options);
@@ -123,7 +121,7 @@ export class Model {
   private begin(session: Session | null): void {
     this.socket.peek()?.end();
     this.session = session;
-    this.state.value = EMPTY;
+    this.become(EMPTY);
     this.route.value = { view: "home" };
     this.starting.value = false;
     this.owner = "";
@@ -133,6 +131,7 @@ export class Model {
         url: this.socketUrl,
         hello: () => session.hello(),
         receive: (frame) => this.receive(frame),
+        stopped: (code, reason) => this.stopped(code, reason),
         store: this.written,
       });
     this.reconnect();
@@ -169,8 +168,19 @@ export class Model {
 
   private dispatch(event: CustomerServerFrame | LocalEvent): void {
     const next = step(this.state.peek(), event, this.time());
-    this.state.value = next.state;
+    this.become(next.state);
     for (const frame of next.send) this.socket.peek()?.send(frame);
+  }
+
+  /** The host hears of changes only. */
+  private become(state: CustomerState): void {
+    this.state.value = state;
+    const count = unreadTotal(state);
+    const keep = anyOpen(state);
+    if (count !== this.unread) this.tell({ type: "unread", count });
+    if (state.welcome && keep !== this.keeps) this.tell({ type: "keep", keep });
+    this.unread = count;
+    this.keeps = state.welcome && keep;
   }
 
   private answered(frame: Ack | ErrorFrame): void {
@@ -215,9 +225,9 @@ export class Model {
     this.socket.peek()?.restore(entries.filter((entry) => entry.frame.type === "say" || !entry.error));
   }
 
-  private stopped({ phase, code, reason }: Status): void {
-    const verdict = phase === "stopped" && this.session?.refused(code, reason);
-    if (verdict === "again") queueMicrotask(() => this.reconnect());
+  private stopped(code: number, reason: string): void {
+    const verdict = this.session?.refused(code, reason);
+    if (verdict === "again") this.reconnect();
     if (verdict === "ask") this.tell({ type: "needUserToken", id: ++this.asked });
   }
 

@@ -1,9 +1,9 @@
 /** A new ticket: a chat while somebody can attend, else a request that is answered by e-mail. Never a dead end. */
 
-import { signal } from "@preact/signals-core";
 import { Component } from "preact";
 import { t } from "../ui/i18n";
 import { Icon } from "../ui/icons";
+import { signal } from "../ui/signal";
 import { when } from "../ui/time";
 import type { Ack, ErrorFrame } from "../wire";
 import { Button, Header, Skeleton, type WithModel } from "./app";

@@ -1,8 +1,8 @@
 /** Waiting for an agent: the place, an honest estimate, and the way out of the queue that keeps the ticket. */
 
-import { signal } from "@preact/signals-core";
 import { Component } from "preact";
 import { t } from "../ui/i18n";
+import { signal } from "../ui/signal";
 import { duration } from "../ui/time";
 import { Button } from "./app";
 import { Field, Form, refusal } from "./form";

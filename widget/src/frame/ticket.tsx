@@ -1,11 +1,11 @@
 /** One ticket: who attends, what was said, and below it whatever the customer can do now. */
 
-import { signal } from "@preact/signals-core";
 import { Component } from "preact";
 import { countdown } from "../state/clock";
 import type { Room } from "../state/customer";
 import { announce } from "../ui/announcer";
 import { t } from "../ui/i18n";
+import { signal } from "../ui/signal";
 import { minutesSeconds } from "../ui/time";
 import { Button, Header, Skeleton, type WithModel } from "./app";
 import { Closed } from "./closed";

@@ -1,0 +1,51 @@
+// What the build does so that the widget stays small while its sources stay readable: see docs/performance.md, "Widget weight".
+
+import { minify } from "terser";
+
+/** A bundle as esbuild left it, made smaller. */
+export async function squeezeScript(code) {
+  const { code: smaller } = await minify(code, {
+    ecma: 2020,
+    toplevel: true,
+    compress: { passes: 3, pure_getters: true, unsafe_arrows: true, inline: 1, reduce_funcs: false },
+  });
+  return smaller;
+}
+
+const KEY = /(["'`])((?:widget|common|error)\.[\w.]+)\1/g;
+/** The beginning of a key whose end is known at run time: `error.${code}`. */
+const FAMILY = /`((?:widget|common|error)\.[\w.]*)\$\{/g;
+const PLURAL = /\.(?:zero|one|two|few|many|other)$/;
+
+const isPluralOf = (literal, key) => PLURAL.test(key) && literal.has(key.replace(PLURAL, ""));
+
+/**
+ * Short names for the catalogue's keys that stand whole in the script. Returns the script with them, and a function that renames
+ * a catalogue. Families of keys keep their names. Throws for a key that the script does not know: nobody would ever read it.
+ */
+export function shortenKeys(code, catalogue) {
+  const families = [...code.matchAll(FAMILY)].map((match) => match[1]);
+  const literal = new Set([...code.matchAll(KEY)].map((match) => match[2]));
+  const short = new Map();
+  for (const key of Object.keys(catalogue)) {
+    // A key that is asked for both whole and as one of a family keeps its name.
+    if (families.some((family) => key.startsWith(family)) || isPluralOf(literal, key)) continue;
+    if (!literal.has(key)) throw new Error(`no script asks for the word "${key}"`);
+    short.set(key, short.size.toString(36));
+  }
+  return {
+    script: code.replace(KEY, (whole, quote, key) =>
+      short.has(key) ? quote + short.get(key) + quote : whole,
+    ),
+    rename: (words) =>
+      Object.fromEntries(Object.entries(words).map(([key, text]) => [short.get(key) ?? key, text])),
+  };
+}
+
+/** A style sheet without the custom properties that nothing refers to. */
+export function dropUnusedTokens(css) {
+  const used = new Set([...css.matchAll(/var\((--[\w-]+)/g)].map((match) => match[1]));
+  const smaller = css.replace(/(--[\w-]+):[^;{}]+;?/g, (whole, name) => (used.has(name) ? whole : ""));
+  // What only a dropped one referred to is unused now.
+  return smaller === css ? css : dropUnusedTokens(smaller);
+}
