@@ -141,12 +141,12 @@ class Customer:
 
     def tabs_to(self, role: Literal["button", "textbox", "radio"], name: str | None) -> None:
         """By Tab, over host page and widget alike."""
-        for root in (self.page, self.widget):
-            target = root.get_by_role(role, name=name, exact=True) if name else root.get_by_role(role)
-            if target.or_(target).count():
-                tab_to(self.page, target)
-                return
-        raise AssertionError(f"no {role} {name!r} on the page")
+        targets = [
+            root.get_by_role(role, name=name, exact=True) if name else root.get_by_role(role)
+            for root in (self.page, self.widget)
+        ]
+        wait_until(lambda: any(target.count() for target in targets), f"a {role} {name!r} on the page")
+        tab_to(self.page, next(target for target in targets if target.count()))
 
     def another_tab(self) -> Customer:
         page = self.context.new_page()

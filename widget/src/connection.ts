@@ -14,7 +14,7 @@ export type Phase = "connecting" | "hello" | "live" | "waiting" | "stopped";
 
 export interface Status {
   phase: Phase;
-  /** Local time (ms) since when nothing gets through; null while live. Screens stay calm for the first seconds. */
+  /** Local time (ms) since when nothing gets through; null while live, and before the first try. Screens stay calm for the first seconds. */
   downSince: number | null;
   /** With `stopped`: the close code, and the code of the `error` frame that came before it ("" when none did). */
   code: number;
@@ -138,7 +138,7 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
   constructor(private readonly options: ConnectionOptions<Out, In>) {
     this.timers = options.timers ?? realTimers;
     this.random = options.random ?? Math.random;
-    this.written = signal<Status>({ phase: "waiting", downSince: this.timers.now(), code: 0, reason: "" });
+    this.written = signal<Status>({ phase: "waiting", downSince: null, code: 0, reason: "" });
     this.status = this.written;
     this.outbox = new Outbox(
       this.timers,

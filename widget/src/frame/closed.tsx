@@ -5,10 +5,11 @@ import { plural, t } from "../ui/i18n";
 import { Icon } from "../ui/icons";
 import { signal } from "../ui/signal";
 import { Button } from "./app";
+import * as model from "./model";
 import { Kept } from "./new";
 import type { WithRoom } from "./ticket";
 
-export function Closed({ model, room }: WithRoom) {
+export function Closed({ room }: WithRoom) {
   const { id, subject, number, close_reason, rate_until, rating } = room.view;
   const kept = model.kept(id);
   const rateable = rate_until !== null && model.now.value < rate_until;
@@ -19,7 +20,7 @@ export function Closed({ model, room }: WithRoom) {
         <br />
         <span class="soft">{t(`widget.event.closed.${close_reason}`)}</span>
       </p>
-      {(rateable || rating) && <RatingForm model={model} room={room} open={rateable} />}
+      {(rateable || rating) && <RatingForm room={room} open={rateable} />}
       {kept && <Kept text={kept} line="widget.kept_closed" />}
       <Button look="wide" onClick={() => model.goNew(subject, number, kept)}>
         {t("widget.new")}
@@ -37,8 +38,8 @@ class RatingForm extends Component<WithRoom & { open: boolean }> {
 
   private rate(stars: number) {
     this.stars.value = stars;
-    const comment = this.comment.peek().trim();
-    this.props.model.ask({ type: "rate", ticket: this.props.room.view.id, stars, comment });
+    const comment = this.comment.value.trim();
+    model.ask({ type: "rate", ticket: this.props.room.view.id, stars, comment });
   }
 
   override render({ room, open }: WithRoom & { open: boolean }) {

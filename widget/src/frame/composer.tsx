@@ -6,6 +6,7 @@ import { t } from "../ui/i18n";
 import { Icon } from "../ui/icons";
 import { signal } from "../ui/signal";
 import { Button } from "./app";
+import * as model from "./model";
 import type { WithRoom } from "./ticket";
 
 const MAX = 8_000;
@@ -20,7 +21,7 @@ interface Props extends WithRoom {
 
 export class Composer extends Component<Props> {
   private readonly box = createRef<HTMLTextAreaElement>();
-  private readonly text = signal(this.props.model.draft(this.props.room.view.id));
+  private readonly text = signal(model.draft(this.props.room.view.id));
   private typedAt = 0;
 
   override componentDidMount() {
@@ -38,7 +39,7 @@ export class Composer extends Component<Props> {
   }
 
   private typing(on: boolean) {
-    this.props.model.send({ type: "typing", ticket: this.props.room.view.id, on });
+    model.send({ type: "typing", ticket: this.props.room.view.id, on });
   }
 
   private stopTyping() {
@@ -48,7 +49,7 @@ export class Composer extends Component<Props> {
 
   private set(text: string) {
     this.text.value = text;
-    this.props.model.saveDraft(this.props.room.view.id, text);
+    model.saveDraft(this.props.room.view.id, text);
   }
 
   private typed(text: string) {
@@ -63,12 +64,12 @@ export class Composer extends Component<Props> {
   private send(event: Event) {
     event.preventDefault();
     this.box.current?.focus();
-    const text = this.text.peek().trim();
+    const text = this.text.value.trim();
     if (!text || [...text].length > MAX) return;
     // The message itself says that the typing is over.
     this.typedAt = 0;
     this.set("");
-    this.props.model.say(this.props.room.view.id, text);
+    model.say(this.props.room.view.id, text);
   }
 
   private key(event: TargetedKeyboardEvent<HTMLTextAreaElement>) {

@@ -81,7 +81,7 @@ export function Field({ name, label, value = "", type, required, first }: FieldP
     onInput({ currentTarget }: TargetedEvent<HTMLInputElement | HTMLTextAreaElement>) {
       type?.(currentTarget.value);
       // Told once it was sent, taken back while it is mended: nobody is corrected while typing.
-      if (error) wrong.value = { ...wrong.peek(), [name]: "" };
+      if (error) wrong.value = { ...wrong.value, [name]: "" };
     },
   };
   return (

@@ -8,7 +8,8 @@ import { Linked } from "../ui/links";
 import { signal } from "../ui/signal";
 import { clockTime, dayName, daysBetween, fullTime } from "../ui/time";
 import type { ItemView } from "../wire";
-import { Button, type WithModel } from "./app";
+import { Button } from "./app";
+import * as model from "./model";
 import type { WithRoom } from "./ticket";
 
 /** So close to the end (px) somebody follows the conversation; so close to the beginning they want earlier messages. */
@@ -63,9 +64,9 @@ export class Messages extends Component<WithRoom> {
 
   /** What is at the end of the conversation on a page that somebody sees has been read. */
   private readonly tellSeen = () => {
-    const { model, room } = this.props;
+    const { room } = this.props;
     const { id: ticket, last_seq: seq, seen } = room.view;
-    const looking = model.open.peek() && this.follows && document.visibilityState === "visible";
+    const looking = model.open.value && this.follows && document.visibilityState === "visible";
     if (looking && seq > seen && seq > this.told && model.send({ type: "seen", ticket, seq }))
       this.told = seq;
   };
@@ -78,9 +79,9 @@ export class Messages extends Component<WithRoom> {
     this.tellSeen();
   };
 
-  private readonly earlier = () => this.props.model.earlier(this.props.room.view.id);
+  private readonly earlier = () => model.earlier(this.props.room.view.id);
 
-  override render({ model, room }: WithRoom) {
+  override render({ room }: WithRoom) {
     const { items, typing, view, more } = room;
     this.rows = thread(room, model.state.value.pending, (a, b) => daysBetween(a, b) === 0);
     const prepended = (items[0]?.seq ?? 0) < this.first;
@@ -95,7 +96,7 @@ export class Messages extends Component<WithRoom> {
           )}
           <div role="log" aria-live={prepended ? "off" : "polite"}>
             {this.rows.map((row) => (
-              <RowView model={model} row={row} key={row.key} />
+              <RowView row={row} key={row.key} />
             ))}
           </div>
           {typing && typing.until > model.now.value && (
@@ -117,8 +118,8 @@ export class Messages extends Component<WithRoom> {
   }
 }
 
-function RowView({ model, row }: WithModel & { row: Row }) {
-  if (row.type === "day") return <h2 class="day">{dayName(row.at, model.now.peek())}</h2>;
+function RowView({ row }: { row: Row }) {
+  if (row.type === "day") return <h2 class="day">{dayName(row.at, model.now.value)}</h2>;
   if (row.type === "event") {
     return (
       <p class="event" title={fullTime(row.item.at)}>
@@ -130,7 +131,7 @@ function RowView({ model, row }: WithModel & { row: Row }) {
     <div class={`group ${row.own ? "own" : ""}`}>
       <span class={row.own ? "sr-only" : "author"}>{row.own ? t("widget.you") : row.name}</span>
       {row.bubbles.map((bubble) => (
-        <BubbleView model={model} bubble={bubble} key={bubble.key} />
+        <BubbleView bubble={bubble} key={bubble.key} />
       ))}
       <time title={fullTime(row.at)}>{clockTime(row.at)}</time>
     </div>
@@ -139,7 +140,7 @@ function RowView({ model, row }: WithModel & { row: Row }) {
 
 const SIGNS: Record<Sign, IconName> = { waiting: "clock", sent: "sent", seen: "seen", failed: "failed" };
 
-function BubbleView({ model, bubble }: WithModel & { bubble: Bubble }) {
+function BubbleView({ bubble }: { bubble: Bubble }) {
   const { sign, code, cid } = bubble;
   const lost = code === "ticket_closed";
   return (

@@ -6,6 +6,7 @@ import { signal } from "../ui/signal";
 import { duration } from "../ui/time";
 import { Button } from "./app";
 import { Field, Form, refusal } from "./form";
+import * as model from "./model";
 import type { WithRoom } from "./ticket";
 
 export class QueueCard extends Component<WithRoom> {
@@ -13,14 +14,14 @@ export class QueueCard extends Component<WithRoom> {
   private readonly busy = signal(false);
 
   private async leave(email: string): Promise<string> {
-    const { model, room } = this.props;
+    const { room } = this.props;
     this.busy.value = true;
     const outcome = await model.leaveQueue(room.view.id, email);
     this.busy.value = false;
     return outcome.type === "error" ? refusal(outcome) : "";
   }
 
-  override render({ model, room }: WithRoom) {
+  override render({ room }: WithRoom) {
     const { queue, view } = room;
     const { welcome, attention } = model.state.value;
     const attended = queue?.attended ?? attention?.attended;

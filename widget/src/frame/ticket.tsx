@@ -7,32 +7,31 @@ import { announce } from "../ui/announcer";
 import { t } from "../ui/i18n";
 import { signal } from "../ui/signal";
 import { minutesSeconds } from "../ui/time";
-import { Button, Header, Skeleton, type WithModel } from "./app";
+import { Button, Header, Skeleton } from "./app";
 import { Closed } from "./closed";
 import { Composer } from "./composer";
 import { Messages } from "./messages";
+import * as model from "./model";
 import { QueueCard } from "./queue";
 
-export interface WithRoom extends WithModel {
+export interface WithRoom {
   room: Room;
 }
 
-export function TicketView({ model, id }: WithModel & { id: number }) {
+export function TicketView({ id }: { id: number }) {
   const room = model.state.value.rooms.get(id);
   const { agent = "", number = "", subject = "", waiting, state } = room?.view ?? {};
   return (
     <>
       <Header
-        model={model}
         title={agent || `#${number}`}
         line={agent ? `#${number} · ${subject}` : subject}
         person={agent}
       />
       <main class="chat">
-        {room && waiting && <QueueCard model={model} room={room} />}
-        {room?.loaded ? <Messages model={model} room={room} /> : <Skeleton />}
-        {room &&
-          (state === "closed" ? <Closed model={model} room={room} /> : <Open model={model} room={room} />)}
+        {room && waiting && <QueueCard room={room} />}
+        {room?.loaded ? <Messages room={room} /> : <Skeleton />}
+        {room && (state === "closed" ? <Closed room={room} /> : <Open room={room} />)}
       </main>
     </>
   );
@@ -45,7 +44,7 @@ const focus = (element: HTMLElement | null) => element?.focus();
 class Open extends Component<WithRoom> {
   private readonly ending = signal(false);
 
-  override render({ model, room }: WithRoom) {
+  override render({ room }: WithRoom) {
     const { id: ticket, proposal, mode, email } = room.view;
     return (
       <div class="foot">
@@ -61,7 +60,7 @@ class Open extends Component<WithRoom> {
             </Button>
           </fieldset>
         )}
-        <Countdown model={model} room={room} />
+        <Countdown room={room} />
         {this.ending.value ? (
           <fieldset class="line" tabIndex={-1} ref={focus}>
             <legend>{t("widget.end_ask")}</legend>
@@ -79,7 +78,6 @@ class Open extends Component<WithRoom> {
           </fieldset>
         ) : (
           <Composer
-            model={model}
             room={room}
             end={() => {
               this.ending.value = true;
@@ -95,7 +93,7 @@ class Open extends Component<WithRoom> {
 class Countdown extends Component<WithRoom> {
   private warned = false;
 
-  override render({ model, room }: WithRoom) {
+  override render({ room }: WithRoom) {
     const { phase, left } = countdown(room.view.clock, model.now.value);
     const warning = phase === "warning";
     const line = t("widget.closes_in", { time: minutesSeconds(left) });
