@@ -15,7 +15,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promise
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import esbuild from "esbuild";
-import { dropUnusedTokens, shortenKeys, squeezeScript } from "./squeeze.mjs";
+import { dropUnusedTokens, shortenKeys, shortenTokens, squeezeScript } from "./squeeze.mjs";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const SOURCES = path.join(HERE, "src");
@@ -116,7 +116,7 @@ async function buildAll() {
   const first = pick(catalogues[LANGUAGES[0]], WIDGET_WORDS);
   const { script, rename } = shortenKeys(await squeezeScript(frame[".js"]), first);
   add("frame.js", script);
-  add("frame.css", dropUnusedTokens(frame[".css"]));
+  add("frame.css", shortenTokens(dropUnusedTokens(frame[".css"]), script));
 
   const desk = await bundlePage("console/main.tsx");
   add("console.js", desk[".js"]);

@@ -7,6 +7,8 @@ export async function squeezeScript(code) {
   const { code: smaller } = await minify(code, {
     ecma: 2020,
     toplevel: true,
+    // Preact's own properties, which its package keeps apart from others by two underscores.
+    mangle: { properties: { regex: /^__[a-z]$/i } },
     compress: { passes: 3, pure_getters: true, unsafe_arrows: true, inline: 1, reduce_funcs: false },
   });
   return smaller;
@@ -40,6 +42,16 @@ export function shortenKeys(code, catalogue) {
     rename: (words) =>
       Object.fromEntries(Object.entries(words).map(([key, text]) => [short.get(key) ?? key, text])),
   };
+}
+
+/** The style sheet with short names for its custom properties, but for those that the script sets. */
+export function shortenTokens(css, script) {
+  const short = new Map();
+  return css.replace(/--[a-z][\w-]*/g, (name) => {
+    if (script.includes(name)) return name;
+    if (!short.has(name)) short.set(name, `--${short.size.toString(36)}`);
+    return short.get(name);
+  });
 }
 
 /** A style sheet without the custom properties that nothing refers to. */

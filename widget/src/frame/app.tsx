@@ -11,7 +11,7 @@ import { TicketView } from "./ticket";
 import { TicketList } from "./tickets";
 
 export class App extends Component {
-  private place = "";
+  #place = "";
 
   override componentDidMount() {
     this.componentDidUpdate();
@@ -28,11 +28,11 @@ export class App extends Component {
     // A ticket that closes takes away its message box, and the focus with it.
     const closed = at.view === "ticket" && rooms.get(at.ticket)?.view.state === "closed";
     const place = open.value ? JSON.stringify([at, closed, !welcome]) : "";
-    if (place && place !== this.place) {
+    if (place && place !== this.#place) {
       const find = (what: string) => document.querySelector<HTMLElement>(what);
       (find("[data-first]") ?? find("h1"))?.focus({ preventScroll: true });
     }
-    this.place = place;
+    this.#place = place;
   }
 
   override render() {

@@ -33,32 +33,32 @@ const STARS = [1, 2, 3, 4, 5];
 
 /** One tap sends. A comment can follow; both can be changed while the app allows it. */
 class RatingForm extends Component<WithRoom & { open: boolean }> {
-  private readonly stars = signal(this.props.room.view.rating?.stars ?? 0);
-  private readonly comment = signal(this.props.room.view.rating?.comment ?? "");
+  readonly #stars = signal(this.props.room.view.rating?.stars ?? 0);
+  readonly #comment = signal(this.props.room.view.rating?.comment ?? "");
 
-  private rate(stars: number) {
-    this.stars.value = stars;
-    const comment = this.comment.value.trim();
+  #rate(stars: number) {
+    this.#stars.value = stars;
+    const comment = this.#comment.value.trim();
     model.ask({ type: "rate", ticket: this.props.room.view.id, stars, comment });
   }
 
   override render({ room, open }: WithRoom & { open: boolean }) {
     const { rating } = room.view;
-    const stars = this.stars.value;
-    const comment = this.comment.value;
+    const stars = this.#stars.value;
+    const comment = this.#comment.value;
     return (
       <form
         class="rating"
         onSubmit={(event) => {
           event.preventDefault();
-          this.rate(stars);
+          this.#rate(stars);
         }}
       >
         <fieldset disabled={!open}>
           <legend>{t("widget.rate")}</legend>
           {STARS.map((count) => (
             <label key={count} class={count <= stars ? "lit" : ""}>
-              <input type="radio" name="stars" checked={count === stars} onChange={() => this.rate(count)} />
+              <input type="radio" name="stars" checked={count === stars} onChange={() => this.#rate(count)} />
               <span class="sr-only">{plural("widget.stars", count)}</span>
               <Icon name="star" />
             </label>
@@ -73,7 +73,7 @@ class RatingForm extends Component<WithRoom & { open: boolean }> {
             placeholder={t("widget.comment")}
             value={comment}
             onInput={(event) => {
-              this.comment.value = event.currentTarget.value;
+              this.#comment.value = event.currentTarget.value;
             }}
           />
         )}

@@ -18,9 +18,9 @@ interface Props {
 
 export class New extends Component<Props> {
   /** The server, asked for a chat, says that there is none now. */
-  private readonly refused = signal(false);
+  readonly #refused = signal(false);
 
-  private async submit(values: Record<string, string>): Promise<string> {
+  async #submit(values: Record<string, string>): Promise<string> {
     const { route } = this.props;
     const { subject = "", name = "", email = "", text = null } = values;
     const outcome: Ack | ErrorFrame = await model.start(
@@ -29,14 +29,14 @@ export class New extends Component<Props> {
     );
     if (outcome.type === "ack") return "";
     const { code, next_at } = outcome;
-    this.refused.value = code === "outside_hours" || code === "nobody_available";
+    this.#refused.value = code === "outside_hours" || code === "nobody_available";
     const next = next_at ? ` ${t("widget.hours.next", { when: when(next_at, model.now.value) })}` : "";
     return refusal(outcome) + next;
   }
 
   override render({ route }: Props) {
     const { welcome, attention } = model.state.value;
-    const later = attention?.chat === false || this.refused.value;
+    const later = attention?.chat === false || this.#refused.value;
     const { ask_name = "no", ask_email = "no", customer } = welcome ?? {};
     const withName = ask_name !== "no" && !customer?.verified;
     const withEmail = later || (ask_email !== "no" && !customer?.email);
@@ -46,7 +46,7 @@ export class New extends Component<Props> {
         <main class="page">
           {welcome ? (
             <Form
-              submit={(values) => this.submit(values)}
+              submit={(values) => this.#submit(values)}
               busy={model.starting.value}
               action={t(model.starting.value ? "widget.starting" : later ? "widget.leave" : "widget.start")}
             >

@@ -10,14 +10,14 @@ import * as model from "./model";
 import type { WithRoom } from "./ticket";
 
 export class QueueCard extends Component<WithRoom> {
-  private readonly leaving = signal(false);
-  private readonly busy = signal(false);
+  readonly #leaving = signal(false);
+  readonly #busy = signal(false);
 
-  private async leave(email: string): Promise<string> {
+  async #leave(email: string): Promise<string> {
     const { room } = this.props;
-    this.busy.value = true;
+    this.#busy.value = true;
     const outcome = await model.leaveQueue(room.view.id, email);
-    this.busy.value = false;
+    this.#busy.value = false;
     return outcome.type === "error" ? refusal(outcome) : "";
   }
 
@@ -28,7 +28,7 @@ export class QueueCard extends Component<WithRoom> {
     const waited = model.now.value - (view.queued_at ?? view.opened_at);
     const offered = !attended || waited >= (welcome?.offer_seconds ?? 60) * 1000;
     const place = queue ? "position" : "waiting";
-    const { leaving } = this;
+    const leaving = this.#leaving;
     return (
       <section class="line queue">
         <div role="status">
@@ -54,8 +54,8 @@ export class QueueCard extends Component<WithRoom> {
         )}
         {leaving.value && (
           <Form
-            submit={({ email = "" }) => this.leave(email)}
-            busy={this.busy.value}
+            submit={({ email = "" }) => this.#leave(email)}
+            busy={this.#busy.value}
             action={t("widget.leave")}
           >
             <Field

@@ -42,7 +42,7 @@ const focus = (element: HTMLElement | null) => element?.focus();
 
 /** An open ticket's foot. The question that replaces the message box has the focus, and gives it back. */
 class Open extends Component<WithRoom> {
-  private readonly ending = signal(false);
+  readonly #ending = signal(false);
 
   override render({ room }: WithRoom) {
     const { id: ticket, proposal, mode, email } = room.view;
@@ -61,7 +61,7 @@ class Open extends Component<WithRoom> {
           </fieldset>
         )}
         <Countdown room={room} />
-        {this.ending.value ? (
+        {this.#ending.value ? (
           <fieldset class="line" tabIndex={-1} ref={focus}>
             <legend>{t("widget.end_ask")}</legend>
             <Button look="danger" onClick={() => model.ask({ type: "end", ticket })}>
@@ -69,7 +69,7 @@ class Open extends Component<WithRoom> {
             </Button>
             <Button
               onClick={() => {
-                this.ending.value = false;
+                this.#ending.value = false;
                 focus(document.querySelector("textarea"));
               }}
             >
@@ -80,7 +80,7 @@ class Open extends Component<WithRoom> {
           <Composer
             room={room}
             end={() => {
-              this.ending.value = true;
+              this.#ending.value = true;
             }}
           />
         )}
@@ -91,14 +91,14 @@ class Open extends Component<WithRoom> {
 
 /** Nothing until the last minute; then the question, the time left and the one button that answers it. */
 class Countdown extends Component<WithRoom> {
-  private warned = false;
+  #warned = false;
 
   override render({ room }: WithRoom) {
     const { phase, left } = countdown(room.view.clock, model.now.value);
     const warning = phase === "warning";
     const line = t("widget.closes_in", { time: minutesSeconds(left) });
-    if (warning && !this.warned) announce(`${t("widget.still_there")} ${line}`);
-    this.warned = warning;
+    if (warning && !this.#warned) announce(`${t("widget.still_there")} ${line}`);
+    this.#warned = warning;
     return (
       warning && (
         <div class="line warning">
