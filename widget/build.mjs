@@ -66,7 +66,9 @@ async function bundle(entry, options = {}) {
     outdir: "out", // only in name: nothing is written
     write: false,
     bundle: true,
-    minify: true,
+    minifyWhitespace: true,
+    minifyIdentifiers: true,
+    minifySyntax: true,
     charset: "utf8",
     format: "iife",
     target: "es2022",
@@ -112,10 +114,11 @@ async function buildAll() {
 
   // The frame does with less than frame and console together: see ui/signal.ts.
   const alias = { "@preact/signals-core": "./src/ui/signal.ts" };
-  const frame = await bundlePage("frame/main.tsx", { alias });
+  // Its keys must be found as they stand in the sources.
+  const frame = await bundlePage("frame/main.tsx", { alias, minifySyntax: false });
   const first = pick(catalogues[LANGUAGES[0]], WIDGET_WORDS);
-  const { script, rename } = shortenKeys(await squeezeScript(frame[".js"]), first);
-  add("frame.js", script);
+  const { script, rename } = shortenKeys(frame[".js"], first);
+  add("frame.js", await squeezeScript(script));
   add("frame.css", shortenTokens(dropUnusedTokens(frame[".css"]), script));
 
   const desk = await bundlePage("console/main.tsx");

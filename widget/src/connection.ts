@@ -227,7 +227,7 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
       .then(() => this.#options.hello())
       .then(
         (hello) => current() && this.#open(hello, current),
-        (error) => current() && this.#closed(error instanceof Stop ? error.code : 0),
+        (error) => current() && this.#closed((error as Partial<Stop>).code ?? 0),
       );
   }
 

@@ -22,12 +22,11 @@ export class App extends Component {
 
   /** A new view begins at its beginning: what is marked there, else the heading. */
   override componentDidUpdate() {
-    const { open, route, state } = model;
-    const { rooms, welcome } = state.value;
-    const at = route.value;
+    const { rooms, welcome } = model.state.value;
+    const at = model.route.value;
     // A ticket that closes takes away its message box, and the focus with it.
     const closed = at.view === "ticket" && rooms.get(at.ticket)?.view.state === "closed";
-    const place = open.value ? JSON.stringify([at, closed, !welcome]) : "";
+    const place = model.open.value ? JSON.stringify([at, closed, !welcome]) : "";
     if (place && place !== this.#place) {
       const find = (what: string) => document.querySelector<HTMLElement>(what);
       (find("[data-first]") ?? find("h1"))?.focus({ preventScroll: true });

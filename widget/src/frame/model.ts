@@ -15,6 +15,7 @@ import type { Ack, CustomerFrame, CustomerServerFrame, ErrorFrame, RequestFrame,
 import { tell } from "./host";
 import { page, speak } from "./page";
 import * as session from "./session";
+import { cut } from "./session";
 
 export type Route =
   | { view: "home" | "tickets" }
@@ -26,8 +27,6 @@ export type Route =
 type Posted = Extract<CustomerFrame, { cid: string }>;
 type New = Pick<Start, "subject" | "name" | "email" | "follows">;
 type Outcome = Ack | ErrorFrame;
-
-const { cut } = session;
 
 export const state = signal<CustomerState>(EMPTY);
 export const route = signal<Route>({ view: "home" });

@@ -3,7 +3,6 @@
 import { Component } from "preact";
 import { countdown } from "../state/clock";
 import type { Room } from "../state/customer";
-import { announce } from "../ui/announcer";
 import { t } from "../ui/i18n";
 import { signal } from "../ui/signal";
 import { minutesSeconds } from "../ui/time";
@@ -91,25 +90,30 @@ class Open extends Component<WithRoom> {
 
 /** Nothing until the last minute; then the question, the time left and the one button that answers it. */
 class Countdown extends Component<WithRoom> {
-  #warned = false;
+  /** What a screen reader hears of it, once. */
+  #said = "";
 
   override render({ room }: WithRoom) {
     const { phase, left } = countdown(room.view.clock, model.now.value);
     const warning = phase === "warning";
     const line = t("widget.closes_in", { time: minutesSeconds(left) });
-    if (warning && !this.#warned) announce(`${t("widget.still_there")} ${line}`);
-    this.#warned = warning;
+    this.#said = warning ? this.#said || `${t("widget.still_there")} ${line}` : "";
     return (
-      warning && (
-        <div class="line warning">
-          <p>
-            <strong>{t("widget.still_there")}</strong> {line}
-          </p>
-          <Button onClick={() => model.ask({ type: "here", ticket: room.view.id })}>
-            {t("widget.here")}
-          </Button>
-        </div>
-      )
+      <>
+        <p class="sr-only" role="status">
+          {this.#said}
+        </p>
+        {warning && (
+          <div class="line warning">
+            <p>
+              <strong>{t("widget.still_there")}</strong> {line}
+            </p>
+            <Button onClick={() => model.ask({ type: "here", ticket: room.view.id })}>
+              {t("widget.here")}
+            </Button>
+          </div>
+        )}
+      </>
     );
   }
 }
