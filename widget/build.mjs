@@ -15,7 +15,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promise
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import esbuild from "esbuild";
-import { dropUnusedTokens, shortenKeys, shortenTokens, squeezeScript } from "./squeeze.mjs";
+import { dropUnusedTokens, shortenClasses, shortenKeys, shortenTokens, squeezeScript } from "./squeeze.mjs";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const SOURCES = path.join(HERE, "src");
@@ -117,9 +117,10 @@ async function buildAll() {
   // Its keys must be found as they stand in the sources.
   const frame = await bundlePage("frame/main.tsx", { alias, minifySyntax: false });
   const first = pick(catalogues[LANGUAGES[0]], WIDGET_WORDS);
-  const { script, rename } = shortenKeys(frame[".js"], first);
+  const { script: withKeys, rename } = shortenKeys(frame[".js"], first);
+  const { script, css } = shortenClasses(withKeys, frame[".css"]);
   add("frame.js", await squeezeScript(script));
-  add("frame.css", shortenTokens(dropUnusedTokens(frame[".css"]), script));
+  add("frame.css", shortenTokens(dropUnusedTokens(css), script));
 
   const desk = await bundlePage("console/main.tsx");
   add("console.js", desk[".js"]);

@@ -61,3 +61,38 @@ export function dropUnusedTokens(css) {
   // What only a dropped one referred to is unused now.
   return smaller === css ? css : dropUnusedTokens(smaller);
 }
+
+/** A class attribute (or `look`, a Button's): a string, or a template whose holes choose between strings. */
+const CLASSES = /\b(?:class|look):(?:"[^"]*"|`[^`]*`)/g;
+const HOLE = /(\$\{[^}]*\})/;
+const WORD = /[a-z][\w-]*/g;
+/** Names within a text between quotes, or within the strings of a hole. */
+const renameWords = (text, rename) => text.replace(WORD, rename);
+const renameStrings = (code, rename) => code.replace(/"[^"]*"/g, (string) => renameWords(string, rename));
+
+function renameClasses(attribute, rename) {
+  const value = attribute.indexOf(":") + 1;
+  const parts = attribute.slice(value).split(HOLE);
+  const renamed = parts.map((part, i) => (i % 2 ? renameStrings : renameWords)(part, rename));
+  return attribute.slice(0, value) + renamed.join("");
+}
+
+/** Script and style sheet with short names for the classes that stand in both. One that data chooses keeps its name. */
+export function shortenClasses(script, css) {
+  const inScript = new Set();
+  for (const [attribute] of script.matchAll(CLASSES))
+    renameClasses(attribute, (name) => inScript.add(name) && name);
+  const short = new Map();
+  const selectors = css.replace(/[^{}]*\{/g, (selector) =>
+    selector.replace(/\.([a-z][\w-]*)/g, (whole, name) => {
+      if (!inScript.has(name)) return whole;
+      if (!short.has(name)) short.set(name, `_${short.size.toString(36)}`);
+      return `.${short.get(name)}`;
+    }),
+  );
+  const rename = (name) => short.get(name) ?? name;
+  return {
+    css: selectors,
+    script: script.replace(CLASSES, (attribute) => renameClasses(attribute, rename)),
+  };
+}

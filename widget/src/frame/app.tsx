@@ -36,7 +36,7 @@ export class App extends Component {
 
   override render() {
     return (
-      <div class={`panel at-${model.route.value.view}`}>
+      <div class="panel">
         <View />
         <Line />
       </div>

@@ -57,7 +57,7 @@ class RatingForm extends Component<WithRoom & { open: boolean }> {
         <fieldset disabled={!open}>
           <legend>{t("widget.rate")}</legend>
           {STARS.map((count) => (
-            <label key={count} class={count <= stars ? "lit" : ""}>
+            <label key={count} class={`${count <= stars ? "lit" : ""}`}>
               <input type="radio" name="stars" checked={count === stars} onChange={() => this.#rate(count)} />
               <span class="sr-only">{plural("widget.stars", count)}</span>
               <Icon name="star" />

@@ -99,7 +99,7 @@ export class Composer extends Component<Props> {
           <Button look="quiet" onClick={end}>
             {t("widget.end")}
           </Button>
-          <p id="hint" class={left < 0 ? "error" : "soft"}>
+          <p id="hint" class={`${left < 0 ? "error" : "soft"}`}>
             {left < NEAR_MAX ? t("widget.left", { count: left }) : hint && t(`widget.courtesy.${hint}`)}
           </p>
           <button type="submit" class="primary" disabled={!text.trim() || left < 0}>

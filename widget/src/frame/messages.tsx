@@ -129,7 +129,7 @@ function RowView({ row }: { row: Row }) {
   }
   return (
     <div class={`group ${row.own ? "own" : ""}`}>
-      <span class={row.own ? "sr-only" : "author"}>{row.own ? t("widget.you") : row.name}</span>
+      <span class={`${row.own ? "sr-only" : "author"}`}>{row.own ? t("widget.you") : row.name}</span>
       {row.bubbles.map((bubble) => (
         <BubbleView bubble={bubble} key={bubble.key} />
       ))}
