@@ -15,7 +15,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promise
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import esbuild from "esbuild";
-import { dropUnusedTokens, shortenClasses, shortenKeys, shortenTokens, squeezeScript } from "./squeeze.mjs";
+import { shortenClasses, shortenKeys, squeezeScript, squeezeTokens } from "./squeeze.mjs";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const SOURCES = path.join(HERE, "src");
@@ -120,7 +120,7 @@ async function buildAll() {
   const { script: withKeys, rename } = shortenKeys(frame[".js"], first);
   const { script, css } = shortenClasses(withKeys, frame[".css"]);
   add("frame.js", await squeezeScript(script));
-  add("frame.css", shortenTokens(dropUnusedTokens(css), script));
+  add("frame.css", await squeezeTokens(css, script));
 
   const desk = await bundlePage("console/main.tsx");
   add("console.js", desk[".js"]);

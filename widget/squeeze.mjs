@@ -1,5 +1,6 @@
 // What the build does so that the widget stays small while its sources stay readable: see docs/performance.md, "Widget weight".
 
+import esbuild from "esbuild";
 import { minify } from "terser";
 
 /** A bundle as esbuild left it, made smaller. */
@@ -44,22 +45,29 @@ export function shortenKeys(code, catalogue) {
   };
 }
 
-/** The style sheet with short names for its custom properties, but for those that the script sets. */
-export function shortenTokens(css, script) {
-  const short = new Map();
-  return css.replace(/--[a-z][\w-]*/g, (name) => {
-    if (script.includes(name)) return name;
-    if (!short.has(name)) short.set(name, `--${short.size.toString(36)}`);
-    return short.get(name);
-  });
-}
+const TOKEN = /(--[a-z][\w-]*):([^;{}]+);?/g;
 
-/** A style sheet without the custom properties that nothing refers to. */
-export function dropUnusedTokens(css) {
-  const used = new Set([...css.matchAll(/var\((--[\w-]+)/g)].map((match) => match[1]));
-  const smaller = css.replace(/(--[\w-]+):[^;{}]+;?/g, (whole, name) => (used.has(name) ? whole : ""));
-  // What only a dropped one referred to is unused now.
-  return smaller === css ? css : dropUnusedTokens(smaller);
+/**
+ * The style sheet with fewer and shorter custom properties: one that has the same value everywhere (light and dark) gives its
+ * value to who refers to it, one that nobody refers to is dropped. Those that the script sets stay as they are.
+ */
+export async function squeezeTokens(css, script) {
+  const values = new Map();
+  for (const [, name, value] of css.matchAll(TOKEN)) values.set(name, [...(values.get(name) ?? []), value]);
+  const constant = (name) => values.get(name)?.length === 1 && !script.includes(name);
+  const resolve = (text) =>
+    text.replace(/var\((--[\w-]+)\)/g, (whole, name) =>
+      constant(name) ? resolve(values.get(name)[0]) : whole,
+    );
+  const resolved = resolve(css.replace(TOKEN, (whole, name) => (constant(name) ? "" : whole)));
+  const used = new Set([...resolved.matchAll(/var\((--[\w-]+)/g)].map((match) => match[1]));
+  const short = [...used].filter((name) => !script.includes(name));
+  const named = resolved
+    .replace(TOKEN, (whole, name) => (used.has(name) ? whole : ""))
+    .replace(/--[a-z][\w-]*/g, (name) =>
+      short.includes(name) ? `--${short.indexOf(name).toString(36)}` : name,
+    );
+  return (await esbuild.transform(named, { loader: "css", minify: true })).code;
 }
 
 /** A class attribute (or `look`, a Button's): a string, or a template whose holes choose between strings. */

@@ -30,7 +30,7 @@ export class QueueCard extends Component<WithRoom> {
     const place = queue ? "position" : "waiting";
     const leaving = this.#leaving;
     return (
-      <section class="line queue">
+      <section class="line">
         <div role="status">
           <strong>
             {t(`widget.queue.${attended ? place : "nobody"}`, { position: queue?.position ?? 0 })}

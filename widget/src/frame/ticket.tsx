@@ -27,7 +27,7 @@ export function TicketView({ id }: { id: number }) {
         line={agent ? `#${number} · ${subject}` : subject}
         person={agent}
       />
-      <main class="chat">
+      <main>
         {room && waiting && <QueueCard room={room} />}
         {room?.loaded ? <Messages room={room} /> : <Skeleton />}
         {room && (state === "closed" ? <Closed room={room} /> : <Open room={room} />)}

@@ -14,7 +14,7 @@ export function TicketList() {
   return (
     <>
       <Header title={t("widget.tickets")} />
-      <main class="list">
+      <main>
         {!welcome && <Skeleton />}
         {welcome && !before && (
           <div class="empty">
