@@ -49,11 +49,17 @@ export function Hours() {
   const at = open ? until : next;
   const time = at ? when(at, model.now.value) : "";
   const say = (title: string, line: string) => (
-    <div class={`hours ${title === "online" ? "on" : ""}`}>
-      <strong>{t(`widget.hours.${title}`, { reason })}</strong>
-      <p class="soft">{t(`widget.hours.${line}`, { when: time })}</p>
+    <div class={`hours ${open && attended ? "on" : ""}`}>
+      <strong>{t(title, { reason })}</strong>
+      <p class="soft">{t(line, { when: time })}</p>
     </div>
   );
-  if (open) return attended ? say("online", at ? "until" : "seconds") : say("nobody", "nobody_line");
-  return say(reason ? "holiday" : "closed", at ? "next" : "leave");
+  if (!open) {
+    return say(
+      reason ? "widget.hours.holiday" : "widget.hours.closed",
+      at ? "widget.hours.next" : "widget.hours.leave",
+    );
+  }
+  if (!attended) return say("widget.hours.nobody", "widget.hours.nobody_line");
+  return say("widget.hours.online", at ? "widget.hours.until" : "widget.hours.seconds");
 }

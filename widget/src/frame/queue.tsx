@@ -27,19 +27,17 @@ export class QueueCard extends Component<WithRoom> {
     const attended = queue?.attended ?? attention?.attended;
     const waited = model.now.value - (view.queued_at ?? view.opened_at);
     const offered = !attended || waited >= (welcome?.offer_seconds ?? 60) * 1000;
-    const place = queue ? "position" : "waiting";
+    const place = queue ? "widget.queue.position" : "widget.queue.waiting";
     const leaving = this.#leaving;
     return (
       <section class="line">
         <div role="status">
-          <strong>
-            {t(`widget.queue.${attended ? place : "nobody"}`, { position: queue?.position ?? 0 })}
-          </strong>
+          <strong>{t(attended ? place : "widget.queue.nobody", { position: queue?.position ?? 0 })}</strong>
           <p class="soft">
             {attended &&
               queue?.estimate != null &&
               t("widget.queue.estimate", { time: duration(queue.estimate) })}{" "}
-            {t(`widget.queue.${attended ? "meanwhile" : "nobody_line"}`)}
+            {t(attended ? "widget.queue.meanwhile" : "widget.queue.nobody_line")}
           </p>
         </div>
         {offered && !leaving.value && (
