@@ -10,7 +10,14 @@ export async function squeezeScript(code) {
     toplevel: true,
     // Preact's own properties, which its package keeps apart from others by two underscores.
     mangle: { properties: { regex: /^__[a-z]$/i } },
-    compress: { passes: 3, pure_getters: true, unsafe_arrows: true, inline: 1, reduce_funcs: false },
+    compress: {
+      passes: 3,
+      pure_getters: true,
+      unsafe_arrows: true,
+      inline: 1,
+      keep_fargs: false,
+      reduce_funcs: false,
+    },
   });
   return smaller;
 }
@@ -85,6 +92,9 @@ function renameClasses(attribute, rename) {
   return attribute.slice(0, value) + renamed.join("");
 }
 
+/** a, b, … z, ba, bb, … */
+const letters = (n) => (n > 25 ? letters(Math.floor(n / 26)) : "") + String.fromCharCode(97 + (n % 26));
+
 /** Script and style sheet with short names for the classes that stand in both. One that data chooses keeps its name. */
 export function shortenClasses(script, css) {
   const inScript = new Set();
@@ -94,7 +104,7 @@ export function shortenClasses(script, css) {
   const selectors = css.replace(/[^{}]*\{/g, (selector) =>
     selector.replace(/\.([a-z][\w-]*)/g, (whole, name) => {
       if (!inScript.has(name)) return whole;
-      if (!short.has(name)) short.set(name, `_${short.size.toString(36)}`);
+      if (!short.has(name)) short.set(name, letters(short.size));
       return `.${short.get(name)}`;
     }),
   );
