@@ -14,7 +14,7 @@ export type Phase = "connecting" | "hello" | "live" | "waiting" | "stopped";
 
 export interface Status {
   phase: Phase;
-  /** Local time (ms) since when nothing gets through; null while live. Screens stay calm for the first seconds. */
+  /** Local time (ms) since when nothing gets through; null while live, and before the first try. Screens stay calm for the first seconds. */
   downSince: number | null;
   /** With `stopped`: the close code, and the code of the `error` frame that came before it ("" when none did). */
   code: number;
@@ -62,6 +62,8 @@ export interface ConnectionOptions<Out, In> {
   hello(): Out | Promise<Out>;
   /** Every frame from the server, but refusals that are tried again without asking anybody. */
   receive(frame: In): void;
+  /** The server said stop, with this close code, and what `Status.reason` says. `start` may be called at once. */
+  stopped?(code: number, reason: string): void;
   store?: EntryStore<Out>;
   timers?: Timers;
   /** Uniform in [0, 1). */
@@ -115,236 +117,239 @@ const nothing = () => {};
 
 export class Connection<Out extends OutFrame, In extends { type: string }> {
   readonly status: ReadonlySignal<Status>;
-  private readonly written;
-  private readonly timers: Timers;
-  private readonly random: () => number;
-  private socket: SocketLike | null = null;
+  readonly #options: ConnectionOptions<Out, In>;
+  readonly #written;
+  readonly #timers: Timers;
+  readonly #random: () => number;
+  #socket: SocketLike | null = null;
   /** Grows with every attempt, so that what an abandoned one still reports is ignored. */
-  private attempt = 0;
-  private failures = 0;
-  private liveSince = 0;
-  private retryAfter: number | null = null;
-  private lastError = "";
-  private offset = 0;
-  private heartbeat = 25_000;
-  private unanswered = 0;
-  private cancelTimer = nothing;
-  private cancelProbe = nothing;
-  private readonly verbs = new Map<string, Out>();
-  private readonly outbox: Outbox<Out>;
+  #attempt = 0;
+  #failures = 0;
+  #liveSince = 0;
+  #retryAfter: number | null = null;
+  #lastError = "";
+  #offset = 0;
+  #heartbeat = 25_000;
+  #unanswered = 0;
+  #cancelTimer = nothing;
+  #cancelProbe = nothing;
+  readonly #verbs = new Map<string, Out>();
+  readonly #outbox: Outbox<Out>;
 
-  constructor(private readonly options: ConnectionOptions<Out, In>) {
-    this.timers = options.timers ?? realTimers;
-    this.random = options.random ?? Math.random;
-    this.written = signal<Status>({ phase: "waiting", downSince: this.timers.now(), code: 0, reason: "" });
-    this.status = this.written;
-    this.outbox = new Outbox(
-      this.timers,
+  constructor(options: ConnectionOptions<Out, In>) {
+    this.#options = options;
+    this.#timers = options.timers ?? realTimers;
+    this.#random = options.random ?? Math.random;
+    this.#written = signal<Status>({ phase: "waiting", downSince: null, code: 0, reason: "" });
+    this.status = this.#written;
+    this.#outbox = new Outbox(
+      this.#timers,
       (frame) => this.send(frame),
-      () => this.lost(),
+      () => this.#lost(),
       options.store,
     );
   }
 
   /** The server's clock, as well as we know it (ms since 1970 UTC). */
   now(): number {
-    return this.timers.now() + this.offset;
+    return this.#timers.now() + this.#offset;
   }
 
   get live(): boolean {
-    return this.written.peek().phase === "live";
+    return this.#written.peek().phase === "live";
   }
 
   /** Begin, or begin again after a stop. Harmless while already at it. */
   start(): void {
-    const { phase } = this.written.peek();
-    if (phase === "waiting" || phase === "stopped") this.dial();
+    const { phase } = this.#written.peek();
+    if (phase === "waiting" || phase === "stopped") this.#dial();
   }
 
   /** End for good: nothing is sent or received any more until `start`. */
   end(): void {
-    this.hangUp(1000);
-    this.enter("stopped");
+    this.#hangUp(1000);
+    this.#enter("stopped");
   }
 
   /** The network came back or the page is looked at again: do not wait for timers that may have slept. */
   wake(): void {
-    const { phase } = this.written.peek();
-    if (phase === "waiting" && this.retryAfter === null) this.dial();
+    const { phase } = this.#written.peek();
+    if (phase === "waiting" && this.#retryAfter === null) this.#dial();
     if (phase !== "live") return;
-    this.cancelProbe();
-    this.cancelProbe = this.timers.after(PROBE, () => this.lost());
-    this.ping();
+    this.#cancelProbe();
+    this.#cancelProbe = this.#timers.after(PROBE, () => this.#lost());
+    this.#ping();
   }
 
   /** Now or never: false when nothing gets through at present. */
   send(frame: Out): boolean {
     if (!this.live) return false;
-    this.transmit(frame);
+    this.#transmit(frame);
     return true;
   }
 
   /** A verb without `cid`: repeated until the server did or refused it. The newest of a kind per ticket stands. */
   ask(frame: Out): void {
-    this.verbs.set(verbKey(frame.type, frame.ticket), frame);
+    this.#verbs.set(verbKey(frame.type, frame.ticket), frame);
     this.send(frame);
   }
 
   /** What somebody wrote: sent in order, until acknowledged or refused. */
   post(frame: Out & { cid: string }): void {
-    this.outbox.add(frame);
+    this.#outbox.add(frame);
   }
 
   /** Entries of an earlier page, oldest first: they go before what was written since. */
   restore(entries: Entry<Out>[]): void {
-    this.outbox.restore(entries);
+    this.#outbox.restore(entries);
   }
 
   /** Send a refused entry again. */
   retry(cid: string): void {
-    this.outbox.retry(cid);
+    this.#outbox.retry(cid);
   }
 
   /** Forget an entry. */
   discard(cid: string): void {
-    this.outbox.remove(cid);
+    this.#outbox.remove(cid);
   }
 
-  private dial(): void {
-    this.hangUp(1000);
-    this.retryAfter = null;
-    this.lastError = "";
-    this.enter("connecting");
-    const attempt = ++this.attempt;
-    const current = () => attempt === this.attempt;
-    this.cancelTimer = this.timers.after(HANDSHAKE, () => this.lost());
+  #dial(): void {
+    this.#hangUp(1000);
+    this.#retryAfter = null;
+    this.#lastError = "";
+    this.#enter("connecting");
+    const attempt = ++this.#attempt;
+    const current = () => attempt === this.#attempt;
+    this.#cancelTimer = this.#timers.after(HANDSHAKE, () => this.#lost());
     // The first frame is made before dialling: it may have to be fetched, and the server waits only so long for it.
     Promise.resolve()
-      .then(() => this.options.hello())
+      .then(() => this.#options.hello())
       .then(
-        (hello) => current() && this.open(hello, current),
-        (error) => current() && this.closed(error instanceof Stop ? error.code : 0),
+        (hello) => current() && this.#open(hello, current),
+        (error) => current() && this.#closed((error as Partial<Stop>).code ?? 0),
       );
   }
 
-  private open(hello: Out, current: () => boolean): void {
-    const connect = this.options.connect ?? ((url) => new WebSocket(url) as unknown as SocketLike);
-    const socket = connect(this.options.url);
-    this.socket = socket;
+  #open(hello: Out, current: () => boolean): void {
+    const connect = this.#options.connect ?? ((url) => new WebSocket(url) as unknown as SocketLike);
+    const socket = connect(this.#options.url);
+    this.#socket = socket;
     socket.onopen = () => {
       if (!current()) return;
-      this.enter("hello");
-      this.transmit(hello);
+      this.#enter("hello");
+      this.#transmit(hello);
     };
     socket.onmessage = ({ data }) => {
-      if (current()) this.incoming(JSON.parse(String(data)));
+      if (current()) this.#incoming(JSON.parse(String(data)));
     };
     socket.onclose = ({ code }) => {
-      if (current()) this.closed(code);
+      if (current()) this.#closed(code);
     };
   }
 
-  private incoming(frame: Incoming): void {
-    this.unanswered = 0;
-    this.cancelProbe();
+  #incoming(frame: Incoming): void {
+    this.#unanswered = 0;
+    this.#cancelProbe();
     switch (frame.type) {
       case "welcome":
-        this.welcomed(frame);
-        this.options.receive(frame as unknown as In);
-        this.verbs.forEach((verb) => {
-          this.transmit(verb);
+        this.#welcomed(frame);
+        this.#options.receive(frame as unknown as In);
+        this.#verbs.forEach((verb) => {
+          this.#transmit(verb);
         });
-        this.outbox.flow();
+        this.#outbox.flow();
         return;
       case "pong":
-        this.offset = frame.now - this.timers.now();
+        this.#offset = frame.now - this.#timers.now();
         return;
       case "goaway":
-        this.retryAfter = (frame.retry_after ?? 0) * 1000;
+        this.#retryAfter = (frame.retry_after ?? 0) * 1000;
         return;
       case "done":
-        this.verbs.delete(verbKey(frame.verb ?? "", frame.ticket));
+        this.#verbs.delete(verbKey(frame.verb ?? "", frame.ticket));
         break;
       case "ack":
-        this.outbox.remove(frame.cid ?? "");
+        this.#outbox.remove(frame.cid ?? "");
         break;
       case "error":
-        this.lastError = frame.code ?? "";
-        if (frame.cid ? this.outbox.refused(frame) : this.refusedVerb(frame)) return;
+        this.#lastError = frame.code ?? "";
+        if (frame.cid ? this.#outbox.refused(frame) : this.#refusedVerb(frame)) return;
     }
-    this.options.receive(frame as unknown as In);
+    this.#options.receive(frame as unknown as In);
   }
 
   /** True: it will be tried again, nobody needs to know. */
-  private refusedVerb(frame: Incoming): boolean {
+  #refusedVerb(frame: Incoming): boolean {
     const key = verbKey(frame.verb ?? "", frame.ticket);
-    const verb = this.verbs.get(key);
+    const verb = this.#verbs.get(key);
     if (!verb) return false;
     if (frame.code !== "rate_limited") {
-      this.verbs.delete(key);
+      this.#verbs.delete(key);
       return false;
     }
-    this.timers.after((frame.retry_after ?? 1) * 1000, () => {
-      if (this.verbs.get(key) === verb) this.send(verb);
+    this.#timers.after((frame.retry_after ?? 1) * 1000, () => {
+      if (this.#verbs.get(key) === verb) this.send(verb);
     });
     return true;
   }
 
-  private welcomed(frame: Incoming): void {
-    this.cancelTimer();
-    this.offset = frame.now - this.timers.now();
-    this.heartbeat = frame.heartbeat * 1000;
-    this.liveSince = this.timers.now();
-    this.enter("live");
-    this.beat();
+  #welcomed(frame: Incoming): void {
+    this.#cancelTimer();
+    this.#offset = frame.now - this.#timers.now();
+    this.#heartbeat = frame.heartbeat * 1000;
+    this.#liveSince = this.#timers.now();
+    this.#enter("live");
+    this.#beat();
   }
 
-  private beat(): void {
-    this.cancelTimer = this.timers.after(this.heartbeat, () => {
-      if (this.unanswered >= 2) {
-        this.lost();
+  #beat(): void {
+    this.#cancelTimer = this.#timers.after(this.#heartbeat, () => {
+      if (this.#unanswered >= 2) {
+        this.#lost();
         return;
       }
-      this.ping();
-      this.beat();
+      this.#ping();
+      this.#beat();
     });
   }
 
-  private ping(): void {
-    this.unanswered += 1;
-    this.transmit({ type: "ping" } as Out);
+  #ping(): void {
+    this.#unanswered += 1;
+    this.#transmit({ type: "ping" } as Out);
   }
 
   /** Nothing comes through although the socket says nothing: it is dropped at once, since closing it politely can take minutes. */
-  private lost(): void {
-    this.hangUp(SILENT);
-    this.closed(0);
+  #lost(): void {
+    this.#hangUp(SILENT);
+    this.#closed(0);
   }
 
-  private closed(code: number): void {
-    const wasStable = this.live && this.timers.now() - this.liveSince >= STABLE;
-    const retryAfter = this.retryAfter;
-    this.hangUp(1000);
+  #closed(code: number): void {
+    const wasStable = this.live && this.#timers.now() - this.#liveSince >= STABLE;
+    const retryAfter = this.#retryAfter;
+    this.#hangUp(1000);
     if (code >= FIRST_STOP_CODE) {
-      this.enter("stopped", code);
+      this.#enter("stopped", code);
+      this.#options.stopped?.(code, this.#lastError);
       return;
     }
-    if (wasStable) this.failures = 0;
-    if (code === TRY_LATER || code === FLOOD) this.failures = Math.max(this.failures, 4);
-    const ceiling = Math.min(BACKOFF_CAP, BACKOFF_BASE * 2 ** Math.min(this.failures, 10));
-    this.failures += 1;
-    this.enter("waiting");
-    this.cancelTimer = this.timers.after(retryAfter ?? this.random() * ceiling, () => this.dial());
+    if (wasStable) this.#failures = 0;
+    if (code === TRY_LATER || code === FLOOD) this.#failures = Math.max(this.#failures, 4);
+    const ceiling = Math.min(BACKOFF_CAP, BACKOFF_BASE * 2 ** Math.min(this.#failures, 10));
+    this.#failures += 1;
+    this.#enter("waiting");
+    this.#cancelTimer = this.#timers.after(retryAfter ?? this.#random() * ceiling, () => this.#dial());
   }
 
-  private hangUp(code: number): void {
-    this.attempt += 1;
-    this.cancelTimer();
-    this.cancelProbe();
-    this.unanswered = 0;
-    this.outbox.interrupt();
-    const socket = this.socket;
-    this.socket = null;
+  #hangUp(code: number): void {
+    this.#attempt += 1;
+    this.#cancelTimer();
+    this.#cancelProbe();
+    this.#unanswered = 0;
+    this.#outbox.interrupt();
+    const socket = this.#socket;
+    this.#socket = null;
     if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
     try {
@@ -354,17 +359,17 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
     }
   }
 
-  private transmit(frame: Out): void {
-    this.socket?.send(JSON.stringify(frame));
+  #transmit(frame: Out): void {
+    this.#socket?.send(JSON.stringify(frame));
   }
 
-  private enter(phase: Phase, code = 0): void {
-    const { downSince } = this.written.peek();
-    this.written.value = {
+  #enter(phase: Phase, code = 0): void {
+    const { downSince } = this.#written.peek();
+    this.#written.value = {
       phase,
-      downSince: phase === "live" ? null : (downSince ?? this.timers.now()),
+      downSince: phase === "live" ? null : (downSince ?? this.#timers.now()),
       code,
-      reason: phase === "stopped" ? this.lastError : "",
+      reason: phase === "stopped" ? this.#lastError : "",
     };
   }
 }
@@ -374,59 +379,68 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
  * A repeat after a lost acknowledgement is harmless, since the server knows the `cid`.
  */
 class Outbox<Out extends OutFrame> {
-  private entries: Entry<Out>[] = [];
-  private flying = "";
-  private tries = 0;
-  private paused = false;
-  private cancelTimer = nothing;
+  readonly #timers: Timers;
+  readonly #send: (frame: Out) => boolean;
+  readonly #unanswered: () => void;
+  readonly #store: EntryStore<Out> | undefined;
+  #entries: Entry<Out>[] = [];
+  #flying = "";
+  #tries = 0;
+  #paused = false;
+  #cancelTimer = nothing;
 
   constructor(
-    private readonly timers: Timers,
-    private readonly send: (frame: Out) => boolean,
-    private readonly unanswered: () => void,
-    private readonly store: EntryStore<Out> | undefined,
-  ) {}
+    timers: Timers,
+    send: (frame: Out) => boolean,
+    unanswered: () => void,
+    store: EntryStore<Out> | undefined,
+  ) {
+    this.#timers = timers;
+    this.#send = send;
+    this.#unanswered = unanswered;
+    this.#store = store;
+  }
 
   add(frame: Out & { cid: string }): void {
-    const after = this.entries[this.entries.length - 1]?.order ?? 0;
-    const entry = { cid: frame.cid, frame, order: Math.max(this.timers.now(), after + 1), error: "" };
-    this.entries.push(entry);
-    this.store?.put(entry);
+    const after = this.#entries[this.#entries.length - 1]?.order ?? 0;
+    const entry = { cid: frame.cid, frame, order: Math.max(this.#timers.now(), after + 1), error: "" };
+    this.#entries.push(entry);
+    this.#store?.put(entry);
     this.flow();
   }
 
   restore(entries: Entry<Out>[]): void {
-    const known = new Set(this.entries.map((entry) => entry.cid));
-    this.entries = [...entries.filter((entry) => !known.has(entry.cid)), ...this.entries];
+    const known = new Set(this.#entries.map((entry) => entry.cid));
+    this.#entries = [...entries.filter((entry) => !known.has(entry.cid)), ...this.#entries];
     this.flow();
   }
 
   retry(cid: string): void {
-    const entry = this.entries.find((one) => one.cid === cid);
+    const entry = this.#entries.find((one) => one.cid === cid);
     if (!entry?.error) return;
     entry.error = "";
-    this.store?.put(entry);
+    this.#store?.put(entry);
     this.flow();
   }
 
   /** Acknowledged, or given up by the person. */
   remove(cid: string): void {
-    if (!this.entries.some((entry) => entry.cid === cid)) return;
-    this.entries = this.entries.filter((entry) => entry.cid !== cid);
-    this.store?.remove(cid);
-    if (this.flying === cid) this.landed();
+    if (!this.#entries.some((entry) => entry.cid === cid)) return;
+    this.#entries = this.#entries.filter((entry) => entry.cid !== cid);
+    this.#store?.remove(cid);
+    if (this.#flying === cid) this.#landed();
     this.flow();
   }
 
   /** True: the server asked for patience, and the frame goes out again by itself. */
   refused(frame: Incoming): boolean {
-    const entry = this.entries.find((one) => one.cid === frame.cid);
+    const entry = this.#entries.find((one) => one.cid === frame.cid);
     if (!entry) return false;
-    const again = this.pause(frame);
+    const again = this.#pause(frame);
     if (!again) {
       entry.error = frame.code ?? "internal";
-      this.store?.put(entry);
-      this.landed();
+      this.#store?.put(entry);
+      this.#landed();
     }
     this.flow();
     return again;
@@ -434,33 +448,33 @@ class Outbox<Out extends OutFrame> {
 
   /** The connection is gone: what was on its way goes again, first. */
   interrupt(): void {
-    this.flying = "";
-    this.paused = false;
-    this.cancelTimer();
+    this.#flying = "";
+    this.#paused = false;
+    this.#cancelTimer();
   }
 
   flow(): void {
-    if (this.flying || this.paused) return;
-    const next = this.entries.find((entry) => !entry.error);
-    if (!next || !this.send(next.frame)) return;
-    this.flying = next.cid;
-    this.cancelTimer = this.timers.after(ACK_TIMEOUT, this.unanswered);
+    if (this.#flying || this.#paused) return;
+    const next = this.#entries.find((entry) => !entry.error);
+    if (!next || !this.#send(next.frame)) return;
+    this.#flying = next.cid;
+    this.#cancelTimer = this.#timers.after(ACK_TIMEOUT, this.#unanswered);
   }
 
-  private landed(): void {
-    this.flying = "";
-    this.tries = 0;
-    this.cancelTimer();
+  #landed(): void {
+    this.#flying = "";
+    this.#tries = 0;
+    this.#cancelTimer();
   }
 
-  private pause(frame: Incoming): boolean {
+  #pause(frame: Incoming): boolean {
     const limited = frame.code === "rate_limited";
-    if (!limited && (frame.code !== "internal" || ++this.tries >= INTERNAL_TRIES)) return false;
-    const seconds = limited ? (frame.retry_after ?? 1) : 2 ** this.tries;
+    if (!limited && (frame.code !== "internal" || ++this.#tries >= INTERNAL_TRIES)) return false;
+    const seconds = limited ? (frame.retry_after ?? 1) : 2 ** this.#tries;
     this.interrupt();
-    this.paused = true;
-    this.cancelTimer = this.timers.after(seconds * 1000, () => {
-      this.paused = false;
+    this.#paused = true;
+    this.#cancelTimer = this.#timers.after(seconds * 1000, () => {
+      this.#paused = false;
       this.flow();
     });
     return true;

@@ -157,6 +157,7 @@ export function welcome(change: Partial<Welcome> = {}): Welcome {
     v: 1,
     now: 5_000_000,
     epoch: "life",
+    who: "eva",
     token: "token",
     customer: { id: 1, name: "Eva", alias: "BCDF", email: "", verified: false, locale: "es", zone: "" },
     app: "Demo",

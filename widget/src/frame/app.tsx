@@ -5,68 +5,62 @@ import { errorText, t } from "../ui/i18n";
 import { Icon, type IconName } from "../ui/icons";
 import { CLOSE } from "../wire";
 import { Home } from "./home";
-import type { Model } from "./model";
+import * as model from "./model";
 import { New, Sent } from "./new";
 import { TicketView } from "./ticket";
 import { TicketList } from "./tickets";
 
-/** What every view is handed. Views read signals while they draw, and are all drawn again when one of them changes. */
-export interface WithModel {
-  model: Model;
-}
-
-export class App extends Component<WithModel> {
-  private place = "";
+export class App extends Component {
+  #place = "";
 
   override componentDidMount() {
     this.componentDidUpdate();
     addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !event.isComposing) this.props.model.close();
+      if (event.key === "Escape" && !event.isComposing) model.close();
     });
   }
 
   /** A new view begins at its beginning: what is marked there, else the heading. */
   override componentDidUpdate() {
-    const { open, route, state } = this.props.model;
-    const { rooms, welcome } = state.peek();
-    const at = route.peek();
+    const { rooms, welcome } = model.state.value;
+    const at = model.route.value;
     // A ticket that closes takes away its message box, and the focus with it.
     const closed = at.view === "ticket" && rooms.get(at.ticket)?.view.state === "closed";
-    const place = open.peek() ? JSON.stringify([at, closed, !welcome]) : "";
-    if (place && place !== this.place) {
+    const place = model.open.value ? JSON.stringify([at, closed, !welcome]) : "";
+    if (place && place !== this.#place) {
       const find = (what: string) => document.querySelector<HTMLElement>(what);
       (find("[data-first]") ?? find("h1"))?.focus({ preventScroll: true });
     }
-    this.place = place;
+    this.#place = place;
   }
 
-  override render({ model }: WithModel) {
+  override render() {
     return (
-      <div class={`panel at-${model.route.value.view}`}>
-        <View model={model} />
-        <Line model={model} />
+      <div class="panel">
+        <View />
+        <Line />
       </div>
     );
   }
 }
 
-function View({ model }: WithModel) {
+function View() {
   const route = model.route.value;
   switch (route.view) {
     case "tickets":
-      return <TicketList model={model} />;
+      return <TicketList />;
     case "new":
-      return <New model={model} route={route} key={route.follows + route.subject} />;
+      return <New route={route} key={route.follows + route.subject} />;
     case "sent":
-      return <Sent model={model} route={route} />;
+      return <Sent route={route} />;
     case "ticket":
-      return <TicketView model={model} id={route.ticket} key={route.ticket} />;
+      return <TicketView id={route.ticket} key={route.ticket} />;
     default:
-      return <Home model={model} />;
+      return <Home />;
   }
 }
 
-interface HeaderProps extends WithModel {
+interface HeaderProps {
   title: string;
   /** One line under the title. */
   line?: string;
@@ -74,7 +68,7 @@ interface HeaderProps extends WithModel {
   person?: string;
 }
 
-export function Header({ model, title, line, person }: HeaderProps) {
+export function Header({ title, line, person }: HeaderProps) {
   const button = (icon: IconName, label: string, press: () => void) => (
     <button type="button" class="bare" aria-label={label} title={label} onClick={press}>
       <Icon name={icon} />
@@ -123,8 +117,8 @@ interface ButtonProps {
 
 const CALM_MS = 2_000;
 
-function Line({ model }: WithModel) {
-  const { phase, downSince, code, reason } = model.status;
+function Line() {
+  const { phase, downSince, code, reason } = model.status();
   if (phase === "stopped" && code) {
     return (
       <div class="notice" role="alert">

@@ -1,14 +1,15 @@
 /** After the end: what happened and why, the rating, and the way to go on with whatever could not be said any more. */
 
-import { signal } from "@preact/signals-core";
 import { Component } from "preact";
 import { plural, t } from "../ui/i18n";
 import { Icon } from "../ui/icons";
+import { signal } from "../ui/signal";
 import { Button } from "./app";
+import * as model from "./model";
 import { Kept } from "./new";
 import type { WithRoom } from "./ticket";
 
-export function Closed({ model, room }: WithRoom) {
+export function Closed({ room }: WithRoom) {
   const { id, subject, number, close_reason, rate_until, rating } = room.view;
   const kept = model.kept(id);
   const rateable = rate_until !== null && model.now.value < rate_until;
@@ -19,7 +20,7 @@ export function Closed({ model, room }: WithRoom) {
         <br />
         <span class="soft">{t(`widget.event.closed.${close_reason}`)}</span>
       </p>
-      {(rateable || rating) && <RatingForm model={model} room={room} open={rateable} />}
+      {(rateable || rating) && <RatingForm room={room} open={rateable} />}
       {kept && <Kept text={kept} line="widget.kept_closed" />}
       <Button look="wide" onClick={() => model.goNew(subject, number, kept)}>
         {t("widget.new")}
@@ -32,32 +33,32 @@ const STARS = [1, 2, 3, 4, 5];
 
 /** One tap sends. A comment can follow; both can be changed while the app allows it. */
 class RatingForm extends Component<WithRoom & { open: boolean }> {
-  private readonly stars = signal(this.props.room.view.rating?.stars ?? 0);
-  private readonly comment = signal(this.props.room.view.rating?.comment ?? "");
+  readonly #stars = signal(this.props.room.view.rating?.stars ?? 0);
+  readonly #comment = signal(this.props.room.view.rating?.comment ?? "");
 
-  private rate(stars: number) {
-    this.stars.value = stars;
-    const comment = this.comment.peek().trim();
-    this.props.model.ask({ type: "rate", ticket: this.props.room.view.id, stars, comment });
+  #rate(stars: number) {
+    this.#stars.value = stars;
+    const comment = this.#comment.value.trim();
+    model.ask({ type: "rate", ticket: this.props.room.view.id, stars, comment });
   }
 
   override render({ room, open }: WithRoom & { open: boolean }) {
     const { rating } = room.view;
-    const stars = this.stars.value;
-    const comment = this.comment.value;
+    const stars = this.#stars.value;
+    const comment = this.#comment.value;
     return (
       <form
         class="rating"
         onSubmit={(event) => {
           event.preventDefault();
-          this.rate(stars);
+          this.#rate(stars);
         }}
       >
         <fieldset disabled={!open}>
           <legend>{t("widget.rate")}</legend>
           {STARS.map((count) => (
-            <label key={count} class={count <= stars ? "lit" : ""}>
-              <input type="radio" name="stars" checked={count === stars} onChange={() => this.rate(count)} />
+            <label key={count} class={`${count <= stars ? "lit" : ""}`}>
+              <input type="radio" name="stars" checked={count === stars} onChange={() => this.#rate(count)} />
               <span class="sr-only">{plural("widget.stars", count)}</span>
               <Icon name="star" />
             </label>
@@ -72,7 +73,7 @@ class RatingForm extends Component<WithRoom & { open: boolean }> {
             placeholder={t("widget.comment")}
             value={comment}
             onInput={(event) => {
-              this.comment.value = event.currentTarget.value;
+              this.#comment.value = event.currentTarget.value;
             }}
           />
         )}

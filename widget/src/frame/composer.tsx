@@ -1,11 +1,12 @@
 /** The message box: grows to five lines, Enter sends, Shift+Enter breaks, and what stands in it survives a reload. */
 
-import { signal } from "@preact/signals-core";
 import { Component, createRef, type TargetedKeyboardEvent } from "preact";
 import { shouting } from "../ui/courtesy";
 import { t } from "../ui/i18n";
 import { Icon } from "../ui/icons";
+import { signal } from "../ui/signal";
 import { Button } from "./app";
+import * as model from "./model";
 import type { WithRoom } from "./ticket";
 
 const MAX = 8_000;
@@ -19,86 +20,86 @@ interface Props extends WithRoom {
 }
 
 export class Composer extends Component<Props> {
-  private readonly box = createRef<HTMLTextAreaElement>();
-  private readonly text = signal(this.props.model.draft(this.props.room.view.id));
-  private typedAt = 0;
+  readonly #box = createRef<HTMLTextAreaElement>();
+  readonly #text = signal(model.draft(this.props.room.view.id));
+  #typedAt = 0;
 
   override componentDidMount() {
     this.componentDidUpdate();
   }
 
   override componentDidUpdate() {
-    const { style, scrollHeight } = this.box.current as HTMLTextAreaElement;
+    const { style, scrollHeight } = this.#box.current as HTMLTextAreaElement;
     style.height = "auto";
-    style.height = `${(this.box.current as HTMLTextAreaElement).scrollHeight || scrollHeight}px`;
+    style.height = `${(this.#box.current as HTMLTextAreaElement).scrollHeight || scrollHeight}px`;
   }
 
   override componentWillUnmount() {
-    this.stopTyping();
+    this.#stopTyping();
   }
 
-  private typing(on: boolean) {
-    this.props.model.send({ type: "typing", ticket: this.props.room.view.id, on });
+  #typing(on: boolean) {
+    model.send({ type: "typing", ticket: this.props.room.view.id, on });
   }
 
-  private stopTyping() {
-    if (this.typedAt) this.typing(false);
-    this.typedAt = 0;
+  #stopTyping() {
+    if (this.#typedAt) this.#typing(false);
+    this.#typedAt = 0;
   }
 
-  private set(text: string) {
-    this.text.value = text;
-    this.props.model.saveDraft(this.props.room.view.id, text);
+  #set(text: string) {
+    this.#text.value = text;
+    model.saveDraft(this.props.room.view.id, text);
   }
 
-  private typed(text: string) {
-    this.set(text);
-    if (!text.trim()) this.stopTyping();
-    else if (Date.now() - this.typedAt >= TYPING_EVERY_MS) {
-      this.typedAt = Date.now();
-      this.typing(true);
+  #typed(text: string) {
+    this.#set(text);
+    if (!text.trim()) this.#stopTyping();
+    else if (Date.now() - this.#typedAt >= TYPING_EVERY_MS) {
+      this.#typedAt = Date.now();
+      this.#typing(true);
     }
   }
 
-  private send(event: Event) {
+  #send(event: Event) {
     event.preventDefault();
-    this.box.current?.focus();
-    const text = this.text.peek().trim();
+    this.#box.current?.focus();
+    const text = this.#text.value.trim();
     if (!text || [...text].length > MAX) return;
     // The message itself says that the typing is over.
-    this.typedAt = 0;
-    this.set("");
-    this.props.model.say(this.props.room.view.id, text);
+    this.#typedAt = 0;
+    this.#set("");
+    model.say(this.props.room.view.id, text);
   }
 
-  private key(event: TargetedKeyboardEvent<HTMLTextAreaElement>) {
+  #key(event: TargetedKeyboardEvent<HTMLTextAreaElement>) {
     // While an input method composes, Enter chooses a word; 229 is how some browsers say so.
     const sends = event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229;
-    if (sends) this.send(event);
+    if (sends) this.#send(event);
   }
 
   override render({ end }: Props) {
-    const text = this.text.value;
+    const text = this.#text.value;
     const left = text.length > NEAR_MAX ? MAX - [...text].length : NEAR_MAX;
     const hint = shouting(text);
     return (
-      <form class="composer" onSubmit={(event) => this.send(event)}>
+      <form class="composer" onSubmit={(event) => this.#send(event)}>
         <textarea
-          ref={this.box}
+          ref={this.#box}
           rows={1}
           value={text}
           aria-label={t("widget.write")}
           placeholder={t("widget.write")}
           aria-describedby="hint"
           data-first
-          onInput={(event) => this.typed(event.currentTarget.value)}
-          onKeyDown={(event) => this.key(event)}
+          onInput={(event) => this.#typed(event.currentTarget.value)}
+          onKeyDown={(event) => this.#key(event)}
         />
         <div class="tools">
           <Button look="quiet" onClick={end}>
             {t("widget.end")}
           </Button>
-          <p id="hint" class={left < 0 ? "error" : "soft"}>
+          <p id="hint" class={`${left < 0 ? "error" : "soft"}`}>
             {left < NEAR_MAX ? t("widget.left", { count: left }) : hint && t(`widget.courtesy.${hint}`)}
           </p>
           <button type="submit" class="primary" disabled={!text.trim() || left < 0}>

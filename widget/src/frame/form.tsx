@@ -1,8 +1,8 @@
 /** Our forms: labelled fields, a sentence where something is missing, one button that says what it does. */
 
-import { signal } from "@preact/signals-core";
 import { Component, type ComponentChildren, type TargetedEvent } from "preact";
 import { errorText, t } from "../ui/i18n";
+import { signal } from "../ui/signal";
 import type { ErrorFrame } from "../wire";
 
 interface FormProps {
@@ -17,13 +17,13 @@ interface FormProps {
 const wrong = signal<Record<string, string>>({});
 
 export class Form extends Component<FormProps> {
-  private readonly problem = signal("");
+  readonly #problem = signal("");
 
   override componentWillUnmount() {
     wrong.value = {};
   }
 
-  private async submit(event: TargetedEvent<HTMLFormElement>) {
+  async #submit(event: TargetedEvent<HTMLFormElement>) {
     event.preventDefault();
     if (this.props.busy) return;
     const fields = [...event.currentTarget.elements].filter(
@@ -37,18 +37,18 @@ export class Form extends Component<FormProps> {
       if (sentence) found[name] = sentence;
     }
     wrong.value = found;
-    this.problem.value = "";
+    this.#problem.value = "";
     const first = fields.find((one) => found[one.name]);
     if (first) first.focus();
-    else this.problem.value = await this.props.submit(values);
+    else this.#problem.value = await this.props.submit(values);
   }
 
   override render({ action, busy, children }: FormProps) {
     return (
-      <form onSubmit={(event) => void this.submit(event)} noValidate>
+      <form onSubmit={(event) => void this.#submit(event)} noValidate>
         {children}
         <p class="error" role="alert">
-          {this.problem.value}
+          {this.#problem.value}
         </p>
         <button type="submit" class="primary wide" aria-busy={busy}>
           {action}
@@ -81,7 +81,7 @@ export function Field({ name, label, value = "", type, required, first }: FieldP
     onInput({ currentTarget }: TargetedEvent<HTMLInputElement | HTMLTextAreaElement>) {
       type?.(currentTarget.value);
       // Told once it was sent, taken back while it is mended: nobody is corrected while typing.
-      if (error) wrong.value = { ...wrong.peek(), [name]: "" };
+      if (error) wrong.value = { ...wrong.value, [name]: "" };
     },
   };
   return (

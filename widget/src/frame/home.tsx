@@ -3,10 +3,11 @@
 import { roomsInOrder } from "../state/customer";
 import { t } from "../ui/i18n";
 import { when } from "../ui/time";
-import { Button, Header, Skeleton, type WithModel } from "./app";
+import { Button, Header, Skeleton } from "./app";
+import * as model from "./model";
 import { TicketRow } from "./tickets";
 
-export function Home({ model }: WithModel) {
+export function Home() {
   const { welcome } = model.state.value;
   const latest = roomsInOrder(model.state.value)[0];
   const { name = "", alias = "" } = welcome?.customer ?? {};
@@ -15,7 +16,7 @@ export function Home({ model }: WithModel) {
   return (
     <>
       <section class="hero" aria-label={t("widget.how_help")}>
-        <Header model={model} title={welcome?.app ?? ""} />
+        <Header title={welcome?.app ?? ""} />
         <p class="greeting">
           {t(greeting, { name: name.replace(/\s.*/, "") })}
           <br />
@@ -24,7 +25,7 @@ export function Home({ model }: WithModel) {
       </section>
       <main class="cards">
         <section class="card">
-          <Hours model={model} />
+          <Hours />
           <Button look="primary wide" data-first onClick={() => model.go({ view: "tickets" })}>
             {t("widget.support")}
           </Button>
@@ -32,7 +33,7 @@ export function Home({ model }: WithModel) {
         {latest && (
           <section class="card flush">
             <h2>{t("widget.latest")}</h2>
-            <TicketRow model={model} room={latest} />
+            <TicketRow room={latest} />
           </section>
         )}
       </main>
@@ -41,18 +42,24 @@ export function Home({ model }: WithModel) {
 }
 
 /** Is somebody there, until when, or from when on: in words, with a sign for the eye. */
-export function Hours({ model }: WithModel) {
+export function Hours() {
   const { attention } = model.state.value;
   if (!attention) return <Skeleton />;
   const { open, until, next, reason, attended } = attention;
   const at = open ? until : next;
   const time = at ? when(at, model.now.value) : "";
   const say = (title: string, line: string) => (
-    <div class={`hours ${title === "online" ? "on" : ""}`}>
-      <strong>{t(`widget.hours.${title}`, { reason })}</strong>
-      <p class="soft">{t(`widget.hours.${line}`, { when: time })}</p>
+    <div class={`hours ${open && attended ? "on" : ""}`}>
+      <strong>{t(title, { reason })}</strong>
+      <p class="soft">{t(line, { when: time })}</p>
     </div>
   );
-  if (open) return attended ? say("online", at ? "until" : "seconds") : say("nobody", "nobody_line");
-  return say(reason ? "holiday" : "closed", at ? "next" : "leave");
+  if (!open) {
+    return say(
+      reason ? "widget.hours.holiday" : "widget.hours.closed",
+      at ? "widget.hours.next" : "widget.hours.leave",
+    );
+  }
+  if (!attended) return say("widget.hours.nobody", "widget.hours.nobody_line");
+  return say("widget.hours.online", at ? "widget.hours.until" : "widget.hours.seconds");
 }

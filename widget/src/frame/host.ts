@@ -1,11 +1,17 @@
 /** The line to the loader on the host's page. Who is not exactly our parent at exactly the host's origin is not heard. */
 
 import { type FromFrame, isToFrame, type ToFrame } from "../host-messages";
+import { page } from "./page";
 
-export function hostLine(origin: string, hear: (message: ToFrame) => void): (message: FromFrame) => void {
-  if (window.parent === window) return () => {};
-  addEventListener("message", ({ source, origin: from, data }) => {
-    if (source === window.parent && from === origin && isToFrame(data)) hear(data);
+/** Nobody embeds us: the page was opened by itself. */
+export const alone = window.parent === window;
+
+export function tell(message: FromFrame): void {
+  if (!alone) window.parent.postMessage({ chat: 1, ...message }, page.host as string);
+}
+
+export function listen(hear: (message: ToFrame) => void): void {
+  addEventListener("message", ({ source, origin, data }) => {
+    if (!alone && source === window.parent && origin === page.host && isToFrame(data)) hear(data);
   });
-  return (message) => window.parent.postMessage({ chat: 1, ...message }, origin);
 }

@@ -1,101 +1,102 @@
 /** The conversation: one polite log that reads out only what is new. */
 
-import { signal } from "@preact/signals-core";
 import { Component, createRef } from "preact";
 import { type Bubble, type Row, type Sign, thread } from "../state/thread";
 import { errorText, plural, t } from "../ui/i18n";
 import { Icon, type IconName } from "../ui/icons";
 import { Linked } from "../ui/links";
+import { signal } from "../ui/signal";
 import { clockTime, dayName, daysBetween, fullTime } from "../ui/time";
 import type { ItemView } from "../wire";
-import { Button, type WithModel } from "./app";
+import { Button } from "./app";
+import * as model from "./model";
 import type { WithRoom } from "./ticket";
 
 /** So close to the end (px) somebody follows the conversation; so close to the beginning they want earlier messages. */
 const NEAR = 80;
 
 export class Messages extends Component<WithRoom> {
-  private readonly box = createRef<HTMLElement>();
-  private readonly unseen = signal(false);
-  private rows: Row[] = [];
-  private follows = true;
-  private first = 0;
-  private end = "";
-  private height = 0;
-  private told = 0;
+  readonly #box = createRef<HTMLElement>();
+  readonly #unseen = signal(false);
+  #rows: Row[] = [];
+  #follows = true;
+  #first = 0;
+  #end = "";
+  #height = 0;
+  #told = 0;
   /** The keyboard of a phone takes height: who was at the end stays there. */
-  private readonly observer = new ResizeObserver(() => this.follows && this.toEnd());
+  readonly #observer = new ResizeObserver(() => this.#follows && this.#toEnd());
 
   override componentDidMount() {
     this.componentDidUpdate();
-    this.observer.observe(this.box.current as Element);
-    document.addEventListener("visibilitychange", this.tellSeen);
+    this.#observer.observe(this.#box.current as Element);
+    document.addEventListener("visibilitychange", this.#tellSeen);
   }
 
   override componentWillUnmount() {
-    this.observer.disconnect();
-    document.removeEventListener("visibilitychange", this.tellSeen);
+    this.#observer.disconnect();
+    document.removeEventListener("visibilitychange", this.#tellSeen);
   }
 
   /** Earlier messages push nothing away; new ones are followed by who is at the end, and by who wrote them. */
   override componentDidUpdate() {
-    const element = this.box.current as HTMLElement;
+    const element = this.#box.current as HTMLElement;
     const first = this.props.room.items[0]?.seq ?? 0;
-    const newest = this.rows[this.rows.length - 1];
+    const newest = this.#rows[this.#rows.length - 1];
     const end =
       newest?.type === "group" ? (newest.bubbles[newest.bubbles.length - 1] as Bubble).key : newest?.key;
-    if (first < this.first) element.scrollTop += element.scrollHeight - this.height;
-    if (end !== this.end) {
-      if (this.follows || (newest?.type === "group" && newest.own)) this.toEnd();
-      else this.unseen.value = true;
+    if (first < this.#first) element.scrollTop += element.scrollHeight - this.#height;
+    if (end !== this.#end) {
+      if (this.#follows || (newest?.type === "group" && newest.own)) this.#toEnd();
+      else this.#unseen.value = true;
     }
-    this.first = first;
-    this.end = end ?? "";
-    this.height = element.scrollHeight;
-    this.tellSeen();
+    this.#first = first;
+    this.#end = end ?? "";
+    this.#height = element.scrollHeight;
+    this.#tellSeen();
   }
 
-  private toEnd() {
-    const element = this.box.current as HTMLElement;
+  #toEnd() {
+    const element = this.#box.current as HTMLElement;
     element.scrollTop = element.scrollHeight;
-    this.unseen.value = false;
+    this.#unseen.value = false;
   }
 
   /** What is at the end of the conversation on a page that somebody sees has been read. */
-  private readonly tellSeen = () => {
-    const { model, room } = this.props;
+  readonly #tellSeen = () => {
+    const { room } = this.props;
     const { id: ticket, last_seq: seq, seen } = room.view;
-    const looking = model.open.peek() && this.follows && document.visibilityState === "visible";
-    if (looking && seq > seen && seq > this.told && model.send({ type: "seen", ticket, seq }))
-      this.told = seq;
+    const looking = model.open.value && this.#follows && document.visibilityState === "visible";
+    if (looking && seq > seen && seq > this.#told && model.send({ type: "seen", ticket, seq }))
+      this.#told = seq;
   };
 
-  private readonly scrolled = () => {
-    const { scrollTop, scrollHeight, clientHeight } = this.box.current as HTMLElement;
-    this.follows = scrollHeight - scrollTop - clientHeight < NEAR;
-    if (this.follows) this.unseen.value = false;
-    if (scrollTop < NEAR) this.earlier();
-    this.tellSeen();
+  readonly #scrolled = () => {
+    const { scrollTop, scrollHeight, clientHeight } = this.#box.current as HTMLElement;
+    this.#follows = scrollHeight - scrollTop - clientHeight < NEAR;
+    if (this.#follows) this.#unseen.value = false;
+    if (scrollTop < NEAR) this.#earlier();
+    this.#tellSeen();
   };
 
-  private readonly earlier = () => this.props.model.earlier(this.props.room.view.id);
+  readonly #earlier = () => model.earlier(this.props.room.view.id);
 
-  override render({ model, room }: WithRoom) {
+  override render({ room }: WithRoom) {
     const { items, typing, view, more } = room;
-    this.rows = thread(room, model.state.value.pending, (a, b) => daysBetween(a, b) === 0);
-    const prepended = (items[0]?.seq ?? 0) < this.first;
+    this.#rows = thread(room, model.state.value.pending, (a, b) => daysBetween(a, b) === 0);
+    const prepended = (items[0]?.seq ?? 0) < this.#first;
     return (
       <div class="messages">
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be scrollable by keyboard. */}
-        <section ref={this.box} onScroll={this.scrolled} tabIndex={0} aria-label={t("widget.messages")}>
+        <section ref={this.#box} onScroll={this.#scrolled} tabIndex={0} aria-label={t("widget.messages")}>
           {more && (
-            <Button look="quiet" onClick={this.earlier} aria-busy={room.earlier}>
+            <Button look="quiet" onClick={this.#earlier} aria-busy={room.earlier}>
               {t("widget.earlier")}
             </Button>
           )}
           <div role="log" aria-live={prepended ? "off" : "polite"}>
-            {this.rows.map((row) => (
-              <RowView model={model} row={row} key={row.key} />
+            {this.#rows.map((row) => (
+              <RowView row={row} key={row.key} />
             ))}
           </div>
           {typing && typing.until > model.now.value && (
@@ -106,8 +107,8 @@ export class Messages extends Component<WithRoom> {
             </p>
           )}
         </section>
-        {this.unseen.value && (
-          <Button look="pill" onClick={() => this.toEnd()}>
+        {this.#unseen.value && (
+          <Button look="pill" onClick={() => this.#toEnd()}>
             <Icon name="down" />
             {t("widget.new_messages")}
           </Button>
@@ -117,8 +118,8 @@ export class Messages extends Component<WithRoom> {
   }
 }
 
-function RowView({ model, row }: WithModel & { row: Row }) {
-  if (row.type === "day") return <h2 class="day">{dayName(row.at, model.now.peek())}</h2>;
+function RowView({ row }: { row: Row }) {
+  if (row.type === "day") return <h2 class="day">{dayName(row.at, model.now.value)}</h2>;
   if (row.type === "event") {
     return (
       <p class="event" title={fullTime(row.item.at)}>
@@ -128,9 +129,9 @@ function RowView({ model, row }: WithModel & { row: Row }) {
   }
   return (
     <div class={`group ${row.own ? "own" : ""}`}>
-      <span class={row.own ? "sr-only" : "author"}>{row.own ? t("widget.you") : row.name}</span>
+      <span class={`${row.own ? "sr-only" : "author"}`}>{row.own ? t("widget.you") : row.name}</span>
       {row.bubbles.map((bubble) => (
-        <BubbleView model={model} bubble={bubble} key={bubble.key} />
+        <BubbleView bubble={bubble} key={bubble.key} />
       ))}
       <time title={fullTime(row.at)}>{clockTime(row.at)}</time>
     </div>
@@ -139,7 +140,7 @@ function RowView({ model, row }: WithModel & { row: Row }) {
 
 const SIGNS: Record<Sign, IconName> = { waiting: "clock", sent: "sent", seen: "seen", failed: "failed" };
 
-function BubbleView({ model, bubble }: WithModel & { bubble: Bubble }) {
+function BubbleView({ bubble }: { bubble: Bubble }) {
   const { sign, code, cid } = bubble;
   const lost = code === "ticket_closed";
   return (

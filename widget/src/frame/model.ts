@@ -1,15 +1,21 @@
-/** The frame's one model: state and route as signals, and a method for everything that a person can do. */
+/**
+ * The frame's one model, a module as there is one customer in one frame: what the views show, as signals, and a function for
+ * everything that a person can do. Views `import * as model`.
+ */
 
-import { computed, effect, signal } from "@preact/signals-core";
 import { Connection, type Status } from "../connection";
-import type { BootOptions, FrameEvent, FromFrame, ToFrame } from "../host-messages";
+import type { BootOptions, FrameEvent, ToFrame } from "../host-messages";
 import { anyOpen, type CustomerState, EMPTY, type LocalEvent, step, unreadTotal } from "../state/customer";
 import { newCid } from "../ui/cid";
 import { paint } from "../ui/color";
 import { locale } from "../ui/i18n";
+import { signal } from "../ui/signal";
 import { keys, recall, remember, WrittenStore } from "../ui/storage";
 import type { Ack, CustomerFrame, CustomerServerFrame, ErrorFrame, RequestFrame, Start } from "../wire";
-import { cut, person, Session, zone } from "./session";
+import { tell } from "./host";
+import { page, speak } from "./page";
+import * as session from "./session";
+import { cut } from "./session";
 
 export type Route =
   | { view: "home" | "tickets" }
@@ -19,346 +25,314 @@ export type Route =
   | { view: "ticket"; ticket: number };
 
 type Posted = Extract<CustomerFrame, { cid: string }>;
-type Socket = Connection<CustomerFrame, CustomerServerFrame>;
 type New = Pick<Start, "subject" | "name" | "email" | "follows">;
+type Outcome = Ack | ErrorFrame;
 
-const DOWN: Status = { phase: "connecting", downSince: null, code: 0, reason: "" };
+export const state = signal<CustomerState>(EMPTY);
+export const route = signal<Route>({ view: "home" });
+export const open = signal(false);
+/** The server's time (ms); moves every second while somebody looks. */
+export const now = signal(Date.now());
+/** A ticket is being opened. */
+export const starting = signal(false);
 
-export class Model {
-  readonly state = signal<CustomerState>(EMPTY);
-  readonly route = signal<Route>({ view: "home" });
-  readonly open = signal(false);
-  /** The server's time (ms); moves every second while somebody looks. */
-  readonly now = signal(Date.now());
-  /** A ticket is being opened. */
-  readonly starting = signal(false);
-  private readonly socket = signal<Socket | null>(null);
-  private readonly written = new WrittenStore<CustomerFrame>();
-  private readonly answers = new Map<string, (outcome: Ack | ErrorFrame) => void>();
-  private readonly prefix: string;
-  private session: Session | null = null;
-  private owner = "";
-  private page = { url: "", title: "" };
-  private wish: Extract<ToFrame, { type: "go" }> | null = null;
-  private asked = 0;
+const written = new WrittenStore<CustomerFrame>();
+const answers = new Map<string, (outcome: Outcome) => void>();
+let socket = connect();
+/** Under what the person's drafts and messages are kept. */
+let owner = "";
+let hostPage = { url: "", title: "" };
+let wish: Extract<ToFrame, { type: "go" }> | null = null;
+/** Changes with the question for a user token and with the person, so that a late answer is recognised. */
+let asked = 0;
+let ticking: ReturnType<typeof setInterval> | undefined;
+/** What the host was told last. */
+let toldUnread = 0;
+let toldKeep: boolean | null = null;
 
-  constructor(
-    private readonly app: string,
-    private readonly socketUrl: string,
-    private readonly tell: (message: FromFrame) => void,
-    private readonly speak: (language: string) => void,
-  ) {
-    this.prefix = `supportchat:${app}:`;
-    // Computed, so that the host hears of changes only.
-    const unread = computed(() => unreadTotal(this.state.value));
-    const keep = computed(() => this.state.value.welcome && anyOpen(this.state.value));
-    effect(() => tell({ type: "unread", count: unread.value }));
-    effect(() => {
-      if (keep.value !== null) tell({ type: "keep", keep: keep.value });
-    });
-    effect(() => this.stopped(this.status));
-    effect(() => {
-      if (!this.open.value) return;
-      const tick = () => {
-        this.now.value = this.time();
-      };
-      tick();
-      const id = setInterval(tick, 1000);
-      return () => clearInterval(id);
-    });
-    const wake = () => document.visibilityState === "visible" && this.socket.peek()?.wake();
-    addEventListener("online", wake);
-    document.addEventListener("visibilitychange", wake);
-  }
+function connect() {
+  return new Connection<CustomerFrame, CustomerServerFrame>({
+    url: `${location.origin.replace("http", "ws")}/ws/customer`,
+    hello: session.hello,
+    receive,
+    stopped,
+    store: written,
+  });
+}
 
-  get status(): Status {
-    return this.socket.value?.status.value ?? DOWN;
-  }
+function wake(): void {
+  if (document.visibilityState === "visible") socket.wake();
+}
 
-  private time(): number {
-    return this.socket.peek()?.now() ?? Date.now();
-  }
+addEventListener("online", wake);
+document.addEventListener("visibilitychange", wake);
 
-  // — the host's page ——————————————————————————————————————————————————————————
+export const status = (): Status => socket.status.value;
 
-  hear(message: ToFrame): void {
-    switch (message.type) {
-      case "boot":
-        this.boot(message.options);
-        break;
-      case "panel":
-        this.open.value = message.open;
-        break;
-      case "go":
-        this.wish = message;
-        this.grant();
-        break;
-      case "page":
-        this.page = { url: cut(message.url, 2000), title: cut(message.title, 300) };
-        break;
-      case "userToken":
-        if (message.id === this.asked && message.token && this.session) {
-          this.session.identity = message.token;
-          this.reconnect();
-        }
-        break;
-      case "shutdown":
-        for (const key of keys(this.prefix)) remember(key, "");
-        this.begin(null);
-    }
-  }
+// — the host's page ————————————————————————————————————————————————————————————
 
-  private boot(options: BootOptions): void {
-    this.speak(cut(options.locale, 2));
-    const same = this.session && person(this.session.boot) === person(options);
-    if (same && this.socket.peek()?.status.peek().phase !== "stopped") {
-      Object.assign((this.session as Session).boot, options);
-    } else {
-      this.begin(new Session(this.app, this.prefix, options));
-    }
-    this.repaint();
-  }
-
-  /** Somebody else, or nobody: nothing of who was here before stays on the screen. */
-  private begin(session: Session | null): void {
-    this.socket.peek()?.end();
-    this.session = session;
-    this.state.value = EMPTY;
-    this.route.value = { view: "home" };
-    this.starting.value = false;
-    this.owner = "";
-    this.socket.value =
-      session &&
-      new Connection<CustomerFrame, CustomerServerFrame>({
-        url: this.socketUrl,
-        hello: () => session.hello(),
-        receive: (frame) => this.receive(frame),
-        store: this.written,
-      });
-    this.reconnect();
-  }
-
-  /** What the host asked to see, once there is something to show. */
-  private grant(): void {
-    const { wish } = this;
-    const { welcome, rooms } = this.state.peek();
-    if (!wish || !welcome) return;
-    this.wish = null;
-    const room = [...rooms.values()].find((one) => one.view.number === wish.number);
-    if (wish.view === "new") this.goNew(cut(wish.subject, 200));
-    else if (room) this.go({ view: "ticket", ticket: room.view.id });
-    else this.go({ view: wish.view === "home" ? "home" : "tickets" });
-  }
-
-  // — frames ———————————————————————————————————————————————————————————————————
-
-  private receive(frame: CustomerServerFrame): void {
-    const before = this.state.peek();
-    this.dispatch(frame);
-    if (frame.type === "welcome") {
-      this.session?.keep(frame.token);
-      this.repaint();
-      this.restore(`${this.prefix}${frame.who}:`);
-      this.grant();
-    } else if (frame.type === "ack" || frame.type === "error") {
-      this.answered(frame);
-    } else if (frame.type === "changed") {
-      this.report(before, frame.ticket);
-    }
-  }
-
-  private dispatch(event: CustomerServerFrame | LocalEvent): void {
-    const next = step(this.state.peek(), event, this.time());
-    this.state.value = next.state;
-    for (const frame of next.send) this.socket.peek()?.send(frame);
-  }
-
-  private answered(frame: Ack | ErrorFrame): void {
-    const { cid = "", ticket } = frame;
-    this.answers.get(cid)?.(frame);
-    this.answers.delete(cid);
-    if (frame.type === "ack") return;
-    this.event("error", { code: frame.code });
-    // What was refused for haste is asked for once more.
-    if (frame.verb === "open" && ticket && frame.retry_after) {
-      setTimeout(() => this.dispatch({ type: "look", ticket }), frame.retry_after * 1000);
-    }
-  }
-
-  /** What the host's listeners hear of a change. */
-  private report(before: CustomerState, ticket: number): void {
-    const was = before.rooms.get(ticket)?.view;
-    const is = this.state.peek().rooms.get(ticket)?.view;
-    if (!is || !was) return;
-    const { number, agent, rating } = is;
-    if (agent && agent !== was.agent) this.event("agentAssigned", { number, agent });
-    if (is.unread > was.unread) this.event("messageReceived", { number });
-    if (is.state === "closed" && was.state !== "closed") this.event("ticketClosed", { number });
-    if (rating && rating.stars !== was.rating?.stars) this.event("rated", { number, stars: rating.stars });
-  }
-
-  private event(name: FrameEvent, detail: Record<string, unknown>): void {
-    this.tell({ type: "event", name, detail });
-  }
-
-  /** What an earlier page wrote and did not get acknowledged. */
-  private restore(owner: string): void {
-    if (owner === this.owner) return;
-    this.owner = owner;
-    this.written.prefix = `${owner}written:`;
-    const entries = this.written.load();
-    for (const { frame, error, order, cid } of entries) {
-      if (frame.type === "say") this.dispatch({ type: "written", frame, at: order, code: error });
-      else if (error) this.written.remove(cid);
-      else if (frame.type === "start" || frame.type === "request") void this.opening(frame, this.answer(cid));
-    }
-    this.socket.peek()?.restore(entries.filter((entry) => entry.frame.type === "say" || !entry.error));
-  }
-
-  private stopped({ phase, code, reason }: Status): void {
-    const verdict = phase === "stopped" && this.session?.refused(code, reason);
-    if (verdict === "again") queueMicrotask(() => this.reconnect());
-    if (verdict === "ask") this.tell({ type: "needUserToken", id: ++this.asked });
-  }
-
-  // — what a person does ———————————————————————————————————————————————————————
-
-  go(route: Route): void {
-    this.route.value = route;
-    if (route.view === "ticket") this.dispatch({ type: "look", ticket: route.ticket });
-  }
-
-  goNew(subject = "", follows = 0, kept = ""): void {
-    this.go({ view: "new", subject, follows, kept });
-  }
-
-  back(): void {
-    this.go({ view: this.route.peek().view === "tickets" ? "home" : "tickets" });
-  }
-
-  close(): void {
-    this.tell({ type: "close" });
-  }
-
-  earlier(ticket: number): void {
-    if (this.socket.peek()?.live) this.dispatch({ type: "earlier", ticket });
-  }
-
-  reconnect(): void {
-    this.socket.peek()?.start();
-  }
-
-  /** Open a ticket; with `text` one that is answered later. The answer may come much later, when there is a connection. */
-  start(about: New, text: string | null): Promise<Ack | ErrorFrame> {
-    const { appVersion, context = {} } = this.session?.boot ?? {};
-    const host = Object.entries(context).slice(0, 20);
-    const common = {
-      cid: newCid(),
-      ...about,
-      context: {
-        ...this.page,
-        app_version: cut(appVersion, 100),
-        browser: cut(navigator.userAgent, 400),
-        locale: locale.peek(),
-        zone: zone(),
-        host: Object.fromEntries(host.map(([key, value]) => [cut(key, 100), cut(value, 500)])),
-      },
-    };
-    const frame: Start | RequestFrame =
-      text === null
-        ? { type: "start", ...common }
-        : { type: "request", ...common, text, email: about.email ?? "" };
-    return this.opening(frame, this.post(frame));
-  }
-
-  private async opening(
-    frame: Start | RequestFrame,
-    answer: Promise<Ack | ErrorFrame>,
-  ): Promise<Ack | ErrorFrame> {
-    this.starting.value = true;
-    const outcome = await answer;
-    this.starting.value = false;
-    if (outcome.type === "error") return outcome;
-    const { ticket, number = 0 } = outcome;
-    this.event("ticketStarted", { number });
-    this.saveDraft(0, "");
-    const route = this.route.peek();
-    if (route.view === "new" && route.kept) this.moveKept(route.follows, route.kept, ticket);
-    if (frame.type === "request") this.go({ view: "sent", ticket, number, email: frame.email });
-    else this.go({ view: "ticket", ticket });
-    return outcome;
-  }
-
-  /** What could not be said in the closed ticket waits in the new one's message box. */
-  private moveKept(follows: number, kept: string, ticket: number): void {
-    const { rooms, pending } = this.state.peek();
-    const old = [...rooms.values()].find((room) => room.view.number === follows)?.view.id ?? 0;
-    this.saveDraft(ticket, kept);
-    this.saveDraft(old, "");
-    for (const { cid } of pending.filter((one) => one.ticket === old)) {
-      this.dispatch({ type: "discarded", cid });
-      this.socket.peek()?.discard(cid);
-    }
-  }
-
-  /** What the person wrote for this ticket and could not say any more: refused messages, then the message box. */
-  kept(ticket: number): string {
-    const refused = this.state.value.pending.filter((one) => one.ticket === ticket && one.sign === "failed");
-    return [...refused.map((one) => one.text), this.draft(ticket)].filter(Boolean).join("\n");
-  }
-
-  leaveQueue(ticket: number, email: string): Promise<Ack | ErrorFrame> {
-    return this.post({ type: "leave", ticket, cid: newCid(), email });
-  }
-
-  say(ticket: number, text: string): void {
-    const frame = { type: "say" as const, ticket, cid: newCid(), text };
-    this.dispatch({ type: "written", frame, at: this.time(), code: "" });
-    void this.post(frame).then((outcome) => {
-      const number = this.state.peek().rooms.get(ticket)?.view.number;
-      if (outcome.type === "ack") this.event("messageSent", { number });
-    });
-  }
-
-  sayAgain(cid: string): void {
-    this.dispatch({ type: "again", cid });
-    this.socket.peek()?.retry(cid);
-  }
-
-  /** Now or never: typing, seen, more tickets. False when it could not be told now. */
-  send(frame: CustomerFrame): boolean {
-    return this.socket.peek()?.send(frame) ?? false;
-  }
-
-  /** A verb that is repeated until it is done: here, answer, end, rate. */
-  ask(frame: CustomerFrame): void {
-    this.socket.peek()?.ask(frame);
-  }
-
-  /** What stands in a ticket's message box; 0: the subject of a new ticket. */
-  draft(ticket: number): string {
-    return recall(`${this.owner}draft:${ticket}`);
-  }
-
-  saveDraft(ticket: number, text: string): void {
-    remember(`${this.owner}draft:${ticket}`, text);
-  }
-
-  private post(frame: Posted): Promise<Ack | ErrorFrame> {
-    const answer = this.answer(frame.cid).then((outcome) => {
-      // Whoever asked shows the refusal; only messages wait for another try.
-      if (outcome.type === "error" && frame.type !== "say") this.socket.peek()?.discard(frame.cid);
-      return outcome;
-    });
-    this.socket.peek()?.post(frame);
-    return answer;
-  }
-
-  private answer(cid: string): Promise<Ack | ErrorFrame> {
-    return new Promise((resolve) => this.answers.set(cid, resolve));
-  }
-
-  private repaint(): void {
-    paint(this.session?.boot.color || this.state.peek().welcome?.color || "");
+export function hear(message: ToFrame): void {
+  switch (message.type) {
+    case "boot":
+      boot(message.options);
+      break;
+    case "panel":
+      look(message.open);
+      break;
+    case "go":
+      wish = message;
+      grant();
+      break;
+    case "page":
+      hostPage = { url: cut(message.url, 2000), title: cut(message.title, 300) };
+      break;
+    case "userToken":
+      if (message.id === asked && message.token) {
+        session.identify(message.token);
+        reconnect();
+      }
+      break;
+    case "shutdown":
+      for (const key of keys(session.PREFIX)) remember(key, "");
+      begin(null);
   }
 }
+
+/** Shown or hidden; the time moves while somebody looks. */
+function look(shown: boolean): void {
+  const tick = () => {
+    now.value = socket.now();
+  };
+  clearInterval(ticking);
+  if (shown) ticking = setInterval(tick, 1000);
+  tick();
+  open.value = shown;
+}
+
+function boot(options: BootOptions): void {
+  speak(cut(options.locale, 2));
+  paint(options.color || (page.color as string));
+  const known = session.boot;
+  const same = known && session.person(known) === session.person(options);
+  if (same && status().phase !== "stopped") Object.assign(known, options);
+  else begin(options);
+}
+
+/** Somebody else, or nobody: nothing of who was here before stays on the screen. */
+function begin(options: BootOptions | null): void {
+  socket.end();
+  session.begin(options);
+  asked += 1;
+  owner = "";
+  socket = connect();
+  starting.value = false;
+  route.value = { view: "home" };
+  become(EMPTY);
+  if (options) reconnect();
+}
+
+/** What the host asked to see, once there is something to show. */
+function grant(): void {
+  const { welcome, rooms } = state.value;
+  if (!wish || !welcome) return;
+  const { view, number, subject } = wish;
+  wish = null;
+  const room = [...rooms.values()].find((one) => one.view.number === number);
+  if (view === "new") goNew(cut(subject, 200));
+  else if (room) go({ view: "ticket", ticket: room.view.id });
+  else go({ view: view === "home" ? view : "tickets" });
+}
+
+// — frames —————————————————————————————————————————————————————————————————————
+
+function receive(frame: CustomerServerFrame): void {
+  const before = state.value;
+  dispatch(frame);
+  if (frame.type === "welcome") {
+    session.keep(frame.token);
+    restore(`${session.PREFIX}${frame.who}:`);
+    grant();
+  } else if (frame.type === "ack" || frame.type === "error") {
+    answered(frame);
+  } else if (frame.type === "changed") {
+    report(before, frame.ticket);
+  }
+}
+
+function dispatch(event: CustomerServerFrame | LocalEvent): void {
+  const next = step(state.value, event, socket.now());
+  become(next.state);
+  next.send.forEach(send);
+}
+
+/** The host hears of changes only. */
+function become(next: CustomerState): void {
+  state.value = next;
+  const count = unreadTotal(next);
+  const keep = next.welcome && anyOpen(next);
+  if (count !== toldUnread) tell({ type: "unread", count });
+  if (keep !== null && keep !== toldKeep) tell({ type: "keep", keep });
+  toldUnread = count;
+  toldKeep = keep;
+}
+
+function answered(frame: Outcome): void {
+  const { cid = "", ticket } = frame;
+  answers.get(cid)?.(frame);
+  answers.delete(cid);
+  if (frame.type === "ack") return;
+  event("error", { code: frame.code });
+  // What was refused for haste is asked for once more.
+  if (frame.verb === "open" && ticket && frame.retry_after) {
+    setTimeout(() => dispatch({ type: "look", ticket }), frame.retry_after * 1000);
+  }
+}
+
+/** What the host's listeners hear of a change. */
+function report(before: CustomerState, ticket: number): void {
+  const was = before.rooms.get(ticket)?.view;
+  const is = state.value.rooms.get(ticket)?.view;
+  if (!is || !was) return;
+  const { number, agent, rating } = is;
+  if (agent && agent !== was.agent) event("agentAssigned", { number, agent });
+  if (is.unread > was.unread) event("messageReceived", { number });
+  if (is.state === "closed" && was.state !== "closed") event("ticketClosed", { number });
+  if (rating && rating.stars !== was.rating?.stars) event("rated", { number, stars: rating.stars });
+}
+
+const event = (name: FrameEvent, detail: Record<string, unknown>) => tell({ type: "event", name, detail });
+
+/** What an earlier page wrote and did not get acknowledged. */
+function restore(whose: string): void {
+  if (whose === owner) return;
+  owner = whose;
+  written.prefix = `${owner}written:`;
+  const entries = written.load();
+  for (const { frame, error, order, cid } of entries) {
+    if (frame.type === "say") dispatch({ type: "written", frame, at: order, code: error });
+    else if (error) written.remove(cid);
+    else if (frame.type === "start" || frame.type === "request") opening(frame, answer(cid));
+  }
+  socket.restore(entries.filter((entry) => entry.frame.type === "say" || !entry.error));
+}
+
+function stopped(code: number, reason: string): void {
+  const verdict = session.refused(code, reason);
+  if (verdict === "again") reconnect();
+  if (verdict === "ask") tell({ type: "needUserToken", id: ++asked });
+}
+
+// — what a person does —————————————————————————————————————————————————————————
+
+export function go(to: Route): void {
+  route.value = to;
+  if (to.view === "ticket") dispatch({ type: "look", ticket: to.ticket });
+}
+
+export const goNew = (subject = "", follows = 0, kept = "") => go({ view: "new", subject, follows, kept });
+
+export const back = () => go({ view: route.value.view === "tickets" ? "home" : "tickets" });
+
+export const close = () => tell({ type: "close" });
+
+export const reconnect = () => socket.start();
+
+export function earlier(ticket: number): void {
+  if (socket.live) dispatch({ type: "earlier", ticket });
+}
+
+/** Open a ticket; with `text` one that is answered later. The answer may come much later, when there is a connection. */
+export function start(about: New, text: string | null): Promise<Outcome> {
+  const { appVersion, context = {} } = session.boot as BootOptions;
+  const host = Object.entries(context).slice(0, 20);
+  const common = {
+    cid: newCid(),
+    ...about,
+    context: {
+      ...hostPage,
+      app_version: cut(appVersion, 100),
+      browser: cut(navigator.userAgent, 400),
+      locale: locale.value,
+      zone: session.zone(),
+      host: Object.fromEntries(host.map(([key, value]) => [cut(key, 100), cut(value, 500)])),
+    },
+  };
+  const frame: Start | RequestFrame =
+    text === null
+      ? { type: "start", ...common }
+      : { type: "request", ...common, text, email: about.email ?? "" };
+  return opening(frame, post(frame));
+}
+
+async function opening(frame: Start | RequestFrame, answer: Promise<Outcome>): Promise<Outcome> {
+  starting.value = true;
+  const outcome = await answer;
+  starting.value = false;
+  if (outcome.type === "error") return outcome;
+  const { ticket, number = 0 } = outcome;
+  event("ticketStarted", { number });
+  saveDraft(0, "");
+  const at = route.value;
+  if (at.view === "new" && at.kept) moveKept(at.follows, at.kept, ticket);
+  if (frame.type === "request") go({ view: "sent", ticket, number, email: frame.email });
+  else go({ view: "ticket", ticket });
+  return outcome;
+}
+
+/** What could not be said in the closed ticket waits in the new one's message box. */
+function moveKept(follows: number, kept: string, ticket: number): void {
+  const { rooms, pending } = state.value;
+  const old = [...rooms.values()].find((room) => room.view.number === follows)?.view.id ?? 0;
+  saveDraft(ticket, kept);
+  saveDraft(old, "");
+  for (const { cid } of pending.filter((one) => one.ticket === old)) {
+    dispatch({ type: "discarded", cid });
+    socket.discard(cid);
+  }
+}
+
+/** What the person wrote for this ticket and could not say any more: refused messages, then the message box. */
+export function kept(ticket: number): string {
+  const refused = state.value.pending.filter((one) => one.ticket === ticket && one.sign === "failed");
+  return [...refused.map((one) => one.text), draft(ticket)].filter(Boolean).join("\n");
+}
+
+export const leaveQueue = (ticket: number, email: string): Promise<Outcome> =>
+  post({ type: "leave", ticket, cid: newCid(), email });
+
+export async function say(ticket: number, text: string): Promise<void> {
+  const frame = { type: "say" as const, ticket, cid: newCid(), text };
+  dispatch({ type: "written", frame, at: socket.now(), code: "" });
+  const outcome = await post(frame);
+  const number = state.value.rooms.get(ticket)?.view.number;
+  if (outcome.type === "ack") event("messageSent", { number });
+}
+
+export function sayAgain(cid: string): void {
+  dispatch({ type: "again", cid });
+  socket.retry(cid);
+}
+
+/** Now or never: typing, seen, more tickets. False when it could not be told now. */
+export const send = (frame: CustomerFrame): boolean => socket.send(frame);
+
+/** A verb that is repeated until it is done: here, answer, end, rate. */
+export const ask = (frame: CustomerFrame): void => socket.ask(frame);
+
+const draftKey = (ticket: number) => `${owner}draft:${ticket}`;
+
+/** What stands in a ticket's message box; 0: the subject of a new ticket. */
+export const draft = (ticket: number): string => recall(draftKey(ticket));
+
+export const saveDraft = (ticket: number, text: string): void => remember(draftKey(ticket), text);
+
+async function post(frame: Posted): Promise<Outcome> {
+  const answered = answer(frame.cid);
+  socket.post(frame);
+  const outcome = await answered;
+  // Whoever asked shows the refusal; only messages wait for another try.
+  if (outcome.type === "error" && frame.type !== "say") socket.discard(frame.cid);
+  return outcome;
+}
+
+const answer = (cid: string) => new Promise<Outcome>((resolve) => answers.set(cid, resolve));

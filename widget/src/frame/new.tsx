@@ -1,26 +1,27 @@
 /** A new ticket: a chat while somebody can attend, else a request that is answered by e-mail. Never a dead end. */
 
-import { signal } from "@preact/signals-core";
 import { Component } from "preact";
 import { t } from "../ui/i18n";
 import { Icon } from "../ui/icons";
+import { signal } from "../ui/signal";
 import { when } from "../ui/time";
 import type { Ack, ErrorFrame } from "../wire";
-import { Button, Header, Skeleton, type WithModel } from "./app";
+import { Button, Header, Skeleton } from "./app";
 import { Field, Form, refusal } from "./form";
 import { Hours } from "./home";
 import type { Route } from "./model";
+import * as model from "./model";
 
-interface Props extends WithModel {
+interface Props {
   route: Extract<Route, { view: "new" }>;
 }
 
 export class New extends Component<Props> {
   /** The server, asked for a chat, says that there is none now. */
-  private readonly refused = signal(false);
+  readonly #refused = signal(false);
 
-  private async submit(values: Record<string, string>): Promise<string> {
-    const { model, route } = this.props;
+  async #submit(values: Record<string, string>): Promise<string> {
+    const { route } = this.props;
     const { subject = "", name = "", email = "", text = null } = values;
     const outcome: Ack | ErrorFrame = await model.start(
       { subject, name, email, follows: route.follows },
@@ -28,28 +29,28 @@ export class New extends Component<Props> {
     );
     if (outcome.type === "ack") return "";
     const { code, next_at } = outcome;
-    this.refused.value = code === "outside_hours" || code === "nobody_available";
-    const next = next_at ? ` ${t("widget.hours.next", { when: when(next_at, model.now.peek()) })}` : "";
+    this.#refused.value = code === "outside_hours" || code === "nobody_available";
+    const next = next_at ? ` ${t("widget.hours.next", { when: when(next_at, model.now.value) })}` : "";
     return refusal(outcome) + next;
   }
 
-  override render({ model, route }: Props) {
+  override render({ route }: Props) {
     const { welcome, attention } = model.state.value;
-    const later = attention?.chat === false || this.refused.value;
+    const later = attention?.chat === false || this.#refused.value;
     const { ask_name = "no", ask_email = "no", customer } = welcome ?? {};
     const withName = ask_name !== "no" && !customer?.verified;
     const withEmail = later || (ask_email !== "no" && !customer?.email);
     return (
       <>
-        <Header model={model} title={t("widget.new")} />
+        <Header title={t("widget.new")} />
         <main class="page">
           {welcome ? (
             <Form
-              submit={(values) => this.submit(values)}
+              submit={(values) => this.#submit(values)}
               busy={model.starting.value}
               action={t(model.starting.value ? "widget.starting" : later ? "widget.leave" : "widget.start")}
             >
-              {later && <Hours model={model} />}
+              {later && <Hours />}
               {later && <p class="soft">{t("widget.request_line")}</p>}
               {route.follows > 0 && <p class="soft">{t("widget.follows", { number: route.follows })}</p>}
               <Field
@@ -90,11 +91,11 @@ export const Kept = ({ text, line }: { text: string; line: string }) => (
 );
 
 /** The request is in: its number, and what happens next. */
-export function Sent({ model, route }: WithModel & { route: Extract<Route, { view: "sent" }> }) {
+export function Sent({ route }: { route: Extract<Route, { view: "sent" }> }) {
   const { ticket } = route;
   return (
     <>
-      <Header model={model} title={t("widget.sent_title")} />
+      <Header title={t("widget.sent_title")} />
       <main class="empty done">
         <Icon name="sent" />
         <p class="big">{t("widget.sent", { number: route.number })}</p>

@@ -1,44 +1,43 @@
 /** Waiting for an agent: the place, an honest estimate, and the way out of the queue that keeps the ticket. */
 
-import { signal } from "@preact/signals-core";
 import { Component } from "preact";
 import { t } from "../ui/i18n";
+import { signal } from "../ui/signal";
 import { duration } from "../ui/time";
 import { Button } from "./app";
 import { Field, Form, refusal } from "./form";
+import * as model from "./model";
 import type { WithRoom } from "./ticket";
 
 export class QueueCard extends Component<WithRoom> {
-  private readonly leaving = signal(false);
-  private readonly busy = signal(false);
+  readonly #leaving = signal(false);
+  readonly #busy = signal(false);
 
-  private async leave(email: string): Promise<string> {
-    const { model, room } = this.props;
-    this.busy.value = true;
+  async #leave(email: string): Promise<string> {
+    const { room } = this.props;
+    this.#busy.value = true;
     const outcome = await model.leaveQueue(room.view.id, email);
-    this.busy.value = false;
+    this.#busy.value = false;
     return outcome.type === "error" ? refusal(outcome) : "";
   }
 
-  override render({ model, room }: WithRoom) {
+  override render({ room }: WithRoom) {
     const { queue, view } = room;
     const { welcome, attention } = model.state.value;
     const attended = queue?.attended ?? attention?.attended;
     const waited = model.now.value - (view.queued_at ?? view.opened_at);
     const offered = !attended || waited >= (welcome?.offer_seconds ?? 60) * 1000;
-    const place = queue ? "position" : "waiting";
-    const { leaving } = this;
+    const place = queue ? "widget.queue.position" : "widget.queue.waiting";
+    const leaving = this.#leaving;
     return (
-      <section class="line queue">
+      <section class="line">
         <div role="status">
-          <strong>
-            {t(`widget.queue.${attended ? place : "nobody"}`, { position: queue?.position ?? 0 })}
-          </strong>
+          <strong>{t(attended ? place : "widget.queue.nobody", { position: queue?.position ?? 0 })}</strong>
           <p class="soft">
             {attended &&
               queue?.estimate != null &&
               t("widget.queue.estimate", { time: duration(queue.estimate) })}{" "}
-            {t(`widget.queue.${attended ? "meanwhile" : "nobody_line"}`)}
+            {t(attended ? "widget.queue.meanwhile" : "widget.queue.nobody_line")}
           </p>
         </div>
         {offered && !leaving.value && (
@@ -53,8 +52,8 @@ export class QueueCard extends Component<WithRoom> {
         )}
         {leaving.value && (
           <Form
-            submit={({ email = "" }) => this.leave(email)}
-            busy={this.busy.value}
+            submit={({ email = "" }) => this.#leave(email)}
+            busy={this.#busy.value}
             action={t("widget.leave")}
           >
             <Field

@@ -4,61 +4,64 @@ import type { BootOptions } from "../host-messages";
 import { locale } from "../ui/i18n";
 import { recall, remember } from "../ui/storage";
 import { CLOSE, type CustomerHello, VERSION } from "../wire";
+import { page } from "./page";
 
 export const cut = (text: unknown, length: number): string => String(text ?? "").slice(0, length);
 
 export const zone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
 
-export class Session {
-  /** The host's user token, until it has been exchanged for one of ours. */
-  identity: string;
-  private token: string;
-  private readonly key: string;
+/** Where this app keeps its things. */
+export const PREFIX = `supportchat:${page.app}:`;
 
-  constructor(
-    private readonly app: string,
-    /** Where this app keeps its things. */
-    prefix: string,
-    readonly boot: BootOptions,
-  ) {
-    this.key = `${prefix}${person(boot)}:token`;
-    this.identity = boot.userToken ?? "";
-    this.token = recall(this.key);
-  }
+/** What the host said about its user; null while there is nobody. */
+export let boot: BootOptions | null = null;
 
-  hello(): CustomerHello {
-    const { name, email } = this.boot;
-    return {
-      type: "hello",
-      v: VERSION,
-      app: this.app,
-      token: this.token,
-      identity: this.identity,
-      name: cut(name, 200),
-      email: cut(email, 254),
-      locale: locale.peek(),
-      zone: zone(),
-    };
-  }
+/** The host's user token, until it has been exchanged for one of ours. */
+let identity = "";
+let token = "";
+let key = "";
 
-  /** Ours from now on; "" forgets it. */
-  keep(token: string): void {
-    this.token = token;
-    if (token) this.identity = "";
-    remember(this.key, token);
-  }
+export function begin(options: BootOptions | null): void {
+  boot = options;
+  if (!options) return;
+  key = `${PREFIX}${person(options)}:token`;
+  identity = options.userToken ?? "";
+  token = recall(key);
+}
 
-  /**
-   * After a stop: "again" with what is left, "ask" the host for a new user token, or "stop".
-   * An anonymous token that is no longer taken was only a memory of earlier tickets: without it the customer is new.
-   */
-  refused(code: number, reason: string): "again" | "ask" | "stop" {
-    if (code !== CLOSE.BAD_AUTH) return "stop";
-    const hadToken = this.token !== "";
-    this.keep("");
-    if (this.boot.userToken ? !(this.identity && hadToken) : reason === "identity_required") return "ask";
-    return hadToken ? "again" : "stop";
-  }
+export function identify(userToken: string): void {
+  identity = userToken;
+}
+
+export const hello = (): CustomerHello => ({
+  type: "hello",
+  v: VERSION,
+  app: page.app as string,
+  token,
+  identity,
+  name: cut(boot?.name, 200),
+  email: cut(boot?.email, 254),
+  locale: locale.value,
+  zone: zone(),
+});
+
+/** Ours from now on; "" forgets it. */
+export function keep(ours: string): void {
+  token = ours;
+  if (token) identity = "";
+  remember(key, token);
+}
+
+/**
+ * After a stop: "again" with what is left, "ask" the host for a new user token, or "stop".
+ * An anonymous token that is no longer taken was only a memory of earlier tickets: without it the customer is new.
+ */
+export function refused(code: number, reason: string): "again" | "ask" | "stop" {
+  if (code !== CLOSE.BAD_AUTH) return "stop";
+  const hadToken = token !== "";
+  keep("");
+  if (boot?.userToken ? !(identity && hadToken) : reason === "identity_required") return "ask";
+  return hadToken ? "again" : "stop";
 }
 
 /** Whose user token it is, as far as the token says: only to keep people apart in this browser's storage. */

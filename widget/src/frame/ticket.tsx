@@ -1,38 +1,36 @@
 /** One ticket: who attends, what was said, and below it whatever the customer can do now. */
 
-import { signal } from "@preact/signals-core";
 import { Component } from "preact";
 import { countdown } from "../state/clock";
 import type { Room } from "../state/customer";
-import { announce } from "../ui/announcer";
 import { t } from "../ui/i18n";
+import { signal } from "../ui/signal";
 import { minutesSeconds } from "../ui/time";
-import { Button, Header, Skeleton, type WithModel } from "./app";
+import { Button, Header, Skeleton } from "./app";
 import { Closed } from "./closed";
 import { Composer } from "./composer";
 import { Messages } from "./messages";
+import * as model from "./model";
 import { QueueCard } from "./queue";
 
-export interface WithRoom extends WithModel {
+export interface WithRoom {
   room: Room;
 }
 
-export function TicketView({ model, id }: WithModel & { id: number }) {
+export function TicketView({ id }: { id: number }) {
   const room = model.state.value.rooms.get(id);
   const { agent = "", number = "", subject = "", waiting, state } = room?.view ?? {};
   return (
     <>
       <Header
-        model={model}
         title={agent || `#${number}`}
         line={agent ? `#${number} · ${subject}` : subject}
         person={agent}
       />
-      <main class="chat">
-        {room && waiting && <QueueCard model={model} room={room} />}
-        {room?.loaded ? <Messages model={model} room={room} /> : <Skeleton />}
-        {room &&
-          (state === "closed" ? <Closed model={model} room={room} /> : <Open model={model} room={room} />)}
+      <main>
+        {room && waiting && <QueueCard room={room} />}
+        {room?.loaded ? <Messages room={room} /> : <Skeleton />}
+        {room && (state === "closed" ? <Closed room={room} /> : <Open room={room} />)}
       </main>
     </>
   );
@@ -43,9 +41,9 @@ const focus = (element: HTMLElement | null) => element?.focus();
 
 /** An open ticket's foot. The question that replaces the message box has the focus, and gives it back. */
 class Open extends Component<WithRoom> {
-  private readonly ending = signal(false);
+  readonly #ending = signal(false);
 
-  override render({ model, room }: WithRoom) {
+  override render({ room }: WithRoom) {
     const { id: ticket, proposal, mode, email } = room.view;
     return (
       <div class="foot">
@@ -61,8 +59,8 @@ class Open extends Component<WithRoom> {
             </Button>
           </fieldset>
         )}
-        <Countdown model={model} room={room} />
-        {this.ending.value ? (
+        <Countdown room={room} />
+        {this.#ending.value ? (
           <fieldset class="line" tabIndex={-1} ref={focus}>
             <legend>{t("widget.end_ask")}</legend>
             <Button look="danger" onClick={() => model.ask({ type: "end", ticket })}>
@@ -70,7 +68,7 @@ class Open extends Component<WithRoom> {
             </Button>
             <Button
               onClick={() => {
-                this.ending.value = false;
+                this.#ending.value = false;
                 focus(document.querySelector("textarea"));
               }}
             >
@@ -79,10 +77,9 @@ class Open extends Component<WithRoom> {
           </fieldset>
         ) : (
           <Composer
-            model={model}
             room={room}
             end={() => {
-              this.ending.value = true;
+              this.#ending.value = true;
             }}
           />
         )}
@@ -93,25 +90,30 @@ class Open extends Component<WithRoom> {
 
 /** Nothing until the last minute; then the question, the time left and the one button that answers it. */
 class Countdown extends Component<WithRoom> {
-  private warned = false;
+  /** What a screen reader hears of it, once. */
+  #said = "";
 
-  override render({ model, room }: WithRoom) {
+  override render({ room }: WithRoom) {
     const { phase, left } = countdown(room.view.clock, model.now.value);
     const warning = phase === "warning";
     const line = t("widget.closes_in", { time: minutesSeconds(left) });
-    if (warning && !this.warned) announce(`${t("widget.still_there")} ${line}`);
-    this.warned = warning;
+    this.#said = warning ? this.#said || `${t("widget.still_there")} ${line}` : "";
     return (
-      warning && (
-        <div class="line warning">
-          <p>
-            <strong>{t("widget.still_there")}</strong> {line}
-          </p>
-          <Button onClick={() => model.ask({ type: "here", ticket: room.view.id })}>
-            {t("widget.here")}
-          </Button>
-        </div>
-      )
+      <>
+        <p class="sr-only" role="status">
+          {this.#said}
+        </p>
+        {warning && (
+          <div class="line warning">
+            <p>
+              <strong>{t("widget.still_there")}</strong> {line}
+            </p>
+            <Button onClick={() => model.ask({ type: "here", ticket: room.view.id })}>
+              {t("widget.here")}
+            </Button>
+          </div>
+        )}
+      </>
     );
   }
 }

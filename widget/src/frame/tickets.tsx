@@ -4,16 +4,17 @@ import { type Room, roomsInOrder } from "../state/customer";
 import { t } from "../ui/i18n";
 import { fullTime, shortTime } from "../ui/time";
 import type { CustomerTicket } from "../wire";
-import { Button, Header, Skeleton, type WithModel } from "./app";
+import { Button, Header, Skeleton } from "./app";
+import * as model from "./model";
 
-export function TicketList({ model }: WithModel) {
+export function TicketList() {
   const { welcome, more } = model.state.value;
   const rooms = roomsInOrder(model.state.value);
   const before = rooms[rooms.length - 1]?.view.id;
   return (
     <>
-      <Header model={model} title={t("widget.tickets")} />
-      <main class="list">
+      <Header title={t("widget.tickets")} />
+      <main>
         {!welcome && <Skeleton />}
         {welcome && !before && (
           <div class="empty">
@@ -24,7 +25,7 @@ export function TicketList({ model }: WithModel) {
         <ul>
           {rooms.map((room) => (
             <li key={room.view.id}>
-              <TicketRow model={model} room={room} />
+              <TicketRow room={room} />
             </li>
           ))}
         </ul>
@@ -43,7 +44,7 @@ export function TicketList({ model }: WithModel) {
   );
 }
 
-export function TicketRow({ model, room }: WithModel & { room: Room }) {
+export function TicketRow({ room }: { room: Room }) {
   const { id, number, subject, unread, last, opened_at, state } = room.view;
   const at = last?.at ?? opened_at;
   const closed = state === "closed";

@@ -15,11 +15,15 @@ export interface Verdict {
 
 /** When and how the ticket ends if nothing else happens; null while the clock stands still. */
 export function verdict(clock: Clock): Verdict | null {
+  const end = times(clock);
+  return end && { ...end, ending: ending(clock) };
+}
+
+function times(clock: Clock): Omit<Verdict, "ending"> | null {
   const since = runningSince(clock);
   if (since === null) return null;
   const close_at = Math.max(since + clock.seconds * 1000, clock.floor_at);
-  const warn_at = close_at - Math.min(clock.warning_seconds, clock.seconds) * 1000;
-  return { warn_at, close_at, ending: ending(clock) };
+  return { warn_at: close_at - Math.min(clock.warning_seconds, clock.seconds) * 1000, close_at };
 }
 
 function runningSince(clock: Clock): number | null {
@@ -45,7 +49,7 @@ export interface Countdown {
 }
 
 export function countdown(clock: Clock | null, now: number): Countdown {
-  const end = clock && verdict(clock);
+  const end = clock && times(clock);
   if (!end) return { phase: "still", left: 0 };
   if (now >= end.close_at) return { phase: "over", left: 0 };
   return {

@@ -10,6 +10,7 @@ import type {
   CustomerServerFrame,
   CustomerSnapshot,
   CustomerTicket,
+  ErrorFrame,
   Items,
   ItemView,
   Queue,
@@ -95,17 +96,17 @@ export function step(state: CustomerState, event: CustomerServerFrame | LocalEve
     case "tickets":
       return done({ ...listed(state, event.tickets), more: event.more });
     case "queue":
-      return done(inRoom(state, event.ticket, (room) => ({ ...room, queue: event })));
+      return done(inRoom(state, event.ticket, { queue: event }));
     case "attention":
       return done({ ...state, attention: event.attention });
     case "typing": {
       const typing = event.on === false ? null : { name: event.name ?? "", until: now + TYPING_MS };
-      return done(inRoom(state, event.ticket, (room) => ({ ...room, typing })));
+      return done(inRoom(state, event.ticket, { typing }));
     }
     case "ack":
       return done(settled(marked(state, event.cid, { sign: "sent", seq: event.seq ?? 0 })));
     case "error":
-      return done(refused(state, event.verb ?? "", event.cid ?? "", event.ticket ?? 0, event.code));
+      return done(refused(state, event));
     case "look":
       return looked(state, event.ticket);
     case "earlier":
@@ -183,7 +184,7 @@ function earlier(state: CustomerState, ticket: number): Next {
   const first = room?.items[0];
   if (!room || !first || !room.more || room.earlier) return done(state);
   return {
-    state: inRoom(state, ticket, (one) => ({ ...one, earlier: true })),
+    state: inRoom(state, ticket, { earlier: true }),
     send: [{ type: "history", ticket, before: first.seq }],
   };
 }
@@ -193,7 +194,7 @@ function asked(state: CustomerState, ticket: number, resume: boolean): Next {
   const room = state.rooms.get(ticket);
   const after = resume && room?.items.length ? contiguous(room.items) : -1;
   return {
-    state: inRoom(state, ticket, (one) => ({ ...one, opening: true })),
+    state: inRoom(state, ticket, { opening: true }),
     send: [open(state, ticket, after)],
   };
 }
@@ -214,16 +215,15 @@ function changed(state: CustomerState, frame: CustomerChanged): Next {
   const view = frame.view ?? (room && room.view.version === frame.base ? room.view : null);
   // A change in between was missed, and it may have been any field: only a snapshot has them all.
   if (!view) return room?.opening ? done(state) : asked(state, frame.ticket, false);
-  const rooms = new Map(state.rooms);
   const patched = { ...(room ?? unloaded(view)), view: { ...view, ...frame.patch, version: frame.version } };
-  rooms.set(frame.ticket, withItems(patched, frame.items ?? []));
+  const rooms = new Map(state.rooms).set(frame.ticket, withItems(patched, frame.items ?? []));
   return healed(settled({ ...state, rooms }), frame.ticket);
 }
 
 function snapshot(state: CustomerState, frame: CustomerSnapshot): CustomerState {
   const held = state.rooms.get(frame.view.id);
   const base = held && !held.stale ? held : unloaded(frame.view);
-  const last = frame.items[frame.items.length - 1]?.seq ?? 0;
+  const last = lastSeq(frame);
   const since = base.items.filter((item) => item.seq > last);
   const room: Room = {
     ...base,
@@ -238,12 +238,11 @@ function snapshot(state: CustomerState, frame: CustomerSnapshot): CustomerState 
 }
 
 function page(state: CustomerState, frame: Items): Next {
-  const next = inRoom(state, frame.ticket, (room) => ({
-    ...room,
-    items: merged(room.items, frame.items),
+  const next = inRoom(state, frame.ticket, {
+    items: merged(state.rooms.get(frame.ticket)?.items ?? [], frame.items),
     loaded: true,
     ...(frame.back ? { more: frame.more, earlier: false } : { opening: frame.more }),
-  }));
+  });
   return healed(settled(next), frame.ticket);
 }
 
@@ -254,17 +253,10 @@ function healed(state: CustomerState, ticket: number): Next {
   return asked(state, ticket, true);
 }
 
-function refused(
-  state: CustomerState,
-  verb: string,
-  cid: string,
-  ticket: number,
-  code: string,
-): CustomerState {
+function refused(state: CustomerState, { verb, cid, ticket = 0, code }: ErrorFrame): CustomerState {
   if (cid) return marked(state, cid, { sign: "failed", code });
-  if (verb === "open") return inRoom(state, ticket, (room) => ({ ...room, opening: false }));
-  if (verb === "history") return inRoom(state, ticket, (room) => ({ ...room, earlier: false }));
-  return state;
+  if (verb === "open") return inRoom(state, ticket, { opening: false });
+  return verb === "history" ? inRoom(state, ticket, { earlier: false }) : state;
 }
 
 // — what was written ———————————————————————————————————————————————————————————
@@ -283,13 +275,12 @@ const marked = (state: CustomerState, cid: string, change: Partial<Pending>): Cu
 
 /** A pending message whose stored one is here is no longer pending. */
 function settled(state: CustomerState): CustomerState {
-  if (state.pending.length === 0) return state;
   const pending = state.pending.filter((one) => {
     const room = state.rooms.get(one.ticket);
     if (!room?.loaded) return true;
     return !(one.seq && one.seq <= lastSeq(room)) && !room.items.some((item) => item.cid === one.cid);
   });
-  return pending.length === state.pending.length ? state : { ...state, pending };
+  return { ...state, pending };
 }
 
 // — small parts ————————————————————————————————————————————————————————————————
@@ -310,9 +301,9 @@ const unloaded = (view: CustomerTicket): Room => ({
   queue: null,
 });
 
-function inRoom(state: CustomerState, ticket: number, change: (room: Room) => Room): CustomerState {
+function inRoom(state: CustomerState, ticket: number, change: Partial<Room>): CustomerState {
   const room = state.rooms.get(ticket);
-  return room ? { ...state, rooms: new Map(state.rooms).set(ticket, change(room)) } : state;
+  return room ? { ...state, rooms: new Map(state.rooms).set(ticket, { ...room, ...change }) } : state;
 }
 
 function withItems(room: Room, items: ItemView[]): Room {
@@ -330,12 +321,11 @@ function withItems(room: Room, items: ItemView[]): Room {
 
 /** Both, in order, each number once. */
 function merged(held: ItemView[], got: ItemView[]): ItemView[] {
-  if (got.length === 0) return held;
   const bySeq = new Map([...held, ...got].map((item) => [item.seq, item]));
   return [...bySeq.values()].sort((a, b) => a.seq - b.seq);
 }
 
-const lastSeq = (room: Room): number => room.items[room.items.length - 1]?.seq ?? 0;
+const lastSeq = ({ items }: { items: ItemView[] }): number => items[items.length - 1]?.seq ?? 0;
 
 /** The last number before the first gap; -1 when there are none. */
 function contiguous(items: ItemView[]): number {

@@ -46,14 +46,7 @@ export function thread(
   for (const one of pending) {
     if (one.ticket !== room.view.id) continue;
     dated(one.at);
-    add(rows, true, "", {
-      key: one.cid,
-      cid: one.cid,
-      text: one.text,
-      at: one.at,
-      sign: one.sign,
-      code: one.code,
-    });
+    add(rows, true, "", { ...one, key: one.cid });
   }
   return rows;
 }

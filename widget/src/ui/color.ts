@@ -9,25 +9,19 @@ export function accentFrom(color: string): { fill: string; ink: string } | null 
   const parts = [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16));
   for (let depth = 1; depth > 0.75; depth -= 0.02) {
     const deeper = parts.map((part) => Math.round(part * depth));
-    if (contrast(deeper, WHITE) >= 4.5) return { fill: `rgb(${deeper})`, ink: "#fff" };
+    if (luminance(deeper) <= CARRIES_WHITE) return { fill: `rgb(${deeper})`, ink: "#fff" };
   }
   return { fill: color, ink: "#101218" };
 }
 
-const WHITE = [255, 255, 255];
+/** White's contrast is 1.05 / (luminance + 0.05): on what is darker than this it is 4.5 or more. */
+const CARRIES_WHITE = 0.1833;
 
-/** WCAG's contrast ratio of two colours, 1 to 21. */
-export function contrast(a: number[], b: number[]): number {
-  const [x, y] = [luminance(a) + 0.05, luminance(b) + 0.05];
-  return x > y ? x / y : y / x;
+/** WCAG's relative luminance, 0 to 1; its straight line near black makes no difference to what carries white. */
+function luminance(color: number[]): number {
+  const [red = 0, green = 0, blue = 0] = color.map((part) => ((part / 255 + 0.055) / 1.055) ** 2.4);
+  return red * 0.2126 + green * 0.7152 + blue * 0.0722;
 }
-
-const luminance = (color: number[]) =>
-  color
-    .map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4))
-    .reduce((sum, light, i) => sum + light * (SHARE[i] as number), 0);
-
-const SHARE = [0.2126, 0.7152, 0.0722];
 
 /** Put the accent to work on this page. Set through the CSSOM, which a strict CSP allows. */
 export function paint(color: string): void {

@@ -24,7 +24,7 @@ export function t(key: string, values?: Values): string {
 export function plural(key: string, count: number, values?: Values): string {
   const form = `${key}.${new Intl.PluralRules(tag()).select(count)}`;
   const found = form in words.value ? form : `${key}.other`;
-  return t(found, { count: new Intl.NumberFormat(tag()).format(count), ...values });
+  return t(found, { count: count.toLocaleString(tag()), ...values });
 }
 
 /** The sentence for a refusal's code; an unknown code gets the general one. */

@@ -30,16 +30,22 @@ export function daysBetween(now: number, at: number): number {
   return Math.round((midnight(at) - midnight(now)) / DAY);
 }
 
+/** With the year, where it is not this one. */
+function dated(at: number, now: number, options: Intl.DateTimeFormatOptions): string {
+  const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
+  return format(at, sameYear ? options : { ...options, year: "numeric" });
+}
+
+const DAY_NAME = { weekday: "long" } as const;
+const LONG = { ...DAY_NAME, day: "numeric", month: "long" } as const;
+
 /** "Hoy", "Ayer", "lunes", "lunes, 3 de marzo": the heading over a day's messages. */
 export function dayName(at: number, now: number): string {
   const days = daysBetween(now, at);
   if (days === 0) return t("common.today");
   if (days === -1) return t("common.yesterday");
-  if (days < 0 && days > -7) return capital(format(at, { weekday: "long" }));
-  const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
-  return capital(
-    format(at, { weekday: "long", day: "numeric", month: "long", ...(!sameYear && { year: "numeric" }) }),
-  );
+  const day = days < 0 && days > -7 ? format(at, DAY_NAME) : dated(at, now, LONG);
+  return day.charAt(0).toUpperCase() + day.slice(1);
 }
 
 /** For lists: "ahora", "hace 5 min", "2:00 p.m.", "ayer", "lun", "3 mar". */
@@ -50,9 +56,7 @@ export function shortTime(at: number, now: number): string {
   const days = daysBetween(now, at);
   if (days === 0) return clockTime(at);
   if (days === -1) return t("common.yesterday").toLowerCase();
-  if (days > -7) return format(at, { weekday: "short" });
-  const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
-  return format(at, { day: "numeric", month: "short", ...(!sameYear && { year: "numeric" }) });
+  return days > -7 ? format(at, { weekday: "short" }) : dated(at, now, { day: "numeric", month: "short" });
 }
 
 /** A moment to come, within a sentence: "hoy a las 2:00 p.m.", "mañana a las …", "el lunes a las …". */
@@ -61,8 +65,7 @@ export function when(at: number, now: number): string {
   const days = daysBetween(now, at);
   if (days <= 0) return t("common.today_at", { time });
   if (days === 1) return t("common.tomorrow_at", { time });
-  const day = format(at, days < 7 ? { weekday: "long" } : { weekday: "long", day: "numeric", month: "long" });
-  return t("common.day_at", { day, time });
+  return t("common.day_at", { day: format(at, days < 7 ? DAY_NAME : LONG), time });
 }
 
 /** A duration rounded honestly: "menos de 1 min", "4 min", "1 h 10 min" (in steps of ten beyond an hour). */
@@ -77,5 +80,3 @@ export function duration(seconds: number): string {
 /** "0:42", for countdowns and waiting times. */
 export const minutesSeconds = (seconds: number): string =>
   `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
-
-const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -141,7 +141,7 @@ test("somebody else's welcome leaves nothing of the one before", () => {
   const { state } = after([
     ...opened(),
     { type: "written", frame: say("secret"), at: 1, code: "" },
-    welcome({ customer: { ...welcome().customer, id: 2 } }),
+    welcome({ who: "somebody-else", customer: { ...welcome().customer, id: 2 } }),
   ]);
   assert.equal(state.rooms.size, 0);
   assert.equal(state.pending.length, 0);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { beforeEach, test } from "node:test";
-import { accentFrom, contrast } from "../../src/ui/color";
+import { accentFrom } from "../../src/ui/color";
 import { shouting } from "../../src/ui/courtesy";
 import { errorText, locale, plural, t, words } from "../../src/ui/i18n";
 import { linkParts } from "../../src/ui/links";
@@ -96,6 +96,16 @@ test("the pieces are the text, whatever it is", () => {
     );
   }
 });
+
+/** WCAG's contrast ratio, 1 to 21. */
+function contrast(a: number[], b: number[]): number {
+  const light = (part: number) =>
+    part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4;
+  const luminance = ([red = 0, green = 0, blue = 0]: number[]) =>
+    light(red) * 0.2126 + light(green) * 0.7152 + light(blue) * 0.0722;
+  const [low = 0, high = 0] = [luminance(a) + 0.05, luminance(b) + 0.05].sort((x, y) => x - y);
+  return high / low;
+}
 
 /** "#rrggbb" or "rgb(r,g,b)" as three numbers. */
 const parts = (css: string) =>
