@@ -47,7 +47,7 @@ STUB_SCRIPT = """
 const host = new URLSearchParams(location.search).get("host");
 window.heard = [];
 addEventListener("message", (event) => {
-  if (event.source === parent && event.origin === host) heard.push(event.data);
+  if (event.source === parent && event.origin === host) { heard.push(event.data); console.debug(`heard ${event.data.type}`); }
 });
 window.say = (message) => parent.postMessage({ chat: 1, ...message }, host);
 if (!location.pathname.endsWith("/mute")) say({ type: "hello" });
