@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from chatserver.bus.base import Bus, Subscription
 from chatserver.core.attention import Attention
@@ -17,12 +18,22 @@ log = logging.getLogger(__name__)
 Listener = Callable[[Packet], object]
 
 
-class AttentionFeed:
-    """`lookup` says how an app's attention stands now."""
+AGAIN_SECONDS: Final = 1.0
+"""After a lookup that failed."""
 
-    def __init__(self, bus: Bus, lookup: Callable[[int], Awaitable[Attention]]) -> None:
+
+class AttentionFeed:
+    """`lookup` says how an app's attention stands now. `wait` sleeps so many seconds after a failure."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        lookup: Callable[[int], Awaitable[Attention]],
+        wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._bus = bus
         self._lookup = lookup
+        self._wait = wait
         self._listeners: dict[int, dict[Listener, None]] = {}
         self._subscriptions: dict[int, Subscription] = {}
         self._stale: set[int] = set()
@@ -64,12 +75,16 @@ class AttentionFeed:
 
     async def _tell(self, app_id: int) -> None:
         try:
-            while app_id in self._stale:
+            while app_id in self._stale and app_id in self._listeners:
                 self._stale.discard(app_id)
-                packet = pack(AttentionFrame(await self._lookup(app_id)))
+                try:
+                    packet = pack(AttentionFrame(await self._lookup(app_id)))
+                except Exception:
+                    log.exception("the attention of app %d could not be looked up; trying again", app_id)
+                    self._stale.add(app_id)
+                    await self._wait(AGAIN_SECONDS)
+                    continue
                 for listener in list(self._listeners.get(app_id, {})):
                     listener(packet)
-        except Exception:
-            log.exception("the attention of app %d could not be looked up", app_id)
         finally:
             del self._tellers[app_id]
