@@ -16,7 +16,6 @@ export async function squeezeScript(code) {
       unsafe_arrows: true,
       inline: 1,
       keep_fargs: false,
-      reduce_funcs: false,
     },
   });
   return smaller;
@@ -25,13 +24,15 @@ export async function squeezeScript(code) {
 const KEY = /(["'`])((?:widget|common|error)\.[\w.]+)\1/g;
 /** The beginning of a key whose end is known at run time: `error.${code}`. */
 const FAMILY = /`((?:widget|common|error)\.[\w.]*)\$\{/g;
+const FACE = /^widget\./;
 const PLURAL = /\.(?:zero|one|two|few|many|other)$/;
 
 const isPluralOf = (literal, key) => PLURAL.test(key) && literal.has(key.replace(PLURAL, ""));
 
 /**
  * Short names for the catalogue's keys that stand whole in the script. Returns the script with them, and a function that renames
- * a catalogue. Families of keys keep their names. Throws for a key that the script does not know: nobody would ever read it.
+ * a catalogue. Families of keys keep their names, but for the "widget." that goes without saying. Throws for a key that the
+ * script does not know: nobody would ever read it.
  */
 export function shortenKeys(code, catalogue) {
   const families = [...code.matchAll(FAMILY)].map((match) => match[1]);
@@ -44,11 +45,13 @@ export function shortenKeys(code, catalogue) {
     short.set(key, short.size.toString(36));
   }
   return {
-    script: code.replace(KEY, (whole, quote, key) =>
-      short.has(key) ? quote + short.get(key) + quote : whole,
-    ),
+    script: code
+      .replace(KEY, (whole, quote, key) => quote + (short.get(key) ?? key.replace(FACE, "")) + quote)
+      .replace(FAMILY, (head) => head.replace("widget.", "")),
     rename: (words) =>
-      Object.fromEntries(Object.entries(words).map(([key, text]) => [short.get(key) ?? key, text])),
+      Object.fromEntries(
+        Object.entries(words).map(([key, text]) => [short.get(key) ?? key.replace(FACE, ""), text]),
+      ),
   };
 }
 

@@ -15,7 +15,7 @@ button{align-items:center;gap:8px;font:500 16px/24px system-ui;padding:12px 16px
 button:before{content:'';width:16px;border-radius:8px 8px 8px 0;height:14px;border:2px solid}\
 :focus-visible{box-shadow:0 0 0 4px #000;outline:2px solid #fff}\
 b{background:#c00;padding:0 8px;font-size:12px;border-radius:16px;color:#fff}\
-div{width:380px;border-radius:16px;color-scheme:light dark;transition:.16s;background:Canvas;height:min(680px,100dvh - 32px);bottom:clamp(16px,100dvh - 696px,80px)}\
+div{width:380px;border-radius:16px;color-scheme:light dark;transition:opacity .16s;background:Canvas;height:min(680px,100dvh - 32px);bottom:clamp(16px,100dvh - 696px,80px)}\
 [hidden]~div{bottom:16px}\
 .left,.left~div{right:auto;left:16px}\
 iframe{width:100%;border-radius:inherit;height:100%;border:0}\
