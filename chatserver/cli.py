@@ -117,7 +117,11 @@ def _serve(settings: Settings) -> None:
     from chatserver.server import run
 
     _open_files(settings)
-    run(build_app(settings), settings)
+    try:
+        run(build_app(settings), settings)
+    except KeyboardInterrupt:
+        # Ctrl-C, after everybody was told goodbye: an end like another, no error.
+        click.echo("Stopped.")
 
 
 def _open_files(settings: Settings) -> None:
@@ -183,7 +187,8 @@ def demo() -> None:
         f"  office hours  {settings.address}/demo?app=horario\n"
         f"Console         {settings.address}/console\n"
         f"  sign in as    {' or '.join(made.emails)}\n"
-        f"  password      {made.password}"
+        f"  password      {made.password}\n"
+        "Ctrl-C stops the server; what was written stays."
     )
     sys.stdout.flush()
     _serve(settings)
@@ -214,9 +219,14 @@ def app() -> None:
     "--origin", "origins", multiple=True, required=True, help="https://example.com; may be repeated"
 )
 @click.option("--key", default="", help="the public key; made up when not given")
-def add_app(name: str, origins: tuple[str, ...], key: str) -> None:
-    """Add an application whose pages at ORIGIN may show the widget."""
+@click.option("--always", is_flag=True, help="open around the clock")
+def add_app(name: str, origins: tuple[str, ...], key: str, always: bool) -> None:
+    """Add an application whose pages at ORIGIN may show the widget.
+
+    Without --always it has office hours: Monday to Friday 8:00-12:00 and 14:00-17:30, Bogotá.
+    """
     from chatserver.app import wall_clock
+    from chatserver.core.hours import ALWAYS, DEFAULT
     from chatserver.services import apps
     from chatserver.web.origins import exact_origin
 
@@ -226,7 +236,14 @@ def add_app(name: str, origins: tuple[str, ...], key: str) -> None:
     settings = _settings()
     made = _with_database(
         settings,
-        lambda db: apps.add(db, key=key or apps.new_key(), name=name, origins=origins, now=wall_clock()),
+        lambda db: apps.add(
+            db,
+            key=key or apps.new_key(),
+            name=name,
+            origins=origins,
+            now=wall_clock(),
+            schedule=ALWAYS if always else DEFAULT,
+        ),
     )
     click.echo(
         f"key     {made.key}\n"

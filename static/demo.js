@@ -60,6 +60,12 @@ function note(name, detail) {
 for (const name of EVENTS) {
   document.addEventListener(`supportchat:${name}`, (event) => note(name, event.detail));
 }
+// A product's own button, with its own badge: this is all that it takes.
+document.addEventListener("supportchat:unread", (event) => {
+  const badge = document.querySelector(".help .badge");
+  badge.textContent = event.detail || "";
+  badge.hidden = !event.detail;
+});
 // By the call rather than the event: the loader may have been ready before this script.
 window.SupportChat("ready", () => note("ready"));
 

@@ -36,6 +36,8 @@ async def demo(request: Request) -> Response:
         other_url=_with(other, asked),
         other_label=say(lang, "page.demo.office" if key == DEMO else "page.demo.always"),
         console_url=_with("/console", asked),
+        console_label=say(lang, "page.index.console"),
+        about=say(lang, "page.demo.about"),
     )
 
 

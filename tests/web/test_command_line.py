@@ -210,6 +210,24 @@ def test_an_app_is_added_with_the_line_to_embed_and_listed(tmp_path: Path) -> No
     assert f"{key[1]}\tTienda\thttps://tienda.test" in command(tmp_path, "app", "list").output
 
 
+def test_a_new_app_has_office_hours_unless_it_is_always_open(settings: Settings) -> None:
+    for key, more in (("office", ()), ("round-the-clock", ("--always",))):
+        origin = ("--origin", "https://tienda.test")
+        assert command(settings.data_dir, "app", "add", "Tienda", "--key", key, *origin, *more).exit_code == 0
+
+    async def read() -> dict[str, bool]:
+        db = await Database.open(settings.database_path, clock=Clock(), committed=lambda events: None)
+        try:
+            return {
+                app.key: json.loads(app.schedule)["always"] for app in await people.apps(db, settings.policy)
+            }
+        finally:
+            await db.close()
+
+    always = asyncio.run(read())
+    assert (always["office"], always["round-the-clock"]) == (False, True)
+
+
 @pytest.mark.parametrize(
     "origin", ["tienda.test", "https://tienda.test/", "https://*.tienda.test", "https://A.test"]
 )

@@ -76,6 +76,8 @@ def _demo_page(chat: str) -> str:
         other_url="/demo?app=horario",
         other_label="Con horario",
         console_url="/console",
+        console_label="Consola de agentes",
+        about="Cuadra es un producto inventado.",
     )
 
 

@@ -23,7 +23,9 @@ export function onKeys(console: Console, acts: Acts): () => void {
       else if (!acts.escape()) focusRow(console.selected.peek());
       return;
     }
-    if (target.closest("input, textarea, select")) return;
+    if (target.closest("textarea, select, input:not([type=radio], [type=checkbox])")) return;
+    // Nothing is written in a radio button (the own status keeps the focus after a click), but arrows are its own.
+    if (target.closest("input") && event.key.startsWith("Arrow")) return;
     if (act(event.key, target, console, acts)) event.preventDefault();
   };
   document.addEventListener("keydown", listener);
