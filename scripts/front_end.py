@@ -101,7 +101,11 @@ def fingerprint(*paths: Path) -> str:
 
 def sources_fingerprint() -> str:
     return fingerprint(
-        WIDGET / "src", WIDGET / "build.mjs", WIDGET / "package-lock.json", ROOT / "chatserver" / "locale"
+        WIDGET / "src",
+        WIDGET / "build.mjs",
+        WIDGET / "squeeze.mjs",
+        WIDGET / "package-lock.json",
+        ROOT / "chatserver" / "locale",
     )
 
 

@@ -29,9 +29,9 @@ export class Composer extends Component<Props> {
   }
 
   override componentDidUpdate() {
-    const { style, scrollHeight } = this.#box.current as HTMLTextAreaElement;
-    style.height = "auto";
-    style.height = `${(this.#box.current as HTMLTextAreaElement).scrollHeight || scrollHeight}px`;
+    const box = this.#box.current as HTMLTextAreaElement;
+    box.style.height = "auto";
+    box.style.height = `${box.scrollHeight}px`;
   }
 
   override componentWillUnmount() {

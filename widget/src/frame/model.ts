@@ -10,12 +10,13 @@ import { newCid } from "../ui/cid";
 import { paint } from "../ui/color";
 import { locale } from "../ui/i18n";
 import { signal } from "../ui/signal";
-import { keys, recall, remember, WrittenStore } from "../ui/storage";
+import { keys, recall, remember } from "../ui/storage";
 import type { Ack, CustomerFrame, CustomerServerFrame, ErrorFrame, RequestFrame, Start } from "../wire";
 import { tell } from "./host";
 import { page, speak } from "./page";
 import * as session from "./session";
 import { cut } from "./session";
+import { WrittenStore } from "./written";
 
 export type Route =
   | { view: "home" | "tickets" }

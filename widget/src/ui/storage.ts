@@ -5,8 +5,6 @@
  * sent; and what waits to be sent is small.
  */
 
-import type { Entry, EntryStore } from "../connection";
-
 const fallback = new Map<string, string>();
 
 /** A small value of this origin; "" when there is none. */
@@ -37,24 +35,4 @@ export function keys(prefix: string): string[] {
     all = [...fallback.keys()];
   }
   return all.filter((key) => key.startsWith(prefix));
-}
-
-/** What was written and not yet acknowledged. `prefix` keeps people apart who share a browser; set it before the first use. */
-export class WrittenStore<Out> implements EntryStore<Out> {
-  prefix = "";
-
-  /** In the order in which it was written. */
-  load(): Entry<Out>[] {
-    return keys(this.prefix)
-      .map((key) => JSON.parse(recall(key)) as Entry<Out>)
-      .sort((a, b) => a.order - b.order);
-  }
-
-  put(entry: Entry<Out>): void {
-    remember(this.prefix + entry.cid, JSON.stringify(entry));
-  }
-
-  remove(cid: string): void {
-    remember(this.prefix + cid, "");
-  }
 }
