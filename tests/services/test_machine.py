@@ -169,12 +169,9 @@ class House(RuleBasedStateMachine):
         self.run(self.scene.restart())
         self.restarted = self.clock.now
         for ticket in self._tickets():
-            # A keystroke is stored at most every 15 s: so much of the typing may be forgotten with the memory, and no more.
+            # Keystrokes are stored now and then (`talk.TYPING_STEP`), and not while the clock stands still: the rest is forgotten.
             said = 0 if self._is_strict(ticket) else ticket.agent_spoke_at
-            stored = max(ticket.active_at, said)
-            forgotten = self.active.get(ticket.id, 0) - stored
-            assert forgotten <= talk.TYPING_STEP or not ticket.chatting
-            self.active[ticket.id] = min(self.active.get(ticket.id, 0), stored)
+            self.active[ticket.id] = min(self.active.get(ticket.id, 0), max(ticket.active_at, said))
 
     @rule()
     def the_worker_looks_twice(self) -> None:
