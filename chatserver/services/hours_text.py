@@ -109,10 +109,11 @@ def _week(texts: Sequence[str], problems: list[str]) -> tuple[tuple[Interval, ..
                 f"(days: {' '.join(DAY_NAMES)})."
             )
             continue
-        repeated = [name for name in names if name in week]
+        day = _day("" if hours.strip() == "closed" else hours, problems)
+        repeated = [n for n in names if n in week or names.count(n) > 1]
         if repeated:
             problems.append(f"{repeated[0]} is given twice: write each day once, with all of its hours.")
-        week.update(dict.fromkeys(names, _day("" if hours.strip() == "closed" else hours, problems)))
+        week.update(dict.fromkeys(names, day))
     return tuple(week.get(name, ()) for name in DAY_NAMES)
 
 
