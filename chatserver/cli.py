@@ -2,100 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import sys
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from chatserver import __version__
+from chatserver.cli_app import app
+from chatserver.cli_base import fail, load_settings, looking, said_plainly, with_database
 
 if TYPE_CHECKING:
     from chatserver.settings import Settings
     from chatserver.store.database import Database, Reader
-
-R = TypeVar("R")
-
-
-def _fail(sentence: str) -> NoReturn:
-    click.echo(sentence, err=True)
-    sys.exit(1)
-
-
-def _settings() -> Settings:
-    from chatserver import telemetry
-    from chatserver.settings import BadSettings, load, unknown
-
-    try:
-        settings = load()
-    except BadSettings as bad:
-        _fail("\n".join(bad.problems))
-    for name in unknown():
-        click.echo(f"{name} is no setting of this server (docs/settings.md lists them).", err=True)
-    telemetry.set_up(settings.log_level, settings.log_format)
-    return settings
-
-
-def _with_database(settings: Settings, work: Callable[[Database], Awaitable[R]]) -> R:
-    """Open the database for writing, do something, close it. Not while a server runs."""
-    from chatserver.app import wall_clock
-    from chatserver.store.database import Database
-
-    async def run() -> R:
-        db = await Database.open(settings.database_path, clock=wall_clock, committed=lambda events: None)
-        try:
-            return await work(db)
-        finally:
-            await db.close()
-
-    return _said_plainly(settings, lambda: asyncio.run(run()))
-
-
-def _looking(settings: Settings, work: Callable[[Reader], Awaitable[R]]) -> R:
-    """Look into the database, also while a server runs."""
-    from chatserver.store.database import Reader
-
-    async def run() -> R:
-        db = await Reader.look(settings.database_path)
-        try:
-            return await work(db)
-        finally:
-            await db.close()
-
-    return _said_plainly(settings, lambda: asyncio.run(run()))
-
-
-def _said_plainly(settings: Settings, do: Callable[[], R]) -> R:
-    """What a person can put right becomes one sentence."""
-    import sqlite3
-
-    from chatserver.core.errors import Refused
-    from chatserver.store.accounts import Taken
-    from chatserver.store.database import DatabaseInUse, DatabaseNotReady, DatabaseTooNew
-
-    try:
-        return do()
-    except (DatabaseInUse, DatabaseNotReady, DatabaseTooNew) as problem:
-        _fail(str(problem))
-    except Taken:
-        _fail("That name is taken already.")
-    except Refused as refused:
-        _fail(_REFUSALS.get(refused.code, refused.code).format(limit=refused.limit))
-    except LookupError as missing:
-        _fail(f"There is no app with the key {missing.args[0]!r}; `chatserver app list` shows all.")
-    except OSError as problem:
-        _fail(f"The database {settings.database_path} cannot be used: {problem.strerror or problem}.")
-    except sqlite3.Error as problem:
-        _fail(f"The database {settings.database_path} cannot be used: {problem}.")
-
-
-_REFUSALS = {
-    "too_short": "A password has at least {limit} characters.",
-    "bad_email": "That is no e-mail address.",
-    "not_found": "There is no agent with that e-mail address.",
-}
 
 
 @click.group()
@@ -107,7 +26,7 @@ def main() -> None:
 @main.command()
 def serve() -> None:
     """Serve until SIGTERM: pages, sockets and timers in one process."""
-    _serve(_settings())
+    _serve(load_settings())
 
 
 def _serve(settings: Settings) -> None:
@@ -147,7 +66,7 @@ def _check_port(settings: Settings) -> None:
         try:
             probe.bind((settings.host, settings.port))
         except OSError as problem:
-            _fail(
+            fail(
                 f"Cannot listen on {settings.host} port {settings.port}: {problem.strerror or problem}. "
                 "Set PORT (and HOST) to another one, or stop who uses it."
             )
@@ -169,19 +88,19 @@ def _check_database(settings: Settings) -> None:
         finally:
             lock.release()
 
-    _said_plainly(settings, check)
+    said_plainly(settings, check)
 
 
 @main.command()
 def demo() -> None:
     """Serve a demo: a host page, an app with office hours, two agents. Made once, kept in the data directory."""
-    settings = _settings()
+    settings = load_settings()
     _check_port(settings)
 
     from chatserver.app import wall_clock
     from chatserver.demo import prepare
 
-    made = _with_database(settings, lambda db: prepare(db, settings, wall_clock))
+    made = with_database(settings, lambda db: prepare(db, settings, wall_clock))
     click.echo(
         f"Demo page       {settings.address}/demo\n"
         f"  office hours  {settings.address}/demo?app=horario\n"
@@ -197,69 +116,18 @@ def demo() -> None:
 @main.command()
 def migrate() -> None:
     """Create the database, or bring it up to this version."""
-    settings = _settings()
+    settings = load_settings()
 
     async def nothing(db: Database) -> None: ...
 
-    _with_database(settings, nothing)
+    with_database(settings, nothing)
     click.echo(f"{settings.database_path} is up to date.")
 
 
 # — apps ———————————————————————————————————————————————————————————————————————
 
 
-@main.group()
-def app() -> None:
-    """Host applications."""
-
-
-@app.command("add")
-@click.argument("name")
-@click.option(
-    "--origin", "origins", multiple=True, required=True, help="https://example.com; may be repeated"
-)
-@click.option("--key", default="", help="the public key; made up when not given")
-@click.option("--always", is_flag=True, help="open around the clock")
-def add_app(name: str, origins: tuple[str, ...], key: str, always: bool) -> None:
-    """Add an application whose pages at ORIGIN may show the widget.
-
-    Without --always it has office hours: Monday to Friday 8:00-12:00 and 14:00-17:30, Bogotá.
-    """
-    from chatserver.app import wall_clock
-    from chatserver.core.hours import ALWAYS, DEFAULT
-    from chatserver.services import apps
-    from chatserver.web.origins import exact_origin
-
-    for origin in origins:
-        if exact_origin(origin) != origin:
-            _fail(f"{origin!r} is no origin: scheme and host, like https://example.com, in small letters.")
-    settings = _settings()
-    made = _with_database(
-        settings,
-        lambda db: apps.add(
-            db,
-            key=key or apps.new_key(),
-            name=name,
-            origins=origins,
-            now=wall_clock(),
-            schedule=ALWAYS if always else DEFAULT,
-        ),
-    )
-    click.echo(
-        f"key     {made.key}\n"
-        f"secret  {made.secret}   (signs user tokens: only your backend may know it)\n\n"
-        f'<script async src="{settings.address}/widget.js" data-app="{made.key}"></script>'
-    )
-
-
-@app.command("list")
-def list_apps() -> None:
-    """All applications: key, name, origins."""
-    from chatserver.store import people
-
-    settings = _settings()
-    for one in _looking(settings, lambda db: people.apps(db, settings.policy)):
-        click.echo(f"{one.key}\t{one.name}\t{' '.join(one.origins)}")
+main.add_command(app)
 
 
 @main.command()
@@ -269,8 +137,8 @@ def csp(key: str) -> None:
     from chatserver.services import apps
     from chatserver.web.headers import host_policy
 
-    settings = _settings()
-    _looking(settings, lambda db: apps.find(db, key))
+    settings = load_settings()
+    looking(settings, lambda db: apps.find(db, key))
     click.echo(f"Content-Security-Policy: {host_policy(settings.address, own='')}")
 
 
@@ -292,11 +160,11 @@ def doctor(token: str, key: str) -> None:
         return user, await people.token_used(db, found.id, user.jti)
 
     try:
-        user, used = _looking(_settings(), look)
+        user, used = looking(load_settings(), look)
     except BadUserToken as bad:
-        _fail(bad.why)
+        fail(bad.why)
     if used:
-        _fail(f"It is good, but it was used before: every token needs a new jti ({user.jti!r} is known).")
+        fail(f"It is good, but it was used before: every token needs a new jti ({user.jti!r} is known).")
     click.echo(
         f"It is good: it vouches for {user.sub!r} ({user.name or 'no name'}, {user.email or 'no e-mail'})."
     )
@@ -329,14 +197,14 @@ def add_agent(email: str, name: str, keys: tuple[str, ...], generate: bool) -> N
     from chatserver.services import accounts, apps
     from chatserver.services.passwords import Passwords
 
-    settings = _settings()
+    settings = load_settings()
     password = _chosen(generate)
 
     async def add(db: Database) -> None:
         app_ids = [(await apps.find(db, key)).id for key in keys]
         await accounts.add_agent(db, Passwords(), email, name, password, app_ids, wall_clock())
 
-    _with_database(settings, add)
+    with_database(settings, add)
     click.echo(f"{email} can sign in at {settings.address}/console")
     if generate:
         click.echo(f"password  {password}")
@@ -351,9 +219,9 @@ def change_password(email: str, generate: bool) -> None:
     from chatserver.services import accounts
     from chatserver.services.passwords import Passwords
 
-    settings = _settings()
+    settings = load_settings()
     password = _chosen(generate)
-    _with_database(settings, lambda db: accounts.set_password(db, Passwords(), email, password, wall_clock()))
+    with_database(settings, lambda db: accounts.set_password(db, Passwords(), email, password, wall_clock()))
     click.echo(f"The password of {email} was changed.")
     if generate:
         click.echo(f"password  {password}")

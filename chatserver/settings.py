@@ -282,7 +282,8 @@ _POLICY_DOCS = {
 _POLICY_LEAST = {"open_chats_per_customer": 1, "inactivity_seconds": 1, "priority_step_seconds": 1}
 
 
-def _policy_casts() -> dict[str, Callable[[str], Any]]:
+def policy_casts() -> dict[str, Callable[[str], Any]]:
+    """By the names of `Policy`: text → value, or ValueError with what is wrong, to follow the name."""
     casts: dict[str, Callable[[str], Any]] = {}
     for name, kind in typing.get_type_hints(Policy).items():
         if kind is bool:
@@ -312,7 +313,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             return None
 
     values = {f.name: read(f.name, f.metadata["cast"]) for f in _own_fields()}
-    policy = {name: read(name, cast) for name, cast in _policy_casts().items()}
+    policy = {name: read(name, cast) for name, cast in policy_casts().items()}
     given = {name: value for name, value in values.items() if value is not None}
     if "secret_file" in given and "secret" not in given:
         try:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Sequence
-from typing import Final
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import msgspec
 
 from chatserver.core.hours import DEFAULT, Schedule
 from chatserver.core.people import App
 from chatserver.core.policy import Policy
+from chatserver.services import hours_text
+from chatserver.services.hours_text import HoursGiven
+from chatserver.settings import policy_casts
 from chatserver.store import accounts as rows
 from chatserver.store import people
 from chatserver.store.database import Database, Reader
@@ -18,6 +23,30 @@ from chatserver.store.database import Database, Reader
 DEMO: Final = "demo"
 DEMO_OFFICE: Final = "horario"
 """The keys of the demo's apps: always open, and with the default office hours."""
+
+_POLICY: Final = Policy()
+_COLOR: Final = re.compile(r"#[0-9a-f]{6}", re.ASCII | re.IGNORECASE)
+
+
+class BadOptions(ValueError):
+    """An administrator wrote what cannot be used; `problems` has a sentence for each. Nothing was stored."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What an administrator wrote of an app. None and empty leave things as they are."""
+
+    name: str | None = None
+    origins: tuple[str, ...] = ()
+    """Exact ones, instead of all there were."""
+    color: str | None = None
+    """#rrggbb, or "none" for the widget's own."""
+    hours: HoursGiven = HoursGiven()
+    policy: tuple[str, ...] = ()
+    """Such as "inactivity_seconds=300"; "=default" makes it follow the server's again."""
 
 
 def new_key() -> str:
@@ -49,12 +78,86 @@ async def add(
     return await find(db, key)
 
 
-async def find(db: Reader, key: str) -> App:
-    """Raises LookupError for an unknown key."""
-    app = await people.app_by_key(db, key, Policy())
+async def find(db: Reader, key: str, default: Policy = _POLICY) -> App:
+    """`default`: what the app's own policy leaves open. Raises LookupError for an unknown key."""
+    app = await people.app_by_key(db, key, default)
     if app is None:
         raise LookupError(key)
     return app
+
+
+def schedule_of(app: App) -> Schedule:
+    return msgspec.json.decode(app.schedule, type=Schedule)
+
+
+def schedule_for(given: HoursGiven, now: int) -> Schedule:
+    """The hours of a new app: the default ones, but for what was given. Raises BadOptions."""
+    schedule, problems = hours_text.changed(DEFAULT, given, datetime.fromtimestamp(now / 1000, UTC))
+    if problems:
+        raise BadOptions(problems)
+    return schedule
+
+
+def color_of(text: str) -> str:
+    """As stored: small letters, empty for the widget's own. Raises BadOptions."""
+    if text and text != "none" and not _COLOR.fullmatch(text):
+        raise BadOptions([f"{text!r} is no color: write it like #0f6b5c, or none."])
+    return "" if text == "none" else text.lower()
+
+
+async def change(db: Database, key: str, wanted: Change, default: Policy, now: int) -> App:
+    """The app as it is then. `default`: the server's policy. Raises LookupError for an unknown key, and BadOptions."""
+    app = await find(db, key, default)
+    chosen: dict[str, Any] = msgspec.json.decode(await rows.app_policy(db, key))
+    at = datetime.fromtimestamp(now / 1000, UTC)
+    schedule, problems = hours_text.changed(schedule_of(app), wanted.hours, at)
+    policy, more = _policy(chosen, wanted.policy, default)
+    problems += more
+    name = app.name if wanted.name is None else wanted.name.strip()
+    if not name:
+        problems.append("An app needs a name: write what customers and agents call it.")
+    color = app.color
+    try:
+        color = app.color if wanted.color is None else color_of(wanted.color)
+    except BadOptions as bad:
+        problems += bad.problems
+    if problems:
+        raise BadOptions(problems)
+    await rows.change_app(
+        db,
+        key,
+        name=name,
+        origins=_json(list(wanted.origins or app.origins)),
+        color=color,
+        policy=_json(policy),
+        schedule=_json(schedule),
+    )
+    return await find(db, key, default)
+
+
+def _policy(
+    chosen: dict[str, Any], texts: Sequence[str], default: Policy
+) -> tuple[dict[str, Any], list[str]]:
+    """What the app decides for itself from now on, and a sentence for each text that cannot be used."""
+    after, problems, casts = dict(chosen), [], policy_casts()
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if name not in casts or not equals:
+            problems.append(f"{text!r} is no policy: write name=value; names are {', '.join(casts)}.")
+        elif value == "default":
+            after.pop(name, None)
+        else:
+            try:
+                after[name] = casts[name](value)
+            except ValueError as problem:
+                problems.append(f"{name} {problem}.")
+    whole = msgspec.convert(msgspec.structs.asdict(default) | after, Policy)
+    if texts and whole.inactivity_warning_seconds > whole.inactivity_seconds:
+        problems.append(
+            f"inactivity_warning_seconds ({whole.inactivity_warning_seconds}) would be more than "
+            f"inactivity_seconds ({whole.inactivity_seconds}): write both."
+        )
+    return after, problems
 
 
 async def set_origins(db: Database, app: App, origins: Sequence[str]) -> None:

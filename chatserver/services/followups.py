@@ -182,16 +182,23 @@ async def _take_back(house: House, agent: Agent) -> None:
 
 
 async def recover(house: House) -> None:
-    """At the start: nobody is closed for the server's own silence, and nobody is connected yet."""
+    """At the start: nobody is closed for the server's own silence, nobody is connected yet, and the hours may be others now."""
     people = house.people
     async for ids in house.reads.open_live_ids():
+        closing = house.closing(people.apps)
 
-        def interrupt(world: World, now: int, ids: list[int] = ids) -> None:
+        def interrupt(
+            world: World, now: int, ids: list[int] = ids, closing: Mapping[int, int | None] = closing
+        ) -> None:
             for ticket_id in ids:
                 ticket = world.ticket(ticket_id)
                 if ticket is not None:
                     policy = people.policy(ticket.app_id)
-                    world.put(ticket, tickets.interrupted(ticket, policy, now), policy)
+                    step = tickets.interrupted(ticket, policy, now)
+                    if ticket.waiting:
+                        # Its app's hours may have been changed while the server was stopped.
+                        step = Step(replace(step.ticket, queue_until=closing[ticket.app_id]), step.items)
+                    world.put(ticket, step, policy)
 
         await house.store.write(Needs(tickets=tuple(ids)), interrupt)
     present = tuple(a.id for a in await house.reads.agents() if a.gone_at is None)

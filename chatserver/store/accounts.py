@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, delete, insert, select, text, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from chatserver.store.base import StoreFailed
-from chatserver.store.database import Database
+from chatserver.store.database import Database, Reader
 from chatserver.store.tables import agent_apps, agents, apps, sessions, used_tokens
 
 
@@ -98,6 +98,7 @@ _ANY = select(sessions.c.id).where(
     sessions.c.ended_at.is_(None),
     sessions.c.expires_at > bindparam("now"),
 )
+_POLICY = select(apps.c.policy).where(apps.c.key == bindparam("key"))
 
 
 async def session_by_hash(db: Database, token_hash: str, now: int) -> AgentSession | None:
@@ -141,6 +142,14 @@ async def add_app(db: Database, **values: Any) -> int:
     except StoreFailed as failure:
         raise _taken(failure) from failure
     return int(app_id)
+
+
+async def app_policy(db: Reader, key: str) -> str:
+    """What an app decides for itself, as JSON: nothing of the server's defaults. Raises LookupError for an unknown key."""
+    found = await db.rows(_POLICY, key=key)
+    if not found:
+        raise LookupError(key)
+    return str(found[0][0])
 
 
 async def change_app(db: Database, key: str, **values: Any) -> None:

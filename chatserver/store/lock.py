@@ -25,7 +25,7 @@ class Lock:
             os.close(self._fd)
             raise DatabaseInUse(
                 f"The database {database} is in use by another process{f' ({holder})' if holder else ''}. "
-                "A SQLite database is served by one process only: stop the other one first, or use another file."
+                "A SQLite database is served by one process only: stop that server first, or use another file."
             ) from None
         os.truncate(self._fd, 0)
         os.write(self._fd, str(os.getpid()).encode())

@@ -6,9 +6,10 @@ import asyncio
 import logging
 
 import pytest
+from msgspec.structs import replace
 
 from chatserver.core import tickets as core
-from chatserver.core.hours import parse_week
+from chatserver.core.hours import ALWAYS, DEFAULT, parse_week
 from chatserver.core.policy import Policy
 from chatserver.services import followups, pairing, talk, tickets
 from chatserver.store.base import StoreFailed
@@ -291,6 +292,43 @@ async def test_after_an_outage_agents_have_the_grace_time_to_come_back(scene: Sc
     await pairing.agent_connected(scene.house, 1)
     await scene.later(10)
     assert (await scene.ticket(kept.id)).agent_id == 1
+
+
+async def test_hours_that_were_changed_while_the_server_was_stopped_hold_for_who_waits(scene: Scene) -> None:
+    await scene.app(2)
+    await scene.app(3)
+    for app_id in (1, 2):
+        await scene.hours(app_id=app_id)
+    longer, shorter, freed, new = [
+        await scene.start(who(name, app_id))
+        for name, app_id in (("ana", 1), ("bea", 2), ("eva", 2), ("leo", 3))
+    ]
+    assert [t.queue_until for t in (longer, shorter, freed, new)] == [bogota(12)] * 3 + [None]
+    later, sooner = (
+        replace(DEFAULT, week=parse_week({"wed": hours})) for hours in ("08:00-18:00", "08:00-09:02")
+    )
+    for app_id, schedule in ((1, later), (2, sooner), (3, sooner)):
+        await scene.hours(schedule, app_id)
+    await scene.restart()
+    after = [await scene.ticket(t.id) for t in (longer, shorter, freed, new)]
+    assert [t.queue_until for t in after] == [bogota(18)] + [bogota(9, 2)] * 3
+    assert all(t.due_at is not None and t.due_at <= bogota(9, 2) for t in after[1:])
+    await scene.hours(ALWAYS, 2)
+    await scene.restart()
+    assert [(await scene.ticket(t.id)).queue_until for t in (shorter, freed)] == [None, None]
+    await scene.later(120)
+    assert [(await scene.ticket(t.id)).waiting for t in (longer, shorter, freed)] == [True] * 3
+    assert (await scene.kinds(new))[-1] == "later:closing_time"
+
+
+async def test_an_app_that_is_closed_by_new_hours_keeps_who_waits_for_later(scene: Scene) -> None:
+    await scene.agent(capacity=1)
+    chat, waiting = await scene.chat(ANA), await scene.start(BEA)
+    await scene.hours(replace(DEFAULT, week=parse_week({})))
+    await scene.restart()
+    await scene.later(0)
+    assert (await scene.ticket(chat.id)).chatting
+    assert (await scene.kinds(waiting))[-1] == "later:closing_time"
 
 
 async def test_a_restart_keeps_agents_who_had_signed_out_signed_out(scene: Scene) -> None:

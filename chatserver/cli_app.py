@@ -1,0 +1,207 @@
+"""`chatserver app …`: add, list, show and change host applications."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from chatserver.cli_base import fail, load_settings, looking, said_plainly, with_database
+
+if TYPE_CHECKING:
+    from chatserver.core.people import App
+    from chatserver.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_HOURS = (
+    click.option("--zone", metavar="ZONE", help="whose clock counts: America/Bogota"),
+    click.option(
+        "--hours",
+        multiple=True,
+        metavar="DAYS=HOURS",
+        help="the week: mon-fri=08:00-12:00,14:00-17:30; again for other days, those not named are closed",
+    ),
+    click.option("--always", is_flag=True, help="open around the clock"),
+    click.option("--holidays", metavar="CODE", help="closed on the public holidays of CO, CL-RM …; or none"),
+    click.option(
+        "--closed", multiple=True, metavar="DATE[=NAME]", help="closed on 2026-12-24; may be repeated"
+    ),
+    click.option(
+        "--open",
+        "opened",
+        multiple=True,
+        metavar="DATE=HOURS",
+        help="special hours: 2026-12-31=09:00-12:00; may be repeated",
+    ),
+)
+
+
+def _hours_options(command: F) -> F:
+    for option in reversed(_HOURS):
+        command = option(command)
+    return command
+
+
+@click.group()
+def app() -> None:
+    """Host applications."""
+
+
+@app.command("add")
+@click.argument("name")
+@click.option(
+    "--origin", "origins", multiple=True, required=True, help="https://example.com; may be repeated"
+)
+@click.option("--key", default="", help="the public key; made up when not given")
+@click.option("--color", default="", help="of launcher and chat: #0f6b5c")
+@_hours_options
+def add_app(name: str, origins: tuple[str, ...], key: str, color: str, **hours: Any) -> None:
+    """Add an application whose pages at ORIGIN may show the widget.
+
+    Without others it has office hours: Monday to Friday 8:00-12:00 and 14:00-17:30, Bogotá.
+    """
+    from chatserver.app import wall_clock
+    from chatserver.services import apps
+    from chatserver.services.hours_text import HoursGiven
+
+    _check_origins(origins)
+    settings = load_settings()
+    now = wall_clock()
+    # Before the database is touched, which would be made if there was none.
+    schedule, color = said_plainly(
+        settings, lambda: (apps.schedule_for(HoursGiven(**hours), now), apps.color_of(color))
+    )
+    made = with_database(
+        settings,
+        lambda db: apps.add(
+            db,
+            key=key or apps.new_key(),
+            name=name,
+            origins=origins,
+            now=now,
+            schedule=schedule,
+            color=color,
+        ),
+    )
+    click.echo(
+        f"key     {made.key}\n"
+        f"secret  {made.secret}   (signs user tokens: only your backend may know it)\n\n"
+        f"{_script_tag(made, settings)}"
+    )
+
+
+@app.command("list")
+def list_apps() -> None:
+    """All applications: key, name, origins."""
+    from chatserver.store import people
+
+    settings = load_settings()
+    for one in looking(settings, lambda db: people.apps(db, settings.policy)):
+        click.echo(f"{one.key}\t{one.name}\t{' '.join(one.origins)}")
+
+
+@app.command("show")
+@click.argument("key")
+@click.option("--secret", is_flag=True, help="also what signs user tokens")
+def show_app(key: str, secret: bool) -> None:
+    """What the application KEY is: origins, hours, own policy, script tag, and whether it is open now."""
+    from chatserver.services import apps
+
+    settings = load_settings()
+    found = looking(settings, lambda db: apps.find(db, key, settings.policy))
+    click.echo(_described(found, settings, secret=secret))
+
+
+@app.command("set")
+@click.argument("key")
+@click.option("--name", help="as agents and customers see it")
+@click.option(
+    "--origin",
+    "origins",
+    multiple=True,
+    help="instead of all there were; may be repeated: https://example.com",
+)
+@click.option("--color", help="of launcher and chat: #0f6b5c; or none")
+@_hours_options
+@click.option("--forget-dates", is_flag=True, help="without the dates of earlier --closed and --open")
+@click.option(
+    "--policy",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="inactivity_seconds=300 (names: docs/settings.md); =default follows the server's again; may be repeated",
+)
+def set_app(
+    key: str,
+    name: str | None,
+    origins: tuple[str, ...],
+    color: str | None,
+    policy: tuple[str, ...],
+    **hours: Any,
+) -> None:
+    """Change the application KEY: what is not given stays. While the server is stopped; docs/hours.md explains hours."""
+    from chatserver.app import wall_clock
+    from chatserver.services import apps
+    from chatserver.services.hours_text import HoursGiven
+
+    wanted = apps.Change(name, origins, color, HoursGiven(**hours), policy)
+    if wanted == apps.Change():
+        fail(
+            "Nothing to change: `chatserver app set --help` shows what can be, `chatserver app show` what is."
+        )
+    _check_origins(origins)
+    settings = load_settings()
+    after = with_database(settings, lambda db: apps.change(db, key, wanted, settings.policy, wall_clock()))
+    click.echo(_described(after, settings, secret=False))
+
+
+def _check_origins(origins: Sequence[str]) -> None:
+    from chatserver.web.origins import exact_origin
+
+    for origin in origins:
+        if exact_origin(origin) != origin:
+            fail(f"{origin!r} is no origin: scheme and host, like https://example.com, in small letters.")
+
+
+def _script_tag(found: App, settings: Settings) -> str:
+    return f'<script async src="{settings.address}/widget.js" data-app="{found.key}"></script>'
+
+
+def _described(found: App, settings: Settings, *, secret: bool) -> str:
+    """A label per fact; further lines of the same fact are indented below it."""
+    from msgspec.structs import asdict
+
+    from chatserver.app import wall_clock
+    from chatserver.services import apps, hours_text
+
+    schedule = apps.schedule_of(found)
+    now = datetime.fromtimestamp(wall_clock() / 1000, UTC)
+    server = asdict(settings.policy)
+    own = [
+        f"{name}={_shown(value)} (otherwise {_shown(server[name])})"
+        for name, value in asdict(found.policy).items()
+        if value != server[name]
+    ]
+    facts = {
+        "name": [found.name],
+        "key": [found.key],
+        **({"secret": [found.secret]} if secret else {}),
+        "origins": list(found.origins),
+        "color": [found.color or "none"],
+        **hours_text.in_words(schedule, now),
+        "now": [hours_text.now_in_words(schedule, now)],
+        "policy": own or ["the server's"],
+        "embed": [_script_tag(found, settings)],
+    }
+    return "\n".join(
+        f"{label if i == 0 else '':<9} {line}"
+        for label, lines in facts.items()
+        for i, line in enumerate(lines)
+    )
+
+
+def _shown(value: object) -> str:
+    """As `--policy` reads it."""
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)

@@ -1,0 +1,100 @@
+"""What the commands share: settings, the database, and sentences instead of tracebacks."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from chatserver.settings import Settings
+    from chatserver.store.database import Database, Reader
+
+R = TypeVar("R")
+
+
+def fail(sentence: str) -> NoReturn:
+    """Say it on standard error, and end with code 1."""
+    click.echo(sentence, err=True)
+    sys.exit(1)
+
+
+def load_settings() -> Settings:
+    """The environment's, with logging set up by them; those that cannot be used are sentences."""
+    from chatserver import telemetry
+    from chatserver.settings import BadSettings, load, unknown
+
+    try:
+        settings = load()
+    except BadSettings as bad:
+        fail("\n".join(bad.problems))
+    for name in unknown():
+        click.echo(f"{name} is no setting of this server (docs/settings.md lists them).", err=True)
+    telemetry.set_up(settings.log_level, settings.log_format)
+    return settings
+
+
+def with_database(settings: Settings, work: Callable[[Database], Awaitable[R]]) -> R:
+    """Open the database for writing, do something, close it. Not while a server runs."""
+    from chatserver.app import wall_clock
+    from chatserver.store.database import Database
+
+    async def run() -> R:
+        db = await Database.open(settings.database_path, clock=wall_clock, committed=lambda events: None)
+        try:
+            return await work(db)
+        finally:
+            await db.close()
+
+    return said_plainly(settings, lambda: asyncio.run(run()))
+
+
+def looking(settings: Settings, work: Callable[[Reader], Awaitable[R]]) -> R:
+    """Look into the database, also while a server runs."""
+    from chatserver.store.database import Reader
+
+    async def run() -> R:
+        db = await Reader.look(settings.database_path)
+        try:
+            return await work(db)
+        finally:
+            await db.close()
+
+    return said_plainly(settings, lambda: asyncio.run(run()))
+
+
+def said_plainly(settings: Settings, do: Callable[[], R]) -> R:
+    """What a person can put right becomes one sentence."""
+    import sqlite3
+
+    from chatserver.core.errors import Refused
+    from chatserver.services.apps import BadOptions
+    from chatserver.store.accounts import Taken
+    from chatserver.store.database import DatabaseInUse, DatabaseNotReady, DatabaseTooNew
+
+    try:
+        return do()
+    except (DatabaseInUse, DatabaseNotReady, DatabaseTooNew) as problem:
+        fail(str(problem))
+    except BadOptions as bad:
+        fail("\n".join(bad.problems))
+    except Taken:
+        fail("That name is taken already.")
+    except Refused as refused:
+        fail(_REFUSALS.get(refused.code, refused.code).format(limit=refused.limit))
+    except LookupError as missing:
+        fail(f"There is no app with the key {missing.args[0]!r}; `chatserver app list` shows all.")
+    except OSError as problem:
+        fail(f"The database {settings.database_path} cannot be used: {problem.strerror or problem}.")
+    except sqlite3.Error as problem:
+        fail(f"The database {settings.database_path} cannot be used: {problem}.")
+
+
+_REFUSALS = {
+    "too_short": "A password has at least {limit} characters.",
+    "bad_email": "That is no e-mail address.",
+    "not_found": "There is no agent with that e-mail address.",
+}
