@@ -217,7 +217,12 @@ export class Console {
       }
     }
     const { desk, send } = receive(this.desk.peek(), frame, this.now(), this.selected.peek());
-    this.desk.value = desk;
+    batch(() => {
+      this.desk.value = desk;
+      const ticket = this.ticket.peek();
+      // Closed, or somebody else's by now: there is nothing left to confirm.
+      if (ticket?.state === "closed" || ticket?.agent_id !== desk.me?.id) this.doing.value = null;
+    });
     for (const one of send) this.connection.send(one);
     this.parts.changed?.(before, desk);
     if (frame.type === "error" && frame.code === "not_found" && frame.ticket === this.selected.peek()) {

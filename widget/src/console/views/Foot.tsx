@@ -10,7 +10,7 @@ import type { Refusal } from "../state/desk";
 import { claimable } from "../state/lists";
 import { Composer } from "./Composer";
 import { Stars } from "./Stars";
-import { closedLine } from "./words";
+import { closedLine, customerName } from "./words";
 
 interface Props {
   console: Console;
@@ -63,7 +63,7 @@ function Take({ console, ticket }: Props) {
     <div class="take">
       <p>
         {ticket.queued_at !== null ? (
-          <WaitingLine name={ticket.customer.name} since={ticket.queued_at} />
+          <WaitingLine name={customerName(ticket.customer)} since={ticket.queued_at} />
         ) : (
           t(ticket.email ? "console.foot.request_mail" : "console.foot.request", { email: ticket.email })
         )}
@@ -94,7 +94,7 @@ function WaitingLine({ name, since }: { name: string; since: number }) {
 /** The one clock that matters now: my first answer, or the customer's silence. Quiet as long as there is time. */
 function ClockLine({ ticket }: { ticket: AgentTicket }) {
   const now = second.value;
-  const { name } = ticket.customer;
+  const name = customerName(ticket.customer);
   if (ticket.answer_due_at !== null) {
     const left = Math.max(0, Math.ceil((ticket.answer_due_at - now) / 1000));
     return (
@@ -137,7 +137,7 @@ function Closed({ console, ticket }: Props) {
   return (
     <div class="closed">
       <p>
-        <b>{closedLine(ticket.close_reason ?? "", ticket.customer.name)}</b>{" "}
+        <b>{closedLine(ticket.close_reason ?? "", customerName(ticket.customer))}</b>{" "}
         <time class="soft" title={fullTime(at)}>
           {dayName(at, minute.value)}, {clockTime(at)}
         </time>

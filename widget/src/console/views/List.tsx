@@ -1,6 +1,7 @@
 /** En espera, Mis chats, Solicitudes: 40 px rows, everything by keyboard. */
 
 import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { plural, t } from "../../ui/i18n";
 import type { AgentTicket, Status } from "../../wire";
 import type { Console } from "../console";
@@ -8,7 +9,7 @@ import { sound } from "../settings";
 import { blocked } from "../sound";
 import { load } from "../state/lists";
 import { Row } from "./Row";
-import { lastLine } from "./words";
+import { appName, lastLine } from "./words";
 
 const STATUSES: readonly Status[] = ["available", "busy", "away"];
 
@@ -95,10 +96,19 @@ interface NoticeProps {
 }
 
 function Notice({ tone, action, act, children }: NoticeProps) {
+  const button = useRef<HTMLButtonElement>(null);
+  // Pressing it takes it away: whoever has the keyboard goes on at the status above.
+  useEffect(
+    () => () => {
+      if (button.current && document.activeElement === button.current)
+        document.querySelector<HTMLElement>(".status :checked")?.focus();
+    },
+    [],
+  );
   return (
     <p class="line notice" data-tone={tone}>
       <span>{children}</span>
-      <button type="button" class="link" onClick={act}>
+      <button type="button" class="link" ref={button} onClick={act}>
         {action}
       </button>
     </p>
@@ -134,6 +144,7 @@ function Section({ console, id, tickets }: SectionProps) {
               selected={ticket.id === selected}
               claimable={online && !desk.busy.has(`claim:${ticket.id}`)}
               last={lastLine(ticket, desk.me?.id)}
+              app={appName(desk, ticket)}
             />
           ))}
         </ul>
