@@ -118,6 +118,11 @@ export class Console {
     this.select(this.cameFrom.peek());
   }
 
+  /** Of a ticket that a colleague attends the server tells nothing: what is new is asked for. */
+  refresh(ticket: number): void {
+    this.load(ticket);
+  }
+
   loadHistory(ticket: number): void {
     const before = this.desk.peek().threads.get(ticket)?.items[0]?.seq;
     if (before !== undefined) this.connection.send({ type: "history", ticket, before });

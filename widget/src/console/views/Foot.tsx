@@ -35,7 +35,7 @@ export function Foot({ console, ticket }: Props) {
           <Composer key={console.proposals.value} console={console} ticket={ticket} />
         </>
       ) : (
-        <p class="line">{t("console.foot.attended", { name: ticket.agent })}</p>
+        <Elsewhere console={console} ticket={ticket} />
       )}
     </footer>
   );
@@ -79,6 +79,21 @@ function Take({ console, ticket }: Props) {
         {t("console.action.claim")}
       </button>
     </div>
+  );
+}
+
+/** A colleague's: it can be read, and does not follow by itself. */
+function Elsewhere({ console, ticket }: Props) {
+  return (
+    <p class="line elsewhere">
+      <span>
+        {ticket.agent && `${t("console.foot.attended", { name: ticket.agent })} `}
+        {t("console.foot.still")}
+      </span>
+      <button type="button" class="link" onClick={() => console.refresh(ticket.id)}>
+        {t("console.action.refresh")}
+      </button>
+    </p>
   );
 }
 

@@ -1,7 +1,6 @@
 /** En espera, Mis chats, Solicitudes: 40 px rows, everything by keyboard. */
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
 import { plural, t } from "../../ui/i18n";
 import type { AgentTicket, Status } from "../../wire";
 import type { Console } from "../console";
@@ -66,6 +65,7 @@ function Notices({ console }: { console: Console }) {
           tone="warning"
           action={t("console.notice.be_available")}
           act={() => console.setStatus("available")}
+          heir=".status [value=available]"
         >
           {plural(`console.notice.${status}`, waiting)}
         </Notice>
@@ -80,6 +80,7 @@ function Notices({ console }: { console: Console }) {
           act={() => {
             sound.value = "on";
           }}
+          heir=".status :checked"
         >
           {t("console.notice.muted")}
         </Notice>
@@ -92,23 +93,23 @@ interface NoticeProps {
   tone?: "warning";
   action: string;
   act(): void;
+  /** What has the focus next: pressing the button takes it away. */
+  heir: string;
   children: ComponentChildren;
 }
 
-function Notice({ tone, action, act, children }: NoticeProps) {
-  const button = useRef<HTMLButtonElement>(null);
-  // Pressing it takes it away: whoever has the keyboard goes on at the status above.
-  useEffect(
-    () => () => {
-      if (button.current && document.activeElement === button.current)
-        document.querySelector<HTMLElement>(".status :checked")?.focus();
-    },
-    [],
-  );
+function Notice({ tone, action, act, heir, children }: NoticeProps) {
   return (
     <p class="line notice" data-tone={tone}>
       <span>{children}</span>
-      <button type="button" class="link" ref={button} onClick={act}>
+      <button
+        type="button"
+        class="link"
+        onClick={() => {
+          act();
+          document.querySelector<HTMLElement>(heir)?.focus();
+        }}
+      >
         {action}
       </button>
     </p>
