@@ -121,6 +121,8 @@ function focusOn(selector: string): boolean {
   return element !== null;
 }
 
+/** The ticket's row; a closed one has none any more, then the first of the list. */
 function focusRow(ticket: number | null): void {
-  document.querySelector<HTMLElement>(`.row[data-ticket="${ticket ?? 0}"]`)?.focus();
+  const row = document.querySelector<HTMLElement>(`.row[data-ticket="${ticket ?? 0}"]`);
+  (row ?? document.querySelector<HTMLElement>(".row"))?.focus();
 }

@@ -8,13 +8,13 @@ import { Icon } from "./icons";
 export function Dialog({
   title,
   close,
-  question = false,
+  question,
   children,
 }: {
   title: string;
   close(): void;
-  /** It is answered by the buttons among its children, and has no other way out but Escape. */
-  question?: boolean;
+  /** For what is answered by the buttons among its children: the id of the text that says what it is about. */
+  question?: string;
   children: ComponentChildren;
 }) {
   const element = useRef<HTMLDialogElement>(null);
@@ -34,6 +34,7 @@ export function Dialog({
       ref={element}
       class="dialog"
       role={question ? "alertdialog" : undefined}
+      aria-describedby={question}
       aria-labelledby={heading}
       onClose={close}
       onClick={(event) => event.target === element.current && close()}

@@ -12,8 +12,8 @@ interface Props {
 
 export function LeaveDialog({ chats, leave, close }: Props) {
   return (
-    <Dialog title={t("console.leave.ask")} close={close} question>
-      {chats > 0 && <p>{plural("console.leave.chats", chats)}</p>}
+    <Dialog title={t("console.leave.ask")} close={close} question="leave-why">
+      <p id="leave-why">{chats > 0 && plural("console.leave.chats", chats)}</p>
       <p class="dialog-row">
         <button type="button" class="button" data-kind="danger" onClick={leave}>
           {t("console.rail.leave")}
