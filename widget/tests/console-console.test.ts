@@ -261,3 +261,27 @@ test("proposing asks in the words of the draft, else with the plain question, an
   console.end();
   Reflect.deleteProperty(globalThis, "sessionStorage");
 });
+
+test("the question whether to close ends with the ticket, also when the customer closed it", async () => {
+  const { console, open } = world();
+  console.start();
+  const socket = await open(welcome([given(4)]));
+  console.select(4);
+  console.begin("closing");
+  socket.gives(changed(4, 1, 2, { patch: { unread: 1 } }));
+  assert.equal(console.doing.value, "closing");
+  socket.gives(changed(4, 2, 3, { patch: { state: "closed" } }));
+  assert.equal(console.doing.value, null);
+  console.end();
+});
+
+test("a ticket that a colleague attends is brought up to date on request", async () => {
+  const { console, open } = world();
+  console.start();
+  const socket = await open(welcome([given(4)]));
+  console.select(4);
+  socket.gives(snapshot(given(4), [item(1), item(2)]));
+  console.refresh(4);
+  assert.deepEqual(of(socket, "open").at(-1), { type: "open", ticket: 4, after: 2, epoch: "e1" });
+  console.end();
+});

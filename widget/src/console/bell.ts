@@ -11,10 +11,13 @@ import { type Alert, alerts, audible, REPEAT_MS, unseen } from "./state/alerts";
 import type { Desk } from "./state/desk";
 import { unread } from "./state/lists";
 import { Tabs } from "./tabs";
+import { customerName } from "./views/words";
 
 export class Bell {
   private readonly tabs = new Tabs();
   private readonly undo: (() => void)[] = [];
+  /** Of whom a screen reader was told that they wait: the sentence goes when none of them does any more. */
+  private announced: readonly number[] = [];
 
   constructor(private readonly console: Console) {
     const look = () => this.look();
@@ -43,10 +46,12 @@ export class Bell {
     const newcomers = found.filter(({ kind }) => kind === "waiting");
     const first = newcomers[0]?.ticket;
     if (first && newcomers.length === 1) {
-      announce(t("console.announce.waiting", { name: first.customer.name, subject: first.subject }));
+      announce(t("console.announce.waiting", { name: customerName(first.customer), subject: first.subject }));
     } else if (first) {
       announce(plural("console.announce.waiting_many", newcomers.length));
     }
+    if (first) this.announced = newcomers.map(({ ticket }) => ticket.id);
+    else if (!this.announced.some((id) => after.tickets.get(id)?.waiting)) this.unsay();
     if (!this.tabs.ringing) return;
     const heard = found.filter((alert) => audible(alert, this.tabs.looking));
     const loudest = heard.find(({ kind }) => kind === "assigned") ?? heard[0];
@@ -57,8 +62,14 @@ export class Bell {
   end(): void {
     for (const undo of this.undo) undo();
     this.tabs.close();
+    this.unsay();
     document.title = t("console.title");
     dotIcon(false);
+  }
+
+  private unsay(): void {
+    if (this.announced.length > 0) announce("");
+    this.announced = [];
   }
 
   private look(): void {
@@ -78,7 +89,7 @@ export class Bell {
     if (document.visibilityState === "visible" && document.hasFocus()) return;
     const body = kind === "message" ? (ticket.last?.text ?? "") : ticket.subject;
     try {
-      const note = new Notification(t(`console.notify.${kind}`, { name: ticket.customer.name }), {
+      const note = new Notification(t(`console.notify.${kind}`, { name: customerName(ticket.customer) }), {
         body,
         tag: `ticket-${ticket.id}`,
       });

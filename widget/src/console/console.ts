@@ -118,6 +118,11 @@ export class Console {
     this.select(this.cameFrom.peek());
   }
 
+  /** Of a ticket that a colleague attends the server tells nothing: what is new is asked for. */
+  refresh(ticket: number): void {
+    this.load(ticket);
+  }
+
   loadHistory(ticket: number): void {
     const before = this.desk.peek().threads.get(ticket)?.items[0]?.seq;
     if (before !== undefined) this.connection.send({ type: "history", ticket, before });
@@ -217,7 +222,12 @@ export class Console {
       }
     }
     const { desk, send } = receive(this.desk.peek(), frame, this.now(), this.selected.peek());
-    this.desk.value = desk;
+    batch(() => {
+      this.desk.value = desk;
+      const ticket = this.ticket.peek();
+      // Closed, or somebody else's by now: there is nothing left to confirm.
+      if (ticket?.state === "closed" || ticket?.agent_id !== desk.me?.id) this.doing.value = null;
+    });
     for (const one of send) this.connection.send(one);
     this.parts.changed?.(before, desk);
     if (frame.type === "error" && frame.code === "not_found" && frame.ticket === this.selected.peek()) {

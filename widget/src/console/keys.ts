@@ -23,13 +23,23 @@ export function onKeys(console: Console, acts: Acts): () => void {
       else if (!acts.escape()) focusRow(console.selected.peek());
       return;
     }
-    if (target.closest("textarea, select, input:not([type=radio], [type=checkbox])")) return;
-    // Nothing is written in a radio button (the own status keeps the focus after a click), but arrows are its own.
-    if (target.closest("input") && event.key.startsWith("Arrow")) return;
+    if (!isOurs(event.key, fieldAt(target))) return;
     if (act(event.key, target, console, acts)) event.preventDefault();
   };
   document.addEventListener("keydown", listener);
   return () => document.removeEventListener("keydown", listener);
+}
+
+/** Whether a key pressed in a field is left to the console. `field`: an input's type, "textarea", "select", or "" for none. */
+export function isOurs(key: string, field: string): boolean {
+  if (field === "") return true;
+  // Nothing is written in a radio button (the own status keeps the focus after a click), but arrows are its own.
+  return (field === "radio" || field === "checkbox") && !key.startsWith("Arrow");
+}
+
+function fieldAt(target: Element): string {
+  const field = target.closest("textarea, select, input");
+  return field instanceof HTMLInputElement ? field.type : (field?.localName ?? "");
 }
 
 /** True: the key meant something here. */
@@ -111,6 +121,8 @@ function focusOn(selector: string): boolean {
   return element !== null;
 }
 
+/** The ticket's row; a closed one has none any more, then the first of the list. */
 function focusRow(ticket: number | null): void {
-  document.querySelector<HTMLElement>(`.row[data-ticket="${ticket ?? 0}"]`)?.focus();
+  const row = document.querySelector<HTMLElement>(`.row[data-ticket="${ticket ?? 0}"]`);
+  (row ?? document.querySelector<HTMLElement>(".row"))?.focus();
 }

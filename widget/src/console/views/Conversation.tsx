@@ -8,7 +8,7 @@ import { Actions } from "./Actions";
 import { Foot } from "./Foot";
 import { Icon } from "./icons";
 import { Log } from "./Log";
-import { appName, stateWord } from "./words";
+import { appName, customerName, stateWord } from "./words";
 
 interface Props {
   console: Console;
@@ -37,6 +37,11 @@ function Header({ console, ticket, detailsOpen, toggleDetails }: Props & { ticke
   // Whoever opened the ticket by keyboard or screen reader goes on here; the composer takes over when it is theirs.
   useEffect(() => heading.current?.focus({ preventScroll: true }), []);
 
+  // What was pressed or written in goes when the ticket is taken or closed: reading goes on here, not nowhere.
+  useEffect(() => {
+    if (document.activeElement === document.body) heading.current?.focus({ preventScroll: true });
+  }, [ticket.state, ticket.agent_id]);
+
   return (
     <header class="talk-head">
       {from !== null ? (
@@ -55,7 +60,8 @@ function Header({ console, ticket, detailsOpen, toggleDetails }: Props & { ticke
           {ticket.subject}
         </h1>
         <p class="soft">
-          <span class="number">#{ticket.number}</span> · {ticket.customer.name} · {app && `${app} · `}
+          <span class="number">#{ticket.number}</span> · {app && `${app} · `}
+          {customerName(ticket.customer)} ·{" "}
           <span data-state={ticket.waiting ? "waiting" : ticket.state}>{stateWord(ticket)}</span>
         </p>
       </div>

@@ -8,10 +8,13 @@ import { Icon } from "./icons";
 export function Dialog({
   title,
   close,
+  question,
   children,
 }: {
   title: string;
   close(): void;
+  /** For what is answered by the buttons among its children: the id of the text that says what it is about. */
+  question?: string;
   children: ComponentChildren;
 }) {
   const element = useRef<HTMLDialogElement>(null);
@@ -30,6 +33,8 @@ export function Dialog({
     <dialog
       ref={element}
       class="dialog"
+      role={question ? "alertdialog" : undefined}
+      aria-describedby={question}
       aria-labelledby={heading}
       onClose={close}
       onClick={(event) => event.target === element.current && close()}
@@ -37,10 +42,12 @@ export function Dialog({
       <div class="dialog-body">
         <header>
           <h2 id={heading}>{title}</h2>
-          <button type="button" class="button" data-kind="quiet" onClick={close}>
-            <Icon name="close" />
-            {t("console.action.dismiss")}
-          </button>
+          {!question && (
+            <button type="button" class="button" data-kind="quiet" onClick={close}>
+              <Icon name="close" />
+              {t("console.action.dismiss")}
+            </button>
+          )}
         </header>
         {children}
       </div>

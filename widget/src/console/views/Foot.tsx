@@ -10,7 +10,7 @@ import type { Refusal } from "../state/desk";
 import { claimable } from "../state/lists";
 import { Composer } from "./Composer";
 import { Stars } from "./Stars";
-import { closedLine } from "./words";
+import { closedLine, customerName } from "./words";
 
 interface Props {
   console: Console;
@@ -35,7 +35,7 @@ export function Foot({ console, ticket }: Props) {
           <Composer key={console.proposals.value} console={console} ticket={ticket} />
         </>
       ) : (
-        <p class="line">{t("console.foot.attended", { name: ticket.agent })}</p>
+        <Elsewhere console={console} ticket={ticket} />
       )}
     </footer>
   );
@@ -63,7 +63,7 @@ function Take({ console, ticket }: Props) {
     <div class="take">
       <p>
         {ticket.queued_at !== null ? (
-          <WaitingLine name={ticket.customer.name} since={ticket.queued_at} />
+          <WaitingLine name={customerName(ticket.customer)} since={ticket.queued_at} />
         ) : (
           t(ticket.email ? "console.foot.request_mail" : "console.foot.request", { email: ticket.email })
         )}
@@ -82,6 +82,21 @@ function Take({ console, ticket }: Props) {
   );
 }
 
+/** A colleague's: it can be read, and does not follow by itself. */
+function Elsewhere({ console, ticket }: Props) {
+  return (
+    <p class="line elsewhere">
+      <span>
+        {ticket.agent && `${t("console.foot.attended", { name: ticket.agent })} `}
+        {t("console.foot.still")}
+      </span>
+      <button type="button" class="link" onClick={() => console.refresh(ticket.id)}>
+        {t("console.action.refresh")}
+      </button>
+    </p>
+  );
+}
+
 function WaitingLine({ name, since }: { name: string; since: number }) {
   const seconds = Math.max(0, Math.floor((second.value - since) / 1000));
   return (
@@ -94,7 +109,7 @@ function WaitingLine({ name, since }: { name: string; since: number }) {
 /** The one clock that matters now: my first answer, or the customer's silence. Quiet as long as there is time. */
 function ClockLine({ ticket }: { ticket: AgentTicket }) {
   const now = second.value;
-  const { name } = ticket.customer;
+  const name = customerName(ticket.customer);
   if (ticket.answer_due_at !== null) {
     const left = Math.max(0, Math.ceil((ticket.answer_due_at - now) / 1000));
     return (
@@ -137,7 +152,7 @@ function Closed({ console, ticket }: Props) {
   return (
     <div class="closed">
       <p>
-        <b>{closedLine(ticket.close_reason ?? "", ticket.customer.name)}</b>{" "}
+        <b>{closedLine(ticket.close_reason ?? "", customerName(ticket.customer))}</b>{" "}
         <time class="soft" title={fullTime(at)}>
           {dayName(at, minute.value)}, {clockTime(at)}
         </time>

@@ -8,7 +8,7 @@ import { sound } from "../settings";
 import { blocked } from "../sound";
 import { load } from "../state/lists";
 import { Row } from "./Row";
-import { lastLine } from "./words";
+import { appName, lastLine } from "./words";
 
 const STATUSES: readonly Status[] = ["available", "busy", "away"];
 
@@ -65,6 +65,7 @@ function Notices({ console }: { console: Console }) {
           tone="warning"
           action={t("console.notice.be_available")}
           act={() => console.setStatus("available")}
+          heir=".status [value=available]"
         >
           {plural(`console.notice.${status}`, waiting)}
         </Notice>
@@ -79,6 +80,7 @@ function Notices({ console }: { console: Console }) {
           act={() => {
             sound.value = "on";
           }}
+          heir=".status :checked"
         >
           {t("console.notice.muted")}
         </Notice>
@@ -91,14 +93,23 @@ interface NoticeProps {
   tone?: "warning";
   action: string;
   act(): void;
+  /** What has the focus next: pressing the button takes it away. */
+  heir: string;
   children: ComponentChildren;
 }
 
-function Notice({ tone, action, act, children }: NoticeProps) {
+function Notice({ tone, action, act, heir, children }: NoticeProps) {
   return (
     <p class="line notice" data-tone={tone}>
       <span>{children}</span>
-      <button type="button" class="link" onClick={act}>
+      <button
+        type="button"
+        class="link"
+        onClick={() => {
+          act();
+          document.querySelector<HTMLElement>(heir)?.focus();
+        }}
+      >
         {action}
       </button>
     </p>
@@ -134,6 +145,7 @@ function Section({ console, id, tickets }: SectionProps) {
               selected={ticket.id === selected}
               claimable={online && !desk.busy.has(`claim:${ticket.id}`)}
               last={lastLine(ticket, desk.me?.id)}
+              app={appName(desk, ticket)}
             />
           ))}
         </ul>

@@ -11,7 +11,7 @@ import type { Console } from "../console";
 import type { Pending } from "../state/desk";
 import { calendarDay, type Entry, grouped } from "../state/groups";
 import { memo } from "./memo";
-import { systemLine } from "./words";
+import { customerName, systemLine } from "./words";
 
 /** Closer to the end than this (px) counts as reading the newest. */
 const NEAR = 80;
@@ -120,7 +120,7 @@ function EntryView({ entry, ticket, me, lastOwn }: EntryProps) {
   }
   const own = entry.by === "agent";
   const name = !own
-    ? ticket.customer.name
+    ? customerName(ticket.customer)
     : entry.author === me
       ? t("console.log.you")
       : (entry.items[0]?.name ?? "");
@@ -210,7 +210,7 @@ function TypingSign({ console, ticket }: { console: Console; ticket: AgentTicket
         <i />
         <i />
       </span>
-      {t("console.log.typing", { name: ticket.customer.name })}
+      {t("console.log.typing", { name: customerName(ticket.customer) })}
     </p>
   );
 }

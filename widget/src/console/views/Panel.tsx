@@ -11,7 +11,7 @@ import { minute } from "../clockwork";
 import type { Console } from "../console";
 import { Avatar } from "./Avatar";
 import { Icon } from "./icons";
-import { appName } from "./words";
+import { appName, customerName } from "./words";
 
 interface Props {
   console: Console;
@@ -43,17 +43,18 @@ export function Panel({ console, open, close }: Props) {
 
 function Who({ ticket }: { ticket: AgentTicket }) {
   const { customer, clock } = ticket;
+  const name = customerName(customer);
   const email = ticket.email || customer.email;
   return (
     <section>
       <div class="who">
         <Avatar
-          name={customer.name}
+          name={name}
           alias={customer.alias}
           status={clock ? (clock.gone_at === null ? "here" : "gone") : undefined}
         />
         <div>
-          <h2>{customer.name}</h2>
+          <h2>{name}</h2>
           {customer.verified ? (
             <span class="verified">
               <Icon name="verified" />

@@ -7,6 +7,7 @@ import { sound } from "../settings";
 import { load } from "../state/lists";
 import { Avatar } from "./Avatar";
 import { Icon } from "./icons";
+import { LeaveDialog } from "./LeaveDialog";
 
 interface Props {
   console: Console;
@@ -19,8 +20,16 @@ export function Rail({ console, signOut, openSound, openHelp }: Props) {
   const { me } = console.desk.value;
   const waiting = console.lists.value.waiting.length;
   const leaving = useSignal(false);
+  const asking = useSignal(false);
   const used = load(console.desk.value);
   const muted = sound.value === "off";
+  const leave = async () => {
+    asking.value = false;
+    if (leaving.value) return;
+    leaving.value = true;
+    await signOut();
+    leaving.value = false;
+  };
   return (
     <nav class="rail" aria-label={t("console.rail.label")}>
       <span class="mark" aria-hidden="true" />
@@ -65,16 +74,23 @@ export function Rail({ console, signOut, openSound, openHelp }: Props) {
         type="button"
         class="rail-item"
         aria-disabled={leaving.value}
-        onClick={async () => {
-          if (leaving.value) return;
-          leaving.value = true;
-          await signOut();
-          leaving.value = false;
+        onClick={() => {
+          if (used > 0) asking.value = true;
+          else void leave();
         }}
       >
         <Icon name="leave" />
         <span>{t("console.rail.leave")}</span>
       </button>
+      {asking.value && (
+        <LeaveDialog
+          chats={used}
+          leave={leave}
+          close={() => {
+            asking.value = false;
+          }}
+        />
+      )}
     </nav>
   );
 }

@@ -8,7 +8,9 @@ import { second } from "../clockwork";
 import type { Console } from "../console";
 import { claimable as canClaim } from "../state/lists";
 import { Avatar } from "./Avatar";
+import { Icon, type IconName } from "./icons";
 import { memo } from "./memo";
+import { customerName } from "./words";
 
 interface Props {
   console: Console;
@@ -18,10 +20,13 @@ interface Props {
   /** Taking is possible just now. */
   claimable: boolean;
   last: string;
+  /** Which app it comes from; "" where the agent serves one. */
+  app: string;
 }
 
-export const Row = memo(({ console, ticket, list, selected, claimable, last }: Props) => {
-  const { customer, subject } = ticket;
+export const Row = memo(({ console, ticket, list, selected, claimable, last, app }: Props) => {
+  const { subject, customer } = ticket;
+  const name = customerName(customer);
   const unread = list === "waiting" || selected ? 0 : ticket.unread;
   // Of the selected row the conversation offers the button: there is one "Tomar" per ticket on the screen.
   const offered = canClaim(ticket) && !selected;
@@ -35,14 +40,15 @@ export const Row = memo(({ console, ticket, list, selected, claimable, last }: P
         aria-current={selected ? "true" : undefined}
         onClick={() => console.select(ticket.id)}
       >
-        <Avatar name={customer.name} alias={customer.alias} status={presence(ticket)} />
+        <Avatar name={name} alias={customer.alias} status={presence(ticket)} />
         <span class="row-top">
           <span class="row-subject">{subject}</span>
           <RowTime ticket={ticket} list={list} />
         </span>
         <span class="row-bottom">
           <span class="row-last">
-            {customer.name}
+            {name}
+            {app && ` · ${app}`}
             {last && ` · ${last}`}
           </span>
           {unread > 0 && (
@@ -79,30 +85,44 @@ function RowTime({ ticket, list }: { ticket: AgentTicket; list: Props["list"] })
         data-tone={seconds >= 60 ? "warning" : undefined}
         title={fullTime(ticket.queued_at)}
       >
+        <span class="sr-only">{t("console.row.waits")} </span>
         {waited(seconds)}
       </span>
     );
   }
   const end = countdown(ticket.clock, now);
   if (list === "mine" && end.phase === "warning") {
-    return (
-      <span class="row-time" data-tone="danger">
-        {minutesSeconds(end.left)}
-      </span>
-    );
+    return <Countdown icon="closing" says={t("console.row.closes")} left={end.left} tone="danger" />;
   }
   const due = ticket.answer_due_at;
   if (list === "mine" && due !== null && due > now) {
-    return (
-      <span class="row-time" data-tone="warning">
-        {minutesSeconds(Math.ceil((due - now) / 1000))}
-      </span>
-    );
+    const left = Math.ceil((due - now) / 1000);
+    return <Countdown icon="answer" says={t("console.row.answer")} left={left} tone="warning" />;
   }
   const at = ticket.last?.at ?? ticket.opened_at;
   return (
     <span class="row-time" title={fullTime(at)}>
       {shortTime(at, now)}
+    </span>
+  );
+}
+
+interface CountdownProps {
+  icon: IconName;
+  says: string;
+  /** Seconds. */
+  left: number;
+  tone: "warning" | "danger";
+}
+
+/** A time alone does not say what happens at its end. */
+function Countdown({ icon, says, left, tone }: CountdownProps) {
+  const time = minutesSeconds(left);
+  return (
+    <span class="row-time" data-tone={tone} title={`${says} ${time}`}>
+      <Icon name={icon} />
+      <span class="sr-only">{says} </span>
+      {time}
     </span>
   );
 }

@@ -1,17 +1,22 @@
 /** Sentences of the console that need a choice: states, system lines, endings. */
 
 import { t } from "../../ui/i18n";
-import type { AgentTicket, ItemView } from "../../wire";
+import type { AgentTicket, ItemView, Person } from "../../wire";
 import type { Desk } from "../state/desk";
+
+/** What to call a customer: the server's name for one who gave none is Spanish, so it is said anew in the agent's language. */
+export function customerName({ name, alias }: Person): string {
+  return name === `Visitante ${alias}` ? t("console.visitor", { alias }) : name;
+}
 
 /** What happened to the ticket, as one line; null for what people wrote. */
 export function systemLine(item: ItemView, ticket: AgentTicket, me: number | undefined): string | null {
   const name = item.name ?? "";
   switch (item.kind) {
     case "opened":
-      return t("console.event.opened", { name: ticket.customer.name });
+      return t("console.event.opened", { name: customerName(ticket.customer) });
     case "declined":
-      return t("console.event.declined", { name: ticket.customer.name });
+      return t("console.event.declined", { name: customerName(ticket.customer) });
     case "assigned":
       return item.author === me ? t("console.event.assigned_me") : t("console.event.assigned", { name });
     case "queued":
@@ -28,9 +33,9 @@ export function systemLine(item: ItemView, ticket: AgentTicket, me: number | und
       );
     case "closed":
       // Within a line that goes on with the time: without its full stop.
-      return closedLine(item.reason ?? "", ticket.customer.name).replace(/\.$/, "");
+      return closedLine(item.reason ?? "", customerName(ticket.customer)).replace(/\.$/, "");
     case "rated":
-      return t("console.event.rated", { name: ticket.customer.name, stars: item.stars ?? 0 });
+      return t("console.event.rated", { name: customerName(ticket.customer), stars: item.stars ?? 0 });
     default:
       return null;
   }
