@@ -1,7 +1,6 @@
 /** The message box: grows to five lines, Enter sends, Shift+Enter breaks, and what stands in it survives a reload. */
 
 import { Component, createRef, type TargetedKeyboardEvent } from "preact";
-import { shouting } from "../ui/courtesy";
 import { t } from "../ui/i18n";
 import { Icon } from "../ui/icons";
 import { signal } from "../ui/signal";
@@ -81,7 +80,6 @@ export class Composer extends Component<Props> {
   override render({ end }: Props) {
     const text = this.#text.value;
     const left = text.length > NEAR_MAX ? MAX - [...text].length : NEAR_MAX;
-    const hint = shouting(text);
     return (
       <form class="composer" onSubmit={(event) => this.#send(event)}>
         <textarea
@@ -100,7 +98,7 @@ export class Composer extends Component<Props> {
             {t("widget.end")}
           </Button>
           <p id="hint" class={`${left < 0 ? "error" : "soft"}`}>
-            {left < NEAR_MAX ? t("widget.left", { count: left }) : hint && t(`widget.courtesy.${hint}`)}
+            {left < NEAR_MAX && t("widget.left", { count: left })}
           </p>
           <button type="submit" class="primary" disabled={!text.trim() || left < 0}>
             {t("widget.send")}
