@@ -77,7 +77,8 @@ export class Composer extends Component<Props> {
     if (sends) this.#send(event);
   }
 
-  override render({ end }: Props) {
+  override render({ end, room }: Props) {
+    const { mode } = room.view;
     const text = this.#text.value;
     const left = text.length > NEAR_MAX ? MAX - [...text].length : NEAR_MAX;
     return (
@@ -94,9 +95,12 @@ export class Composer extends Component<Props> {
           onKeyDown={(event) => this.#key(event)}
         />
         <div class="tools">
-          <Button look="quiet" onClick={end}>
-            {t("widget.end")}
-          </Button>
+          {/* A request waits for its answer: it is no chat that could be ended. */}
+          {mode === "live" && (
+            <Button look="quiet" onClick={end}>
+              {t("widget.end")}
+            </Button>
+          )}
           <p id="hint" class={`${left < 0 ? "error" : "soft"}`}>
             {left < NEAR_MAX && t("widget.left", { count: left })}
           </p>
