@@ -11,7 +11,9 @@ import { TicketView } from "./ticket";
 import { TicketList } from "./tickets";
 
 export class App extends Component {
-  #place = "";
+  #place: string | false = false;
+  /** What had the focus before this drawing. */
+  #held: Element | null = null;
 
   override componentDidMount() {
     this.componentDidUpdate();
@@ -20,21 +22,19 @@ export class App extends Component {
     });
   }
 
-  /** A new view begins at its beginning: what is marked there, else the heading. */
+  /** A new view begins at what is marked there. What takes the focus with it (a closed chat's message box) leaves it to a heading. */
   override componentDidUpdate() {
-    const { rooms, welcome } = model.state.value;
-    const at = model.route.value;
-    // A ticket that closes takes away its message box, and the focus with it.
-    const closed = at.view === "ticket" && rooms.get(at.ticket)?.view.state === "closed";
-    const place = model.open.value ? JSON.stringify([at, closed, !welcome]) : "";
-    if (place && place !== this.#place) {
+    const place = model.open.value && JSON.stringify([model.route.value, !model.state.value.welcome]);
+    const moved = place !== this.#place;
+    if (place && (moved || !this.#held?.isConnected)) {
       const find = (what: string) => document.querySelector<HTMLElement>(what);
-      (find("[data-first]") ?? find("h1"))?.focus({ preventScroll: true });
+      (find(moved ? "[data-first]" : "main [tabindex='-1']") ?? find("h1"))?.focus({ preventScroll: true });
     }
     this.#place = place;
   }
 
   override render() {
+    this.#held = document.activeElement;
     return (
       <div class="panel">
         <View />

@@ -1,4 +1,4 @@
-/** After the end: what happened and why, the rating, and the way to go on with whatever could not be said any more. */
+/** After the end: the rating, and the way to go on with whatever could not be said any more. */
 
 import { Component } from "preact";
 import { plural, t } from "../ui/i18n";
@@ -10,16 +10,12 @@ import { Kept } from "./new";
 import type { WithRoom } from "./ticket";
 
 export function Closed({ room }: WithRoom) {
-  const { id, subject, number, close_reason, rate_until, rating } = room.view;
+  const { id, subject, number, rate_until, rating } = room.view;
   const kept = model.kept(id);
   const rateable = rate_until !== null && model.now.value < rate_until;
   return (
     <div class="foot closed">
-      <p>
-        <strong>{t("widget.closed")}</strong>
-        <br />
-        <span class="soft">{t(`widget.event.closed.${close_reason}`)}</span>
-      </p>
+      <h2 tabIndex={-1}>{t("widget.closed")}</h2>
       {(rateable || rating) && <RatingForm room={room} open={rateable} />}
       {kept && <Kept text={kept} line="widget.kept_closed" />}
       <Button look="wide" onClick={() => model.goNew(subject, number, kept)}>
@@ -46,16 +42,21 @@ class RatingForm extends Component<WithRoom & { open: boolean }> {
     const { rating } = room.view;
     const stars = this.#stars.value;
     const comment = this.#comment.value;
+    const told = comment.trim() === rating?.comment;
     return (
       <form
         class="rating"
         onSubmit={(event) => {
           event.preventDefault();
           this.#rate(stars);
+          // The button is about to be disabled, and would take the focus with it.
+          (event.currentTarget.firstChild as HTMLElement).focus();
         }}
       >
-        <fieldset disabled={!open}>
-          <legend>{t("widget.rate")}</legend>
+        <p role="status" tabIndex={-1}>
+          {t(rating ? "widget.thanks" : "widget.rate")}
+        </p>
+        <fieldset disabled={!open} aria-label={t("widget.rate")}>
           {STARS.map((count) => (
             <label key={count} class={`${count <= stars ? "lit" : ""}`}>
               <input type="radio" name="stars" checked={count === stars} onChange={() => this.#rate(count)} />
@@ -64,7 +65,6 @@ class RatingForm extends Component<WithRoom & { open: boolean }> {
             </label>
           ))}
         </fieldset>
-        <p role="status">{rating && t("widget.thanks")}</p>
         {open && rating && (
           <textarea
             rows={2}
@@ -77,8 +77,10 @@ class RatingForm extends Component<WithRoom & { open: boolean }> {
             }}
           />
         )}
-        {open && rating && comment.trim() !== rating.comment && (
-          <button type="submit">{t("widget.comment_send")}</button>
+        {open && rating && (
+          <button type="submit" disabled={told}>
+            {t(told && comment ? "widget.sign.sent" : "widget.comment_send")}
+          </button>
         )}
       </form>
     );

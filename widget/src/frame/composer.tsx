@@ -1,7 +1,6 @@
 /** The message box: grows to five lines, Enter sends, Shift+Enter breaks, and what stands in it survives a reload. */
 
 import { Component, createRef, type TargetedKeyboardEvent } from "preact";
-import { shouting } from "../ui/courtesy";
 import { t } from "../ui/i18n";
 import { Icon } from "../ui/icons";
 import { signal } from "../ui/signal";
@@ -78,10 +77,10 @@ export class Composer extends Component<Props> {
     if (sends) this.#send(event);
   }
 
-  override render({ end }: Props) {
+  override render({ end, room }: Props) {
+    const { mode } = room.view;
     const text = this.#text.value;
     const left = text.length > NEAR_MAX ? MAX - [...text].length : NEAR_MAX;
-    const hint = shouting(text);
     return (
       <form class="composer" onSubmit={(event) => this.#send(event)}>
         <textarea
@@ -96,11 +95,14 @@ export class Composer extends Component<Props> {
           onKeyDown={(event) => this.#key(event)}
         />
         <div class="tools">
-          <Button look="quiet" onClick={end}>
-            {t("widget.end")}
-          </Button>
+          {/* A request waits for its answer: it is no chat that could be ended. */}
+          {mode === "live" && (
+            <Button look="quiet" onClick={end}>
+              {t("widget.end")}
+            </Button>
+          )}
           <p id="hint" class={`${left < 0 ? "error" : "soft"}`}>
-            {left < NEAR_MAX ? t("widget.left", { count: left }) : hint && t(`widget.courtesy.${hint}`)}
+            {left < NEAR_MAX && t("widget.left", { count: left })}
           </p>
           <button type="submit" class="primary" disabled={!text.trim() || left < 0}>
             {t("widget.send")}

@@ -113,9 +113,8 @@ export function check(name: string, value: string, required: boolean): string {
   const { length } = [...value];
   const limit = LIMITS[name] ?? 0;
   if (length > limit) return t("error.too_long", { limit });
-  if (name === "subject") return length < 3 ? t("widget.subject_short") : "";
-  if (name === "email") return (required || value) && !EMAIL.test(value) ? t("error.bad_email") : "";
-  return required && !value ? t("widget.missing") : "";
+  if (required && length < (name === "subject" ? 3 : 1)) return t(`error.${name}_required`);
+  return name === "email" && value && !EMAIL.test(value) ? t("error.bad_email") : "";
 }
 
 export const refusal = ({ code, limit = 0 }: ErrorFrame): string => errorText(code, { limit });

@@ -60,6 +60,6 @@ export function Hours() {
       at ? "widget.hours.next" : "widget.hours.leave",
     );
   }
-  if (!attended) return say("widget.hours.nobody", "widget.hours.nobody_line");
+  if (!attended) return say("widget.hours.nobody", "widget.hours.leave");
   return say("widget.hours.online", at ? "widget.hours.until" : "widget.hours.seconds");
 }

@@ -40,6 +40,8 @@ export const starting = signal(false);
 const written = new WrittenStore<CustomerFrame>();
 const answers = new Map<string, (outcome: Outcome) => void>();
 let socket = connect();
+/** Under what a tab keeps the ticket on its screen. Of somebody else's ticket its number says nothing. */
+const SHOWN = `${session.PREFIX}shown`;
 /** Under what the person's drafts and messages are kept. */
 let owner = "";
 let hostPage = { url: "", title: "" };
@@ -132,6 +134,13 @@ function begin(options: BootOptions | null): void {
   if (options) reconnect();
 }
 
+/** After a reload: the ticket that was on the screen, if it is still open. */
+function reopen(): void {
+  const ticket = +recall(SHOWN, "sessionStorage");
+  const shown = state.value.rooms.get(ticket)?.view.state;
+  if (route.value.view === "home" && shown && shown !== "closed") go({ view: "ticket", ticket });
+}
+
 /** What the host asked to see, once there is something to show. */
 function grant(): void {
   const { welcome, rooms } = state.value;
@@ -152,6 +161,7 @@ function receive(frame: CustomerServerFrame): void {
   if (frame.type === "welcome") {
     session.keep(frame.token);
     restore(`${session.PREFIX}${frame.who}:`);
+    reopen();
     grant();
   } else if (frame.type === "ack" || frame.type === "error") {
     answered(frame);
@@ -228,6 +238,7 @@ function stopped(code: number, reason: string): void {
 export function go(to: Route): void {
   route.value = to;
   if (to.view === "ticket") dispatch({ type: "look", ticket: to.ticket });
+  remember(SHOWN, to.view === "ticket" ? `${to.ticket}` : "", "sessionStorage");
 }
 
 export const goNew = (subject = "", follows = 0, kept = "") => go({ view: "new", subject, follows, kept });

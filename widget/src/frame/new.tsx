@@ -1,4 +1,4 @@
-/** A new ticket: a chat while somebody can attend, else a request that is answered by e-mail. Never a dead end. */
+/** A new ticket: a chat while somebody can attend, else a request that is answered later. Never a dead end. */
 
 import { Component } from "preact";
 import { t } from "../ui/i18n";
@@ -99,7 +99,7 @@ export function Sent({ route }: { route: Extract<Route, { view: "sent" }> }) {
       <main class="empty done">
         <Icon name="sent" />
         <p class="big">{t("widget.sent", { number: route.number })}</p>
-        <p class="soft">{t("widget.sent_line", { email: route.email })}</p>
+        <p class="soft">{t("widget.later_line", { email: route.email })}</p>
         <Button look="primary wide" data-first onClick={() => model.go({ view: "ticket", ticket })}>
           {t("widget.see_ticket")}
         </Button>

@@ -27,12 +27,12 @@ export class QueueCard extends Component<WithRoom> {
     const attended = queue?.attended ?? attention?.attended;
     const waited = model.now.value - (view.queued_at ?? view.opened_at);
     const offered = !attended || waited >= (welcome?.offer_seconds ?? 60) * 1000;
-    const place = queue ? "widget.queue.position" : "widget.queue.waiting";
+    const place = queue ? "widget.queue.position" : "widget.in_queue";
     const leaving = this.#leaving;
     return (
       <section class="line">
         <div role="status">
-          <strong>{t(attended ? place : "widget.queue.nobody", { position: queue?.position ?? 0 })}</strong>
+          <strong>{t(attended ? place : "widget.hours.nobody", { position: queue?.position ?? 0 })}</strong>
           <p class="soft">
             {attended &&
               queue?.estimate != null &&

@@ -49,8 +49,7 @@ class Open extends Component<WithRoom> {
       <div class="foot">
         {mode === "later" && email && <p class="line">{t("widget.later_line", { email })}</p>}
         {proposal !== null && (
-          <fieldset class="line">
-            <legend>{t("widget.solved_ask")}</legend>
+          <fieldset class="line" aria-label={t("widget.solved_ask")}>
             <Button look="primary" onClick={() => model.ask({ type: "answer", ticket, solved: true })}>
               {t("widget.solved_yes")}
             </Button>
@@ -89,31 +88,19 @@ class Open extends Component<WithRoom> {
 }
 
 /** Nothing until the last minute; then the question, the time left and the one button that answers it. */
-class Countdown extends Component<WithRoom> {
-  /** What a screen reader hears of it, once. */
-  #said = "";
-
-  override render({ room }: WithRoom) {
-    const { phase, left } = countdown(room.view.clock, model.now.value);
-    const warning = phase === "warning";
-    const line = t("widget.closes_in", { time: minutesSeconds(left) });
-    this.#said = warning ? this.#said || `${t("widget.still_there")} ${line}` : "";
-    return (
-      <>
-        <p class="sr-only" role="status">
-          {this.#said}
-        </p>
-        {warning && (
-          <div class="line warning">
-            <p>
-              <strong>{t("widget.still_there")}</strong> {line}
-            </p>
-            <Button onClick={() => model.ask({ type: "here", ticket: room.view.id })}>
-              {t("widget.here")}
-            </Button>
-          </div>
-        )}
-      </>
-    );
-  }
+function Countdown({ room }: WithRoom) {
+  const { phase, left } = countdown(room.view.clock, model.now.value);
+  const warning = phase === "warning";
+  return (
+    <div class={`${warning ? "line warning" : ""}`}>
+      <p role="status">
+        {warning && <strong>{t("widget.still_there")}</strong>}{" "}
+        {/* Heard once, with the question; not every second. */}
+        <span aria-live="off">{warning && t("widget.closes_in", { time: minutesSeconds(left) })}</span>
+      </p>
+      {warning && (
+        <Button onClick={() => model.ask({ type: "here", ticket: room.view.id })}>{t("widget.here")}</Button>
+      )}
+    </div>
+  );
 }

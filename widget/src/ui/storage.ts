@@ -7,20 +7,22 @@
 
 const fallback = new Map<string, string>();
 
+type Where = "localStorage" | "sessionStorage";
+
 /** A small value of this origin; "" when there is none. */
-export function recall(key: string): string {
+export function recall(key: string, where: Where = "localStorage"): string {
   try {
-    return localStorage.getItem(key) ?? "";
+    return globalThis[where].getItem(key) ?? "";
   } catch {
     return fallback.get(key) ?? "";
   }
 }
 
 /** Keep a small value; "" forgets it. */
-export function remember(key: string, value: string): void {
+export function remember(key: string, value: string, where: Where = "localStorage"): void {
   try {
-    if (value) localStorage.setItem(key, value);
-    else localStorage.removeItem(key);
+    if (value) globalThis[where].setItem(key, value);
+    else globalThis[where].removeItem(key);
   } catch {
     fallback.set(key, value);
   }

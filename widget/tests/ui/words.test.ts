@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { beforeEach, test } from "node:test";
 import { accentFrom } from "../../src/ui/color";
-import { shouting } from "../../src/ui/courtesy";
 import { errorText, locale, plural, t, words } from "../../src/ui/i18n";
 import { linkParts } from "../../src/ui/links";
 import { dayName, duration, minutesSeconds, when } from "../../src/ui/time";
@@ -125,14 +124,6 @@ test("every colour of a host carries a text that can be read", () => {
     );
   }
   assert.equal(accentFrom("red; background: url(x)"), null);
-});
-
-test("shouting is noticed, codes and acronyms are not", () => {
-  assert.equal(shouting("NO FUNCIONA NADA"), "capitals");
-  assert.equal(shouting("¿Cuándo???"), "marks");
-  assert.equal(shouting("El NIT de la DIAN no sirve"), null);
-  assert.equal(shouting("ERR 503"), null);
-  assert.equal(shouting("¿Sí? ¡Ya!"), null);
 });
 
 test("times are said as people say them", () => {
