@@ -169,7 +169,7 @@ class House(RuleBasedStateMachine):
         self.run(self.scene.restart())
         self.restarted = self.clock.now
         for ticket in self._tickets():
-            # Keystrokes are stored now and then (`talk.TYPING_STEP`), and not while the clock stands still: the rest is forgotten.
+            # Keystrokes are stored now and then (`talk.TYPING_STEP`), not while the clock stands still: the rest is forgotten.
             said = 0 if self._is_strict(ticket) else ticket.agent_spoke_at
             self.active[ticket.id] = min(self.active.get(ticket.id, 0), max(ticket.active_at, said))
 
