@@ -98,10 +98,16 @@ class Customer:
         self.button("Solicitar Soporte").click()
 
     def opens_ticket(self, subject: str) -> None:
-        """Out of the list, after a reload or in another tab."""
+        """Out of the list, in another tab."""
         self.opens_support()
         self.widget.get_by_role("listitem").filter(has_text=subject).first.click()
         expect(self.talk.log).to_be_visible()
+
+    def reopens_panel(self, subject: str) -> None:
+        """After a reload: the open ticket that was on the screen is there again."""
+        self.page.get_by_role("button", name="Ayuda").first.click()
+        expect(self.talk.log).to_be_visible()
+        self.sees(re.compile(re.escape(subject)))
 
     def starts_new_ticket(self) -> None:
         self.button("Nuevo ticket").click()

@@ -26,7 +26,7 @@ def test_a_reload_in_mid_chat_brings_the_conversation_back(stage: Stage) -> None
     customer.talk.shows("Dos")
     customer.page.reload()
     ana.says("Tres, mientras recargas")
-    customer.opens_ticket(SUBJECT)
+    customer.reopens_panel(SUBJECT)
     customer.talk.shows_in_order("Uno", "Dos", "Tres, mientras recargas")
     customer.says("Cuatro")
     ana.talk.shows_in_order("Uno", "Dos", "Tres, mientras recargas", "Cuatro")
@@ -78,7 +78,7 @@ def test_what_was_typed_offline_survives_a_reload_too(stage: Stage) -> None:
     network.repair()
     customer.page.reload()
     ana.talk.shows_in_order("Con red", "Sin red")
-    customer.opens_ticket(SUBJECT)
+    customer.reopens_panel(SUBJECT)
     customer.talk.shows_in_order("Con red", "Sin red")
 
 

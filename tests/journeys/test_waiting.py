@@ -41,7 +41,7 @@ def test_nobody_available_is_said_at_once_and_the_chat_can_be_left_as_a_request(
     customer.sees("Ahora mismo no hay nadie disponible")
     customer.says("Escribo mientras espero")
     customer.leaves_queue_as_request(email="carla@example.com")
-    customer.sees("Te responderemos a carla@example.com")
+    customer.sees("El equipo verá tu correo: carla@example.com")
     ana = stage.agent()
     ana.opens("¿Hay alguien?")
     ana.talk.shows("Escribo mientras espero")
@@ -59,7 +59,7 @@ def test_whoever_waits_for_long_is_offered_to_leave_it_as_a_request(stage: Stage
     customer.starts_chat("Tengo prisa")
     sees_place(customer, 1)
     customer.leaves_queue_as_request(email="carla@example.com")
-    customer.sees("Te responderemos a carla@example.com")
+    customer.sees("El equipo verá tu correo: carla@example.com")
     expect(ana.list("En espera").get_by_text("Tengo prisa")).to_have_count(0)
     expect(ana.list("Solicitudes").get_by_text("Tengo prisa")).to_be_visible()
 
@@ -72,7 +72,7 @@ def test_out_of_hours_a_request_is_taken_with_an_e_mail(stage: Stage) -> None:
     customer.sees("Fuera del horario de atención")
     customer.leaves_request("Necesito un certificado", "El de retención de 2025", "carla@example.com")
     customer.sees("Tu solicitud es el ticket #1001")
-    customer.sees("Te responderemos a carla@example.com")
+    customer.sees("El equipo verá tu correo: carla@example.com")
     with stage.server.reading() as database:
         found = database.execute("SELECT mode, state, email FROM tickets").fetchone()
     assert found == ("later", "open", "carla@example.com")

@@ -283,8 +283,7 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
   #refusedVerb(frame: Incoming): boolean {
     const key = verbKey(frame.verb ?? "", frame.ticket);
     const verb = this.#verbs.get(key);
-    if (!verb) return false;
-    if (frame.code !== "rate_limited") {
+    if (!verb || frame.code !== "rate_limited") {
       this.#verbs.delete(key);
       return false;
     }
@@ -410,22 +409,18 @@ class Outbox<Out extends OutFrame> {
   }
 
   restore(entries: Entry<Out>[]): void {
-    const known = new Set(this.#entries.map((entry) => entry.cid));
-    this.#entries = [...entries.filter((entry) => !known.has(entry.cid)), ...this.#entries];
+    this.#entries = [...entries.filter(({ cid }) => !this.#find(cid)), ...this.#entries];
     this.flow();
   }
 
   retry(cid: string): void {
-    const entry = this.#entries.find((one) => one.cid === cid);
-    if (!entry?.error) return;
-    entry.error = "";
-    this.#store?.put(entry);
-    this.flow();
+    const entry = this.#find(cid);
+    if (entry?.error) this.#mark(entry, "");
   }
 
   /** Acknowledged, or given up by the person. */
   remove(cid: string): void {
-    if (!this.#entries.some((entry) => entry.cid === cid)) return;
+    if (!this.#find(cid)) return;
     this.#entries = this.#entries.filter((entry) => entry.cid !== cid);
     this.#store?.remove(cid);
     if (this.#flying === cid) this.#landed();
@@ -434,16 +429,22 @@ class Outbox<Out extends OutFrame> {
 
   /** True: the server asked for patience, and the frame goes out again by itself. */
   refused(frame: Incoming): boolean {
-    const entry = this.#entries.find((one) => one.cid === frame.cid);
+    const entry = this.#find(frame.cid);
     if (!entry) return false;
-    const again = this.#pause(frame);
-    if (!again) {
-      entry.error = frame.code ?? "internal";
-      this.#store?.put(entry);
-      this.#landed();
-    }
+    if (this.#pause(frame)) return true;
+    this.#landed();
+    this.#mark(entry, frame.code ?? "internal");
+    return false;
+  }
+
+  #find(cid?: string): Entry<Out> | undefined {
+    return this.#entries.find((entry) => entry.cid === cid);
+  }
+
+  #mark(entry: Entry<Out>, error: string): void {
+    entry.error = error;
+    this.#store?.put(entry);
     this.flow();
-    return again;
   }
 
   /** The connection is gone: what was on its way goes again, first. */

@@ -17,7 +17,7 @@ export function Closed({ room }: WithRoom) {
     <div class="foot closed">
       <h2 tabIndex={-1}>{t("widget.closed")}</h2>
       {(rateable || rating) && <RatingForm room={room} open={rateable} />}
-      {kept && <Kept text={kept} line="widget.kept_closed" />}
+      {kept && <Kept text={kept} />}
       <Button look="wide" onClick={() => model.goNew(subject, number, kept)}>
         {t("widget.new")}
       </Button>

@@ -56,10 +56,10 @@ export function Hours() {
   );
   if (!open) {
     return say(
-      reason ? "widget.hours.holiday" : "widget.hours.closed",
+      reason ? "widget.hours.holiday" : "error.outside_hours",
       at ? "widget.hours.next" : "widget.hours.leave",
     );
   }
-  if (!attended) return say("widget.hours.nobody", "widget.hours.leave");
-  return say("widget.hours.online", at ? "widget.hours.until" : "widget.hours.seconds");
+  if (!attended) return say("error.nobody_available", "widget.hours.leave");
+  return say("widget.hours.online", at ? "widget.hours.until" : "");
 }

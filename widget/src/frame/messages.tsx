@@ -100,11 +100,7 @@ export class Messages extends Component<WithRoom> {
             ))}
           </div>
           {typing && typing.until > model.now.value && (
-            <p class="typing soft">
-              <i />
-              <i />
-              <i /> {t("widget.typing", { name: typing.name || view.agent })}
-            </p>
+            <p class="soft">{t("widget.typing", { name: typing.name || view.agent })}</p>
           )}
         </section>
         {this.#unseen.value && (

@@ -5,7 +5,16 @@
 
 import { Connection, type Status } from "../connection";
 import type { BootOptions, FrameEvent, ToFrame } from "../host-messages";
-import { anyOpen, type CustomerState, EMPTY, type LocalEvent, step, unreadTotal } from "../state/customer";
+import {
+  anyOpen,
+  type CustomerState,
+  EMPTY,
+  isOpen,
+  type LocalEvent,
+  numbered,
+  step,
+  unreadTotal,
+} from "../state/customer";
 import { newCid } from "../ui/cid";
 import { paint } from "../ui/color";
 import { locale } from "../ui/i18n";
@@ -137,17 +146,15 @@ function begin(options: BootOptions | null): void {
 /** After a reload: the ticket that was on the screen, if it is still open. */
 function reopen(): void {
   const ticket = +recall(SHOWN, "sessionStorage");
-  const shown = state.value.rooms.get(ticket)?.view.state;
-  if (route.value.view === "home" && shown && shown !== "closed") go({ view: "ticket", ticket });
+  if (route.value.view === "home" && isOpen(state.value.rooms.get(ticket))) go({ view: "ticket", ticket });
 }
 
 /** What the host asked to see, once there is something to show. */
 function grant(): void {
-  const { welcome, rooms } = state.value;
-  if (!wish || !welcome) return;
+  if (!wish || !state.value.welcome) return;
   const { view, number, subject } = wish;
   wish = null;
-  const room = [...rooms.values()].find((one) => one.view.number === number);
+  const room = numbered(state.value, number);
   if (view === "new") goNew(cut(subject, 200));
   else if (room) go({ view: "ticket", ticket: room.view.id });
   else go({ view: view === "home" ? view : "tickets" });
@@ -293,11 +300,10 @@ async function opening(frame: Start | RequestFrame, answer: Promise<Outcome>): P
 
 /** What could not be said in the closed ticket waits in the new one's message box. */
 function moveKept(follows: number, kept: string, ticket: number): void {
-  const { rooms, pending } = state.value;
-  const old = [...rooms.values()].find((room) => room.view.number === follows)?.view.id ?? 0;
+  const old = numbered(state.value, follows)?.view.id ?? 0;
   saveDraft(ticket, kept);
   saveDraft(old, "");
-  for (const { cid } of pending.filter((one) => one.ticket === old)) {
+  for (const { cid } of state.value.pending.filter((one) => one.ticket === old)) {
     dispatch({ type: "discarded", cid });
     socket.discard(cid);
   }

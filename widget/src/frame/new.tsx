@@ -71,7 +71,7 @@ export class New extends Component<Props> {
                   required={later || ask_email === "required"}
                 />
               )}
-              {!later && route.kept && <Kept text={route.kept} line="widget.kept" />}
+              {!later && route.kept && <Kept text={route.kept} />}
             </Form>
           ) : (
             <Skeleton />
@@ -83,9 +83,9 @@ export class New extends Component<Props> {
 }
 
 /** Text that could not be sent any more. */
-export const Kept = ({ text, line }: { text: string; line: string }) => (
+export const Kept = ({ text }: { text: string }) => (
   <p class="kept">
-    {t(line)}
+    {t("widget.kept")}
     <q>{text}</q>
   </p>
 );

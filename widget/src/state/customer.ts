@@ -129,18 +129,21 @@ export const roomsInOrder = (state: CustomerState): Room[] =>
   [...state.rooms.values()].sort((a, b) => b.view.id - a.view.id);
 
 export const unreadTotal = (state: CustomerState): number =>
-  [...state.rooms.values()].reduce((sum, room) => sum + room.view.unread, 0);
+  roomsInOrder(state).reduce((sum, room) => sum + room.view.unread, 0);
 
-export const anyOpen = (state: CustomerState): boolean =>
-  [...state.rooms.values()].some((room) => room.view.state !== "closed");
+export const isOpen = (room?: Room): boolean => Boolean(room) && room?.view.state !== "closed";
+
+export const anyOpen = (state: CustomerState): boolean => roomsInOrder(state).some(isOpen);
+
+export const numbered = (state: CustomerState, number?: number): Room | undefined =>
+  roomsInOrder(state).find((room) => room.view.number === number);
 
 // — beginning and resuming —————————————————————————————————————————————————————
 
 function welcomed(before: CustomerState, frame: Welcome): Next {
   const { tickets, more, attention, ...welcome } = frame;
   const known = before.welcome;
-  const somebodyElse = known && known.who !== frame.who;
-  const old = known && !somebodyElse ? before : EMPTY;
+  const old = known?.who === frame.who ? before : EMPTY;
   const stale = known?.epoch !== frame.epoch;
   const kept = new Map<number, Room>();
   for (const [id, room] of old.rooms) {
@@ -165,18 +168,15 @@ function welcomed(before: CustomerState, frame: Welcome): Next {
 }
 
 function listed(state: CustomerState, views: CustomerTicket[]): CustomerState {
-  const rooms = new Map(state.rooms);
-  for (const view of views) {
-    const room = rooms.get(view.id);
-    rooms.set(view.id, room ? { ...room, view: room.stale ? view : newer(room.view, view) } : unloaded(view));
-  }
-  return { ...state, rooms };
+  return views.reduce((all, view) => {
+    const room = all.rooms.get(view.id) ?? unloaded(view);
+    return put(all, { ...room, view: room.stale ? view : newer(room.view, view) });
+  }, state);
 }
 
 function looked(state: CustomerState, ticket: number): Next {
   const room = state.rooms.get(ticket);
-  if (!room) return { state, send: [open(state, ticket, -1)] };
-  return room.loaded || room.opening ? done(state) : asked(state, ticket, false);
+  return room?.loaded || room?.opening ? done(state) : asked(state, ticket, false);
 }
 
 function earlier(state: CustomerState, ticket: number): Next {
@@ -195,29 +195,20 @@ function asked(state: CustomerState, ticket: number, resume: boolean): Next {
   const after = resume && room?.items.length ? contiguous(room.items) : -1;
   return {
     state: inRoom(state, ticket, { opening: true }),
-    send: [open(state, ticket, after)],
+    send: [{ type: "open", ticket, after, epoch: state.welcome?.epoch ?? "" }],
   };
 }
-
-const open = (state: CustomerState, ticket: number, after: number): CustomerFrame => ({
-  type: "open",
-  ticket,
-  after,
-  epoch: state.welcome?.epoch ?? "",
-});
 
 // — what the server says ———————————————————————————————————————————————————————
 
 function changed(state: CustomerState, frame: CustomerChanged): Next {
   const room = state.rooms.get(frame.ticket);
-  if (!room && !frame.view) return { state, send: [open(state, frame.ticket, -1)] };
   if (room && !room.stale && frame.version <= room.view.version) return done(state);
-  const view = frame.view ?? (room && room.view.version === frame.base ? room.view : null);
+  const view = frame.view ?? (room?.view.version === frame.base ? room?.view : null);
   // A change in between was missed, and it may have been any field: only a snapshot has them all.
   if (!view) return room?.opening ? done(state) : asked(state, frame.ticket, false);
   const patched = { ...(room ?? unloaded(view)), view: { ...view, ...frame.patch, version: frame.version } };
-  const rooms = new Map(state.rooms).set(frame.ticket, withItems(patched, frame.items ?? []));
-  return healed(settled({ ...state, rooms }), frame.ticket);
+  return healed(settled(put(state, withItems(patched, frame.items ?? []))), frame.ticket);
 }
 
 function snapshot(state: CustomerState, frame: CustomerSnapshot): CustomerState {
@@ -234,7 +225,7 @@ function snapshot(state: CustomerState, frame: CustomerSnapshot): CustomerState 
     more: frame.more,
     earlier: false,
   };
-  return settled({ ...state, rooms: new Map(state.rooms).set(frame.view.id, room) });
+  return settled(put(state, room));
 }
 
 function page(state: CustomerState, frame: Items): Next {
@@ -301,9 +292,14 @@ const unloaded = (view: CustomerTicket): Room => ({
   queue: null,
 });
 
+const put = (state: CustomerState, room: Room): CustomerState => ({
+  ...state,
+  rooms: new Map(state.rooms).set(room.view.id, room),
+});
+
 function inRoom(state: CustomerState, ticket: number, change: Partial<Room>): CustomerState {
   const room = state.rooms.get(ticket);
-  return room ? { ...state, rooms: new Map(state.rooms).set(ticket, { ...room, ...change }) } : state;
+  return room ? put(state, { ...room, ...change }) : state;
 }
 
 function withItems(room: Room, items: ItemView[]): Room {
