@@ -46,7 +46,7 @@ export function shortenKeys(code, catalogue) {
   }
   return {
     script: code
-      .replace(KEY, (whole, quote, key) => quote + (short.get(key) ?? key.replace(FACE, "")) + quote)
+      .replace(KEY, (_whole, quote, key) => quote + (short.get(key) ?? key.replace(FACE, "")) + quote)
       .replace(FAMILY, (head) => head.replace("widget.", "")),
     rename: (words) =>
       Object.fromEntries(

@@ -179,6 +179,16 @@ class Customer:
         expect(star).to_be_checked()
         self.is_thanked()
 
+    def comments_rating(self, text: str) -> None:
+        self.widget.get_by_role("textbox", name="Cuéntanos más (opcional)").fill(text)
+        self.button("Enviar comentario").click()
+        expect(self.button("Enviado")).to_be_disabled()
+        expect(self.widget.get_by_text("Gracias", exact=True)).to_be_focused()
+
+    def is_at_heading(self, name: str) -> None:
+        """What had the focus is gone: a heading has it, not the page."""
+        expect(self.widget.get_by_role("heading", name=name, exact=True)).to_be_focused()
+
     def is_thanked(self) -> None:
         expect(self.widget.get_by_text("Gracias", exact=True)).to_be_visible()
 

@@ -95,9 +95,12 @@ def test_the_customer_ends_the_chat(stage: Stage) -> None:
 
 def test_the_agent_closes_the_ticket(stage: Stage) -> None:
     customer, ana = chat_where_the_agent_spoke_last(stage)
+    customer.talk.composer.focus()
     ana.closes_ticket()
     customer.sees_ticket_closed()
+    customer.is_at_heading("Ticket cerrado")
     customer.rates(1)
+    customer.comments_rating("Nadie me explicó por qué")
     assert_closed_with(stage.server, SUBJECT, "agent")
 
 

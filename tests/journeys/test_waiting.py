@@ -42,6 +42,8 @@ def test_nobody_available_is_said_at_once_and_the_chat_can_be_left_as_a_request(
     customer.says("Escribo mientras espero")
     customer.leaves_queue_as_request(email="carla@example.com")
     customer.sees("El equipo verá tu correo: carla@example.com")
+    customer.is_at_heading("#1001")
+    expect(customer.button("Finalizar chat")).to_have_count(0)
     ana = stage.agent()
     ana.opens("¿Hay alguien?")
     ana.talk.shows("Escribo mientras espero")

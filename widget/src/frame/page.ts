@@ -8,7 +8,7 @@ let spoken = "";
 
 /** The page stays in the language it has if the other cannot be had. `data-words-es`, `-en`, `-pt` are the catalogues. */
 export async function speak(language: string): Promise<void> {
-  const url = page[`words${language.charAt(0).toUpperCase()}${language.slice(1)}`];
+  const url = document.documentElement.getAttribute(`data-words-${language}`);
   if (!url || language === spoken) return;
   spoken = language;
   await loadWords(language, url).catch(() => {

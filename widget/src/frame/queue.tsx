@@ -32,7 +32,9 @@ export class QueueCard extends Component<WithRoom> {
     return (
       <section class="line">
         <div role="status">
-          <strong>{t(attended ? place : "error.nobody_available", { position: queue?.position ?? 0 })}</strong>
+          <strong>
+            {t(attended ? place : "error.nobody_available", { position: queue?.position ?? 0 })}
+          </strong>
           <p class="soft">
             {attended &&
               queue?.estimate != null &&

@@ -3,17 +3,13 @@
 import { t, tag } from "./i18n";
 
 const DAY = 86_400_000;
-const made = new Map<string, Intl.DateTimeFormat>();
+const made: Record<string, Intl.DateTimeFormat> = {};
 
 /** Making a formatter is slow, using one is not. */
 function format(at: number, options: Intl.DateTimeFormatOptions): string {
   const key = tag() + JSON.stringify(options);
-  let formatter = made.get(key);
-  if (!formatter) {
-    formatter = new Intl.DateTimeFormat(tag(), options);
-    made.set(key, formatter);
-  }
-  return formatter.format(at);
+  made[key] ??= new Intl.DateTimeFormat(tag(), options);
+  return made[key].format(at);
 }
 
 /** "2:00 p.m." */
