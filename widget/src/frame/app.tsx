@@ -1,12 +1,12 @@
 /** The panel: one header, one view, one calm line when nothing gets through. */
 
-import { Component, type ComponentChildren } from "preact";
+import { Component } from "preact";
 import { errorText, t } from "../ui/i18n";
-import { Icon, type IconName } from "../ui/icons";
 import { CLOSE } from "../wire";
 import { Home } from "./home";
 import * as model from "./model";
 import { New, Sent } from "./new";
+import { Button } from "./parts";
 import { TicketView } from "./ticket";
 import { TicketList } from "./tickets";
 
@@ -60,61 +60,6 @@ function View() {
   }
 }
 
-interface HeaderProps {
-  title: string;
-  /** One line under the title. */
-  line?: string;
-  /** Who attends: the initials stand beside the title. */
-  person?: string;
-}
-
-export function Header({ title, line, person }: HeaderProps) {
-  const button = (icon: IconName, label: string, press: () => void) => (
-    <button type="button" class="bare" aria-label={label} title={label} onClick={press}>
-      <Icon name={icon} />
-    </button>
-  );
-  return (
-    <header>
-      {model.route.value.view !== "home" && button("back", t("widget.back"), () => model.back())}
-      {person && (
-        <span class="avatar" aria-hidden="true">
-          {initials(person)}
-        </span>
-      )}
-      <div class="titles">
-        <h1 tabIndex={-1}>{title}</h1>
-        <p>{line}</p>
-      </div>
-      {button("close", t("widget.close"), () => model.close())}
-    </header>
-  );
-}
-
-/** Grey lines where something will be; they show only after 300 ms. */
-export const Skeleton = () => (
-  <div class="skeleton" role="status" aria-label={t("widget.loading")}>
-    <i />
-    <i />
-    <i />
-  </div>
-);
-
-/** A button; most are. */
-export const Button = ({ children, look, ...rest }: ButtonProps) => (
-  <button type="button" class={look} {...rest}>
-    {children}
-  </button>
-);
-
-interface ButtonProps {
-  children: ComponentChildren;
-  look?: string;
-  onClick: () => void;
-  "data-first"?: boolean;
-  "aria-busy"?: boolean;
-}
-
 const CALM_MS = 2_000;
 
 function Line() {
@@ -140,10 +85,3 @@ function stopSentence(code: number, reason: string): string {
   if (code === CLOSE.SESSION_ENDED) return t("error.unauthorized");
   return errorText(reason || (code === CLOSE.BAD_PROTOCOL ? "unsupported_version" : "bad_identity"));
 }
-
-const initials = (name: string) =>
-  name
-    .split(/\s+/)
-    .slice(0, 2)
-    .map((word) => word.charAt(0))
-    .join("");

@@ -4,10 +4,9 @@ import { Component } from "preact";
 import { plural, t } from "../ui/i18n";
 import { Icon } from "../ui/icons";
 import { signal } from "../ui/signal";
-import { Button } from "./app";
 import * as model from "./model";
 import { Kept } from "./new";
-import type { WithRoom } from "./ticket";
+import { Button, type WithRoom } from "./parts";
 
 export function Closed({ room }: WithRoom) {
   const { id, subject, number, rate_until, rating } = room.view;

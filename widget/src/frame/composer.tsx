@@ -4,9 +4,8 @@ import { Component, createRef, type TargetedKeyboardEvent } from "preact";
 import { t } from "../ui/i18n";
 import { Icon } from "../ui/icons";
 import { signal } from "../ui/signal";
-import { Button } from "./app";
 import * as model from "./model";
-import type { WithRoom } from "./ticket";
+import { Button, type WithRoom } from "./parts";
 
 const MAX = 8_000;
 /** From here on the characters left are counted out. */

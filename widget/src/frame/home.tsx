@@ -3,8 +3,8 @@
 import { roomsInOrder } from "../state/customer";
 import { t } from "../ui/i18n";
 import { when } from "../ui/time";
-import { Button, Header, Skeleton } from "./app";
 import * as model from "./model";
+import { Button, Header, Skeleton } from "./parts";
 import { TicketRow } from "./tickets";
 
 export function Home() {

@@ -8,9 +8,8 @@ import { Linked } from "../ui/links";
 import { signal } from "../ui/signal";
 import { clockTime, dayName, daysBetween, fullTime } from "../ui/time";
 import type { ItemView } from "../wire";
-import { Button } from "./app";
 import * as model from "./model";
-import type { WithRoom } from "./ticket";
+import { Button, type WithRoom } from "./parts";
 
 /** So close to the end (px) somebody follows the conversation; so close to the beginning they want earlier messages. */
 const NEAR = 80;

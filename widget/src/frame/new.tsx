@@ -6,11 +6,11 @@ import { Icon } from "../ui/icons";
 import { signal } from "../ui/signal";
 import { when } from "../ui/time";
 import type { Ack, ErrorFrame } from "../wire";
-import { Button, Header, Skeleton } from "./app";
 import { Field, Form, refusal } from "./form";
 import { Hours } from "./home";
 import type { Route } from "./model";
 import * as model from "./model";
+import { Button, Header, Skeleton } from "./parts";
 
 interface Props {
   route: Extract<Route, { view: "new" }>;

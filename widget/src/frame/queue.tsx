@@ -4,10 +4,9 @@ import { Component } from "preact";
 import { t } from "../ui/i18n";
 import { signal } from "../ui/signal";
 import { duration } from "../ui/time";
-import { Button } from "./app";
 import { Field, Form, refusal } from "./form";
 import * as model from "./model";
-import type { WithRoom } from "./ticket";
+import { Button, type WithRoom } from "./parts";
 
 export class QueueCard extends Component<WithRoom> {
   readonly #leaving = signal(false);

@@ -2,20 +2,15 @@
 
 import { Component } from "preact";
 import { countdown } from "../state/clock";
-import type { Room } from "../state/customer";
 import { t } from "../ui/i18n";
 import { signal } from "../ui/signal";
 import { minutesSeconds } from "../ui/time";
-import { Button, Header, Skeleton } from "./app";
 import { Closed } from "./closed";
 import { Composer } from "./composer";
 import { Messages } from "./messages";
 import * as model from "./model";
+import { Button, Header, Skeleton, type WithRoom } from "./parts";
 import { QueueCard } from "./queue";
-
-export interface WithRoom {
-  room: Room;
-}
 
 export function TicketView({ id }: { id: number }) {
   const room = model.state.value.rooms.get(id);

@@ -4,8 +4,8 @@ import { type Room, roomsInOrder } from "../state/customer";
 import { t } from "../ui/i18n";
 import { fullTime, shortTime } from "../ui/time";
 import type { CustomerTicket } from "../wire";
-import { Button, Header, Skeleton } from "./app";
 import * as model from "./model";
+import { Button, Header, Skeleton } from "./parts";
 
 export function TicketList() {
   const { welcome, more } = model.state.value;
