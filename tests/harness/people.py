@@ -135,7 +135,7 @@ class Customer:
         self.button("Dejar solicitud").click()
 
     def leaves_queue_as_request(self, email: str) -> None:
-        """The same ticket, answered by mail."""
+        """The same ticket, answered later."""
         self.button("Dejarlo como solicitud").click()
         self.widget.get_by_role("textbox", name="Correo").fill(email)
         self.button("Dejar solicitud").click()

@@ -124,6 +124,7 @@ def test_boot_and_shutdown_twice_leave_one_launcher_and_no_frame(stage: Stage) -
 def test_shutdown_tells_the_frame_before_it_goes(stage: Stage) -> None:
     stage.visit()
     stage.call("open")
+    stage.frame()
     # Said by the frame itself: asking it afterwards would be a race with its removal.
     with stage.page.expect_console_message(lambda message: message.text == "heard shutdown"):
         stage.call("shutdown")
