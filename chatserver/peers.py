@@ -45,7 +45,7 @@ class RequestProtocol(HttpToolsProtocol):
     _answering = False
     _bytes = 0
 
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # uvicorn narrows it too
         super().connection_made(transport)
         self._within(HEAD_SECONDS)
 

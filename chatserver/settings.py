@@ -152,7 +152,7 @@ class Settings:
         _text,
         "Addresses of proxies, with commas between, whose `X-Forwarded-For` is believed. Others' is ignored.",
     )
-    data_dir: Path = _setting(Path("var"), _path, "Where the server keeps its data.")  # noqa: RUF009
+    data_dir: Path = _setting(Path("var"), _path, "Where the server keeps its data.")  # noqa: RUF009 - a Path cannot change
     database_url: str = _setting(
         "", _database_url, "The database, a SQLite file.", shown="sqlite:///<DATA_DIR>/chatserver.db"
     )
@@ -167,7 +167,7 @@ class Settings:
         "Signs customers' sessions; at least 32 characters. Another secret ends all of them.",
         shown="made with the database, kept in it",
     )
-    secret_file: Path | None = _setting(None, _path, "A file to read the secret from, not SECRET.")  # noqa: RUF009
+    secret_file: Path | None = _setting(None, _path, "A file to read the secret from, not SECRET.")  # noqa: RUF009 - a Path cannot change
     language: str = _setting(
         "es",
         _one_of("auto", "es", "en", "pt"),
@@ -254,7 +254,7 @@ class Settings:
     @property
     def address(self) -> str:
         """The origin to print for people: where a browser on this machine finds the server."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
         if ":" in host and not host.startswith("["):
             host = f"[{host}]"
         return self.public_url or f"http://{host}:{self.port}"
@@ -417,4 +417,4 @@ def _shown(default: Any) -> str:
 
 
 if __name__ == "__main__":
-    print(reference(), end="")  # noqa: T201
+    print(reference(), end="")  # noqa: T201 - writes docs/settings.md

@@ -19,10 +19,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.harness.browser import Watch, chromium, person_context  # noqa: E402 - found through the line above
-from tests.harness.people import Agent, Customer  # noqa: E402
-from tests.harness.preparing import chats_at_once, closed_for_good  # noqa: E402
-from tests.harness.server import Server, running  # noqa: E402
-from tests.harness.tour import TOUR_SETTINGS, View, of_console, out_of_hours, tour  # noqa: E402
+from tests.harness.people import Agent, Customer  # noqa: E402 - found by the path set above
+from tests.harness.preparing import chats_at_once, closed_for_good  # noqa: E402 - found by the path set above
+from tests.harness.server import Server, running  # noqa: E402 - found by the path set above
+from tests.harness.tour import TOUR_SETTINGS, View, of_console, out_of_hours, tour  # noqa: E402 - found by the path set above
 
 PICTURES = ROOT / "screenshots"
 README = ROOT / "docs" / "img" / "readme.png"

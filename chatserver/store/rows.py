@@ -78,7 +78,7 @@ def sql(statement: Any) -> str:
 
 def ticket_from(row: Sequence[Any]) -> Ticket:
     (
-        id,  # noqa: A001
+        id,  # noqa: A001 - the column's name
         app_id,
         number,
         subject,

@@ -60,7 +60,7 @@ class Served:
         hub = self.client.app.state.hub  # type: ignore[attr-defined]
         async with asyncio.timeout(5):
             # The hub tells nobody when it is empty.
-            while len(hub):  # noqa: ASYNC110
+            while len(hub):  # noqa: ASYNC110 - a condition, bounded
                 await asyncio.sleep(0.001)
 
     def sign_in(self, email: str = EMAIL, password: str = PASSWORD, **headers: str) -> int:
