@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from chatserver.core.events import Event
 from chatserver.core.people import Agent, App, Customer
 from chatserver.core.tickets import Item, Ticket
-from chatserver.store.base import Committed
+from chatserver.store.base import Committed, Done
 from chatserver.store.work import WAITING_HEAD, Needs, World
 
 R = TypeVar("R")
@@ -69,6 +69,12 @@ class MemoryStore:
 
     async def close(self) -> None:
         """There is nothing to close."""
+
+    def submit(self, needs: Needs, decide: Callable[[World, int], R], done: Done) -> None:
+        task = asyncio.ensure_future(self.write(needs, decide))
+        task.add_done_callback(
+            lambda told: done(None, told.exception()) if told.exception() else done(told.result(), None)
+        )
 
     # — writing ————————————————————————————————————————————————————————————————
 

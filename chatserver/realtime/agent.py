@@ -43,6 +43,7 @@ from chatserver.realtime.wire import (
 from chatserver.services import pairing, talk, tickets
 from chatserver.store import people as people_rows
 from chatserver.store import tickets as ticket_rows
+from chatserver.store.base import Use
 
 _FRAMES: Final = Frames[Frame](AgentFrame)
 
@@ -125,12 +126,13 @@ class AgentTalk(Talk[Frame]):
     def snapshot(self, ticket: Ticket, items: list[ItemView], more: bool) -> Frame:
         return AgentSnapshot(self._view(ticket), items, more)
 
+    def saying(self, frame: Say) -> Use[int]:
+        house, me = self.hub.house, self._agent_id
+        return talk.saying_as(house, me, frame.ticket, frame.cid, frame.text, proposal=False)
+
     async def carry_out(self, frame: Any) -> Frame | None:
         house, me = self.hub.house, self._agent_id
         match frame:
-            case Say():
-                seq = await talk.say_as_agent(house, me, frame.ticket, frame.cid, frame.text)
-                return Ack(frame.cid, frame.ticket, seq)
             case Propose():
                 seq = await tickets.propose(house, me, frame.ticket, frame.cid, frame.text)
                 return Ack(frame.cid, frame.ticket, seq)

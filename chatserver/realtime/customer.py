@@ -50,6 +50,7 @@ from chatserver.realtime.wire import (
 from chatserver.services import attention, talk, tickets
 from chatserver.store import people as people_rows
 from chatserver.store import tickets as ticket_rows
+from chatserver.store.base import Use
 from chatserver.store.work import Who
 
 LIST: Final = 20
@@ -130,8 +131,8 @@ class CustomerTalk(Talk[Frame]):
     def leave(self) -> None:
         self.hub.customers_here.leave(self._key)
 
-    def ended(self) -> None:
-        super().ended()
+    def over(self) -> None:
+        super().over()
         if self._identity is not None:
             self.hub.attention.leave(self.who.app_id, self.connection.offer)
 
@@ -147,12 +148,12 @@ class CustomerTalk(Talk[Frame]):
     def snapshot(self, ticket: Ticket, items: list[ItemView], more: bool) -> Frame:
         return CustomerSnapshot(self._view(ticket), items, more)
 
+    def saying(self, frame: Say) -> Use[int]:
+        return talk.saying(self.hub.house, self.who, frame.ticket, frame.cid, frame.text)
+
     async def carry_out(self, frame: Any) -> Frame | None:
         house, who = self.hub.house, self.who
         match frame:
-            case Say():
-                seq = await talk.say(house, who, frame.ticket, frame.cid, frame.text)
-                return Ack(frame.cid, frame.ticket, seq)
             case TypingFrame():
                 await talk.typing(house, who, frame.ticket, frame.on)
                 return None

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from chatserver.core.events import Event
 from chatserver.store.work import Needs, World
 
 R = TypeVar("R")
+
+
+class Use(NamedTuple, Generic[R]):
+    """A use case, ready to be handed to `write` or `submit`."""
+
+    needs: Needs
+    decide: Callable[[World, int], R]
+
+
+Done = Callable[[Any, BaseException | None], None]
+"""What `decide` gave, or else what `write` would have raised."""
 
 
 class StoreFailed(Exception):
@@ -26,6 +37,10 @@ class Store(Protocol):
         """Run a use case in the next group; returns after its commit is durable. `decide(world, now)`: now in ms UTC, never
         going back. Raises what `decide` raised (Refused: nothing was stored), Refused(rate_limited) when too many wait,
         StoreFailed when the commit failed."""
+
+    def submit(self, needs: Needs, decide: Callable[[World, int], R], done: Done) -> None:
+        """As `write`, without a task that waits: `done` is called on the event loop when the commit is durable, or the use case
+        refused. Raises at once what `write` raises when nothing can be taken."""
 
 
 Committed = Callable[[list[Event]], None]

@@ -17,7 +17,7 @@ from sqlalchemy import URL, Executable, event
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from chatserver.store.base import Committed
+from chatserver.store.base import Committed, Done
 from chatserver.store.lock import DatabaseInUse, Lock
 from chatserver.store.migrations import DatabaseNotReady, DatabaseTooNew, migrate, require_current
 from chatserver.store.work import Needs, World
@@ -123,6 +123,14 @@ class Database(Reader):
         future: asyncio.Future[R] = self._loop.create_future()
         self._writer.submit(UseCase(needs, decide, future))
         return await future
+
+    def submit(self, needs: Needs, decide: Callable[[World, int], R], done: Done) -> None:
+        """See `store.base.Store`."""
+        future: asyncio.Future[R] = self._loop.create_future()
+        self._writer.submit(UseCase(needs, decide, future))
+        future.add_done_callback(
+            lambda told: done(None, told.exception()) if told.exception() else done(told.result(), None)
+        )
 
     async def execute(self, *statements: Executable) -> list[Any]:
         """Run Core statements for rare rows (apps, agents, sessions …) in one transaction of their own, all or nothing.
