@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from chatserver.core.events import Event
 from chatserver.store.work import Needs, World
@@ -13,6 +13,10 @@ R = TypeVar("R")
 
 class StoreFailed(Exception):
     """The group could not be committed (disk full, I/O error): nothing of it was stored, nobody was told otherwise."""
+
+
+Done = Callable[[Any, BaseException | None], None]
+"""`done(result, problem)`: what a use case returned, or, when `problem` is not None, why nothing of it was stored."""
 
 
 class Store(Protocol):
@@ -26,6 +30,12 @@ class Store(Protocol):
         """Run a use case in the next group; returns after its commit is durable. `decide(world, now)`: now in ms UTC, never
         going back. Raises what `decide` raised (Refused: nothing was stored), Refused(rate_limited) when too many wait,
         StoreFailed when the commit failed."""
+
+    def submit(self, needs: Needs, decide: Callable[[World, int], Any], done: Done) -> None:
+        """`write` for who does not wait: called on the event loop, returns at once. `done` is called there once, after the commit
+        is durable and its events are published, in the order of submission; never before `submit` has returned. What `write`
+        raises is `done`'s problem, except what is known at once and raised here: Refused(rate_limited) when too many wait,
+        StoreFailed after closing. `done` must not raise."""
 
 
 Committed = Callable[[list[Event]], None]
