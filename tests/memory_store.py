@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
@@ -15,7 +16,7 @@ from chatserver.store.base import Committed, Done
 from chatserver.store.work import WAITING_HEAD, Needs, World
 
 R = TypeVar("R")
-_Case = tuple[Needs, Callable[[World, int], Any], "asyncio.Future[Any]"]
+_Case = tuple[Needs, Callable[[World, int], Any], Done]
 
 
 class Clock:
@@ -70,29 +71,25 @@ class MemoryStore:
     async def close(self) -> None:
         """There is nothing to close."""
 
-    def submit(self, needs: Needs, decide: Callable[[World, int], R], done: Done) -> None:
-        task = asyncio.ensure_future(self.write(needs, decide))
-        task.add_done_callback(
-            lambda told: done(None, told.exception()) if told.exception() else done(told.result(), None)
-        )
-
     # — writing ————————————————————————————————————————————————————————————————
 
     async def write(self, needs: Needs, decide: Callable[[World, int], R]) -> R:
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._waiting.append((needs, decide, future))
+        self.submit(needs, decide, partial(_answer, future))
+        return await future
+
+    def submit(self, needs: Needs, decide: Callable[[World, int], Any], done: Done) -> None:
+        self._waiting.append((needs, decide, done))
         if len(self._waiting) == 1:
             asyncio.get_running_loop().call_soon(self._commit)
-        return await future
 
     def _commit(self) -> None:
         group, self._waiting = self._waiting, []
         try:
             self._commit_group(group)
         except Exception as broken:  # a bug of a test or of a use case: let its callers show it
-            for _, _, future in group:
-                if not future.done():
-                    future.set_exception(broken)
+            for _, _, done in group:
+                done(None, broken)
 
     def _commit_group(self, group: list[_Case]) -> None:
         world = World()
@@ -107,16 +104,15 @@ class MemoryStore:
             answer()
 
     def _decide(
-        self, world: World, needs: Needs, decide: Callable[[World, int], Any], future: asyncio.Future[Any]
+        self, world: World, needs: Needs, decide: Callable[[World, int], Any], done: Done
     ) -> Callable[[], None]:
         world.begin()
         try:
             result = decide(world, self._clock())
         except Exception as problem:
             world.roll_back()
-            failure = problem
-            return lambda: None if future.done() else future.set_exception(failure)
-        return lambda: None if future.done() else future.set_result(result)
+            return partial(done, None, problem)
+        return partial(done, result, None)
 
     def _load(self, world: World, needs: Needs) -> None:
         tickets = set(needs.tickets)
@@ -217,6 +213,15 @@ class MemoryStore:
 
     async def open_live_ids(self) -> AsyncIterator[list[int]]:
         yield [t.id for t in self._tickets.values() if t.chatting]
+
+
+def _answer(future: asyncio.Future[Any], result: Any, problem: BaseException | None) -> None:
+    if future.done():
+        return
+    if problem is None:
+        future.set_result(result)
+    else:
+        future.set_exception(problem)
 
 
 class MemoryBus:

@@ -45,12 +45,17 @@ class Verdict(msgspec.Struct, frozen=True):
 
 def verdict(clock: Clock) -> Verdict | None:
     """When and how this ticket ends; None while the clock stands still (the agent's turn, and the customer is connected)."""
-    since = _running_since(clock)
-    if since is None:
+    close_at = closes_at(clock)
+    if close_at is None:
         return None
-    close_at = max(since + clock.seconds * 1000, clock.floor_at)
     warn_at = close_at - min(clock.warning_seconds, clock.seconds) * 1000
     return Verdict(warn_at, close_at, _ending(clock))
+
+
+def closes_at(clock: Clock) -> int | None:
+    """When this ticket ends, as `verdict` says."""
+    since = _running_since(clock)
+    return None if since is None else max(since + clock.seconds * 1000, clock.floor_at)
 
 
 def _running_since(clock: Clock) -> int | None:

@@ -15,6 +15,8 @@ COMMENT_MAX: Final = 1_000
 NAME_MAX: Final = 100
 EMAIL_MAX: Final = 254
 
+# What no store and no screen takes: control characters (but line break and tab) and lone surrogates.
+_UNWANTED: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]+")
 # Letters that show nothing: a subject or a message made of them alone is none.
 _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Mn", "Me"})
@@ -64,11 +66,10 @@ def cid(text: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without control characters (but line break and tab) and lone surrogates, which no store and no screen takes."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if text.isascii() and text.isprintable():
+    """With one kind of line break, and without what is `_UNWANTED`."""
+    if text.isprintable():
         return text
-    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
+    return _UNWANTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _line(text: str) -> str:
@@ -77,16 +78,23 @@ def _line(text: str) -> str:
     return line if _visible(line) else ""
 
 
-def _visible(text: str) -> int:
-    """How many characters show by themselves: format characters do not, nor marks without a letter; 0 for nothing but blanks."""
+def _visible(text: str, least: int = 1) -> bool:
+    """Whether `least` characters or more show by themselves, not all of them blanks: format characters do not show, nor marks
+    without a letter. Looks no further than it must."""
     if text.isascii():
-        return len(text)
-    shown = [c for c in text if c not in _BLANK and unicodedata.category(c) not in _UNSEEN]
-    return len(shown) if any(not c.isspace() for c in shown) else 0
+        return len(text) >= least
+    shown, blank = 0, True
+    for c in text:
+        if c not in _BLANK and unicodedata.category(c) not in _UNSEEN:
+            shown += 1
+            blank = blank and c.isspace()
+            if shown >= least and not blank:
+                return True
+    return False
 
 
 def _within(text: str, low: int, high: int) -> str:
-    if low and _visible(text) < low:
+    if low and not _visible(text, low):
         raise Refused("too_short", limit=low)
     if len(text) > high:
         raise Refused("too_long", limit=high)

@@ -7,13 +7,13 @@ Instants are ms since 1970 UTC.
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
 from chatserver.core.errors import Refused
-from chatserver.core.inactivity import Clock, Turn, verdict
+from chatserver.core.inactivity import Clock, Turn, closes_at, verdict
 from chatserver.core.people import Agent, Customer
 from chatserver.core.policy import Policy
 
@@ -154,27 +154,27 @@ def clock(ticket: Ticket, policy: Policy) -> Clock | None:
     if not ticket.chatting:
         return None
     return Clock(
-        turn=ticket.turn,
-        queued=ticket.waiting,
-        active_at=ticket.active_at,
-        agent_spoke_at=ticket.agent_spoke_at,
-        gone_at=ticket.gone_at,
-        floor_at=ticket.floor_at,
-        email=bool(ticket.email or ticket.customer.email),
-        seconds=policy.inactivity_seconds,
-        warning_seconds=policy.inactivity_warning_seconds,
-        strict=policy.inactivity_strict,
+        ticket.turn,
+        ticket.waiting,
+        ticket.active_at,
+        ticket.agent_spoke_at,
+        ticket.gone_at,
+        ticket.floor_at,
+        bool(ticket.email or ticket.customer.email),
+        policy.inactivity_seconds,
+        policy.inactivity_warning_seconds,
+        policy.inactivity_strict,
     )
 
 
-def settle(ticket: Ticket, policy: Policy) -> Ticket:
-    """The ticket with its `due_at` set to the earliest thing that will have to happen by itself."""
-    times = [ticket.answer_due_at, ticket.queue_until if ticket.waiting else None]
+def due(ticket: Ticket, policy: Policy) -> int | None:
+    """When the earliest thing will have to happen by itself (ms): a ticket's `due_at`."""
     facts = clock(ticket, policy)
-    end = verdict(facts) if facts else None
-    times.append(end.close_at if end else None)
-    due = min((t for t in times if t is not None), default=None)
-    return ticket if due == ticket.due_at else replace(ticket, due_at=due)
+    at = closes_at(facts) if facts else None
+    for other in (ticket.answer_due_at, ticket.queue_until if ticket.waiting else None):
+        if other is not None and (at is None or other < at):
+            at = other
+    return at
 
 
 def rate_until(ticket: Ticket, policy: Policy) -> int | None:
@@ -220,8 +220,8 @@ def requested(draft: Ticket, text: str, cid: str, reason: str) -> Step:
 def customer_said(ticket: Ticket, text: str, cid: str, now: int) -> Step:
     """The customer speaks: it is the agent's turn, and an unanswered proposal is answered by talking on."""
     _open(ticket)
-    ticket = replace(ticket, turn="agent", active_at=now, proposal=None)
-    return _append(ticket, _item(ticket, now, "message", "customer", cid=cid, text=text))
+    item = _item(ticket, now, "message", "customer", cid=cid, text=text)
+    return _append(ticket, item, turn="agent", active_at=now, proposal=None)
 
 
 def agent_said(
@@ -231,8 +231,9 @@ def agent_said(
     _attended_by(ticket, agent)
     kind: Kind = "proposal" if proposal else "message"
     item = _item(ticket, now, kind, "agent", author_id=agent.id, name=agent.name, cid=cid, text=text)
-    ticket = replace(
+    return _append(
         ticket,
+        item,
         turn="customer",
         agent_spoke_at=now,
         answered_at=now if ticket.answered_at is None else ticket.answered_at,
@@ -240,7 +241,6 @@ def agent_said(
         reminded=False,
         proposal=item.seq if proposal else None,
     )
-    return _append(ticket, item)
 
 
 def customer_active(ticket: Ticket, now: int) -> Step:
@@ -498,20 +498,20 @@ def _item(
     return Item(ticket.last_seq + 1, now, kind, by, author_id, name, cid, text, reason, stars)
 
 
-def _append(ticket: Ticket, item: Item) -> Step:
-    """The ticket after `item`: its last number, what lists show, and what the others have not read yet."""
-    talk = item.kind in TALK
-    by_customer = item.by == "customer"
-    ticket = replace(
-        ticket,
-        last_seq=item.seq,
-        last=Last(item.text[:200], item.by, item.at) if talk else ticket.last,
-        customer_seen=item.seq if by_customer else ticket.customer_seen,
-        agent_seen=item.seq if item.by == "agent" else ticket.agent_seen,
-        customer_unread=0 if by_customer else ticket.customer_unread + (talk and item.by == "agent"),
-        agent_unread=0 if item.by == "agent" else ticket.agent_unread + (talk and by_customer),
-    )
-    return Step(ticket, (item,))
+def _append(ticket: Ticket, item: Item, **more: Any) -> Step:
+    """The ticket after `item`: its last number, what lists show, and what the others have not read yet. `more`: fields of the
+    ticket that change with it, so that what is said most often copies the ticket once."""
+    if item.kind in TALK:
+        more["last"] = Last(item.text[:200], item.by, item.at)
+    if item.by == "customer":
+        more["customer_seen"], more["customer_unread"] = item.seq, 0
+        if item.kind in TALK:
+            more["agent_unread"] = ticket.agent_unread + 1
+    elif item.by == "agent":
+        more["agent_seen"], more["agent_unread"] = item.seq, 0
+        if item.kind in TALK:
+            more["customer_unread"] = ticket.customer_unread + 1
+    return Step(replace(ticket, last_seq=item.seq, **more), (item,))
 
 
 def _then(step: Step, item: Item) -> Step:

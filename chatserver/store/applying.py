@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Final
+from typing import Any, Final
 
-from chatserver.store.rows import CHANGING, changing_values
+from chatserver.core.tickets import Ticket
+from chatserver.store.rows import CHANGING, TALKING, changing_values, settled, talking_values
 from chatserver.store.work import World
 
 _FIRST: Final = ("id", "app_id", "number", "customer_id", "cid", "context", "opened_at")
@@ -14,7 +15,15 @@ INSERT_TICKET: Final = (
     f"INSERT INTO tickets ({', '.join(_FIRST + CHANGING)}) "  # noqa: S608 - constants only
     f"VALUES ({', '.join('?' * len(_FIRST + CHANGING))})"
 )
-UPDATE_TICKET: Final = f"UPDATE tickets SET {', '.join(f'{c} = ?' for c in CHANGING)} WHERE id = ?"  # noqa: S608 - constants only
+
+
+def _update(*columns: str) -> str:
+    return f"UPDATE tickets SET {', '.join(f'{c} = ?' for c in columns)} WHERE id = ?"  # noqa: S608 - constants only
+
+
+UPDATE_TALKING: Final = _update(*TALKING)
+UPDATE_TALKING_DUE: Final = _update(*TALKING, "due_at")
+UPDATE_TICKET: Final = _update(*CHANGING)
 INSERT_ITEM: Final = (
     'INSERT INTO items (ticket_id, seq, at, kind, "by", author_id, name, cid, text, reason, stars) '
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -42,20 +51,7 @@ def apply(db: sqlite3.Connection, world: World) -> None:
                 for c in world.new_customers.values()
             ],
         )
-    new, old = [], []
-    for ticket in world.tickets_to_apply():
-        values = changing_values(ticket)
-        first = world.new_tickets.get(ticket.id)
-        if first is None:
-            old.append((*values, ticket.id))
-        else:
-            cid, context = first
-            identity = (ticket.id, ticket.app_id, ticket.number, ticket.customer.id)
-            new.append((*identity, cid, context, ticket.opened_at, *values))
-    if new:
-        db.executemany(INSERT_TICKET, new)
-    if old:
-        db.executemany(UPDATE_TICKET, old)
+    _apply_tickets(db, world)
     if world.items:
         db.executemany(
             INSERT_ITEM,
@@ -69,3 +65,30 @@ def apply(db: sqlite3.Connection, world: World) -> None:
             UPDATE_AGENT,
             [(a.status, a.gone_at, a.last_chat_at, a.id) for a in world.agents_to_apply()],
         )
+
+
+def _apply_tickets(db: sqlite3.Connection, world: World) -> None:
+    new: list[tuple[Any, ...]] = []
+    updates: dict[str, list[tuple[Any, ...]]] = {}
+    for ticket in world.tickets_to_apply():
+        before = world.changed_tickets[ticket.id]
+        if before is None:
+            cid, context = world.new_tickets[ticket.id]
+            identity = (ticket.id, ticket.app_id, ticket.number, ticket.customer.id)
+            new.append((*identity, cid, context, ticket.opened_at, *changing_values(ticket)))
+        else:
+            statement, values = _difference(before, ticket)
+            updates.setdefault(statement, []).append(values)
+    if new:
+        db.executemany(INSERT_TICKET, new)
+    for statement, rows in updates.items():
+        db.executemany(statement, rows)
+
+
+def _difference(before: Ticket, after: Ticket) -> tuple[str, tuple[Any, ...]]:
+    """The statement that writes as few columns as these two differ in, of the three there are, and its values."""
+    if settled(before) != settled(after):
+        return UPDATE_TICKET, (*changing_values(after), after.id)
+    if before.due_at != after.due_at:
+        return UPDATE_TALKING_DUE, (*talking_values(after), after.due_at, after.id)
+    return UPDATE_TALKING, (*talking_values(after), after.id)

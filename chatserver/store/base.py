@@ -18,12 +18,12 @@ class Use(NamedTuple, Generic[R]):
     decide: Callable[[World, int], R]
 
 
-Done = Callable[[Any, BaseException | None], None]
-"""What `decide` gave, or else what `write` would have raised."""
-
-
 class StoreFailed(Exception):
     """The group could not be committed (disk full, I/O error): nothing of it was stored, nobody was told otherwise."""
+
+
+Done = Callable[[Any, BaseException | None], None]
+"""`done(result, problem)`: what a use case returned, or, when `problem` is not None, why nothing of it was stored."""
 
 
 class Store(Protocol):
@@ -38,9 +38,11 @@ class Store(Protocol):
         going back. Raises what `decide` raised (Refused: nothing was stored), Refused(rate_limited) when too many wait,
         StoreFailed when the commit failed."""
 
-    def submit(self, needs: Needs, decide: Callable[[World, int], R], done: Done) -> None:
-        """As `write`, without a task that waits: `done` is called on the event loop when the commit is durable, or the use case
-        refused. Raises at once what `write` raises when nothing can be taken."""
+    def submit(self, needs: Needs, decide: Callable[[World, int], Any], done: Done) -> None:
+        """`write` for who does not wait: called on the event loop, returns at once. `done` is called there once, after the commit
+        is durable and its events are published, in the order of submission; never before `submit` has returned. What `write`
+        raises is `done`'s problem, except what is known at once and raised here: Refused(rate_limited) when too many wait,
+        StoreFailed after closing. `done` must not raise."""
 
 
 Committed = Callable[[list[Event]], None]

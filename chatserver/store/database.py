@@ -9,7 +9,7 @@ import secrets
 import sqlite3
 import urllib.parse
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -17,6 +17,7 @@ from sqlalchemy import URL, Executable, event
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from chatserver.store import tables
 from chatserver.store.base import Committed, Done
 from chatserver.store.lock import DatabaseInUse, Lock
 from chatserver.store.migrations import DatabaseNotReady, DatabaseTooNew, migrate, require_current
@@ -36,6 +37,8 @@ LOG_BYTES: Final = 64 * 2**20
 CACHE_KIB: Final = 32 * 1024
 """Pages of open tickets that the writing connection keeps at most; taken as needed."""
 _DIALECT: Final = sqlite.dialect()
+_ASIDE: Final = {tables.meta, tables.sessions, tables.used_tokens}
+"""Tables of which nothing goes into a ticket as the writer keeps it."""
 
 
 class Reader:
@@ -121,16 +124,12 @@ class Database(Reader):
         """See `store.base.Store`. Should a neighbour in the group break the store's rules (a bug), `decide` runs again in a
         group of its own: it must not keep anything outside the world."""
         future: asyncio.Future[R] = self._loop.create_future()
-        self._writer.submit(UseCase(needs, decide, future))
+        self._writer.submit(UseCase(needs, decide, partial(_answer, future)))
         return await future
 
-    def submit(self, needs: Needs, decide: Callable[[World, int], R], done: Done) -> None:
-        """See `store.base.Store`."""
-        future: asyncio.Future[R] = self._loop.create_future()
-        self._writer.submit(UseCase(needs, decide, future))
-        future.add_done_callback(
-            lambda told: done(None, told.exception()) if told.exception() else done(told.result(), None)
-        )
+    def submit(self, needs: Needs, decide: Callable[[World, int], Any], done: Done) -> None:
+        """See `store.base.Store`, and `write` of what `decide` must not do."""
+        self._writer.submit(UseCase(needs, decide, done))
 
     async def execute(self, *statements: Executable) -> list[Any]:
         """Run Core statements for rare rows (apps, agents, sessions …) in one transaction of their own, all or nothing.
@@ -139,8 +138,19 @@ class Database(Reader):
         does; a violated constraint is a StoreFailed whose `__cause__` is sqlite3.IntegrityError.
         """
         future: asyncio.Future[list[Any]] = self._loop.create_future()
-        self._writer.submit(Statements([_compiled(s) for s in statements], future))
+        aside = all(getattr(s, "table", None) in _ASIDE for s in statements)
+        compiled = [_compiled(s) for s in statements]
+        self._writer.submit(Statements(compiled, partial(_answer, future), aside=aside))
         return await future
+
+
+def _answer(future: asyncio.Future[Any], result: Any, problem: BaseException | None) -> None:
+    if future.done():  # its caller was cancelled meanwhile
+        return
+    if problem is None:
+        future.set_result(result)
+    else:
+        future.set_exception(problem)
 
 
 @lru_cache(maxsize=256)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from chatserver.store.known import Known
 from chatserver.store.rows import (
     agent_from,
     agent_select,
@@ -71,8 +72,9 @@ SELECT id FROM tickets WHERE app_id = ? AND queue_rank IS NOT NULL ORDER BY queu
 _encode = msgspec.json.Encoder().encode
 
 
-def load(db: sqlite3.Connection, world: World, group: Iterable[Needs]) -> None:
-    """Fill `world` with what all of `group` needs: each ticket once, as it stands before the group."""
+def load(db: sqlite3.Connection, world: World, group: Iterable[Needs], known: Known) -> None:
+    """Fill `world` with what all of `group` needs: each ticket once, as it stands before the group. Tickets that are `known`
+    are not read again."""
     tickets: set[int] = set()
     said: set[tuple[Any, ...]] = set()
     people: set[tuple[int, str]] = set()
@@ -98,8 +100,22 @@ def load(db: sqlite3.Connection, world: World, group: Iterable[Needs]) -> None:
     for app_id in numbers:
         world.loaded_number(app_id, db.execute(NUMBER, (app_id,)).fetchone()[0] or FIRST_NUMBER - 1)
     if tickets:
-        for row in db.execute(TICKETS, (_json(tickets),)).fetchall():
-            world.loaded_ticket(ticket_from(row))
+        _load_tickets(db, world, tickets, known)
+
+
+def _load_tickets(db: sqlite3.Connection, world: World, tickets: set[int], known: Known) -> None:
+    missing: list[int] = []
+    for ticket_id in tickets:
+        ticket = known.ticket(ticket_id)
+        if ticket is None:
+            missing.append(ticket_id)
+        else:
+            world.loaded_ticket(ticket)
+    if missing:
+        for row in db.execute(TICKETS, (_json(missing),)).fetchall():
+            ticket = ticket_from(row)
+            known.read(ticket)
+            world.loaded_ticket(ticket)
 
 
 def _load_said(db: sqlite3.Connection, world: World, said: set[Any]) -> None:

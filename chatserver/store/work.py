@@ -21,7 +21,7 @@ from chatserver.core.errors import Refused
 from chatserver.core.events import Event, TicketChanged
 from chatserver.core.people import Agent, Customer
 from chatserver.core.policy import Policy
-from chatserver.core.tickets import By, Item, Step, Ticket, settle
+from chatserver.core.tickets import By, Item, Step, Ticket, due
 
 WAITING_HEAD = 200
 """So many waiting tickets of a desk are looked at in one pairing: more than free places ever are, and the cost stays flat."""
@@ -79,7 +79,8 @@ class World:
         # What to apply, in order of first change; the values are the rows as they stand.
         self.new_customers: dict[int, Customer] = {}
         self.new_tickets: dict[int, tuple[str, str]] = {}
-        self.changed_tickets: dict[int, None] = {}
+        self.changed_tickets: dict[int, Ticket | None] = {}
+        """With the ticket as it is stored, before the group; None: it is new."""
         self.changed_agents: dict[int, None] = {}
         self.items: list[tuple[int, Item]] = []
         self.events: list[Event] = []
@@ -231,12 +232,13 @@ class World:
         self.events.append(event)
 
     def _keep(self, before: Ticket | None, step: Step, policy: Policy) -> Ticket:
-        after = settle(step.ticket, policy)
-        if before is not None and after == before and not step.items:
+        due_at = due(step.ticket, policy)
+        if not step.items and step.ticket == before and step.ticket.due_at == due_at:
             return before
-        after = replace(after, version=(before.version if before else 0) + 1)
+        after = replace(step.ticket, due_at=due_at, version=(before.version if before else 0) + 1)
+        if after.id not in self.changed_tickets:
+            self._set(self.changed_tickets, after.id, self._tickets.get(after.id))
         self._set(self._tickets, after.id, after)
-        self._set(self.changed_tickets, after.id, None)
         for item in step.items:
             self.items.append((after.id, item))
             if item.cid:

@@ -17,7 +17,8 @@ from typing import Any, Final
 from chatserver.core.errors import Refused
 from chatserver.core.events import Event
 from chatserver.store.applying import apply, changed
-from chatserver.store.base import Committed, StoreFailed
+from chatserver.store.base import Committed, Done, StoreFailed
+from chatserver.store.known import Known
 from chatserver.store.loading import load
 from chatserver.store.work import Needs, World
 
@@ -46,29 +47,28 @@ _abandoned: list[sqlite3.Connection] = []
 
 
 class UseCase:
-    """One `write` that waits for its group."""
+    """One `submit` that waits for its group."""
 
-    __slots__ = ("decide", "future", "needs")
+    __slots__ = ("decide", "done", "needs")
 
-    def __init__(
-        self, needs: Needs, decide: Callable[[World, int], Any], future: asyncio.Future[Any]
-    ) -> None:
+    def __init__(self, needs: Needs, decide: Callable[[World, int], Any], done: Done) -> None:
         self.needs = needs
         self.decide = decide
-        self.future = future
+        self.done = done
 
 
 class Statements:
-    """One `execute`: a transaction of its own."""
+    """One `execute`: a transaction of its own. `aside`: it touches nothing that a ticket is made of."""
 
-    __slots__ = ("future", "statements")
+    __slots__ = ("aside", "done", "statements")
 
-    def __init__(self, statements: list[tuple[str, tuple[Any, ...]]], future: asyncio.Future[Any]) -> None:
+    def __init__(self, statements: list[tuple[str, tuple[Any, ...]]], done: Done, *, aside: bool) -> None:
         self.statements = statements
-        self.future = future
+        self.done = done
+        self.aside = aside
 
 
-Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None]
+Outcome = tuple[Done, Any, BaseException | None]
 
 
 class Writer:
@@ -86,6 +86,8 @@ class Writer:
         self._loop = loop
         self._clock = clock
         self._committed = committed
+        self._known = Known()
+        self._seen = self._data_version()
         self._waiting: queue.SimpleQueue[UseCase | Statements | None] = queue.SimpleQueue()
         self._closed = False
         self._broken = False
@@ -157,14 +159,16 @@ class Writer:
 
     def _group(self, group: list[UseCase]) -> None:
         self._db.execute("BEGIN IMMEDIATE")
+        self._notice_others()
         world = World()
-        load(self._db, world, [case.needs for case in group])
+        load(self._db, world, [case.needs for case in group], self._known)
         now = self._tick()
         self._give_ids(world, now)
         outcomes = [self._decide(world, now, case) for case in group]
         if changed(world):
             apply(self._db, world)
             self._db.execute("COMMIT")
+            self._known.committed(world)
         else:
             self._db.execute("ROLLBACK")  # nothing to make durable: no fsync
         self._keep_ids(world)
@@ -174,14 +178,14 @@ class Writer:
     def _decide(self, world: World, now: int, case: UseCase) -> Outcome:
         world.begin()
         try:
-            return case.future, case.decide(world, now), None
+            return case.done, case.decide(world, now), None
         except Refused as refusal:
             world.roll_back()
-            return case.future, None, refusal
+            return case.done, None, refusal
         except Exception as surprise:
             world.roll_back()
             log.error("a use case failed, nothing of it was stored: %s", _without_text(surprise))
-            return case.future, None, surprise
+            return case.done, None, surprise
 
     def _execute(self, jobs: list[Statements]) -> None:
         (job,) = jobs
@@ -191,8 +195,22 @@ class Writer:
             cursor = self._db.execute(sql, values)
             results.append(cursor.rowcount if cursor.description is None else cursor.fetchall())
         self._db.execute("COMMIT")
+        if not job.aside:
+            self._known.forget()
         self._succeeded()
-        self._tell([], [(job.future, results, None)])
+        self._tell([], [(job.done, results, None)])
+
+    def _notice_others(self) -> None:
+        """Inside the transaction. Nobody else should write, yet an operator may have: then nothing is known any more."""
+        seen = self._data_version()
+        if seen != self._seen:
+            self._seen = seen
+            self._known.forget()
+
+    def _data_version(self) -> int:
+        """Changes with every commit of another connection, never with one of our own."""
+        (version,) = self._db.execute("PRAGMA data_version").fetchone()
+        return int(version)
 
     # — time and ids ———————————————————————————————————————————————————————————
 
@@ -227,23 +245,22 @@ class Writer:
                 self._committed(events)
             except Exception as surprise:
                 log.error("publishing failed, the commit stands: %s", _without_text(surprise))
-        for future, result, problem in outcomes:
-            if future.done():  # its caller was cancelled meanwhile
-                continue
-            if problem is None:
-                future.set_result(result)
-            else:
-                future.set_exception(problem)
+        for done, result, problem in outcomes:
+            try:
+                done(result, problem)
+            except Exception as surprise:  # the answers after it are due all the same
+                log.error("an answer failed, the commit stands: %s", _without_text(surprise))
 
     def _fail(self, jobs: list[Any], reason: str, cause: Exception | None) -> None:
         outcomes: list[Outcome] = []
         for job in jobs:  # one exception each: every raise writes a traceback into its own
             failure = StoreFailed(reason)
             failure.__cause__ = cause
-            outcomes.append((job.future, None, failure))
+            outcomes.append((job.done, None, failure))
         self._tell([], outcomes)
 
     def _failed(self, jobs: list[Any], problem: Exception, run: Callable[[list[Any]], None]) -> None:
+        self._known.forget()
         if self._db.in_transaction:
             try:
                 self._db.execute("ROLLBACK")

@@ -79,3 +79,20 @@ def test_what_is_accepted_can_be_stored_and_is_accepted_again_unchanged(text: st
         kept.encode()
         assert not {c for c in kept if unicodedata.category(c) == "Cc"} - {"\n", "\t"}
         assert rule is messages.body or rule is messages.comment or "\n" not in kept
+
+
+def test_of_all_characters_only_controls_and_lone_surrogates_go() -> None:
+    everything = [chr(code) for code in range(0x110000) if chr(code) != "\r"]
+    kept = [c for c in everything if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs")]
+    assert messages._clean("".join(everything)) == "".join(kept)
+
+
+@given(anything, st.integers(1, 5))
+def test_as_many_characters_show_as_counting_them_all_would_find(text: str, least: int) -> None:
+    shown = [
+        c
+        for c in text
+        if c not in messages._BLANK and unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Mn", "Me")
+    ]
+    counted = len(text) if text.isascii() else len(shown) if any(not c.isspace() for c in shown) else 0
+    assert messages._visible(text, least) == (counted >= least)

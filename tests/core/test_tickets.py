@@ -120,7 +120,7 @@ def test_nothing_leads_back_from_later_to_live() -> None:
         except Refused:
             continue
         assert after.mode == "later"
-        assert tickets.settle(after, POLICY).due_at is None
+        assert tickets.due(after, POLICY) is None
 
 
 def test_an_answer_stops_the_first_answer_clock_and_typing_restarts_it() -> None:
@@ -150,15 +150,15 @@ def test_waiting_is_worth_one_level_of_priority_per_ten_minutes() -> None:
 def test_the_due_time_is_the_earliest_of_all_that_will_happen() -> None:
     policy = Policy()
     queued = tickets.opened(draft(), policy, closes_at=START + 5_000, connected=False).ticket
-    assert tickets.settle(queued, policy).due_at == START + 5_000
+    assert tickets.due(queued, policy) == START + 5_000
     given = tickets.assigned(queued, LEO, policy, NOW).ticket
-    assert tickets.settle(given, policy).due_at == NOW + 60_000
+    assert tickets.due(given, policy) == NOW + 60_000
     spoken = tickets.agent_said(given, LEO, "Hola", CID, NOW).ticket
     facts = tickets.clock(spoken, policy)
     assert facts is not None
     end = verdict(facts)
     assert end is not None
-    assert tickets.settle(spoken, policy).due_at == end.close_at == NOW + 300_000
+    assert tickets.due(spoken, policy) == end.close_at == NOW + 300_000
 
 
 def test_unread_counts_messages_and_reading_to_the_end_clears_them() -> None:

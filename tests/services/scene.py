@@ -32,6 +32,7 @@ from chatserver.store.rows import ticket_from, ticket_select
 from chatserver.store.tables import agent_apps, agents, apps
 from chatserver.store.work import Who
 from tests.memory_store import Clock, MemoryBus, MemoryStore
+from tests.store.house import knows_what_is_stored
 
 _cids = (f"{number:022}" for number in itertools.count())
 
@@ -248,3 +249,4 @@ async def database_scene(path: Path) -> AsyncIterator[Scene]:
         yield Scene(House(db, reads, bus, clock, books), clock, bus, DatabaseRows(db))
     finally:
         await db.close()
+    knows_what_is_stored(db, path)

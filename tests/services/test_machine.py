@@ -236,7 +236,7 @@ class House(RuleBasedStateMachine):
     def every_due_time_is_the_one_that_follows_from_the_ticket(self) -> None:
         for ticket in self._tickets():
             policy = self.scene.house.people.policy(ticket.app_id)
-            assert core.settle(ticket, policy) == ticket
+            assert core.due(ticket, policy) == ticket.due_at
 
     @precondition(lambda self: self.scene.house.people.apps)
     @rule()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.house import House
+from tests.store.house import House, knows_what_is_stored
 
 
 @pytest.fixture
@@ -14,3 +14,4 @@ async def house(tmp_path: Path, anyio_backend: str) -> AsyncIterator[House]:
     house = await House.open(tmp_path / "chat.db")
     yield house
     await house.db.close()
+    knows_what_is_stored(house.db, house.path)

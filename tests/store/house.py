@@ -17,6 +17,7 @@ from chatserver.core.events import Event, TicketChanged
 from chatserver.core.policy import Policy
 from chatserver.core.tickets import Step, Ticket
 from chatserver.store.database import Database
+from chatserver.store.rows import sql, ticket_from, ticket_select
 from chatserver.store.tables import agent_apps, agents, apps
 from chatserver.store.work import Needs, Who, World
 
@@ -26,6 +27,17 @@ NOON = 1_780_000_000_000
 
 def cid(number: int) -> str:
     return f"{number:022}"
+
+
+def knows_what_is_stored(db: Database, path: Path) -> None:
+    """What the writer of a closed database knew by heart is what the file holds."""
+    other = sqlite3.connect(path)
+    try:
+        stored = {row[0]: ticket_from(row) for row in other.execute(sql(ticket_select))}
+    finally:
+        other.close()
+    for ticket_id, ticket in db._writer._known._tickets.items():
+        assert ticket == stored[ticket_id]
 
 
 class Clock:

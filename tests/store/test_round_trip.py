@@ -19,6 +19,7 @@ from chatserver.core.people import Customer
 from chatserver.core.policy import Policy
 from chatserver.core.tickets import By, CloseReason, Item, Kind, Last, Rating, Step, Ticket
 from chatserver.store.applying import apply
+from chatserver.store.known import Known
 from chatserver.store.loading import load
 from chatserver.store.tables import metadata
 from chatserver.store.work import Needs, World
@@ -128,7 +129,7 @@ def test_every_field_of_a_ticket_comes_back(
 
 def reloaded(connection: sqlite3.Connection) -> Ticket | None:
     world = World()
-    load(connection, world, [Needs(tickets=(7,))])
+    load(connection, world, [Needs(tickets=(7,))], Known())
     return world.ticket(7)
 
 
