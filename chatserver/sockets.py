@@ -173,7 +173,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
                 if not end:
                     break
                 if start and data[at] == _TEXT and data[at + 1] & _MASKED and self.conn.current_size is None:
-                    self._message(data[start:end], data[start - 4 : start], data[at:end])
+                    try:
+                        text = apply_mask(data[start:end], data[start - 4 : start]).decode()
+                    except UnicodeDecodeError:
+                        super().data_received(bytes(data[at:end]))  # to be refused as the protocol wants it
+                    else:
+                        self._hear(text)
                 else:
                     super().data_received(bytes(data[at:end]))
                 at = end
@@ -200,15 +205,6 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if size > self.config.ws_max_size:
             return 0, here  # its header alone is refused: nothing of it is waited for
         return start, start + size if start + size <= here else 0
-
-    def _message(self, payload: bytearray, mask: bytearray, frame: bytearray) -> None:
-        """A whole message in one frame, which is what clients send."""
-        try:
-            text = apply_mask(payload, mask).decode()
-        except UnicodeDecodeError:
-            super().data_received(bytes(frame))  # to be refused as the protocol wants it
-            return
-        self._hear(text)
 
     def send_receive_event_to_app(self) -> None:
         """A message that came in pieces, or as binary: handed on by uvicorn's part."""

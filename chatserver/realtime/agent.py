@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Any, Final
 
 from chatserver.core.errors import Refused
@@ -69,13 +68,10 @@ class AgentTalk(Talk[Frame]):
         self._authenticate = authenticate
         self._agent_id = 0
 
-    @property
-    def person(self) -> Hashable:
-        return ("agent", self._agent_id)
-
     async def greet(self, hello: AgentHello) -> None:
         session = await self._authenticate(hello.token)
         self.session_id, self._agent_id = session.id, session.agent_id
+        self.person = ("agent", session.agent_id)
         with self.connection.holding():
             # What they may hear of is fixed here; whoever changes an agent's apps ends the agent's sessions.
             app_ids = self._me.app_ids

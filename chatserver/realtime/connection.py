@@ -89,13 +89,16 @@ class Connection:
         """Send a live event. False: too much waits already, and the connection is about to be closed."""
         if self.code is not None:
             return True  # It ends already, and what stands in its queue is still owed: this is no overflow.
+        if not self._holds and self._stuck_since is None:
+            self._put(packet)
+            return True
         if self._holds:
             if self._held is None:
                 self._held = []
             self._held.append(packet)
             self._live_bytes += packet.size
-        elif self._put(packet, live=True):
-            return True
+        else:
+            self._put(packet, live=True)
         # A large answer on its way is no sign of a slow reader: the deadline for sending is what watches over it.
         if self._waiting + len(self._held or ()) > QUEUE_FRAMES or self._live_bytes > QUEUE_BYTES:
             self.end(SLOW, flush=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import random
-from collections.abc import Hashable
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +17,7 @@ from chatserver.realtime.connection import Connection
 from chatserver.realtime.endpoint import Endpoint
 from chatserver.realtime.frames import INT_MAX, Frames, pack, type_of
 from chatserver.realtime.hub import Hub
-from chatserver.realtime.ports import AuthenticateCustomer, CustomerIdentity, OriginAllowed
+from chatserver.realtime.ports import AuthenticateCustomer, OriginAllowed
 from chatserver.realtime.talk import Talk
 from chatserver.realtime.views import customer_ticket, person, queue
 from chatserver.realtime.wire import (
@@ -80,25 +79,12 @@ class CustomerTalk(Talk[Frame]):
     def __init__(self, hub: Hub, connection: Connection, authenticate: AuthenticateCustomer) -> None:
         super().__init__(hub, connection, _FRAMES)
         self._authenticate = authenticate
-        self._identity: CustomerIdentity | None = None
-
-    @property
-    def identity(self) -> CustomerIdentity:
-        if self._identity is None:
-            raise Refused("unauthorized")
-        return self._identity
-
-    @property
-    def who(self) -> Who:
-        return self.identity.who
-
-    @property
-    def person(self) -> Hashable:
-        return ("customer", self.who.app_id, self.who.key)
+        self.who = Who(0, "")
 
     async def greet(self, hello: CustomerHello) -> None:
         identity = await self._authenticate(hello)
-        self._identity = identity
+        self.who = identity.who
+        self.person = ("customer", self.who.app_id, self.who.key)
         with self.connection.holding():
             self.listen([customer_topic(self.who.app_id, self.who.key)])
             self.hub.attention.join(self.who.app_id, self.connection.offer)
@@ -133,7 +119,7 @@ class CustomerTalk(Talk[Frame]):
 
     def over(self) -> None:
         super().over()
-        if self._identity is not None:
+        if self.who.app_id:
             self.hub.attention.leave(self.who.app_id, self.connection.offer)
 
     async def ticket(self, ticket_id: int) -> Ticket:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable
+from functools import partial
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from chatserver.bus.base import Subscription
@@ -54,7 +55,8 @@ F = TypeVar("F", bound=Frame)
 BAD_IN_A_ROW: Final = 5
 CHEAP: Final = (Ping, Seen, TypingFrame)
 CHEAP_COST: Final = 0.25
-MESSAGES: Final = frozenset({"start", "request", "leave", "say", "propose"})
+MESSAGES: Final = frozenset({"start", "request", "leave", "propose"})
+"""And `say`."""
 OPENINGS: Final = frozenset({"start", "request"})
 
 
@@ -68,6 +70,8 @@ class Talk(ABC, Generic[F]):
         self.hub = hub
         self.connection = connection
         self.session_id = 0
+        self.person: Hashable = None
+        """Whose messages are counted together; set by `greet`."""
         self._frames = frames
         self._greeting: asyncio.Task[None] | None = None
         self._greeted = False
@@ -108,11 +112,6 @@ class Talk(ABC, Generic[F]):
     @abstractmethod
     def leave(self) -> None:
         """The connection ended; called once after a greeting that succeeded."""
-
-    @property
-    @abstractmethod
-    def person(self) -> Hashable:
-        """Whose messages are counted together."""
 
     # — life ———————————————————————————————————————————————————————————————————
 
@@ -164,16 +163,20 @@ class Talk(ABC, Generic[F]):
             self._greeting = self.hub.spawn(self._hello(text))
             return
         frame = Error("bad_frame") if text is None else self._frames.decode(text)
-        wait = self._bucket.take(self.hub.now(), CHEAP_COST if isinstance(frame, CHEAP) else 1)
+        now = self.hub.now()
+        wait = self._bucket.take(now, CHEAP_COST if isinstance(frame, CHEAP) else 1)
         if wait:
             self._too_fast(frame, wait)
         elif isinstance(frame, Error):
             self._no_frame(frame)
         else:
             self._bad = 0
-            self._take(frame)
+            if isinstance(frame, Say):
+                self._message(frame, now)
+            else:
+                self._take(frame, now)
 
-    def _take(self, frame: F) -> None:
+    def _take(self, frame: F, now: float) -> None:
         verb = type_of(frame)
         if verb == "hello":
             self._say(Error("bad_frame", verb="hello"))
@@ -181,24 +184,25 @@ class Talk(ABC, Generic[F]):
         if isinstance(frame, Ping):
             self._say(Pong(now=self.hub.house.now()))
             return
-        wait = self.hub.messages.take(self.person, self.hub.now()) if verb in MESSAGES else 0
+        wait = self.hub.messages.take(self.person, now) if verb in MESSAGES else 0
         if not wait and verb in OPENINGS and self.connection.network:
-            wait = self.hub.openings.take(self.connection.network, self.hub.now())
+            wait = self.hub.openings.take(self.connection.network, now)
         if wait:
             self._too_fast(frame, wait)
             return
         self._begun()
-        if isinstance(frame, Say):
-            self._message(frame)
-        else:
-            self.hub.spawn(self._answer(frame))
+        self.hub.spawn(self._answer(frame))
 
-    def _message(self, frame: Any) -> None:
+    def _message(self, frame: Any, now: float) -> None:
         """The hot path: no task, no waiting. The store calls back once the message is durable, or was refused."""
+        wait = self.hub.messages.take(self.person, now)
+        if wait:
+            self._too_fast(frame, wait)
+            return
+        self._begun()
         try:
-            self.hub.house.store.submit(
-                *self.saying(frame), lambda seq, problem: self._stored(frame, seq, problem)
-            )
+            needs, decide = self.saying(frame)
+            self.hub.house.store.submit(needs, decide, partial(self._stored, frame))
         except Exception as problem:
             self._stored(frame, 0, problem)
 

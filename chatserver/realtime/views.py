@@ -245,7 +245,7 @@ def _base(event: TicketChanged) -> tuple[int, bool]:
 
 # — what a change changed ——————————————————————————————————————————————————————
 #
-# A message changes a handful of a ticket's forty fields. Its two views, each for two audiences, would be made only to be compared;
+# A message changes a handful of a ticket's forty fields. Two views, each for two audiences, would be made only to be compared;
 # so the tickets are compared instead, and what is derived from several fields is derived only when one of them changed.
 
 
