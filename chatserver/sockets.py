@@ -29,6 +29,8 @@ IDLE_FRAMES_MAX: Final = 256
 """Pings, pongs and fragments since the last whole message. Browsers send none of their own accord."""
 SEND_BUFFER: Final = 131_072
 """Bytes. Left alone the kernel keeps some MiB for each peer that does not read."""
+TURN_BYTES: Final = 65_536
+"""Written at once, without waiting for the turn's end."""
 CLOSE_SECONDS: Final = 3.0
 """For the closing frame, and what stands before it, to leave us."""
 GOODBYE_SECONDS: Final = 10.0
@@ -53,6 +55,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._lost: Told = _nothing
         self._unread = bytearray()
         self._taking = False
+        self._out: list[bytes] = []
+        self._out_bytes = 0
         self._full = False
         self._idle_frames = 0
 
@@ -99,9 +103,23 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self._take()
 
     def write(self, packet: Packet) -> bool:
-        if not self.close_sent and not self.disconnected:
-            self.transport.write(packet.wire)
+        # What one turn of the event loop says to this peer leaves in one write: each is a call of the system, the dearest part
+        # of a message that is delivered and acknowledged at once.
+        if not self._out:
+            self.loop.call_soon(self._send)
+        self._out.append(packet.wire)
+        self._out_bytes += len(packet.wire)
+        if self._out_bytes > TURN_BYTES:
+            self._send()
         return not self._full
+
+    def _send(self) -> None:
+        if self._out:
+            data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
+            self._out.clear()
+            self._out_bytes = 0
+            if not self.close_sent and not self.transport.is_closing():
+                self.transport.write(data)
 
     def pause(self) -> None:
         if not self.read_paused:
@@ -117,6 +135,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def close(self, code: int) -> None:
         if self.close_sent or self.disconnected or self.transport.is_closing():
             return
+        self._send()
         self.conn.send_close(code)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
@@ -139,6 +158,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         lost, self._lost = self._lost, _nothing
         self._heard, self._writable = None, _nothing
         self._unread.clear()
+        self._out.clear()
         lost()
 
     # — what goes out ——————————————————————————————————————————————————————————
@@ -226,6 +246,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         else:
             self._idle_frames = 0
             self._heard(text)
+
+    def handle_parser_exception(self) -> None:
+        self._send()  # what was answered to the frames before stands before the closing
+        super().handle_parser_exception()
 
     def handle_cont(self, event: Frame) -> None:
         self._carries_nothing()
