@@ -14,10 +14,11 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 
-from chatserver.peers import RequestProtocol, SocketProtocol
+from chatserver.peers import RequestProtocol
 from chatserver.realtime.hub import DRAIN_SECONDS, Hub
 from chatserver.realtime.wire import MAX_FRAME_BYTES
 from chatserver.settings import Settings
+from chatserver.sockets import SocketProtocol
 
 GRACEFUL_SECONDS: Final = 10
 """For plain requests, after the sockets are gone."""

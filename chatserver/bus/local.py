@@ -20,7 +20,9 @@ class LocalBus:
         # A dictionary for each listener once, in a stable order; a copy, since listeners may come and go meanwhile.
         heard: dict[_Subscription, None] = {}
         for topic in topics:
-            heard.update(self._listeners.get(topic, {}))
+            listeners = self._listeners.get(topic)
+            if listeners is not None:
+                heard |= listeners
         for subscription in heard:
             subscription.hear(event)
 

@@ -9,7 +9,7 @@ from chatserver.core.people import Status
 from chatserver.core.tickets import Item, Ticket
 
 
-class TicketChanged(msgspec.Struct, frozen=True, tag=True):
+class TicketChanged(msgspec.Struct, frozen=True, tag=True, gc=False):
     """One committed change of a ticket: as it was (None: it is new), as it is, and the items that were appended."""
 
     before: Ticket | None

@@ -14,7 +14,7 @@ Turn = Literal["customer", "agent"]
 Ending = Literal["inactivity", "abandoned", "later"]
 
 
-class Clock(msgspec.Struct, frozen=True):
+class Clock(msgspec.Struct, frozen=True, gc=False):
     """The facts about one open live ticket that decide when it closes. Part of the ticket on the wire."""
 
     turn: Turn
@@ -35,7 +35,7 @@ class Clock(msgspec.Struct, frozen=True):
     strict: bool
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """When the ticket ends if nothing else happens. The warning begins `warning_seconds` before, never after, `close_at`."""
 
     warn_at: int

@@ -26,7 +26,7 @@ class App(msgspec.Struct, frozen=True):
     """The business hours as JSON of `core.hours.Schedule`."""
 
 
-class Customer(msgspec.Struct, frozen=True):
+class Customer(msgspec.Struct, frozen=True, gc=False):
     """A person who asks. `key` is unique per app: `user:<sub>` vouched for by the host, else `anon:<128 random bits>`."""
 
     id: int

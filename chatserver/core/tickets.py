@@ -39,7 +39,7 @@ LOOK_AGAIN_SECONDS: Final = 10
 """After a reminder, at least: an app may give its agents no time at all for the first answer."""
 
 
-class Item(msgspec.Struct, frozen=True):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """One entry of a ticket's public sequence: a message, or what happened to the ticket."""
 
     seq: int
@@ -57,7 +57,7 @@ class Item(msgspec.Struct, frozen=True):
     stars: int = 0
 
 
-class Last(msgspec.Struct, frozen=True):
+class Last(msgspec.Struct, frozen=True, gc=False):
     """The last message, for lists."""
 
     text: str
@@ -65,14 +65,14 @@ class Last(msgspec.Struct, frozen=True):
     at: int
 
 
-class Rating(msgspec.Struct, frozen=True):
+class Rating(msgspec.Struct, frozen=True, gc=False):
     stars: int
     comment: str
     at: int
     """When it was first given: the time for changing it runs from here."""
 
 
-class Ticket(msgspec.Struct, frozen=True):
+class Ticket(msgspec.Struct, frozen=True, gc=False):
     """A ticket as it stands. `version` grows by one with each committed change of anything in it."""
 
     id: int

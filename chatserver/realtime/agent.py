@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Any, Final
 
 from chatserver.core.errors import Refused
@@ -43,6 +42,7 @@ from chatserver.realtime.wire import (
 from chatserver.services import pairing, talk, tickets
 from chatserver.store import people as people_rows
 from chatserver.store import tickets as ticket_rows
+from chatserver.store.base import Use
 
 _FRAMES: Final = Frames[Frame](AgentFrame)
 
@@ -68,13 +68,10 @@ class AgentTalk(Talk[Frame]):
         self._authenticate = authenticate
         self._agent_id = 0
 
-    @property
-    def person(self) -> Hashable:
-        return ("agent", self._agent_id)
-
     async def greet(self, hello: AgentHello) -> None:
         session = await self._authenticate(hello.token)
         self.session_id, self._agent_id = session.id, session.agent_id
+        self.person = ("agent", session.agent_id)
         with self.connection.holding():
             # What they may hear of is fixed here; whoever changes an agent's apps ends the agent's sessions.
             app_ids = self._me.app_ids
@@ -125,12 +122,13 @@ class AgentTalk(Talk[Frame]):
     def snapshot(self, ticket: Ticket, items: list[ItemView], more: bool) -> Frame:
         return AgentSnapshot(self._view(ticket), items, more)
 
+    def saying(self, frame: Say) -> Use[int]:
+        house, me = self.hub.house, self._agent_id
+        return talk.saying_as(house, me, frame.ticket, frame.cid, frame.text, proposal=False)
+
     async def carry_out(self, frame: Any) -> Frame | None:
         house, me = self.hub.house, self._agent_id
         match frame:
-            case Say():
-                seq = await talk.say_as_agent(house, me, frame.ticket, frame.cid, frame.text)
-                return Ack(frame.cid, frame.ticket, seq)
             case Propose():
                 seq = await tickets.propose(house, me, frame.ticket, frame.cid, frame.text)
                 return Ack(frame.cid, frame.ticket, seq)

@@ -1,6 +1,7 @@
-"""One socket: a reader task and a writer task; the first to end ends the other.
+"""One conversation's end of a line: what goes out, in which order, how much may wait, and when it is over.
 
-What goes out passes one bounded queue. Live events never wait: a full queue ends the connection (SLOW), and the client comes
+No task waits here, for either direction: a connection that says nothing costs its memory and nothing else. What the line does not
+take at once stands in one bounded queue. Live events never wait: a full queue ends the connection (SLOW), and the client comes
 back for what it missed. Replies to the client's own frames wait for room, so that a long replay takes its time.
 """
 
@@ -8,20 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Final
 
 from chatserver.realtime.close_codes import GOING_AWAY, INTERNAL, SILENT, SLOW
 from chatserver.realtime.frames import Packet
 from chatserver.realtime.limits import network
-from chatserver.realtime.ports import Scope
+from chatserver.realtime.line import Heard, Line, Told
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Hear = Callable[[str | None], Awaitable[None]]
-"""Takes one frame's text; None for a binary one."""
+log = logging.getLogger(__name__)
 
 QUEUE_FRAMES: Final = 256
 QUEUE_BYTES: Final = 1_048_576
@@ -29,64 +27,98 @@ ROOM_FRAMES: Final = 32
 ROOM_BYTES: Final = 262_144
 """A reply goes into the queue once it is down to this."""
 SEND_SECONDS: Final = 10.0
-CLOSE_SECONDS: Final = 3.0
-ABORT: Final = "chatserver.abort"
-"""The scope's extension that cuts a socket whose peer takes nothing, not even the closing (set by `chatserver/peers.py`)."""
+"""The line takes nothing for so long: the peer does not read."""
 
 
 class Connection:
-    """An accepted socket. `silence`: after so many seconds without a frame it counts as dead. `now`: a monotonic clock."""
+    """`silence`: after so many seconds without a frame the peer counts as dead. `now`: a monotonic clock."""
 
-    def __init__(
-        self, scope: Scope, receive: Receive, send: Send, *, silence: float, now: Callable[[], float]
-    ) -> None:
-        self._scope = scope
-        self._receive = receive
-        self._send = send
+    __slots__ = (
+        "_bytes",
+        "_flush",
+        "_hear",
+        "_heard_at",
+        "_held",
+        "_holds",
+        "_line",
+        "_live_bytes",
+        "_now",
+        "_over",
+        "_pauses",
+        "_queue",
+        "_room",
+        "_silence",
+        "_stuck_since",
+        "_waits",
+        "code",
+        "network",
+        "opened_at",
+    )
+
+    def __init__(self, line: Line, *, silence: float, now: Callable[[], float]) -> None:
+        self._line = line
         self._silence = silence
         self._now = now
-        self._queue: deque[tuple[Packet, bool]] = deque()
+        self._hear: Heard = _nobody
+        self._over: Told | None = None
+        self._queue: deque[tuple[Packet, bool]] | None = None
+        """What the line does not take yet, and whether it is live; None for as long as nothing had to wait."""
         self._bytes = 0
         self._live_bytes = 0
-        self._held: list[Packet] = []
+        self._held: list[Packet] | None = None
         self._holds = 0
-        self._wake = asyncio.Event()
-        self._room = asyncio.Event()
-        self._writer: asyncio.Task[None] | None = None
-        self._reader: asyncio.Task[None] | None = None
+        self._room: asyncio.Event | None = None
         self._flush = True
-        self._sending_since: float | None = None
-        self._listening = False
-        self._heard_at = now()
-        self.opened_at = now()
-        self.network = network((scope.get("client") or ("",))[0])
+        self._stuck_since: float | None = None
+        self._pauses = 0
+        self._waits = False
+        self._heard_at = self.opened_at = now()
+        self.network = network(line.address)
         """Whose connections are counted together; empty: nobody's."""
         self.code: int | None = None
         """The close code, once the end is decided."""
 
+    def start(self, hear: Heard, over: Told) -> None:
+        """Open the line. `over` is called once: the line is lost, or was given its closing."""
+        self._hear, self._over = hear, over
+        self._line.open(self._heard, self._flow, self._lost)
+
     # — outgoing ———————————————————————————————————————————————————————————————
 
     def offer(self, packet: Packet) -> bool:
-        """Put a live event into the queue. False: there is no room, and the connection is about to be closed."""
+        """Send a live event. False: too much waits already, and the connection is about to be closed."""
         if self.code is not None:
             return True  # It ends already, and what stands in its queue is still owed: this is no overflow.
-        self._live_bytes += packet.size
+        if not self._holds and self._stuck_since is None:
+            self._put(packet)
+            return True
         if self._holds:
+            if self._held is None:
+                self._held = []
             self._held.append(packet)
+            self._live_bytes += packet.size
         else:
             self._put(packet, live=True)
         # A large answer on its way is no sign of a slow reader: the deadline for sending is what watches over it.
-        if len(self._queue) + len(self._held) > QUEUE_FRAMES or self._live_bytes > QUEUE_BYTES:
+        if self._waiting + len(self._held or ()) > QUEUE_FRAMES or self._live_bytes > QUEUE_BYTES:
             self.end(SLOW, flush=False)
             return False
         return True
 
+    def answer(self, packet: Packet) -> None:
+        """Send an answer now. Nothing more is heard of a peer that does not take its answers."""
+        if self.code is None and not self._put(packet) and self._crowded and not self._waits:
+            self._waits = True
+            self.pause()
+
     async def reply(self, packet: Packet) -> None:
-        """Send an answer, as soon as the queue is short. Returns at once when the connection has ended.
+        """Send an answer, as soon as little waits. Returns at once when the connection has ended.
 
         What is held does not count: it waits for this very answer.
         """
-        while self.code is None and (len(self._queue) > ROOM_FRAMES or self._bytes > ROOM_BYTES):
+        while self.code is None and self._crowded:
+            if self._room is None:
+                self._room = asyncio.Event()
             self._room.clear()
             await self._room.wait()
         if self.code is None:
@@ -101,14 +133,10 @@ class Connection:
         finally:
             self._holds -= 1
             if not self._holds:
-                held, self._held = self._held, []
+                held, self._held = self._held or (), None
                 for packet in held:
+                    self._live_bytes -= packet.size
                     self._put(packet, live=True)
-
-    def _put(self, packet: Packet, *, live: bool = False) -> None:
-        self._queue.append((packet, live))
-        self._bytes += packet.size
-        self._wake.set()
 
     def last(self, packet: Packet, code: int) -> None:
         """One more frame, and then the end."""
@@ -116,104 +144,128 @@ class Connection:
             self._put(packet)
             self.end(code)
 
+    def _put(self, packet: Packet, *, live: bool = False) -> bool:
+        """Whether the line took it at once."""
+        if self._stuck_since is None:
+            if not self._line.write(packet):
+                self._stuck_since = self._now()
+            return True
+        if self._queue is None:
+            self._queue = deque()
+        self._queue.append((packet, live))
+        self._bytes += packet.size
+        if live:
+            self._live_bytes += packet.size
+        return False
+
+    def _flow(self) -> None:
+        """The line takes more: what waits, until it says no again."""
+        self._stuck_since = None
+        while self._queue:
+            packet, live = self._queue.popleft()
+            self._bytes -= packet.size
+            if live:
+                self._live_bytes -= packet.size
+            if not self._line.write(packet):
+                self._stuck_since = self._now()
+                break
+        else:
+            self._queue = None
+        if self.code is not None:
+            self._leave()
+        elif not self._crowded:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        if self._room is not None:
+            self._room.set()
+        if self._waits:
+            self._waits = False
+            self.resume()
+
+    @property
+    def _waiting(self) -> int:
+        return len(self._queue) if self._queue is not None else 0
+
+    @property
+    def _crowded(self) -> bool:
+        return self._waiting > ROOM_FRAMES or self._bytes > ROOM_BYTES
+
+    @property
+    def waits_for_its_peer(self) -> bool:
+        """The line does not take any more just now."""
+        return self._stuck_since is not None
+
+    # — incoming ———————————————————————————————————————————————————————————————
+
+    def pause(self) -> None:
+        """Hear nothing more until `resume` was called as often: what the peer says waits on its side."""
+        self._pauses += 1
+        if self._pauses == 1:
+            self._line.pause()
+
+    def resume(self) -> None:
+        self._pauses -= 1
+        if not self._pauses:
+            self._heard_at = self._now()  # While we did not listen silence was ours, not the peer's.
+            self._line.resume()
+
+    def _heard(self, text: str | None) -> None:
+        self._heard_at = self._now()
+        if self.code is not None:
+            return
+        try:
+            self._hear(text)
+        except Exception:
+            log.exception("a frame was not understood by us")
+            self.end(INTERNAL)
+
+    # — the end ————————————————————————————————————————————————————————————————
+
     def end(self, code: int, *, flush: bool = True) -> None:
-        """Close with `code`. With `flush` what is queued is sent first (within the deadline for sending). First code wins."""
+        """Close with `code`. With `flush` what waits is sent first (within the deadline for sending). First code wins."""
         if self.code is None:
             self.code = code
-            self._flush = flush
-            self._wake.set()
-            self._room.set()
-        elif not flush:
-            self._flush = False
-        if not self._flush and self._writer is not None:
-            self._writer.cancel()
+        self._flush = self._flush and flush
+        self._make_room()
+        self._leave()
 
-    # — the two tasks ——————————————————————————————————————————————————————————
+    def _leave(self) -> None:
+        """Give the line its closing, as soon as nothing is owed any more."""
+        if self._over is None or (self._flush and self._queue):
+            return
+        self._queue = None
+        over, self._over = self._over, None
+        self._line.close(self.code or 1000)
+        over()
 
-    async def run(self, hear: Hear) -> None:
-        """Read and write until one side ends; then close."""
-        self._heard_at = self._now()
-        self._reader = asyncio.create_task(self._read(hear))
-        self._writer = asyncio.create_task(self._write())
-        both = {self._reader, self._writer}
-        try:
-            done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            if self._reader in done and self.code is not None:
-                # The end was decided while reading: what was put into the queue before is still owed.
-                await asyncio.wait({self._writer})
-        finally:
-            for task in both:
-                task.cancel()
-            results = await asyncio.gather(*both, return_exceptions=True)
-            left, self.code = self.code, self.code or 1000
-            self._room.set()
-        # A peer that vanished is an OSError to who sends; anything else is a fault of ours.
-        faults = [r for r in results if isinstance(r, Exception) and not isinstance(r, OSError)]
-        if faults and left is None:
-            left = INTERNAL
-        if left is not None:
-            await self._close(left)
-        if faults:
-            raise faults[0]
-
-    async def _read(self, hear: Hear) -> None:
-        while self.code is None:
-            self._listening = True
-            message = await self._receive()
-            self._listening = False
-            if message["type"] == "websocket.disconnect":
-                return
-            self._heard_at = self._now()
-            await hear(message.get("text"))
-
-    async def _write(self) -> None:
-        while True:
-            while self._queue:
-                packet, live = self._queue.popleft()
-                self._sending_since = self._now()
-                await self._send({"type": "websocket.send", "text": packet.text})
-                self._sending_since = None
-                self._bytes -= packet.size
-                if live:
-                    self._live_bytes -= packet.size
-                if len(self._queue) <= ROOM_FRAMES and self._bytes <= ROOM_BYTES:
-                    self._room.set()
-            if self.code is not None:
-                return
-            self._wake.clear()
-            await self._wake.wait()
-
-    async def _close(self, code: int) -> None:
-        try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self._send({"type": "websocket.close", "code": code})
-        except TimeoutError:
-            self.abort()
-        except (OSError, RuntimeError):
-            pass  # The peer, or the server's own closing, was first.
+    def _lost(self) -> None:
+        if self.code is None:
+            self.code = 1000
+        self._queue = None
+        self._make_room()
+        over, self._over = self._over, None
+        if over is not None:
+            over()
 
     def abort(self) -> None:
-        """Cut the socket, with everything that was not sent."""
+        """Cut the line, with everything that was not sent."""
         self.end(GOING_AWAY, flush=False)
-        cut = self._scope.get("extensions", {}).get(ABORT)
-        if cut is not None:
-            cut()
+        self._line.abort()
 
     @property
     def silent_seconds(self) -> float:
         """Since when nothing was heard of a peer that was given up for that; 0 for every other end, which is a sign of life."""
         return self._now() - self._heard_at if self.code == SILENT else 0.0
 
-    @property
-    def waits_for_its_peer(self) -> bool:
-        """A frame is on its way that the socket does not take yet."""
-        return self._sending_since is not None
-
     def check(self) -> None:
         """The deadlines of a running connection; called every second for all of them."""
         now = self._now()
-        if self._sending_since is not None and now - self._sending_since > SEND_SECONDS:
+        if self._stuck_since is not None and now - self._stuck_since > SEND_SECONDS:
             self.end(SLOW, flush=False)
-        # While we do not listen (its frames wait for their commits) silence is ours, not the peer's.
-        elif self._listening and now - self._heard_at > self._silence:
+        elif not self._pauses and now - self._heard_at > self._silence:
             self.end(SILENT)
+
+
+def _nobody(text: str | None) -> None:
+    """Hears until somebody listens."""

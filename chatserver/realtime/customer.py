@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import random
-from collections.abc import Hashable
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +17,7 @@ from chatserver.realtime.connection import Connection
 from chatserver.realtime.endpoint import Endpoint
 from chatserver.realtime.frames import INT_MAX, Frames, pack, type_of
 from chatserver.realtime.hub import Hub
-from chatserver.realtime.ports import AuthenticateCustomer, CustomerIdentity, OriginAllowed
+from chatserver.realtime.ports import AuthenticateCustomer, OriginAllowed
 from chatserver.realtime.talk import Talk
 from chatserver.realtime.views import customer_ticket, person, queue
 from chatserver.realtime.wire import (
@@ -50,6 +49,7 @@ from chatserver.realtime.wire import (
 from chatserver.services import attention, talk, tickets
 from chatserver.store import people as people_rows
 from chatserver.store import tickets as ticket_rows
+from chatserver.store.base import Use
 from chatserver.store.work import Who
 
 LIST: Final = 20
@@ -79,25 +79,12 @@ class CustomerTalk(Talk[Frame]):
     def __init__(self, hub: Hub, connection: Connection, authenticate: AuthenticateCustomer) -> None:
         super().__init__(hub, connection, _FRAMES)
         self._authenticate = authenticate
-        self._identity: CustomerIdentity | None = None
-
-    @property
-    def identity(self) -> CustomerIdentity:
-        if self._identity is None:
-            raise Refused("unauthorized")
-        return self._identity
-
-    @property
-    def who(self) -> Who:
-        return self.identity.who
-
-    @property
-    def person(self) -> Hashable:
-        return ("customer", self.who.app_id, self.who.key)
+        self.who = Who(0, "")
 
     async def greet(self, hello: CustomerHello) -> None:
         identity = await self._authenticate(hello)
-        self._identity = identity
+        self.who = identity.who
+        self.person = ("customer", self.who.app_id, self.who.key)
         with self.connection.holding():
             self.listen([customer_topic(self.who.app_id, self.who.key)])
             self.hub.attention.join(self.who.app_id, self.connection.offer)
@@ -130,9 +117,9 @@ class CustomerTalk(Talk[Frame]):
     def leave(self) -> None:
         self.hub.customers_here.leave(self._key)
 
-    def ended(self) -> None:
-        super().ended()
-        if self._identity is not None:
+    def over(self) -> None:
+        super().over()
+        if self.who.app_id:
             self.hub.attention.leave(self.who.app_id, self.connection.offer)
 
     async def ticket(self, ticket_id: int) -> Ticket:
@@ -147,12 +134,12 @@ class CustomerTalk(Talk[Frame]):
     def snapshot(self, ticket: Ticket, items: list[ItemView], more: bool) -> Frame:
         return CustomerSnapshot(self._view(ticket), items, more)
 
+    def saying(self, frame: Say) -> Use[int]:
+        return talk.saying(self.hub.house, self.who, frame.ticket, frame.cid, frame.text)
+
     async def carry_out(self, frame: Any) -> Frame | None:
         house, who = self.hub.house, self.who
         match frame:
-            case Say():
-                seq = await talk.say(house, who, frame.ticket, frame.cid, frame.text)
-                return Ack(frame.cid, frame.ticket, seq)
             case TypingFrame():
                 await talk.typing(house, who, frame.ticket, frame.on)
                 return None

@@ -1,15 +1,20 @@
-"""A socket from its handshake to its end, as an ASGI application."""
+"""How a line becomes a conversation: for a WebSocket, as an ASGI application."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from chatserver.realtime.close_codes import TRY_LATER
-from chatserver.realtime.connection import Connection, Receive, Send
+from chatserver.realtime.connection import Connection
 from chatserver.realtime.hub import Hub
+from chatserver.realtime.line import LINE, Line
 from chatserver.realtime.ports import OriginAllowed, Scope
 from chatserver.realtime.talk import Talk
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 SILENCE = 2.4
 """In heartbeats: two missed, each a tenth late, and a little time on the way."""
@@ -31,20 +36,21 @@ class Endpoint(ABC):
     def talk(self, connection: Connection) -> Talk[Any]: ...
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The handshake of a WebSocket. Once accepted it goes on as a line, and this returns."""
         await receive()  # websocket.connect
         if not self._origin_allowed(scope):
             # Before it is accepted this is HTTP 403. Cookies play no part here, but neither do other sites.
             await send({"type": "websocket.close"})
             return
         await send({"type": "websocket.accept"})
-        connection = Connection(scope, receive, send, silence=self.heartbeat * SILENCE, now=self.hub.now)
+        self.serve(scope["extensions"][LINE])
+
+    def serve(self, line: Line) -> None:
+        """Talk over a line whose origin was looked at, until it ends."""
+        connection = Connection(line, silence=self.heartbeat * SILENCE, now=self.hub.now)
         if self.hub.full or self.hub.crowded(connection.network):
-            await send({"type": "websocket.close", "code": TRY_LATER})
+            line.close(TRY_LATER)
             return
         talk = self.talk(connection)
         self.hub.add(talk)
-        try:
-            await connection.run(talk.hear)
-        finally:
-            self.hub.remove(talk)
-            talk.ended()
+        connection.start(talk.hear, talk.over)

@@ -16,15 +16,29 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Packet(NamedTuple):
-    """A frame ready to be sent, and what it weighs. Encoded once, shared by all sockets that get it."""
+    """A frame ready to be sent. Encoded once, shared by all lines that carry it."""
 
-    text: str
-    size: int
+    body: bytes
+    """JSON on one line."""
+    wire: bytes
+    """The same as the one WebSocket text frame (RFC 6455, 5.2: whole, unmasked) that it is for every socket."""
+
+    @property
+    def size(self) -> int:
+        return len(self.body)
 
 
 def pack(frame: Frame) -> Packet:
-    data = _encode(frame)
-    return Packet(data.decode(), len(data))
+    return packed(_encode(frame))
+
+
+def packed(body: bytes) -> Packet:
+    size = len(body)
+    if size < 126:
+        return Packet(body, b"\x81" + size.to_bytes(1, "big") + body)
+    if size < 65_536:
+        return Packet(body, b"\x81\x7e" + size.to_bytes(2, "big") + body)
+    return Packet(body, b"\x81\x7f" + size.to_bytes(8, "big") + body)
 
 
 class Head(msgspec.Struct):

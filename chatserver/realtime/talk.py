@@ -6,6 +6,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable
+from functools import partial
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from chatserver.bus.base import Subscription
@@ -22,7 +23,7 @@ from chatserver.realtime.close_codes import (
     TRY_LATER,
 )
 from chatserver.realtime.connection import Connection
-from chatserver.realtime.frames import Frames, error_for, head, pack, type_of
+from chatserver.realtime.frames import Frames, error, error_for, head, pack, type_of
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import STRIKES, Bucket
 from chatserver.realtime.views import Audience, item_views
@@ -32,6 +33,7 @@ from chatserver.realtime.wire import (
     REPLAY,
     SNAPSHOT,
     VERSION,
+    Ack,
     Error,
     Frame,
     History,
@@ -39,10 +41,11 @@ from chatserver.realtime.wire import (
     Open,
     Ping,
     Pong,
+    Say,
     Seen,
     TypingFrame,
 )
-from chatserver.store.base import StoreFailed
+from chatserver.store.base import StoreFailed, Use
 from chatserver.store.items import items_after, items_before
 
 log = logging.getLogger(__name__)
@@ -52,7 +55,8 @@ F = TypeVar("F", bound=Frame)
 BAD_IN_A_ROW: Final = 5
 CHEAP: Final = (Ping, Seen, TypingFrame)
 CHEAP_COST: Final = 0.25
-MESSAGES: Final = frozenset({"start", "request", "leave", "say", "propose"})
+MESSAGES: Final = frozenset({"start", "request", "leave", "propose"})
+"""And `say`."""
 OPENINGS: Final = frozenset({"start", "request"})
 
 
@@ -66,14 +70,18 @@ class Talk(ABC, Generic[F]):
         self.hub = hub
         self.connection = connection
         self.session_id = 0
+        self.person: Hashable = None
+        """Whose messages are counted together; set by `greet`."""
         self._frames = frames
+        self._greeting: asyncio.Task[None] | None = None
         self._greeted = False
         self._bad = 0
         self._bucket = Bucket(hub.limits.frames, hub.limits.frame_burst, hub.now())
         self._strikes = Bucket(STRIKES, STRIKES, hub.now())
-        self._permits = asyncio.Semaphore(hub.limits.pending)
-        self._pending: set[asyncio.Task[None]] = set()
-        self._reading = asyncio.Lock()
+        self._under_way = 0
+        """Frames that were taken and not answered yet."""
+        self._done: asyncio.Event | None = None
+        self._reading: asyncio.Lock | None = None
         self._subscription: Subscription | None = None
 
     # — what an audience adds ——————————————————————————————————————————————————
@@ -83,8 +91,12 @@ class Talk(ABC, Generic[F]):
         """Authenticate, subscribe, and only then read and send `welcome`. Raises Refused."""
 
     @abstractmethod
+    def saying(self, frame: Say) -> Use[int]:
+        """The use case of a message; gives its number. Raises Refused."""
+
+    @abstractmethod
     async def carry_out(self, frame: Any) -> Frame | None:
-        """Everything but hello, ping, open and history. Returns the answer once the change is durable."""
+        """Everything but hello, ping, say, open and history. Returns the answer once the change is durable."""
 
     @abstractmethod
     async def ticket(self, ticket_id: int) -> Ticket:
@@ -101,11 +113,6 @@ class Talk(ABC, Generic[F]):
     def leave(self) -> None:
         """The connection ended; called once after a greeting that succeeded."""
 
-    @property
-    @abstractmethod
-    def person(self) -> Hashable:
-        """Whose messages are counted together."""
-
     # — life ———————————————————————————————————————————————————————————————————
 
     def listen(self, topics: Iterable[str]) -> None:
@@ -113,7 +120,11 @@ class Talk(ABC, Generic[F]):
             topics, self._deliver, lambda: self.connection.end(SLOW, flush=False)
         )
 
-    def ended(self) -> None:
+    def over(self) -> None:
+        """The connection has ended."""
+        self.hub.remove(self)
+        if self._greeting is not None:
+            self._greeting.cancel()
         if self._subscription is not None:
             self._subscription.end()
         if self._greeted:
@@ -121,8 +132,11 @@ class Talk(ABC, Generic[F]):
 
     async def quiet(self) -> None:
         """Returns once every frame that was taken has been answered."""
-        while self._pending:
-            await asyncio.wait(self._pending)
+        while self._under_way:
+            if self._done is None:
+                self._done = asyncio.Event()
+            self._done.clear()
+            await self._done.wait()
 
     def check(self) -> None:
         late = self.hub.now() - self.connection.opened_at > self.hub.limits.hello_seconds
@@ -139,105 +153,157 @@ class Talk(ABC, Generic[F]):
 
     # — frames in ——————————————————————————————————————————————————————————————
 
-    async def hear(self, text: str | None) -> None:
-        """One frame as it came; None for a binary one."""
+    def hear(self, text: str | None) -> None:
+        """One frame as it came; None for a binary one. Nothing here waits: what takes longer goes on beside it."""
         if self.hub.draining:
             return  # Not taken and not answered: the client sends it again on its next connection.
         if not self._greeted:
-            await self._hello(text)
+            # Nothing else is heard before the answer to hello.
+            self.connection.pause()
+            self._greeting = self.hub.spawn(self._hello(text))
             return
         frame = Error("bad_frame") if text is None else self._frames.decode(text)
-        wait = self._bucket.take(self.hub.now(), CHEAP_COST if isinstance(frame, CHEAP) else 1)
+        now = self.hub.now()
+        wait = self._bucket.take(now, CHEAP_COST if isinstance(frame, CHEAP) else 1)
         if wait:
-            await self._too_fast(frame, wait)
+            self._too_fast(frame, wait)
         elif isinstance(frame, Error):
-            await self._no_frame(frame)
+            self._no_frame(frame)
         else:
             self._bad = 0
-            await self._take(frame)
+            if isinstance(frame, Say):
+                self._message(frame, now)
+            else:
+                self._take(frame, now)
 
-    async def _take(self, frame: F) -> None:
+    def _take(self, frame: F, now: float) -> None:
         verb = type_of(frame)
         if verb == "hello":
-            await self._say(Error("bad_frame", verb="hello"))
+            self._say(Error("bad_frame", verb="hello"))
             return
         if isinstance(frame, Ping):
-            await self._say(Pong(now=self.hub.house.now()))
+            self._say(Pong(now=self.hub.house.now()))
             return
-        wait = self.hub.messages.take(self.person, self.hub.now()) if verb in MESSAGES else 0
+        wait = self.hub.messages.take(self.person, now) if verb in MESSAGES else 0
         if not wait and verb in OPENINGS and self.connection.network:
-            wait = self.hub.openings.take(self.connection.network, self.hub.now())
+            wait = self.hub.openings.take(self.connection.network, now)
         if wait:
-            await self._too_fast(frame, wait)
+            self._too_fast(frame, wait)
             return
-        await self._permits.acquire()
-        if self.hub.draining:
+        self._begun()
+        self.hub.spawn(self._answer(frame))
+
+    def _message(self, frame: Any, now: float) -> None:
+        """The hot path: no task, no waiting. The store calls back once the message is durable, or was refused."""
+        wait = self.hub.messages.take(self.person, now)
+        if wait:
+            self._too_fast(frame, wait)
             return
-        task = self.hub.spawn(self._answer(frame))
-        self._pending.add(task)
-        task.add_done_callback(self._pending.discard)
+        self._begun()
+        try:
+            needs, decide = self.saying(frame)
+            self.hub.house.store.submit(needs, decide, partial(self._stored, frame))
+        except Exception as problem:
+            self._stored(frame, 0, problem)
+
+    def _stored(self, frame: Any, seq: int, problem: BaseException | None) -> None:
+        if problem is None:
+            self._say(Ack(frame.cid, frame.ticket, seq))
+        else:
+            self._failed(frame, problem)
+        self._ended()
 
     async def _answer(self, frame: F) -> None:
         try:
             answer = await self._work(frame)
             if answer is not None:
-                await self._say(answer)
-        except Refused as refused:
-            await self._say(error_for(frame, refused))
-        except StoreFailed:
-            log.error("a %s could not be stored", type_of(frame))
-            await self._say(error_for(frame, Refused("internal")))
-        except Exception:
-            log.exception("a %s failed", type_of(frame))
-            self.connection.last(pack(error_for(frame, Refused("internal"))), INTERNAL)
+                await self.connection.reply(pack(answer))
+        except Exception as problem:
+            self._failed(frame, problem)
         finally:
-            self._permits.release()
+            self._ended()
+
+    def _failed(self, frame: Any, problem: BaseException) -> None:
+        if isinstance(problem, Refused):
+            self._say(error_for(frame, problem))
+        elif isinstance(problem, StoreFailed):
+            log.error("a %s could not be stored", type_of(frame))
+            self._say(error_for(frame, Refused("internal")))
+        else:
+            log.error("a %s failed", type_of(frame), exc_info=problem)
+            self.connection.last(pack(error_for(frame, Refused("internal"))), INTERNAL)
+
+    def _begun(self) -> None:
+        self._under_way += 1
+        if self._under_way == self.hub.limits.pending:
+            self.connection.pause()
+
+    def _ended(self) -> None:
+        self._under_way -= 1
+        if self._under_way == self.hub.limits.pending - 1:
+            self.connection.resume()
+        if not self._under_way and self._done is not None:
+            self._done.set()
 
     async def _work(self, frame: Any) -> Frame | None:
-        if isinstance(frame, Open):
-            async with self._reading:
-                await self._open(frame)
-            return None
-        if isinstance(frame, History):
+        if isinstance(frame, Open | History):
+            if self._reading is None:
+                self._reading = asyncio.Lock()
             # One after the other: an answer lies in memory until the one before it has gone out.
             async with self._reading:
-                await self._say(await self._history(frame))
+                if isinstance(frame, Open):
+                    await self._open(frame)
+                else:
+                    await self._reply(await self._history(frame))
             return None
         return await self.carry_out(frame)
 
-    async def _say(self, frame: Frame) -> None:
+    def _say(self, frame: Frame) -> None:
+        self.connection.answer(pack(frame))
+
+    async def _reply(self, frame: Frame) -> None:
         await self.connection.reply(pack(frame))
 
     # — the first frame ————————————————————————————————————————————————————————
 
     async def _hello(self, text: str | None) -> None:
+        try:
+            hello = self._introduced(text)
+            if hello is not None:
+                try:
+                    await self.greet(hello)
+                    self._greeted = True
+                finally:
+                    self._greeting = None
+        except Refused as refused:
+            code = TRY_LATER if refused.code == "rate_limited" else BAD_AUTH
+            self.connection.last(pack(error(refused, "hello")), code)
+        except Exception:
+            log.exception("a hello failed")
+            self.connection.last(pack(error(Refused("internal"), "hello")), INTERNAL)
+        finally:
+            self.connection.resume()
+
+    def _introduced(self, text: str | None) -> Any:
+        """The first frame, or None: it was no hello of ours, and the connection ends."""
         found = head(text) if text is not None else None
         if text is None or found is None or found.type != "hello":
             self.connection.last(pack(Error("unauthorized", verb="hello")), BAD_AUTH)
-            return
+            return None
         if type(found.v) is int and found.v != VERSION:
             # Before the rest is looked at: another version's hello may have other fields.
-            self.connection.last(
-                pack(Error("unsupported_version", verb="hello", limit=VERSION)), BAD_PROTOCOL
-            )
-            return
+            wrong = Error("unsupported_version", verb="hello", limit=VERSION)
+            self.connection.last(pack(wrong), BAD_PROTOCOL)
+            return None
         hello = self._frames.decode(text)
         if isinstance(hello, Error):
             self.connection.last(pack(hello), BAD_AUTH)
-            return
-        try:
-            await self.greet(hello)
-            self._greeted = True
-        except Refused as refused:
-            code = TRY_LATER if refused.code == "rate_limited" else BAD_AUTH
-            self.connection.last(pack(error_for(hello, refused)), code)
-        except Exception:
-            log.exception("a hello failed")
-            self.connection.last(pack(error_for(hello, Refused("internal"))), INTERNAL)
+            return None
+        return hello
 
     # — refusals that count ————————————————————————————————————————————————————
 
-    async def _too_fast(self, frame: F | Error, wait: float) -> None:
+    def _too_fast(self, frame: F | Error, wait: float) -> None:
         if isinstance(frame, Error):
             answer = Error("rate_limited", frame.verb, frame.cid, frame.ticket, retry_after=round(wait, 3))
         else:
@@ -245,14 +311,14 @@ class Talk(ABC, Generic[F]):
         if self._strikes.take(self.hub.now()):
             self.connection.last(pack(answer), FLOOD)
         else:
-            await self._say(answer)
+            self._say(answer)
 
-    async def _no_frame(self, answer: Error) -> None:
+    def _no_frame(self, answer: Error) -> None:
         self._bad += 1
         if self._bad >= BAD_IN_A_ROW:
             self.connection.last(pack(answer), BAD_PROTOCOL)
         else:
-            await self._say(answer)
+            self._say(answer)
 
     # — reading ————————————————————————————————————————————————————————————————
 
@@ -263,11 +329,11 @@ class Talk(ABC, Generic[F]):
             gap = ticket.last_seq - frame.after
             if frame.after >= 0 and 0 <= gap <= REPLAY and frame.epoch == self.hub.db.epoch:
                 await self._replay(ticket, frame.after)
-                await self._say(self.whole(ticket))
+                await self._reply(self.whole(ticket))
             else:
                 items = _latest(await items_before(self.hub.db, ticket.id, ticket.last_seq + 1, SNAPSHOT))
                 views = item_views(items, self.audience)
-                await self._say(self.snapshot(ticket, views, bool(items) and items[0].seq > 1))
+                await self._reply(self.snapshot(ticket, views, bool(items) and items[0].seq > 1))
 
     async def _replay(self, ticket: Ticket, after: int) -> None:
         more = True
@@ -276,7 +342,7 @@ class Talk(ABC, Generic[F]):
             items = _page(found)
             after = items[-1].seq if items else ticket.last_seq
             more = after < ticket.last_seq
-            await self._say(Items(ticket.id, item_views(items, self.audience), more))
+            await self._reply(Items(ticket.id, item_views(items, self.audience), more))
 
     async def _history(self, frame: History) -> Items:
         ticket = await self.ticket(frame.ticket)

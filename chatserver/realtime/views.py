@@ -6,11 +6,12 @@ of a ticket in their apps but the customer's message ids.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
+from msgspec.structs import astuple
 
 from chatserver.core.events import AgentChanged, Event, QueueMoved, TicketChanged, Typing
 from chatserver.core.people import App, Customer, alias
@@ -94,8 +95,7 @@ def agent_ticket(ticket: Ticket, app: App) -> AgentTicket:
         queued_at=ticket.queued_at,
         queue_rank=ticket.queue_rank,
         assigned_at=ticket.assigned_at,
-        # Whoever was reminded is not hurried: when the ticket is looked at again is the server's own affair.
-        answer_due_at=None if ticket.reminded else ticket.answer_due_at,
+        answer_due_at=_answer_due(ticket),
         answered_at=ticket.answered_at,
         reminded=ticket.reminded,
         clock=clock(ticket, app.policy),
@@ -111,6 +111,16 @@ def agent_ticket(ticket: Ticket, app: App) -> AgentTicket:
         priority=ticket.priority,
         version=ticket.version,
     )
+
+
+@lru_cache(maxsize=512)
+def _context(text: str) -> dict[str, Any]:
+    """Never changed by who gets it."""
+    try:
+        found = msgspec.json.decode(text) if text else {}
+    except (msgspec.MsgspecError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def item_view(item: Item, audience: Audience) -> ItemView:
@@ -134,6 +144,9 @@ def item_views(items: Iterable[Item], audience: Audience) -> list[ItemView]:
     return [item_view(item, audience) for item in items]
 
 
+Differences = dict[str, Any]
+
+
 class Views:
     """Events as frames for each audience: made and encoded once, however many sockets hear them."""
 
@@ -142,11 +155,12 @@ class Views:
         # All listeners of an event hear it one right after the other: remembering the last one is enough.
         self._event: Event | None = None
         self._packets: dict[Audience, Packet | None] = {}
+        self._found: Differences | None = None
 
     def packet(self, event: Event, audience: Audience) -> Packet | None:
         """None for what this audience is not told."""
         if event is not self._event:
-            self._event, self._packets = event, {}
+            self._event, self._packets, self._found = event, {}, None
         if audience not in self._packets:
             frame = self._frame(event, audience)
             self._packets[audience] = None if frame is None else pack(frame)
@@ -156,7 +170,10 @@ class Views:
         match event:
             case TicketChanged():
                 app = self._apps(event.after.app_id)
-                return customer_changed(event, app) if audience == "customer" else agent_changed(event, app)
+                if self._found is None:
+                    self._found = differences(event, app)
+                made = customer_changed if audience == "customer" else agent_changed
+                return made(event, app, self._found)
             case Typing():
                 # Whoever types knows.
                 return (
@@ -180,57 +197,147 @@ def queue(moved: QueueMoved) -> Queue:
     )
 
 
-def customer_changed(event: TicketChanged, app: App) -> CustomerChanged:
-    before, after = event.before, event.after
-    view = customer_ticket(after, app.policy)
-    whole = before is None or _moved(before, after)
+def customer_changed(event: TicketChanged, app: App, found: Differences | None = None) -> CustomerChanged:
+    """`found`: what `differences` gave, where it is known already."""
+    after = event.after
+    base, whole = _base(event)
+    if found is None and not whole:
+        found = differences(event, app)
     return CustomerChanged(
         ticket=after.id,
-        base=before.version if before else 0,
+        base=base,
         version=after.version,
         items=item_views(event.items, "customer"),
-        view=view if whole else None,
-        patch={} if before is None or whole else patch(customer_ticket(before, app.policy), view),
+        view=customer_ticket(after, app.policy) if whole else None,
+        patch={} if whole or found is None else patch(found, _CUSTOMER),
     )
 
 
-def agent_changed(event: TicketChanged, app: App) -> AgentChangedFrame:
-    before, after = event.before, event.after
-    view = agent_ticket(after, app)
-    whole = before is None or _moved(before, after)
+def agent_changed(event: TicketChanged, app: App, found: Differences | None = None) -> AgentChangedFrame:
+    """As `customer_changed`."""
+    after = event.after
+    base, whole = _base(event)
+    if found is None and not whole:
+        found = differences(event, app)
     return AgentChangedFrame(
         ticket=after.id,
-        base=before.version if before else 0,
+        base=base,
         version=after.version,
         items=item_views(event.items, "agent"),
-        view=view if whole else None,
-        patch={} if before is None or whole else patch(agent_ticket(before, app), view),
+        view=agent_ticket(after, app) if whole else None,
+        patch={} if whole or found is None else patch(found, _AGENT),
     )
 
 
-def patch(before: msgspec.Struct, after: msgspec.Struct) -> dict[str, Any]:
-    """The fields of `after` that differ. Both are of one type."""
-    return {
-        name: value
-        for name in after.__struct_fields__
-        if (value := getattr(after, name)) != getattr(before, name)
+def _base(event: TicketChanged) -> tuple[int, bool]:
+    """The version that a patch applies to, and whether the change comes whole instead: it may be new to who hears of it now."""
+    before, after = event.before, event.after
+    if before is None:
+        return 0, True
+    moved = (
+        before.agent_id != after.agent_id
+        or before.state != after.state
+        or before.mode != after.mode
+        or before.waiting != after.waiting
+    )
+    return before.version, moved
+
+
+# — what a change changed ——————————————————————————————————————————————————————
+#
+# A message changes a handful of a ticket's forty fields. Two views, each for two audiences, would be made only to be compared;
+# so the tickets are compared instead, and what is derived from several fields is derived only when one of them changed.
+
+
+class _Derived(NamedTuple):
+    name: str
+    sources: frozenset[str]
+    make: Callable[[Ticket, App], Any]
+
+
+_CLOCK: Final = frozenset(
+    {
+        "state",
+        "mode",
+        "turn",
+        "queued_at",
+        "active_at",
+        "agent_spoke_at",
+        "gone_at",
+        "floor_at",
+        "email",
+        "customer",
     }
+)
+_DERIVED: Final = (
+    _Derived("clock", _CLOCK, lambda t, app: clock(t, app.policy)),
+    _Derived("waiting", frozenset({"queued_at"}), lambda t, app: t.waiting),
+    _Derived("person", frozenset({"customer"}), lambda t, app: person(t.customer)),
+    _Derived("context_shown", frozenset({"context"}), lambda t, app: _context(t.context)),
+    _Derived("answer_due", frozenset({"answer_due_at", "reminded"}), lambda t, app: _answer_due(t)),
+    _Derived(
+        "rate_until",
+        frozenset({"state", "answered_at", "closed_at", "rating"}),
+        lambda t, app: rate_until(t, app.policy),
+    ),
+)
+
+_SAME: Final = (
+    *("subject", "state", "mode", "close_reason", "closed_at", "waiting", "queued_at", "clock", "proposal"),
+    *("last_seq", "last", "rating", "email", "follows", "version"),
+)
+_CUSTOMER: Final = {name: name for name in (*_SAME, "agent_seen", "rate_until")} | {
+    "agent_name": "agent",
+    "customer_seen": "seen",
+    "customer_unread": "unread",
+}
+"""Field of a ticket, or derived from it → field of the customer's view."""
+_AGENT: Final = {
+    name: name
+    for name in (
+        *_SAME,
+        "agent_id",
+        "queue_rank",
+        "assigned_at",
+        "answered_at",
+        "reminded",
+        "customer_seen",
+        "priority",
+    )
+} | {
+    "agent_name": "agent",
+    "agent_seen": "seen",
+    "agent_unread": "unread",
+    "person": "customer",
+    "context_shown": "context",
+    "answer_due": "answer_due_at",
+}
+_FIELDS: Final = Ticket.__struct_fields__
 
 
-def _moved(before: Ticket, after: Ticket) -> bool:
-    """It may be new to who hears of it now: whoever sees the change has to see the whole."""
-
-    def routing(t: Ticket) -> tuple[object, ...]:
-        return t.state, t.mode, t.agent_id, t.waiting
-
-    return routing(before) != routing(after)
-
-
-@lru_cache(maxsize=512)
-def _context(text: str) -> dict[str, Any]:
-    """Never changed by who gets it."""
-    try:
-        found = msgspec.json.decode(text) if text else {}
-    except (msgspec.MsgspecError, RecursionError):
+def differences(event: TicketChanged, app: App) -> Differences:
+    """The fields of a ticket that a change changed, and what follows from them, with their new values; nothing for a new one."""
+    before, after = event.before, event.after
+    if before is None:
         return {}
-    return found if isinstance(found, dict) else {}
+    found = {
+        name: new
+        for name, old, new in zip(_FIELDS, astuple(before), astuple(after), strict=True)
+        if new is not old and new != old
+    }
+    for derived in _DERIVED:
+        if not derived.sources.isdisjoint(found):
+            value = derived.make(after, app)
+            if value != derived.make(before, app):
+                found[derived.name] = value
+    return found
+
+
+def patch(found: Differences, names: dict[str, str]) -> dict[str, Any]:
+    """What an audience is told of `differences`."""
+    return {names[name]: value for name, value in found.items() if name in names}
+
+
+def _answer_due(ticket: Ticket) -> int | None:
+    # Whoever was reminded is not hurried: when the ticket is looked at again is the server's own affair.
+    return None if ticket.reminded else ticket.answer_due_at

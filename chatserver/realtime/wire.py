@@ -32,14 +32,16 @@ TicketId = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 Seq = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 
 
-class Frame(msgspec.Struct, frozen=True, tag_field="type", forbid_unknown_fields=True, omit_defaults=True):
+class Frame(
+    msgspec.Struct, frozen=True, gc=False, tag_field="type", forbid_unknown_fields=True, omit_defaults=True
+):
     """What all frames share."""
 
 
 # — what both audiences see ————————————————————————————————————————————————————
 
 
-class ItemView(msgspec.Struct, frozen=True, omit_defaults=True):
+class ItemView(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One entry of a ticket's public sequence. `cid` is there for the reader's own side's messages only."""
 
     seq: int
@@ -55,7 +57,7 @@ class ItemView(msgspec.Struct, frozen=True, omit_defaults=True):
     """For agents only: the agent's id who wrote it, or to whom it was `assigned`."""
 
 
-class CustomerTicket(msgspec.Struct, frozen=True):
+class CustomerTicket(msgspec.Struct, frozen=True, gc=False):
     """A ticket as its customer sees it. All fields are always there."""
 
     id: int
@@ -85,7 +87,7 @@ class CustomerTicket(msgspec.Struct, frozen=True):
     version: int
 
 
-class Person(msgspec.Struct, frozen=True):
+class Person(msgspec.Struct, frozen=True, gc=False):
     """A customer as agents see them. `name` is never empty: a visitor without one is `Visitante` and four letters (`alias`)."""
 
     id: int
@@ -97,7 +99,7 @@ class Person(msgspec.Struct, frozen=True):
     zone: str
 
 
-class AgentTicket(msgspec.Struct, frozen=True):
+class AgentTicket(msgspec.Struct, frozen=True, gc=False):
     """A ticket as agents see it. All fields are always there."""
 
     id: int

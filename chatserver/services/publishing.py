@@ -44,8 +44,10 @@ def topics(event: Event) -> list[str]:
 
 def _concerned(before: Ticket | None, after: Ticket) -> list[str]:
     found = [events.customer_topic(after.app_id, after.customer.key)]
-    agents = {t.agent_id for t in (before, after) if t is not None and t.agent_id is not None}
-    found += [events.agent_topic(agent_id) for agent_id in sorted(agents)]
+    if after.agent_id is not None:
+        found.append(events.agent_topic(after.agent_id))
+    if before is not None and before.agent_id is not None and before.agent_id != after.agent_id:
+        found.append(events.agent_topic(before.agent_id))
     if _on_desk(after) or (before is not None and _on_desk(before)):
         found.append(events.desk_topic(after.app_id))
     return found

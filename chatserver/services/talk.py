@@ -9,16 +9,17 @@ from chatserver.core.inactivity import verdict
 from chatserver.core.policy import Policy
 from chatserver.core.tickets import Ticket
 from chatserver.services.house import House
+from chatserver.store.base import Use
 from chatserver.store.work import Needs, Who, World
 
 TYPING_STEP = 15_000
 """Typing moves a stored deadline at most this often (ms); the latest keystroke is looked up before the deadline is acted on."""
 
 
-async def say(house: House, who: Who, ticket_id: int, cid: str, text: str) -> int:
-    """The customer's message; gives its sequence number, a repeat of `cid` the first one's.
+def saying(house: House, who: Who, ticket_id: int, cid: str, text: str) -> Use[int]:
+    """The customer's message as a use case: gives its sequence number, a repeat of `cid` the first one's.
 
-    Refused: too_short, too_long, bad_frame (cid), not_found, ticket_closed.
+    Refused: too_short, too_long, bad_frame (cid) at once; not_found, ticket_closed when it is decided.
     """
     cid, text = messages.cid(cid), messages.body(text)
     people = house.people
@@ -31,20 +32,16 @@ async def say(house: House, who: Who, ticket_id: int, cid: str, text: str) -> in
         step = tickets.customer_said(ticket, text, cid, now)
         return world.put(ticket, step, people.policy(ticket.app_id)).last_seq
 
-    needs = Needs(tickets=(ticket_id,), said=((ticket_id, "customer", 0, cid),))
-    return await house.store.write(needs, decide)
+    return Use(Needs(tickets=(ticket_id,), said=((ticket_id, "customer", 0, cid),)), decide)
 
 
-async def say_as_agent(house: House, agent_id: int, ticket_id: int, cid: str, text: str) -> int:
-    """The ticket's agent speaks, in a chat or in a ticket answered later; as `say`.
+def saying_as(
+    house: House, agent_id: int, ticket_id: int, cid: str, text: str, *, proposal: bool
+) -> Use[int]:
+    """The ticket's agent speaks, or proposes that it is solved; as `saying`.
 
-    Refused: too_short, too_long, bad_frame (cid), unauthorized, not_found, not_yours, ticket_closed.
+    Refused: too_short, too_long, bad_frame (cid), unauthorized at once; not_found, not_yours, ticket_closed when it is decided.
     """
-    return await say_as(house, agent_id, ticket_id, cid, text, proposal=False)
-
-
-async def say_as(house: House, agent_id: int, ticket_id: int, cid: str, text: str, *, proposal: bool) -> int:
-    """An agent's message or proposal; gives its sequence number, a repeat of `cid` the first one's."""
     cid, text = messages.cid(cid), messages.body(text)
     people, agent = house.people, house.people.agent(agent_id)
 
@@ -56,8 +53,17 @@ async def say_as(house: House, agent_id: int, ticket_id: int, cid: str, text: st
         step = tickets.agent_said(ticket, agent, text, cid, now, proposal=proposal)
         return world.put(ticket, step, people.policy(ticket.app_id)).last_seq
 
-    needs = Needs(tickets=(ticket_id,), said=((ticket_id, "agent", agent_id, cid),))
-    return await house.store.write(needs, decide)
+    return Use(Needs(tickets=(ticket_id,), said=((ticket_id, "agent", agent_id, cid),)), decide)
+
+
+async def say(house: House, who: Who, ticket_id: int, cid: str, text: str) -> int:
+    """`saying`, done and durable."""
+    return await house.store.write(*saying(house, who, ticket_id, cid, text))
+
+
+async def say_as_agent(house: House, agent_id: int, ticket_id: int, cid: str, text: str) -> int:
+    """`saying_as`, done and durable."""
+    return await house.store.write(*saying_as(house, agent_id, ticket_id, cid, text, proposal=False))
 
 
 async def seen(house: House, who: Who, ticket_id: int, seq: int) -> None:

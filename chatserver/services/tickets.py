@@ -15,7 +15,7 @@ from chatserver.core.policy import Policy
 from chatserver.core.tickets import Step, Ticket
 from chatserver.services.house import House
 from chatserver.services.pairing import hand_over, moved
-from chatserver.services.talk import say_as
+from chatserver.services.talk import saying_as
 from chatserver.store.work import Needs, Who, World
 
 _FOLLOWED = 100
@@ -164,7 +164,7 @@ async def rate(house: House, who: Who, ticket_id: int, stars: int, comment: str 
 
 async def propose(house: House, agent_id: int, ticket_id: int, cid: str, text: str) -> int:
     """An agent's message that asks whether the problem is solved; gives its sequence number. As `talk.say_as_agent`."""
-    return await say_as(house, agent_id, ticket_id, cid, text, proposal=True)
+    return await house.store.write(*saying_as(house, agent_id, ticket_id, cid, text, proposal=True))
 
 
 async def close(house: House, agent_id: int, ticket_id: int) -> Ticket:

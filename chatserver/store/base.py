@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from chatserver.core.events import Event
 from chatserver.store.work import Needs, World
 
 R = TypeVar("R")
+
+
+class Use(NamedTuple, Generic[R]):
+    """A use case, ready to be handed to `write` or `submit`."""
+
+    needs: Needs
+    decide: Callable[[World, int], R]
 
 
 class StoreFailed(Exception):

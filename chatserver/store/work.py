@@ -27,7 +27,7 @@ WAITING_HEAD = 200
 """So many waiting tickets of a desk are looked at in one pairing: more than free places ever are, and the cost stays flat."""
 
 
-class Who(msgspec.Struct, frozen=True):
+class Who(msgspec.Struct, frozen=True, gc=False):
     """A customer as authenticated: the row may not exist yet (nothing is written until somebody starts a ticket)."""
 
     app_id: int
@@ -38,7 +38,7 @@ class Who(msgspec.Struct, frozen=True):
     zone: str = ""
 
 
-class Needs(msgspec.Struct, frozen=True):
+class Needs(msgspec.Struct, frozen=True, gc=False):
     """What must be loaded before `decide` runs. Asking the world for anything else is a programming error (LookupError)."""
 
     tickets: tuple[int, ...] = ()

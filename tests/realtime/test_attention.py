@@ -34,5 +34,5 @@ async def test_a_change_is_told_also_when_its_first_lookup_fails(caplog: pytest.
     bus.publish(AttentionChanged(1), [app_topic(1)])
     async with asyncio.timeout(5):
         packet = await heard.get()
-    assert json.loads(packet.text)["attention"]["attended"]
+    assert json.loads(packet.body)["attention"]["attended"]
     assert len(waits) == len(caplog.records) == 1

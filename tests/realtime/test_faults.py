@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from chatserver.core.events import AttentionChanged, app_topic
-from chatserver.store.base import StoreFailed
+from chatserver.store.base import Done, StoreFailed
+from chatserver.store.work import Needs
 from tests.realtime.chat import Chat, new_cid, until
 
 
@@ -18,11 +19,11 @@ async def test_a_write_that_fails_is_answered_as_internal_and_the_connection_goe
     async with chat.customer() as customer:
         ticket = await customer.start()
 
-        async def fail(*arguments: Any) -> None:
-            raise StoreFailed("disk full: /secret/path")
+        def fail(needs: Needs, decide: object, done: Done) -> None:
+            done(None, StoreFailed("disk full: /secret/path"))
 
         with monkeypatch.context() as broken:
-            broken.setattr(chat.db, "write", fail)
+            broken.setattr(chat.db, "submit", fail)
             cid = new_cid()
             await customer.send(type="say", ticket=ticket, cid=cid, text="hola")
             answer = await customer.expect("error")

@@ -33,7 +33,7 @@ def test_any_text_is_a_frame_or_a_fixed_error(text: str) -> None:
 @given(TYPES, st.dictionaries(FIELDS, VALUES))
 def test_any_object_is_a_frame_or_an_error_that_can_be_sent(kind: str, fields: dict[str, Any]) -> None:
     found = FRAMES.decode(json.dumps({"type": kind, **fields}))
-    assert json.loads(pack(found).text)["type"]
+    assert json.loads(pack(found).body)["type"]
     if isinstance(found, Error):
         assert found.code in ("bad_frame", "unknown_type")
 

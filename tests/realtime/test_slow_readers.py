@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from chatserver.realtime.close_codes import SLOW
 from chatserver.realtime.connection import Connection
-from chatserver.realtime.frames import Packet
+from chatserver.realtime.frames import packed
 from tests.realtime.chat import Chat, Client, new_cid, until
+from tests.realtime.test_connection import Wire
 
 TEXT = "x" * 8_000
 
@@ -88,25 +88,10 @@ async def test_a_long_replay_waits_for_its_reader_and_what_happens_meanwhile_com
 
 
 async def test_a_large_answer_on_its_way_is_no_sign_of_a_slow_reader() -> None:
-    taken = asyncio.Event()
-    sent: list[str] = []
-
-    async def send(message: Any) -> None:
-        await taken.wait()
-        sent.append(message["text"])
-
-    async def receive() -> Any:
-        await asyncio.Event().wait()
-
-    connection = Connection({}, receive, send, silence=60, now=lambda: 0.0)
-    running = asyncio.create_task(connection.run(_deaf))
-    await connection.reply(Packet("w" * 3_000_000, 3_000_000))  # a desk with many waiting customers
-    assert all(connection.offer(Packet("e" * 50_000, 50_000)) for _ in range(20))
-    assert not connection.offer(Packet("e" * 50_000, 50_000))
+    line = Wire()
+    line.free = False
+    connection = Connection(line, silence=60, now=lambda: 0.0)
+    await connection.reply(packed(b"w" * 3_000_000))  # a desk with many waiting customers
+    assert all(connection.offer(packed(b"e" * 50_000)) for _ in range(20))
+    assert not connection.offer(packed(b"e" * 50_000))
     assert connection.code == SLOW
-    taken.set()
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-
-
-async def _deaf(text: str | None) -> None: ...

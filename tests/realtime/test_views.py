@@ -43,8 +43,8 @@ def changed(before: Ticket | None, step: Any) -> TicketChanged:
 def text_of(event: TicketChanged | Typing | QueueMoved | AgentChanged, audience: Audience) -> str:
     packet = Views(lambda app_id: APP).packet(event, audience)
     assert packet is not None
-    assert packet.size == len(packet.text.encode())
-    return packet.text
+    assert packet.size == len(packet.body)
+    return packet.body.decode()
 
 
 def test_customers_never_see_agents_addresses_ids_context_priorities_or_message_ids() -> None:

@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 
 import pytest
-from uvicorn.protocols.utils import ClientDisconnected
 
 from chatserver import peers
 from tests.realtime.chat import Chat, serving
@@ -103,13 +102,6 @@ async def test_a_bad_frame_after_good_ones_is_no_fault_of_ours(
         await peer.cut_off(frame(TEXT, HELLO) + asked + bad, 1)
     await chat.until_empty()
     assert "Traceback" not in caplog.text
-
-
-async def test_an_answer_after_the_close_meets_a_peer_that_is_gone() -> None:
-    protocol = object.__new__(peers.SocketProtocol)
-    protocol.close_sent = True
-    with pytest.raises(ClientDisconnected):
-        await protocol.send({"type": "websocket.send", "text": "{}"})
 
 
 async def test_a_request_that_never_ends_its_head_is_not_waited_for(

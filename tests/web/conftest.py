@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
 from starlette.testclient import TestClient, WebSocketTestSession
 
 from chatserver.app import build_app
 from chatserver.demo import prepare
 from chatserver.settings import Settings, load
 from chatserver.store.database import Database
+from tests.harness.asgi_line import with_lines
 
 PASSWORD = "una-clave-para-probar"
 EMAIL = "ana@demo.test"
@@ -43,6 +45,7 @@ class Served:
     """A started application."""
 
     client: TestClient
+    app: Starlette
     clock: Clock
     settings: Settings
 
@@ -57,7 +60,7 @@ class Served:
             self.client.portal.call(self._nobody_connected)
 
     async def _nobody_connected(self) -> None:
-        hub = self.client.app.state.hub  # type: ignore[attr-defined]
+        hub = self.app.state.hub
         async with asyncio.timeout(5):
             # The hub tells nobody when it is empty.
             while len(hub):  # noqa: ASYNC110 - a condition, bounded
@@ -135,12 +138,12 @@ class started:
     def __init__(self, settings: Settings, static: Path, base_url: str = HOME, **changes: object) -> None:
         self.settings = replace(settings, **changes)  # type: ignore[arg-type]
         self.clock = Clock()
-        app = build_app(self.settings, clock=self.clock, static=static)
-        self.client = TestClient(app, base_url=base_url, raise_server_exceptions=True)
+        self.app = build_app(self.settings, clock=self.clock, static=static)
+        self.client = TestClient(with_lines(self.app), base_url=base_url, raise_server_exceptions=True)
 
     def __enter__(self) -> Served:
         self.client.__enter__()
-        return Served(self.client, self.clock, self.settings)
+        return Served(self.client, self.app, self.clock, self.settings)
 
     def __exit__(self, *error: object) -> None:
         self.client.__exit__(*error)

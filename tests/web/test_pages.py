@@ -103,7 +103,7 @@ def test_the_server_is_alive_and_ready(served: Served) -> None:
 
 
 def test_a_server_that_drains_is_alive_and_not_ready(served: Served) -> None:
-    served.client.app.state.hub.draining = True  # type: ignore[attr-defined]
+    served.app.state.hub.draining = True
     answer = served.client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["reasons"] == ["draining"]

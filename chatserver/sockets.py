@@ -1,0 +1,257 @@
+"""WebSockets as lines (`realtime/line.py`): uvicorn's protocol class for the handshake, callbacks from then on.
+
+`websockets` speaks the protocol. What nearly every frame is (whole, text, masked, complete in what was read) is taken apart right
+here, in a few lines instead of a generator, and everything else is handed to it a whole frame at a time: it decides about
+fragments, pings, closings and violations. What we send was framed once for all sockets (`frames.Packet`).
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from asyncio import BaseTransport
+from typing import Any, Final
+
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode, Frame
+from websockets.http11 import Request
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # built without its C part
+    from websockets.utils import apply_mask
+
+from chatserver.realtime.frames import Packet
+from chatserver.realtime.line import LINE, Heard, Told
+
+IDLE_FRAMES_MAX: Final = 256
+"""Pings, pongs and fragments since the last whole message. Browsers send none of their own accord."""
+SEND_BUFFER: Final = 131_072
+"""Bytes. Left alone the kernel keeps some MiB for each peer that does not read."""
+CLOSE_SECONDS: Final = 3.0
+"""For the closing frame, and what stands before it, to leave us."""
+GOODBYE_SECONDS: Final = 10.0
+"""For the peer's answer to it."""
+_TEXT: Final = 0x81
+"""First byte of a whole text frame."""
+_MASKED: Final = 0x80
+
+# A line per socket tells nobody anything, and has addresses of customers in it.
+_log = logging.getLogger("uvicorn.error.sockets")
+_log.setLevel(logging.WARNING)
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """A WebSocket. The ASGI app accepts it and opens the line (its scope's extension LINE); then it may return."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.logger = self.conn.logger = _log
+        self._heard: Heard | None = None
+        self._writable: Told = _nothing
+        self._lost: Told = _nothing
+        self._unread = bytearray()
+        self._taking = False
+        self._full = False
+        self._idle_frames = 0
+
+    # — the handshake ——————————————————————————————————————————————————————————
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(transport)
+        peer = transport.get_extra_info("socket")
+        if peer is not None:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        scope: Any = getattr(self, "scope", None)  # a refused handshake has none
+        if scope is not None:
+            scope["extensions"][LINE] = self
+
+    async def run_asgi(self) -> None:
+        """The app may return: an open line goes on without it, anything else ends."""
+        try:
+            await self.app(self.scope, self.receive, self.send)
+        except ClientDisconnected:
+            pass
+        except BaseException:
+            self.logger.exception("a WebSocket's handshake failed")
+            self.send_500_response()
+        if self._heard is None and self.close_timer is None:
+            self.transport.close()
+        # Thousands of these are open: nothing of the handshake is kept.
+        del self.scope, self.request, self.response
+        self.queue = _NOBODY
+
+    # — a line —————————————————————————————————————————————————————————————————
+
+    @property
+    def address(self) -> str:
+        return self.client[0] if self.client else ""
+
+    def open(self, heard: Heard, writable: Told, lost: Told) -> None:
+        self._heard, self._writable, self._lost = heard, writable, lost
+        if self.disconnected:
+            self.loop.call_soon(lost)
+        else:
+            self._take()
+
+    def write(self, packet: Packet) -> bool:
+        if not self.close_sent and not self.disconnected:
+            self.transport.write(packet.wire)
+        return not self._full
+
+    def pause(self) -> None:
+        if not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        if self.read_paused and not self.disconnected:
+            self.read_paused = False
+            self.transport.resume_reading()
+            self._take()
+
+    def close(self, code: int) -> None:
+        if self.close_sent or self.disconnected or self.transport.is_closing():
+            return
+        self.conn.send_close(code)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.close_timer = self.loop.call_later(CLOSE_SECONDS, self._see_off)
+        self.resume()  # the peer's answer to our closing may be among what waits
+
+    def _see_off(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()  # it takes nothing, not even the closing
+        else:
+            self.close_timer = self.loop.call_later(GOODBYE_SECONDS - CLOSE_SECONDS, self.transport.abort)
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.close_timer is not None:
+            self.close_timer.cancel()
+        lost, self._lost = self._lost, _nothing
+        self._heard, self._writable = None, _nothing
+        self._unread.clear()
+        lost()
+
+    # — what goes out ——————————————————————————————————————————————————————————
+
+    def pause_writing(self) -> None:
+        self._full = True
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._full = False
+        super().resume_writing()
+        self._writable()
+
+    # — what comes in —————————————————————————————————————————————————————————
+
+    def data_received(self, data: bytes) -> None:
+        if self.handshake_initiated:
+            self._unread += data
+            self._take()
+        else:
+            super().data_received(data)
+
+    def _take(self) -> None:
+        """Whole frames out of what has arrived, until we are paused. The rest waits."""
+        if self._taking or (self._heard is None and not self.close_sent):
+            return
+        self._taking = True
+        data, at = self._unread, 0
+        try:
+            while not self.read_paused and not self.transport.is_closing():
+                start, end = self._next(data, at)
+                if not end:
+                    break
+                if start and data[at] == _TEXT and data[at + 1] & _MASKED and self.conn.current_size is None:
+                    try:
+                        text = apply_mask(data[start:end], data[start - 4 : start]).decode()
+                    except UnicodeDecodeError:
+                        super().data_received(bytes(data[at:end]))  # to be refused as the protocol wants it
+                    else:
+                        self._hear(text)
+                else:
+                    super().data_received(bytes(data[at:end]))
+                at = end
+        finally:
+            self._taking = False
+            if at:
+                del data[:at]
+
+    def _next(self, data: bytearray, at: int) -> tuple[int, int]:
+        """Where the payload of the frame at `at` begins, and where it ends. End 0: not all of it is here; start 0: too large."""
+        here = len(data)
+        if here - at < 2:
+            return 0, 0
+        size = data[at + 1] & 0x7F
+        start = at + (6 if data[at + 1] & _MASKED else 2)
+        if size == 126:
+            start += 2
+            size = int.from_bytes(data[at + 2 : at + 4], "big")
+        elif size == 127:
+            start += 8
+            size = int.from_bytes(data[at + 2 : at + 10], "big")
+        if start > here:
+            return 0, 0
+        if size > self.config.ws_max_size:
+            return 0, here  # its header alone is refused: nothing of it is waited for
+        return start, start + size if start + size <= here else 0
+
+    def send_receive_event_to_app(self) -> None:
+        """A message that came in pieces, or as binary: handed on by uvicorn's part."""
+        data, self.frames = b"".join(self.frames), []
+        if self.curr_msg_data_type == "bytes":
+            self._hear(None)
+            return
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            self.conn.fail(CloseCode.INVALID_DATA)
+            self.handle_parser_exception()
+        else:
+            self._hear(text)
+
+    def _hear(self, text: str | None) -> None:
+        if self.close_sent or self._heard is None:
+            self._carries_nothing()
+        else:
+            self._idle_frames = 0
+            self._heard(text)
+
+    def handle_cont(self, event: Frame) -> None:
+        self._carries_nothing()
+        super().handle_cont(event)
+
+    def handle_ping(self) -> None:
+        self._carries_nothing()
+        super().handle_ping()
+
+    def handle_pong(self, event: Frame) -> None:
+        self._carries_nothing()
+        super().handle_pong(event)
+
+    def _carries_nothing(self) -> None:
+        self._idle_frames += 1
+        if self._idle_frames > IDLE_FRAMES_MAX:
+            self.transport.abort()
+
+
+class _Nobody:
+    """Stands where uvicorn keeps messages for an app that has returned."""
+
+    def put_nowait(self, message: object) -> None: ...
+
+
+_NOBODY: Any = _Nobody()
+
+
+def _nothing() -> None: ...
