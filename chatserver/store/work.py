@@ -244,8 +244,9 @@ class World:
             if item.cid:
                 author = 0 if item.by == "customer" else item.author_id
                 self._set(self._said, (after.id, item.by, author, item.cid), item.seq)
-        self._count(before, -1)
-        self._count(after, +1)
+        if self._agents:
+            self._count(before, -1)
+            self._count(after, +1)
         self.events.append(TicketChanged(before, after, step.items))
         return after
 

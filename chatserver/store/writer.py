@@ -1,6 +1,7 @@
 """The one writing thread: use cases that wait become a group, a group becomes one transaction, one commit, one callback.
 
 While a group commits, the next one gathers; so under load many messages share one fsync, and a message alone waits for nobody.
+What comes right after a group of several waits half a millisecond at most, for others to share its commit.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import logging
 import queue
 import sqlite3
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any, Final
@@ -25,6 +27,10 @@ from chatserver.store.work import Needs, World
 log = logging.getLogger(__name__)
 
 GROUP_MAX: Final = 512
+GATHER_FROM: Final = 4
+"""After a group of so many the next one may wait until it is as large: each group costs a commit, and on a busy event loop the
+messages trickle in one by one."""
+GATHER_SECONDS: Final = 0.0005
 WAITING_MAX: Final = 10_000
 CHECKPOINT_CHANGES: Final = 1000
 """Rows written between two checkpoints: some 5-20 MB of write-ahead log."""
@@ -125,16 +131,20 @@ class Writer:
 
     def _run(self) -> None:
         job: UseCase | Statements | None = self._waiting.get()
+        last = 0
         while job is not None:
             if isinstance(job, Statements):
                 self._guarded([job], self._execute)
                 job = self._waiting.get()
                 continue
+            if last >= GATHER_FROM and self._waiting.qsize() + 1 < last:
+                time.sleep(GATHER_SECONDS)
             group = [job]
             job = self._next()
             while isinstance(job, UseCase) and len(group) < GROUP_MAX:
                 group.append(job)
                 job = self._next()
+            last = len(group)
             self._guarded(group, self._group)
             if job is _NOTHING:
                 job = self._waiting.get()
