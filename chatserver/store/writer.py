@@ -1,7 +1,6 @@
 """The one writing thread: use cases that wait become a group, a group becomes one transaction, one commit, one callback.
 
 While a group commits, the next one gathers; so under load many messages share one fsync, and a message alone waits for nobody.
-What comes right after a group of several waits half a millisecond at most, for others to share its commit.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ import logging
 import queue
 import sqlite3
 import threading
-import time
 import traceback
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -27,10 +26,6 @@ from chatserver.store.work import Needs, World
 log = logging.getLogger(__name__)
 
 GROUP_MAX: Final = 512
-GATHER_FROM: Final = 4
-"""After a group of so many the next one may wait until it is as large: each group costs a commit, and on a busy event loop the
-messages trickle in one by one."""
-GATHER_SECONDS: Final = 0.0005
 WAITING_MAX: Final = 10_000
 CHECKPOINT_CHANGES: Final = 1000
 """Rows written between two checkpoints: some 5-20 MB of write-ahead log."""
@@ -74,6 +69,7 @@ class Statements:
         self.aside = aside
 
 
+Job = UseCase | Statements
 Outcome = tuple[Done, Any, BaseException | None]
 
 
@@ -94,7 +90,12 @@ class Writer:
         self._committed = committed
         self._known = Known()
         self._seen = self._data_version()
-        self._waiting: queue.SimpleQueue[UseCase | Statements | None] = queue.SimpleQueue()
+        # The event loop's side: what this turn of it has submitted, and how much was not answered yet.
+        self._turn: list[Job] = []
+        self._unanswered = 0
+        # The thread's side: what it was handed, a turn at a time (None: the end), and what of it is still to be done.
+        self._handed: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
+        self._jobs: deque[Job] = deque()
         self._closed = False
         self._broken = False
         self._failing = False
@@ -109,15 +110,25 @@ class Writer:
         """Queue a job (on the event loop). Raises Refused(rate_limited) when too many wait, StoreFailed after `finish`."""
         if self._closed:
             raise StoreFailed("the database is closed")
-        if self._waiting.qsize() >= WAITING_MAX:
+        if self._unanswered >= WAITING_MAX:
             raise Refused("rate_limited", retry_after=1)
-        self._waiting.put(job)
+        self._unanswered += 1
+        if not self._turn:
+            self._loop.call_soon(self._hand_over)
+        self._turn.append(job)
+
+    def _hand_over(self) -> None:
+        """Once per turn of the event loop: waking the thread costs more than a message."""
+        if self._turn:
+            self._handed.put(self._turn)
+            self._turn = []
 
     async def finish(self) -> None:
         """Take nothing more, commit what waits, end the thread. Harmless twice."""
         if not self._closed:
             self._closed = True
-            self._waiting.put(None)
+            self._hand_over()
+            self._handed.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def close(self) -> None:
@@ -130,30 +141,32 @@ class Writer:
     # — the thread —————————————————————————————————————————————————————————————
 
     def _run(self) -> None:
-        job: UseCase | Statements | None = self._waiting.get()
-        last = 0
-        while job is not None:
-            if isinstance(job, Statements):
-                self._guarded([job], self._execute)
-                job = self._waiting.get()
+        while self._jobs or self._wait():
+            if isinstance(self._jobs[0], Statements):
+                self._guarded([self._jobs.popleft()], self._execute)
                 continue
-            if last >= GATHER_FROM and self._waiting.qsize() + 1 < last:
-                time.sleep(GATHER_SECONDS)
-            group = [job]
-            job = self._next()
-            while isinstance(job, UseCase) and len(group) < GROUP_MAX:
-                group.append(job)
-                job = self._next()
-            last = len(group)
-            self._guarded(group, self._group)
-            if job is _NOTHING:
-                job = self._waiting.get()
+            self._take_all()
+            self._guarded(self._next_group(), self._group)
 
-    def _next(self) -> Any:
-        try:
-            return self._waiting.get_nowait()
-        except queue.Empty:
-            return _NOTHING
+    def _wait(self) -> bool:
+        """For the next turn's jobs; False: there will be none."""
+        jobs = self._handed.get()
+        self._jobs.extend(jobs or ())
+        return jobs is not None
+
+    def _take_all(self) -> None:
+        while not self._handed.empty():
+            jobs = self._handed.get()
+            if jobs is None:
+                self._handed.put(None)  # the end, to be met again once everything before it is done
+                return
+            self._jobs.extend(jobs)
+
+    def _next_group(self) -> list[UseCase]:
+        group: list[UseCase] = []
+        while self._jobs and len(group) < GROUP_MAX and isinstance(self._jobs[0], UseCase):
+            group.append(self._jobs.popleft())  # type: ignore[arg-type]  # looked at in the line before
+        return group
 
     def _guarded(self, jobs: list[Any], run: Callable[[list[Any]], None]) -> None:
         """Whatever happens, every caller gets an answer and the thread goes on."""
@@ -255,6 +268,7 @@ class Writer:
                 self._committed(events)
             except Exception as surprise:
                 log.error("publishing failed, the commit stands: %s", _without_text(surprise))
+        self._unanswered -= len(outcomes)
         for done, result, problem in outcomes:
             try:
                 done(result, problem)
@@ -309,9 +323,6 @@ class Writer:
             self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         except sqlite3.Error as problem:
             self._failed([], problem, self._execute)
-
-
-_NOTHING: Any = object()
 
 
 def _without_text(problem: BaseException) -> str:

@@ -182,8 +182,9 @@ class House:
         """Run these as one group; returns results or exceptions, in order."""
         async with self.writer_busy():
             tasks = [asyncio.ensure_future(write) for write in writes]
-            await asyncio.sleep(0)  # each runs up to its place in the queue
-            assert self.db._writer._waiting.qsize() == len(tasks)
+            await asyncio.sleep(0)  # each runs up to its place in the queue,
+            await asyncio.sleep(0)  # and at the end of the turn all are handed over
+            assert self.db._writer._unanswered == len(tasks) + 1
         return await asyncio.gather(*tasks, return_exceptions=True)
 
     # — looking in from outside ————————————————————————————————————————————————

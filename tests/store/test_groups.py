@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,11 @@ from sqlalchemy import func, insert, select, update
 from chatserver.core import tickets as core
 from chatserver.core.errors import Refused
 from chatserver.core.events import DeskChanged, Event
-from chatserver.store import writer
 from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
 from chatserver.store.tables import apps
 from chatserver.store.work import Needs, World
-from chatserver.store.writer import GATHER_FROM, GATHER_SECONDS, GROUP_MAX, WAITING_MAX
+from chatserver.store.writer import GROUP_MAX, WAITING_MAX
 from tests.store.house import NOON, House, cid
 
 
@@ -44,55 +42,6 @@ async def test_a_group_has_a_largest_size(house: House) -> None:
         await house.together(*(house.say(ana, ticket.id, n) for n in range(1, GROUP_MAX + 2)))
     assert seen.count("COMMIT") == 2
     assert house.sequence(ticket.id) == list(range(1, GROUP_MAX + 3))
-
-
-class Pause:
-    """Stands for `time`: the writing thread sleeps until it is told to go on."""
-
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
-        self.began, self.go_on = threading.Event(), threading.Event()
-
-    def sleep(self, seconds: float) -> None:
-        self.seconds.append(seconds)
-        self.began.set()
-        assert self.go_on.wait(20)
-
-
-async def test_what_comes_after_a_group_of_several_waits_for_others(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ana = house.who("ana")
-    ticket = await house.start(ana, 0)
-    pause = Pause()
-    monkeypatch.setattr(writer, "time", pause)
-    await house.together(*(house.say(ana, ticket.id, n) for n in range(1, GATHER_FROM)))
-    assert await house.say(ana, ticket.id, 10) == GATHER_FROM + 1
-    assert pause.seconds == []  # so few are no crowd
-    await house.together(*(house.say(ana, ticket.id, n) for n in range(11, 11 + GATHER_FROM)))
-    with house.statements() as seen:
-        first = asyncio.ensure_future(house.say(ana, ticket.id, 20))
-        assert await asyncio.to_thread(pause.began.wait, 20)
-        second = asyncio.ensure_future(house.say(ana, ticket.id, 21))
-        await asyncio.sleep(0)
-        pause.go_on.set()
-        await asyncio.gather(first, second)
-    assert seen.count("COMMIT") == 1
-    await house.say(ana, ticket.id, 22)
-    assert pause.seconds == [GATHER_SECONDS]
-
-
-async def test_as_many_as_in_the_group_before_wait_for_nobody(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ana = house.who("ana")
-    ticket = await house.start(ana, 0)
-    pause = Pause()
-    monkeypatch.setattr(writer, "time", pause)
-    crowd = 2 * GROUP_MAX  # in two groups, the second as large as the first
-    await house.together(*(house.say(ana, ticket.id, n) for n in range(1, crowd + 1)))
-    assert pause.seconds == []
-    assert house.sequence(ticket.id) == list(range(1, crowd + 2))
 
 
 async def test_a_group_is_published_in_one_call_and_in_order(house: House) -> None:
@@ -259,7 +208,7 @@ async def test_too_many_waiting_are_refused_until_there_is_room(house: House) ->
         return None
 
     async with house.writer_busy():
-        waiting = [asyncio.ensure_future(house.db.write(Needs(), nothing)) for _ in range(WAITING_MAX)]
+        waiting = [asyncio.ensure_future(house.db.write(Needs(), nothing)) for _ in range(WAITING_MAX - 1)]
         await asyncio.sleep(0)
         with pytest.raises(Refused) as refused:
             await house.say(ana, ticket.id, 1)
