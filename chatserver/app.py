@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from chatserver.bus.local import LocalBus
 from chatserver.core.errors import Refused
+from chatserver.metrics import Metrics
 from chatserver.realtime.agent import AgentEndpoint
 from chatserver.realtime.customer import CustomerEndpoint
 from chatserver.realtime.hub import Hub
@@ -65,20 +66,24 @@ def build_app(settings: Settings, *, clock: Clock = wall_clock, static: Path | N
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         if not pages.assets.built:
             log.warning("the front end is not built: `make run` builds it")
-        bus, books = LocalBus(), Books()
-        db = await Database.open(settings.database_path, clock=clock, committed=Publisher(bus, books))
+        bus, books, metrics = LocalBus(), Books(), Metrics()
+        db = await Database.open(
+            settings.database_path, clock=clock, committed=Publisher(bus, books), metrics=metrics
+        )
         try:
             house = House(db, DatabaseReads(db, settings.policy), bus, clock, books)
             await house.refresh()
             await followups.recover(house)
             accounts = _accounts(settings, db, house)
-            hub = Hub(house, db, accounts.live_sessions, limits=_limits(settings))
+            hub = Hub(house, db, accounts.live_sessions, limits=_limits(settings), metrics=metrics)
             rooms = Rooms(
                 pages=pages,
                 origins=origins,
                 accounts=accounts,
                 find_app=lambda key: house.people.app_by_key(key),
                 agent_signed_out=lambda agent_id: pairing.agent_signed_out(house, agent_id),
+                metrics=lambda: metrics.text(hub.count()),
+                metrics_token=settings.metrics_token,
                 unready=Readiness(db, hub, clock).problems,
             )
             async with Worker(house), hub:
@@ -126,6 +131,7 @@ def _routes() -> list[BaseRoute]:
         Route("/static/{path:path}", site.static),
         Route("/healthz", site.healthz),
         Route("/readyz", site.readyz),
+        Route("/metrics", site.metrics),
         WebSocketRoute("/ws/customer", _Started("customers")),
         WebSocketRoute("/ws/agent", _Started("agents")),
     ]

@@ -181,6 +181,12 @@ class Settings:
         _one_of("auto", "json", "text"),
         "One JSON object or one plain line per event; `auto` writes JSON unless at a terminal.",
     )
+    metrics_token: str = _setting(
+        "",
+        _secret,
+        "Opens `/metrics` to a Prometheus server that sends it as `Authorization: Bearer …`; at least 32 characters.",
+        shown="no such page",
+    )
     demo_password: str = _setting(
         "",
         _text,

@@ -7,8 +7,9 @@ import logging
 import random
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, Protocol, Self
+from typing import Any, ClassVar, Final, Protocol, Self
 
+from chatserver.metrics import Metrics
 from chatserver.realtime.attention import AttentionFeed
 from chatserver.realtime.close_codes import GOING_AWAY, SESSION_ENDED
 from chatserver.realtime.connection import Connection
@@ -16,7 +17,7 @@ from chatserver.realtime.frames import pack
 from chatserver.realtime.limits import Buckets, Limits
 from chatserver.realtime.ports import LiveSessions
 from chatserver.realtime.presence import Presence
-from chatserver.realtime.views import Views
+from chatserver.realtime.views import Audience, Views
 from chatserver.realtime.wire import GoAway
 from chatserver.services import attention, pairing
 from chatserver.services.house import House
@@ -36,6 +37,8 @@ BACK_SECONDS: Final = (0.5, 5.0)
 
 class Peer(Protocol):
     """A conversation over one connection."""
+
+    audience: ClassVar[Audience]
 
     @property
     def connection(self) -> Connection: ...
@@ -61,12 +64,14 @@ class Hub:
         live_sessions: LiveSessions,
         *,
         limits: Limits | None = None,
+        metrics: Metrics | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.house = house
         self.db = db
         self.now = now
         self.limits = limits or Limits()
+        self.metrics = metrics or Metrics()
         self.views = Views(lambda app_id: house.people.app(app_id))
         self.messages = Buckets(self.limits.messages, self.limits.message_burst)
         self.openings = Buckets(self.limits.address_tickets, self.limits.address_tickets)
@@ -108,6 +113,11 @@ class Hub:
         self.customers_here.stop()
         self.agents_here.stop()
         self.attention.stop()
+
+    def count(self) -> dict[str, int]:
+        """Open connections per audience."""
+        agents = sum(1 for peer in self._peers if peer.audience == "agent")
+        return {"customer": len(self._peers) - agents, "agent": agents}
 
     def __len__(self) -> int:
         return len(self._peers)

@@ -122,6 +122,7 @@ class Talk(ABC, Generic[F]):
 
     def over(self) -> None:
         """The connection has ended."""
+        self.hub.metrics.close(self.connection.code or 1000)
         self.hub.remove(self)
         if self._greeting is not None:
             self._greeting.cancel()
@@ -163,6 +164,7 @@ class Talk(ABC, Generic[F]):
             self._greeting = self.hub.spawn(self._hello(text))
             return
         frame = Error("bad_frame") if text is None else self._frames.decode(text)
+        self.hub.metrics.frames += 1
         now = self.hub.now()
         wait = self._bucket.take(now, CHEAP_COST if isinstance(frame, CHEAP) else 1)
         if wait:
@@ -202,13 +204,14 @@ class Talk(ABC, Generic[F]):
         self._begun()
         try:
             needs, decide = self.saying(frame)
-            self.hub.house.store.submit(needs, decide, partial(self._stored, frame))
+            self.hub.house.store.submit(needs, decide, partial(self._stored, frame, now))
         except Exception as problem:
-            self._stored(frame, 0, problem)
+            self._stored(frame, now, 0, problem)
 
-    def _stored(self, frame: Any, seq: int, problem: BaseException | None) -> None:
+    def _stored(self, frame: Any, heard_at: float, seq: int, problem: BaseException | None) -> None:
         if problem is None:
             self._say(Ack(frame.cid, frame.ticket, seq))
+            self.hub.metrics.messages.add(self.hub.now() - heard_at)
         else:
             self._failed(frame, problem)
         self._ended()
@@ -224,6 +227,7 @@ class Talk(ABC, Generic[F]):
             self._ended()
 
     def _failed(self, frame: Any, problem: BaseException) -> None:
+        self.hub.metrics.refuse(problem.code if isinstance(problem, Refused) else "internal")
         if isinstance(problem, Refused):
             self._say(error_for(frame, problem))
         elif isinstance(problem, StoreFailed):
@@ -304,6 +308,7 @@ class Talk(ABC, Generic[F]):
     # — refusals that count ————————————————————————————————————————————————————
 
     def _too_fast(self, frame: F | Error, wait: float) -> None:
+        self.hub.metrics.refuse("rate_limited")
         if isinstance(frame, Error):
             answer = Error("rate_limited", frame.verb, frame.cid, frame.ticket, retry_after=round(wait, 3))
         else:
@@ -314,6 +319,7 @@ class Talk(ABC, Generic[F]):
             self._say(answer)
 
     def _no_frame(self, answer: Error) -> None:
+        self.hub.metrics.refuse(answer.code)
         self._bad += 1
         if self._bad >= BAD_IN_A_ROW:
             self.connection.last(pack(answer), BAD_PROTOCOL)

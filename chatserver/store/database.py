@@ -17,6 +17,7 @@ from sqlalchemy import URL, Executable, event
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from chatserver.metrics import Metrics
 from chatserver.store import tables
 from chatserver.store.base import Committed, Done
 from chatserver.store.lock import DatabaseInUse, Lock
@@ -87,11 +88,18 @@ class Database(Reader):
         self._meta = meta
 
     @classmethod
-    async def open(cls, where: Path | str, *, clock: Callable[[], int], committed: Committed) -> Database:
+    async def open(
+        cls,
+        where: Path | str,
+        *,
+        clock: Callable[[], int],
+        committed: Committed,
+        metrics: Metrics | None = None,
+    ) -> Database:
         """Open the SQLite file at `where` (a path, or a `sqlite:///` URL), created or upgraded as needed.
 
-        `clock`: the time in ms UTC, called in the writing thread. `committed`: see `store.base`. Raises DatabaseInUse and
-        DatabaseTooNew (sentences for the operator), ValueError for any other URL, sqlite3.Error and OSError as they come.
+        `clock`: the time in ms UTC, called in the writing thread. `committed`: see `store.base`. `metrics`: counts
+        commits. Raises DatabaseInUse and DatabaseTooNew (sentences for the operator), ValueError for any other URL, sqlite3.Error and OSError as they come.
         """
         path = _path(where)
         lock = await asyncio.to_thread(_claim, path)
@@ -100,7 +108,7 @@ class Database(Reader):
         except BaseException:
             lock.release()
             raise
-        writer = Writer(connection, asyncio.get_running_loop(), clock, committed)
+        writer = Writer(connection, asyncio.get_running_loop(), clock, committed, metrics or Metrics())
         return cls(writer, _readers(path), lock, meta)
 
     async def close(self) -> None:

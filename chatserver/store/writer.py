@@ -10,6 +10,7 @@ import logging
 import queue
 import sqlite3
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from typing import Any, Final
 
 from chatserver.core.errors import Refused
 from chatserver.core.events import Event
+from chatserver.metrics import Metrics
 from chatserver.store.applying import apply, changed
 from chatserver.store.base import Committed, Done, StoreFailed
 from chatserver.store.known import Known
@@ -82,8 +84,10 @@ class Writer:
         loop: asyncio.AbstractEventLoop,
         clock: Callable[[], int],
         committed: Committed,
+        metrics: Metrics,
     ) -> None:
         """`connection`: in autocommit mode, handed over for good. `clock`: ms UTC, called in the writing thread."""
+        self._metrics = metrics
         self._db = connection
         self._loop = loop
         self._clock = clock
@@ -181,6 +185,7 @@ class Writer:
             self._checkpoint()
 
     def _group(self, group: list[UseCase]) -> None:
+        began = time.perf_counter()
         self._db.execute("BEGIN IMMEDIATE")
         self._notice_others()
         world = World()
@@ -196,6 +201,8 @@ class Writer:
             self._db.execute("ROLLBACK")  # nothing to make durable: no fsync
         self._keep_ids(world)
         self._succeeded()
+        self._metrics.commits.add(time.perf_counter() - began)
+        self._metrics.stored += len(group)
         self._tell(world.events, outcomes)
 
     def _decide(self, world: World, now: int, case: UseCase) -> Outcome:

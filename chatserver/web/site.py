@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from chatserver import __version__
 from chatserver.core.errors import Refused
+from chatserver.metrics import CONTENT_TYPE
 from chatserver.services.apps import DEMO
 from chatserver.web.errors import json_error
+from chatserver.web.origins import header
 from chatserver.web.rooms import rooms
 
 
@@ -45,6 +49,15 @@ async def icon(request: Request) -> Response:
 async def healthz(request: Request) -> Response:
     """The process is alive and answers."""
     return JSONResponse({"status": "ok", "version": __version__})
+
+
+async def metrics(request: Request) -> Response:
+    """For a Prometheus server that shows `CHATSERVER_METRICS_TOKEN`; for anybody else there is no such page."""
+    token = rooms(request).metrics_token
+    shown = header(request.scope, b"authorization") or ""
+    if not token or not secrets.compare_digest(shown.encode(), f"Bearer {token}".encode()):
+        raise HTTPException(404)
+    return Response(rooms(request).metrics(), media_type=CONTENT_TYPE, headers={"cache-control": "no-store"})
 
 
 async def readyz(request: Request) -> Response:

@@ -214,3 +214,17 @@ def test_a_surprise_is_answered_with_an_id_and_nothing_of_itself(
     assert re.fullmatch("[0-9a-f]{12}", answer.json()["id"])
     (record,) = (r for r in caplog.records if r.levelname == "ERROR")
     assert record.id == answer.json()["id"]  # type: ignore[attr-defined]
+
+
+def test_metrics_are_there_for_whoever_shows_the_token_and_for_nobody_else(
+    settings: Settings, static: Path
+) -> None:
+    token = "t" * 32
+    with started(settings, static) as served:
+        assert served.client.get("/metrics", headers={"authorization": "Bearer "}).status_code == 404
+    with started(settings, static, metrics_token=token) as served:
+        assert served.client.get("/metrics").status_code == 404
+        assert served.client.get("/metrics", headers={"authorization": f"Bearer {token}x"}).status_code == 404
+        shown = served.client.get("/metrics", headers={"authorization": f"Bearer {token}"})
+        assert shown.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+        assert 'chatserver_connections{audience="customer"} 0' in shown.text
