@@ -96,7 +96,7 @@ class LineClient(Client):
             "POST", self.path, content=ndjson(*frames), headers={"chat-mode": self.mode}
         ) as answer:
             assert answer.status_code == 200
-            self._stream = answer.aiter_raw()
+            self._stream = answer.aiter_bytes()
             await self._read_id()
             if self.mode == "poll":
                 async for piece in self._stream:
@@ -115,6 +115,12 @@ class LineClient(Client):
 
 def ndjson(*frames: dict[str, Any]) -> bytes:
     return b"".join(json.dumps(frame, ensure_ascii=False).encode() + b"\n" for frame in frames)
+
+
+def request(path: str, body: bytes, *headers: str) -> bytes:
+    """The same as bytes, for a peer that speaks them."""
+    lines = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1", f"Origin: {ORIGIN}", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 @contextlib.asynccontextmanager
