@@ -6,7 +6,7 @@ from __future__ import annotations
 import socket
 from asyncio import TimerHandle, Transport
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -73,7 +73,8 @@ class RequestProtocol(HttpToolsProtocol):
         if not self._answering:
             self._within(REQUEST_SECONDS)
         self._answering = True
-        self.scope["extensions"] = {STREAM: self._streams}
+        scope: Any = self.scope
+        scope["extensions"] = {STREAM: self._streams}
         super().on_headers_complete()
         if len(self.pipeline) > AHEAD_MAX:
             self.transport.abort()

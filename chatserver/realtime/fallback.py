@@ -6,18 +6,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import msgspec
 
-from chatserver.realtime.endpoint import Endpoint
+from chatserver.realtime.endpoint import Endpoint, Receive, Send
 from chatserver.realtime.http_line import HttpLine
 from chatserver.realtime.ports import OriginAllowed, Scope
 from chatserver.realtime.wire import MAX_FRAME_BYTES
-
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 STREAM: Final = "chatserver.stream"
 """The scope's extension that lets an answer go on without end; gives the function that cuts it (`chatserver/peers.py`)."""
@@ -114,7 +111,7 @@ class Fallback:
         line = HttpLine(address, lambda line_id: self.lines.pop(line_id, None), **how)
         self.lines[line.id] = line
         try:
-            self._endpoint.serve(line, True)
+            self._endpoint.serve(line)
         except BaseException:
             line.end()
             raise
@@ -204,7 +201,9 @@ def _header(scope: Scope, name: bytes) -> str | None:
     return values[0] if len(values) == 1 else None
 
 
-async def _answer(send: Send, status: int, body: bytes = b"", kind: tuple[bytes, bytes] | None = None) -> None:
+async def _answer(
+    send: Send, status: int, body: bytes = b"", kind: tuple[bytes, bytes] | None = None
+) -> None:
     headers = [*_ALWAYS]
     if kind is not None:
         headers.append(kind)

@@ -6,7 +6,6 @@ It knows nothing of HTTP itself; `realtime/fallback.py` brings the requests.
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 from collections import deque
 from collections.abc import Callable
@@ -15,8 +14,7 @@ from typing import Final
 import msgspec
 
 from chatserver.realtime.frames import Packet
-
-log = logging.getLogger(__name__)
+from chatserver.realtime.line import Heard, Told
 
 WAITING_BYTES: Final = 65_536
 """With more than this not taken yet, the next frame has to wait: as much as a socket keeps before it says so."""
@@ -50,9 +48,9 @@ class HttpLine:
         self._cut = cut or _nothing
         self._absence = absence
         self._loop = asyncio.get_running_loop()
-        self._heard: Callable[[str | None], None] = _nothing
-        self._writable: Callable[[], None] = _nothing
-        self._lost: Callable[[], None] = _nothing
+        self._heard: Heard = _nothing
+        self._writable: Told = _nothing
+        self._lost: Told = _nothing
         self._lines: list[bytes] = []
         self._bytes = 0
         self._full = False
@@ -79,15 +77,13 @@ class HttpLine:
 
     # — for who talks over it ——————————————————————————————————————————————————
 
-    def open(
-        self, heard: Callable[[str | None], None], writable: Callable[[], None], lost: Callable[[], None]
-    ) -> None:
+    def open(self, heard: Heard, writable: Told, lost: Told) -> None:
         self._heard, self._writable, self._lost = heard, writable, lost
 
     def write(self, packet: Packet) -> bool:
         if self.ending:
             return True
-        self._put(packet.text.encode())
+        self._put(packet.body)
         self._full = self._bytes > WAITING_BYTES
         return not self._full
 
@@ -190,11 +186,7 @@ class HttpLine:
         for _ in range(AT_ONCE):
             if self._paused or self.ending or not self._said:
                 break
-            try:
-                self._heard(self._said.popleft())
-            except Exception:
-                log.exception("a frame over HTTP could not be heard")
-                self.abort()
+            self._heard(self._said.popleft())
         else:
             self._loop.call_soon(self._hand_over)
             return

@@ -119,7 +119,13 @@ def ndjson(*frames: dict[str, Any]) -> bytes:
 
 def request(path: str, body: bytes, *headers: str) -> bytes:
     """The same as bytes, for a peer that speaks them."""
-    lines = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1", f"Origin: {ORIGIN}", f"Content-Length: {len(body)}", *headers]
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "Host: 127.0.0.1",
+        f"Origin: {ORIGIN}",
+        f"Content-Length: {len(body)}",
+        *headers,
+    ]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 

@@ -9,7 +9,7 @@ import json
 import pytest
 
 from chatserver.realtime import http_line
-from chatserver.realtime.frames import Packet
+from chatserver.realtime.frames import Packet, packed
 from chatserver.realtime.http_line import AT_ONCE, WAITING_BYTES, HttpLine
 
 
@@ -43,7 +43,7 @@ class Talker:
 
 
 def packet(text: str) -> Packet:
-    return Packet(text, len(text))
+    return packed(text.encode())
 
 
 async def settle() -> None:
@@ -190,19 +190,6 @@ async def test_an_answer_without_news_is_empty() -> None:
     assert await talker.line.take(0) == b""
     talker.line.write(packet("1"))
     assert await talker.line.take(0) == b"1\n"
-
-
-async def test_a_fault_of_the_listener_is_logged_and_ends_the_line(caplog: pytest.LogCaptureFixture) -> None:
-    talker = Talker()
-
-    def fail(text: str | None) -> None:
-        raise RuntimeError("fault")
-
-    talker.line.open(fail, talker.may_write, talker.lose)
-    assert not await talker.line.say(["1", "2"])
-    await settle()
-    assert talker.lost == 1
-    assert caplog.text.count("RuntimeError: fault") == 1
 
 
 async def test_ids_are_long_and_never_the_same() -> None:
