@@ -126,7 +126,7 @@ class HttpLine:
             return b""
         self._asked = None
         taken, self._lines, self._bytes = b"".join(self._lines), [], 0
-        if self._full:
+        if self._full and not self.ending:
             self._full = False
             self._writable()
         return taken

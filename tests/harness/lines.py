@@ -133,7 +133,7 @@ def request(path: str, body: bytes, *headers: str) -> bytes:
 async def line(
     port: int, path: str, mode: Mode, *frames: dict[str, Any], origin: str | None = ORIGIN
 ) -> AsyncIterator[LineClient]:
-    """A line that has said no more than these frames; nobody leaves it at the end but the connection does."""
+    """A line that has said no more than these frames. At the end a stream breaks off; nothing would do so for polls."""
     headers = {} if origin is None else {"origin": origin}
     async with httpx2.AsyncClient(
         base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=PATIENCE, trust_env=False
@@ -141,6 +141,8 @@ async def line(
         client = LineClient(http, path, mode)
         async with client.opened(*frames):
             yield client
+        if mode == "poll":
+            await client.post(mode="end")
 
 
 @contextlib.asynccontextmanager
