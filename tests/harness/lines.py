@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator
 from typing import Any, Literal
 
@@ -29,7 +30,8 @@ class LineClient(Client):
         self.mode = mode
         self.id = ""
         self.code: int | None = None
-        self.polls = 0
+        self.headers = httpx2.Headers()
+        """Of the answer that opened it."""
         self._stream: AsyncIterator[bytes] | None = None
         self._rest = b""
         self._lines: list[str] = []
@@ -46,7 +48,6 @@ class LineClient(Client):
         return await self.http.post(self.path, content=body, headers=named)
 
     async def poll(self) -> httpx2.Response:
-        self.polls += 1
         return await self.post(mode="poll")
 
     async def leave(self) -> None:
@@ -96,6 +97,7 @@ class LineClient(Client):
             "POST", self.path, content=ndjson(*frames), headers={"chat-mode": self.mode}
         ) as answer:
             assert answer.status_code == 200
+            self.headers = answer.headers
             self._stream = answer.aiter_bytes()
             await self._read_id()
             if self.mode == "poll":
@@ -131,24 +133,33 @@ def request(path: str, body: bytes, *headers: str) -> bytes:
 
 @contextlib.asynccontextmanager
 async def line(
-    port: int, path: str, mode: Mode, *frames: dict[str, Any], origin: str | None = ORIGIN
+    port: int, path: str, mode: Mode, *frames: dict[str, Any], origin: str = ORIGIN, narrow: bool = False
 ) -> AsyncIterator[LineClient]:
-    """A line that has said no more than these frames. At the end a stream breaks off; nothing would do so for polls."""
-    headers = {} if origin is None else {"origin": origin}
+    """A line that has said no more than these frames. At the end a stream breaks off; nothing would do so for polls.
+
+    `narrow`: it keeps next to nothing that was not received.
+    """
+    options = [(socket.SOL_SOCKET, socket.SO_RCVBUF, 8_192)] if narrow else []
     async with httpx2.AsyncClient(
-        base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=PATIENCE, trust_env=False
+        base_url=f"http://127.0.0.1:{port}",
+        headers={"origin": origin},
+        timeout=PATIENCE,
+        transport=httpx2.AsyncHTTPTransport(socket_options=options),
     ) as http:
         client = LineClient(http, path, mode)
         async with client.opened(*frames):
             yield client
         if mode == "poll":
-            await client.post(mode="end")
+            with contextlib.suppress(httpx2.TransportError):
+                await client.post(mode="end")
 
 
 @contextlib.asynccontextmanager
-async def customer_line(port: int, mode: Mode = "stream", name: str = "ana") -> AsyncIterator[LineClient]:
+async def customer_line(
+    port: int, mode: Mode = "stream", name: str = "ana", *, narrow: bool = False
+) -> AsyncIterator[LineClient]:
     hello = {"type": "hello", "v": 1, "app": "demo", "token": f"customer:{name}"}
-    async with line(port, "/line/customer", mode, hello) as client:
+    async with line(port, "/line/customer", mode, hello, narrow=narrow) as client:
         client.welcome = await client.expect("welcome")
         yield client
 

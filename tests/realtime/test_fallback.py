@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+import signal
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import httpx2
 import pytest
 
 from chatserver import peers
+from chatserver.realtime.connection import Connection
+from chatserver.realtime.http_line import WAITING_BYTES
 from chatserver.realtime.limits import Limits
 from chatserver.realtime.wire import MAX_FRAME_BYTES
 from tests.harness.lines import (
-    LineClient,
     LineLost,
     Mode,
     agent_line,
@@ -25,7 +27,8 @@ from tests.harness.lines import (
     ndjson,
     request,
 )
-from tests.realtime.chat import ORIGIN, Chat, Client, new_cid, serving, until
+from tests.harness.server import running
+from tests.realtime.chat import ORIGIN, PATIENCE, Chat, Client, new_cid, serving, until
 from tests.security.raw import raw
 
 Carrier = Literal["socket", "stream", "poll"]
@@ -71,9 +74,7 @@ async def agent_on(chat: Chat, carrier: Carrier) -> AsyncIterator[Client]:
 
 async def heard(client: Client, text: str) -> None:
     """The `changed` with this message has come."""
-    while not any(
-        item.get("text") == text for item in (await client.expect("changed")).get("items", [])
-    ):
+    while not any(item.get("text") == text for item in (await client.expect("changed")).get("items", [])):
         pass
 
 
@@ -146,9 +147,7 @@ async def test_requests_at_once_do_not_mix_their_frames(chat: Chat) -> None:
         batches = [[new_cid() for _ in range(20)] for _ in range(5)]
         await asyncio.gather(
             *(
-                customer.post(
-                    *({"type": "say", "ticket": ticket, "cid": cid, "text": cid} for cid in batch)
-                )
+                customer.post(*({"type": "say", "ticket": ticket, "cid": cid, "text": cid} for cid in batch))
                 for batch in batches
             )
         )
@@ -306,10 +305,12 @@ async def test_a_second_poll_ends_the_first_and_gets_what_comes(chat: Chat) -> N
 
 
 async def test_who_does_not_poll_again_is_gone(tmp_path: Path) -> None:
-    async with serving(tmp_path, limits=Limits(poll_absence_seconds=0.05)) as chat:
-        async with line(chat.port, "/line/customer", "poll", HELLO) as customer:
-            await until_no_line(chat)
-            assert (await customer.poll()).content == UNKNOWN
+    async with (
+        serving(tmp_path, limits=Limits(poll_absence_seconds=0.05)) as chat,
+        line(chat.port, "/line/customer", "poll", HELLO) as customer,
+    ):
+        await until_no_line(chat)
+        assert (await customer.poll()).content == UNKNOWN
 
 
 async def test_who_leaves_while_polling_is_gone(chat: Chat) -> None:
@@ -319,6 +320,73 @@ async def test_who_leaves_while_polling_is_gone(chat: Chat) -> None:
         await until(lambda: served._asked is not None)
         polling.cancel()
         await until_no_line(chat)
+
+
+# — who does not read, and who has to wait ————————————————————————————————————
+
+
+async def test_a_request_waits_for_its_answer_while_its_frames_have_to_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        serving(tmp_path, limits=Limits(pending=2)) as chat,
+        chat.customer("eva") as other,
+        customer_line(chat.port) as customer,
+    ):
+        ticket = await customer.start()
+        submit, held = chat.house.store.submit, []
+        monkeypatch.setattr(chat.house.store, "submit", lambda *use: held.append(use))
+        says = [{"type": "say", "ticket": ticket, "cid": new_cid(), "text": "x"} for _ in range(5)]
+        posting = asyncio.create_task(customer.post(*says))
+        await until(lambda: len(held) == 2)
+        for _ in range(3):
+            await other.still_speaks()
+        assert len(held) == 2
+        assert not posting.done()
+        monkeypatch.undo()
+        for use in held:
+            submit(*use)
+        assert (await posting).status_code == 204
+        assert [(await customer.expect("ack"))["cid"] for _ in says] == [say["cid"] for say in says]
+
+
+async def until_slow(chat: Chat, talker: Client) -> Connection:
+    """`talker` talks to itself in long messages until the newest connection, which hears of them too, is given up."""
+    connection = chat.hub.peers[-1].connection
+    ticket = await talker.start()
+    while connection.code is None:
+        for _ in range(10):
+            await talker.send(type="say", ticket=ticket, cid=new_cid(), text="x" * 8_000)
+        for _ in range(10):
+            await talker.expect("ack")
+        for served in chat.fallbacks[0].lines.values():
+            assert served._bytes < 2 * WAITING_BYTES
+        for one in chat.server.server_state.connections:
+            assert one.transport.get_write_buffer_size() < 4 * WAITING_BYTES
+    return connection
+
+
+async def test_a_stream_that_is_not_read_is_ended_as_slow_and_costs_little(chat: Chat) -> None:
+    async with chat.customer() as talker, customer_line(chat.port, narrow=True):
+        assert (await until_slow(chat, talker)).code == 4002
+        # It takes not even the end: it is cut, with what the server kept for it.
+        await until(lambda: not chat.fallbacks[0].lines)
+        await until(lambda: len(chat.server.server_state.connections) == 1)
+        await talker.still_speaks()
+
+
+async def test_a_slow_reader_of_a_stream_that_wakes_up_is_told_that_it_was_slow(chat: Chat) -> None:
+    async with chat.customer() as talker, customer_line(chat.port, narrow=True) as slow:
+        await until_slow(chat, talker)
+        assert await slow.close_code() == 4002
+        versions = [frame["version"] for frame in slow.got if frame["type"] == "changed"]
+        assert versions == list(range(1, len(versions) + 1)), "a hole before the end"
+
+
+async def test_a_line_that_is_not_polled_keeps_little_and_is_ended_as_slow(chat: Chat) -> None:
+    async with chat.customer() as talker, customer_line(chat.port, "poll") as slow:
+        assert (await until_slow(chat, talker)).code == 4002
+        assert await slow.close_code() == 4002
 
 
 # — the ends ———————————————————————————————————————————————————————————————————
@@ -390,3 +458,33 @@ async def test_a_drain_tells_everybody_and_keeps_what_was_said(chat: Chat, mode:
         await until_no_line(chat)
         async with line(chat.port, "/line/customer", mode, HELLO) as late:
             assert await late.close_code() == 4004
+
+
+async def test_a_stream_that_is_not_read_cannot_hold_up_a_drain(chat: Chat) -> None:
+    async with chat.customer() as talker, customer_line(chat.port, narrow=True):
+        connection = chat.hub.peers[-1].connection
+        ticket = await talker.start()
+        while not connection.waits_for_its_peer:
+            await talker.say(ticket, "x" * 8_000)
+        async with asyncio.timeout(PATIENCE):
+            await chat.hub.drain(0.2)
+        assert await talker.close_code() == 4001
+        await until(lambda: not chat.server.server_state.connections)
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_the_whole_server_answers_as_safely_as_ever_and_stops_in_order(
+    tmp_path: Path, mode: Mode
+) -> None:
+    with running(tmp_path) as server:
+        hello = {"type": "hello", "v": 1, "app": "demo"}
+        async with line(server.port, "/line/customer", mode, hello, origin=server.origin) as customer:
+            assert (await customer.expect("welcome"))["v"] == 1
+            await customer.still_speaks()
+            for name in ("content-security-policy", "x-content-type-options", "referrer-policy"):
+                assert customer.headers[name]
+            assert customer.headers.get_list("cache-control") == ["no-store"]
+            leaving = asyncio.create_task(customer.close_code())
+            server.terminate()
+            assert await leaving == 4001
+            assert await asyncio.to_thread(server.wait) == -signal.SIGTERM
