@@ -34,23 +34,24 @@ http {{
     scgi_temp_path scgi;
     server {{
         listen 127.0.0.1:{port};
-        location / {{
-            proxy_pass http://127.0.0.1:{behind};
-            proxy_set_header Host $http_host;
-            {more}
-        }}
+        {location}
+        {more}
     }}
 }}
 """
 
 
+PLAIN = "location / { proxy_pass http://127.0.0.1:8000; }"
+
+
 @contextlib.asynccontextmanager
-async def nginx(directory: Path, behind: int, more: str = "") -> AsyncIterator[int]:
-    """The port of an nginx that passes everything on to `behind`. `more`: directives for its one location."""
+async def nginx(directory: Path, behind: int, location: str = PLAIN, more: str = "") -> AsyncIterator[int]:
+    """The port of an nginx that passes everything on to `behind`, which `location` calls port 8000. `more`: other directives."""
     if NGINX is None:
         pytest.skip("no nginx here: apt install nginx")
     port = free_port()
-    (directory / "nginx.conf").write_text(CONFIG.format(port=port, behind=behind, more=more))
+    location = location.replace("127.0.0.1:8000", f"127.0.0.1:{behind}")
+    (directory / "nginx.conf").write_text(CONFIG.format(port=port, location=location, more=more))
     log = directory / "error.log"
     child = await asyncio.create_subprocess_exec(
         NGINX, "-p", str(directory), "-c", "nginx.conf", "-e", str(log)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.harness.lines import LineClient, agent_line, customer_line, ndjson, request
+from tests.harness.lines import agent_line, customer_line, ndjson, request
 from tests.harness.nginx import nginx
-from tests.realtime.chat import Chat, until
+from tests.realtime.chat import Chat, Client, until
 from tests.security.raw import raw
 
 # Debian's nginx compresses, though not this type: with it nginx keeps what it was given until there is enough to be worth it.
@@ -19,24 +20,23 @@ REALLY_BUFFERS = f"{COMPRESSES} proxy_ignore_headers X-Accel-Buffering;"
 HELLO = {"type": "hello", "v": 1, "app": "demo", "token": "customer:ana"}
 
 
-async def the_two_talk(customer: LineClient, agent: LineClient) -> None:
+async def the_two_talk(customer: Client, agent: Client) -> None:
     """Each word is heard before the next is said: nothing can wait for more to come."""
     ticket = await customer.start()
     while ((await agent.expect("changed", ticket=ticket)).get("view") or {}).get("agent_id") != 1:
         pass
     for word in ("hola", "¿qué tal?", "adiós"):
         await customer.say(ticket, word)
-        assert await heard(agent) == word
+        assert await heard(agent, "customer") == word
         await agent.say(ticket, word.upper())
-        assert await heard(customer) == word.upper()
+        assert await heard(customer, "agent") == word.upper()
 
 
-async def heard(client: LineClient) -> str:
-    """The next message that somebody else wrote."""
-    mine = "agent" if client.path.endswith("agent") else "customer"
+async def heard(client: Client, by: str) -> str:
+    """The next message of the other side."""
     while True:
         for item in (await client.expect("changed")).get("items", []):
-            if item["kind"] == "message" and item["by"] != mine:
+            if item["kind"] == "message" and item["by"] == by:
                 return str(item["text"])
 
 
@@ -53,7 +53,7 @@ async def test_a_streamed_chat_passes_the_default_buffering_word_for_word(
     chat: Chat, tmp_path: Path, more: str
 ) -> None:
     async with (
-        nginx(tmp_path, chat.port, more) as port,
+        nginx(tmp_path, chat.port, more=more) as port,
         agent_line(port) as agent,
         customer_line(port) as customer,
     ):
@@ -62,7 +62,7 @@ async def test_a_streamed_chat_passes_the_default_buffering_word_for_word(
 
 
 async def test_where_a_proxy_holds_the_stream_back_polling_works(chat: Chat, tmp_path: Path) -> None:
-    async with nginx(tmp_path, chat.port, REALLY_BUFFERS) as port, raw(port) as stalled:
+    async with nginx(tmp_path, chat.port, more=REALLY_BUFFERS) as port, raw(port) as stalled:
         stalled.writer.write(
             request("/line/customer", ndjson(HELLO), "Chat-Mode: stream", "Accept-Encoding: gzip")
         )
@@ -74,3 +74,12 @@ async def test_where_a_proxy_holds_the_stream_back_polling_works(chat: Chat, tmp
             assert not reading.done()
         reading.cancel()
     await chat.until_empty()
+
+
+async def test_the_proxy_of_the_documentation_passes_sockets_and_streams(chat: Chat, tmp_path: Path) -> None:
+    guide = Path(__file__).parents[2] / "docs" / "embed.md"
+    [location] = re.findall(r"```nginx\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
+    async with nginx(tmp_path, chat.port, location) as port, agent_line(port) as agent:
+        chat.port = port
+        async with chat.customer() as customer:
+            await the_two_talk(customer, agent)
