@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal
 
 import httpx2
@@ -133,7 +133,13 @@ def request(path: str, body: bytes, *headers: str) -> bytes:
 
 @contextlib.asynccontextmanager
 async def line(
-    port: int, path: str, mode: Mode, *frames: dict[str, Any], origin: str = ORIGIN, narrow: bool = False
+    port: int,
+    path: str,
+    mode: Mode,
+    *frames: dict[str, Any],
+    origin: str = ORIGIN,
+    narrow: bool = False,
+    headers: Mapping[str, str] = {},
 ) -> AsyncIterator[LineClient]:
     """A line that has said no more than these frames. At the end a stream breaks off; nothing would do so for polls.
 
@@ -142,7 +148,7 @@ async def line(
     options = [(socket.SOL_SOCKET, socket.SO_RCVBUF, 8_192)] if narrow else []
     async with httpx2.AsyncClient(
         base_url=f"http://127.0.0.1:{port}",
-        headers={"origin": origin},
+        headers={"origin": origin, **headers},
         timeout=PATIENCE,
         transport=httpx2.AsyncHTTPTransport(socket_options=options),
     ) as http:

@@ -213,7 +213,9 @@ async def until(condition: Any) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(where: Path, *, limits: Limits | None = None, port: int = 0) -> AsyncIterator[Chat]:
+async def serving(
+    where: Path, *, limits: Limits | None = None, port: int = 0, trusted_proxies: str = ""
+) -> AsyncIterator[Chat]:
     """One app `demo`, always open, and the agents 1 and 2."""
     bus, books = LocalBus(), Books()
     db = await Database.open(where / "chat.db", clock=_now, committed=Publisher(bus, books))
@@ -235,7 +237,7 @@ async def serving(where: Path, *, limits: Limits | None = None, port: int = 0) -
         ]
     )
     listener = socket.create_server(("127.0.0.1", port))
-    server = Server(config(app, Settings()), lambda: hub)
+    server = Server(config(app, Settings(trusted_proxies=trusted_proxies)), lambda: hub)
     try:
         async with hub:
             running = asyncio.create_task(server.serve(sockets=[listener]))
