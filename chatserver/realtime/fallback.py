@@ -133,7 +133,8 @@ class Fallback:
     async def _poll(self, line: HttpLine, receive: Receive, send: Send) -> None:
         if not line.polled:
             raise Problem(404, "unknown_line")
-        await _body(receive)
+        if await _body(receive):
+            raise Problem(400, "bad_request")
         await self._give(line, receive, send, self._limits.poll_seconds)
 
     async def _give(

@@ -20,6 +20,8 @@ WAITING_BYTES: Final = 65_536
 """With more than this not taken yet, the next frame has to wait: as much as a socket keeps before it says so."""
 AT_ONCE: Final = 64
 """Frames handed over in one go. A request may bring 30,000 of them, and nobody else is served while they are answered."""
+AHEAD_MAX: Final = 8
+"""Requests that wait for the one before to be heard. Clients send one at a time."""
 CLOSE_SECONDS: Final = 3.0
 """For the peer to take what was written before the end."""
 
@@ -59,6 +61,7 @@ class HttpLine:
         self._said: deque[str] = deque()
         self._paused = False
         self._turn = asyncio.Lock()
+        self._ahead = 0
         self._handed: asyncio.Future[None] | None = None
         """Who waits until all of what was said has been heard."""
         self._away: asyncio.TimerHandle | None = None
@@ -133,13 +136,19 @@ class HttpLine:
 
     async def say(self, frames: list[str]) -> bool:
         """Hand these frames over, in order and after those of earlier calls. False: the line ended before all were heard."""
-        async with self._turn:
-            if self.ending:
-                return False
-            self._handed = self._loop.create_future()
-            self.tell(frames)
-            await self._handed
-            return not self._said
+        self._ahead += 1
+        try:
+            if self._ahead > AHEAD_MAX:
+                self.end()
+            async with self._turn:
+                if self.ending:
+                    return False
+                self._handed = self._loop.create_future()
+                self.tell(frames)
+                await self._handed
+                return not self._said
+        finally:
+            self._ahead -= 1
 
     def tell(self, frames: list[str]) -> None:
         """The same, for somebody who does not wait."""

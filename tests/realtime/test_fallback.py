@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Literal
@@ -18,6 +19,7 @@ from chatserver.realtime.connection import Connection
 from chatserver.realtime.http_line import WAITING_BYTES
 from chatserver.realtime.limits import Limits
 from chatserver.realtime.wire import MAX_FRAME_BYTES
+from chatserver.sockets import SEND_BUFFER
 from tests.harness.lines import (
     LineLost,
     Mode,
@@ -229,6 +231,9 @@ async def test_a_request_that_makes_no_sense_is_refused_and_the_line_goes_on(cha
         assert (await http.post("/line/customer", headers=two)).status_code == 400
         assert (await http.get("/line/customer")).status_code == 405
         assert (await customer.poll()).status_code == 404, "a stream cannot be polled"
+        async with customer_line(chat.port, "poll") as polling:
+            assert (await polling.post({"type": "ping"}, mode="poll")).status_code == 400
+            await polling.still_speaks()
         await customer.still_speaks()
 
 
@@ -369,6 +374,9 @@ async def until_slow(chat: Chat, talker: Client) -> Connection:
 async def test_a_stream_that_is_not_read_is_ended_as_slow_and_costs_little(chat: Chat) -> None:
     async with chat.customer() as talker, customer_line(chat.port, narrow=True):
         assert (await until_slow(chat, talker)).code == 4002
+        for one in chat.server.server_state.connections:
+            kept = one.transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+            assert kept <= 2 * SEND_BUFFER  # the kernel doubles what it was asked for
         # It takes not even the end: it is cut, with what the server kept for it.
         await until(lambda: not chat.fallbacks[0].lines)
         await until(lambda: len(chat.server.server_state.connections) == 1)
@@ -484,6 +492,8 @@ async def test_the_whole_server_answers_as_safely_as_ever_and_stops_in_order(
             for name in ("content-security-policy", "x-content-type-options", "referrer-policy"):
                 assert customer.headers[name]
             assert customer.headers.get_list("cache-control") == ["no-store"]
+            # A stream may be cut after its end: no other request may be on its connection then.
+            assert ("close" in customer.headers.get("connection", "")) == (mode == "stream")
             leaving = asyncio.create_task(customer.close_code())
             server.terminate()
             assert await leaving == 4001

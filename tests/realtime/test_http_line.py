@@ -10,7 +10,7 @@ import pytest
 
 from chatserver.realtime import http_line
 from chatserver.realtime.frames import Packet, packed
-from chatserver.realtime.http_line import AT_ONCE, WAITING_BYTES, HttpLine
+from chatserver.realtime.http_line import AHEAD_MAX, AT_ONCE, WAITING_BYTES, HttpLine
 
 
 class Talker:
@@ -103,6 +103,16 @@ async def test_what_is_said_is_heard_in_order_and_waits_while_the_listener_pause
     assert await first
     assert await second
     assert talker.heard == ["1", "2", "3", "4"]
+
+
+async def test_who_sends_without_waiting_for_answers_loses_the_line() -> None:
+    talker = Talker(pauses=True)
+    saying = [asyncio.create_task(talker.line.say(["1", "2"])) for _ in range(AHEAD_MAX)]
+    await settle()
+    assert not talker.lost
+    assert not await talker.line.say(["3"])
+    assert not any(await asyncio.gather(*saying))
+    assert (talker.heard, talker.lost) == (["1"], 1)
 
 
 async def test_a_request_full_of_small_frames_lets_others_go_between() -> None:
