@@ -88,7 +88,7 @@ class Fallback:
         frames = _frames(await _body(receive))
         unbounded = scope.get("extensions", {}).get(STREAM)
         line = self._open(scope, frames, cut=unbounded() if unbounded else None)
-        # The connection ends with the line: nobody waits for the next request on one that may be full.
+        # Its connection may be cut after the line's end: no other request may come on it.
         headers = [*_ALWAYS, _LINES, (b"connection", b"close")]
         try:
             async with _watching(receive, line):
