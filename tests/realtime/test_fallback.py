@@ -312,13 +312,17 @@ async def test_a_second_poll_ends_the_first_and_gets_what_comes(chat: Chat) -> N
 async def test_who_waits_for_an_answer_is_not_away(chat: Chat) -> None:
     async with customer_line(chat.port, "poll") as customer:
         [served] = chat.fallbacks[0].lines.values()
-        assert served._away is not None
+
+        def away() -> bool:
+            return served._away is not None
+
+        assert away()
         polling = asyncio.create_task(customer.poll())
         await until(lambda: served._asked is not None)
-        assert served._away is None
+        assert not away()
         await customer.post({"type": "ping"})
         await polling
-        await until(lambda: served._away is not None)
+        await until(away)
 
 
 async def test_who_does_not_poll_again_is_gone(tmp_path: Path) -> None:
