@@ -21,6 +21,7 @@ from chatserver.core.errors import Refused
 from chatserver.metrics import Metrics
 from chatserver.realtime.agent import AgentEndpoint
 from chatserver.realtime.customer import CustomerEndpoint
+from chatserver.realtime.fallback import Fallback
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import Limits
 from chatserver.services import followups, pairing
@@ -86,6 +87,8 @@ def build_app(settings: Settings, *, clock: Clock = wall_clock, static: Path | N
                 metrics_token=settings.metrics_token,
                 unready=Readiness(db, hub, clock).problems,
             )
+            customers = CustomerEndpoint(hub, origins.origin_allowed, accounts.authenticate_customer)
+            agents = AgentEndpoint(hub, origins.origin_allowed, accounts.authenticate_agent)
             async with Worker(house), hub:
                 app.state.hub = hub
                 log.info(
@@ -93,10 +96,10 @@ def build_app(settings: Settings, *, clock: Clock = wall_clock, static: Path | N
                 )
                 yield {
                     "rooms": rooms,
-                    "customers": CustomerEndpoint(
-                        hub, origins.origin_allowed, accounts.authenticate_customer
-                    ),
-                    "agents": AgentEndpoint(hub, origins.origin_allowed, accounts.authenticate_agent),
+                    "customers": customers,
+                    "agents": agents,
+                    "customer_lines": Fallback(customers, origins.origin_allowed),
+                    "agent_lines": Fallback(agents, origins.origin_allowed),
                 }
         finally:
             await db.close()
@@ -134,11 +137,13 @@ def _routes() -> list[BaseRoute]:
         Route("/metrics", site.metrics),
         WebSocketRoute("/ws/customer", _Started("customers")),
         WebSocketRoute("/ws/agent", _Started("agents")),
+        Route("/line/customer", _Started("customer_lines"), methods=["POST"]),
+        Route("/line/agent", _Started("agent_lines"), methods=["POST"]),
     ]
 
 
 class _Started:
-    """A socket's endpoint, which exists from the start of the server on only."""
+    """An endpoint of sockets, or of the lines that stand in for them, which exists from the start of the server on only."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -3,12 +3,15 @@ their answers. Whoever crosses one loses that connection and no more."""
 
 from __future__ import annotations
 
+import socket
 from asyncio import TimerHandle, Transport
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from chatserver.sockets import SocketProtocol
+from chatserver.realtime.fallback import STREAM
+from chatserver.sockets import SEND_BUFFER, SocketProtocol
 
 HEAD_SECONDS: Final = 10.0
 """For a request's first line and headers, from the connection on or from the first byte after an answer."""
@@ -29,6 +32,7 @@ class RequestProtocol(HttpToolsProtocol):
     _timer: TimerHandle | None = None
     _in_head = True
     _answering = False
+    _resting = False
     _bytes = 0
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # uvicorn narrows it too
@@ -40,7 +44,8 @@ class RequestProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._timer is None:
+        if self._resting:
+            self._resting = False
             self._within(HEAD_SECONDS)
         for start in range(0, len(data), SLICE):
             piece = data[start : start + SLICE]
@@ -68,17 +73,28 @@ class RequestProtocol(HttpToolsProtocol):
         if not self._answering:
             self._within(REQUEST_SECONDS)
         self._answering = True
+        scope: Any = self.scope
+        scope["extensions"] = {STREAM: self._streams}
         super().on_headers_complete()
         if len(self.pipeline) > AHEAD_MAX:
             self.transport.abort()
 
     def on_response_complete(self) -> None:
         self._answering = bool(self.pipeline)
-        if self._answering:
-            self._within(REQUEST_SECONDS)
+        self._resting = not self._answering
+        if self._answering or self.transport.get_write_buffer_size():
+            self._within(REQUEST_SECONDS)  # for the next answer, or for what is left of this one to be read
         else:
             self._stop()  # from here on uvicorn's own timer for idle connections counts, until more comes
         super().on_response_complete()
+
+    def _streams(self) -> Callable[[], None]:
+        """The answer under way has no end that could be waited for: who sends it watches over it, and can cut it with what this
+        returns."""
+        self._stop()
+        peer: socket.socket = self.transport.get_extra_info("socket")
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        return self.transport.abort
 
     def _within(self, seconds: float) -> None:
         self._stop()

@@ -93,7 +93,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     @property
     def address(self) -> str:
-        return self.client[0] if self.client else ""
+        """Asked during the handshake only. Its scope has what a trusted proxy tells, instead of the proxy's own."""
+        client = self.scope["client"]
+        return client[0] if client else ""
 
     def open(self, heard: Heard, writable: Told, lost: Told) -> None:
         self._heard, self._writable, self._lost = heard, writable, lost

@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "demo": frozenset({"services", "store", "core"}),
     "worker": frozenset({"services", "store", "bus", "mail", "webhooks", "core"}),
     "server": frozenset({"realtime", "peers", "sockets"}),
-    "peers": frozenset({"sockets"}),
+    "peers": frozenset({"realtime", "sockets"}),
     "sockets": frozenset({"realtime"}),
     "i18n": frozenset(),
     "telemetry": frozenset(),

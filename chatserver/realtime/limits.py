@@ -25,6 +25,10 @@ class Limits(msgspec.Struct, frozen=True):
     address_tickets: int = 300
     """The wide outer net: of one network address, whoever they say they are. Tickets per minute, and as many at once."""
     hello_seconds: float = 10
+    poll_seconds: float = 20
+    """Until a poll without news is answered (HTTP fallback)."""
+    poll_absence_seconds: float = 15
+    """Between two polls; then the line is lost."""
     customer_heartbeat: float = 25
     agent_heartbeat: float = 5
     """Seconds, give or take a tenth; after 2.4 of them without a frame a connection is dead."""

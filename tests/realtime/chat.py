@@ -10,13 +10,13 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.routing import WebSocketRoute
+from starlette.routing import Route, WebSocketRoute
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
@@ -27,6 +27,7 @@ from chatserver.core.people import App
 from chatserver.core.policy import Policy
 from chatserver.realtime.agent import AgentEndpoint
 from chatserver.realtime.customer import CustomerEndpoint
+from chatserver.realtime.fallback import Fallback
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import Limits
 from chatserver.realtime.ports import Scope
@@ -98,6 +99,8 @@ class Chat:
     doorman: Doorman
     server: Server
     running: asyncio.Task[None]
+    fallbacks: list[Fallback] = field(default_factory=list)
+    """Of customers and agents."""
 
     @contextlib.asynccontextmanager
     async def socket(
@@ -210,7 +213,9 @@ async def until(condition: Any) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(where: Path, *, limits: Limits | None = None, port: int = 0) -> AsyncIterator[Chat]:
+async def serving(
+    where: Path, *, limits: Limits | None = None, port: int = 0, trusted_proxies: str = ""
+) -> AsyncIterator[Chat]:
     """One app `demo`, always open, and the agents 1 and 2."""
     bus, books = LocalBus(), Books()
     db = await Database.open(where / "chat.db", clock=_now, committed=Publisher(bus, books))
@@ -220,18 +225,23 @@ async def serving(where: Path, *, limits: Limits | None = None, port: int = 0) -
     await house.refresh()
     doorman = Doorman(house)
     hub = Hub(house, db, doorman.live, limits=limits)
+    customers = CustomerEndpoint(hub, origin_allowed, doorman.customer)
+    agents = AgentEndpoint(hub, origin_allowed, doorman.agent)
+    fallbacks = [Fallback(customers, origin_allowed), Fallback(agents, origin_allowed)]
     app = Starlette(
         routes=[
-            WebSocketRoute("/ws/customer", CustomerEndpoint(hub, origin_allowed, doorman.customer)),
-            WebSocketRoute("/ws/agent", AgentEndpoint(hub, origin_allowed, doorman.agent)),
+            WebSocketRoute("/ws/customer", customers),
+            WebSocketRoute("/ws/agent", agents),
+            Route("/line/customer", fallbacks[0], methods=["POST"]),
+            Route("/line/agent", fallbacks[1], methods=["POST"]),
         ]
     )
     listener = socket.create_server(("127.0.0.1", port))
-    server = Server(config(app, Settings()), lambda: hub)
+    server = Server(config(app, Settings(trusted_proxies=trusted_proxies)), lambda: hub)
     try:
         async with hub:
             running = asyncio.create_task(server.serve(sockets=[listener]))
-            chat = Chat(listener.getsockname()[1], hub, house, db, doorman, server, running)
+            chat = Chat(listener.getsockname()[1], hub, house, db, doorman, server, running, fallbacks)
             try:
                 await until(lambda: server.started or running.done())
                 yield chat

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from starlette.responses import Response
+from starlette.routing import Route
 
 from chatserver import peers
-from tests.realtime.chat import Chat, serving
+from tests.realtime.chat import Chat, serving, until
 from tests.security.raw import CONTINUATION, PING, TEXT, frame, raw
 
 HELLO = json.dumps({"type": "hello", "v": 1, "app": "demo", "token": "customer:eva"}).encode()
@@ -128,3 +131,15 @@ async def test_an_open_socket_is_older_than_any_request_may_be(
         async with raw(chat.port) as silent:
             assert await silent.cut_off(b"", 0) == 0  # a deadline has passed
         await customer.still_speaks()
+
+
+async def test_an_answer_that_nobody_reads_is_not_kept_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "REQUEST_SECONDS", 0.2)
+    async with serving(tmp_path) as chat, raw(chat.port) as peer:
+        app: Any = chat.server.config.app
+        app.router.routes.append(Route("/large", lambda request: Response(b"x" * 32_000_000)))
+        peer.writer.write(b"GET /large HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert b" 200 " in await peer.read_until(b"\r\n\r\n")
+        await until(lambda: not chat.server.server_state.connections)

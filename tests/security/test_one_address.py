@@ -8,6 +8,7 @@ import pytest
 
 from chatserver.realtime import connection
 from chatserver.realtime.limits import Limits, network
+from tests.harness.lines import line
 from tests.realtime.chat import new_cid, serving, until
 
 
@@ -65,3 +66,16 @@ async def test_an_address_has_so_many_connections_and_gets_a_place_when_one_ends
             await ana.still_speaks()
         await chat.until_empty()
         assert not chat.hub.crowded("127.0.0.1")
+
+
+@pytest.mark.parametrize(("trusted", "counted_as"), [("127.0.0.1", "8.8.8.8"), ("", "")])
+async def test_behind_a_trusted_proxy_the_address_is_the_one_that_it_tells(
+    tmp_path: Path, trusted: str, counted_as: str
+) -> None:
+    told = {"X-Forwarded-For": "8.8.8.8"}
+    async with serving(tmp_path, trusted_proxies=trusted) as chat:
+        async with chat.customer(additional_headers=told):
+            assert chat.hub.peers[-1].connection.network == counted_as
+        await chat.until_empty()
+        async with line(chat.port, "/line/customer", "stream", headers=told):
+            assert chat.hub.peers[-1].connection.network == counted_as

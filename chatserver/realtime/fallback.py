@@ -1,0 +1,214 @@
+"""The same conversations for browsers whose proxy blocks WebSockets: frames down in a streamed answer, or in one poll after the
+other where even that is held back; frames up as POSTs. docs/protocol.md, "Without WebSockets".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import msgspec
+
+from chatserver.realtime.endpoint import Endpoint, Receive, Send
+from chatserver.realtime.http_line import HttpLine
+from chatserver.realtime.ports import OriginAllowed, Scope
+from chatserver.realtime.wire import MAX_FRAME_BYTES
+
+STREAM: Final = "chatserver.stream"
+"""The scope's extension that lets an answer go on without end; gives the function that cuts it (`chatserver/peers.py`)."""
+FIRST_SECONDS: Final = 5.0
+"""Until the first answer of a polled line goes out without `welcome`."""
+
+_ALWAYS: Final = [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
+_LINES: Final = (b"content-type", b"application/x-ndjson")
+_JSON: Final = (b"content-type", b"application/json")
+
+
+class Problem(Exception):
+    """A request that is not carried out: nothing of it was taken."""
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+
+
+class PeerLeft(Exception):
+    """In the middle of what it was saying."""
+
+
+class Fallback:
+    """The lines of one audience; to be mounted as a Route for POST."""
+
+    def __init__(self, endpoint: Endpoint, origin_allowed: OriginAllowed) -> None:
+        self._endpoint = endpoint
+        self._origin_allowed = origin_allowed
+        self._limits = endpoint.hub.limits
+        self.lines: dict[str, HttpLine] = {}
+        """By id. As many as the hub takes connections, and those that are just being refused."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._origin_allowed(scope):
+            await _answer(send, 403)
+            return
+        try:
+            await self._carry_out(scope, receive, send)
+        except PeerLeft:
+            pass  # There is nobody to answer.
+        except Problem as problem:
+            await _answer(send, problem.status, msgspec.json.encode({"code": problem.code}), _JSON)
+
+    async def _carry_out(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match _header(scope, b"chat-line"), _header(scope, b"chat-mode"):
+            case None, "stream":
+                await self._stream(scope, receive, send)
+            case None, "poll":
+                await self._open_poll(scope, receive, send)
+            case str(line_id), None:
+                await self._say(self._line(line_id), receive, send)
+            case str(line_id), "poll":
+                await self._poll(self._line(line_id), receive, send)
+            case str(line_id), "end":
+                self._line(line_id).end()
+                await _answer(send, 204)
+            case _:
+                raise Problem(400, "bad_request")
+
+    def _line(self, line_id: str) -> HttpLine:
+        line = self.lines.get(line_id)
+        if line is None:
+            raise Problem(404, "unknown_line")
+        return line
+
+    # — opening ————————————————————————————————————————————————————————————————
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        frames = _frames(await _body(receive))
+        unbounded = scope.get("extensions", {}).get(STREAM)
+        line = self._open(scope, frames, cut=unbounded() if unbounded else None)
+        # Its connection may be cut after the line's end: no other request may come on it.
+        headers = [*_ALWAYS, _LINES, (b"connection", b"close")]
+        try:
+            async with _watching(receive, line):
+                await send({"type": "http.response.start", "status": 200, "headers": headers})
+                lines = _first(line)
+                while lines:
+                    await send({"type": "http.response.body", "body": lines, "more_body": True})
+                    lines = await line.take()
+                await send({"type": "http.response.body", "body": b""})
+        finally:
+            line.end()
+
+    async def _open_poll(self, scope: Scope, receive: Receive, send: Send) -> None:
+        frames = _frames(await _body(receive))
+        line = self._open(scope, frames, absence=self._limits.poll_absence_seconds)
+        await self._give(line, receive, send, FIRST_SECONDS, _first(line))
+
+    def _open(self, scope: Scope, frames: list[str], **how: Any) -> HttpLine:
+        address = (scope.get("client") or ("",))[0]
+        line = HttpLine(address, lambda line_id: self.lines.pop(line_id, None), **how)
+        self.lines[line.id] = line
+        try:
+            self._endpoint.serve(line)
+        except BaseException:
+            line.end()
+            raise
+        line.tell(frames)
+        return line
+
+    # — speaking and hearing ———————————————————————————————————————————————————
+
+    async def _say(self, line: HttpLine, receive: Receive, send: Send) -> None:
+        try:
+            frames = _frames(await _body(receive))
+        except PeerLeft:
+            line.end()  # What follows must not come before what was lost here.
+            raise
+        if not await line.say(frames):
+            raise Problem(404, "unknown_line")
+        await _answer(send, 204)
+
+    async def _poll(self, line: HttpLine, receive: Receive, send: Send) -> None:
+        if not line.polled:
+            raise Problem(404, "unknown_line")
+        if await _body(receive):
+            raise Problem(400, "bad_request")
+        await self._give(line, receive, send, self._limits.poll_seconds)
+
+    async def _give(
+        self, line: HttpLine, receive: Receive, send: Send, seconds: float, first: bytes = b""
+    ) -> None:
+        """Answer with what there is for the line's peer within so many seconds."""
+        line.present()
+        try:
+            async with _watching(receive, line):
+                lines = await line.take(seconds)
+            await _answer(send, 200, first + lines, _LINES)
+            line.absent()
+        except BaseException:
+            line.end()
+            raise
+
+
+# — HTTP ———————————————————————————————————————————————————————————————————————
+
+
+def _first(line: HttpLine) -> bytes:
+    return msgspec.json.encode({"type": "line", "id": line.id}) + b"\n"
+
+
+@contextlib.asynccontextmanager
+async def _watching(receive: Receive, line: HttpLine) -> AsyncIterator[None]:
+    """A peer that leaves while it is being answered has left the line."""
+
+    async def until_gone() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        line.end()
+
+    watch = asyncio.create_task(until_gone())
+    try:
+        yield
+    finally:
+        watch.cancel()
+
+
+async def _body(receive: Receive) -> bytes:
+    """A request's whole body. Raises Problem (too large), PeerLeft."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise PeerLeft
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > MAX_FRAME_BYTES:
+            raise Problem(413, "too_large")
+    return body
+
+
+def _frames(body: bytes) -> list[str]:
+    """One per line. A line ends with LF alone: the other separators of Unicode may stand in a text."""
+    try:
+        return [line for line in body.decode().split("\n") if line and not line.isspace()]
+    except UnicodeDecodeError:
+        raise Problem(400, "bad_request") from None
+
+
+def _header(scope: Scope, name: bytes) -> str | None:
+    values = [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+    return values[0] if len(values) == 1 else None
+
+
+async def _answer(
+    send: Send, status: int, body: bytes = b"", kind: tuple[bytes, bytes] | None = None
+) -> None:
+    headers = [*_ALWAYS]
+    if kind is not None:
+        headers.append(kind)
+    if status != 204:
+        headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
