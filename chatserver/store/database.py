@@ -98,8 +98,8 @@ class Database(Reader):
     ) -> Database:
         """Open the SQLite file at `where` (a path, or a `sqlite:///` URL), created or upgraded as needed.
 
-        `clock`: the time in ms UTC, called in the writing thread. `committed`: see `store.base`. `metrics`: counts commits. Raises
-        DatabaseInUse and DatabaseTooNew (sentences for the operator), ValueError for any other URL, sqlite3.Error and OSError as
+        `clock`: the time in ms UTC, called in the writing thread. `committed`: see `store.base`. `metrics`: counts commits.
+        Raises DatabaseInUse and DatabaseTooNew (sentences for the operator), ValueError for any other URL, sqlite3.Error and OSError as
         they come.
         """
         path = _path(where)
