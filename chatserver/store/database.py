@@ -99,8 +99,9 @@ class Database(Reader):
         """Open the SQLite file at `where` (a path, or a `sqlite:///` URL), created or upgraded as needed.
 
         `clock`: the time in ms UTC, called in the writing thread. `committed`: see `store.base`. `metrics`: counts commits.
-        Raises DatabaseInUse and DatabaseTooNew (sentences for the operator), ValueError for any other URL, sqlite3.Error and OSError as
-        they come.
+
+        Raises DatabaseInUse and DatabaseTooNew (sentences for the operator), ValueError for any other URL, sqlite3.Error and
+        OSError as they come.
         """
         path = _path(where)
         lock = await asyncio.to_thread(_claim, path)
