@@ -57,8 +57,7 @@ SELECT wanted.value, (
 ) FROM json_each(?) AS wanted
 """
 CHATS_AT: Final = """
-SELECT id FROM tickets WHERE agent_id IN (SELECT value FROM json_each(?)) AND state <> 'closed'
-AND state = 'open' AND mode = 'live'
+SELECT id FROM tickets WHERE agent_id IN (SELECT value FROM json_each(?)) AND state = 'open' AND mode = 'live'
 """
 NUMBER: Final = "SELECT max(number) FROM tickets WHERE app_id = ?"
 _AGENTS = """ AND agents.id IN (SELECT value FROM json_each(?)

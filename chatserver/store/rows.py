@@ -42,7 +42,7 @@ ticket_select = (
 load = (
     select(func.count())
     .select_from(tickets)
-    .where(tickets.c.agent_id == agents.c.id, NOT_CLOSED, OPEN_LIVE)
+    .where(tickets.c.agent_id == agents.c.id, OPEN_LIVE)
     .scalar_subquery()
 )
 """An agent's open live tickets."""

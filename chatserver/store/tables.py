@@ -173,6 +173,18 @@ tickets = Table(
         postgresql_where=text("state <> 'closed' AND agent_id IS NOT NULL"),
     ),
     Index(
+        "ix_tickets_chats_at",
+        "agent_id",
+        sqlite_where=text("state = 'open' AND mode = 'live' AND agent_id IS NOT NULL"),
+        postgresql_where=text("state = 'open' AND mode = 'live' AND agent_id IS NOT NULL"),
+    ),
+    Index(
+        "ix_tickets_chats_of",
+        "customer_id",
+        sqlite_where=text("state = 'open' AND mode = 'live'"),
+        postgresql_where=text("state = 'open' AND mode = 'live'"),
+    ),
+    Index(
         "ix_tickets_later",
         "app_id",
         "id",

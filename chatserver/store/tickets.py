@@ -46,7 +46,7 @@ _NEXT_DUE = select(func.min(_t.due_at)).where(_t.due_at.is_not(None))
 _DUE = select(_t.id).where(_t.due_at <= bindparam("now")).order_by(_t.due_at).limit(_limit)
 # The two partial indexes of open work hold all open chats; the comparisons with 0 let SQLite seek in them.
 _OPEN_LIVE = union(
-    select(_t.id).where(_t.agent_id > 0, NOT_CLOSED, OPEN_LIVE), select(_t.id).where(_t.app_id > 0, _queued)
+    select(_t.id).where(_t.agent_id > 0, OPEN_LIVE), select(_t.id).where(_t.app_id > 0, _queued)
 )
 
 

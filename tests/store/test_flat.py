@@ -1,0 +1,191 @@
+"""What a message, a keystroke of time and a look at who is due cost, as SQLite counts it, whatever else is stored.
+
+Counted are the steps of SQLite's virtual machine, which do not depend on the machine or its load: the same statements, the same
+rows stepped over. Only the depth of a tree may show, never its size.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatserver.store import loading, tickets
+from chatserver.store.database import constant
+from chatserver.store.rows import agent_select
+from chatserver.store.work import Needs, World
+from tests.store.house import NOON, House, cid
+
+OPEN = 10_000
+STORED = 100_000
+WITHIN = 1.1
+"""So much more may be stepped in the large database: a deeper tree here and there."""
+
+
+class Counted:
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def __call__(self) -> int:
+        self.steps += 1
+        return 0
+
+
+@contextmanager
+def counted(db: sqlite3.Connection) -> Iterator[Counted]:
+    counter = Counted()
+    db.set_progress_handler(counter, 1)
+    try:
+        yield counter
+    finally:
+        db.set_progress_handler(None, 0)
+
+
+def crowd(db: sqlite3.Connection, app: int, agent_id: int) -> None:
+    """Many chats that wait or are attended, requests for later at the same agent, and a long history."""
+    db.execute("BEGIN IMMEDIATE")
+    db.executemany(
+        "INSERT INTO customers (id, app_id, key, created_at) VALUES (?, ?, ?, 0)",
+        [(n, app, f"anon:{n}") for n in range(1_000, 1_000 + OPEN)],
+    )
+    names = "id, app_id, number, customer_id, cid, subject, opened_at, state, mode, agent_id, turn, active_at, last_seq, due_at, version"
+    rows = []
+    for n in range(1_000, 1_000 + OPEN):
+        state, mode = ("closed", "live") if n % 3 == 0 else ("open", "later" if n % 3 == 1 else "live")
+        agent = agent_id if mode == "later" else None
+        due = NOON + 3_600_000 + n if mode == "live" and state == "open" else None
+        row = (
+            n,
+            app,
+            n + 10_000,
+            n,
+            cid(n),
+            "Asunto",
+            n,
+            state,
+            mode,
+            agent,
+            "agent",
+            n,
+            STORED // OPEN,
+            due,
+            1,
+        )
+        rows.append(row)
+    db.executemany(f"INSERT INTO tickets ({names}) VALUES ({', '.join('?' * 15)})", rows)
+    db.executemany(
+        'INSERT INTO items (ticket_id, seq, at, kind, "by", author_id, cid, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+        [
+            (1_000 + n % OPEN, 1 + n // OPEN, n, "message", "customer", 1, cid(n), "hola")
+            for n in range(STORED)
+        ],
+    )
+    db.execute("COMMIT")
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+async def measured(house: House, agent_id: int, ticket_id: int) -> dict[str, int]:
+    """Steps of what happens all the time, each done twice before so that nothing is done for the first time."""
+    who = house.who("ana")
+    numbers = iter(range(10_000_000, 20_000_000))
+    db = house.connection
+    steps: dict[str, int] = {}
+
+    async def customer_says() -> None:
+        await house.say(who, ticket_id, next(numbers))
+
+    async def agent_says() -> None:
+        await house.agent_says(agent_id, ticket_id, next(numbers))
+
+    async def said_again() -> None:
+        await house.say(who, ticket_id, 5)
+
+    async def cold() -> None:
+        house.db._writer._known.forget()
+        await house.say(who, ticket_id, next(numbers))
+
+    async def back() -> None:
+        await house.db.write(Needs(customers=((house.app, who.key),)), nothing)
+
+    for name, act in (
+        ("a customer's message", customer_says),
+        ("an agent's message", agent_says),
+        ("a message that was said before", said_again),
+        ("a message of a ticket that nobody remembers", cold),
+        ("a customer comes back", back),
+    ):
+        for _ in range(2):
+            await act()
+        with counted(db) as counter:
+            await act()
+        steps[name] = counter.steps
+    for name, statement, values in (
+        ("a look at who is due", tickets._DUE, {"now": NOON, "limit": 200}),
+        ("when somebody will be due", tickets._NEXT_DUE, {}),
+        ("the agents and their loads", agent_select, {}),
+    ):
+        steps[name] = stepped(db, statement, values)
+    return steps
+
+
+def nothing(world: World, now: int) -> None: ...
+
+
+def stepped(db: sqlite3.Connection, statement: Any, values: dict[str, Any]) -> int:
+    sql, given = constant(statement)
+    with counted(db) as counter:
+        db.execute(sql, [values.get(name, value) for name, value in given]).fetchall()
+    return counter.steps
+
+
+async def test_ten_thousand_open_tickets_and_a_hundred_thousand_messages_cost_no_step_more(
+    house: House,
+) -> None:
+    agent_id = await house.agent("lucia")
+    ticket = await house.start(house.who("ana"), 1)
+    await house.assign(ticket.id, agent_id)
+    await house.say(house.who("ana"), ticket.id, 5)
+    small = await measured(house, agent_id, ticket.id)
+    crowd(house.connection, house.app, agent_id)
+    house.db._writer._known.forget()
+    large = await measured(house, agent_id, ticket.id)
+    print({name: (small[name], large[name]) for name in small})
+    for name, steps in small.items():
+        assert steps > 0
+        assert large[name] <= steps * WITHIN + 2, name
+
+
+@pytest.mark.parametrize(
+    ("sql", "values"),
+    [
+        *(
+            (getattr(loading, name), 1)
+            for name in ("SAID", "TICKETS", "CUSTOMERS", "OPENED", "CHATS_OF", "CHATS_AT")
+        ),
+        (loading.ANSWERED, 1),
+        (loading.AGENTS, 2),
+        (loading.QUEUE, 2),
+        (loading.NUMBER, 1),
+    ],
+)
+async def test_no_statement_of_a_use_case_walks_through_a_table(house: House, sql: str, values: int) -> None:
+    plan = [row[3] for row in house.connection.execute(f"EXPLAIN QUERY PLAN {sql}", ["[]"] * values)]
+    walks = [step for step in plan if step.startswith("SCAN") and "VIRTUAL TABLE" not in step]
+    assert walks == []
+
+
+def test_the_count_sees_a_walk(tmp_path: Path) -> None:
+    counts: list[int] = []
+    for rows in (10, 1_000):
+        db = sqlite3.connect(tmp_path / f"{rows}.db")
+        db.execute("CREATE TABLE t (a)")
+        db.executemany("INSERT INTO t VALUES (?)", [(n,) for n in range(rows)])
+        with counted(db) as counter:
+            db.execute("SELECT count(*) FROM t WHERE a > 5").fetchall()
+        counts.append(counter.steps)
+        db.close()
+    assert counts[1] > 50 * counts[0]
