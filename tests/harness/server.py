@@ -9,7 +9,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
@@ -34,15 +34,17 @@ def free_port() -> int:
 class Server:
     """`chatserver demo` on a free port, with its data in `directory`.
 
-    Settings by their names without prefix, in small letters: `Server(tmp_path, inactivity_seconds=6)`.
+    Settings by their names without prefix, in small letters: `Server(tmp_path, inactivity_seconds=6)`. `under`: a command that
+    runs the server as its child, or becomes it (`tests.harness.tracing`).
     """
 
-    def __init__(self, directory: Path, **settings: object) -> None:
+    def __init__(self, directory: Path, *, under: Sequence[str] = (), **settings: object) -> None:
         wrong = unknown({f"CHATSERVER_{name.upper()}": "" for name in settings})
         assert not wrong, f"no settings of the server: {wrong}"
         self.directory = directory
         self.port = free_port()
         self.settings = settings
+        self.under = under
         self.log_file = directory / "server.log"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -156,7 +158,7 @@ class Server:
             connection.commit()
 
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "chatserver", "demo"]
+        command = [*self.under, sys.executable, "-m", "chatserver", "demo"]
         return subprocess.Popen(
             command,
             cwd=ROOT,
