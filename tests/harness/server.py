@@ -35,17 +35,19 @@ class Server:
     """`chatserver demo` on a free port, with its data in `directory`.
 
     Settings by their names without prefix, in small letters: `Server(tmp_path, inactivity_seconds=6)`. `under`: a command that
-    runs the server as its child, or becomes it (`tests.harness.tracing`).
+    becomes the server (`tests.harness.tracing`). `log_file`: what it prints, "server.log" beside its data if not given.
     """
 
-    def __init__(self, directory: Path, *, under: Sequence[str] = (), **settings: object) -> None:
+    def __init__(
+        self, directory: Path, *, under: Sequence[str] = (), log_file: Path | None = None, **settings: object
+    ) -> None:
         wrong = unknown({f"CHATSERVER_{name.upper()}": "" for name in settings})
         assert not wrong, f"no settings of the server: {wrong}"
         self.directory = directory
         self.port = free_port()
         self.settings = settings
         self.under = under
-        self.log_file = directory / "server.log"
+        self.log_file = log_file or directory / "server.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     # Two names for one machine are two sites for a browser.
@@ -137,11 +139,10 @@ class Server:
 
     def log(self) -> str:
         """The end of what the server printed, over all its lives."""
-        return (
-            self.log_file.read_text(encoding="utf-8", errors="replace")[-8000:]
-            if self.log_file.exists()
-            else ""
-        )
+        return self.whole_log()[-8000:]
+
+    def whole_log(self) -> str:
+        return self.log_file.read_text(encoding="utf-8", errors="replace") if self.log_file.exists() else ""
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -181,9 +182,9 @@ class Server:
 
 
 @contextmanager
-def running(directory: Path, **settings: object) -> Iterator[Server]:
+def running(directory: Path, *, log_file: Path | None = None, **settings: object) -> Iterator[Server]:
     """A server that is ready, and gone afterwards whatever happened."""
-    server = Server(directory, **settings)
+    server = Server(directory, log_file=log_file, **settings)
     try:
         server.start()
         yield server
