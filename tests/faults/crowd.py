@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from tests.checker.checker import Evidence, Stored, check, write_lines
 from tests.harness.peers import AgentPeer, CustomerPeer, Diary, Peer
@@ -18,7 +19,7 @@ from tests.harness.waiting import soon
 
 BACKLOG = 6
 """Messages that each client keeps waiting, for each of its tickets."""
-AT_EASE = {
+AT_EASE: dict[str, Any] = {
     "messages_per_minute": 100_000,
     "messages_burst": 10_000,
     "frames_per_minute": 1_000_000,

@@ -114,7 +114,9 @@ def test_a_cut_at_any_byte_loses_nothing_and_doubles_nothing(tmp_path: Path, vic
                 pair.judge()
                 print(f"{victim}, every {EACH}: {cuts} cuts, {pair.diary.acks} messages acknowledged")
                 for way, shortest in SHORTEST.items():
-                    assert cuts[way] * EACH > shortest, f"the conversation {way} ended too early to mean anything"
+                    assert cuts[way] * EACH > shortest, (
+                        f"the conversation {way} ended too early to mean anything"
+                    )
 
     asyncio.run(story())
 

@@ -23,6 +23,8 @@ REFUSALS = size(20, 200)
 DISK_MIB = size(8, 24)
 FAILING_SYNC = size(40, 400)
 """Which fdatasync of the writing thread fails; those before it succeed."""
+FULL_FOR = 150
+"""Writes that the kernel refuses where no disk can be filled."""
 EASY = AT_EASE | {"drain_seconds": 1}
 FULL_DISK = "cannot write, refusing messages until it is possible again"
 AGAIN = "writing again"
@@ -77,11 +79,13 @@ async def full_for_a_while(tmp_path: Path) -> None:
     first = 10 * FAILING_SYNC
     with running(tmp_path, **EASY) as server:
         server.stop()
-        inject = f"inject=pwrite64:error=ENOSPC:when={first}..{first + REFUSALS}"
+        inject = f"inject=pwrite64:error=ENOSPC:when={first}..{first + FULL_FOR}"
         server.under = traced(tmp_path / "trace", ["pwrite64"], "-e", inject, "-P", log_of(server))
         server.start()
         async with talking(server) as crowd:
-            await soon(lambda: FULL_DISK in server.whole_log(), "the disk is full, and the operator is told", 60)
+            await soon(
+                lambda: FULL_DISK in server.whole_log(), "the disk is full, and the operator is told", 60
+            )
             await soon(lambda: AGAIN in server.whole_log(), "there is space again", 60)
             refused = {refusal["code"] for peer in crowd.everybody for refusal in peer.refusals}
             assert refused == {"internal"}

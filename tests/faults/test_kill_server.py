@@ -17,7 +17,7 @@ from tests.harness.waiting import soon
 
 pytestmark = pytest.mark.fault
 
-KILLS = int(os.environ.get("KILLS") or size(15, 200))
+KILLS = int(os.environ.get("KILLS") or size(10, 200))
 CUSTOMERS = size(6, 20)
 ACKS_BETWEEN_KILLS = size((0, 1, 10, 40, 120), (0, 1, 10, 100, 250, 400))
 """Acknowledgements that are awaited before the next kill, drawn anew each time."""

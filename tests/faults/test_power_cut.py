@@ -118,7 +118,9 @@ def apply(content: bytearray, call: Call) -> None:
     content[offset : offset + len(text)] = text
 
 
-def test_a_disk_as_the_power_left_it_opens_with_every_acknowledged_message(story: Story, tmp_path: Path) -> None:
+def test_a_disk_as_the_power_left_it_opens_with_every_acknowledged_message(
+    story: Story, tmp_path: Path
+) -> None:
     server, before, calls, told = story
     dice = random.Random(SEED)
     database, log = Disk(bytearray(before.read_bytes())), Disk(bytearray())
@@ -141,7 +143,9 @@ def test_a_disk_as_the_power_left_it_opens_with_every_acknowledged_message(story
                 look(image, acknowledged)
     assert told.items() <= acknowledged.items()
     assert checkpoints, "the log was never moved into the database: half of it was not tried"
-    print(f"{len(moments)} power cuts, {checkpoints} checkpoints, {len(acknowledged)} messages acknowledged at the last")
+    print(
+        f"{len(moments)} power cuts, {checkpoints} checkpoints, {len(acknowledged)} messages acknowledged at the last"
+    )
 
 
 def look(image: Path, acknowledged: dict[str, int]) -> None:

@@ -7,8 +7,11 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import RawIOBase
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import pytest
 
 CHUNK = 65_536
 
@@ -42,9 +45,11 @@ def fill(directory: Path) -> Path:
     filler = directory / "filler"
     with filler.open("wb", buffering=0) as file:
         for size in (CHUNK, 1):
-            try:
-                while file.write(bytes(size)):
-                    pass
-            except OSError as full:
-                assert full.errno == errno.ENOSPC, full
+            with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+                _write_on(file, bytes(size))
     return filler
+
+
+def _write_on(file: RawIOBase, chunk: bytes) -> None:
+    while file.write(chunk):
+        pass

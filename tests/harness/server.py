@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from chatserver.settings import unknown
 from tests.harness.waiting import wait_until
@@ -182,7 +182,7 @@ class Server:
 
 
 @contextmanager
-def running(directory: Path, *, log_file: Path | None = None, **settings: object) -> Iterator[Server]:
+def running(directory: Path, *, log_file: Path | None = None, **settings: Any) -> Iterator[Server]:
     """A server that is ready, and gone afterwards whatever happened."""
     server = Server(directory, log_file=log_file, **settings)
     try:

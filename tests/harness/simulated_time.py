@@ -1,4 +1,4 @@
-"""An event loop whose time is simulated: when there is nothing left to do it is at once as late as the next timer wants it to be."""
+"""An event loop whose time is simulated: when there is nothing left to do, it is at once the time of the next timer."""
 
 from __future__ import annotations
 

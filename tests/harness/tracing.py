@@ -19,7 +19,9 @@ TEXT_BYTES = 1_000_000
 _LINE = re.compile(r"(?P<pid>\d+) +(?P<rest>.*)")
 _BEGUN = re.compile(r"(?P<begun>\w+\(.*) <unfinished \.\.\.>$")
 _RESUMED = re.compile(r"<\.\.\. \w+ resumed>(?P<more>.*)$")
-_CALL = re.compile(r"(?P<name>\w+)\(\d+<(?P<file>[^>]*)>(?:, )?(?P<arguments>.*)\) += (?P<result>-?\d+)(?P<why>.*)$")
+_CALL = re.compile(
+    r"(?P<name>\w+)\(\d+<(?P<file>[^>]*)>(?:, )?(?P<arguments>.*)\) += (?P<result>-?\d+)(?P<why>.*)$"
+)
 _WRITE = re.compile(r'"(?P<text>.*)", (?P<size>\d+), (?P<offset>\d+)$')
 
 

