@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import codecs
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from tests.harness.server import Server
 from tests.harness.waiting import wait_until
@@ -56,6 +59,8 @@ class Call:
 
 def traced(trace: Path, calls: Sequence[str], *more: str) -> list[str]:
     """A command for `Server(under=…)`: the server itself is our child, and its tracer ends with it."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed: apt install strace")
     listed = ",".join(calls)
     # -D: the tracer is a grandchild; -y: files by name; with seccomp only what is listed is slowed down.
     options = ["-D", "-f", "--seccomp-bpf", "-qq", "-y", "-s", str(TEXT_BYTES), "-o", str(trace)]
