@@ -1,6 +1,6 @@
 # make run         set everything up and serve the demo on http://127.0.0.1:8000 (HOST, PORT)
 # make test        the whole test suite, unit to browser (ARGS="-k resume" for a part of it)
-# make test-faults the tests that kill, cut and fill disks, in their full size: about 20 minutes (FULL=1)
+# make test-faults the tests that kill, cut and fill disks, in their full size, figures printed
 # make check       format, lint, types and import directions: what must hold before a commit
 # make format      repair what can be repaired without thinking
 # make build       wheel and sdist with the front end inside, in dist/
@@ -35,7 +35,7 @@ test:
 test-faults:
 	@scripts/setup dev
 	@$(PY) scripts/front_end.py build
-	@FULL=1 exec $(PY) -m pytest -m fault --durations=0 --durations-min=1 $(ARGS)
+	@FULL=1 exec $(PY) -m pytest -m fault -raP --durations=0 --durations-min=1 $(ARGS)
 
 check:
 	@scripts/setup dev
