@@ -26,7 +26,7 @@ from tests.harness.waiting import soon
 
 pytestmark = pytest.mark.fault
 
-EACH = size(30, 1)
+EACH = size(50, 1)
 """The distance of two cuts in bytes; where the first one is, is drawn anew each time."""
 AT_ONCE = 0.001
 Victim = Literal["customer", "agent"]
