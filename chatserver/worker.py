@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -29,7 +30,9 @@ COALESCE_MS = 200
 """An app's queue is recomputed at most this often."""
 AFTER_FAILURE_MS = 1_000
 LONGEST_SLEEP_MS = 60_000
-"""Look at least this often: the clock of the machine may have been set."""
+"""Look at least this often: the clock of the machine may have been set back."""
+CLOCK_LOOK_MS = 1_000
+"""A sleeper looks at the clock so often, and at nothing else: set forward, what is due then is at most so late."""
 
 
 class Worker:
@@ -97,13 +100,13 @@ class Alarm:
         """Until `at` (ms; None: nothing is known), or earlier when somebody said so since `begin`."""
         if at is not None:
             self._at = min(self._at, at)
-        while (left := self._at - self._now()) > 0:
+        steady = asyncio.get_running_loop().time
+        end = steady() + LONGEST_SLEEP_MS / 1000  # by a clock that nobody sets
+        while (left := self._at - self._now()) > 0 and steady() < end:
             self._earlier.clear()
-            try:
-                async with asyncio.timeout(left / 1000):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left, CLOCK_LOOK_MS) / 1000):
                     await self._earlier.wait()
-            except TimeoutError:
-                return
 
 
 async def _forever(alarm: Alarm, turn: Callable[[], Awaitable[int | None]], what: str) -> None:

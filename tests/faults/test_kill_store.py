@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.sizes import SEED, size
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-KILLS = 20
+KILLS = size(10, 60)
 TICKETS = 5
 WRITERS = 40
 
@@ -24,7 +26,8 @@ WRITERS = 40
 @pytest.mark.fault
 def test_no_acknowledged_message_is_lost_or_doubled_when_the_server_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
-    chance = random.Random(7)
+    print(f"seed {SEED}")
+    chance = random.Random(SEED)
     acknowledged: dict[str, tuple[int, int]] = {}
     unsure: dict[str, int] = {}
     for _ in range(KILLS):
@@ -34,6 +37,7 @@ def test_no_acknowledged_message_is_lost_or_doubled_when_the_server_is_killed(tm
         unsure = {cid: place for cid, place in (unsure | tried).items() if cid not in acknowledged}
         look(path, acknowledged, unsure)
     assert len(acknowledged) > KILLS
+    print(f"{KILLS} kills, {len(acknowledged)} acknowledged")
 
 
 def run_until_killed(

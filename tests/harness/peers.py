@@ -75,6 +75,10 @@ class Peer(ABC):
     def __init__(self, name: str, port: int, diary: Diary, dice: random.Random) -> None:
         self.name = name
         self.port = port
+        self.origin = f"http://127.0.0.1:{port}"
+        """The server's own, also when `port` leads there by a detour."""
+        self.pause = (0.01, 0.08)
+        """Seconds between two connections, drawn from this range."""
         self.diary = diary
         self.dice = dice
         self.threads: dict[int, Thread] = {}
@@ -85,7 +89,9 @@ class Peer(ABC):
         """For each connection that ended: whether a `goaway` came first, and the close code."""
         self.refusals: list[Frame] = []
         self.online = False
-        self._connections = 0
+        self.connections = 0
+        self.acknowledged = 0
+        """The highest number that an `ack` named."""
         self._going = False
         self._socket: ClientConnection | None = None
         self._starts: dict[str, asyncio.Future[int]] = {}
@@ -107,7 +113,7 @@ class Peer(ABC):
                 await self._one_connection()
             # Jitter, so that clients do not come back in step; slower to a server that says "not now".
             turned_away = bool(self.goodbyes) and self.goodbyes[-1][1] == TRY_LATER
-            await asyncio.sleep(self.dice.uniform(0.01, 0.08) * (10 if turned_away else 1))
+            await asyncio.sleep(self.dice.uniform(*self.pause) * (10 if turned_away else 1))
 
     def say(self, ticket: int) -> None:
         """A message of its own making; kept and sent again until the server has said what became of it."""
@@ -119,14 +125,15 @@ class Peer(ABC):
         return self.online and not self.outbox
 
     async def _one_connection(self) -> None:
-        origin = Origin(f"http://127.0.0.1:{self.port}")
-        address = f"ws://127.0.0.1:{self.port}{self.path}"
+        origin = Origin(self.origin)
+        address = f"{self.origin.replace('http', 'ws')}{self.path}"
         first = await self.hello()
         # One task reads and sends. With a bounded queue it could wait, sending to a server that is leaving, for an end that
         # stands in the socket unread.
         options: dict[str, Any] = {"compression": None, "ping_interval": None, "max_queue": None}
-        async with connect(address, origin=origin, open_timeout=5, proxy=None, **options) as socket:
-            self._connections += 1
+        options |= {"host": "127.0.0.1", "port": self.port, "proxy": None, "open_timeout": 5}
+        async with connect(address, origin=origin, **options) as socket:
+            self.connections += 1
             self._socket = socket
             self._going = False
             for thread in self.threads.values():
@@ -150,8 +157,8 @@ class Peer(ABC):
             under_way[pending.ticket] = under_way.get(pending.ticket, 0) + 1
             if under_way[pending.ticket] > WINDOW or not self.online:
                 continue
-            if pending.sent_on != self._connections:
-                pending.sent_on = self._connections
+            if pending.sent_on != self.connections:
+                pending.sent_on = self.connections
                 await self._send(
                     {"type": "say", "ticket": pending.ticket, "cid": pending.cid, "text": pending.text}
                 )
@@ -290,6 +297,7 @@ class Peer(ABC):
         if pending is None:
             return  # a repeat that was answered twice
         self.outbox.remove(pending)
+        self.acknowledged = max(self.acknowledged, seq)
         self.diary.acks += result == "ok"
         now = time.monotonic()
         self.diary.history.append(Op("say", self.name, pending.ticket, cid, pending.since, now, result, seq))
@@ -328,8 +336,8 @@ class CustomerPeer(Peer):
         self._starts[frame["cid"]] = answer
         connection = 0
         while not answer.done():
-            if self.online and connection != self._connections:
-                connection = self._connections
+            if self.online and connection != self.connections:
+                connection = self.connections
                 await self._send(frame)
             await asyncio.wait([answer], timeout=0.05)
         return answer.result()

@@ -9,10 +9,10 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from chatserver.settings import unknown
 from tests.harness.waiting import wait_until
@@ -34,16 +34,20 @@ def free_port() -> int:
 class Server:
     """`chatserver demo` on a free port, with its data in `directory`.
 
-    Settings by their names without prefix, in small letters: `Server(tmp_path, inactivity_seconds=6)`.
+    Settings by their names without prefix, in small letters: `Server(tmp_path, inactivity_seconds=6)`. `under`: a command that
+    becomes the server (`tests.harness.tracing`). `log_file`: what it prints, "server.log" beside its data if not given.
     """
 
-    def __init__(self, directory: Path, **settings: object) -> None:
+    def __init__(
+        self, directory: Path, *, under: Sequence[str] = (), log_file: Path | None = None, **settings: object
+    ) -> None:
         wrong = unknown({f"CHATSERVER_{name.upper()}": "" for name in settings})
         assert not wrong, f"no settings of the server: {wrong}"
         self.directory = directory
         self.port = free_port()
         self.settings = settings
-        self.log_file = directory / "server.log"
+        self.under = under
+        self.log_file = log_file or directory / "server.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     # Two names for one machine are two sites for a browser.
@@ -135,11 +139,10 @@ class Server:
 
     def log(self) -> str:
         """The end of what the server printed, over all its lives."""
-        return (
-            self.log_file.read_text(encoding="utf-8", errors="replace")[-8000:]
-            if self.log_file.exists()
-            else ""
-        )
+        return self.whole_log()[-8000:]
+
+    def whole_log(self) -> str:
+        return self.log_file.read_text(encoding="utf-8", errors="replace") if self.log_file.exists() else ""
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -156,7 +159,7 @@ class Server:
             connection.commit()
 
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "chatserver", "demo"]
+        command = [*self.under, sys.executable, "-m", "chatserver", "demo"]
         return subprocess.Popen(
             command,
             cwd=ROOT,
@@ -179,9 +182,9 @@ class Server:
 
 
 @contextmanager
-def running(directory: Path, **settings: object) -> Iterator[Server]:
+def running(directory: Path, *, log_file: Path | None = None, **settings: Any) -> Iterator[Server]:
     """A server that is ready, and gone afterwards whatever happened."""
-    server = Server(directory, **settings)
+    server = Server(directory, log_file=log_file, **settings)
     try:
         server.start()
         yield server

@@ -17,9 +17,11 @@ def wait_until(condition: Callable[[], object], what: str, within: float = 10.0)
         time.sleep(LOOK_EVERY)
 
 
-async def soon(condition: Callable[[], object], what: str, within: float = 10.0) -> None:
+async def soon(
+    condition: Callable[[], object], what: str, within: float = 10.0, look_every: float = LOOK_EVERY
+) -> None:
     """`wait_until` for tests that run on an event loop."""
     end = time.monotonic() + within
     while not condition():
         assert time.monotonic() < end, f"not within {within:g} s: {what}"
-        await asyncio.sleep(LOOK_EVERY)
+        await asyncio.sleep(look_every)

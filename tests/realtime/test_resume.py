@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.realtime.chat import Chat, Client, new_cid
+from chatserver.realtime.limits import Limits
+from tests.realtime.chat import Chat, Client, new_cid, serving
+
+WIDE = Limits(messages=1_000_000, message_burst=10_000, frames=1_000_000, frame_burst=10_000)
+LONG = 50_000
 
 
 async def long_ticket(client: Client, items: int) -> int:
@@ -54,6 +63,104 @@ async def test_a_longer_gap_another_epoch_or_an_impossible_number_gives_a_snapsh
             assert seqs == list(range(461, 511))
             assert last["more"] is True
             assert last["view"]["last_seq"] == 510
+
+
+@pytest.fixture
+async def aged(tmp_path: Path) -> AsyncIterator[tuple[Chat, int, int]]:
+    """A ticket to which a very long conversation was added while the server was down; gives its id and its last number."""
+    async with serving(tmp_path, limits=WIDE) as chat, chat.customer() as customer:
+        ticket = await long_ticket(customer, 10)
+    with closing(sqlite3.connect(tmp_path / "chat.db")) as database:
+        database.execute(
+            """WITH RECURSIVE more(seq) AS (SELECT 11 UNION ALL SELECT seq + 1 FROM more WHERE seq < 10 + ?)
+            INSERT INTO items (ticket_id, seq, at, kind, "by", author_id, cid, text)
+            SELECT ticket_id, more.seq, at, kind, "by", author_id, printf('%022d', more.seq), 'n.º ' || more.seq
+            FROM more, items WHERE ticket_id = ? AND items.seq = 10""",
+            (LONG, ticket),
+        )
+        database.execute("UPDATE tickets SET last_seq = ?, version = version + ?", (10 + LONG, LONG))
+        database.commit()
+    async with serving(tmp_path, limits=WIDE) as chat:
+        yield chat, ticket, 10 + LONG
+
+
+async def test_after_fifty_thousand_items_only_a_short_gap_is_filled(aged: tuple[Chat, int, int]) -> None:
+    chat, ticket, end = aged
+    async with chat.customer() as customer:
+        epoch = customer.welcome["epoch"]
+        for gap in (0, 1, 499, 500):
+            seqs, last = await open_from(customer, ticket, end - gap, epoch)
+            assert last["type"] == "changed"
+            assert seqs == list(range(end - gap + 1, end + 1))
+        for gap in (501, LONG, end):
+            seqs, last = await open_from(customer, ticket, end - gap, epoch)
+            assert last["type"] == "snapshot"
+            assert seqs == list(range(end - 49, end + 1))
+            assert last["view"]["last_seq"] == end
+
+
+# — a copy of the database comes back ——————————————————————————————————————————
+
+
+@asynccontextmanager
+async def restored(where: Path, after: int, *, new_epoch: bool) -> AsyncIterator[tuple[Chat, int, str]]:
+    """The copy that was made at the ticket's 5th item is put back when it had 8, and it goes on to number `after`.
+
+    Gives the server, the ticket, and the epoch that clients still hold.
+    """
+    path, copy = where / "chat.db", where / "copy.db"
+    async with serving(where, limits=WIDE) as chat, chat.customer() as customer:
+        ticket = await long_ticket(customer, 5)
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+        for _ in range(3):
+            await customer.say(ticket, "lost with the disk")
+        epoch = customer.welcome["epoch"]
+    shutil.copy(copy, path)
+    if new_epoch:
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("UPDATE meta SET value = 'after-the-restore' WHERE key = 'epoch'")
+            database.commit()
+    async with serving(where, limits=WIDE) as chat, chat.customer() as customer:
+        for _ in range(after - 5):
+            await customer.say(ticket, "said after the restore")
+        yield chat, ticket, epoch
+
+
+@pytest.mark.parametrize("after", [5, 7])
+async def test_a_client_that_is_ahead_of_a_restored_database_starts_afresh(
+    tmp_path: Path, after: int
+) -> None:
+    async with (
+        restored(tmp_path, after, new_epoch=False) as (chat, ticket, epoch),
+        chat.customer() as customer,
+    ):
+        assert customer.welcome["epoch"] == epoch
+        seqs, last = await open_from(customer, ticket, 8, epoch)
+        assert last["type"] == "snapshot"
+        assert seqs == list(range(1, after + 1))
+
+
+@pytest.mark.parametrize("after", [5, 7, 8, 12])
+async def test_a_restored_database_with_an_epoch_of_its_own_is_noticed_however_far_it_has_come(
+    tmp_path: Path, after: int
+) -> None:
+    async with (
+        restored(tmp_path, after, new_epoch=True) as (chat, ticket, epoch),
+        chat.customer() as customer,
+    ):
+        assert customer.welcome["epoch"] != epoch
+        seqs, last = await open_from(customer, ticket, 8, epoch)
+        assert last["type"] == "snapshot"
+        assert seqs == list(range(1, after + 1))
+
+
+async def test_a_message_that_a_restore_lost_is_taken_when_it_is_sent_again(tmp_path: Path) -> None:
+    async with restored(tmp_path, 5, new_epoch=True) as (chat, ticket, _), chat.customer() as customer:
+        cid = new_cid()
+        for _ in range(2):
+            await customer.send(type="say", ticket=ticket, cid=cid, text="still in my outbox")
+            assert (await customer.expect("ack", cid=cid))["seq"] == 6
 
 
 async def test_history_pages_lead_back_to_the_beginning(chat: Chat) -> None:

@@ -240,8 +240,8 @@ def memory_scene(clock: Clock | None = None) -> Scene:
 
 
 @asynccontextmanager
-async def database_scene(path: Path) -> AsyncIterator[Scene]:
-    clock, bus, books = Clock(), MemoryBus(), Books()
+async def database_scene(path: Path, clock: Clock | None = None) -> AsyncIterator[Scene]:
+    clock, bus, books = clock or Clock(), MemoryBus(), Books()
     db = await Database.open(path, clock=clock, committed=Publisher(bus, books))
     db._writer._db.execute("PRAGMA synchronous=OFF")  # durability has tests of its own, these are many
     try:

@@ -1,0 +1,163 @@
+"""Customers and agents who talk without a pause while the server is being broken, and the diary of it all."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from tests.checker.checker import Evidence, Stored, check, write_lines
+from tests.harness.peers import AgentPeer, CustomerPeer, Diary, Peer
+from tests.harness.server import Server
+from tests.harness.sign_in import Desk
+from tests.harness.sizes import SEED
+from tests.harness.waiting import soon
+
+BACKLOG = 6
+"""Messages that each client keeps waiting, for each of its tickets."""
+AT_EASE: dict[str, Any] = {
+    "messages_per_minute": 100_000,
+    "messages_burst": 10_000,
+    "frames_per_minute": 1_000_000,
+    "frames_burst": 100_000,
+}
+"""The limits of a single client are not what is tested here."""
+
+
+class Crowd:
+    """So many customers, a chat each, and the two agents of the demo: both need places for half of them."""
+
+    def __init__(self, server: Server, customers: int, seed: int) -> None:
+        self.server = server
+        self.diary = Diary()
+        self.dice = random.Random(seed)
+        dice = self.dice
+        self.customers = [
+            CustomerPeer(f"cliente-{n}", server.port, self.diary, dice) for n in range(customers)
+        ]
+        self.agents = [
+            AgentPeer(mail, server.port, self.diary, dice, Desk(server, mail).token)
+            for mail in ("ana@demo.test", "luis@demo.test")
+        ]
+        self.talking = True
+        self.ticket_of: dict[str, int] = {}
+
+    @property
+    def everybody(self) -> list[Peer]:
+        return [*self.customers, *self.agents]
+
+    async def gather(self) -> None:
+        """Agents available, a ticket for each customer, each with an agent."""
+        await soon(lambda: all(agent.online for agent in self.agents), "both agents are in")
+        for agent in self.agents:
+            await agent.is_available()
+        await soon(lambda: all(customer.online for customer in self.customers), "all customers are in")
+        for customer in self.customers:
+            self.ticket_of[customer.name] = await customer.starts_chat(f"Pregunta de {customer.name}")
+        await soon(lambda: self.attended() == len(self.customers), "every ticket has an agent")
+
+    def attended(self) -> int:
+        return sum(len(agent.tickets()) for agent in self.agents)
+
+    async def talk(self) -> None:
+        """Keeps every outbox filled until `talking` is false."""
+        while self.talking:
+            for customer in self.customers:
+                self.fill(customer, [self.ticket_of[customer.name]])
+            for agent in self.agents:
+                self.fill(agent, agent.tickets())
+            for peer in self.everybody:
+                await peer.flush()
+            await asyncio.sleep(0.005)
+
+    def fill(self, peer: Peer, tickets: list[int]) -> None:
+        for ticket in tickets:
+            waiting = sum(pending.ticket == ticket for pending in peer.outbox)
+            for _ in range(BACKLOG - waiting):
+                peer.say(ticket)
+
+    async def acks(self, more: int) -> None:
+        target = self.diary.acks + more
+        await soon(lambda: self.diary.acks >= target, f"{more} more acknowledgements", 20)
+
+    async def healed(self) -> None:
+        """All that was said has an answer, and every screen is level with the database."""
+        self.talking = False
+        for peer in self.everybody:
+            await soon(peer.settled, f"{peer.name} has an answer to everything", 20)
+        last = {row.ticket: 0 for row in self.stored()}
+        for row in self.stored():
+            last[row.ticket] = max(last[row.ticket], row.seq)
+
+        def level() -> bool:
+            return all(
+                peer.threads[ticket].last >= last[ticket]
+                for ticket, names in self.members().items()
+                for peer in self.everybody
+                if peer.name in names
+            )
+
+        await soon(level, "every screen shows the newest item", 20)
+
+    def members(self) -> dict[int, frozenset[str]]:
+        """A ticket's customer, and the agents who attend it in the end."""
+        return {
+            ticket: frozenset({customer, *(agent.name for agent in self.agents if ticket in agent.tickets())})
+            for customer, ticket in self.ticket_of.items()
+        }
+
+    def stored(self) -> list[Stored]:
+        customers = {ticket: name for name, ticket in self.ticket_of.items()}
+        agents = {agent.id: agent.name for agent in self.agents}
+        with self.server.reading() as database:
+            rows = database.execute('SELECT ticket_id, seq, "by", author_id, cid, text FROM items').fetchall()
+        stored = []
+        for ticket, seq, by, author, cid, text in rows:
+            assert not cid or text.startswith(f"{cid} de "), f"the text of {cid} is another one's"
+            name = {"customer": customers[ticket], "agent": agents.get(author, ""), "system": "system"}[by]
+            stored.append(Stored(ticket, seq, name, cid or ""))
+        return stored
+
+    def evidence(self) -> Evidence:
+        # Agents see what waits, and what they attended before it went to somebody else.
+        desk = frozenset(agent.name for agent in self.agents)
+        guests = dict.fromkeys(self.ticket_of.values(), desk)
+        diary = self.diary
+        return Evidence(diary.history, diary.shown, self.stored(), self.members(), diary.owned, guests)
+
+
+@asynccontextmanager
+async def talking(server: Server, customers: int = 6) -> AsyncIterator[Crowd]:
+    """A crowd in the midst of it."""
+    crowd = Crowd(server, customers, SEED)
+    tasks = [asyncio.create_task(peer.run(), name=peer.name) for peer in crowd.everybody]
+    try:
+        await crowd.gather()
+        tasks.append(asyncio.create_task(crowd.talk(), name="talk"))
+        yield crowd
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+def integrity(database: sqlite3.Connection) -> str:
+    found: str = database.execute("PRAGMA integrity_check").fetchone()[0]
+    return found
+
+
+def judge(crowd: Crowd, notes: Path) -> None:
+    evidence = crowd.evidence()
+    write_lines(notes / "history.jsonl", evidence.history)
+    write_lines(notes / "shown.jsonl", evidence.shown)
+    write_lines(notes / "stored.jsonl", evidence.stored)
+    violations = check(evidence)
+    assert not violations, f"seed {SEED}: {violations[:5]} ({len(violations)} in all); notes in {notes}"
+    refused = [frame for peer in crowd.everybody for frame in peer.refusals]
+    print(f"acknowledged: {crowd.diary.acks}, refusals that were tried again: {len(refused)}")
