@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from playwright.sync_api import Frame, Page, expect
 
 from tests.harness.people import Agent, Customer
 
-TOUR_SETTINGS = {
+TOUR_SETTINGS: dict[str, Any] = {
     "inactivity_seconds": 300,
     "inactivity_warning_seconds": 300,
     "open_chats_per_customer": 20,

@@ -6,6 +6,7 @@ rows stepped over. Only the depth of a tree may show, never its size.
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,11 @@ from tests.store.house import NOON, House, cid
 OPEN = 10_000
 STORED = 100_000
 WITHIN = 1.1
-"""So much more may be stepped in the large database: a deeper tree here and there."""
+FEW = 5
+"""So much more may be stepped in the large database: an index that was empty now has a first entry to look at."""
+
+
+_numbers = itertools.count(10_000_000)
 
 
 class Counted:
@@ -33,6 +38,12 @@ class Counted:
     def __call__(self) -> int:
         self.steps += 1
         return 0
+
+
+COLUMNS = (
+    *("id", "app_id", "number", "customer_id", "cid", "subject", "opened_at", "state", "mode", "agent_id"),
+    *("turn", "active_at", "last_seq", "due_at", "version"),
+)
 
 
 @contextmanager
@@ -52,7 +63,6 @@ def crowd(db: sqlite3.Connection, app: int, agent_id: int) -> None:
         "INSERT INTO customers (id, app_id, key, created_at) VALUES (?, ?, ?, 0)",
         [(n, app, f"anon:{n}") for n in range(1_000, 1_000 + OPEN)],
     )
-    names = "id, app_id, number, customer_id, cid, subject, opened_at, state, mode, agent_id, turn, active_at, last_seq, due_at, version"
     rows = []
     for n in range(1_000, 1_000 + OPEN):
         state, mode = ("closed", "live") if n % 3 == 0 else ("open", "later" if n % 3 == 1 else "live")
@@ -76,7 +86,9 @@ def crowd(db: sqlite3.Connection, app: int, agent_id: int) -> None:
             1,
         )
         rows.append(row)
-    db.executemany(f"INSERT INTO tickets ({names}) VALUES ({', '.join('?' * 15)})", rows)
+    db.executemany(
+        f"INSERT INTO tickets ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})", rows
+    )
     db.executemany(
         'INSERT INTO items (ticket_id, seq, at, kind, "by", author_id, cid, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
         [
@@ -91,22 +103,21 @@ def crowd(db: sqlite3.Connection, app: int, agent_id: int) -> None:
 async def measured(house: House, agent_id: int, ticket_id: int) -> dict[str, int]:
     """Steps of what happens all the time, each done twice before so that nothing is done for the first time."""
     who = house.who("ana")
-    numbers = iter(range(10_000_000, 20_000_000))
     db = house.connection
     steps: dict[str, int] = {}
 
     async def customer_says() -> None:
-        await house.say(who, ticket_id, next(numbers))
+        await house.say(who, ticket_id, next(_numbers))
 
     async def agent_says() -> None:
-        await house.agent_says(agent_id, ticket_id, next(numbers))
+        await house.agent_says(agent_id, ticket_id, next(_numbers))
 
     async def said_again() -> None:
         await house.say(who, ticket_id, 5)
 
     async def cold() -> None:
         house.db._writer._known.forget()
-        await house.say(who, ticket_id, next(numbers))
+        await house.say(who, ticket_id, next(_numbers))
 
     async def back() -> None:
         await house.db.write(Needs(customers=((house.app, who.key),)), nothing)
@@ -156,7 +167,7 @@ async def test_ten_thousand_open_tickets_and_a_hundred_thousand_messages_cost_no
     print({name: (small[name], large[name]) for name in small})
     for name, steps in small.items():
         assert steps > 0
-        assert large[name] <= steps * WITHIN + 2, name
+        assert large[name] <= steps * WITHIN + FEW, name
 
 
 @pytest.mark.parametrize(
