@@ -9,7 +9,7 @@ GOING_AWAY: Final = 4001
 SLOW: Final = 4002
 """Your queue was full: come back with the last number you have."""
 SILENT: Final = 4003
-"""Nothing was heard from you for two heartbeats."""
+"""Nothing was heard from you for two heartbeats, or no first frame in time."""
 TRY_LATER: Final = 4004
 """Too many connections at once: come back later."""
 INTERNAL: Final = 4005
@@ -19,7 +19,7 @@ FLOOD: Final = 4008
 """Frames went on after several `rate_limited` answers. Come back, slower."""
 
 BAD_AUTH: Final = 4501
-"""No valid first frame in time, or credentials that will not get better: an `error` frame said why."""
+"""No valid first frame, or credentials that will not get better: an `error` frame said why."""
 SESSION_ENDED: Final = 4502
 """Signed out, here or elsewhere."""
 BAD_PROTOCOL: Final = 4503

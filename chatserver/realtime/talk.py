@@ -19,6 +19,7 @@ from chatserver.realtime.close_codes import (
     FLOOD,
     INTERNAL,
     SESSION_ENDED,
+    SILENT,
     SLOW,
     TRY_LATER,
 )
@@ -142,7 +143,8 @@ class Talk(ABC, Generic[F]):
     def check(self) -> None:
         late = self.hub.now() - self.connection.opened_at > self.hub.limits.hello_seconds
         if late and not self._greeted:
-            self.connection.last(pack(Error("unauthorized", verb="hello")), BAD_AUTH)
+            # It may still be on its way: whoever was told that it was wrong would forget the token it holds.
+            self.connection.end(SILENT)
         self.connection.check()
 
     def _deliver(self, event: Event) -> bool:

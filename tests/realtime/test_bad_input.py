@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -168,8 +169,23 @@ async def test_who_says_nothing_is_closed_after_the_time_for_hello(tmp_path: Pat
         serving(tmp_path, limits=Limits(hello_seconds=0.1)) as chat,
         chat.socket("/ws/customer") as client,
     ):
-        assert await client.close_code() == 4501
-        assert client.got == [{"type": "error", "code": "unauthorized", "verb": "hello"}]
+        assert await client.close_code() == 4003
+        assert client.got == []
+
+
+async def test_a_hello_that_the_server_is_slow_to_answer_does_not_cost_anybody_their_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(tmp_path, limits=Limits(hello_seconds=0.1)) as chat:
+
+        async def never(*arguments: Any) -> None:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(chat.house.reads, "agents", never)
+        async with chat.socket("/ws/customer") as client:
+            await client.send(**HELLO)
+            assert await client.close_code() == 4003
+            assert client.got == []
 
 
 async def test_who_falls_silent_is_closed_and_who_may_be_silent_longer_is_not(tmp_path: Path) -> None:
