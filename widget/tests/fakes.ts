@@ -34,8 +34,9 @@ export class FakeTimers implements Timers {
   }
 }
 
+/** Every promise that can settle has, streams included. */
 export async function settle(): Promise<void> {
-  for (let i = 0; i < 5; i++) await Promise.resolve();
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 export class FakeSocket implements SocketLike {
