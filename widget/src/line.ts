@@ -76,7 +76,7 @@ class Line implements SocketLike {
     this.#choose = choose;
     this.#url = url.replace(/^ws(.*)\/ws\//, "http$1/line/");
     // Such a page may come back out of the browser's cache: it finds its line ended then, and dials.
-    addEventListener("pagehide", () => this.#over(LEAVING), { signal: this.#life.signal });
+    addEventListener("pagehide", () => this.#leave(LEAVING), { signal: this.#life.signal });
     // In a moment, when whoever made the line listens. The frame that is said first begins it.
     queueMicrotask(() => this.onopen?.());
   }
@@ -91,7 +91,7 @@ class Line implements SocketLike {
   close(code?: number): void {
     if (code === CLOSE.SILENT && this.#kind === "stream") this.#choose("poll");
     this.onclose = null;
-    this.#over(LOST);
+    this.#leave(LOST);
   }
 
   /** Who is seen takes the lock from whoever has it; who is not has it only if nobody else does. */
@@ -121,7 +121,7 @@ class Line implements SocketLike {
   /** The connection asks again when somebody looks, and now and then: the other tab may be gone. */
   #giveWay(): void {
     this.#choose(this.#way);
-    this.#over(CLOSE.TRY_LATER);
+    this.#leave(CLOSE.TRY_LATER);
   }
 
   async #live(hello: string): Promise<void> {
@@ -193,7 +193,7 @@ class Line implements SocketLike {
 
   #stalled(): void {
     this.#choose("poll");
-    this.#over(LOST);
+    this.#leave(LOST);
   }
 
   #worked(): void {
@@ -201,15 +201,18 @@ class Line implements SocketLike {
     this.#choose(this.#way);
   }
 
-  /** Ended, whoever ended it. The server hears of it if it knows the line. */
+  /** Ended by us: the server hears of it, even if this page is about to go. */
+  #leave(code: number): void {
+    const headers = { "chat-line": this.#id, "chat-mode": "end" };
+    const known = this.#id && !this.#life.signal.aborted;
+    if (known) fetch(this.#url, { method: "POST", headers, keepalive: true }).catch(() => {});
+    this.#over(code);
+  }
+
   #over(code: number): void {
     if (this.#life.signal.aborted) return;
     this.#life.abort();
     this.#cancelTimer();
-    if (this.#id) {
-      const headers = { "chat-line": this.#id, "chat-mode": "end" };
-      fetch(this.#url, { method: "POST", headers, keepalive: true }).catch(() => {});
-    }
     this.onclose?.({ code });
   }
 }

@@ -142,6 +142,7 @@ test("waiting grows from half a second to thirty, drawn over its whole width, an
   await settle();
   const waits: number[] = [];
   for (let i = 0; i < 9; i++) {
+    last().opens();
     last().drops(1006);
     const from = timers.now();
     const { length } = sockets;
@@ -190,6 +191,28 @@ test("waking up dials at once when down, and asks for a sign of life when live",
   await settle();
   assert.equal(sockets.length, 2);
   assert.notEqual(last(), socket);
+});
+
+test("a computer that slept dials at once: when somebody looks, or when its timers find out", async () => {
+  for (const wakes of ["looked at", "timers"]) {
+    const { connection, timers, goLive, sockets } = customerLine();
+    const socket = await goLive();
+    timers.sleep(3 * 3_600_000);
+    if (wakes === "looked at") connection.wake();
+    await timers.elapse(0);
+    assert.equal(socket.closedWith, 1000, wakes);
+    assert.equal(socket.sentOf("ping").length, 0, wakes);
+    assert.equal(sockets.length, 2, wakes);
+  }
+});
+
+test("the timers of a hidden page, late by a minute, have not slept", async () => {
+  const { timers, goLive, sockets } = customerLine();
+  const socket = await goLive();
+  timers.sleep(85_000);
+  await timers.elapse(0);
+  assert.equal(socket.sentOf("ping").length, 1);
+  assert.equal(sockets.length, 1);
 });
 
 test("a first frame that cannot be made is a failed attempt, and Stop gives up", async () => {
