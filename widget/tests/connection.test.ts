@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Stop } from "../src/connection";
+import type { CustomerFrame } from "../src/wire";
 import { customerLine, FakeStore, say, settle, welcome } from "./fakes";
 
 test("the first frame is the hello, and the welcome makes the line live on the server's clock", async () => {
@@ -226,6 +227,22 @@ test("a first frame that cannot be made is a failed attempt, and Stop gives up",
   fails = false;
   await timers.elapse(500);
   assert.deepEqual([connection.status.value.phase, connection.status.value.code], ["stopped", 4502]);
+  assert.equal(sockets.length, 0);
+});
+
+test("a first frame that comes too late opens nothing", async () => {
+  let come: (frame: CustomerFrame) => void = () => {};
+  const { connection, sockets } = customerLine(
+    new FakeStore(),
+    () =>
+      new Promise((resolve) => {
+        come = resolve;
+      }),
+  );
+  connection.start();
+  connection.end();
+  come({ type: "hello", v: 1, app: "demo" });
+  await settle();
   assert.equal(sockets.length, 0);
 });
 

@@ -283,7 +283,7 @@ test("an unseen tab whose lock is stolen ends its line, and is back as soon as s
 });
 
 test("an unseen tab asks for no line while another has one, and has one again when that is gone", async () => {
-  const { timers } = await streaming();
+  const { timers, sockets } = await streaming();
   await browser.shows(false);
   const leave = await browser.anotherTab();
   const { length } = browser.requests;
@@ -292,6 +292,7 @@ test("an unseen tab asks for no line while another has one, and has one again wh
   leave();
   for (let i = 0; i < 60 && browser.openings.length < 2; i++) await timers.elapse(1_000);
   assert.deepEqual([browser.last.line, browser.last.mode], ["", "stream"]);
+  assert.equal(sockets.length, 2);
 });
 
 test("two tabs side by side both go on; the one without the lock ends when it is hidden", async () => {
