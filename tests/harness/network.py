@@ -25,6 +25,8 @@ class Network:
         self._loop = asyncio.new_event_loop()
         self._flowing = asyncio.Event()
         self._up = True
+        self._sockets = True
+        self._patient = False
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="network", daemon=True)
@@ -44,6 +46,14 @@ class Network:
     def stall(self) -> None:
         """Half open: connections stay, nothing arrives any more, new ones get no answer."""
         self._loop.call_soon_threadsafe(self._flowing.clear)
+
+    def block_websockets(self) -> None:
+        """From now on no tunnel is opened, as by proxies that know plain requests only."""
+        self._sockets = False
+
+    def hold_answers_back(self) -> None:
+        """From now on an answer is passed on once it is whole, as by proxies that look into it first: a stream never is."""
+        self._patient = True
 
     def repair(self) -> None:
         """Everything flows again; what was under way in a stall arrives late."""
@@ -91,6 +101,10 @@ class Network:
         head = await reader.readuntil(b"\r\n\r\n")
         line, _, rest = head.partition(b"\r\n")
         method, target, version = line.split(b" ", 2)
+        if method == b"CONNECT" and not self._sockets:
+            writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            await writer.drain()
+            return
         if method == b"CONNECT":
             host, _, port = target.decode().rpartition(":")
             greeting = b""
@@ -118,13 +132,18 @@ class Network:
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         back.write(greeting)
         try:
-            await asyncio.gather(self._pump(reader, back), self._pump(there, writer))
+            await asyncio.gather(
+                self._pump(reader, back),
+                self._pump(there, writer, whole=self._patient and method != b"CONNECT"),
+            )
         finally:
             self._writers.discard(back)
             back.transport.abort()
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        while chunk := await source.read(CHUNK):
+    async def _pump(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, whole: bool = False
+    ) -> None:
+        while chunk := await source.read(-1 if whole else CHUNK):
             await self._flowing.wait()
             sink.write(chunk)
             await sink.drain()

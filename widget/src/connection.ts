@@ -231,15 +231,13 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
       this.#way = way;
       remember(WAY, way, "sessionStorage");
     };
-    const way = this.#way;
-    // Until it has worked once more.
-    choose("");
     try {
       // Before dialling: it may have to be fetched, and the server waits only so long for it.
       const hello = await this.#options.hello();
-      const dial = way ? (await import("./line")).dial : () => null;
+      const lines = this.#way && (await import("./line").catch(nothing));
       if (attempt !== this.#attempt) return;
-      this.#open(dial(way, url, this.#timers, choose) ?? connect(url), hello);
+      const line = lines ? lines.dial(this.#way, url, this.#timers, choose) : null;
+      this.#open(line ?? connect(url), hello);
     } catch (error) {
       if (attempt === this.#attempt) this.#closed((error as Partial<Stop>).code ?? 0);
     }

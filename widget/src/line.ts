@@ -43,8 +43,11 @@ const LEAVING = 1001;
  * `url`: of the WebSocket in whose place it stands.
  */
 export function dial(way: string, url: string, timers: Timers, choose: Choose): SocketLike | null {
-  const [kind = "", until = Number.POSITIVE_INFINITY] = way.split(" ");
-  return timers.now() < Number(until) ? new Line(way, kind, url, timers, choose) : null;
+  const [kind = "", until] = way.split(" ");
+  const over = until !== undefined && timers.now() >= Number(until);
+  // A network that is away says nothing against what worked; what did not work yet is tried once.
+  if (over || !until) choose("");
+  return over ? null : new Line(way, kind, url, timers, choose);
 }
 
 const bytes = (text: string): number => new TextEncoder().encode(text).length;
@@ -187,7 +190,11 @@ class Line implements SocketLike {
   /** What the server answers. Raises when it refuses. */
   async #post(headers: Record<string, string>, body: string): Promise<ReadableStream> {
     const answer = await fetch(this.#url, { method: "POST", headers, body, signal: this.#life.signal });
-    if (!answer.ok) throw new Error(`${this.#url}: ${answer.status}`);
+    if (!answer.ok) {
+      // A server that knows no lines. (From 500 on it is away, or what stands before it says so.)
+      if (!this.#id && answer.status < 500) this.#choose("");
+      throw new Error(`${this.#url}: ${answer.status}`);
+    }
     return answer.body ?? new ReadableStream();
   }
 

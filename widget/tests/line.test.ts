@@ -255,6 +255,26 @@ test("what worked is taken at once after a reload, for ten minutes; then WebSock
   assert.equal(soon.sockets.length, 1);
 });
 
+test("what worked is taken again when the network was away, and left when the server knows it no more", async () => {
+  const { timers, sockets, stream } = await streaming();
+  const redialled = async () => {
+    const { length } = browser.requests;
+    while (browser.requests.length === length && sockets.length === 2) await timers.elapse(100);
+  };
+  stream.breaks();
+  for (let i = 0; i < 3; i++) {
+    await redialled();
+    if (i < 2) browser.last.breaks();
+  }
+  assert.deepEqual([sockets.length, browser.openings.length], [2, 4]);
+  await browser.last.answers(502);
+  await redialled();
+  assert.deepEqual([sockets.length, browser.openings.length], [2, 5]);
+  await browser.last.answers(404);
+  await redialled();
+  assert.deepEqual([sockets.length, browser.openings.length], [3, 5]);
+});
+
 test("what did not work is not remembered", async () => {
   const customer = customerLine();
   await blocked(customer);
