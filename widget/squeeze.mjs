@@ -8,8 +8,8 @@ import { minify } from "terser";
  * browser calls so must not stand here; nor what line.js, which is built apart, says to the connection.
  */
 const OWN = (
-  "ask bubbles busy close_at discard downSince flow interrupt live loaded look opening peek pending person phase post receive " +
-  "refused restore retry rooms sign stale stopped wake warn_at"
+  "ask bubble bubbles busy close_at discard downSince fill flow ink interrupt kept live loaded look opening own peek pending " +
+  "person phase post receive refused restore retry rooms sign stale stopped wake warn_at welcome"
 ).split(" ");
 
 /** Throws when `declarations` (TypeScript) have a field of such a name. */
