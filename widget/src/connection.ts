@@ -178,9 +178,13 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
 
   /** The network came back or the page is looked at again: do not wait for timers that may have slept. */
   wake(): void {
-    const { phase } = this.#written.peek();
-    if (phase === "waiting" && this.#retryAfter === null) this.#dial();
-    if (phase !== "live" || this.#slept()) return;
+    const status = this.#written.peek();
+    if (status.phase === "waiting" && this.#retryAfter === null) {
+      // While nobody looked nobody missed anything.
+      status.downSince = null;
+      this.#dial();
+    }
+    if (!this.live || this.#slept()) return;
     this.#cancelProbe();
     this.#cancelProbe = this.#timers.after(PROBE, () => this.#closed(1000));
     this.#ping();
@@ -342,14 +346,14 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
 
   /** The line has ended; or it says nothing: then it is dropped at once, since closing it politely can take minutes. */
   #closed(code: number): void {
-    const { phase } = this.#written.peek();
     // A WebSocket that could not even open, twice or for long: there may be a proxy that lets none through.
-    if (this.#socket && phase === "connecting" && navigator.onLine && (code === SILENT || this.#blocked++)) {
+    const opening = this.#socket && this.#written.peek().phase === "connecting";
+    if (opening && navigator.onLine && (code === SILENT || this.#blocked++)) {
       this.#way = "stream";
       // At once: after a pause, a server that was away would look like such a proxy.
       this.#retryAfter = 0;
     }
-    const wasStable = this.live && this.#timers.now() - this.#liveSince >= STABLE;
+    const wasStable = this.live && this.#timers.now() > this.#liveSince + STABLE;
     const retryAfter = this.#retryAfter;
     this.#hangUp(code);
     if (code >= FIRST_STOP_CODE) {

@@ -148,12 +148,15 @@ class Line implements SocketLike {
       if (done) return;
       const lines = (rest + value).split("\n");
       rest = lines.pop() as string;
-      for (const line of lines) this.#heard(line);
+      for (const line of lines) {
+        const frame = JSON.parse(line);
+        // Not within: a fault of whoever listens is no fault of the line.
+        queueMicrotask(() => this.#heard(frame, line));
+      }
     }
   }
 
-  #heard(data: string): void {
-    const frame = JSON.parse(data);
+  #heard(frame: { type: string; id: string; code: number }, data: string): void {
     if (frame.type === "end") this.#over(frame.code);
     else if (frame.type === "line") {
       this.#id = frame.id;

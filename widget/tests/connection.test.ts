@@ -188,10 +188,14 @@ test("waking up dials at once when down, and asks for a sign of life when live",
   assert.equal(socket.sentOf("ping").length, 1);
   await timers.elapse(5_000);
   assert.equal(connection.status.value.phase, "waiting");
+  await timers.elapse(0);
+  timers.sleep(200);
+  const now = timers.now();
   connection.wake();
   await settle();
   assert.equal(sockets.length, 2);
   assert.notEqual(last(), socket);
+  assert.equal(connection.status.value.downSince, now);
 });
 
 test("a computer that slept dials at once: when somebody looks, or when its timers find out", async () => {
