@@ -28,7 +28,6 @@ class Network:
         self._sockets = True
         self._patient = False
         self._writers: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="network", daemon=True)
         self._thread.start()
         self._server = self._call(asyncio.start_server(self._accept, "127.0.0.1", 0, limit=HEAD_LIMIT))
@@ -76,15 +75,14 @@ class Network:
 
     async def _close(self) -> None:
         self._server.close()
-        await self._cut()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._flowing.set()
+        # None is cancelled: one that has not begun yet would leave its connection open.
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await self._cut()
+            await asyncio.wait(others, timeout=0.1)
+        await asyncio.sleep(0)  # what was aborted last is closed
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         self._writers.add(writer)
         try:
             if self._up:
@@ -93,7 +91,6 @@ class Network:
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the test cut it, or the browser left
         finally:
-            self._tasks.discard(task)
             self._writers.discard(writer)
             writer.transport.abort()
 
