@@ -2,6 +2,7 @@
 //
 //   src/loader.ts        → widget.js             fixed name: it is the one line that hosts embed
 //   src/frame/main.tsx   → frame.<hash>.js, .css
+//   src/line.ts          → line.<hash>.js         fetched by the frame only where WebSockets are blocked
 //   src/console/main.tsx → console.<hash>.js, .css
 //   locale/<lang>/*.json → widget.<lang>.<hash>.json, console.<lang>.<hash>.json
 //
@@ -130,7 +131,7 @@ async function buildAll() {
   // The frame does with less than frame and console together: see ui/signal.ts.
   const alias = { "@preact/signals-core": "./src/ui/signal.ts" };
   const plugins = [apart("./line", files.get("line.js").file)];
-  // Its keys must be found as they stand in the sources. Only a module has `import()` without a helper; a scope of its own comes last.
+  // Its keys must be found as they stand in the sources; and only a module has `import()` without a helper.
   const frame = await bundlePage("frame/main.tsx", { alias, plugins, format: "esm", minifySyntax: false });
   const first = pick(catalogues[LANGUAGES[0]], WIDGET_WORDS);
   const { script: withKeys, rename } = shortenKeys(frame[".js"], first);

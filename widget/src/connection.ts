@@ -238,6 +238,7 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
     try {
       // Before dialling: it may have to be fetched, and the server waits only so long for it.
       const hello = await this.#options.hello();
+      // It may be gone with an older build: then it is a WebSocket again.
       const lines = this.#way && (await import("./line").catch(nothing));
       if (attempt !== this.#attempt) return;
       const line = lines ? lines.dial(this.#way, url, this.#timers, choose) : null;
