@@ -2,6 +2,7 @@
 //
 //   src/loader.ts        → widget.js             fixed name: it is the one line that hosts embed
 //   src/frame/main.tsx   → frame.<hash>.js, .css
+//   src/line.ts          → line.<hash>.js         fetched by the frame only where WebSockets are blocked
 //   src/console/main.tsx → console.<hash>.js, .css
 //   locale/<lang>/*.json → widget.<lang>.<hash>.json, console.<lang>.<hash>.json
 //
@@ -15,7 +16,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promise
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import esbuild from "esbuild";
-import { shortenClasses, shortenKeys, squeezeScript, squeezeTokens } from "./squeeze.mjs";
+import { checkOwn, shortenClasses, shortenKeys, squeezeScript, squeezeTokens } from "./squeeze.mjs";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const SOURCES = path.join(HERE, "src");
@@ -97,6 +98,15 @@ async function bundlePage(entry, options) {
   return parts;
 }
 
+/** A module that is not bundled, but fetched under its built name by who imports it at run time. */
+const apart = (module, file) => ({
+  name: "apart",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^\./ }, ({ path: wanted }) =>
+      wanted === module ? { path: `./${file}`, external: true } : undefined,
+    ),
+});
+
 /** Everything that belongs into static/build: a map {logical name: {file, contents}}. */
 async function buildAll() {
   const files = new Map();
@@ -112,14 +122,21 @@ async function buildAll() {
   const loader = await bundle("loader.ts", { define });
   files.set("widget.js", { file: "widget.js", contents: await squeezeScript(loader[".js"]) });
 
+  for (const declarations of ["wire.ts", "host-messages.ts"]) {
+    checkOwn(await readFile(path.join(SOURCES, declarations), "utf8"));
+  }
+  const line = await bundle("line.ts", { format: "esm" });
+  add("line.js", await squeezeScript(line[".js"]));
+
   // The frame does with less than frame and console together: see ui/signal.ts.
   const alias = { "@preact/signals-core": "./src/ui/signal.ts" };
-  // Its keys must be found as they stand in the sources.
-  const frame = await bundlePage("frame/main.tsx", { alias, minifySyntax: false });
+  const plugins = [apart("./line", files.get("line.js").file)];
+  // Its keys must be found as they stand in the sources; and only a module has `import()` without a helper.
+  const frame = await bundlePage("frame/main.tsx", { alias, plugins, format: "esm", minifySyntax: false });
   const first = pick(catalogues[LANGUAGES[0]], WIDGET_WORDS);
   const { script: withKeys, rename } = shortenKeys(frame[".js"], first);
   const { script, css } = shortenClasses(withKeys, frame[".css"]);
-  add("frame.js", await squeezeScript(script));
+  add("frame.js", await squeezeScript(`(()=>{${script}})()`, true));
   add("frame.css", await squeezeTokens(css, script));
 
   const desk = await bundlePage("console/main.tsx");

@@ -3,13 +3,28 @@
 import esbuild from "esbuild";
 import { minify } from "terser";
 
-/** A bundle as esbuild left it, made smaller. */
-export async function squeezeScript(code) {
+/**
+ * Properties of the frame's connection, state and views that never leave its script. Whatever a frame, a message, the storage or the
+ * browser calls so must not stand here; nor what line.js, which is built apart, says to the connection.
+ */
+const OWN = (
+  "ask bubble bubbles busy close_at discard downSince fill flow ink interrupt kept live loaded look opening own peek pending " +
+  "person phase post receive refused restore retry rooms sign stale stopped wake warn_at welcome"
+).split(" ");
+
+/** Throws when `declarations` (TypeScript) have a field of such a name. */
+export function checkOwn(declarations) {
+  const taken = OWN.find((name) => new RegExp(`[\\s{;]${name}\\??:`).test(declarations));
+  if (taken) throw new Error(`squeeze.mjs gives "${taken}" another name in the widget, but others know it`);
+}
+
+/** A bundle as esbuild left it, made smaller; `own`: also the names of the frame's own properties. */
+export async function squeezeScript(code, own = false) {
   const { code: smaller } = await minify(code, {
     ecma: 2020,
     toplevel: true,
-    // Preact's own properties, which its package keeps apart from others by two underscores.
-    mangle: { properties: { regex: /^__[a-z]$/i } },
+    // Preact keeps its own properties apart from others by two underscores.
+    mangle: { properties: { regex: new RegExp(`^(?:__[a-zA-Z]${own ? `|${OWN.join("|")}` : ""})$`) } },
     compress: {
       passes: 3,
       pure_getters: true,

@@ -25,8 +25,9 @@ class Network:
         self._loop = asyncio.new_event_loop()
         self._flowing = asyncio.Event()
         self._up = True
+        self._sockets = True
+        self._patient = False
         self._writers: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="network", daemon=True)
         self._thread.start()
         self._server = self._call(asyncio.start_server(self._accept, "127.0.0.1", 0, limit=HEAD_LIMIT))
@@ -44,6 +45,14 @@ class Network:
     def stall(self) -> None:
         """Half open: connections stay, nothing arrives any more, new ones get no answer."""
         self._loop.call_soon_threadsafe(self._flowing.clear)
+
+    def block_websockets(self) -> None:
+        """From now on no tunnel is opened, as by proxies that know plain requests only."""
+        self._sockets = False
+
+    def hold_answers_back(self) -> None:
+        """From now on an answer is passed on once it is whole, as by proxies that look into it first: a stream never is."""
+        self._patient = True
 
     def repair(self) -> None:
         """Everything flows again; what was under way in a stall arrives late."""
@@ -66,15 +75,14 @@ class Network:
 
     async def _close(self) -> None:
         self._server.close()
-        await self._cut()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._flowing.set()
+        # None is cancelled: one that has not begun yet would leave its connection open.
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await self._cut()
+            await asyncio.wait(others, timeout=0.1)
+        await asyncio.sleep(0)  # what was aborted last is closed
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         self._writers.add(writer)
         try:
             if self._up:
@@ -83,7 +91,6 @@ class Network:
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the test cut it, or the browser left
         finally:
-            self._tasks.discard(task)
             self._writers.discard(writer)
             writer.transport.abort()
 
@@ -91,6 +98,10 @@ class Network:
         head = await reader.readuntil(b"\r\n\r\n")
         line, _, rest = head.partition(b"\r\n")
         method, target, version = line.split(b" ", 2)
+        if method == b"CONNECT" and not self._sockets:
+            writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            await writer.drain()
+            return
         if method == b"CONNECT":
             host, _, port = target.decode().rpartition(":")
             greeting = b""
@@ -118,13 +129,18 @@ class Network:
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         back.write(greeting)
         try:
-            await asyncio.gather(self._pump(reader, back), self._pump(there, writer))
+            await asyncio.gather(
+                self._pump(reader, back),
+                self._pump(there, writer, whole=self._patient and method != b"CONNECT"),
+            )
         finally:
             self._writers.discard(back)
             back.transport.abort()
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        while chunk := await source.read(CHUNK):
+    async def _pump(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, whole: bool = False
+    ) -> None:
+        while chunk := await source.read(-1 if whole else CHUNK):
             await self._flowing.wait()
             sink.write(chunk)
             await sink.drain()

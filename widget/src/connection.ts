@@ -1,5 +1,7 @@
 /**
- * One WebSocket kept alive, for customers and agents alike: connecting → hello → live → waiting → connecting …
+ * One line kept alive, for customers and agents alike: connecting → hello → live → waiting → connecting …
+ *
+ * The line is a WebSocket, or what line.ts makes of plain HTTP where no WebSocket gets through; nobody is told which.
  *
  * It never gives up, except after a close code that says stop (≥ 4500). Three ways to send:
  * - `post`: what somebody wrote (frames with a `cid`): kept in order, over reloads, until the server acknowledged or refused it;
@@ -9,6 +11,10 @@
  */
 
 import { type ReadonlySignal, signal } from "@preact/signals-core";
+import type { SocketLike, Timers } from "./line";
+import { recall, remember } from "./ui/storage";
+
+export type { SocketLike, Timers };
 
 export type Phase = "connecting" | "hello" | "live" | "waiting" | "stopped";
 
@@ -42,20 +48,6 @@ export interface EntryStore<Out> {
   remove(cid: string): void;
 }
 
-export interface SocketLike {
-  onopen: ((event: never) => void) | null;
-  onmessage: ((event: { data: unknown }) => void) | null;
-  onclose: ((event: { code: number }) => void) | null;
-  send(data: string): void;
-  close(code?: number): void;
-}
-
-export interface Timers {
-  now(): number;
-  /** Runs once after `ms`; returns what cancels it. */
-  after(ms: number, run: () => void): () => void;
-}
-
 export interface ConnectionOptions<Out, In> {
   url: string;
   /** The first frame of each connection. A rejection is a failed attempt; reject with `Stop` to give up. */
@@ -68,6 +60,7 @@ export interface ConnectionOptions<Out, In> {
   timers?: Timers;
   /** Uniform in [0, 1). */
   random?: () => number;
+  /** Instead of a WebSocket. */
   connect?: (url: string) => SocketLike;
 }
 
@@ -78,14 +71,20 @@ export class Stop extends Error {
   }
 }
 
-const FIRST_STOP_CODE = 4500;
+/** Under what a tab keeps the way that worked where no WebSocket did, in words of line.ts. */
+const WAY = "line";
 const SILENT = 4003;
+const FIRST_STOP_CODE = 4500;
 const TRY_LATER = 4004;
 const FLOOD = 4008;
 const BACKOFF_BASE = 500;
 const BACKOFF_CAP = 30_000;
-/** For dialling and greeting together. */
+/** For a WebSocket to open. */
+const OPENING = 5_000;
+/** For the first frame, which may have to be fetched; and for the greeting. */
 const HANDSHAKE = 15_000;
+/** Timers so late have slept. (Those of a hidden page are late by a minute.) */
+const ASLEEP = 120_000;
 /** After waking up, a live connection has this long to prove it. */
 const PROBE = 5_000;
 /** A connection that lived shorter than this does not reset the backoff. */
@@ -122,6 +121,10 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
   readonly #timers: Timers;
   readonly #random: () => number;
   #socket: SocketLike | null = null;
+  /** How line.ts shall dial; "" for a WebSocket. */
+  #way = recall(WAY, "sessionStorage");
+  /** How many WebSockets ended before they opened, one after another. */
+  #blocked = 0;
   /** Grows with every attempt, so that what an abandoned one still reports is ignored. */
   #attempt = 0;
   #failures = 0;
@@ -131,6 +134,8 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
   #offset = 0;
   #heartbeat = 25_000;
   #unanswered = 0;
+  /** When the next ping is due. */
+  #pingAt = 0;
   #cancelTimer = nothing;
   #cancelProbe = nothing;
   readonly #verbs = new Map<string, Out>();
@@ -145,7 +150,7 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
     this.#outbox = new Outbox(
       this.#timers,
       (frame) => this.send(frame),
-      () => this.#lost(),
+      () => this.#closed(SILENT),
       options.store,
     );
   }
@@ -173,11 +178,15 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
 
   /** The network came back or the page is looked at again: do not wait for timers that may have slept. */
   wake(): void {
-    const { phase } = this.#written.peek();
-    if (phase === "waiting" && this.#retryAfter === null) this.#dial();
-    if (phase !== "live") return;
+    const status = this.#written.peek();
+    if (status.phase === "waiting" && this.#retryAfter === null) {
+      // While nobody looked nobody missed anything.
+      status.downSince = null;
+      this.#dial();
+    }
+    if (!this.live || this.#slept()) return;
     this.#cancelProbe();
-    this.#cancelProbe = this.#timers.after(PROBE, () => this.#lost());
+    this.#cancelProbe = this.#timers.after(PROBE, () => this.#closed(1000));
     this.#ping();
   }
 
@@ -214,38 +223,47 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
     this.#outbox.remove(cid);
   }
 
-  #dial(): void {
+  async #dial(): Promise<void> {
     this.#hangUp(1000);
     this.#retryAfter = null;
     this.#lastError = "";
     this.#enter("connecting");
-    const attempt = ++this.#attempt;
-    const current = () => attempt === this.#attempt;
-    this.#cancelTimer = this.#timers.after(HANDSHAKE, () => this.#lost());
-    // The first frame is made before dialling: it may have to be fetched, and the server waits only so long for it.
-    Promise.resolve()
-      .then(() => this.#options.hello())
-      .then(
-        (hello) => current() && this.#open(hello, current),
-        (error) => current() && this.#closed((error as Partial<Stop>).code ?? 0),
-      );
+    this.#within(HANDSHAKE);
+    const attempt = this.#attempt;
+    const { url, connect = (url) => new WebSocket(url) as unknown as SocketLike } = this.#options;
+    const choose = (way: string) => {
+      this.#way = way;
+      remember(WAY, way, "sessionStorage");
+    };
+    try {
+      // Before dialling: it may have to be fetched, and the server waits only so long for it.
+      const hello = await this.#options.hello();
+      // It may be gone with an older build: then it is a WebSocket again.
+      const lines = this.#way && (await import("./line").catch(nothing));
+      if (attempt !== this.#attempt) return;
+      const line = lines ? lines.dial(this.#way, url, this.#timers, choose) : null;
+      this.#open(line ?? connect(url), hello);
+    } catch (error) {
+      if (attempt === this.#attempt) this.#closed((error as Partial<Stop>).code ?? 0);
+    }
   }
 
-  #open(hello: Out, current: () => boolean): void {
-    const connect = this.#options.connect ?? ((url) => new WebSocket(url) as unknown as SocketLike);
-    const socket = connect(this.#options.url);
+  #open(socket: SocketLike, hello: Out): void {
     this.#socket = socket;
+    this.#within(OPENING);
     socket.onopen = () => {
-      if (!current()) return;
+      this.#blocked = 0;
       this.#enter("hello");
+      this.#within(HANDSHAKE);
       this.#transmit(hello);
     };
-    socket.onmessage = ({ data }) => {
-      if (current()) this.#incoming(JSON.parse(String(data)));
-    };
-    socket.onclose = ({ code }) => {
-      if (current()) this.#closed(code);
-    };
+    socket.onmessage = ({ data }) => this.#incoming(JSON.parse(data as string));
+    socket.onclose = ({ code }) => this.#closed(code);
+  }
+
+  #within(ms: number): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#timers.after(ms, () => this.#closed(SILENT));
   }
 
   #incoming(frame: Incoming): void {
@@ -303,9 +321,11 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
   }
 
   #beat(): void {
+    this.#pingAt = this.#timers.now() + this.#heartbeat;
     this.#cancelTimer = this.#timers.after(this.#heartbeat, () => {
-      if (this.#unanswered >= 2) {
-        this.#lost();
+      if (this.#slept()) return;
+      if (this.#unanswered > 1) {
+        this.#closed(SILENT);
         return;
       }
       this.#ping();
@@ -313,21 +333,30 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
     });
   }
 
+  /** A computer that slept: the server has long given us up, no answer is waited for. True: it is dialled anew. */
+  #slept(): boolean {
+    const slept = this.#timers.now() > this.#pingAt + ASLEEP;
+    if (slept) this.#dial();
+    return slept;
+  }
+
   #ping(): void {
-    this.#unanswered += 1;
+    this.#unanswered++;
     this.#transmit({ type: "ping" } as Out);
   }
 
-  /** Nothing comes through although the socket says nothing: it is dropped at once, since closing it politely can take minutes. */
-  #lost(): void {
-    this.#hangUp(SILENT);
-    this.#closed(0);
-  }
-
+  /** The line has ended; or it says nothing: then it is dropped at once, since closing it politely can take minutes. */
   #closed(code: number): void {
-    const wasStable = this.live && this.#timers.now() - this.#liveSince >= STABLE;
+    // A WebSocket that could not even open, twice or for long: there may be a proxy that lets none through.
+    const opening = this.#socket && this.#written.peek().phase === "connecting";
+    if (opening && navigator.onLine && (code === SILENT || this.#blocked++)) {
+      this.#way = "stream";
+      // At once: after a pause, a server that was away would look like such a proxy.
+      this.#retryAfter = 0;
+    }
+    const wasStable = this.live && this.#timers.now() > this.#liveSince + STABLE;
     const retryAfter = this.#retryAfter;
-    this.#hangUp(1000);
+    this.#hangUp(code);
     if (code >= FIRST_STOP_CODE) {
       this.#enter("stopped", code);
       this.#options.stopped?.(code, this.#lastError);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Stop } from "../src/connection";
+import type { CustomerFrame } from "../src/wire";
 import { customerLine, FakeStore, say, settle, welcome } from "./fakes";
 
 test("the first frame is the hello, and the welcome makes the line live on the server's clock", async () => {
@@ -142,6 +143,7 @@ test("waiting grows from half a second to thirty, drawn over its whole width, an
   await settle();
   const waits: number[] = [];
   for (let i = 0; i < 9; i++) {
+    last().opens();
     last().drops(1006);
     const from = timers.now();
     const { length } = sockets;
@@ -186,10 +188,36 @@ test("waking up dials at once when down, and asks for a sign of life when live",
   assert.equal(socket.sentOf("ping").length, 1);
   await timers.elapse(5_000);
   assert.equal(connection.status.value.phase, "waiting");
+  await timers.elapse(0);
+  timers.sleep(200);
+  const now = timers.now();
   connection.wake();
   await settle();
   assert.equal(sockets.length, 2);
   assert.notEqual(last(), socket);
+  assert.equal(connection.status.value.downSince, now);
+});
+
+test("a computer that slept dials at once: when somebody looks, or when its timers find out", async () => {
+  for (const wakes of ["looked at", "timers"]) {
+    const { connection, timers, goLive, sockets } = customerLine();
+    const socket = await goLive();
+    timers.sleep(3 * 3_600_000);
+    if (wakes === "looked at") connection.wake();
+    await timers.elapse(0);
+    assert.equal(socket.closedWith, 1000, wakes);
+    assert.equal(socket.sentOf("ping").length, 0, wakes);
+    assert.equal(sockets.length, 2, wakes);
+  }
+});
+
+test("the timers of a hidden page, late by a minute, have not slept", async () => {
+  const { timers, goLive, sockets } = customerLine();
+  const socket = await goLive();
+  timers.sleep(85_000);
+  await timers.elapse(0);
+  assert.equal(socket.sentOf("ping").length, 1);
+  assert.equal(sockets.length, 1);
 });
 
 test("a first frame that cannot be made is a failed attempt, and Stop gives up", async () => {
@@ -203,6 +231,22 @@ test("a first frame that cannot be made is a failed attempt, and Stop gives up",
   fails = false;
   await timers.elapse(500);
   assert.deepEqual([connection.status.value.phase, connection.status.value.code], ["stopped", 4502]);
+  assert.equal(sockets.length, 0);
+});
+
+test("a first frame that comes too late opens nothing", async () => {
+  let come: (frame: CustomerFrame) => void = () => {};
+  const { connection, sockets } = customerLine(
+    new FakeStore(),
+    () =>
+      new Promise((resolve) => {
+        come = resolve;
+      }),
+  );
+  connection.start();
+  connection.end();
+  come({ type: "hello", v: 1, app: "demo" });
+  await settle();
   assert.equal(sockets.length, 0);
 });
 

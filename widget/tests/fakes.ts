@@ -19,6 +19,11 @@ export class FakeTimers implements Timers {
     };
   }
 
+  /** The computer sleeps: time passes, and nothing happens. What was due meanwhile is late at the next `elapse`. */
+  sleep(ms: number): void {
+    this.time += ms;
+  }
+
   /** Time passes, and what was due happens in its order; promises settle in between. */
   async elapse(ms: number): Promise<void> {
     const end = this.time + ms;
@@ -27,15 +32,16 @@ export class FakeTimers implements Timers {
       const due = this.waiting.filter((one) => one.at <= end).sort((a, b) => a.at - b.at)[0];
       if (!due) break;
       this.waiting = this.waiting.filter((one) => one !== due);
-      this.time = due.at;
+      this.time = Math.max(this.time, due.at);
       due.run();
     }
     this.time = end;
   }
 }
 
+/** Every promise that can settle has, streams included. */
 export async function settle(): Promise<void> {
-  for (let i = 0; i < 5; i++) await Promise.resolve();
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 export class FakeSocket implements SocketLike {

@@ -68,12 +68,11 @@ function Line() {
     return (
       <div class="notice" role="alert">
         <p>{stopSentence(code, reason)}</p>
-        <Button onClick={() => model.reconnect()}>{t("widget.reconnect")}</Button>
+        <Button onClick={model.reconnect}>{t("widget.reconnect")}</Button>
       </div>
     );
   }
-  // Read so that this is looked at again every second.
-  const late = model.now.value > 0 && downSince !== null && Date.now() - downSince > CALM_MS;
+  const late = downSince !== null && Date.now() - downSince > CALM_MS;
   return (
     <div role="status" class="offline">
       {late && <p>{t("widget.offline")}</p>}

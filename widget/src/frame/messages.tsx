@@ -1,9 +1,9 @@
 /** The conversation: one polite log that reads out only what is new. */
 
 import { Component, createRef } from "preact";
-import { type Bubble, type Row, type Sign, thread } from "../state/thread";
+import { type Bubble, type Row, thread } from "../state/thread";
 import { errorText, plural, t } from "../ui/i18n";
-import { Icon, type IconName } from "../ui/icons";
+import { Icon } from "../ui/icons";
 import { Linked } from "../ui/links";
 import { signal } from "../ui/signal";
 import { clockTime, dayName, daysBetween, fullTime } from "../ui/time";
@@ -133,8 +133,6 @@ function RowView({ row }: { row: Row }) {
   );
 }
 
-const SIGNS: Record<Sign, IconName> = { waiting: "clock", sent: "sent", seen: "seen", failed: "failed" };
-
 function BubbleView({ bubble }: { bubble: Bubble }) {
   const { sign, code, cid } = bubble;
   const lost = code === "ticket_closed";
@@ -145,7 +143,7 @@ function BubbleView({ bubble }: { bubble: Bubble }) {
       </div>
       {sign && (
         <span class="sign" title={t(`widget.sign.${sign}`)}>
-          <Icon name={SIGNS[sign]} />
+          <Icon name={sign} />
           <span class="sr-only">{t(`widget.sign.${sign}`)}</span>
         </span>
       )}

@@ -37,7 +37,7 @@ export function Header({ title, line, person }: HeaderProps) {
         <h1 tabIndex={-1}>{title}</h1>
         <p>{line}</p>
       </div>
-      {button("close", t("widget.close"), () => model.close())}
+      {button("close", t("widget.close"), model.close)}
     </header>
   );
 }

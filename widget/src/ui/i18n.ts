@@ -10,7 +10,7 @@ export const locale = signal("es");
 export const words = signal<Words>({});
 
 /** For `Intl`: Latin American Spanish and Brazilian Portuguese, not the European ones. */
-const TAGS: Words = { es: "es-419", en: "en", pt: "pt-BR" };
+const TAGS: Words = { es: "es-419-u-hc-h12", en: "en", pt: "pt-BR" };
 
 export const tag = (): string => TAGS[locale.value] ?? "es-419";
 
@@ -36,7 +36,7 @@ export function errorText(code: string, values?: Values): string {
 /** Fetch a catalogue and show it. Raises when it cannot be had; the words on the screen stay. */
 export async function loadWords(language: string, url: string): Promise<void> {
   const answer = await fetch(url);
-  if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+  if (!answer.ok) throw new Error(url);
   words.value = await answer.json();
   locale.value = language;
   document.documentElement.lang = language;

@@ -13,8 +13,7 @@ function format(at: number, options: Intl.DateTimeFormatOptions): string {
 }
 
 /** "2:00 p.m." */
-export const clockTime = (at: number): string =>
-  format(at, { hour: "numeric", minute: "2-digit", ...(tag() === "es-419" && { hour12: true }) });
+export const clockTime = (at: number): string => format(at, { hour: "numeric", minute: "2-digit" });
 
 /** The whole date and time, for tooltips. */
 export const fullTime = (at: number): string => `${format(at, { dateStyle: "full" })}, ${clockTime(at)}`;
