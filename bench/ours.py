@@ -1,0 +1,303 @@
+"""The product under load: the real server with everything on, prepared by its own means and spoken to in its own protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import http.client
+import json
+import secrets
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from bench import sockets
+from bench.pairs import ID_DIGITS, WORDS, Pair, Refusal
+from bench.processes import READY_SECONDS, ROOT, NotReady, Process, clean_environment, running
+
+APP: Final = "bench"
+RAISED: Final = {
+    "messages_per_minute": "100000",
+    "messages_burst": "10000",
+    "frames_per_minute": "1000000",
+    "frames_burst": "100000",
+}
+"""Thresholds of the limits: still computed for every frame, reached by none."""
+
+
+class _Item(msgspec.Struct):
+    kind: str
+    seq: int
+    text: str = ""
+    by: str = ""
+
+
+class _Heard(msgspec.Struct):
+    """What the generator looks at of any frame."""
+
+    type: str
+    cid: str = ""
+    seq: int = 0
+    code: str = ""
+    ticket: int = 0
+    items: list[_Item] = []
+
+
+_decode = msgspec.json.Decoder(_Heard).decode
+
+
+class OurLanguage:
+    """docs/protocol.md, as far as a message's way goes."""
+
+    def acked(self, payload: bytes) -> tuple[int, int] | None:
+        heard = _decode(payload)
+        if heard.type == "ack":
+            return int(heard.cid), heard.seq
+        if heard.type == "error":
+            raise Refusal(heard.code)
+        return None
+
+    def delivered(self, payload: bytes) -> Sequence[tuple[int, int]]:
+        return [
+            (int(item.text[:ID_DIGITS]), item.seq)
+            for item in _decode(payload).items
+            if item.kind == "message" and item.by == "customer"
+        ]
+
+
+LANGUAGE = OurLanguage()
+
+
+# — the server —————————————————————————————————————————————————————————————————
+
+
+@dataclass
+class Ours:
+    """A running server, or the data of one that does not run."""
+
+    directory: Path
+    port: int
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def database(self) -> Path:
+        return self.directory / "chatserver.db"
+
+    def environment(self) -> dict[str, str]:
+        given = {f"CHATSERVER_{name.upper()}": value for name, value in self.settings.items()}
+        return clean_environment() | {
+            "HOST": "127.0.0.1",
+            "PORT": str(self.port),
+            "CHATSERVER_DATA_DIR": str(self.directory),
+            "CHATSERVER_LOG_LEVEL": "warning",
+            **given,
+        }
+
+    def command(self, *arguments: str) -> None:
+        """A command of the product's own, to its end."""
+        subprocess.run(
+            [sys.executable, "-m", "chatserver", *arguments],
+            env=self.environment(),
+            cwd=ROOT,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+    @contextmanager
+    def serving(self) -> Iterator[Process]:
+        log = self.directory / "server.log"
+        with running([sys.executable, "-m", "chatserver", "serve"], self.environment(), log) as process:
+            self._ready(process)
+            yield process
+
+    def _ready(self, process: Process) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline and process.running:
+            if self.answers("/readyz"):
+                return
+            time.sleep(0.01)
+        raise NotReady(process.printed())
+
+    def answers(self, path: str) -> bool:
+        """Whether this page is there now."""
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)) as connection:
+            try:
+                connection.request("GET", path)
+                return connection.getresponse().status == 200
+            except OSError:
+                return False
+
+
+def prepared(directory: Path, settings: Mapping[str, str] = RAISED) -> Ours:
+    """A fresh database with one app that is always open."""
+    ours = Ours(directory, free_port(), settings)
+    origin = f"http://127.0.0.1:{ours.port}"
+    ours.command("app", "add", "Bench", "--origin", origin, "--key", APP, "--always")
+    return ours
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def add_agents(ours: Ours, count: int, capacity: int = 1) -> list[str]:
+    """Available agents of the app, signed in: the token of each one's session. While the server is stopped.
+
+    Their rows are written, not typed: 200 passwords are 200 times 40 ms of a core that prove nothing here.
+    """
+    now = time.time_ns() // 1_000_000
+    tokens = [secrets.token_urlsafe(32) for _ in range(count)]
+    with contextlib.closing(sqlite3.connect(ours.database)) as database, database:
+        ((app,),) = database.execute("SELECT id FROM apps WHERE key = ?", (APP,))
+        for i, token in enumerate(tokens):
+            ((agent,),) = database.execute(
+                "INSERT INTO agents (email, name, password_hash, status, capacity, created_at)"
+                " VALUES (?, ?, '', 'available', ?, ?) RETURNING id",
+                (f"agent{i}@bench.test", f"Agent {i}", capacity, now),
+            ).fetchall()
+            database.execute("INSERT INTO agent_apps (agent_id, app_id) VALUES (?, ?)", (agent, app))
+            database.execute(
+                "INSERT INTO sessions (token_hash, agent_id, created_at, expires_at) VALUES (?, ?, ?, ?)",
+                (hashlib.sha256(token.encode()).hexdigest(), agent, now, now + 43_200_000),
+            )
+    return tokens
+
+
+def socket_tokens(ours: Ours, sessions: Sequence[str]) -> list[str]:
+    """What the console's page asks for before it opens its socket; each is good for 30 s."""
+    origin = f"http://127.0.0.1:{ours.port}"
+    tokens = []
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", ours.port, timeout=30)) as connection:
+        for session in sessions:
+            headers = {"cookie": f"session={session}", "origin": origin, "sec-fetch-site": "same-origin"}
+            connection.request("POST", "/console/socket-token", headers=headers)
+            answer = connection.getresponse()
+            body = answer.read()
+            if answer.status != 200:
+                raise NotReady(f"the token for a socket: {answer.status}: {body.decode(errors='replace')}")
+            tokens.append(str(json.loads(body)["token"]))
+    return tokens
+
+
+# — people —————————————————————————————————————————————————————————————————————
+
+
+class Person:
+    """Somebody connected, one question at a time; `socket.heard` may be taken over afterwards."""
+
+    def __init__(self) -> None:
+        self.socket: sockets.Socket
+        self.welcome: dict[str, Any] = {}
+        self.ping_at = 0.0
+        self.heartbeat = 0.0
+        self._wanted: Callable[[dict[str, Any]], bool] = lambda frame: False
+        self._answer: asyncio.Future[dict[str, Any]] | None = None
+
+    async def enter(self, port: int, path: str, hello: dict[str, Any], source: str = "127.0.0.1") -> None:
+        self.socket = await sockets.connect(port, path, self._heard, source=source)
+        self.welcome = await self.ask(
+            {"type": "hello", "v": 1} | hello, lambda frame: frame["type"] == "welcome"
+        )
+        self.heartbeat = float(self.welcome["heartbeat"])
+        self.ping_at = time.perf_counter() + self.heartbeat
+
+    async def ask(self, frame: dict[str, Any], wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The first frame that is wanted. Raises Refusal when an error comes first."""
+        answer = self.expect(wanted)
+        self.socket.send(msgspec.json.encode(frame))
+        return await answer
+
+    def expect(self, wanted: Callable[[dict[str, Any]], bool]) -> asyncio.Future[dict[str, Any]]:
+        self._wanted = wanted
+        self._answer = asyncio.get_running_loop().create_future()
+        return self._answer
+
+    def _heard(self, payload: bytes) -> None:
+        if self._answer is None or self._answer.done():
+            return
+        frame = msgspec.json.decode(payload)
+        if frame["type"] == "error":
+            self._answer.set_exception(Refusal(payload.decode()))
+        elif self._wanted(frame):
+            self._answer.set_result(frame)
+
+
+_PING: Final = sockets.frame(b'{"type":"ping"}')
+
+
+@contextlib.asynccontextmanager
+async def alive(people: Sequence[Person]) -> AsyncIterator[None]:
+    """Everybody's heartbeat while the block runs: one timer for all."""
+    loop = asyncio.get_running_loop()
+    handle: asyncio.TimerHandle | None = None
+
+    def beat() -> None:
+        nonlocal handle
+        now = time.perf_counter()
+        for person in people:
+            if person.ping_at <= now:
+                person.ping_at = now + person.heartbeat
+                person.socket.write(_PING)
+        handle = loop.call_later(0.1, beat)
+
+    beat()
+    try:
+        yield
+    finally:
+        if handle is not None:
+            handle.cancel()
+
+
+async def chats(ours: Ours, sessions: Sequence[str]) -> tuple[list[Pair], list[Person]]:
+    """An open chat for each agent, who has answered once: the pairs, and everybody who needs a heartbeat."""
+    agents = [Person() for _ in sessions]
+    for agent, token in zip(agents, socket_tokens(ours, sessions), strict=True):
+        await agent.enter(ours.port, "/ws/agent", {"token": token})
+    customers = [Person() for _ in sessions]
+    async with alive(agents):
+        for customer in customers:
+            await customer.enter(ours.port, "/ws/customer", {"app": APP, "locale": "es-CO"})
+        pairs = [await _chat(i, customer, agents) for i, customer in enumerate(customers)]
+    return pairs, [*agents, *customers]
+
+
+async def _chat(index: int, customer: Person, agents: Sequence[Person]) -> Pair:
+    """Begin one, find out who attends it, and let that agent answer: an unanswered chat would pass on to another."""
+    given = {agent: agent.expect(_is_given_to(agent)) for agent in agents}
+    start = {"type": "start", "cid": cid(), "subject": "No puedo descargar mi factura"}
+    ticket = (await customer.ask(start, lambda frame: frame["type"] == "ack"))["ticket"]
+    agent = await _first(given)
+    said = {"type": "say", "ticket": ticket, "cid": cid(), "text": "Buenas, ya lo reviso."}
+    await agent.ask(said, lambda frame: frame["type"] == "ack")
+    parts = f'{{"type":"say","ticket":{ticket},"cid":"\0","text":"\0{WORDS}"}}'.encode().split(b"\0")
+    return Pair(index, customer.socket, agent.socket, tuple(parts))
+
+
+def _is_given_to(agent: Person) -> Callable[[dict[str, Any]], bool]:
+    def is_it(frame: dict[str, Any]) -> bool:
+        told = frame.get("view") or frame.get("patch") or {}
+        return bool(frame["type"] == "changed" and told.get("agent_id") == agent.welcome["id"])
+
+    return is_it
+
+
+async def _first(given: Mapping[Person, asyncio.Future[dict[str, Any]]]) -> Person:
+    await asyncio.wait(given.values(), return_when=asyncio.FIRST_COMPLETED)
+    return next(person for person, future in given.items() if future.done())
+
+
+def cid() -> str:
+    return secrets.token_urlsafe(16)
