@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import http.client
 import json
 import secrets
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -21,11 +19,13 @@ from typing import Any, Final
 
 import msgspec
 
-from bench import sockets
+from bench import filling, sockets
+from bench.filling import SECRET
 from bench.pairs import ID_DIGITS, WORDS, Pair, Refusal
 from bench.processes import READY_SECONDS, ROOT, NotReady, Process, clean_environment, running
 
-APP: Final = "bench"
+APP: Final = "demo"
+"""Its key: the demo page is what the start of the server is measured with."""
 RAISED: Final = {
     "messages_per_minute": "100000",
     "messages_burst": "10000",
@@ -100,6 +100,7 @@ class Ours:
             "PORT": str(self.port),
             "CHATSERVER_DATA_DIR": str(self.directory),
             "CHATSERVER_LOG_LEVEL": "warning",
+            "CHATSERVER_SECRET": SECRET,
             **given,
         }
 
@@ -112,6 +113,10 @@ class Ours:
             check=True,
             stdout=subprocess.DEVNULL,
         )
+
+    def add_app(self, key: str) -> None:
+        origin = f"http://127.0.0.1:{self.port}"
+        self.command("app", "add", "Bench", "--origin", origin, "--key", key, "--always")
 
     @contextmanager
     def serving(self) -> Iterator[Process]:
@@ -141,8 +146,7 @@ class Ours:
 def prepared(directory: Path, settings: Mapping[str, str] = RAISED) -> Ours:
     """A fresh database with one app that is always open."""
     ours = Ours(directory, free_port(), settings)
-    origin = f"http://127.0.0.1:{ours.port}"
-    ours.command("app", "add", "Bench", "--origin", origin, "--key", APP, "--always")
+    ours.add_app(APP)
     return ours
 
 
@@ -151,29 +155,6 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def add_agents(ours: Ours, count: int, capacity: int = 1) -> list[str]:
-    """Available agents of the app, signed in: the token of each one's session. While the server is stopped.
-
-    Their rows are written, not typed: 200 passwords are 200 times 40 ms of a core that prove nothing here.
-    """
-    now = time.time_ns() // 1_000_000
-    tokens = [secrets.token_urlsafe(32) for _ in range(count)]
-    with contextlib.closing(sqlite3.connect(ours.database)) as database, database:
-        ((app,),) = database.execute("SELECT id FROM apps WHERE key = ?", (APP,))
-        for i, token in enumerate(tokens):
-            ((agent,),) = database.execute(
-                "INSERT INTO agents (email, name, password_hash, status, capacity, created_at)"
-                " VALUES (?, ?, '', 'available', ?, ?) RETURNING id",
-                (f"agent{i}@bench.test", f"Agent {i}", capacity, now),
-            ).fetchall()
-            database.execute("INSERT INTO agent_apps (agent_id, app_id) VALUES (?, ?)", (agent, app))
-            database.execute(
-                "INSERT INTO sessions (token_hash, agent_id, created_at, expires_at) VALUES (?, ?, ?, ?)",
-                (hashlib.sha256(token.encode()).hexdigest(), agent, now, now + 43_200_000),
-            )
-    return tokens
 
 
 def socket_tokens(ours: Ours, sessions: Sequence[str]) -> list[str]:
@@ -259,6 +240,13 @@ async def alive(people: Sequence[Person]) -> AsyncIterator[None]:
     finally:
         if handle is not None:
             handle.cancel()
+
+
+def agents(ours: Ours, count: int) -> list[str]:
+    """For one chat each, while the server is stopped: the tokens of their sessions."""
+    with filling.writing(ours.database) as database:
+        _, tokens = filling.add_agents(database, APP, count)
+    return tokens
 
 
 async def chats(ours: Ours, sessions: Sequence[str]) -> tuple[list[Pair], list[Person]]:

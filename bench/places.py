@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import ours, relays
+from bench.ours import Ours
 from bench.pairs import Language, Pair
 from bench.processes import Process
 from bench.report import OUT
@@ -17,8 +18,15 @@ from bench.report import OUT
 @dataclass
 class Place:
     process: Process
+    port: int
     pairs: Sequence[Pair]
     language: Language
+
+    def leave(self) -> None:
+        """Everybody, before the server ends: its goodbyes are no business of the measurement."""
+        for pair in self.pairs:
+            pair.customer.cut()
+            pair.agent.cut()
 
 
 @contextmanager
@@ -31,20 +39,25 @@ def workplace() -> Iterator[Path]:
 
 @asynccontextmanager
 async def talking(server: str, count: int) -> AsyncIterator[Place]:
-    """`server`: "ours", or one of the relays by its module's name."""
-    async with AsyncExitStack() as stack:
-        directory = stack.enter_context(workplace())
+    """A fresh server. `server`: "ours", or one of the relays by its module's name."""
+    with workplace() as directory:
         if server == "ours":
-            product = ours.prepared(directory)
-            sessions = ours.add_agents(product, count)
-            process = stack.enter_context(product.serving())
-            pairs, people = await ours.chats(product, sessions)
-            await stack.enter_async_context(ours.alive(people))
-            place = Place(process, pairs, ours.LANGUAGE)
+            async with ours_talking(ours.prepared(directory), count) as place:
+                yield place
         else:
-            process, port = stack.enter_context(relays.started(server, directory))
-            place = Place(process, await relays.pairs(port, count), relays.LANGUAGE)
-        yield place
-        for pair in place.pairs:
-            pair.customer.cut()
-            pair.agent.cut()
+            with relays.started(server, directory) as (process, port):
+                place = Place(process, port, await relays.pairs(port, count), relays.LANGUAGE)
+                yield place
+                place.leave()
+
+
+@asynccontextmanager
+async def ours_talking(product: Ours, count: int) -> AsyncIterator[Place]:
+    """Our server over the database that `product` has already, with so many chats more."""
+    sessions = ours.agents(product, count)
+    with product.serving() as process:
+        pairs, people = await ours.chats(product, sessions)
+        async with ours.alive(people):
+            place = Place(process, product.port, pairs, ours.LANGUAGE)
+            yield place
+            place.leave()

@@ -13,6 +13,7 @@ import msgspec
 from bench import sockets
 from bench.pairs import WORDS, Pair
 from bench.processes import Process, clean_environment, running
+from bench.sockets import Socket
 
 
 class _Heard(msgspec.Struct):
@@ -50,17 +51,17 @@ def started(module: str, directory: Path) -> Iterator[tuple[Process, int]]:
 
 async def pairs(port: int, count: int) -> list[Pair]:
     """Agents first, so that nobody's first message finds nobody."""
-    agents = [await _enter(port, "agent", i) for i in range(count)]
-    customers = [await _enter(port, "customer", i) for i in range(count)]
+    agents = [await enter(port, "agent", i) for i in range(count)]
+    customers = [await enter(port, "customer", i) for i in range(count)]
     return [
         Pair(i, customer, agent, _PARTS)
         for i, (customer, agent) in enumerate(zip(customers, agents, strict=True))
     ]
 
 
-async def _enter(port: int, role: str, pair: int) -> sockets.Socket:
+async def enter(port: int, role: str, pair: int, source: str = "127.0.0.1") -> Socket:
     greeted = asyncio.get_running_loop().create_future()
-    socket = await sockets.connect(port, "/", greeted.set_result)
+    socket = await sockets.connect(port, "/", greeted.set_result, source=source)
     socket.send(msgspec.json.encode({"t": "hello", "role": role, "pair": pair}))
     await greeted
     return socket

@@ -76,14 +76,18 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(columns), rule, *(line(row) for row in rows)])
 
 
+def middle(values: Sequence[float]) -> float:
+    """The median; nan of nothing."""
+    return statistics.median(values) if values else float("nan")
+
+
 def spread(values: Sequence[float], digits: int = 0) -> str:
     """Median (least–most)."""
     if not values:
         return "–"
-    least, middle, most = min(values), statistics.median(values), max(values)
     if len(values) == 1:
-        return f"{middle:.{digits}f}"
-    return f"{middle:.{digits}f} ({least:.{digits}f}–{most:.{digits}f})"
+        return f"{values[0]:.{digits}f}"
+    return f"{middle(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
 
 
 def ratios(rounds: Sequence[dict[str, float]], base: str) -> dict[str, list[float]]:

@@ -9,7 +9,7 @@ from typing import Any
 from bench.ledger import Faults, quantile
 from bench.load import Measured, Saturation
 from bench.places import talking
-from bench.report import Section, Verdict, ratios, spread
+from bench.report import Section, Verdict, middle, ratios, spread
 
 PAIRS = 200
 WARM_UP_SECONDS = 1.0
@@ -55,13 +55,13 @@ def section(rounds: Sequence[dict[str, Measured]], seconds: float) -> Section:
     made.notes.append(
         f"messages: {sum(run.messages for one in rounds for run in one.values())}; {made.faults}"
     )
-    made.data = {"rounds": [{name: _kept(run) for name, run in one.items()} for one in rounds]}
+    made.data = {"rounds": [{name: kept(run) for name, run in one.items()} for one in rounds]}
     made.verdicts = _verdicts(cpu, rounds, made.faults)
     return made
 
 
-def _kept(run: Measured) -> dict[str, Any]:
-    """Without the single latencies, of which there are 100,000."""
+def kept(run: Measured) -> dict[str, Any]:
+    """For the JSON file, without the single latencies, of which there are 100,000."""
     kept = asdict(run)
     for name in ("acks", "deliveries"):
         kept[f"{name}_ms"] = {
@@ -77,17 +77,17 @@ def _verdicts(
     found = [Verdict("lost, doubled, refused messages: 0", str(faults), not faults)]
     if "ours" in cpu:
         text = f"{spread(cpu['ours'], 2)} × the base's CPU"
-        middle = sorted(cpu["ours"])[len(cpu["ours"]) // 2]
+        ratio = middle(cpu["ours"])
         found += [
-            Verdict("a durable message with everything on: at most 2.0 × the raw relay", text, middle <= 2.0),
-            Verdict("the same, aim: at most 1.3 ×", text, middle <= 1.3),
+            Verdict("a durable message with everything on: at most 2.0 × the raw relay", text, ratio <= 2.0),
+            Verdict("the same, aim: at most 1.3 ×", text, ratio <= 1.3),
         ]
     for name, least, aim in (("socketio", 3.0, 5.0), ("channels", 20.0, 30.0)):
         speed = ratios([{server: run.rate for server, run in one.items()} for one in rounds], name)
         if "ours" in speed and name in speed:
-            text, middle = f"{spread(speed['ours'], 2)} ×", sorted(speed["ours"])[len(speed["ours"]) // 2]
+            text, times = f"{spread(speed['ours'], 2)} ×", middle(speed["ours"])
             found += [
-                Verdict(f"at least {least:g} × the msgs/s of {name} FULL", text, middle >= least),
-                Verdict(f"the same, aim: at least {aim:g} ×", text, middle >= aim),
+                Verdict(f"at least {least:g} × the msgs/s of {name} FULL", text, times >= least),
+                Verdict(f"the same, aim: at least {aim:g} ×", text, times >= aim),
             ]
     return found
