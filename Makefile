@@ -1,5 +1,6 @@
 # make run     set everything up and serve the demo on http://127.0.0.1:8000 (HOST, PORT)
 # make test    the whole test suite, unit to browser (ARGS="-k resume" for a part of it)
+# make bench   measure the server beside others, five minutes; make bench-full: everything (docs/performance.md)
 # make check   format, lint, types and import directions: what must hold before a commit
 # make format  repair what can be repaired without thinking
 # make build   wheel and sdist with the front end inside, in dist/
@@ -7,7 +8,7 @@
 # make clean   remove what these targets made; var/ (your data) stays
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format build lock clean
+.PHONY: help run test bench bench-full check format build lock clean
 MAKEFLAGS += --no-print-directory
 
 HOST ?= 127.0.0.1
@@ -30,6 +31,16 @@ test:
 	@$(PY) scripts/front_end.py build
 	@$(PY) scripts/front_end.py test
 	@exec $(PY) -m pytest $(ARGS)
+
+bench:
+	@scripts/setup dev
+	@$(PY) scripts/front_end.py build
+	@exec $(PY) -m bench $(ARGS) short
+
+bench-full:
+	@scripts/setup dev
+	@$(PY) scripts/front_end.py build
+	@exec $(PY) -m bench $(ARGS) full
 
 check:
 	@scripts/setup dev

@@ -22,6 +22,9 @@ SECRET: Final = "a secret of the benchmark, which keeps nothing secret"  # noqa:
 """Given to the server, so that customers who were written in bulk have tokens."""
 BATCH: Final = 20_000
 YEAR: Final = 365 * 86_400
+STILL: Final = {"agent_grace_seconds": str(YEAR), "inactivity_seconds": str(YEAR)}
+"""Settings under which chats that were written in bulk stay as they are, though nobody attends them: their timers are in the
+database all the same, and due in a year."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ def add_agents(
                 "password_hash": "",
                 "status": status,
                 "capacity": capacity,
+                "gone_at": None,
                 "created_at": now,
             }
             for n in numbers

@@ -28,6 +28,7 @@ def conditions() -> dict[str, str]:
         "cores": f"servers on CPU {SERVER_CORE}, generator on CPU {GENERATOR_CORE}"
         if alone
         else "one, shared",
+        "nice": str(os.nice(0)),
         "load": "{:.2f} {:.2f} {:.2f} before the first run".format(*os.getloadavg()),
     }
 

@@ -19,10 +19,10 @@ from typing import Any, Final
 
 import msgspec
 
-from bench import filling, sockets
+from bench import filling, processes, sockets
 from bench.filling import SECRET
 from bench.pairs import ID_DIGITS, WORDS, Pair, Refusal
-from bench.processes import READY_SECONDS, ROOT, NotReady, Process, clean_environment, running
+from bench.processes import READY_SECONDS, NotReady, Process, clean_environment, running
 
 APP: Final = "demo"
 """Its key: the demo page is what the start of the server is measured with."""
@@ -96,6 +96,7 @@ class Ours:
     def environment(self) -> dict[str, str]:
         given = {f"CHATSERVER_{name.upper()}": value for name, value in self.settings.items()}
         return clean_environment() | {
+            "PYTHONPATH": str(processes.PRODUCT),
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
             "CHATSERVER_DATA_DIR": str(self.directory),
@@ -109,7 +110,7 @@ class Ours:
         subprocess.run(
             [sys.executable, "-m", "chatserver", *arguments],
             env=self.environment(),
-            cwd=ROOT,
+            cwd=processes.PRODUCT,
             check=True,
             stdout=subprocess.DEVNULL,
         )
@@ -119,9 +120,16 @@ class Ours:
         self.command("app", "add", "Bench", "--origin", origin, "--key", key, "--always")
 
     @contextmanager
-    def serving(self) -> Iterator[Process]:
+    def launched(self) -> Iterator[Process]:
+        """Its process, without waiting until it is ready."""
         log = self.directory / "server.log"
-        with running([sys.executable, "-m", "chatserver", "serve"], self.environment(), log) as process:
+        command = [sys.executable, "-m", "chatserver", "serve"]
+        with running(command, self.environment(), log, processes.PRODUCT) as process:
+            yield process
+
+    @contextmanager
+    def serving(self) -> Iterator[Process]:
+        with self.launched() as process:
             self._ready(process)
             yield process
 
@@ -188,12 +196,16 @@ class Person:
         self._answer: asyncio.Future[dict[str, Any]] | None = None
 
     async def enter(self, port: int, path: str, hello: dict[str, Any], source: str = "127.0.0.1") -> None:
-        self.socket = await sockets.connect(port, path, self._heard, source=source)
+        self.socket = await sockets.connect(port, path, self._heard, lost=self._lost, source=source)
         self.welcome = await self.ask(
             {"type": "hello", "v": 1} | hello, lambda frame: frame["type"] == "welcome"
         )
         self.heartbeat = float(self.welcome["heartbeat"])
         self.ping_at = time.perf_counter() + self.heartbeat
+
+    def _lost(self, code: int) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(sockets.Refused(f"closed with {code}"))
 
     async def ask(self, frame: dict[str, Any], wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """The first frame that is wanted. Raises Refusal when an error comes first."""

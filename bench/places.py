@@ -46,7 +46,9 @@ async def talking(server: str, count: int) -> AsyncIterator[Place]:
                 yield place
         else:
             with relays.started(server, directory) as (process, port):
-                place = Place(process, port, await relays.pairs(port, count), relays.LANGUAGE)
+                place = Place(
+                    process, port, await relays.pairs(server, port, count), relays.dialect(server).language
+                )
                 yield place
                 place.leave()
 

@@ -18,6 +18,8 @@ GENERATOR_CORE: Final = 1
 TICK: Final = 1 / os.sysconf("SC_CLK_TCK")
 READY_SECONDS: Final = 60.0
 ROOT: Final = Path(__file__).resolve().parent.parent
+PRODUCT = ROOT
+"""The checkout whose server is measured; `--product` names another one."""
 
 
 class NotReady(Exception):
@@ -81,11 +83,13 @@ class Process:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[Process]:
+def running(
+    command: Sequence[str], environment: Mapping[str, str], log: Path, cwd: Path = ROOT
+) -> Iterator[Process]:
     """Start `command` on the servers' core, with standard error in `log`; it ends with the block."""
     with log.open("ab") as errors:
         popen = subprocess.Popen(
-            command, env=dict(environment), cwd=ROOT, stdout=subprocess.PIPE, stderr=errors
+            command, env=dict(environment), cwd=cwd, stdout=subprocess.PIPE, stderr=errors
         )
     if (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(popen.pid, {SERVER_CORE})  # before it has threads, which inherit this

@@ -58,7 +58,7 @@ async def _base(made: Section, count: int) -> None:
     with workplace() as directory, relays.started("raw", directory) as (process, port):
 
         async def one(i: int) -> Socket:
-            return await relays.enter(port, "customer", i, crowd.source(i))
+            return await relays.enter(relays.dialect("raw"), port, "customer", i, crowd.source(i))
 
         first = await crowd.each(one, range(FIRST))
         before, spent = await settled(process), process.cpu()
