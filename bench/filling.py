@@ -7,7 +7,7 @@ import hashlib
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -56,13 +56,13 @@ def app_id(connection: Connection, key: str) -> int:
 
 
 def add_agents(
-    connection: Connection, key: str, count: int, *, capacity: int = 1, status: str = "available"
+    connection: Connection, keys: Sequence[str], count: int, *, capacity: int = 1, status: str = "available"
 ) -> tuple[list[int], list[str]]:
-    """Agents of an app who are signed in: their ids, and the token of each one's session.
+    """Agents of these apps who are signed in: their ids, and the token of each one's session.
 
     They have no password: 200 hashes are 200 times 40 ms of a core that prove nothing here.
     """
-    now, app = _now(), app_id(connection, key)
+    now = _now()
     first = _next(connection, agents)
     numbers = range(first, first + count)
     tokens = [secrets.token_urlsafe(32) for _ in numbers]
@@ -83,7 +83,8 @@ def add_agents(
             for n in numbers
         ),
     )
-    _write(connection, agent_apps, ({"agent_id": n, "app_id": app} for n in numbers))
+    for app in [app_id(connection, key) for key in keys]:
+        _write(connection, agent_apps, ({"agent_id": n, "app_id": app} for n in numbers))
     _write(
         connection,
         sessions,
@@ -100,12 +101,28 @@ def add_agents(
     return list(numbers), tokens
 
 
+def add_attended(connection: Connection, keys: Sequence[str], agents_: int, chats: int) -> list[int]:
+    """So many agents, who are away, and open chats of the first app, spread over them: the agents' ids."""
+    each, more = divmod(chats, agents_)
+    ids, _ = add_agents(connection, keys, agents_, capacity=each + 1, status="away")
+    for i, agent in enumerate(ids):
+        add_chats(connection, keys[0], each + (i < more), 2, agent=agent, closed=False)
+    return ids
+
+
 def add_chats(
-    connection: Connection, key: str, count: int, messages: int, *, agent: int | None, closed: bool
+    connection: Connection,
+    key: str,
+    count: int,
+    messages: int,
+    *,
+    agent: int | None,
+    closed: bool,
+    age_seconds: int = 0,
 ) -> list[Kept]:
     """Customers with a ticket of so many messages each, closed, or open and attended by `agent`, for whose answer the
-    customer does not wait."""
-    now, app = _now(), app_id(connection, key)
+    customer does not wait. All of it happened `age_seconds` ago."""
+    now, app = _now() - age_seconds * 1000, app_id(connection, key)
     customer, ticket = _next(connection, customers), _next(connection, tickets)
     number = int(
         connection.execute(select(func.coalesce(func.max(tickets.c.number), 0))).scalar_one()
@@ -131,7 +148,7 @@ def add_chats(
         connection, items, (item for i in range(count) for item in _items(ticket + i, messages, agent, now))
     )
     signer = SessionTokens(SECRET)
-    expires = now // 1000 + YEAR
+    expires = _now() // 1000 + YEAR
     return [Kept(signer.sign(Session(key, k, expires)), ticket + i, messages + 2) for i, k in enumerate(keys)]
 
 

@@ -257,33 +257,47 @@ async def alive(people: Sequence[Person]) -> AsyncIterator[None]:
 def agents(ours: Ours, count: int) -> list[str]:
     """For one chat each, while the server is stopped: the tokens of their sessions."""
     with filling.writing(ours.database) as database:
-        _, tokens = filling.add_agents(database, APP, count)
+        _, tokens = filling.add_agents(database, [APP], count)
     return tokens
 
 
 async def chats(ours: Ours, sessions: Sequence[str]) -> tuple[list[Pair], list[Person]]:
     """An open chat for each agent, who has answered once: the pairs, and everybody who needs a heartbeat."""
-    agents = [Person() for _ in sessions]
+    agents, customers = [Person() for _ in sessions], [Person() for _ in sessions]
     for agent, token in zip(agents, socket_tokens(ours, sessions), strict=True):
         await agent.enter(ours.port, "/ws/agent", {"token": token})
-    customers = [Person() for _ in sessions]
     async with alive(agents):
         for customer in customers:
             await customer.enter(ours.port, "/ws/customer", {"app": APP, "locale": "es-CO"})
-        pairs = [await _chat(i, customer, agents) for i, customer in enumerate(customers)]
+        given = [agent.expect(_is_given_to(agent)) for agent in agents]
+        started = await asyncio.gather(*(_start(customer) for customer in customers))
+        attended = [int(frame["ticket"]) for frame in await asyncio.gather(*given)]
+        # An unanswered chat would pass on to another agent after a minute.
+        await asyncio.gather(*(_answer(*both) for both in zip(agents, attended, strict=True)))
+    by_ticket = dict(zip(attended, agents, strict=True))
+    pairs = [
+        Pair(i, customer.socket, by_ticket[ticket].socket, _message(ticket))
+        for i, (customer, ticket) in enumerate(zip(customers, started, strict=True))
+    ]
     return pairs, [*agents, *customers]
 
 
-async def _chat(index: int, customer: Person, agents: Sequence[Person]) -> Pair:
-    """Begin one, find out who attends it, and let that agent answer: an unanswered chat would pass on to another."""
-    given = {agent: agent.expect(_is_given_to(agent)) for agent in agents}
+async def _start(customer: Person) -> int:
     start = {"type": "start", "cid": cid(), "subject": "No puedo descargar mi factura"}
-    ticket = (await customer.ask(start, lambda frame: frame["type"] == "ack"))["ticket"]
-    agent = await _first(given)
-    said = {"type": "say", "ticket": ticket, "cid": cid(), "text": "Buenas, ya lo reviso."}
-    await agent.ask(said, lambda frame: frame["type"] == "ack")
-    parts = f'{{"type":"say","ticket":{ticket},"cid":"\0","text":"\0{WORDS}"}}'.encode().split(b"\0")
-    return Pair(index, customer.socket, agent.socket, tuple(parts))
+    return int((await customer.ask(start, _is_ack))["ticket"])
+
+
+async def _answer(agent: Person, ticket: int) -> None:
+    await agent.ask({"type": "say", "ticket": ticket, "cid": cid(), "text": "Buenas, ya lo reviso."}, _is_ack)
+
+
+def _message(ticket: int) -> tuple[bytes, ...]:
+    text = f'{{"type":"say","ticket":{ticket},"cid":"\0","text":"\0{WORDS}"}}'
+    return tuple(text.encode().split(b"\0"))
+
+
+def _is_ack(frame: dict[str, Any]) -> bool:
+    return bool(frame["type"] == "ack")
 
 
 def _is_given_to(agent: Person) -> Callable[[dict[str, Any]], bool]:
@@ -292,11 +306,6 @@ def _is_given_to(agent: Person) -> Callable[[dict[str, Any]], bool]:
         return bool(frame["type"] == "changed" and told.get("agent_id") == agent.welcome["id"])
 
     return is_it
-
-
-async def _first(given: Mapping[Person, asyncio.Future[dict[str, Any]]]) -> Person:
-    await asyncio.wait(given.values(), return_when=asyncio.FIRST_COMPLETED)
-    return next(person for person, future in given.items() if future.done())
 
 
 def cid() -> str:

@@ -3,7 +3,6 @@ messages. What that costs the server."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Any
 
@@ -13,14 +12,13 @@ from bench.ledger import Ledger, quantile
 from bench.load import Measured, Meter
 from bench.ours import APP, Person
 from bench.places import workplace
-from bench.processes import Process, own_cpu
+from bench.processes import Process
 from bench.report import Section, Verdict, middle, spread
+from bench.waiting import quiet
 
 MESSAGES = 60
 SHOWN = 50
 AT_ONCE = 20
-QUIET_SHARE = 0.03
-"""Of a core: below this the server has nothing left to do of what it put off (who is there is written a little later)."""
 
 
 async def measured(times: int, rounds: int) -> Section:
@@ -53,7 +51,7 @@ async def one(times: int) -> Measured:
     with workplace() as directory:
         product = ours.prepared(directory, ours.RAISED | filling.STILL)
         with filling.writing(product.database) as database:
-            ids, _ = filling.add_agents(database, APP, 1, capacity=times, status="away")
+            ids, _ = filling.add_agents(database, [APP], 1, capacity=times, status="away")
             chats = filling.add_chats(database, APP, times, MESSAGES, agent=ids[0], closed=False)
         with product.serving() as process:
             await quiet(process)
@@ -91,12 +89,3 @@ async def come_back(person: Person, port: int, kept: Kept, source: str = "127.0.
 
 def _is_shown(frame: dict[str, Any]) -> bool:
     return frame["type"] == "snapshot" and len(frame["items"]) == SHOWN
-
-
-async def quiet(process: Process) -> None:
-    """Returns once the server has done what it put off."""
-    for _ in range(60):
-        before, own = process.cpu(), own_cpu()
-        await asyncio.sleep(1)
-        if process.cpu() - before < QUIET_SHARE and own_cpu() - own < 0.5:
-            return

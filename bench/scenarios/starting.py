@@ -48,7 +48,7 @@ async def measured(rounds: int) -> Section:
 def prepared(directory: Path) -> Ours:
     product = ours.prepared(directory, ours.RAISED | filling.STILL)
     with filling.writing(product.database) as database:
-        ids, _ = filling.add_agents(database, APP, 1, capacity=OPEN, status="away")
+        ids, _ = filling.add_agents(database, [APP], 1, capacity=OPEN, status="away")
         filling.add_chats(database, APP, CHATS - OPEN, MESSAGES, agent=ids[0], closed=True)
         filling.add_chats(database, APP, OPEN, MESSAGES, agent=ids[0], closed=False)
     return product

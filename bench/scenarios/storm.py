@@ -15,7 +15,8 @@ from bench.ours import APP, Person
 from bench.pairs import Refusal
 from bench.places import workplace
 from bench.report import Section, Verdict, spread
-from bench.scenarios.opening import MESSAGES, come_back, quiet
+from bench.scenarios.opening import MESSAGES, come_back
+from bench.waiting import quiet
 
 BASE_SECONDS, MOST_SECONDS = 0.5, 30.0
 PATIENCE_SECONDS = 120.0
@@ -60,7 +61,7 @@ async def one(count: int) -> tuple[float, float, float, int, float]:
     with workplace() as directory:
         product = ours.prepared(directory, ours.RAISED | filling.STILL)
         with filling.writing(product.database) as database:
-            ids, _ = filling.add_agents(database, APP, 1, capacity=count, status="away")
+            ids, _ = filling.add_agents(database, [APP], 1, capacity=count, status="away")
             chats = filling.add_chats(database, APP, count, MESSAGES, agent=ids[0], closed=False)
         with product.serving() as process:
             people = [Person() for _ in chats]
