@@ -11,9 +11,9 @@ from typing import Any, Protocol, TypeVar
 import click
 import uvloop
 
-from bench import machine, processes
+from bench import machine, node, processes
 from bench.report import Section
-from bench.scenarios import idle, latency, opening, saturation, starting, storm
+from bench.scenarios import growth, idle, latency, limits, opening, saturation, starting, storm
 
 Scenario = Coroutine[Any, Any, Section]
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -98,6 +98,26 @@ def _start(rounds: int) -> None:
     _report(starting.measured(rounds))
 
 
+@main.command("growth")
+@click.option("--series", type=click.Choice([*growth.SIZES, "timers"]), required=True)
+@_rounds(9)
+@_seconds(2.0)
+def _growth(series: str, rounds: int, seconds: float) -> None:
+    """What a message, or a timer, costs where there is more of something."""
+    if series == "timers":
+        _report(growth.timers(rounds))
+    else:
+        _report(growth.messages_of(series, rounds, seconds))
+
+
+@main.command("limits")
+@_rounds(5)
+@_seconds(8.0)
+def _limits(rounds: int, seconds: float) -> None:
+    """Default limits against raised ones."""
+    _report(limits.measured(rounds, seconds))
+
+
 @main.command()
 def short() -> None:
     """What `make bench` runs: at most five minutes."""
@@ -108,6 +128,35 @@ def short() -> None:
         opening.measured(2_000, 1),
         starting.measured(3),
     )
+
+
+@main.command()
+def full() -> None:
+    """What `make bench-full` runs: everything, about an hour."""
+    relays = ["raw", "ours", "starlette", "durable"]
+    with_node = [*relays, "socketio"] if _node_is_ready() else relays
+    _report(
+        saturation.measured(with_node, 5, 4.0),
+        latency.measured(with_node, 3, 20.0),
+        idle.measured([2_000, 8_000]),
+        opening.measured(2_000, 5),
+        storm.measured(2_000, 3),
+        starting.measured(5),
+        limits.measured(5, 8.0),
+        growth.messages_of("open", 9, 2.0),
+        growth.messages_of("messages", 9, 2.0),
+        growth.messages_of("connected", 9, 2.0),
+        growth.timers(3),
+    )
+
+
+def _node_is_ready() -> bool:
+    try:
+        node.ready()
+    except node.NoNode as why:
+        click.echo(f"without Socket.IO: {why}")
+        return False
+    return True
 
 
 def _report(*scenarios: Scenario) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench import plot
 from bench.ledger import quantile
 from bench.load import FixedRate, Measured
 from bench.places import talking
@@ -53,6 +54,10 @@ async def measured(servers: Sequence[str], count: int, seconds: float) -> Sectio
         f"messages: {sum(run.messages for one in rounds for run in one.values())}; {made.faults}"
     )
     made.data = {"rounds": [{name: kept(run) for name, run in one.items()} for one in rounds]}
+    delivered = [
+        (server, [wait * 1000 for one in rounds for wait in one[server].deliveries]) for server in servers
+    ]
+    made.plots = {"latency.svg": plot.shares(f"Delivery at {RATE} msgs/s", "ms", delivered)}
     if "ours" in servers:
         runs = [one["ours"] for one in rounds]
         made.verdicts = _verdicts(middle(_ms(runs, "deliveries", 0.5)), middle(_ms(runs, "deliveries", 0.99)))

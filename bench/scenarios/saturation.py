@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from bench import plot
 from bench.ledger import Faults, quantile
 from bench.load import Measured, Saturation
 from bench.places import talking
@@ -57,6 +58,9 @@ def section(rounds: Sequence[dict[str, Measured]], seconds: float) -> Section:
     )
     made.data = {"rounds": [{name: kept(run) for name, run in one.items()} for one in rounds]}
     made.verdicts = _verdicts(cpu, rounds, made.faults)
+    if BASE in cpu:
+        title = "Server CPU per message, ratio to the raw relay"
+        made.plots = {"saturation.svg": plot.bars(title, "×", list(cpu.items()))}
     return made
 
 
