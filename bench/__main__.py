@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -35,7 +34,7 @@ def main(nice: int, product: Path) -> None:
     """Measure the server beside others. The exit code is 1 when a message was lost, doubled or refused."""
     processes.pin_generator()
     processes.PRODUCT = product.resolve()
-    os.nice(nice)
+    processes.take_precedence(nice)
 
 
 def _servers(default: str) -> Decorator:

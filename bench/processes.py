@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import os
@@ -34,6 +35,19 @@ def pin_generator() -> None:
         os.sched_setaffinity(0, {GENERATOR_CORE})
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def take_precedence(nice: int) -> None:
+    """For this process and all that it starts: below 0 before others. Raises PermissionError where that is not allowed."""
+    if not nice:
+        return
+    os.nice(nice)
+    # Where the kernel shares the machine among sessions first, a process's own niceness counts within its session only.
+    group = Path("/proc/self/autogroup")
+    if group.exists():
+        before = group.read_text().split()[-1]
+        group.write_text(str(nice))
+        atexit.register(group.write_text, before)
 
 
 class Process:
