@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 import click
 import uvloop
 
-from bench import machine, node, processes
+from bench import django, machine, node, processes
 from bench.report import Section
 from bench.scenarios import growth, idle, latency, limits, opening, saturation, starting, storm
 
@@ -132,11 +132,16 @@ def short() -> None:
 @main.command()
 def full() -> None:
     """What `make bench-full` runs: everything, about an hour."""
-    relays = ["raw", "ours", "starlette", "durable"]
-    with_node = [*relays, "socketio"] if _node_is_ready() else relays
+    relays = [
+        "raw",
+        "ours",
+        "starlette",
+        "durable",
+        *_at_hand({"socketio": node.ready, "channels": django.ready}),
+    ]
     _report(
-        saturation.measured(with_node, 5, 4.0),
-        latency.measured(with_node, 3, 20.0),
+        saturation.measured(relays, 5, 4.0),
+        latency.measured([name for name in relays if name != "channels"], 3, 20.0),
         idle.measured([2_000, 8_000]),
         opening.measured(2_000, 5),
         storm.measured(2_000, 3),
@@ -149,13 +154,17 @@ def full() -> None:
     )
 
 
-def _node_is_ready() -> bool:
-    try:
-        node.ready()
-    except node.NoNode as why:
-        click.echo(f"without Socket.IO: {why}")
-        return False
-    return True
+def _at_hand(makers: dict[str, Callable[[], Path]]) -> list[str]:
+    """Those whose packages are here, or can be fetched."""
+    found = []
+    for name, make in makers.items():
+        try:
+            make()
+        except (node.NoNode, django.NoDjango) as why:
+            click.echo(f"without {name}: {why}")
+        else:
+            found.append(name)
+    return found
 
 
 def _report(*scenarios: Scenario) -> None:

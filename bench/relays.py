@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from bench import node, sockets
+from bench import django, node, sockets
 from bench.pairs import WORDS, Language, Pair
 from bench.processes import ROOT, Process, clean_environment, running
 from bench.sockets import Socket
@@ -89,7 +89,7 @@ def dialect(server: str) -> Dialect:
 
 @contextmanager
 def started(server: str, directory: Path) -> Iterator[tuple[Process, int]]:
-    """A relay by its module's name, and its port. `directory`: for what it writes. Raises node.NoNode."""
+    """A relay by its module's name, and its port. `directory`: for what it writes. Raises node.NoNode and django.NoDjango."""
     with running(_command(server, directory), clean_environment(), directory / f"{server}.log") as process:
         yield process, int(process.wait_for(b"ready "))
 
@@ -98,6 +98,8 @@ def _command(server: str, directory: Path) -> list[str]:
     if server == "socketio":
         script = ROOT / "bench" / "servers" / "socketio.mjs"
         return [shutil.which("node") or "node", str(script), str(directory), str(node.ready())]
+    if server == "channels":
+        return [str(django.ready()), "-m", "bench.servers.django_channels", str(directory)]
     return [sys.executable, "-m", f"bench.servers.{server}", str(directory)]
 
 
