@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench.ledger import Faults, Ledger
 from bench.pairs import Language, Pair, Watch
@@ -29,6 +29,8 @@ class Measured:
     faults: Faults
     acks: list[float]
     deliveries: list[float]
+    late: list[float] = field(default_factory=list)
+    """By how much each message was sent after it was due: the generator's own share of a wait, as long as it keeps up."""
 
     @property
     def rate(self) -> float:
@@ -124,6 +126,7 @@ class FixedRate:
     def __init__(self, pairs: Sequence[Pair], language: Language, rate: float, first: int = 0) -> None:
         self.ledger = Ledger(last=first)
         self._rate = rate
+        self._late: list[float] = []
         self._loop = asyncio.get_running_loop()
         self._all_sent = False
         self._idle = asyncio.Event()
@@ -134,6 +137,7 @@ class FixedRate:
             await self._send_for(warm_up)
             self.ledger.acks.clear()
             self.ledger.deliveries.clear()
+            self._late.clear()
             meter = Meter(process, self.ledger)
             await self._send_for(seconds)
             took, server, own, done = meter.read()
@@ -145,7 +149,7 @@ class FixedRate:
                 except TimeoutError:
                     pass  # They are counted as lost.
         ledger = self.ledger
-        return Measured(done, took, server, own, ledger.close(), ledger.acks, ledger.deliveries)
+        return Measured(done, took, server, own, ledger.close(), ledger.acks, ledger.deliveries, self._late)
 
     async def _send_for(self, seconds: float) -> None:
         """Returns when the last of them was sent."""
@@ -168,6 +172,7 @@ class FixedRate:
 
     def _say(self, i: int, due: float) -> None:
         pair = self._watch.pairs[i % len(self._watch.pairs)]
+        self._late.append(time.perf_counter() - due)
         pair.say(self.ledger.sent(pair.index, due))
 
     def _done(self, pair: Pair) -> None:

@@ -33,6 +33,7 @@ async def measured(servers: Sequence[str], count: int, seconds: float) -> Sectio
             "ack p99 ms",
             "server CPU µs/msg",
             "gen %",
+            "sent late p99 ms",
         ),
     )
     for server in servers:
@@ -46,6 +47,7 @@ async def measured(servers: Sequence[str], count: int, seconds: float) -> Sectio
                 spread(_ms(runs, "acks", 0.99), 2),
                 spread([run.cpu_us for run in runs]),
                 spread([run.generator_share for run in runs]),
+                spread(_ms(runs, "late", 0.99), 2),
             )
         )
         for run in runs:

@@ -67,7 +67,7 @@ def section(rounds: Sequence[dict[str, Measured]], seconds: float) -> Section:
 def kept(run: Measured) -> dict[str, Any]:
     """For the JSON file, without the single latencies, of which there are 100,000."""
     kept = asdict(run)
-    for name in ("acks", "deliveries"):
+    for name in ("acks", "deliveries", "late"):
         kept[f"{name}_ms"] = {
             f"p{share * 100:g}": quantile(kept[name], share) * 1000 for share in (0.5, 0.99)
         }
