@@ -7,11 +7,16 @@ import platform
 import shutil
 import sqlite3
 import subprocess
+import tempfile
+import time
 from importlib import metadata
 from pathlib import Path
 
+from bench.ledger import quantile
 from bench.processes import GENERATOR_CORE, SERVER_CORE
+from bench.report import OUT
 
+FSYNCS = 200
 _PACKAGES = ("uvloop", "websockets", "uvicorn", "starlette", "msgspec", "aiosqlite", "sqlalchemy", "picows")
 
 
@@ -28,9 +33,24 @@ def conditions() -> dict[str, str]:
         "cores": f"servers on CPU {SERVER_CORE}, generator on CPU {GENERATOR_CORE}"
         if alone
         else "one, shared",
+        "fsync": _fsync(),
         "nice": str(os.nice(0)),
         "load": "{:.2f} {:.2f} {:.2f} before the first run".format(*os.getloadavg()),
     }
+
+
+def _fsync() -> str:
+    """What the disk takes for 4 KiB that have to stay: the floor under every durable figure."""
+    OUT.mkdir(exist_ok=True)
+    took = []
+    with tempfile.NamedTemporaryFile(dir=OUT) as file:
+        for _ in range(FSYNCS):
+            began = time.perf_counter()
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
+            took.append((time.perf_counter() - began) * 1000)
+    return f"p50 {quantile(took, 0.5):.2f} ms, p99 {quantile(took, 0.99):.2f} ms"
 
 
 def _cpu() -> str:
