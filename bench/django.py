@@ -17,7 +17,7 @@ PACKAGES: Final = (
     "websockets==17.4",
     "httptools",
 )
-WHERE: Final = OUT / "channels"
+WHERE: Final = OUT / "channels" / ".venv"  # by that name nobody takes it for ours
 
 
 class NoDjango(Exception):
