@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -168,23 +169,30 @@ def _at_hand(makers: dict[str, Callable[[], Path]]) -> list[str]:
 
 
 def _report(*scenarios: Scenario) -> None:
-    """Run one after the other; print and save each as soon as it is there."""
+    """Run one after the other; print and save each as soon as it is there. One that breaks off does not keep the others back."""
     conditions = machine.conditions()
     click.echo("\n".join(f"{name}: {fact}" for name, fact in conditions.items()))
-    sections = []
+    sections: list[Section] = []
+    failures: list[str] = []
     for scenario in scenarios:
-        section = uvloop.run(scenario)
+        try:
+            section = uvloop.run(scenario)
+        except Exception:
+            failures.append(f"a scenario broke off:\n{traceback.format_exc()}")
+            click.echo(f"\n{failures[-1]}", err=True)
+            continue
         section.save(conditions)
         click.echo(section)
         sections.append(section)
+        if section.faults:
+            failures.append(f"{section.name}: {section.faults}")
     click.echo("")
     for section in sections:
         for verdict in section.verdicts:
             click.echo(verdict)
-    failed = [section for section in sections if section.faults]
-    for section in failed:
-        click.echo(f"FAILED: {section.name}: {section.faults}", err=True)
-    sys.exit(1 if failed else 0)
+    for failure in failures:
+        click.echo(f"FAILED: {failure.splitlines()[0]}", err=True)
+    sys.exit(1 if failures else 0)
 
 
 if __name__ == "__main__":
