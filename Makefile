@@ -1,6 +1,7 @@
 # make run         set everything up and serve the demo on http://127.0.0.1:8000 (HOST, PORT)
 # make test        the whole test suite, unit to browser (ARGS="-k resume" for a part of it)
 # make test-faults the tests that kill, cut and fill disks, in their full size, figures printed
+# make bench       measure the server beside others, five minutes; make bench-full: everything (docs/performance.md)
 # make check       format, lint, types and import directions: what must hold before a commit
 # make format      repair what can be repaired without thinking
 # make build       wheel and sdist with the front end inside, in dist/
@@ -8,7 +9,7 @@
 # make clean       remove what these targets made; var/ (your data) stays
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults check format build lock clean
+.PHONY: help run test test-faults bench bench-full check format build lock clean
 MAKEFLAGS += --no-print-directory
 
 HOST ?= 127.0.0.1
@@ -36,6 +37,16 @@ test-faults:
 	@scripts/setup dev
 	@$(PY) scripts/front_end.py build
 	@FULL=1 exec $(PY) -m pytest -m fault -raP --durations=0 --durations-min=1 $(ARGS)
+
+bench:
+	@scripts/setup dev
+	@$(PY) scripts/front_end.py build
+	@exec $(PY) -m bench $(ARGS) short
+
+bench-full:
+	@scripts/setup dev
+	@$(PY) scripts/front_end.py build
+	@exec $(PY) -m bench $(ARGS) full
 
 check:
 	@scripts/setup dev

@@ -11,8 +11,8 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-sys.path.insert(0, str(Path(__file__).resolve().parent / "scripts"))
-import front_end
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from scripts import front_end
 
 
 class FrontEndHook(BuildHookInterface):  # type: ignore[type-arg]  # hatchling exports no public config type
