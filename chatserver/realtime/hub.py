@@ -14,7 +14,7 @@ from chatserver.realtime.attention import AttentionFeed
 from chatserver.realtime.close_codes import GOING_AWAY, SESSION_ENDED
 from chatserver.realtime.connection import Connection
 from chatserver.realtime.frames import pack
-from chatserver.realtime.limits import Buckets, Limits
+from chatserver.realtime.limits import Buckets, Door, Limits
 from chatserver.realtime.ports import LiveSessions
 from chatserver.realtime.presence import Presence
 from chatserver.realtime.views import Audience, Views
@@ -92,6 +92,7 @@ class Hub:
         self.live_sessions = live_sessions
         self._peers: dict[Peer, None] = {}
         self._of_network: dict[str, int] = {}
+        self._doors: list[Door] = []
         self._empty = asyncio.Event()
         self._empty.set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -131,6 +132,12 @@ class Hub:
     def full(self) -> bool:
         """Takes no new socket now."""
         return self.draining or len(self._peers) >= self.limits.connections
+
+    def door(self) -> Door:
+        """Another one, for those who come in by one endpoint."""
+        door = Door(self.limits.connections_per_second)
+        self._doors.append(door)
+        return door
 
     def crowded(self, network: str) -> bool:
         """This network address has as many sockets as one may have."""
@@ -210,6 +217,8 @@ class Hub:
     async def _forget(self) -> None:
         self.messages.forget(self.now())
         self.openings.forget(self.now())
+        for door in self._doors:
+            door.forget(self.now())
 
 
 async def _every(seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
