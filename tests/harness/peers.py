@@ -88,6 +88,8 @@ class Peer(ABC):
         self.goodbyes: list[tuple[bool, int]] = []
         """For each connection that ended: whether a `goaway` came first, and the close code."""
         self.refusals: list[Frame] = []
+        self.told_to_wait = 0.0
+        """Seconds, by the last `goaway` or the last `error` that answered a `hello`."""
         self.online = False
         self.connections = 0
         self.acknowledged = 0
@@ -111,9 +113,14 @@ class Peer(ABC):
         while True:
             with suppress(OSError, WebSocketException, asyncio.TimeoutError):
                 await self._one_connection()
-            # Jitter, so that clients do not come back in step; slower to a server that says "not now".
-            turned_away = bool(self.goodbyes) and self.goodbyes[-1][1] == TRY_LATER
-            await asyncio.sleep(self.dice.uniform(*self.pause) * (10 if turned_away else 1))
+            await asyncio.sleep(self.next_wait())
+
+    def next_wait(self) -> float:
+        """Seconds until the next try: with jitter, so that clients do not come back in step; when the server says "not now", as
+        long as it says."""
+        turned_away = bool(self.goodbyes) and self.goodbyes[-1][1] == TRY_LATER
+        told, self.told_to_wait = self.told_to_wait, 0.0
+        return max(told if turned_away else 0, self.dice.uniform(*self.pause) * (10 if turned_away else 1))
 
     def say(self, ticket: int) -> None:
         """A message of its own making; kept and sent again until the server has said what became of it."""
@@ -184,6 +191,7 @@ class Peer(ABC):
                 self._refused(frame)
             case "goaway":
                 self._going = True
+                self.told_to_wait = frame.get("retry_after", 0)
         await self.flush()
 
     async def _welcome(self, frame: Frame) -> None:
@@ -279,6 +287,9 @@ class Peer(ABC):
 
     def _refused(self, frame: Frame) -> None:
         self.refusals.append(frame)
+        if frame.get("verb") == "hello":
+            self.told_to_wait = frame.get("retry_after", 0)
+            return
         cid = frame.get("cid", "")
         if frame["code"] in AGAIN:
             # Later, and reading goes on meanwhile: a client that sleeps over a refusal does not hear a goodbye.
