@@ -72,7 +72,7 @@ def test_no_case_of_the_autobahn_suite_fails(tmp_path: Path, port: int) -> None:
     }
     (tmp_path / "spec.json").write_text(json.dumps(spec))
     (tmp_path / "start.py").write_text(START)
-    command = [
+    command: list[str | Path] = [
         python,
         tmp_path / "start.py",
         suite,
