@@ -9,9 +9,9 @@ GOING_AWAY: Final = 4001
 SLOW: Final = 4002
 """Your queue was full: come back with the last number you have."""
 SILENT: Final = 4003
-"""Nothing was heard from you for two heartbeats."""
+"""Nothing was heard from you: no first frame in time, or none for two heartbeats."""
 TRY_LATER: Final = 4004
-"""Too many connections at once: come back later."""
+"""Too many connections at once: come back later, or at the moment that an `error` frame gave."""
 INTERNAL: Final = 4005
 """Our fault, logged. Come back."""
 
@@ -19,7 +19,7 @@ FLOOD: Final = 4008
 """Frames went on after several `rate_limited` answers. Come back, slower."""
 
 BAD_AUTH: Final = 4501
-"""No valid first frame in time, or credentials that will not get better: an `error` frame said why."""
+"""No valid first frame, or credentials that will not get better: an `error` frame said why."""
 SESSION_ENDED: Final = 4502
 """Signed out, here or elsewhere."""
 BAD_PROTOCOL: Final = 4503

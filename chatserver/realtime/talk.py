@@ -19,6 +19,7 @@ from chatserver.realtime.close_codes import (
     FLOOD,
     INTERNAL,
     SESSION_ENDED,
+    SILENT,
     SLOW,
     TRY_LATER,
 )
@@ -141,8 +142,9 @@ class Talk(ABC, Generic[F]):
 
     def check(self) -> None:
         late = self.hub.now() - self.connection.opened_at > self.hub.limits.hello_seconds
-        if late and not self._greeted:
-            self.connection.last(pack(Error("unauthorized", verb="hello")), BAD_AUTH)
+        if late and not self._greeted and self._greeting is None:
+            # Slow, or slowed down by us in a crowd: told "unauthorized" it would forget who it is.
+            self.connection.end(SILENT)
         self.connection.check()
 
     def _deliver(self, event: Event) -> bool:

@@ -12,15 +12,15 @@ export const CLOSE = {
   GOING_AWAY: 4001,
   /** Your queue was full: come back with the last number you have. */
   SLOW: 4002,
-  /** Nothing was heard from you for two heartbeats. */
+  /** Nothing was heard from you: no first frame in time, or none for two heartbeats. */
   SILENT: 4003,
-  /** Too many connections at once: come back later. */
+  /** Too many connections at once: come back later, or at the moment that an `error` frame gave. */
   TRY_LATER: 4004,
   /** Our fault, logged. Come back. */
   INTERNAL: 4005,
   /** Frames went on after several `rate_limited` answers. Come back, slower. */
   FLOOD: 4008,
-  /** No valid first frame in time, or credentials that will not get better: an `error` frame said why. */
+  /** No valid first frame, or credentials that will not get better: an `error` frame said why. */
   BAD_AUTH: 4501,
   /** Signed out, here or elsewhere. */
   SESSION_ENDED: 4502,
