@@ -155,7 +155,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.transport.abort()
 
     def handle_parser_exception(self) -> None:
-        """The peer broke the protocol. It is told why, and what it still sends is read and thrown away for a moment: to close with
+        """The peer broke the protocol. It is told why, and what it still sends is thrown away for a moment: to close with
         that unread would be a reset, which takes our reason away from it."""
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = self._broken = True

@@ -1,0 +1,115 @@
+"""The real server in a process that can be asked what it holds: `python -m tests.harness.watched DIRECTORY` is `chatserver demo`, and
+answers with its counts at the port in DIRECTORY/watch-port. Nothing of this is in the product."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import IO, Any, Final
+
+from tests.harness.server import ROOT, Server
+from tests.harness.waiting import wait_until
+
+KINDS: Final = (
+    "AgentTalk",
+    "Admission",
+    "Bucket",
+    "Connection",
+    "CustomerTalk",
+    "Event",
+    "RequestProtocol",
+    "SocketProtocol",
+    "Task",
+    "TimerHandle",
+    "UVHandle",
+    "_Subscription",
+    "coroutine",
+)
+"""Types of which objects are counted, besides all of them together."""
+
+Counts = dict[str, int]
+
+
+def counts() -> Counts:
+    """Of this process, at this moment. `rss` in KiB."""
+    gc.collect()
+    objects = gc.get_objects()
+    found = Counter(type(one).__name__ for one in objects)
+    answer = {kind: found[kind] for kind in KINDS} | {"objects": len(objects)}
+    for one in objects:
+        if type(one).__name__ == "Hub":
+            answer |= _of_hub(one)
+    del objects
+    answer["fds"] = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a handle of its own counts the same each time
+    answer["threads"] = threading.active_count()
+    status = Path("/proc/self/status").read_text()
+    answer["rss"] = int(status.split("VmRSS:")[1].split()[0])
+    return answer
+
+
+def _of_hub(hub: Any) -> Counts:
+    return {
+        "lines": len(hub),
+        "customers": len(hub.customers_here._counts),
+        "customers told": len(hub.customers_here._told),
+        "doubtful": len(hub.customers_here._doubtful),
+        "messages": len(hub.messages._buckets),
+        "openings": len(hub.openings._buckets),
+        "hub tasks": len(hub._tasks),
+        "topics": len(hub.house.bus._listeners),
+        "attention": sum(len(listeners) for listeners in hub.attention._listeners.values()),
+        "tickets": len(hub.house.books.tickets),
+        "typed": len(hub.house.books.typed),
+    }
+
+
+class Watched(Server):
+    """`Server`, and what it holds."""
+
+    def counts(self) -> Counts:
+        port_file = self.directory / "watch-port"
+        wait_until(port_file.exists, "the watch is set")
+        with socket.create_connection(("127.0.0.1", int(port_file.read_text()))) as connection:
+            answer: Counts = json.loads(b"".join(iter(lambda: connection.recv(65_536), b"")))
+        return answer
+
+    def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "tests.harness.watched", str(self.directory)]
+        return subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _answer_for_ever(listener: socket.socket) -> None:
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(json.dumps(counts()).encode())
+
+
+def main() -> None:
+    directory = Path(sys.argv.pop(1))
+    listener = socket.create_server(("127.0.0.1", 0))
+    (directory / "watch-port").write_text(str(listener.getsockname()[1]))
+    threading.Thread(target=_answer_for_ever, args=(listener,), daemon=True).start()
+    from chatserver.cli import main as serve
+
+    sys.argv = ["chatserver", "demo"]
+    serve()
+
+
+if __name__ == "__main__":
+    main()
