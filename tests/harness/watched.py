@@ -1,5 +1,5 @@
-"""The real server in a process that can be asked what it holds: `python -m tests.harness.watched DIRECTORY` is `chatserver demo`, and
-answers with its counts at the port in DIRECTORY/watch-port. Nothing of this is in the product."""
+"""The real server in a process that can be asked what it holds: `chatserver demo`, which answers with its counts at the port in
+DIRECTORY/watch-port. Nothing of this is in the product. `python -m tests.harness.watched DIRECTORY`"""
 
 from __future__ import annotations
 
