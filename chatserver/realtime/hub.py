@@ -14,6 +14,7 @@ from chatserver.realtime.attention import AttentionFeed
 from chatserver.realtime.close_codes import GOING_AWAY, SESSION_ENDED
 from chatserver.realtime.connection import Connection
 from chatserver.realtime.frames import pack
+from chatserver.realtime.lately import Lately
 from chatserver.realtime.limits import Buckets, Door, Limits
 from chatserver.realtime.ports import LiveSessions
 from chatserver.realtime.presence import Presence
@@ -87,6 +88,9 @@ class Hub:
         self._last_signs: dict[int, int] = {}
         """When (ms) each agent who left was last heard of."""
         self.attention = AttentionFeed(house.bus, lambda app_id: attention.attention(house, app_id))
+        self.attention_lately = Lately(house.bus, lambda app_id: attention.attention(house, app_id), now)
+        self.places_lately = Lately(house.bus, lambda app_id: attention.places(house, app_id), now)
+        """For those who come in, which may be a crowd."""
         self.draining = False
         """Readiness is over: no new sockets."""
         self.live_sessions = live_sessions
@@ -114,6 +118,8 @@ class Hub:
         self.customers_here.stop()
         self.agents_here.stop()
         self.attention.stop()
+        self.attention_lately.stop()
+        self.places_lately.stop()
 
     def count(self) -> dict[str, int]:
         """Open connections per audience."""

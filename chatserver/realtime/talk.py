@@ -346,7 +346,8 @@ class Talk(ABC, Generic[F]):
     async def _replay(self, ticket: Ticket, after: int) -> None:
         more = True
         while more:
-            found = await items_after(self.hub.db, ticket.id, after, min(PAGE, ticket.last_seq - after))
+            gap = min(PAGE, ticket.last_seq - after)
+            found = await items_after(self.hub.db, ticket.id, after, gap) if gap else []
             items = _page(found)
             after = items[-1].seq if items else ticket.last_seq
             more = after < ticket.last_seq
