@@ -26,8 +26,8 @@ MINUTES = float(os.environ.get("SOAK_MINUTES", "6")) if FULL else 0.1
 VISITORS = 500 if FULL else 40
 STAY = (5.0, 40.0) if FULL else (0.1, 1.0)
 """Seconds that somebody is connected."""
-BOOKS = 10_500 if FULL else 0
-"""Tickets before the watch begins: more than are known by heart."""
+BOOKS = 30_000 if FULL else 0
+"""Tickets before the watch begins: more than are known by heart, in a file larger than the pages that are kept of it."""
 LOOK_SECONDS = 10.0
 SLOPE_KIB = 1024
 """Per ten minutes."""
@@ -129,14 +129,14 @@ async def visitor(port: int, dice: random.Random, end: float) -> int:
     return visits
 
 
-async def chat(person: Patient, dice: random.Random) -> None:
-    """A chat of a few words; some are ended, the others end by themselves."""
+async def chat(person: Patient, dice: random.Random, ends: float = 0.7) -> None:
+    """A chat of a few words; so many are ended, the others end by themselves."""
     ticket = await person.starts_chat("Un rato")
     for _ in range(dice.randrange(1, 6)):
         person.say(ticket)
     await person.flush()
     await soon(person.settled, "everything was heard", 60)
-    if dice.random() < 0.7:
+    if dice.random() < ends:
         await person._send({"type": "end", "ticket": ticket})
 
 
@@ -148,8 +148,7 @@ async def fill_the_books(server: Watched, tickets: int) -> None:
         running = asyncio.create_task(person.run())
         await soon(lambda: person.online, "somebody comes in", 60)
         for _ in range(tickets // 20):
-            ticket = await person.starts_chat("Para el libro")
-            await person._send({"type": "end", "ticket": ticket})
+            await chat(person, dice, ends=1)
         running.cancel()
         await asyncio.wait([running])
 

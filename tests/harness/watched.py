@@ -34,11 +34,12 @@ KINDS: Final = (
 )
 """Types of which objects are counted, besides all of them together."""
 
+DIRECTORY: Final = Path(sys.argv[-1])
 Counts = dict[str, int]
 
 
 def counts() -> Counts:
-    """Of this process, at this moment. `rss` in KiB."""
+    """Of this process, at this moment. `rss` and `database` (the file) in KiB."""
     gc.collect()
     objects = gc.get_objects()
     found = Counter(type(one).__name__ for one in objects)
@@ -46,8 +47,11 @@ def counts() -> Counts:
     for one in objects:
         if type(one).__name__ == "Hub":
             answer |= _of_hub(one)
+    for file in DIRECTORY.glob("*.db"):
+        answer["database"] = file.stat().st_size // 1024
     del objects
     answer["fds"] = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a handle of its own counts the same each time
+    answer["blocks"] = sys.getallocatedblocks()  # also what the garbage collector does not look at
     answer["threads"] = threading.active_count()
     status = Path("/proc/self/status").read_text()
     answer["rss"] = int(status.split("VmRSS:")[1].split()[0])
@@ -101,9 +105,8 @@ def _answer_for_ever(listener: socket.socket) -> None:
 
 
 def main() -> None:
-    directory = Path(sys.argv.pop(1))
     listener = socket.create_server(("127.0.0.1", 0))
-    (directory / "watch-port").write_text(str(listener.getsockname()[1]))
+    (DIRECTORY / "watch-port").write_text(str(listener.getsockname()[1]))
     threading.Thread(target=_answer_for_ever, args=(listener,), daemon=True).start()
     from chatserver.cli import main as serve
 
