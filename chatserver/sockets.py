@@ -157,6 +157,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def handle_parser_exception(self) -> None:
         """The peer broke the protocol. It is told why, and what it still sends is thrown away for a moment: to close with
         that unread would be a reset, which takes our reason away from it."""
+        self._send()  # what was answered to the frames before
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = self._broken = True
         if not self.transport.is_closing():
@@ -264,10 +265,6 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         else:
             self._idle_frames = 0
             self._heard(text)
-
-    def handle_parser_exception(self) -> None:
-        self._send()  # what was answered to the frames before stands before the closing
-        super().handle_parser_exception()
 
     def handle_cont(self, event: Frame) -> None:
         self._carries_nothing()
