@@ -28,14 +28,17 @@ def test_a_crowd_that_is_cut_off_is_let_in_again_and_reads_what_it_missed(tmp_pa
                 for one in crowd.people:
                     one.goodbyes.clear()
                     one.turned_away.clear()
+                cpu = server.cpu_seconds
                 for one in crowd.people:
                     one.cut()
                 away = await crowd.everybody_is_back(ALL_IN_WITHIN)
+                cpu = server.cpu_seconds - cpu
                 twice = sum(len(one.turned_away) > 1 for one in crowd.people)
                 waits = [wait for one in crowd.people for wait in one.turned_away]
                 print(
                     f"{CLIENTS} back after p50 {quantile(away, 0.5):.1f} s, p99 {quantile(away, 0.99):.1f} s, "
-                    f"last {away[-1]:.1f} s; turned away {len(waits)} times, {twice} of them twice or more"
+                    f"last {away[-1]:.1f} s; turned away {len(waits)} times, {twice} of them twice or more; "
+                    f"{cpu / CLIENTS * 1000:.2f} ms of the server's CPU each"
                 )
                 codes = [code for one in crowd.people for _, code in one.goodbyes]
                 assert not [code for code in codes if code >= STOP], "somebody was told to stop"

@@ -19,6 +19,8 @@ HEARTBEAT = 15.0
 class Patient(CustomerPeer):
     """Full jitter, or the moment that the server gave."""
 
+    open_within = 30.0
+
     def __init__(self, name: str, port: int, diary: Diary, dice: random.Random) -> None:
         super().__init__(name, port, diary, dice)
         self.failures = 0

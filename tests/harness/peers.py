@@ -99,6 +99,8 @@ class Peer(ABC):
         self._starts: dict[str, asyncio.Future[int]] = {}
 
     path: str
+    open_within = 5.0
+    """Seconds for a handshake."""
 
     @abstractmethod
     async def hello(self) -> Frame:
@@ -138,7 +140,7 @@ class Peer(ABC):
         # One task reads and sends. With a bounded queue it could wait, sending to a server that is leaving, for an end that
         # stands in the socket unread.
         options: dict[str, Any] = {"compression": None, "ping_interval": None, "max_queue": None}
-        options |= {"host": "127.0.0.1", "port": self.port, "proxy": None, "open_timeout": 5}
+        options |= {"host": "127.0.0.1", "port": self.port, "proxy": None, "open_timeout": self.open_within}
         async with connect(address, origin=origin, **options) as socket:
             self.connections += 1
             self._socket = socket
