@@ -15,7 +15,7 @@ from chatserver.realtime.close_codes import GOING_AWAY, SESSION_ENDED
 from chatserver.realtime.connection import Connection
 from chatserver.realtime.frames import pack
 from chatserver.realtime.lately import Lately
-from chatserver.realtime.limits import Buckets, Door, Limits
+from chatserver.realtime.limits import SLOT_LATEST, Buckets, Door, Limits
 from chatserver.realtime.ports import LiveSessions
 from chatserver.realtime.presence import Presence
 from chatserver.realtime.views import Audience, Views
@@ -33,7 +33,8 @@ RECHECK_BATCH: Final = 500
 FORGET_SECONDS: Final = 60.0
 DRAIN_SECONDS: Final = 10.0
 BACK_SECONDS: Final = (0.5, 5.0)
-"""Who is sent away comes back at a random moment in between, so that the next server is not run over."""
+"""Who is sent away comes back at a random moment in between, so that the next server is not run over; a crowd takes longer, as
+long as it takes to be let in."""
 
 
 class Peer(Protocol):
@@ -186,9 +187,12 @@ class Hub:
         self.draining = True
         peers = list(self._peers)
         log.info("draining %d connections", len(peers))
+        soonest, latest = BACK_SECONDS
+        latest = max(latest, min(soonest + len(peers) / self.limits.connections_per_second, SLOT_LATEST))
         try:
             async with asyncio.timeout(seconds):
-                await asyncio.gather(*(self._send_away(peer) for peer in peers))
+                waits = [random.uniform(soonest, latest) for _ in peers]  # noqa: S311 - spreads load, keeps no secret
+                await asyncio.gather(*map(self._send_away, peers, waits))
                 while self._tasks:
                     await asyncio.wait(self._tasks)
                 await self._empty.wait()
@@ -199,9 +203,8 @@ class Hub:
             for peer in self.peers:
                 peer.connection.abort()
 
-    async def _send_away(self, peer: Peer) -> None:
-        wait = round(random.uniform(*BACK_SECONDS), 3)  # noqa: S311 - spreads load, keeps no secret
-        await peer.connection.reply(pack(GoAway(retry_after=wait)))
+    async def _send_away(self, peer: Peer, wait: float) -> None:
+        await peer.connection.reply(pack(GoAway(retry_after=round(wait, 3))))
         await peer.quiet()
         peer.connection.end(GOING_AWAY)
 
