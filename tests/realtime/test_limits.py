@@ -69,6 +69,13 @@ def test_a_crowd_comes_in_at_the_rate_and_is_turned_away_once() -> None:
     assert all(later - earlier >= 1 for earlier, later in zip(entered, entered[100:], strict=False))
 
 
+def test_no_second_lets_in_more_than_the_rate_however_often_somebody_knocks() -> None:
+    door = Admission(100)
+    entered = [knock / 1000 for knock in range(5_000) if not door.enter(knock / 1000)]
+    assert len(entered) == 500
+    assert all(later - earlier >= 1 for earlier, later in zip(entered, entered[100:], strict=False))
+
+
 def test_strangers_delay_a_crowd_and_do_not_stop_it() -> None:
     entered, twice = come_and_go(Admission(20), 400, strangers=2)
     assert len(entered) == 400
