@@ -1,7 +1,7 @@
-"""What only the full form runs (FULL=1, `make test-faults`): a skipped test would be a failed one in CI."""
+"""What only the full form runs (`make test-faults`): a skipped test would be a failed one in CI."""
 
 from __future__ import annotations
 
-import os
+from tests.harness.sizes import FULL
 
-collect_ignore = [] if os.environ.get("FULL") else ["test_autobahn.py"]
+collect_ignore = [] if FULL else ["test_autobahn.py"]

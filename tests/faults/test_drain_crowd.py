@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.faults.crowd import AT_EASE
 from tests.harness.crowd import Crowd, gathering, quantile
 from tests.harness.server import Server, running
+from tests.harness.sizes import FULL
 from tests.harness.waiting import soon
 
 pytestmark = pytest.mark.fault
 
-FULL = bool(os.environ.get("FULL"))
 CLIENTS = 1_000 if FULL else 100
 TALKERS = 50
 PATIENCE = 90.0
 GOING_AWAY = 4001
-AT_EASE = {
-    "messages_per_minute": 100_000,
-    "messages_burst": 10_000,
-    "frames_per_minute": 1_000_000,
-    "frames_burst": 100_000,
-}
-"""A talker says as much as ten people."""
 
 
 def test_a_restart_tells_everybody_loses_nothing_and_has_them_all_back(tmp_path: Path) -> None:
     async def story() -> None:
-        with running(tmp_path, **AT_EASE) as server:
+        with running(tmp_path, **AT_EASE | {"connections_per_second": 100}) as server:
             async with gathering(server.port, CLIENTS, within=PATIENCE) as crowd:
                 await crowd.start_chats()
                 talking = asyncio.create_task(crowd.talk(crowd.people[:TALKERS]))

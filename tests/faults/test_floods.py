@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import socket
 import time
 from collections import Counter
@@ -18,15 +17,16 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
+from tests.faults.crowd import AT_EASE
 from tests.harness.crowd import Crowd, gathering, quantile
 from tests.harness.peers import new_cid
 from tests.harness.server import Server, running
+from tests.harness.sizes import FULL
 from tests.harness.waiting import soon
 from tests.security.raw import TEXT, frame
 
 pytestmark = pytest.mark.fault
 
-FULL = bool(os.environ.get("FULL"))
 STUCK = 200 if FULL else 40
 CUSTOMERS = 100 if FULL else 20
 TALKERS = 20
@@ -139,13 +139,6 @@ def test_who_reads_nothing_is_sent_away_and_costs_little(tmp_path: Path) -> None
 
 # — who sends without end ——————————————————————————————————————————————————————
 
-AT_EASE = {
-    "messages_per_minute": 100_000,
-    "messages_burst": 10_000,
-    "frames_per_minute": 1_000_000,
-    "frames_burst": 100_000,
-    "connections_per_second": 1_000,
-}
 MINUTE, BURST = 100, 20
 """The default limits."""
 FLOOD_SECONDS = 20 if FULL else 3
@@ -240,7 +233,7 @@ def test_who_sends_without_end_or_nothing_is_stopped_and_the_others_talk_on(
     tmp_path: Path, trouble: Trouble
 ) -> None:
     # Who talks in the crowd says more than the limits allow: theirs are many people's messages.
-    settings: dict[str, object] = {"connections_per_second": 1_000, "hello_seconds": 10 if FULL else 1}
+    settings: dict[str, Any] = {"connections_per_second": 1_000, "hello_seconds": 10 if FULL else 1}
     with running(tmp_path, **settings) as server:
         print(asyncio.run(beside_people(server, trouble)))
 

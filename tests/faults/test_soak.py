@@ -14,14 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.crowd import AT_EASE
 from tests.harness.crowd import Patient
 from tests.harness.peers import Diary
+from tests.harness.sizes import FULL
 from tests.harness.waiting import soon
 from tests.harness.watched import Counts, Watched
 
 pytestmark = pytest.mark.fault
 
-FULL = bool(os.environ.get("FULL"))
 MINUTES = float(os.environ.get("SOAK_MINUTES", "6")) if FULL else 0.1
 VISITORS = 500 if FULL else 40
 STAY = (5.0, 40.0) if FULL else (0.1, 1.0)
@@ -31,14 +32,7 @@ BOOKS = 30_000 if FULL else 0
 LOOK_SECONDS = 10.0
 SLOPE_KIB = 1024
 """Per ten minutes."""
-SETTINGS = {
-    "connections_per_second": 1000,
-    "messages_per_minute": 100_000,
-    "messages_burst": 10_000,
-    "frames_per_minute": 1_000_000,
-    "frames_burst": 100_000,
-    "inactivity_seconds": 20,
-}
+SETTINGS = AT_EASE | {"inactivity_seconds": 20}
 LEFT_OVER = ("lines", "customers", "doubtful", "hub tasks", "CustomerTalk", "SocketProtocol", "attention")
 """Of what nothing may be there once everybody has gone."""
 

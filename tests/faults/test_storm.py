@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 
 import pytest
 
 from tests.harness.crowd import gathering, quantile
 from tests.harness.server import running
+from tests.harness.sizes import FULL
 
 pytestmark = pytest.mark.fault
 
-FULL = bool(os.environ.get("FULL"))
 CLIENTS, RATE = (2_000, 100) if FULL else (120, 40)
 ALL_IN_WITHIN = 120.0
 STOP = 4500

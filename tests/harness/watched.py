@@ -36,6 +36,7 @@ KINDS: Final = (
 
 DIRECTORY: Final = Path(sys.argv[-1])
 Counts = dict[str, int]
+_hubs: list[Any] = []
 
 
 def counts() -> Counts:
@@ -44,9 +45,8 @@ def counts() -> Counts:
     objects = gc.get_objects()
     found = Counter(type(one).__name__ for one in objects)
     answer = {kind: found[kind] for kind in KINDS} | {"objects": len(objects)}
-    for one in objects:
-        if type(one).__name__ == "Hub":
-            answer |= _of_hub(one)
+    for hub in _hubs:
+        answer |= _of_hub(hub)
     for file in DIRECTORY.glob("*.db"):
         answer["database"] = file.stat().st_size // 1024
     del objects
@@ -109,7 +109,15 @@ def main() -> None:
     (DIRECTORY / "watch-port").write_text(str(listener.getsockname()[1]))
     threading.Thread(target=_answer_for_ever, args=(listener,), daemon=True).start()
     from chatserver.cli import main as serve
+    from chatserver.realtime.hub import Hub
 
+    enter = Hub.__aenter__
+
+    async def remembered(hub: Any) -> Any:
+        _hubs.append(hub)
+        return await enter(hub)
+
+    setattr(Hub, "__aenter__", remembered)  # noqa: B010 - no type that mypy would take
     sys.argv = ["chatserver", "demo"]
     serve()
 
