@@ -169,6 +169,7 @@ def _limits(settings: Settings) -> Limits:
         message_burst=settings.messages_burst,
         frames=settings.frames_per_minute,
         frame_burst=settings.frames_burst,
+        connections_per_second=settings.connections_per_second,
         connections=settings.max_connections,
         address_connections=settings.connections_per_address,
         address_tickets=settings.tickets_per_address,

@@ -210,6 +210,12 @@ class Settings:
     drain_seconds: float = _setting(
         10.0, _number(0, 120), "On SIGTERM what was read is answered and everybody sent away, within so long."
     )
+    connections_per_second: int = _setting(
+        100,
+        _whole(1, 100_000),
+        "New WebSockets of customers in any one second, and as many of agents; further ones are told when to come back. One "
+        "network address gets half of it.",
+    )
     max_connections: int = _setting(
         20_000, _whole(1, 1_000_000), "Open WebSockets at once; further ones are told to try later."
     )

@@ -58,6 +58,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._out: list[bytes] = []
         self._out_bytes = 0
         self._full = False
+        self._broken = False
         self._idle_frames = 0
 
     # — the handshake ——————————————————————————————————————————————————————————
@@ -153,10 +154,24 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def abort(self) -> None:
         self.transport.abort()
 
+    def handle_parser_exception(self) -> None:
+        """The peer broke the protocol. It is told why, and what it still sends is thrown away for a moment: to close with
+        that unread would be a reset, which takes our reason away from it."""
+        self._send()  # what was answered to the frames before
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = self._broken = True
+        if not self.transport.is_closing():
+            self.transport.write_eof()
+        self.close_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
+        self._end()
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         if self.close_timer is not None:
             self.close_timer.cancel()
+        self._end()
+
+    def _end(self) -> None:
         lost, self._lost = self._lost, _nothing
         self._heard, self._writable = None, _nothing
         self._unread.clear()
@@ -177,6 +192,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     # — what comes in —————————————————————————————————————————————————————————
 
     def data_received(self, data: bytes) -> None:
+        if self._broken:
+            return
         if self.handshake_initiated:
             self._unread += data
             self._take()
@@ -190,7 +207,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._taking = True
         data, at = self._unread, 0
         try:
-            while not self.read_paused and not self.transport.is_closing():
+            while not (self.read_paused or self._broken or self.transport.is_closing()):
                 start, end = self._next(data, at)
                 if not end:
                     break
@@ -248,10 +265,6 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         else:
             self._idle_frames = 0
             self._heard(text)
-
-    def handle_parser_exception(self) -> None:
-        self._send()  # what was answered to the frames before stands before the closing
-        super().handle_parser_exception()
 
     def handle_cont(self, event: Frame) -> None:
         self._carries_nothing()

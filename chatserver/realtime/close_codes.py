@@ -9,9 +9,9 @@ GOING_AWAY: Final = 4001
 SLOW: Final = 4002
 """Your queue was full: come back with the last number you have."""
 SILENT: Final = 4003
-"""Nothing was heard from you for two heartbeats, or no first frame in time."""
+"""Nothing was heard from you: no first frame in time, or none for two heartbeats."""
 TRY_LATER: Final = 4004
-"""Too many connections at once: come back later."""
+"""Too many connections at once: come back later, or at the moment that an `error` frame gave."""
 INTERNAL: Final = 4005
 """Our fault, logged. Come back."""
 

@@ -46,8 +46,7 @@ from chatserver.realtime.wire import (
     TypingFrame,
     Welcome,
 )
-from chatserver.services import attention, talk, tickets
-from chatserver.store import people as people_rows
+from chatserver.services import talk, tickets
 from chatserver.store import tickets as ticket_rows
 from chatserver.store.base import Use
 from chatserver.store.work import Who
@@ -88,21 +87,22 @@ class CustomerTalk(Talk[Frame]):
         with self.connection.holding():
             self.listen([customer_topic(self.who.app_id, self.who.key)])
             self.hub.attention.join(self.who.app_id, self.connection.offer)
-            own = await self._tickets(0)
+            found = await self._found(0)
+            own = self._views(found)
             welcome = Welcome(
                 v=VERSION,
                 now=self.hub.house.now(),
                 epoch=self.hub.db.epoch,
                 token=identity.token,
                 who=_public_name(self.who),
-                customer=person(await self._customer()),
+                customer=person(self._customer(found)),
                 app=identity.app.name,
                 color=identity.app.color,
                 ask_name=identity.app.policy.ask_name,
                 ask_email=identity.app.policy.ask_email,
                 offer_seconds=identity.app.policy.queue_offer_seconds,
                 heartbeat=jittered(self.hub.limits.customer_heartbeat),
-                attention=await attention.attention(self.hub.house, self.who.app_id),
+                attention=await self.hub.attention_lately.of(self.who.app_id),
                 tickets=own.tickets,
                 more=own.more,
             )
@@ -123,6 +123,9 @@ class CustomerTalk(Talk[Frame]):
             self.hub.attention.leave(self.who.app_id, self.connection.offer)
 
     async def ticket(self, ticket_id: int) -> Ticket:
+        known = self.hub.house.books.tickets.get(ticket_id)
+        if known is not None and (known.app_id, known.customer.key) == (self.who.app_id, self.who.key):
+            return known  # as last committed: nothing newer was told to anybody
         found = await ticket_rows.ticket_of(self.hub.db, self.who.app_id, self.who.key, ticket_id)
         if found is None:
             raise Refused("not_found")
@@ -164,7 +167,7 @@ class CustomerTalk(Talk[Frame]):
             case Rate():
                 await tickets.rate(house, who, frame.ticket, frame.stars, frame.comment)
             case Tickets():
-                return await self._tickets(frame.before)
+                return self._views(await self._found(frame.before))
             case _:
                 raise TypeError(f"no verb for {type(frame).__name__}")
         return Done(type_of(frame), frame.ticket)
@@ -196,17 +199,21 @@ class CustomerTalk(Talk[Frame]):
             follows=_number(frame.follows),
         )
 
-    async def _tickets(self, before: int) -> CustomerTickets:
-        found = await ticket_rows.customer_tickets(
+    async def _found(self, before: int) -> list[Ticket]:
+        """One more than are shown at once."""
+        return await ticket_rows.customer_tickets(
             self.hub.db, self.who.app_id, self.who.key, before, LIST + 1
         )
+
+    def _views(self, found: list[Ticket]) -> CustomerTickets:
         return CustomerTickets([self._view(t) for t in found[:LIST]], len(found) > LIST)
 
-    async def _customer(self) -> Customer:
-        """As stored; before the first ticket, as they introduced themselves."""
-        stored = await people_rows.customer(self.hub.db, self.who.app_id, self.who.key)
+    def _customer(self, found: list[Ticket]) -> Customer:
+        """As stored, which is with the first ticket; before it, as they introduced themselves."""
+        if found:
+            return found[0].customer
         who = self.who
-        return stored or Customer(
+        return Customer(
             0, who.app_id, who.key, who.name, who.email, who.locale, who.zone, self.hub.house.now()
         )
 
@@ -214,7 +221,7 @@ class CustomerTalk(Talk[Frame]):
         """Where the waiting ones stand: the next move may be minutes away."""
         waiting = {view.id for view in own if view.waiting}
         if waiting:
-            for place in await attention.places(self.hub.house, self.who.app_id):
+            for place in await self.hub.places_lately.of(self.who.app_id):
                 if place.ticket_id in waiting:
                     await self.connection.reply(pack(queue(place)))
 

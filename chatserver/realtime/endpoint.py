@@ -8,10 +8,12 @@ from typing import Any
 
 from chatserver.realtime.close_codes import TRY_LATER
 from chatserver.realtime.connection import Connection
+from chatserver.realtime.frames import pack
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.line import LINE, Line
 from chatserver.realtime.ports import OriginAllowed, Scope
 from chatserver.realtime.talk import Talk
+from chatserver.realtime.wire import Error
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -26,6 +28,7 @@ class Endpoint(ABC):
     def __init__(self, hub: Hub, origin_allowed: OriginAllowed) -> None:
         self.hub = hub
         self._origin_allowed = origin_allowed
+        self._door = hub.door()
 
     @property
     @abstractmethod
@@ -51,6 +54,18 @@ class Endpoint(ABC):
         if self.hub.full or self.hub.crowded(connection.network):
             line.close(TRY_LATER)
             return
+        if wait := self._door.enter(connection.network, self.hub.now()):
+            # Nothing was asked of the database: a crowd that comes back at once costs little more than its handshakes.
+            connection.start(_deaf, _unmoved)
+            later = Error("rate_limited", verb="hello", retry_after=round(wait, 3))
+            connection.last(pack(later), TRY_LATER)
+            return
         talk = self.talk(connection)
         self.hub.add(talk)
         connection.start(talk.hear, talk.over)
+
+
+def _deaf(text: str | None) -> None: ...
+
+
+def _unmoved() -> None: ...

@@ -14,7 +14,8 @@ from chatserver.realtime.attention import AttentionFeed
 from chatserver.realtime.close_codes import GOING_AWAY, SESSION_ENDED
 from chatserver.realtime.connection import Connection
 from chatserver.realtime.frames import pack
-from chatserver.realtime.limits import Buckets, Limits
+from chatserver.realtime.lately import Lately
+from chatserver.realtime.limits import SLOT_LATEST, Buckets, Door, Limits
 from chatserver.realtime.ports import LiveSessions
 from chatserver.realtime.presence import Presence
 from chatserver.realtime.views import Audience, Views
@@ -32,7 +33,8 @@ RECHECK_BATCH: Final = 500
 FORGET_SECONDS: Final = 60.0
 DRAIN_SECONDS: Final = 10.0
 BACK_SECONDS: Final = (0.5, 5.0)
-"""Who is sent away comes back at a random moment in between, so that the next server is not run over."""
+"""Who is sent away comes back at a random moment in between, so that the next server is not run over; a crowd takes longer, as
+long as it takes to be let in."""
 
 
 class Peer(Protocol):
@@ -87,11 +89,15 @@ class Hub:
         self._last_signs: dict[int, int] = {}
         """When (ms) each agent who left was last heard of."""
         self.attention = AttentionFeed(house.bus, lambda app_id: attention.attention(house, app_id))
+        self.attention_lately = Lately(house.bus, lambda app_id: attention.attention(house, app_id), now)
+        self.places_lately = Lately(house.bus, lambda app_id: attention.places(house, app_id), now)
+        """For those who come in, which may be a crowd."""
         self.draining = False
         """Readiness is over: no new sockets."""
         self.live_sessions = live_sessions
         self._peers: dict[Peer, None] = {}
         self._of_network: dict[str, int] = {}
+        self._doors: list[Door] = []
         self._empty = asyncio.Event()
         self._empty.set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -113,6 +119,8 @@ class Hub:
         self.customers_here.stop()
         self.agents_here.stop()
         self.attention.stop()
+        self.attention_lately.stop()
+        self.places_lately.stop()
 
     def count(self) -> dict[str, int]:
         """Open connections per audience."""
@@ -131,6 +139,12 @@ class Hub:
     def full(self) -> bool:
         """Takes no new socket now."""
         return self.draining or len(self._peers) >= self.limits.connections
+
+    def door(self) -> Door:
+        """Another one, for those who come in by one endpoint."""
+        door = Door(self.limits.connections_per_second)
+        self._doors.append(door)
+        return door
 
     def crowded(self, network: str) -> bool:
         """This network address has as many sockets as one may have."""
@@ -173,9 +187,12 @@ class Hub:
         self.draining = True
         peers = list(self._peers)
         log.info("draining %d connections", len(peers))
+        soonest, latest = BACK_SECONDS
+        latest = max(latest, min(soonest + len(peers) / self.limits.connections_per_second, SLOT_LATEST))
         try:
             async with asyncio.timeout(seconds):
-                await asyncio.gather(*(self._send_away(peer) for peer in peers))
+                waits = [random.uniform(soonest, latest) for _ in peers]  # noqa: S311 - spreads load, keeps no secret
+                await asyncio.gather(*map(self._send_away, peers, waits))
                 while self._tasks:
                     await asyncio.wait(self._tasks)
                 await self._empty.wait()
@@ -186,9 +203,8 @@ class Hub:
             for peer in self.peers:
                 peer.connection.abort()
 
-    async def _send_away(self, peer: Peer) -> None:
-        wait = round(random.uniform(*BACK_SECONDS), 3)  # noqa: S311 - spreads load, keeps no secret
-        await peer.connection.reply(pack(GoAway(retry_after=wait)))
+    async def _send_away(self, peer: Peer, wait: float) -> None:
+        await peer.connection.reply(pack(GoAway(retry_after=round(wait, 3))))
         await peer.quiet()
         peer.connection.end(GOING_AWAY)
 
@@ -210,6 +226,8 @@ class Hub:
     async def _forget(self) -> None:
         self.messages.forget(self.now())
         self.openings.forget(self.now())
+        for door in self._doors:
+            door.forget(self.now())
 
 
 async def _every(seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import random
+from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -20,6 +23,8 @@ class Limits(msgspec.Struct, frozen=True):
     frame_burst: int = 120
     pending: int = 32
     """Frames of one connection that may wait for their commit at once; more are not read until one is done."""
+    connections_per_second: int = 100
+    """New conversations in any one second. Agents have a door of their own, so that customers do not hold them up."""
     connections: int = 20_000
     address_connections: int = 2_000
     address_tickets: int = 300
@@ -32,6 +37,16 @@ class Limits(msgspec.Struct, frozen=True):
     customer_heartbeat: float = 25
     agent_heartbeat: float = 5
     """Seconds, give or take a tenth; after 2.4 of them without a frame a connection is dead."""
+
+
+ADDRESS_SHARE: Final = 0.5
+"""Of the new conversations, for one network address: nobody closes the door to everybody else."""
+SLOT_SHARE: Final = 0.9
+"""Of the new conversations, promised to those who were told when to come; the rest is for who comes unannounced."""
+SLOT_SOONEST: Final = 1.0
+"""Seconds: the crowd that has just come is through by then."""
+SLOT_LATEST: Final = 60.0
+"""Seconds that anybody is told to wait at most: who knocks without end cannot send everybody else away for hours."""
 
 
 def network(host: str) -> str:
@@ -85,3 +100,55 @@ class Buckets:
     def forget(self, now: float) -> None:
         """Drop those that are full again: to keep them would be a memory of everybody who ever spoke."""
         self._buckets = {who: bucket for who, bucket in self._buckets.items() if not bucket.full(now)}
+
+
+class Admission:
+    """So many new conversations in any one second. Whoever finds no room is told when to come back: everybody at another moment,
+    as many per second as there will be room for, so that a crowd is let in once and not turned away again and again.
+
+    Nothing is kept of those who wait but the moment that the next one is given.
+    """
+
+    def __init__(self, per_second: int, random_number: Callable[[], float] = random.random) -> None:
+        self._entered: deque[float] = deque(maxlen=per_second)
+        self._spacing = 1 / (per_second * SLOT_SHARE)
+        self._next_slot = 0.0
+        self._random = random_number
+
+    def enter(self, now: float) -> float:
+        """0: come in. Else the seconds after which to come again."""
+        if len(self._entered) < (self._entered.maxlen or 0) or now - self._entered[0] >= 1:
+            self._entered.append(now)
+            return 0
+        slot = max(self._next_slot, now + SLOT_SOONEST)
+        if slot - now > SLOT_LATEST:  # all are promised: some moment, and a second try
+            return SLOT_LATEST * (1 + self._random()) / 2
+        self._next_slot = slot + self._spacing
+        return slot - now
+
+    def idle(self, now: float) -> bool:
+        """As good as new."""
+        return self._next_slot <= now and (not self._entered or now - self._entered[-1] >= 1)
+
+
+class Door:
+    """Admission to one endpoint: of everybody, and before that of each network address."""
+
+    def __init__(self, per_second: int) -> None:
+        self._share = max(1, round(per_second * ADDRESS_SHARE))
+        self._everybody = Admission(per_second)
+        self._addresses: dict[str, Admission] = {}
+
+    def enter(self, address: str, now: float) -> float:
+        """As `Admission.enter`. `address`: as `network` gives it."""
+        if address:
+            own = self._addresses.get(address)
+            if own is None:
+                own = self._addresses[address] = Admission(self._share)
+            if wait := own.enter(now):
+                return wait
+        return self._everybody.enter(now)
+
+    def forget(self, now: float) -> None:
+        """Drop the addresses that nobody comes from any more."""
+        self._addresses = {name: own for name, own in self._addresses.items() if not own.idle(now)}

@@ -142,8 +142,8 @@ class Talk(ABC, Generic[F]):
 
     def check(self) -> None:
         late = self.hub.now() - self.connection.opened_at > self.hub.limits.hello_seconds
-        if late and not self._greeted:
-            # It may still be on its way: whoever was told that it was wrong would forget the token it holds.
+        if late and not self._greeted and self._greeting is None:
+            # Slow, or slowed down by us in a crowd: told "unauthorized" it would forget who it is.
             self.connection.end(SILENT)
         self.connection.check()
 
@@ -346,7 +346,8 @@ class Talk(ABC, Generic[F]):
     async def _replay(self, ticket: Ticket, after: int) -> None:
         more = True
         while more:
-            found = await items_after(self.hub.db, ticket.id, after, min(PAGE, ticket.last_seq - after))
+            gap = min(PAGE, ticket.last_seq - after)
+            found = await items_after(self.hub.db, ticket.id, after, gap) if gap else []
             items = _page(found)
             after = items[-1].seq if items else ticket.last_seq
             more = after < ticket.last_seq

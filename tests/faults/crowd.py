@@ -24,6 +24,7 @@ AT_EASE: dict[str, Any] = {
     "messages_burst": 10_000,
     "frames_per_minute": 1_000_000,
     "frames_burst": 100_000,
+    "connections_per_second": 10_000,
 }
 """The limits of a single client are not what is tested here."""
 

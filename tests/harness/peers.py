@@ -88,6 +88,8 @@ class Peer(ABC):
         self.goodbyes: list[tuple[bool, int]] = []
         """For each connection that ended: whether a `goaway` came first, and the close code."""
         self.refusals: list[Frame] = []
+        self.told_to_wait = 0.0
+        """Seconds, by the last `goaway` or the last `error` that answered a `hello`."""
         self.online = False
         self.connections = 0
         self.acknowledged = 0
@@ -97,6 +99,8 @@ class Peer(ABC):
         self._starts: dict[str, asyncio.Future[int]] = {}
 
     path: str
+    open_within = 5.0
+    """Seconds for a handshake."""
 
     @abstractmethod
     async def hello(self) -> Frame:
@@ -111,9 +115,14 @@ class Peer(ABC):
         while True:
             with suppress(OSError, WebSocketException, asyncio.TimeoutError):
                 await self._one_connection()
-            # Jitter, so that clients do not come back in step; slower to a server that says "not now".
-            turned_away = bool(self.goodbyes) and self.goodbyes[-1][1] == TRY_LATER
-            await asyncio.sleep(self.dice.uniform(*self.pause) * (10 if turned_away else 1))
+            await asyncio.sleep(self.next_wait())
+
+    def next_wait(self) -> float:
+        """Seconds until the next try: with jitter, so that clients do not come back in step; when the server says "not now", as
+        long as it says."""
+        turned_away = bool(self.goodbyes) and self.goodbyes[-1][1] == TRY_LATER
+        told, self.told_to_wait = self.told_to_wait, 0.0
+        return max(told if turned_away else 0, self.dice.uniform(*self.pause) * (10 if turned_away else 1))
 
     def say(self, ticket: int) -> None:
         """A message of its own making; kept and sent again until the server has said what became of it."""
@@ -131,7 +140,7 @@ class Peer(ABC):
         # One task reads and sends. With a bounded queue it could wait, sending to a server that is leaving, for an end that
         # stands in the socket unread.
         options: dict[str, Any] = {"compression": None, "ping_interval": None, "max_queue": None}
-        options |= {"host": "127.0.0.1", "port": self.port, "proxy": None, "open_timeout": 5}
+        options |= {"host": "127.0.0.1", "port": self.port, "proxy": None, "open_timeout": self.open_within}
         async with connect(address, origin=origin, **options) as socket:
             self.connections += 1
             self._socket = socket
@@ -184,6 +193,7 @@ class Peer(ABC):
                 self._refused(frame)
             case "goaway":
                 self._going = True
+                self.told_to_wait = frame.get("retry_after", 0)
         await self.flush()
 
     async def _welcome(self, frame: Frame) -> None:
@@ -279,6 +289,9 @@ class Peer(ABC):
 
     def _refused(self, frame: Frame) -> None:
         self.refusals.append(frame)
+        if frame.get("verb") == "hello":
+            self.told_to_wait = frame.get("retry_after", 0)
+            return
         cid = frame.get("cid", "")
         if frame["code"] in AGAIN:
             # Later, and reading goes on meanwhile: a client that sleeps over a refusal does not hear a goodbye.

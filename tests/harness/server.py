@@ -115,6 +115,13 @@ class Server:
             except http.client.HTTPException:
                 return 0
 
+    @property
+    def cpu_seconds(self) -> float:
+        """What the process has used so far."""
+        assert self.process is not None, "it does not run"
+        after_name = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
     def kill(self) -> None:
         """SIGKILL: no last words."""
         self._signal(signal.SIGKILL)

@@ -9,7 +9,7 @@ import itertools
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -214,12 +214,18 @@ async def until(condition: Any) -> None:
 
 @contextlib.asynccontextmanager
 async def serving(
-    where: Path, *, limits: Limits | None = None, port: int = 0, trusted_proxies: str = ""
+    where: Path,
+    *,
+    limits: Limits | None = None,
+    port: int = 0,
+    trusted_proxies: str = "",
+    clock: Callable[[], int] | None = None,
 ) -> AsyncIterator[Chat]:
-    """One app `demo`, always open, and the agents 1 and 2."""
+    """One app `demo`, always open, and the agents 1 and 2. `clock`: ms since 1970, instead of the machine's."""
+    now = clock or _now
     bus, books = LocalBus(), Books()
-    db = await Database.open(where / "chat.db", clock=_now, committed=Publisher(bus, books))
-    house = House(db, DatabaseReads(db, Policy()), bus, _now, books)
+    db = await Database.open(where / "chat.db", clock=now, committed=Publisher(bus, books))
+    house = House(db, DatabaseReads(db, Policy()), bus, now, books)
     if not await house.reads.apps():
         await _furnish(db)
     await house.refresh()

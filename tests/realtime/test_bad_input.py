@@ -169,23 +169,28 @@ async def test_who_says_nothing_is_closed_after_the_time_for_hello(tmp_path: Pat
         serving(tmp_path, limits=Limits(hello_seconds=0.1)) as chat,
         chat.socket("/ws/customer") as client,
     ):
+        # Come back: nobody forgets who they are for having been slow.
         assert await client.close_code() == 4003
         assert client.got == []
 
 
-async def test_a_hello_that_the_server_is_slow_to_answer_does_not_cost_anybody_their_token(
+async def test_a_greeting_that_takes_long_is_our_time_and_not_the_peers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serving(tmp_path, limits=Limits(hello_seconds=0.1)) as chat:
+        agents = chat.house.reads.agents
 
-        async def never(*arguments: Any) -> None:
-            await asyncio.Event().wait()
+        async def slow() -> Any:
+            late = chat.hub.now() + 0.2
+            while chat.hub.now() < late:
+                for peer in chat.hub.peers:
+                    peer.check()
+                await asyncio.sleep(0.01)
+            return await agents()
 
-        monkeypatch.setattr(chat.house.reads, "agents", never)
-        async with chat.socket("/ws/customer") as client:
-            await client.send(**HELLO)
-            assert await client.close_code() == 4003
-            assert client.got == []
+        monkeypatch.setattr(chat.house.reads, "agents", slow)
+        async with chat.customer() as customer:
+            await customer.still_speaks()
 
 
 async def test_who_falls_silent_is_closed_and_who_may_be_silent_longer_is_not(tmp_path: Path) -> None:

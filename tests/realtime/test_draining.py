@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from websockets.exceptions import ConnectionClosed
 
@@ -78,6 +79,17 @@ async def test_a_drain_under_load_loses_no_acknowledged_message_and_tells_everyb
                 stored += await stored_cids(chat, client, ticket)
         assert acked <= set(stored)
         assert len(stored) == len(set(stored))
+
+
+async def test_a_crowd_that_is_sent_away_is_given_as_long_as_it_takes_to_let_it_in(chat: Chat) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(chat.customer(f"c{n}")) for n in range(30)]
+        chat.hub.limits = msgspec.structs.replace(chat.hub.limits, connections_per_second=1)
+        await chat.hub.drain()
+        assert [await client.close_code() for client in clients] == [4001] * 30
+        waits = sorted(_goaway(client)["retry_after"] for client in clients)
+        assert waits[0] >= 0.5
+        assert 10 < waits[-1] <= 30.5
 
 
 async def test_what_was_read_before_the_drain_is_acknowledged_and_what_comes_after_is_not_taken(

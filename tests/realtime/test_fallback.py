@@ -265,7 +265,7 @@ async def test_who_opens_a_line_and_never_says_hello_is_ended(tmp_path: Path, mo
         serving(tmp_path, limits=Limits(hello_seconds=0.1)) as chat,
         line(chat.port, "/line/customer", mode) as silent,
     ):
-        assert await silent.close_code() == 4501
+        assert await silent.close_code() == 4003
         await until_no_line(chat)
 
 
@@ -280,6 +280,21 @@ async def test_lines_count_as_connections_and_one_too_many_is_sent_away(tmp_path
         await socket.still_speaks()
         if mode == "stream":
             await until(lambda: len(chat.hub) == 1)
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_line_that_comes_in_a_crowd_is_told_when_to_come_again(tmp_path: Path, mode: Mode) -> None:
+    async with (
+        serving(tmp_path, limits=Limits(connections_per_second=1)) as chat,
+        chat.customer("eva") as first,
+    ):
+        async with line(chat.port, "/line/customer", mode, HELLO) as late:
+            assert await late.close_code() == 4004
+            (told,) = (frame for frame in late.got if frame["type"] == "error")
+            assert (told["code"], told["verb"]) == ("rate_limited", "hello")
+            assert told["retry_after"] > 0
+        await first.still_speaks()
+        await until(lambda: not chat.fallbacks[0].lines)
 
 
 # — polls ——————————————————————————————————————————————————————————————————————

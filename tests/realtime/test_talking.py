@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from chatserver.core.events import SessionEnded, session_topic
 from chatserver.realtime.limits import Limits
 from tests.realtime.chat import Chat, Client, new_cid, serving, until
@@ -193,3 +195,24 @@ async def test_an_agent_who_closes_is_gone_since_then(chat: Chat) -> None:
     gone = (await chat.house.reads.agents())[0].gone_at
     assert gone is not None
     assert gone >= closing
+
+
+async def test_so_many_frames_of_one_connection_are_under_way_and_the_rest_is_not_even_read(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[Any] = []
+    async with chat.customer() as busy, chat.customer("eva") as other:
+        ticket = await busy.start()
+        submit = chat.db.submit
+        monkeypatch.setattr(chat.db, "submit", lambda *job: held.append(job))
+        for number in range(50):
+            await busy.send(type="say", ticket=ticket, cid=new_cid(), text=f"n.º {number}")
+        await until(lambda: len(held) == chat.hub.limits.pending)
+        for _ in range(3):
+            await other.still_speaks()
+        assert len(held) == chat.hub.limits.pending == 32
+        monkeypatch.undo()
+        for job in held:
+            submit(*job)
+        seqs = [(await busy.expect("ack"))["seq"] for _ in range(50)]
+        assert seqs == list(range(2, 52))

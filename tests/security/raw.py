@@ -6,10 +6,24 @@ import asyncio
 import contextlib
 import struct
 from collections.abc import AsyncIterator
+from typing import NamedTuple
 
 from tests.realtime.chat import ORIGIN, PATIENCE
 
-TEXT, CONTINUATION, PING = 1, 0, 9
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+
+
+class Heard(NamedTuple):
+    """A frame of the server's."""
+
+    opcode: int
+    data: bytes
+
+    @property
+    def code(self) -> int:
+        """Of a close frame; 1005 when it says none."""
+        assert self.opcode == CLOSE, self
+        return int.from_bytes(self.data[:2], "big") if self.data else 1005
 
 
 class Raw:
@@ -36,6 +50,27 @@ class Raw:
         self.writer.write("\r\n".join([*lines, "", ""]).encode())
         return await self.read_until(b"\r\n\r\n")
 
+    async def read_frame(self) -> Heard | None:
+        """The server's next frame: whole, unmasked, without reserved bits, or it is a failure. None at the end."""
+        async with asyncio.timeout(PATIENCE):
+            try:
+                first, second = await self.reader.readexactly(2)
+                size = second
+                if second >= 126:
+                    size = int.from_bytes(await self.reader.readexactly(2 if second == 126 else 8), "big")
+                data = await self.reader.readexactly(size)
+            except (asyncio.IncompleteReadError, ConnectionError):
+                return None
+        assert first & 0xF0 == 0x80, f"a fragment or a reserved bit: {first:#x}"
+        return Heard(first & 0x0F, data)
+
+    async def read_frames(self) -> list[Heard]:
+        """All up to the end of the connection."""
+        heard = []
+        while (one := await self.read_frame()) is not None:
+            heard.append(one)
+        return heard
+
     async def cut_off(self, piece: bytes, times: int) -> int:
         """Send `piece` up to so many times without reading; gives how many bytes went before the peer ended the connection.
         Fails when it took everything, and goes on."""
@@ -51,10 +86,30 @@ class Raw:
         return sent
 
 
-def frame(opcode: int, data: bytes = b"", *, fin: bool = True) -> bytes:
-    """Masked with zeros."""
-    size = bytes([0x80 | len(data)]) if len(data) < 126 else b"\xfe" + struct.pack(">H", len(data))
-    return bytes([(0x80 if fin else 0) | opcode]) + size + b"\0\0\0\0" + data
+def frame(
+    opcode: int, data: bytes = b"", *, fin: bool = True, rsv: int = 0, mask: bytes | None = b"\0\0\0\0"
+) -> bytes:
+    """As a client sends it. `rsv`: the three reserved bits, 0 to 7. `mask` None: without one, as no client may."""
+    masked = 0 if mask is None else 0x80
+    if len(data) < 126:
+        size = bytes([masked | len(data)])
+    elif len(data) < 65_536:
+        size = bytes([masked | 126]) + struct.pack(">H", len(data))
+    else:
+        size = bytes([masked | 127]) + struct.pack(">Q", len(data))
+    head = bytes([(0x80 if fin else 0) | rsv << 4 | opcode]) + size
+    if mask is None:
+        return head + data
+    repeated = (mask * (len(data) // 4 + 1))[: len(data)]
+    return (
+        head
+        + mask
+        + (int.from_bytes(data, "big") ^ int.from_bytes(repeated, "big")).to_bytes(len(data), "big")
+    )
+
+
+def close_frame(code: int, reason: bytes = b"") -> bytes:
+    return frame(CLOSE, struct.pack(">H", code) + reason)
 
 
 @contextlib.asynccontextmanager

@@ -292,6 +292,7 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
         break;
       case "error":
         this.#lastError = frame.code ?? "";
+        if (!this.live && frame.retry_after) this.#retryAfter = frame.retry_after * 1000; // too many at once: everybody another moment
         if (frame.cid ? this.#outbox.refused(frame) : this.#refusedVerb(frame)) return;
     }
     this.#options.receive(frame as unknown as In);

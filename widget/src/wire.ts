@@ -12,9 +12,9 @@ export const CLOSE = {
   GOING_AWAY: 4001,
   /** Your queue was full: come back with the last number you have. */
   SLOW: 4002,
-  /** Nothing was heard from you for two heartbeats, or no first frame in time. */
+  /** Nothing was heard from you: no first frame in time, or none for two heartbeats. */
   SILENT: 4003,
-  /** Too many connections at once: come back later. */
+  /** Too many connections at once: come back later, or at the moment that an `error` frame gave. */
   TRY_LATER: 4004,
   /** Our fault, logged. Come back. */
   INTERNAL: 4005,

@@ -181,6 +181,21 @@ test("a goodbye's time is kept, also when the network comes back meanwhile", asy
   assert.equal(sockets.length, 2);
 });
 
+test("who is turned away for the crowd comes back at the moment that was given, and is not stopped", async () => {
+  const { connection, timers, sockets, last } = customerLine();
+  connection.start();
+  await settle();
+  last().opens();
+  last().hears({ type: "error", code: "rate_limited", verb: "hello", retry_after: 21.5 });
+  last().drops(4004);
+  assert.equal(connection.status.value.phase, "waiting");
+  connection.wake();
+  await timers.elapse(21_400);
+  assert.equal(sockets.length, 1);
+  await timers.elapse(200);
+  assert.equal(sockets.length, 2);
+});
+
 test("waking up dials at once when down, and asks for a sign of life when live", async () => {
   const { connection, timers, goLive, sockets, last } = customerLine();
   const socket = await goLive();

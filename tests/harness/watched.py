@@ -1,0 +1,126 @@
+"""The real server in a process that can be asked what it holds: `chatserver demo`, which answers with its counts at the port in
+DIRECTORY/watch-port. Nothing of this is in the product. `python -m tests.harness.watched DIRECTORY`"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import IO, Any, Final
+
+from tests.harness.server import ROOT, Server
+from tests.harness.waiting import wait_until
+
+KINDS: Final = (
+    "AgentTalk",
+    "Admission",
+    "Bucket",
+    "Connection",
+    "CustomerTalk",
+    "Event",
+    "RequestProtocol",
+    "SocketProtocol",
+    "Task",
+    "TimerHandle",
+    "UVHandle",
+    "_Subscription",
+    "coroutine",
+)
+"""Types of which objects are counted, besides all of them together."""
+
+DIRECTORY: Final = Path(sys.argv[-1])
+Counts = dict[str, int]
+_hubs: list[Any] = []
+
+
+def counts() -> Counts:
+    """Of this process, at this moment. `rss` and `database` (the file) in KiB."""
+    gc.collect()
+    objects = gc.get_objects()
+    found = Counter(type(one).__name__ for one in objects)
+    answer = {kind: found[kind] for kind in KINDS} | {"objects": len(objects)}
+    for hub in _hubs:
+        answer |= _of_hub(hub)
+    for file in DIRECTORY.glob("*.db"):
+        answer["database"] = file.stat().st_size // 1024
+    del objects
+    answer["fds"] = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a handle of its own counts the same each time
+    answer["blocks"] = sys.getallocatedblocks()  # also what the garbage collector does not look at
+    answer["threads"] = threading.active_count()
+    status = Path("/proc/self/status").read_text()
+    answer["rss"] = int(status.split("VmRSS:")[1].split()[0])
+    return answer
+
+
+def _of_hub(hub: Any) -> Counts:
+    return {
+        "lines": len(hub),
+        "customers": len(hub.customers_here._counts),
+        "customers told": len(hub.customers_here._told),
+        "doubtful": len(hub.customers_here._doubtful),
+        "messages": len(hub.messages._buckets),
+        "openings": len(hub.openings._buckets),
+        "hub tasks": len(hub._tasks),
+        "topics": len(hub.house.bus._listeners),
+        "attention": sum(len(listeners) for listeners in hub.attention._listeners.values()),
+        "tickets": len(hub.house.books.tickets),
+        "typed": len(hub.house.books.typed),
+    }
+
+
+class Watched(Server):
+    """`Server`, and what it holds."""
+
+    def counts(self) -> Counts:
+        port_file = self.directory / "watch-port"
+        wait_until(port_file.exists, "the watch is set")
+        with socket.create_connection(("127.0.0.1", int(port_file.read_text()))) as connection:
+            answer: Counts = json.loads(b"".join(iter(lambda: connection.recv(65_536), b"")))
+        return answer
+
+    def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "tests.harness.watched", str(self.directory)]
+        return subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _answer_for_ever(listener: socket.socket) -> None:
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(json.dumps(counts()).encode())
+
+
+def main() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    (DIRECTORY / "watch-port").write_text(str(listener.getsockname()[1]))
+    threading.Thread(target=_answer_for_ever, args=(listener,), daemon=True).start()
+    from chatserver.cli import main as serve
+    from chatserver.realtime.hub import Hub
+
+    enter = Hub.__aenter__
+
+    async def remembered(hub: Any) -> Any:
+        _hubs.append(hub)
+        return await enter(hub)
+
+    setattr(Hub, "__aenter__", remembered)  # noqa: B010 - no type that mypy would take
+    sys.argv = ["chatserver", "demo"]
+    serve()
+
+
+if __name__ == "__main__":
+    main()

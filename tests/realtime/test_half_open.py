@@ -1,0 +1,83 @@
+"""A peer that is gone while its connection says nothing: found out by silence, in either direction."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from chatserver import sockets
+from chatserver.realtime.limits import Limits
+from tests.harness.pipe import Pipe, pipe_to
+from tests.realtime.chat import Chat, Client, serving, until
+
+QUICK = Limits(customer_heartbeat=0.3, agent_heartbeat=0.3)
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A goodbye that nobody answers is not waited for as long as otherwise."""
+    monkeypatch.setattr(sockets, "CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr(sockets, "GOODBYE_SECONDS", 0.5)
+
+
+@contextlib.asynccontextmanager
+async def through_a_pipe(where: Path) -> AsyncIterator[tuple[Chat, Pipe, Client]]:
+    """A customer behind a pipe who says nothing by itself."""
+    async with (
+        serving(where, limits=QUICK) as chat,
+        pipe_to(chat.port) as pipe,
+        dataclasses.replace(chat, port=pipe.port).customer() as customer,
+    ):
+        yield chat, pipe, customer
+        customer.ws.transport.abort()
+
+
+async def test_who_cannot_be_heard_any_more_is_told_and_let_go(tmp_path: Path) -> None:
+    async with through_a_pipe(tmp_path) as (chat, pipe, customer):
+        pipe.swallow("up")
+        await customer.send(type="ping")
+        assert await customer.close_code() == 4003
+        assert [frame["type"] for frame in customer.got] == ["welcome"]
+        await chat.until_empty()
+
+
+async def test_who_hears_nothing_any_more_is_kept_while_they_can_be_heard(tmp_path: Path) -> None:
+    async with through_a_pipe(tmp_path) as (chat, pipe, customer):
+        ticket = await customer.start()
+        pipe.swallow("down")
+        before = chat.hub.now()
+        await customer.send(type="say", ticket=ticket, cid="A" * 22, text="hola")
+        while chat.hub.now() - before < 3 * QUICK.customer_heartbeat:
+            await customer.send(type="ping")
+            await asyncio.sleep(QUICK.customer_heartbeat / 3)
+        assert len(chat.hub) == 1
+        # It is the client that notices; what it says by then is stored once, and sent again it is the same.
+        customer.ws.transport.abort()
+        await chat.until_empty()
+        async with chat.customer() as again:
+            await again.send(type="say", ticket=ticket, cid="A" * 22, text="hola")
+            assert (await again.expect("ack", cid="A" * 22))["seq"] == 2
+
+
+async def test_nothing_in_either_direction_leaves_no_socket_behind(tmp_path: Path) -> None:
+    async with through_a_pipe(tmp_path) as (chat, pipe, _):
+        pipe.swallow("up", "down")
+        await chat.until_empty()
+        # The goodbye is never answered: the socket is cut.
+        await until(lambda: not chat.server.server_state.connections)
+
+
+async def test_a_laptop_that_sleeps_is_let_go_and_finds_the_goodbye_when_it_wakes(tmp_path: Path) -> None:
+    async with through_a_pipe(tmp_path) as (chat, pipe, customer):
+        await customer.still_speaks()
+        pipe.hold()
+        await chat.until_empty()
+        pipe.release()
+        assert await customer.close_code() in (4003, 1006)
+        async with dataclasses.replace(chat, port=pipe.port).customer() as awake:
+            await awake.still_speaks()
