@@ -5,20 +5,35 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import hypothesis.strategies as st
 import pytest
-from msgspec.structs import replace
+from hypothesis import given
+from msgspec.structs import asdict, replace
 
 from chatserver.core.events import AgentChanged, DeskChanged, QueueMoved, TicketChanged, Typing
 from chatserver.core.people import Agent, App, Customer
 from chatserver.core.policy import Policy
-from chatserver.core.tickets import Ticket, agent_said, assigned, customer_said, opened, reminded
+from chatserver.core.tickets import (
+    Last,
+    Rating,
+    Ticket,
+    agent_said,
+    assigned,
+    customer_said,
+    opened,
+    reminded,
+)
 from chatserver.realtime.views import (
+    _AGENT,
+    _CUSTOMER,
     Audience,
     Views,
     agent_changed,
     agent_ticket,
     customer_changed,
     customer_ticket,
+    differences,
+    patch,
     person,
 )
 
@@ -33,6 +48,7 @@ NEW = opened(
 TAKEN = assigned(NEW.ticket, LUCIA, POLICY, 2_000)
 ASKED = customer_said(TAKEN.ticket, "hola", "C" * 22, 3_000)
 ANSWERED = agent_said(ASKED.ticket, LUCIA, "buenas", "A" * 22, 4_000)
+CLOSED = replace(ANSWERED.ticket, state="closed", close_reason="solved", closed_at=5_000)
 
 
 def changed(before: Ticket | None, step: Any) -> TicketChanged:
@@ -76,6 +92,65 @@ def test_a_change_of_routing_comes_whole_and_any_other_as_a_patch_that_leads_to_
     )
     assert replace(agent_ticket(TAKEN.ticket, APP), **theirs.patch) == agent_ticket(event.after, APP)
     assert (mine.base, mine.version) == (0, 1)
+
+
+_FIXED = {"id", "app_id", "number", "context", "opened_at"}
+"""What no verb changes."""
+CHANGING: dict[str, tuple[Any, ...]] = {
+    "customer": (ANA, replace(ANA, name="Ana"), replace(ANA, email="ana@example.com")),
+    "state": ("open", "closed"),
+    "mode": ("live", "later"),
+    "turn": ("customer", "agent"),
+    "close_reason": (None, "solved", "inactivity"),
+    "last": (None, Last("hola", "customer", 1), Last("hola", "agent", 1)),
+    "rating": (None, Rating(4, "", 2_000), Rating(5, "bien", 3_000)),
+    "passed": ((), (5,)),
+    "reminded": (False, True),
+    **dict.fromkeys(("subject", "email", "agent_name"), ("", "uno", "dos")),
+    **dict.fromkeys(
+        (
+            *("closed_at", "agent_id", "assigned_at", "answer_due_at", "answered_at", "queued_at"),
+            *("queue_rank", "queue_until", "gone_at", "proposal", "due_at"),
+        ),
+        (None, 0, 1_000, 9_000),
+    ),
+    **dict.fromkeys(
+        (
+            *("follows", "priority", "active_at", "agent_spoke_at", "floor_at", "last_seq"),
+            *("customer_seen", "agent_seen", "customer_unread", "agent_unread", "version"),
+        ),
+        (0, 1, 2_000),
+    ),
+}
+_ANY = {name: st.sampled_from(values) for name, values in CHANGING.items()}
+
+
+def assert_patched(old: Ticket, new: Ticket) -> None:
+    found = differences(TicketChanged(old, new, ()), APP)
+    for names, was, then in (
+        (_CUSTOMER, asdict(customer_ticket(old, POLICY)), asdict(customer_ticket(new, POLICY))),
+        (_AGENT, asdict(agent_ticket(old, APP)), asdict(agent_ticket(new, APP))),
+    ):
+        assert patch(found, names) == {name: then[name] for name in then if then[name] != was[name]}
+
+
+@given(before=st.fixed_dictionaries(_ANY), after=st.fixed_dictionaries({}, optional=_ANY))
+def test_a_patch_holds_exactly_the_fields_in_which_the_two_views_differ(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    old = replace(NEW.ticket, **before)
+    assert_patched(old, replace(old, **after))
+
+
+@pytest.mark.parametrize("name", CHANGING)
+@pytest.mark.parametrize("was", [NEW.ticket, ASKED.ticket, CLOSED], ids=["waiting", "asked", "closed"])
+def test_one_field_alone_is_told_with_all_that_follows_from_it(was: Ticket, name: str) -> None:
+    for value in CHANGING[name]:
+        assert_patched(was, replace(was, **{name: value}))
+
+
+def test_every_field_of_a_ticket_is_changed_by_these_tests_or_never() -> None:
+    assert CHANGING.keys() | _FIXED == set(Ticket.__struct_fields__)
 
 
 def test_an_event_is_encoded_once_for_each_audience() -> None:
