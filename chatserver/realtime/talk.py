@@ -81,6 +81,8 @@ class Talk(ABC, Generic[F]):
         self._strikes = Bucket(STRIKES, STRIKES, hub.now())
         self._under_way = 0
         """Frames that were taken and not answered yet."""
+        self._unbegun = 0
+        """Of them, those with a task that has not run yet."""
         self._done: asyncio.Event | None = None
         self._reading: asyncio.Lock | None = None
         self._subscription: Subscription | None = None
@@ -195,6 +197,7 @@ class Talk(ABC, Generic[F]):
             self._too_fast(frame, wait)
             return
         self._begun()
+        self._unbegun += 1
         self.hub.spawn(self._answer(frame))
 
     def _message(self, frame: Any, now: float) -> None:
@@ -204,6 +207,13 @@ class Talk(ABC, Generic[F]):
             self._too_fast(frame, wait)
             return
         self._begun()
+        if self._unbegun:
+            # Tasks begin in the next turn of the event loop, and what is sent after a verb must not come before it.
+            asyncio.get_running_loop().call_soon(self._submit, frame, now)
+        else:
+            self._submit(frame, now)
+
+    def _submit(self, frame: Any, now: float) -> None:
         try:
             needs, decide = self.saying(frame)
             self.hub.house.store.submit(needs, decide, partial(self._stored, frame, now))
@@ -219,6 +229,7 @@ class Talk(ABC, Generic[F]):
         self._ended()
 
     async def _answer(self, frame: F) -> None:
+        self._unbegun -= 1
         try:
             answer = await self._work(frame)
             if answer is not None:

@@ -152,6 +152,12 @@ class Client:
     async def send(self, **frame: Any) -> None:
         await self.ws.send(json.dumps(frame))
 
+    async def send_together(self, *frames: dict[str, Any]) -> None:
+        """In one segment."""
+        for frame in frames:
+            self.ws.protocol.send_text(json.dumps(frame).encode())
+        self.ws.transport.write(b"".join(self.ws.protocol.data_to_send()))
+
     async def receive(self) -> dict[str, Any]:
         async with asyncio.timeout(PATIENCE):
             text = await self.ws.recv()

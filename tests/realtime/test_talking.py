@@ -74,6 +74,31 @@ async def test_what_one_connection_says_keeps_its_order_without_waiting_for_acks
         assert [item["text"] for page in pages for item in page["items"]] == texts
 
 
+async def test_verbs_and_messages_that_arrive_together_are_begun_in_the_order_in_which_they_were_sent(
+    chat: Chat,
+) -> None:
+    async with chat.agent() as agent, chat.customer() as customer:
+        ticket = await customer.start()
+        await agent.expect("changed", ticket=ticket)
+        texts = [f"{n}" for n in range(6)]
+        frames = [
+            {"type": verb, "ticket": ticket, "cid": new_cid(), "text": text}
+            for verb, text in zip(("propose", "say", "say", "propose", "say", "propose"), texts, strict=True)
+        ]
+        await agent.send_together(*frames, {"type": "close", "ticket": ticket})
+        said = [await hears(customer, text) for text in texts]
+        assert [frame["items"][-1]["text"] for frame in said] == texts
+        await agent.expect("done", verb="close")
+
+
+async def test_what_is_said_right_after_a_ticket_was_ended_is_too_late(chat: Chat) -> None:
+    async with chat.customer() as customer:
+        ticket = await customer.start()
+        say = {"type": "say", "ticket": ticket, "cid": new_cid(), "text": "una cosa más"}
+        await customer.send_together({"type": "end", "ticket": ticket}, say)
+        await customer.expect("error", verb="say", cid=say["cid"], code="ticket_closed")
+
+
 async def test_versions_follow_one_another_and_patches_lead_to_the_stored_view(chat: Chat) -> None:
     async with chat.agent() as agent, chat.customer() as customer:
         ticket = await customer.start()
