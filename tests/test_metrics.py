@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from chatserver.metrics import SECONDS, Metrics
+from chatserver.realtime.limits import Limits
 from tests.realtime.chat import new_cid, serving, until
 
 
@@ -35,3 +36,22 @@ async def test_a_chat_leaves_its_marks_and_none_of_its_words(tmp_path: Path) -> 
         assert metrics.closed == {1000: 1}
         assert metrics.frames == 3
         assert "secreto" not in metrics.text(chat.hub.count())
+
+
+async def test_who_is_sent_away_at_the_door_or_at_hello_is_counted_too(tmp_path: Path) -> None:
+    limits = Limits(connections=2, connections_per_second=2)
+    async with serving(tmp_path, limits=limits) as chat:
+        chat.stop_the_clock()
+        for hello in ({"type": "ping"}, {"type": "hello", "v": 1, "app": "demo", "token": "bad_identity:"}):
+            async with chat.socket("/ws/customer") as client:
+                await client.send(**hello)
+                await client.close_code()
+        async with chat.socket("/ws/customer") as client:
+            await client.close_code()
+        metrics = chat.hub.metrics
+        assert metrics.refused == {"unauthorized": 1, "bad_identity": 1, "rate_limited": 1}
+        await until(lambda: metrics.closed == {4501: 2, 4004: 1})
+        async with chat.agent(), chat.agent(2), chat.socket("/ws/customer") as client:
+            await client.close_code()
+        assert metrics.refused["rate_limited"] == 1  # the house was full: nothing is said but the code
+        assert metrics.closed[4004] == 2

@@ -52,10 +52,13 @@ class Endpoint(ABC):
         """Talk over a line whose origin was looked at, until it ends."""
         connection = Connection(line, silence=self.heartbeat * SILENCE, now=self.hub.now)
         if self.hub.full or self.hub.crowded(connection.network):
+            self.hub.metrics.close(TRY_LATER)
             line.close(TRY_LATER)
             return
         if wait := self._door.enter(connection.network, self.hub.now()):
             # Nothing was asked of the database: a crowd that comes back at once costs little more than its handshakes.
+            self.hub.metrics.refuse("rate_limited")
+            self.hub.metrics.close(TRY_LATER)
             connection.start(_deaf, _unmoved)
             later = Error("rate_limited", verb="hello", retry_after=round(wait, 3))
             connection.last(pack(later), TRY_LATER)

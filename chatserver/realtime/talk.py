@@ -294,10 +294,10 @@ class Talk(ABC, Generic[F]):
                     self._greeting = None
         except Refused as refused:
             code = TRY_LATER if refused.code == "rate_limited" else BAD_AUTH
-            self.connection.last(pack(error(refused, "hello")), code)
+            self._turn_away(error(refused, "hello"), code)
         except Exception:
             log.exception("a hello failed")
-            self.connection.last(pack(error(Refused("internal"), "hello")), INTERNAL)
+            self._turn_away(Error("internal", verb="hello"), INTERNAL)
         finally:
             self.connection.resume()
 
@@ -305,18 +305,21 @@ class Talk(ABC, Generic[F]):
         """The first frame, or None: it was no hello of ours, and the connection ends."""
         found = head(text) if text is not None else None
         if text is None or found is None or found.type != "hello":
-            self.connection.last(pack(Error("unauthorized", verb="hello")), BAD_AUTH)
+            self._turn_away(Error("unauthorized", verb="hello"), BAD_AUTH)
             return None
         if type(found.v) is int and found.v != VERSION:
             # Before the rest is looked at: another version's hello may have other fields.
-            wrong = Error("unsupported_version", verb="hello", limit=VERSION)
-            self.connection.last(pack(wrong), BAD_PROTOCOL)
+            self._turn_away(Error("unsupported_version", verb="hello", limit=VERSION), BAD_PROTOCOL)
             return None
         hello = self._frames.decode(text)
         if isinstance(hello, Error):
-            self.connection.last(pack(hello), BAD_AUTH)
+            self._turn_away(hello, BAD_AUTH)
             return None
         return hello
+
+    def _turn_away(self, answer: Error, code: int) -> None:
+        self.hub.metrics.refuse(answer.code)
+        self.connection.last(pack(answer), code)
 
     # — refusals that count ————————————————————————————————————————————————————
 

@@ -284,17 +284,16 @@ async def test_lines_count_as_connections_and_one_too_many_is_sent_away(tmp_path
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_line_that_comes_in_a_crowd_is_told_when_to_come_again(tmp_path: Path, mode: Mode) -> None:
-    async with (
-        serving(tmp_path, limits=Limits(connections_per_second=1)) as chat,
-        chat.customer("eva") as first,
-    ):
-        async with line(chat.port, "/line/customer", mode, HELLO) as late:
-            assert await late.close_code() == 4004
-            (told,) = (frame for frame in late.got if frame["type"] == "error")
-            assert (told["code"], told["verb"]) == ("rate_limited", "hello")
-            assert told["retry_after"] > 0
-        await first.still_speaks()
-        await until(lambda: not chat.fallbacks[0].lines)
+    async with serving(tmp_path, limits=Limits(connections_per_second=1)) as chat:
+        chat.stop_the_clock()
+        async with chat.customer("eva") as first:
+            async with line(chat.port, "/line/customer", mode, HELLO) as late:
+                assert await late.close_code() == 4004
+                (told,) = (frame for frame in late.got if frame["type"] == "error")
+                assert (told["code"], told["verb"]) == ("rate_limited", "hello")
+                assert told["retry_after"] > 0
+            await first.still_speaks()
+            await until(lambda: not chat.fallbacks[0].lines)
 
 
 # — polls ——————————————————————————————————————————————————————————————————————
