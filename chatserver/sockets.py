@@ -53,6 +53,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._heard: Heard | None = None
         self._writable: Told = _nothing
         self._lost: Told = _nothing
+        self._alive: Told = _nothing
+        self._probing = False
         self._unread = bytearray()
         self._taking = False
         self._out: list[bytes] = []
@@ -98,8 +100,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         client = self.scope["client"]
         return client[0] if client else ""
 
-    def open(self, heard: Heard, writable: Told, lost: Told) -> None:
-        self._heard, self._writable, self._lost = heard, writable, lost
+    def open(self, heard: Heard, writable: Told, lost: Told, alive: Told) -> None:
+        self._heard, self._writable, self._lost, self._alive = heard, writable, lost, alive
         if self.disconnected:
             self.loop.call_soon(lost)
         else:
@@ -123,6 +125,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self._out_bytes = 0
             if not self.close_sent and not self.transport.is_closing():
                 self.transport.write(data)
+
+    def probe(self) -> None:
+        if not self.close_sent and not self.transport.is_closing():
+            self._probing = True
+            self.conn.send_ping(b"")
+            self.transport.write(b"".join(self.conn.data_to_send()))
 
     def pause(self) -> None:
         if not self.read_paused:
@@ -173,7 +181,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def _end(self) -> None:
         lost, self._lost = self._lost, _nothing
-        self._heard, self._writable = None, _nothing
+        self._heard, self._writable, self._alive = None, _nothing, _nothing
         self._unread.clear()
         self._out.clear()
         lost()
@@ -275,8 +283,11 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         super().handle_ping()
 
     def handle_pong(self, event: Frame) -> None:
-        self._carries_nothing()
-        super().handle_pong(event)
+        if self._probing:
+            self._probing = False
+            self._alive()
+        else:
+            self._carries_nothing()
 
     def _carries_nothing(self) -> None:
         self._idle_frames += 1

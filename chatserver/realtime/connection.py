@@ -81,7 +81,7 @@ class Connection:
     def start(self, hear: Heard, over: Told) -> None:
         """Open the line. `over` is called once: the line is lost, or was given its closing."""
         self._hear, self._over = hear, over
-        self._line.open(self._heard, self._flow, self._lost)
+        self._line.open(self._heard, self._flow, self._lost, self._alive)
 
     # — outgoing ———————————————————————————————————————————————————————————————
 
@@ -220,6 +220,9 @@ class Connection:
             log.exception("a frame was not understood by us")
             self.end(INTERNAL)
 
+    def _alive(self) -> None:
+        self._heard_at = self._now()
+
     # — the end ————————————————————————————————————————————————————————————————
 
     def end(self, code: int, *, flush: bool = True) -> None:
@@ -265,6 +268,9 @@ class Connection:
             self.end(SLOW, flush=False)
         elif not self._pauses and now - self._heard_at > self._silence:
             self.end(SILENT)
+        elif not self._pauses and now - self._heard_at > self._silence / 2:
+            # Browsers let the timers of a page that nobody sees run once a minute: its heartbeat comes late, and it is there.
+            self._line.probe()
 
 
 def _nobody(text: str | None) -> None:

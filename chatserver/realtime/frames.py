@@ -35,10 +35,10 @@ def pack(frame: Frame) -> Packet:
 def packed(body: bytes) -> Packet:
     size = len(body)
     if size < 126:
-        return Packet(body, b"\x81" + size.to_bytes(1, "big") + body)
+        return Packet(body, b"\x81%c%b" % (size, body))
     if size < 65_536:
-        return Packet(body, b"\x81\x7e" + size.to_bytes(2, "big") + body)
-    return Packet(body, b"\x81\x7f" + size.to_bytes(8, "big") + body)
+        return Packet(body, b"\x81\x7e%b%b" % (size.to_bytes(2, "big"), body))
+    return Packet(body, b"\x81\x7f%b%b" % (size.to_bytes(8, "big"), body))
 
 
 class Head(msgspec.Struct):

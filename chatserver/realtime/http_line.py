@@ -80,7 +80,7 @@ class HttpLine:
 
     # — for who talks over it ——————————————————————————————————————————————————
 
-    def open(self, heard: Heard, writable: Told, lost: Told) -> None:
+    def open(self, heard: Heard, writable: Told, lost: Told, alive: Told) -> None:
         self._heard, self._writable, self._lost = heard, writable, lost
 
     def write(self, packet: Packet) -> bool:
@@ -89,6 +89,9 @@ class HttpLine:
         self._put(packet.body)
         self._full = self._bytes > WAITING_BYTES
         return not self._full
+
+    def probe(self) -> None:
+        """HTTP has nothing below the frames."""
 
     def pause(self) -> None:
         self._paused = True

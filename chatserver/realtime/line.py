@@ -22,12 +22,15 @@ class Line(Protocol):
     def address(self) -> str:
         """The peer's network address; empty when it is not known."""
 
-    def open(self, heard: Heard, writable: Told, lost: Told) -> None:
-        """Begin. `heard` is never called while paused and never after `lost`; `writable` when the line takes more again, after
-        `write` has said no; `lost` exactly once, whoever ended it, and nothing is called after it."""
+    def open(self, heard: Heard, writable: Told, lost: Told, alive: Told) -> None:
+        """Begin. `heard` is never called while paused; `writable` when the line takes more again, after `write` has said no;
+        `alive` when the peer answered a `probe`; `lost` exactly once, whoever ended it, and nothing is called after it."""
 
     def write(self, packet: Packet) -> bool:
         """Hand over a frame. False: it was taken, but the next one should wait for `writable`."""
+
+    def probe(self) -> None:
+        """Ask for a sign of life below the frames, where the line has one: `alive` will tell."""
 
     def pause(self) -> None:
         """Take nothing more from the peer: what it sends waits in its own buffers."""

@@ -22,14 +22,16 @@ class Publisher:
         for event in happened:
             if isinstance(event, TicketChanged):
                 self._books.learn(event.after)
-            self._bus.publish(event, topics(event))
+                self._bus.publish(event, _concerned(event.before, event.after))
+            else:
+                self._bus.publish(event, topics(event))
 
 
 def topics(event: Event) -> list[str]:
     """The topics of what a commit made. Typing and queue places name their listeners where they are made."""
     match event:
         case TicketChanged(before, after):
-            return [events.WORKER_TOPIC, *_concerned(before, after)]
+            return _concerned(before, after)
         case events.DeskChanged(app_id):
             return [events.WORKER_TOPIC, events.desk_topic(app_id)]
         case events.AttentionChanged(app_id):
@@ -43,7 +45,7 @@ def topics(event: Event) -> list[str]:
 
 
 def _concerned(before: Ticket | None, after: Ticket) -> list[str]:
-    found = [events.customer_topic(after.app_id, after.customer.key)]
+    found = [events.WORKER_TOPIC, events.customer_topic(after.app_id, after.customer.key)]
     if after.agent_id is not None:
         found.append(events.agent_topic(after.agent_id))
     if before is not None and before.agent_id is not None and before.agent_id != after.agent_id:

@@ -38,12 +38,15 @@ class AsgiLine:
         self._heard: Heard = lambda text: None
         self._lost: Told = lambda: None
 
-    def open(self, heard: Heard, writable: Told, lost: Told) -> None:
+    def open(self, heard: Heard, writable: Told, lost: Told, alive: Told) -> None:
         self._heard, self._lost, self.is_open = heard, lost, True
 
     def write(self, packet: Packet) -> bool:
         self._out.put_nowait({"type": "websocket.send", "text": packet.body.decode()})
         return True
+
+    def probe(self) -> None:
+        """Nothing answers below the frames."""
 
     def pause(self) -> None:
         self._reading.clear()

@@ -225,11 +225,14 @@ class End:
 
     # — for the server —————————————————————————————————————————————————————————
 
-    def open(self, heard: Heard, writable: Told, lost: Told) -> None:
+    def open(self, heard: Heard, writable: Told, lost: Told, alive: Told) -> None:
         self._heard, self._writable, self._lost = heard, writable, lost
 
     def write(self, packet: Packet) -> bool:
         return not self.alive or self.link.server_says(packet.body.decode())
+
+    def probe(self) -> None:
+        """Nothing answers below the frames."""
 
     def pause(self) -> None:
         self._paused = True

@@ -37,7 +37,7 @@ class Echo:
             if not line.write(packed((text if text is not None else "binary").encode())):
                 line.pause()
 
-        line.open(heard, line.resume, lambda: None)
+        line.open(heard, line.resume, lambda: None, lambda: None)
 
 
 class BinaryToo(SocketProtocol):

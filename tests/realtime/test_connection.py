@@ -25,13 +25,18 @@ class Wire:
         self.hear: Heard = lambda text: None
         self.writable: Told = lambda: None
         self.lost: Told = lambda: None
+        self.alive: Told = lambda: None
+        self.probes = 0
 
-    def open(self, heard: Heard, writable: Told, lost: Told) -> None:
-        self.hear, self.writable, self.lost = heard, writable, lost
+    def open(self, heard: Heard, writable: Told, lost: Told, alive: Told) -> None:
+        self.hear, self.writable, self.lost, self.alive = heard, writable, lost, alive
 
     def write(self, packet: Packet) -> bool:
         self.sent.append(packet.body.decode())
         return self.free
+
+    def probe(self) -> None:
+        self.probes += 1
 
     def pause(self) -> None:
         self.paused = True
@@ -207,6 +212,21 @@ def test_silence_ends_the_connection_and_any_frame_breaks_it() -> None:
     socket.time = 119.1
     socket.connection.check()
     assert socket.closed_with == 4003
+
+
+def test_a_quiet_peer_is_asked_for_a_sign_of_life_before_it_is_given_up() -> None:
+    socket = Socket()
+    probes = []
+    for time in (29, 31, 59):
+        socket.time = time
+        socket.connection.check()
+        probes.append(socket.line.probes)
+    assert probes == [0, 1, 2]
+    socket.line.alive()
+    socket.time = 119
+    socket.connection.check()
+    assert socket.closed_with is None
+    assert socket.connection.silent_seconds == 0
 
 
 def test_silence_does_not_count_while_we_are_the_ones_who_do_not_listen() -> None:

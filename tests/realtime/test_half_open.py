@@ -81,3 +81,13 @@ async def test_a_laptop_that_sleeps_is_let_go_and_finds_the_goodbye_when_it_wake
         assert await customer.close_code() in (4003, 1006)
         async with dataclasses.replace(chat, port=pipe.port).customer() as awake:
             await awake.still_speaks()
+
+
+async def test_a_page_whose_timers_sleep_is_there_as_long_as_its_browser_answers(chat: Chat) -> None:
+    async with chat.agent():
+        connection = chat.hub.peers[-1].connection
+        connection._heard_at -= chat.hub.limits.agent_heartbeat * 1.5
+        quiet_since = connection._heard_at
+        connection.check()
+        await until(lambda: connection._heard_at > quiet_since)
+        assert connection.code is None

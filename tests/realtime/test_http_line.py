@@ -24,7 +24,7 @@ class Talker:
         self.lost = 0
         self.pauses = pauses
         self.line = HttpLine("192.0.2.1", self.forgotten.append, cut=self.cut, absence=absence)
-        self.line.open(self.hear, self.may_write, self.lose)
+        self.line.open(self.hear, self.may_write, self.lose, lambda: None)
 
     def cut(self) -> None:
         self.cuts += 1
