@@ -86,6 +86,30 @@ def test_a_migration_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pyte
     assert revision(path) is None
 
 
+async def test_a_database_of_the_release_before_is_brought_up_to_date_with_all_that_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, new = tmp_path / "a.db", tmp_path / "new.db"
+    before = tmp_path / "migrations"
+    shutil.copytree(Path(migrations.__file__).parent, before)
+    (before / "versions" / f"{HEAD}_chats.py").unlink()
+    with monkeypatch.context() as release:
+        release.setattr(migrations, "__file__", str(before / "__init__.py"))
+        release.setattr(migrations, "HEAD", "0001")
+        house = await House.open(path)
+        ticket = await house.start(house.who("ana"), 0)
+        await house.db.close()
+    assert revision(path) == "0001"
+    migrate(new)
+    assert schema(path) != schema(new)
+    house = await House.open(path)
+    assert await house.start(house.who("ana"), 0) == ticket  # found, with all that it had
+    assert await house.say(house.who("ana"), ticket.id, 1) == ticket.last_seq + 1
+    await house.db.close()
+    assert revision(path) == HEAD
+    assert schema(path) == schema(new)
+
+
 def test_an_up_to_date_database_is_opened_without_alembic(tmp_path: Path) -> None:
     migrate(tmp_path / "a.db")
     code = (
