@@ -289,6 +289,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         else:
             self._carries_nothing()
 
+    def handle_close(self, event: Frame) -> None:
+        self._send()  # what was answered to the frames before
+        super().handle_close(event)
+
     def _carries_nothing(self) -> None:
         self._idle_frames += 1
         if self._idle_frames > IDLE_FRAMES_MAX:

@@ -375,6 +375,14 @@ async def test_a_close_without_a_code_is_answered(port: int) -> None:
     assert await closing(port, frame(CLOSE)) in (1000, 1005)
 
 
+async def test_what_came_with_the_close_is_answered_before_it(port: int) -> None:
+    async with raw(port) as peer:
+        await peer.upgrade("/")
+        peer.writer.write(frame(TEXT, b"bien") + frame(TEXT, "también".encode()) + BYE)
+        answers = await peer.read_frames()
+    assert answers == [*echo(b"bien", "también".encode()), Heard(CLOSE, b"\x03\xe8")]
+
+
 @pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999, 5000, 65_535])
 async def test_a_code_that_nobody_may_send_is_an_error(port: int, code: int) -> None:
     assert await closing(port, close_frame(code)) == 1002
