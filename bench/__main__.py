@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable, Coroutine
@@ -14,6 +15,9 @@ import uvloop
 from bench import django, machine, node, processes
 from bench.report import Section
 from bench.scenarios import growth, idle, latency, limits, opening, saturation, starting, storm
+
+BUSY = 1.0
+"""Load before the first run, from which on it is said beside the verdicts."""
 
 Scenario = Coroutine[Any, Any, Section]
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -170,6 +174,7 @@ def _at_hand(makers: dict[str, Callable[[], Path]]) -> list[str]:
 
 def _report(*scenarios: Scenario) -> None:
     """Run one after the other; print and save each as soon as it is there. One that breaks off does not keep the others back."""
+    busy = os.getloadavg()[0]
     conditions = machine.conditions()
     click.echo("\n".join(f"{name}: {fact}" for name, fact in conditions.items()))
     sections: list[Section] = []
@@ -190,6 +195,10 @@ def _report(*scenarios: Scenario) -> None:
     for section in sections:
         for verdict in section.verdicts:
             click.echo(verdict)
+    if busy > BUSY:
+        click.echo(
+            f"The machine had other work (load {busy:.1f}): ratios hold, milliseconds and msgs/s are doubtful."
+        )
     for failure in failures:
         click.echo(f"FAILED: {failure.splitlines()[0]}", err=True)
     sys.exit(1 if failures else 0)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 HEAD_LIMIT = 65_536
 CHUNK = 65_536
+QUIET_TURNS = 5
 Result = TypeVar("Result")
 
 
@@ -76,11 +77,16 @@ class Network:
     async def _close(self) -> None:
         self._server.close()
         self._flowing.set()
-        # None is cancelled: one that has not begun yet would leave its connection open.
-        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        # None is cancelled: one that has not begun yet would leave its connection open. A connection that was accepted last has no
+        # task of its own for a turn or two of the loop, and one that was aborted is closed a turn later: quiet is when it stays so.
+        quiet = 0
+        while quiet < QUIET_TURNS:
             await self._cut()
-            await asyncio.wait(others, timeout=0.1)
-        await asyncio.sleep(0)  # what was aborted last is closed
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            if others:
+                await asyncio.wait(others, timeout=0.1)
+            quiet = 0 if others else quiet + 1
+            await asyncio.sleep(0.005)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
