@@ -77,8 +77,9 @@ class Network:
     async def _close(self) -> None:
         self._server.close()
         self._flowing.set()
-        # None is cancelled: one that has not begun yet would leave its connection open. A connection that was accepted last has no
-        # task of its own for a turn or two of the loop, and one that was aborted is closed a turn later: quiet is when it stays so.
+        # None is cancelled: one that has not begun yet would leave its connection open. A connection that was accepted last has
+        # no task of its own for a turn or two of the loop, and one that was aborted is closed a turn later: quiet is when it
+        # stays so.
         quiet = 0
         while quiet < QUIET_TURNS:
             await self._cut()
