@@ -26,6 +26,8 @@ QUEUE_BYTES: Final = 1_048_576
 ROOM_FRAMES: Final = 32
 ROOM_BYTES: Final = 262_144
 """A reply goes into the queue once it is down to this."""
+PROBED_SECONDS: Final = 90.0
+"""A browser answers probes for a page whose timers it has slowed down to one a minute. A page silent for longer hangs."""
 SEND_SECONDS: Final = 10.0
 """The line takes nothing for so long: the peer does not read."""
 
@@ -47,6 +49,7 @@ class Connection:
         "_pauses",
         "_queue",
         "_room",
+        "_said_at",
         "_silence",
         "_stuck_since",
         "_waits",
@@ -72,7 +75,7 @@ class Connection:
         self._stuck_since: float | None = None
         self._pauses = 0
         self._waits = False
-        self._heard_at = self.opened_at = now()
+        self._heard_at = self._said_at = self.opened_at = now()
         self.network = network(line.address)
         """Whose connections are counted together; empty: nobody's."""
         self.code: int | None = None
@@ -207,11 +210,13 @@ class Connection:
     def resume(self) -> None:
         self._pauses -= 1
         if not self._pauses:
-            self._heard_at = self._now()  # While we did not listen silence was ours, not the peer's.
+            self._heard_at = self._said_at = (
+                self._now()
+            )  # While we did not listen silence was ours, not the peer's.
             self._line.resume()
 
     def _heard(self, text: str | None) -> None:
-        self._heard_at = self._now()
+        self._heard_at = self._said_at = self._now()
         if self.code is not None:
             return
         try:
@@ -266,9 +271,11 @@ class Connection:
         now = self._now()
         if self._stuck_since is not None and now - self._stuck_since > SEND_SECONDS:
             self.end(SLOW, flush=False)
-        elif not self._pauses and now - self._heard_at > self._silence:
+        elif self._pauses:
+            return
+        elif now - self._heard_at > self._silence or now - self._said_at > max(self._silence, PROBED_SECONDS):
             self.end(SILENT)
-        elif not self._pauses and now - self._heard_at > self._silence / 2:
+        elif now - self._heard_at > self._silence / 2:
             # Browsers let the timers of a page that nobody sees run once a minute: its heartbeat comes late, and it is there.
             self._line.probe()
 

@@ -196,14 +196,21 @@ class Writer:
         if changed(world):
             apply(self._db, world)
             self._db.execute("COMMIT")
-            self._known.committed(world)
+            self._committed_group(world, len(group), time.perf_counter() - began)
         else:
             self._db.execute("ROLLBACK")  # nothing to make durable: no fsync
-        self._keep_ids(world)
         self._succeeded()
-        self._metrics.commits.add(time.perf_counter() - began)
-        self._metrics.stored += len(group)
         self._tell(world.events, outcomes)
+
+    def _committed_group(self, world: World, size: int, seconds: float) -> None:
+        self._keep_ids(world)
+        try:
+            self._known.committed(world)
+            self._metrics.commits.add(seconds)
+            self._metrics.stored += size
+        except Exception as surprise:  # what is durable must not be told as failed, nor be decided again
+            self._known.forget()
+            log.error("keeping count failed, the commit stands: %s", _without_text(surprise))
 
     def _decide(self, world: World, now: int, case: UseCase) -> Outcome:
         world.begin()
