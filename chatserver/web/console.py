@@ -142,6 +142,8 @@ def _network(request: Request) -> str:
         return ""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)  # as a proxy that listens for both tells IPv4: all of it is one /64
+            return str(
+                address.ipv4_mapped
+            )  # as a proxy that listens for both tells IPv4: all of it is one /64
         return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)
