@@ -3,6 +3,7 @@ their answers. Whoever crosses one loses that connection and no more."""
 
 from __future__ import annotations
 
+import logging
 import socket
 from asyncio import TimerHandle, Transport
 from collections.abc import Callable
@@ -25,6 +26,10 @@ AHEAD_MAX: Final = 8
 SLICE: Final = 4_096
 """Bytes handled in one go. A read may hold 40,000 frames, and nobody else is served while they are taken apart."""
 
+# A line per bad request tells nobody anything, and whoever sends them would write our log.
+_log = logging.getLogger("uvicorn.error.requests")
+_log.setLevel(logging.ERROR)
+
 
 class RequestProtocol(HttpToolsProtocol):
     """A connection that speaks HTTP."""
@@ -37,6 +42,7 @@ class RequestProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # uvicorn narrows it too
         super().connection_made(transport)
+        self.logger = _log
         self._within(HEAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -85,9 +85,9 @@ class Fallback:
     # — opening ————————————————————————————————————————————————————————————————
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
-        frames = _frames(await _body(receive))
+        body = _text(await _body(receive))
         unbounded = scope.get("extensions", {}).get(STREAM)
-        line = self._open(scope, frames, cut=unbounded() if unbounded else None)
+        line = self._open(scope, body, cut=unbounded() if unbounded else None)
         # Its connection may be cut after the line's end: no other request may come on it.
         headers = [*_ALWAYS, _LINES, (b"connection", b"close")]
         try:
@@ -102,11 +102,11 @@ class Fallback:
             line.end()
 
     async def _open_poll(self, scope: Scope, receive: Receive, send: Send) -> None:
-        frames = _frames(await _body(receive))
-        line = self._open(scope, frames, absence=self._limits.poll_absence_seconds)
+        body = _text(await _body(receive))
+        line = self._open(scope, body, absence=self._limits.poll_absence_seconds)
         await self._give(line, receive, send, FIRST_SECONDS, _first(line))
 
-    def _open(self, scope: Scope, frames: list[str], **how: Any) -> HttpLine:
+    def _open(self, scope: Scope, body: bytes, **how: Any) -> HttpLine:
         address = (scope.get("client") or ("",))[0]
         line = HttpLine(address, lambda line_id: self.lines.pop(line_id, None), **how)
         self.lines[line.id] = line
@@ -115,18 +115,18 @@ class Fallback:
         except BaseException:
             line.end()
             raise
-        line.tell(frames)
+        line.tell(body)
         return line
 
     # — speaking and hearing ———————————————————————————————————————————————————
 
     async def _say(self, line: HttpLine, receive: Receive, send: Send) -> None:
         try:
-            frames = _frames(await _body(receive))
+            body = _text(await _body(receive))
         except PeerLeft:
             line.end()  # What follows must not come before what was lost here.
             raise
-        if not await line.say(frames):
+        if not await line.say(body):
             raise Problem(404, "unknown_line")
         await _answer(send, 204)
 
@@ -189,12 +189,13 @@ async def _body(receive: Receive) -> bytes:
     return body
 
 
-def _frames(body: bytes) -> list[str]:
-    """One per line. A line ends with LF alone: the other separators of Unicode may stand in a text."""
+def _text(body: bytes) -> bytes:
+    """The same, once it is known to be UTF-8: nothing of what is not is taken."""
     try:
-        return [line for line in body.decode().split("\n") if line and not line.isspace()]
+        body.decode()
     except UnicodeDecodeError:
         raise Problem(400, "bad_request") from None
+    return body
 
 
 def _header(scope: Scope, name: bytes) -> str | None:

@@ -6,6 +6,7 @@ It knows nothing of HTTP itself; `realtime/fallback.py` brings the requests.
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections import deque
 from collections.abc import Callable
@@ -24,6 +25,33 @@ AHEAD_MAX: Final = 8
 """Requests that wait for the one before to be heard. Clients send one at a time."""
 CLOSE_SECONDS: Final = 3.0
 """For the peer to take what was written before the end."""
+
+
+_BLANK: Final = b" \t\r\n"
+_BLANKS: Final = re.compile(b"[ \t\r\n]*")
+
+
+class Frames:
+    """What a request brought, one frame a line (LF), cut off one by one: a list of them takes twenty times as many bytes, and
+    requests may have to wait. True as long as there are more. `body`: UTF-8."""
+
+    __slots__ = ("_at", "_body")
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body.strip(_BLANK)
+        self._at = 0
+
+    def __bool__(self) -> bool:
+        return self._at < len(self._body)
+
+    def next(self) -> str:
+        end = self._body.find(b"\n", self._at)
+        if end < 0:
+            end = len(self._body)
+        frame = self._body[self._at : end].decode()
+        blanks = _BLANKS.match(self._body, end)
+        self._at = blanks.end() if blanks else end
+        return frame
 
 
 def _nothing(*_: object) -> None:
@@ -58,12 +86,12 @@ class HttpLine:
         self._full = False
         self._asked: asyncio.Future[None] | None = None
         """Who waits for lines."""
-        self._said: deque[str] = deque()
+        self._said: deque[Frames] = deque()
         self._paused = False
         self._turn = asyncio.Lock()
         self._ahead = 0
-        self._handed: asyncio.Future[None] | None = None
-        """Who waits until all of what was said has been heard."""
+        self._handed: asyncio.Future[bool] | None = None
+        """Who waits until all of what was said has been heard; False: it will not be."""
         self._away: asyncio.TimerHandle | None = None
         self._closing = False
         self._ended = False
@@ -105,7 +133,7 @@ class HttpLine:
         if not self.ending:
             self._put(msgspec.json.encode({"type": "end", "code": code}))
             self._closing = True
-            self._let_go(self._handed)
+            self._hear_no_more()
             self._loop.call_later(CLOSE_SECONDS, self.abort)
 
     def abort(self) -> None:
@@ -137,8 +165,8 @@ class HttpLine:
             self._writable()
         return taken
 
-    async def say(self, frames: list[str]) -> bool:
-        """Hand these frames over, in order and after those of earlier calls. False: the line ended before all were heard."""
+    async def say(self, body: bytes) -> bool:
+        """Hand its frames over, in order and after those of earlier calls. False: the line ended before all were heard."""
         self._ahead += 1
         try:
             if self._ahead > AHEAD_MAX:
@@ -147,15 +175,15 @@ class HttpLine:
                 if self.ending:
                     return False
                 self._handed = self._loop.create_future()
-                self.tell(frames)
-                await self._handed
-                return not self._said
+                self.tell(body)
+                return await self._handed
         finally:
             self._ahead -= 1
 
-    def tell(self, frames: list[str]) -> None:
+    def tell(self, body: bytes) -> None:
         """The same, for somebody who does not wait."""
-        self._said.extend(frames)
+        if frames := Frames(body):
+            self._said.append(frames)
         self._hand_over()
 
     def present(self) -> None:
@@ -180,7 +208,7 @@ class HttpLine:
         self.present()
         self._lines, self._bytes = [], 0
         self._let_go(self._asked)
-        self._let_go(self._handed)
+        self._hear_no_more()
         self._forget(self.id)
         if not self._closing:
             # A peer that does not read the end of its answer is not waited for either.
@@ -198,12 +226,24 @@ class HttpLine:
         for _ in range(AT_ONCE):
             if self._paused or self.ending or not self._said:
                 break
-            self._heard(self._said.popleft())
+            frames = self._said[0]
+            frame = frames.next()
+            if not frames:
+                self._said.popleft()
+            self._heard(frame)
         else:
             self._loop.call_soon(self._hand_over)
             return
         if not self._said:
-            self._let_go(self._handed)
+            self._hand_back()
+
+    def _hear_no_more(self) -> None:
+        self._hand_back()
+        self._said.clear()
+
+    def _hand_back(self) -> None:
+        if self._handed is not None and not self._handed.done():
+            self._handed.set_result(not self._said)
 
     @staticmethod
     def _let_go(waiting: asyncio.Future[None] | None) -> None:

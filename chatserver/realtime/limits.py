@@ -56,6 +56,8 @@ def network(host: str) -> str:
         address = ipaddress.ip_address(host)
     except ValueError:
         return ""
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped  # a proxy that listens for both tells IPv4 so: all of it is one /64
     if not address.is_global:
         return ""
     return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)

@@ -140,4 +140,10 @@ def _network(request: Request) -> str:
         address = ipaddress.ip_address(request.client.host if request.client else "")
     except ValueError:
         return ""
-    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(
+                address.ipv4_mapped
+            )  # as a proxy that listens for both tells IPv4: all of it is one /64
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)

@@ -7,7 +7,7 @@ import secrets
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -136,6 +136,8 @@ class Surprises:
 
         try:
             await self.app(scope, receive, watched)
+        except ClientDisconnect:
+            pass  # In the middle of its request: there is nobody to answer, and no fault of ours to log.
         except Exception:
             number = error_id()
             log.exception(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import tracemalloc
 
 import pytest
 
@@ -92,8 +93,8 @@ async def test_too_much_that_nobody_takes_asks_the_writer_to_wait_until_somebody
 
 async def test_what_is_said_is_heard_in_order_and_waits_while_the_listener_pauses() -> None:
     talker = Talker(pauses=True)
-    first = asyncio.create_task(talker.line.say(["1", "2", "3"]))
-    second = asyncio.create_task(talker.line.say(["4"]))
+    first = asyncio.create_task(talker.line.say(b"1\n2\n3\n"))
+    second = asyncio.create_task(talker.line.say(b"4\n"))
     for number in range(1, 4):
         await settle()
         assert talker.heard == [str(n) for n in range(1, number + 1)]
@@ -107,10 +108,10 @@ async def test_what_is_said_is_heard_in_order_and_waits_while_the_listener_pause
 
 async def test_who_sends_without_waiting_for_answers_loses_the_line() -> None:
     talker = Talker(pauses=True)
-    saying = [asyncio.create_task(talker.line.say(["1", "2"])) for _ in range(AHEAD_MAX)]
+    saying = [asyncio.create_task(talker.line.say(b"1\n2\n")) for _ in range(AHEAD_MAX)]
     await settle()
     assert not talker.lost
-    assert not await talker.line.say(["3"])
+    assert not await talker.line.say(b"3\n")
     assert not any(await asyncio.gather(*saying))
     assert (talker.heard, talker.lost) == (["1"], 1)
 
@@ -118,7 +119,7 @@ async def test_who_sends_without_waiting_for_answers_loses_the_line() -> None:
 async def test_a_request_full_of_small_frames_lets_others_go_between() -> None:
     talker = Talker()
     frames = [str(number) for number in range(3 * AT_ONCE)]
-    saying = asyncio.create_task(talker.line.say(frames))
+    saying = asyncio.create_task(talker.line.say("\n".join(frames).encode()))
     steps = []
     while not saying.done():
         await asyncio.sleep(0)
@@ -127,10 +128,37 @@ async def test_a_request_full_of_small_frames_lets_others_go_between() -> None:
     assert talker.heard == frames
 
 
+async def test_frames_are_cut_at_line_feeds_alone_and_blank_lines_are_none() -> None:
+    talker = Talker()
+    body = "\n \t\r\n{1}\r\n\n  {2\u2028\x0b2}\n\r\n\u2028\n{3} \n \n".encode()
+    assert await talker.line.say(body)
+    assert talker.heard == ["{1}\r", "{2\u2028\x0b2}", "\u2028", "{3}"]
+    assert await talker.line.say(b"")
+    assert await talker.line.say(b" \n\n")
+    assert len(talker.heard) == 4
+
+
+async def test_requests_that_wait_take_little_more_than_their_bytes() -> None:
+    talker = Talker(pauses=True)
+    tracemalloc.start()
+    try:
+        bodies = [b"aa\n" * 20_000 for _ in range(AHEAD_MAX)]
+        saying = [asyncio.create_task(talker.line.say(body)) for body in bodies]
+        await settle()
+        assert tracemalloc.get_traced_memory()[0] < 2 * sum(map(len, bodies))
+        talker.line.end()
+        assert not any(await asyncio.gather(*saying))
+        del saying, bodies
+        # Who talks over the line may be kept for a while after its end: nothing of them is kept with it.
+        assert tracemalloc.get_traced_memory()[0] < 60_000
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("how", ["end", "abort", "close"])
 async def test_an_end_is_told_once_and_nothing_is_heard_after_it(how: str) -> None:
     talker = Talker(pauses=True)
-    saying = asyncio.create_task(talker.line.say(["1", "2"]))
+    saying = asyncio.create_task(talker.line.say(b"1\n2\n"))
     await settle()
     if how == "close":
         talker.line.close(4001)
@@ -138,7 +166,7 @@ async def test_an_end_is_told_once_and_nothing_is_heard_after_it(how: str) -> No
         getattr(talker.line, how)()
     talker.line.resume()
     assert not await saying
-    assert not await talker.line.say(["3"])
+    assert not await talker.line.say(b"3\n")
     while await talker.line.take():
         pass
     talker.line.absent()

@@ -107,6 +107,18 @@ async def test_a_bad_frame_after_good_ones_is_no_fault_of_ours(
     assert "Traceback" not in caplog.text
 
 
+@pytest.mark.parametrize(
+    "request_line", [b"G\0T / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n"]
+)
+async def test_who_sends_bad_requests_writes_nothing_into_our_log(
+    chat: Chat, caplog: pytest.LogCaptureFixture, request_line: bytes
+) -> None:
+    async with raw(chat.port) as peer:
+        peer.writer.write(request_line + b"Host: 127.0.0.1\r\n\r\n")
+        assert b" 40" in await peer.read_until(b"\r\n\r\n")
+    assert not caplog.records
+
+
 async def test_a_request_that_never_ends_its_head_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,10 +6,14 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope, Send
 
 from chatserver import telemetry
+from chatserver.web.errors import Surprises
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +49,22 @@ def test_a_failure_is_logged_with_its_trace_in_the_same_object() -> None:
         logging.getLogger("chatserver").exception("request failed")
     line = json.loads(stream.getvalue())
     assert "RuntimeError: broken" in line["trace"]
+
+
+async def test_who_leaves_in_the_middle_of_a_request_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    async def reads_it_all(scope: Scope, receive: Receive, send: Send) -> None:
+        await Request(scope, receive).body()
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        raise AssertionError(message)
+
+    errors: Any = None  # nobody is left to be answered
+    scope = {"type": "http", "method": "POST", "path": "/console/session", "headers": []}
+    await Surprises(reads_it_all, errors)(scope, receive, send)
+    assert not caplog.records
 
 
 def test_at_a_terminal_a_line_break_in_a_value_starts_no_new_event() -> None:

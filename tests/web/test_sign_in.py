@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 from starlette.testclient import WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
 from chatserver.realtime.close_codes import BAD_AUTH, SESSION_ENDED
 from chatserver.settings import Settings
+from chatserver.web import console
 from tests.web.conftest import EMAIL, HOME, PASSWORD, Served, started
 
 OWN = {"origin": HOME}
@@ -176,6 +178,19 @@ def test_one_network_address_cannot_try_everybody(settings: Settings, static: Pa
     with started(settings, static, sign_in_tries_per_address=2) as served:
         tried = [served.sign_in(f"agent{number}@demo.test", "wrong-password") for number in range(3)]
         assert tried == [401, 401, 429]
+
+
+@pytest.mark.parametrize(
+    ("host", "counted"),
+    [
+        ("8.8.8.8", "8.8.8.8"),
+        ("::ffff:8.8.8.8", "8.8.8.8"),
+        ("2001:4860:4860:1:2:3:4:5", "2001:4860:4860:1::/64"),
+        ("testclient", ""),
+    ],
+)
+def test_tries_are_counted_by_the_network_that_they_come_from(host: str, counted: str) -> None:
+    assert console._network(Request({"type": "http", "client": (host, 1)})) == counted
 
 
 def test_who_knows_the_password_is_not_counted(settings: Settings, static: Path) -> None:
