@@ -5,32 +5,36 @@
  * sent; and what waits to be sent is small.
  */
 
-const fallback: Record<string, string> = {};
+const fallback = new Map<string, string>();
 
 type Where = "localStorage" | "sessionStorage";
 
-/** A browser's storage has its keys as properties, too. */
-function kept(where: Where): Record<string, string> {
+/** A small value of this origin; "" when there is none. */
+export function recall(key: string, where: Where = "localStorage"): string {
   try {
-    return globalThis[where] ?? fallback;
+    return globalThis[where].getItem(key) ?? "";
   } catch {
-    return fallback;
+    return fallback.get(key) ?? "";
   }
 }
-
-/** A small value of this origin; "" when there is none. */
-export const recall = (key: string, where: Where = "localStorage"): string => kept(where)[key] ?? "";
 
 /** Keep a small value; "" forgets it. */
 export function remember(key: string, value: string, where: Where = "localStorage"): void {
   try {
-    if (value) kept(where)[key] = value;
-    else delete kept(where)[key];
+    if (value) globalThis[where].setItem(key, value);
+    else globalThis[where].removeItem(key);
   } catch {
-    // It is full.
+    fallback.set(key, value);
   }
 }
 
 /** The keys that begin with `prefix`. */
-export const keys = (prefix: string): string[] =>
-  Object.keys(kept("localStorage")).filter((key) => key.startsWith(prefix));
+export function keys(prefix: string): string[] {
+  let all: string[];
+  try {
+    all = Object.keys(localStorage);
+  } catch {
+    all = [...fallback.keys()];
+  }
+  return all.filter((key) => key.startsWith(prefix));
+}
