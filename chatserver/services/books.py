@@ -64,18 +64,16 @@ class PutOff:
 
 class Books:
     """Used on the event loop only. `tickets` is fed by `publish` after each commit, so that a keystroke is authorised without
-    asking the database; `typed` holds the latest keystroke per ticket and side (ms), `shown` what the other side was last told of
-    it: whether somebody types, and when (ms) it was last told that they do."""
+    asking the database; `typed` holds the latest keystroke per ticket and side (ms)."""
 
     def __init__(self, limit: int = 10_000) -> None:
         self.tickets: Bounded[int, Ticket] = Bounded(limit)
         self.typed: Bounded[tuple[int, Turn], int] = Bounded(limit)
-        self.shown: Bounded[tuple[int, Turn], tuple[bool, int]] = Bounded(limit)
         self.put_off = PutOff()
 
     def forget(self) -> None:
         """As after a restart."""
-        for book in (self.tickets, self.typed, self.shown, self.put_off):
+        for book in (self.tickets, self.typed, self.put_off):
             book.clear()
 
     def learn(self, ticket: Ticket) -> None:

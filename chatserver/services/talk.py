@@ -14,9 +14,6 @@ from chatserver.store.work import Needs, Who, World
 
 TYPING_STEP = 15_000
 """Typing moves a stored deadline at most this often (ms); the latest keystroke is looked up before the deadline is acted on."""
-SHOWN_STEP = 250
-"""The other side is told that somebody types at most this often (ms): who sends it without end, from many tabs, would fill
-that one's line with it. That they stopped is told once."""
 
 
 def saying(house: House, who: Who, ticket_id: int, cid: str, text: str) -> Use[int]:
@@ -114,7 +111,7 @@ async def typing(house: House, who: Who, ticket_id: int, on: bool = True) -> Non
         raise Refused("ticket_closed")
     now = house.now()
     if ticket.agent_id is not None:
-        _show(house, Typing(ticket_id, "customer", on=on), agent_topic(ticket.agent_id), now)
+        house.bus.publish(Typing(ticket_id, "customer", on=on), [agent_topic(ticket.agent_id)])
     if not on or not ticket.chatting:
         return
     house.books.typed.put((ticket_id, "customer"), now)
@@ -137,7 +134,7 @@ async def typing_as_agent(house: House, agent_id: int, ticket_id: int, on: bool 
         raise Refused("not_yours")
     now = house.now()
     sign = Typing(ticket_id, "agent", name=agent.name, on=on)
-    _show(house, sign, customer_topic(ticket.app_id, ticket.customer.key), now)
+    house.bus.publish(sign, [customer_topic(ticket.app_id, ticket.customer.key)])
     if not on or ticket.answer_due_at is None:
         return
     house.books.typed.put((ticket_id, "agent"), now)
@@ -151,14 +148,6 @@ async def typing_as_agent(house: House, agent_id: int, ticket_id: int, on: bool 
             world.put(current, tickets.agent_typing(current, agent, policy, now), policy)
 
     await house.store.write(Needs(tickets=(ticket_id,)), decide)
-
-
-def _show(house: House, sign: Typing, topic: str, now: int) -> None:
-    on, at = house.books.shown.get((sign.ticket_id, sign.by)) or (not sign.on, 0)
-    if 0 <= now - at < SHOWN_STEP if sign.on else not on:
-        return
-    house.books.shown.put((sign.ticket_id, sign.by), (sign.on, now if sign.on else at))
-    house.bus.publish(sign, [topic])
 
 
 async def _active(house: House, who: Who, ticket_id: int) -> None:

@@ -117,27 +117,6 @@ async def test_typing_reaches_the_other_side_only(scene: Scene) -> None:
     ]
 
 
-async def test_who_types_without_end_is_shown_a_few_times_a_second_and_stops_once(scene: Scene) -> None:
-    await scene.agent()
-    ticket = await scene.chat(ANA)
-    scene.bus.published.clear()
-    for _ in range(100):
-        await talk.typing(scene.house, ANA, ticket.id)
-        await talk.typing_as_agent(scene.house, 1, ticket.id)
-    for on in (False, True) * 50:
-        await talk.typing(scene.house, ANA, ticket.id, on)
-        await talk.typing_as_agent(scene.house, 1, ticket.id, on)
-    assert [(sign.by, sign.on) for sign in scene.heard(Typing)] == [
-        ("customer", True),
-        ("agent", True),
-        ("customer", False),
-        ("agent", False),
-    ]
-    scene.clock.pass_seconds(talk.SHOWN_STEP / 1000)
-    await talk.typing(scene.house, ANA, ticket.id)
-    assert len(scene.heard(Typing)) == 5
-
-
 async def test_typing_works_the_same_after_a_restart(scene: Scene) -> None:
     await scene.agent()
     ticket = await scene.chat(ANA)
