@@ -18,7 +18,7 @@ from bench.pairs import WORDS
 from chatserver.services.identity import Session, SessionTokens
 from chatserver.store.tables import agent_apps, agents, apps, customers, items, sessions, tickets
 
-SECRET: Final = "a secret of the benchmark, which keeps nothing secret"  # noqa: S105
+SECRET: Final = "a secret of the benchmark, which keeps nothing secret"  # noqa: S105 - its own words say it
 """Given to the server, so that customers who were written in bulk have tokens."""
 BATCH: Final = 20_000
 YEAR: Final = 365 * 86_400

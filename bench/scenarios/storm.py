@@ -83,7 +83,8 @@ async def _all_back(port: int, chats: list[Kept]) -> tuple[list[float], int]:
         nonlocal failed
         failures = 1  # the connection that was lost
         while True:
-            await asyncio.sleep(random.uniform(0, min(MOST_SECONDS, BASE_SECONDS * 2**failures)))  # noqa: S311
+            most = min(MOST_SECONDS, BASE_SECONDS * 2**failures)
+            await asyncio.sleep(random.uniform(0, most))  # noqa: S311 - spreads load, keeps no secret
             person = Person()
             try:
                 await come_back(person, port, kept)
