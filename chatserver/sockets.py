@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import logging
 import socket
-from asyncio import BaseTransport
+from asyncio import AbstractEventLoop, BaseTransport
 from typing import Any, Final
 
+from uvicorn.config import Config
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
 
@@ -44,11 +46,34 @@ _log = logging.getLogger("uvicorn.error.sockets")
 _log.setLevel(logging.WARNING)
 
 
+class Turn:
+    """The sockets to which this turn of the event loop says something. What it says to each leaves in one write at its end: a
+    write is a call of the system, the dearest part of a message that is delivered and acknowledged at once."""
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self._loop = loop
+        self._spoken_to: list[SocketProtocol] = []
+
+    def join(self, peer: SocketProtocol) -> None:
+        if not self._spoken_to:
+            self._loop.call_soon(self._end)
+        self._spoken_to.append(peer)
+
+    def _end(self) -> None:
+        spoken_to, self._spoken_to = self._spoken_to, []
+        for peer in spoken_to:
+            try:
+                peer.send_now()
+            except Exception:  # the others are owed what was said to them all the same
+                _log.exception("a socket could not be written to")
+                peer.abort()
+
+
 class SocketProtocol(WebSocketsSansIOProtocol):
     """A WebSocket. The ASGI app accepts it and opens the line (its scope's extension LINE); then it may return."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
+        super().__init__(config, server_state, app_state)
         self.logger = self.conn.logger = _log
         self._heard: Heard | None = None
         self._writable: Told = _nothing
@@ -56,7 +81,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._alive: Told = _nothing
         self._probing = False
         self._unread = bytearray()
+        """What has arrived and was not taken: part of a frame, or all there is while we are paused."""
         self._taking = False
+        self._largest = self.config.ws_max_size
+        self._turn = _turn_of(server_state, self.loop)
         self._out: list[bytes] = []
         self._out_bytes = 0
         self._full = False
@@ -105,20 +133,20 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self.disconnected:
             self.loop.call_soon(lost)
         else:
-            self._take()
+            self._take_unread()
 
     def write(self, packet: Packet) -> bool:
-        # What one turn of the event loop says to this peer leaves in one write: each is a call of the system, the dearest part
-        # of a message that is delivered and acknowledged at once.
+        wire = packet.wire
         if not self._out:
-            self.loop.call_soon(self._send)
-        self._out.append(packet.wire)
-        self._out_bytes += len(packet.wire)
+            self._turn.join(self)
+        self._out.append(wire)
+        self._out_bytes += len(wire)
         if self._out_bytes > TURN_BYTES:
-            self._send()
+            self.send_now()
         return not self._full
 
-    def _send(self) -> None:
+    def send_now(self) -> None:
+        """What was said in this turn so far."""
         if self._out:
             data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
             self._out.clear()
@@ -141,12 +169,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self.read_paused and not self.disconnected:
             self.read_paused = False
             self.transport.resume_reading()
-            self._take()
+            self._take_unread()
 
     def close(self, code: int) -> None:
         if self.close_sent or self.disconnected or self.transport.is_closing():
             return
-        self._send()
+        self.send_now()
         self.conn.send_close(code)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
@@ -165,7 +193,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def handle_parser_exception(self) -> None:
         """The peer broke the protocol. It is told why, and what it still sends is thrown away for a moment: to close with
         that unread would be a reset, which takes our reason away from it."""
-        self._send()  # what was answered to the frames before
+        self.send_now()  # what was answered to the frames before
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = self._broken = True
         if not self.transport.is_closing():
@@ -182,7 +210,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def _end(self) -> None:
         lost, self._lost = self._lost, _nothing
         self._heard, self._writable, self._alive = None, _nothing, _nothing
-        self._unread.clear()
+        self._unread = bytearray()  # a new one: frames may just be taken out of the old one
         self._out.clear()
         lost()
 
@@ -202,24 +230,34 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         if self._broken:
             return
-        if self.handshake_initiated:
-            self._unread += data
-            self._take()
-        else:
+        if not self.handshake_initiated:
             super().data_received(data)
+        elif self._unread or self.read_paused:
+            self._unread += data
+            self._take_unread()
+        else:
+            # Nearly always a whole frame or several, which need not be kept anywhere.
+            taken = self._take(data)
+            if taken < len(data) and not self._broken:
+                self._unread += data[taken:]
 
-    def _take(self) -> None:
-        """Whole frames out of what has arrived, until we are paused. The rest waits."""
+    def _take_unread(self) -> None:
+        if self._unread:
+            taken = self._take(self._unread)
+            del self._unread[:taken]
+
+    def _take(self, data: bytes | bytearray) -> int:
+        """Whole frames out of what has arrived, until we are paused. Gives how many bytes they were; the rest waits."""
         if self._taking or (self._heard is None and not self.close_sent):
-            return
+            return 0
         self._taking = True
-        data, at = self._unread, 0
+        at = 0
         try:
             while not (self.read_paused or self._broken or self.transport.is_closing()):
-                start, end = self._next(data, at)
+                start, end, plain = self._next(data, at)
                 if not end:
                     break
-                if start and data[at] == _TEXT and data[at + 1] & _MASKED and self.conn.current_size is None:
+                if plain and self.conn.current_size is None:
                     try:
                         text = apply_mask(data[start:end], data[start - 4 : start]).decode()
                     except UnicodeDecodeError:
@@ -231,16 +269,17 @@ class SocketProtocol(WebSocketsSansIOProtocol):
                 at = end
         finally:
             self._taking = False
-            if at:
-                del data[:at]
+        return at
 
-    def _next(self, data: bytearray, at: int) -> tuple[int, int]:
-        """Where the payload of the frame at `at` begins, and where it ends. End 0: not all of it is here; start 0: too large."""
+    def _next(self, data: bytes | bytearray, at: int) -> tuple[int, int, bool]:
+        """Where the payload of the frame at `at` begins, where it ends, and whether it is whole, masked text. End 0: not all of
+        it is here yet."""
         here = len(data)
         if here - at < 2:
-            return 0, 0
-        size = data[at + 1] & 0x7F
-        start = at + (6 if data[at + 1] & _MASKED else 2)
+            return 0, 0, False
+        first, second = data[at], data[at + 1]
+        size = second & 0x7F
+        start = at + (6 if second & _MASKED else 2)
         if size == 126:
             start += 2
             size = int.from_bytes(data[at + 2 : at + 4], "big")
@@ -248,10 +287,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             start += 8
             size = int.from_bytes(data[at + 2 : at + 10], "big")
         if start > here:
-            return 0, 0
-        if size > self.config.ws_max_size:
-            return 0, here  # its header alone is refused: nothing of it is waited for
-        return start, start + size if start + size <= here else 0
+            return 0, 0, False
+        if size > self._largest:
+            return 0, here, False  # its header alone is refused: nothing of it is waited for
+        if start + size > here:
+            return 0, 0, False
+        return start, start + size, first == _TEXT and second & _MASKED != 0
 
     def send_receive_event_to_app(self) -> None:
         """A message that came in pieces, or as binary: handed on by uvicorn's part."""
@@ -290,13 +331,21 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self._carries_nothing()
 
     def handle_close(self, event: Frame) -> None:
-        self._send()  # what was answered to the frames before
+        self.send_now()  # what was answered to the frames before
         super().handle_close(event)
 
     def _carries_nothing(self) -> None:
         self._idle_frames += 1
         if self._idle_frames > IDLE_FRAMES_MAX:
             self.transport.abort()
+
+
+def _turn_of(state: ServerState, loop: AbstractEventLoop) -> Turn:
+    """One for all sockets of a server: its state is what they have in common."""
+    turn: Turn | None = vars(state).get("turn")
+    if turn is None:
+        turn = vars(state)["turn"] = Turn(loop)
+    return turn
 
 
 class _Nobody:

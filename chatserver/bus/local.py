@@ -20,9 +20,8 @@ class LocalBus:
         # A dictionary for each listener once, in a stable order; a copy, since listeners may come and go meanwhile.
         heard: dict[_Subscription, None] = {}
         for topic in topics:
-            listeners = self._listeners.get(topic)
-            if listeners is not None:
-                heard |= listeners
+            if topic in self._listeners:
+                heard.update(self._listeners[topic])
         for subscription in heard:
             subscription.hear(event)
 

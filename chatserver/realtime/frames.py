@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Generic, NamedTuple, TypeVar, get_args
+from struct import Struct
+from typing import Any, Final, Generic, TypeVar, get_args
 
 import msgspec
 
@@ -15,17 +16,27 @@ INT_MAX: Final = 2**53 - 1
 _encode = msgspec.json.Encoder().encode
 
 
-class Packet(NamedTuple):
+class Packet(msgspec.Struct, frozen=True, gc=False):
     """A frame ready to be sent. Encoded once, shared by all lines that carry it."""
 
-    body: bytes
-    """JSON on one line."""
     wire: bytes
-    """The same as the one WebSocket text frame (RFC 6455, 5.2: whole, unmasked) that it is for every socket."""
+    """The one WebSocket text frame (RFC 6455, 5.2: whole, unmasked) that it is for every socket."""
+    head: int
+    """So many bytes of it come before the payload."""
+
+    @property
+    def body(self) -> bytes:
+        """The payload alone: JSON on one line."""
+        return self.wire[self.head :]
 
     @property
     def size(self) -> int:
-        return len(self.body)
+        return len(self.wire)
+
+
+_SHORT: Final = tuple(bytes((0x81, size)) for size in range(126))
+"""The head of a frame by the size of its payload. Built, not formatted: three of them are a message's share."""
+_medium = Struct(">BBH").pack
 
 
 def pack(frame: Frame) -> Packet:
@@ -35,10 +46,10 @@ def pack(frame: Frame) -> Packet:
 def packed(body: bytes) -> Packet:
     size = len(body)
     if size < 126:
-        return Packet(body, b"\x81%c%b" % (size, body))
+        return Packet(_SHORT[size] + body, 2)
     if size < 65_536:
-        return Packet(body, b"\x81\x7e%b%b" % (size.to_bytes(2, "big"), body))
-    return Packet(body, b"\x81\x7f%b%b" % (size.to_bytes(8, "big"), body))
+        return Packet(_medium(0x81, 126, size) + body, 4)
+    return Packet(b"\x81\x7f" + size.to_bytes(8, "big") + body, 10)
 
 
 class Head(msgspec.Struct):

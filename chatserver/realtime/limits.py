@@ -66,6 +66,8 @@ def network(host: str) -> str:
 class Bucket:
     """A token bucket. Starts full."""
 
+    __slots__ = ("_at", "_burst", "_rate", "_tokens")
+
     def __init__(self, per_minute: float, burst: float, now: float) -> None:
         self._rate = per_minute / 60
         self._burst = burst
@@ -74,12 +76,15 @@ class Bucket:
 
     def take(self, now: float, cost: float = 1) -> float:
         """0 when there was room; else nothing was taken, and so many seconds have to pass."""
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        tokens = self._tokens + (now - self._at) * self._rate
+        if tokens > self._burst:
+            tokens = self._burst
         self._at = now
-        if self._tokens >= cost:
-            self._tokens -= cost
+        self._tokens = tokens
+        if tokens >= cost:
+            self._tokens = tokens - cost
             return 0
-        return (cost - self._tokens) / self._rate
+        return (cost - tokens) / self._rate
 
     def full(self, now: float) -> bool:
         return self._tokens + (now - self._at) * self._rate >= self._burst

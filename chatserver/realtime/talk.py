@@ -54,7 +54,7 @@ log = logging.getLogger(__name__)
 F = TypeVar("F", bound=Frame)
 
 BAD_IN_A_ROW: Final = 5
-CHEAP: Final = (Ping, Seen, TypingFrame)
+CHEAP: Final = frozenset({Ping, Seen, TypingFrame})
 CHEAP_COST: Final = 0.25
 MESSAGES: Final = frozenset({"start", "request", "leave", "propose"})
 """And `say`."""
@@ -170,17 +170,17 @@ class Talk(ABC, Generic[F]):
         frame = Error("bad_frame") if text is None else self._frames.decode(text)
         self.hub.metrics.frames += 1
         now = self.hub.now()
-        wait = self._bucket.take(now, CHEAP_COST if isinstance(frame, CHEAP) else 1)
+        wait = self._bucket.take(now, CHEAP_COST if type(frame) in CHEAP else 1)
         if wait:
             self._too_fast(frame, wait)
+        elif isinstance(frame, Say):
+            self._bad = 0
+            self._message(frame, now)
         elif isinstance(frame, Error):
             self._no_frame(frame)
         else:
             self._bad = 0
-            if isinstance(frame, Say):
-                self._message(frame, now)
-            else:
-                self._take(frame, now)
+            self._take(frame, now)
 
     def _take(self, frame: F, now: float) -> None:
         verb = type_of(frame)
@@ -215,8 +215,8 @@ class Talk(ABC, Generic[F]):
 
     def _submit(self, frame: Any, now: float) -> None:
         try:
-            needs, decide = self.saying(frame)
-            self.hub.house.store.submit(needs, decide, partial(self._stored, frame, now))
+            use = self.saying(frame)
+            self.hub.house.store.submit(use.needs, use.decide, partial(self._stored, frame, now))
         except Exception as problem:
             self._stored(frame, now, 0, problem)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import compress
-from operator import is_not
+from operator import ne
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -126,27 +126,25 @@ def _context(text: str) -> dict[str, Any]:
 
 
 def item_view(item: Item, audience: Audience) -> ItemView:
+    """The cid for its own side only; who wrote it, or to whom it was assigned, for agents only."""
+    by, kind = item.by, item.kind
+    told = audience == "agent" and (by == "agent" or kind == "assigned")
     return ItemView(
-        seq=item.seq,
-        at=item.at,
-        kind=item.kind,
-        by=item.by,
-        text=item.text,
-        cid=item.cid if item.by == audience else "",
-        name=item.name,
-        reason=item.reason,
-        stars=item.stars,
-        author=item.author_id
-        if audience == "agent" and (item.by == "agent" or item.kind == "assigned")
-        else 0,
+        item.seq,
+        item.at,
+        kind,
+        by,
+        item.text,
+        item.cid if by == audience else "",
+        item.name,
+        item.reason,
+        item.stars,
+        item.author_id if told else 0,
     )
 
 
 def item_views(items: Iterable[Item], audience: Audience) -> list[ItemView]:
     return [item_view(item, audience) for item in items]
-
-
-Differences = dict[str, Any]
 
 
 class Views:
@@ -163,16 +161,17 @@ class Views:
         """None for what this audience is not told."""
         if event is not self._event:
             self._event, self._packets, self._found = event, {}, None
-        if audience not in self._packets:
-            frame = self._frame(event, audience)
-            self._packets[audience] = None if frame is None else pack(frame)
-        return self._packets[audience]
+        elif audience in self._packets:
+            return self._packets[audience]
+        frame = self._frame(event, audience)
+        packet = self._packets[audience] = None if frame is None else pack(frame)
+        return packet
 
     def _frame(self, event: Event, audience: Audience) -> Frame | None:
         if isinstance(event, TicketChanged):
             app = self._apps(event.after.app_id)
-            if self._found is None:
-                self._found = differences(event, app)
+            if self._found is None and event.before is not None and not _moved(event.before, event.after):
+                self._found = differences(event.before, event.after, app)
             made = customer_changed if audience == "customer" else agent_changed
             return made(event, app, self._found)
         match event:
@@ -199,50 +198,40 @@ def queue(moved: QueueMoved) -> Queue:
     )
 
 
-def customer_changed(event: TicketChanged, app: App, found: Differences | None = None) -> CustomerChanged:
-    """`found`: what `differences` gave, where it is known already."""
-    after = event.after
-    base, whole = _base(event)
-    if found is None and not whole:
-        found = differences(event, app)
-    return CustomerChanged(
-        ticket=after.id,
-        base=base,
-        version=after.version,
-        items=item_views(event.items, "customer"),
-        view=customer_ticket(after, app.policy) if whole else None,
-        patch={} if whole or found is None else patch(found, _CUSTOMER),
-    )
-
-
-def agent_changed(event: TicketChanged, app: App, found: Differences | None = None) -> AgentChangedFrame:
-    """As `customer_changed`."""
-    after = event.after
-    base, whole = _base(event)
-    if found is None and not whole:
-        found = differences(event, app)
-    return AgentChangedFrame(
-        ticket=after.id,
-        base=base,
-        version=after.version,
-        items=item_views(event.items, "agent"),
-        view=agent_ticket(after, app) if whole else None,
-        patch={} if whole or found is None else patch(found, _AGENT),
-    )
-
-
-def _base(event: TicketChanged) -> tuple[int, bool]:
-    """The version that a patch applies to, and whether the change comes whole instead: it may be new to who hears of it now."""
+def customer_changed(event: TicketChanged, app: App, found: Differences | None) -> CustomerChanged:
+    """`found`: the differences; None for a change that comes whole."""
     before, after = event.before, event.after
-    if before is None:
-        return 0, True
-    moved = (
+    return CustomerChanged(
+        after.id,
+        before.version if before is not None else 0,
+        after.version,
+        item_views(event.items, "customer"),
+        customer_ticket(after, app.policy) if found is None else None,
+        {} if found is None else patch(found, "customer"),
+    )
+
+
+def agent_changed(event: TicketChanged, app: App, found: Differences | None) -> AgentChangedFrame:
+    """As `customer_changed`."""
+    before, after = event.before, event.after
+    return AgentChangedFrame(
+        after.id,
+        before.version if before is not None else 0,
+        after.version,
+        item_views(event.items, "agent"),
+        agent_ticket(after, app) if found is None else None,
+        {} if found is None else patch(found, "agent"),
+    )
+
+
+def _moved(before: Ticket, after: Ticket) -> bool:
+    """Such a change comes whole: the ticket may be new to who hears of it now."""
+    return (
         before.agent_id != after.agent_id
         or before.state != after.state
         or before.mode != after.mode
-        or before.waiting != after.waiting
+        or before.queued_at != after.queued_at
     )
-    return before.version, moved
 
 
 # — what a change changed ——————————————————————————————————————————————————————
@@ -255,24 +244,33 @@ class _Derived(NamedTuple):
     name: str
     sources: frozenset[str]
     make: Callable[[Ticket, App], Any]
+    parts: frozenset[str] = frozenset()
+    """Sources that are in it as they are: when one changed, it did, unless it is None."""
 
 
-_CLOCK: Final = frozenset(
-    {
-        "state",
-        "mode",
-        "turn",
-        "queued_at",
-        "active_at",
-        "agent_spoke_at",
-        "gone_at",
-        "floor_at",
-        "email",
-        "customer",
-    }
-)
+class _Plan(NamedTuple):
+    """What has to be said when just these fields of a ticket changed. There are some dozens of such sets."""
+
+    told: dict[Audience, tuple[tuple[str, int], ...]]
+    """Fields of the audience's view, each with its place in the ticket."""
+    derived: tuple[tuple[_Derived, bool], ...]
+    """What may have changed with them, and whether it must have."""
+
+
+class Differences(msgspec.Struct, frozen=True, gc=False):
+    """What a change changed in a ticket."""
+
+    plan: _Plan
+    values: tuple[Any, ...]
+    """All fields of the ticket as it is now."""
+    derived: dict[str, Any]
+    """What follows from several fields, and is different now."""
+
+
+_CLOCK_PARTS: Final = frozenset({"turn", "active_at", "agent_spoke_at", "gone_at", "floor_at"})
+_CLOCK: Final = _CLOCK_PARTS | {"state", "mode", "queued_at", "email", "customer"}
 _DERIVED: Final = (
-    _Derived("clock", _CLOCK, lambda t, app: clock(t, app.policy)),
+    _Derived("clock", _CLOCK, lambda t, app: clock(t, app.policy), _CLOCK_PARTS),
     _Derived("waiting", frozenset({"queued_at"}), lambda t, app: t.waiting),
     _Derived("person", frozenset({"customer"}), lambda t, app: person(t.customer)),
     _Derived("context_shown", frozenset({"context"}), lambda t, app: _context(t.context)),
@@ -314,30 +312,44 @@ _AGENT: Final = {
     "context_shown": "context",
     "answer_due": "answer_due_at",
 }
+_NAMES: Final[dict[Audience, dict[str, str]]] = {"customer": _CUSTOMER, "agent": _AGENT}
 _FIELDS: Final = Ticket.__struct_fields__
 _PLACES: Final = tuple(range(len(_FIELDS)))
 
 
-def differences(event: TicketChanged, app: App) -> Differences:
-    """The fields of a ticket that a change changed, and what follows from them, with their new values; nothing for a new one."""
-    before, after = event.before, event.after
-    if before is None:
-        return {}
+def differences(before: Ticket, after: Ticket, app: App) -> Differences:
+    """The fields of a ticket that a change changed, and what follows from them."""
     old, new = astuple(before), astuple(after)
     # What a verb did not touch is the very same object: the few others are found without a step of Python for each field.
-    moved = compress(_PLACES, map(is_not, old, new))
-    found = {_FIELDS[place]: new[place] for place in moved if new[place] != old[place]}
-    for derived in _DERIVED:
-        if not derived.sources.isdisjoint(found):
-            value = derived.make(after, app)
-            if value != derived.make(before, app):
-                found[derived.name] = value
-    return found
+    plan = _plan(tuple(compress(_PLACES, map(ne, old, new))))
+    found: dict[str, Any] = {}
+    for derived, certain in plan.derived:
+        value = derived.make(after, app)
+        if (certain and value is not None) or value != derived.make(before, app):
+            found[derived.name] = value
+    return Differences(plan, new, found)
 
 
-def patch(found: Differences, names: dict[str, str]) -> dict[str, Any]:
+def patch(found: Differences, audience: Audience) -> dict[str, Any]:
     """What an audience is told of `differences`."""
-    return {names[name]: value for name, value in found.items() if name in names}
+    values = found.values
+    told = {name: values[place] for name, place in found.plan.told[audience]}
+    names = _NAMES[audience]
+    for name, value in found.derived.items():
+        if name in names:
+            told[names[name]] = value
+    return told
+
+
+@lru_cache(maxsize=1024)
+def _plan(places: tuple[int, ...]) -> _Plan:
+    moved = {_FIELDS[place]: place for place in places}
+    told: dict[Audience, tuple[tuple[str, int], ...]] = {
+        audience: tuple((names[name], place) for name, place in moved.items() if name in names)
+        for audience, names in _NAMES.items()
+    }
+    derived = [derived for derived in _DERIVED if not derived.sources.isdisjoint(moved)]
+    return _Plan(told, tuple((one, not one.parts.isdisjoint(moved)) for one in derived))
 
 
 def _answer_due(ticket: Ticket) -> int | None:

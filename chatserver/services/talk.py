@@ -32,7 +32,7 @@ def saying(house: House, who: Who, ticket_id: int, cid: str, text: str) -> Use[i
         step = tickets.customer_said(ticket, text, cid, now)
         return world.put(ticket, step, people.policy(ticket.app_id)).last_seq
 
-    return Use(Needs(tickets=(ticket_id,), said=((ticket_id, "customer", 0, cid),)), decide)
+    return Use(Needs((ticket_id,), ((ticket_id, "customer", 0, cid),)), decide)
 
 
 def saying_as(
@@ -53,17 +53,19 @@ def saying_as(
         step = tickets.agent_said(ticket, agent, text, cid, now, proposal=proposal)
         return world.put(ticket, step, people.policy(ticket.app_id)).last_seq
 
-    return Use(Needs(tickets=(ticket_id,), said=((ticket_id, "agent", agent_id, cid),)), decide)
+    return Use(Needs((ticket_id,), ((ticket_id, "agent", agent_id, cid),)), decide)
 
 
 async def say(house: House, who: Who, ticket_id: int, cid: str, text: str) -> int:
     """`saying`, done and durable."""
-    return await house.store.write(*saying(house, who, ticket_id, cid, text))
+    use = saying(house, who, ticket_id, cid, text)
+    return await house.store.write(use.needs, use.decide)
 
 
 async def say_as_agent(house: House, agent_id: int, ticket_id: int, cid: str, text: str) -> int:
     """`saying_as`, done and durable."""
-    return await house.store.write(*saying_as(house, agent_id, ticket_id, cid, text, proposal=False))
+    use = saying_as(house, agent_id, ticket_id, cid, text, proposal=False)
+    return await house.store.write(use.needs, use.decide)
 
 
 async def seen(house: House, who: Who, ticket_id: int, seq: int) -> None:

@@ -164,7 +164,8 @@ async def rate(house: House, who: Who, ticket_id: int, stars: int, comment: str 
 
 async def propose(house: House, agent_id: int, ticket_id: int, cid: str, text: str) -> int:
     """An agent's message that asks whether the problem is solved; gives its sequence number. As `talk.say_as_agent`."""
-    return await house.store.write(*saying_as(house, agent_id, ticket_id, cid, text, proposal=True))
+    use = saying_as(house, agent_id, ticket_id, cid, text, proposal=True)
+    return await house.store.write(use.needs, use.decide)
 
 
 async def close(house: House, agent_id: int, ticket_id: int) -> Ticket:

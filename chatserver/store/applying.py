@@ -87,7 +87,7 @@ def _apply_tickets(db: sqlite3.Connection, world: World) -> None:
 
 def _difference(before: Ticket, after: Ticket) -> tuple[str, tuple[Any, ...]]:
     """The statement that writes as few columns as these two differ in, of the three there are, and its values."""
-    if settled(before) != settled(after):
+    if after.last is None or settled(before) != settled(after):
         return UPDATE_TICKET, (*changing_values(after), after.id)
     if before.due_at != after.due_at:
         return UPDATE_TALKING_DUE, (*talking_values(after), after.due_at, after.id)

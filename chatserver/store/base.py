@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
 
 from chatserver.core.events import Event
 from chatserver.store.work import Needs, World
@@ -11,7 +13,7 @@ from chatserver.store.work import Needs, World
 R = TypeVar("R")
 
 
-class Use(NamedTuple, Generic[R]):
+class Use(msgspec.Struct, Generic[R], frozen=True, gc=False):
     """A use case, ready to be handed to `write` or `submit`."""
 
     needs: Needs

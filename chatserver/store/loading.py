@@ -29,12 +29,13 @@ FIRST_NUMBER: Final = 1001
 _CUSTOMER = ", ".join(f"customers.{c.name}" for c in customers.c)
 
 TICKETS: Final = sql(ticket_select) + " WHERE tickets.id IN (SELECT value FROM json_each(?))"  # noqa: S608 - constants only
-# A customer's messages are asked for with author 0: a ticket has one customer.
+# A message's key as one text, which SQLite takes apart faster than JSON: cid (22), ticket (16), author; a customer's messages are
+# asked for with author 0, since a ticket has one customer.
 SAID: Final = """
 SELECT wanted.key, items.seq FROM json_each(?) AS wanted CROSS JOIN items
-WHERE items.ticket_id = json_extract(wanted.value, '$[0]') AND items.cid = json_extract(wanted.value, '$[3]')
-AND items."by" = json_extract(wanted.value, '$[1]')
-AND (json_extract(wanted.value, '$[2]') = 0 OR items.author_id = json_extract(wanted.value, '$[2]'))
+WHERE items.ticket_id = CAST(substr(wanted.value, 23, 16) AS INTEGER) AND items.cid = substr(wanted.value, 1, 22)
+AND CASE substr(wanted.value, 39) WHEN '0' THEN items."by" = 'customer'
+ELSE items."by" = 'agent' AND items.author_id = CAST(substr(wanted.value, 39) AS INTEGER) END
 """
 CUSTOMERS: Final = f"""
 SELECT wanted.key, {_CUSTOMER} FROM json_each(?) AS wanted CROSS JOIN customers
@@ -119,7 +120,8 @@ def _load_tickets(db: sqlite3.Connection, world: World, tickets: set[int], known
 
 def _load_said(db: sqlite3.Connection, world: World, said: set[Any]) -> None:
     keys = list(said)
-    found = dict(db.execute(SAID, (_json(keys),)).fetchall())
+    wanted = [f"{cid}{ticket_id:016d}{author_id}" for ticket_id, _, author_id, cid in keys]
+    found = dict(db.execute(SAID, (_json(wanted),)).fetchall())
     for place, key in enumerate(keys):
         world.loaded_said(key, found.get(place))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
@@ -246,45 +246,19 @@ def changing_values(t: Ticket) -> tuple[Any, ...]:
 
 
 TALKING: Final = (
-    "answer_due_at",
-    "reminded",
-    "turn",
-    "active_at",
-    "agent_spoke_at",
-    "gone_at",
-    "proposal",
-    "last_seq",
-    "last_text",
-    "last_by",
-    "last_at",
-    "customer_seen",
-    "agent_seen",
-    "customer_unread",
-    "agent_unread",
-    "version",
+    *("answer_due_at", "turn", "active_at", "agent_spoke_at", "gone_at", "proposal"),
+    *("last_seq", "last_text", "last_by", "last_at"),
+    *("customer_seen", "agent_seen", "customer_unread", "agent_unread", "version"),
 )
-"""What changes while a chat goes on, in the order of `talking_values`. No index knows any of it, so that writing these alone
-touches the row and nothing else: SQLite writes an index anew for each of its columns that an UPDATE names, changed or not."""
-
-
-def talking_values(t: Ticket) -> tuple[Any, ...]:
-    last = t.last
-    return (
-        t.answer_due_at,
-        1 if t.reminded else 0,
-        t.turn,
-        t.active_at,
-        t.agent_spoke_at,
-        t.gone_at,
-        t.proposal,
-        t.last_seq,
-        *((None, None, None) if last is None else (last.text, last.by, last.at)),
-        t.customer_seen,
-        t.agent_seen,
-        t.customer_unread,
-        t.agent_unread,
-        t.version,
+"""What changes while a chat goes on. No index knows any of it, so that writing these alone touches the row and nothing else:
+SQLite writes an index anew for each of its columns that an UPDATE names, changed or not."""
+talking_values: Callable[[Ticket], tuple[Any, ...]] = attrgetter(
+    *(
+        name.replace("last_", "last.") if name in ("last_text", "last_by", "last_at") else name
+        for name in TALKING
     )
+)
+"""The values of `TALKING`, for a ticket that has a last message."""
 
 
 settled = attrgetter(
@@ -299,6 +273,7 @@ settled = attrgetter(
     "agent_id",
     "assigned_at",
     "passed",
+    "reminded",
     "answered_at",
     "queued_at",
     "queue_rank",

@@ -16,6 +16,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
+
 from chatserver.core.errors import Refused
 from chatserver.core.events import Event
 from chatserver.metrics import Metrics
@@ -49,26 +51,20 @@ _FOR_GOOD: Final = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE
 _abandoned: list[sqlite3.Connection] = []
 
 
-class UseCase:
+class UseCase(msgspec.Struct, gc=False):
     """One `submit` that waits for its group."""
 
-    __slots__ = ("decide", "done", "needs")
-
-    def __init__(self, needs: Needs, decide: Callable[[World, int], Any], done: Done) -> None:
-        self.needs = needs
-        self.decide = decide
-        self.done = done
+    needs: Needs
+    decide: Callable[[World, int], Any]
+    done: Done
 
 
-class Statements:
+class Statements(msgspec.Struct):
     """One `execute`: a transaction of its own. `aside`: it touches nothing that a ticket is made of."""
 
-    __slots__ = ("aside", "done", "statements")
-
-    def __init__(self, statements: list[tuple[str, tuple[Any, ...]]], done: Done, *, aside: bool) -> None:
-        self.statements = statements
-        self.done = done
-        self.aside = aside
+    statements: list[tuple[str, tuple[Any, ...]]]
+    done: Done
+    aside: bool
 
 
 Job = UseCase | Statements
