@@ -6,7 +6,7 @@ table `tests/cases/inactivity.json` holds them together. Instants are ms since 1
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -35,6 +35,21 @@ class Clock(msgspec.Struct, frozen=True, gc=False):
     strict: bool
 
 
+class Facts(Protocol):
+    """What of a clock a ticket holds itself; the rest is its app's policy."""
+
+    @property
+    def turn(self) -> Turn: ...
+    @property
+    def active_at(self) -> int: ...
+    @property
+    def agent_spoke_at(self) -> int: ...
+    @property
+    def gone_at(self) -> int | None: ...
+    @property
+    def floor_at(self) -> int: ...
+
+
 class Verdict(msgspec.Struct, frozen=True, gc=False):
     """When the ticket ends if nothing else happens. The warning begins `warning_seconds` before, never after, `close_at`."""
 
@@ -45,28 +60,28 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
 
 def verdict(clock: Clock) -> Verdict | None:
     """When and how this ticket ends; None while the clock stands still (the agent's turn, and the customer is connected)."""
-    close_at = closes_at(clock)
+    close_at = closes_at(clock, clock.seconds, strict=clock.strict)
     if close_at is None:
         return None
     warn_at = close_at - min(clock.warning_seconds, clock.seconds) * 1000
     return Verdict(warn_at, close_at, _ending(clock))
 
 
-def closes_at(clock: Clock) -> int | None:
+def closes_at(facts: Facts, seconds: int, *, strict: bool) -> int | None:
     """When this ticket ends, as `verdict` says."""
-    since = _running_since(clock)
-    return None if since is None else max(since + clock.seconds * 1000, clock.floor_at)
+    since = _running_since(facts, strict)
+    return None if since is None else max(since + seconds * 1000, facts.floor_at)
 
 
-def _running_since(clock: Clock) -> int | None:
-    if clock.strict:
-        return clock.active_at
-    if clock.turn == "customer":
+def _running_since(facts: Facts, strict: bool) -> int | None:
+    if strict:
+        return facts.active_at
+    if facts.turn == "customer":
         # Each agent message gives the whole time again; an open tab alone is no activity.
-        return max(clock.active_at, clock.agent_spoke_at)
+        return max(facts.active_at, facts.agent_spoke_at)
     # The agent's turn: nobody is closed for waiting, but somebody who left is not waiting. It runs from the drop, and never takes
     # away time that a later word of either side gave (a chat that went back to the queue while the customer was gone).
-    return None if clock.gone_at is None else max(clock.gone_at, clock.active_at, clock.agent_spoke_at)
+    return None if facts.gone_at is None else max(facts.gone_at, facts.active_at, facts.agent_spoke_at)
 
 
 def _ending(clock: Clock) -> Ending:

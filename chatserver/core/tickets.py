@@ -169,8 +169,9 @@ def clock(ticket: Ticket, policy: Policy) -> Clock | None:
 
 def due(ticket: Ticket, policy: Policy) -> int | None:
     """When the earliest thing will have to happen by itself (ms): a ticket's `due_at`."""
-    facts = clock(ticket, policy)
-    at = closes_at(facts) if facts else None
+    at = None
+    if ticket.chatting:
+        at = closes_at(ticket, policy.inactivity_seconds, strict=policy.inactivity_strict)
     for other in (ticket.answer_due_at, ticket.queue_until if ticket.waiting else None):
         if other is not None and (at is None or other < at):
             at = other

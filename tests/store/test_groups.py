@@ -18,7 +18,7 @@ from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
 from chatserver.store.tables import apps
 from chatserver.store.work import Needs, World
-from chatserver.store.writer import GROUP_MAX, WAITING_MAX
+from chatserver.store.writer import CHECKPOINT_CHANGES, GROUP_MAX, WAITING_MAX
 from tests.store.house import NOON, House, cid
 
 
@@ -397,9 +397,9 @@ async def test_the_log_is_moved_into_the_database_as_it_grows(house: House) -> N
     ticket = await house.start(ana, 0)
     size = house.path.stat().st_size
     with house.statements() as seen:
-        for start in range(0, 1500, 500):
+        for start in range(0, CHECKPOINT_CHANGES, 500):
             await house.together(*(house.say(ana, ticket.id, start + n, "x" * 500) for n in range(500)))
-        await house.say(ana, ticket.id, 5000)  # behind the checkpoint in the queue
+        await house.say(ana, ticket.id, CHECKPOINT_CHANGES)  # behind the checkpoint in the queue
     assert sum("wal_checkpoint(PASSIVE)" in s for s in seen) >= 1
     assert house.path.stat().st_size > size
 
