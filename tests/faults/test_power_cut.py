@@ -24,7 +24,7 @@ from tests.harness.tracing import DISK_CALLS, SOCKET_CALLS, Call, ended, log_of,
 
 pytestmark = pytest.mark.fault
 
-MESSAGES = size(2_400, 12_000)
+MESSAGES = size(4_500, 15_000)
 CUTS = size(40, 600)
 """Moments, spread over the whole run, at which the power fails."""
 ACK = re.compile(r'\\"type\\":\\"ack\\",\\"cid\\":\\"([\w-]{22})\\",[^}]*?\\"seq\\":(\d+)')
