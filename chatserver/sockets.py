@@ -292,6 +292,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def handle_close(self, event: Frame) -> None:
         self._send()  # what was answered to the frames before
         super().handle_close(event)
+        if self.close_timer is None and not self.disconnected:
+            # What was written before is still sent, for a moment: who says goodbye may never read it.
+            self.close_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
 
     def _carries_nothing(self) -> None:
         self._idle_frames += 1
