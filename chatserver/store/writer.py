@@ -197,9 +197,10 @@ class Writer:
             apply(self._db, world)
             self._db.execute("COMMIT")
             self._committed_group(world, len(group), time.perf_counter() - began)
+            self._succeeded()
         else:
-            self._db.execute("ROLLBACK")  # nothing to make durable: no fsync
-        self._succeeded()
+            # Nothing to make durable: no fsync. Nor does it show that there is space again.
+            self._db.execute("ROLLBACK")
         self._tell(world.events, outcomes)
 
     def _committed_group(self, world: World, size: int, seconds: float) -> None:
