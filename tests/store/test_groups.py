@@ -14,7 +14,7 @@ from sqlalchemy import func, insert, select, update
 from chatserver.core import tickets as core
 from chatserver.core.errors import Refused
 from chatserver.core.events import DeskChanged, Event
-from chatserver.store.base import StoreFailed
+from chatserver.store.base import StoreEnded, StoreFailed
 from chatserver.store.database import Database
 from chatserver.store.tables import apps
 from chatserver.store.work import Needs, World
@@ -396,9 +396,9 @@ async def test_a_failed_fsync_is_not_tried_again(tmp_path: Path, caplog: pytest.
     disk = BrokenDisk(house.connection)
     house.db._writer._db = disk  # type: ignore[assignment]
     for number in (1, 2, 3):
-        with pytest.raises(StoreFailed):
+        with pytest.raises(StoreEnded):
             await house.say(ana, ticket.id, number)
-    with pytest.raises(StoreFailed):
+    with pytest.raises(StoreEnded):
         await house.db.execute(update(apps).values(name="x"))
     assert disk.commits == 1
     assert house.heard == []
