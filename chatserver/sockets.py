@@ -162,6 +162,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def abort(self) -> None:
         self.transport.abort()
 
+    def shutdown(self) -> None:
+        """The server stops, after the drain: whoever has not taken the goodbye by now is not waited for again."""
+        self.transport.abort()
+
     def handle_parser_exception(self) -> None:
         """The peer broke the protocol. It is told why, and what it still sends is thrown away for a moment: to close with
         that unread would be a reset, which takes our reason away from it."""
