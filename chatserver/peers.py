@@ -9,7 +9,7 @@ from asyncio import TimerHandle, Transport
 from collections.abc import Callable
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from chatserver.realtime.fallback import STREAM
 from chatserver.sockets import SEND_BUFFER, SocketProtocol
@@ -21,6 +21,8 @@ REQUEST_SECONDS: Final = 60.0
 HEAD_BYTES: Final = 32_768
 REQUEST_BYTES: Final = 262_144
 """Head, body and trailers. What a route takes is its own business, and far less."""
+LAST_SECONDS: Final = 1.0
+"""For the rest of a request that is half here when the server stops. Nothing of it was taken: who sent it sends it again."""
 AHEAD_MAX: Final = 8
 """Requests that wait for the answer to the one before. Browsers send none."""
 SLICE: Final = 4_096
@@ -48,6 +50,12 @@ class RequestProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """The server stops: what is whole is answered, and nothing new is taken."""
+        super().shutdown()
+        if self.cycle is not None:
+            self.loop.call_later(LAST_SECONDS, self._cut_half, self.cycle)
 
     def data_received(self, data: bytes) -> None:
         if self._resting:
@@ -93,6 +101,10 @@ class RequestProtocol(HttpToolsProtocol):
         else:
             self._stop()  # from here on uvicorn's own timer for idle connections counts, until more comes
         super().on_response_complete()
+
+    def _cut_half(self, cycle: RequestResponseCycle) -> None:
+        if cycle.more_body and not cycle.response_complete:
+            self.transport.abort()
 
     def _streams(self) -> Callable[[], None]:
         """The answer under way has no end that could be waited for: who sends it watches over it, and can cut it with what this

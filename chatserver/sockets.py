@@ -190,6 +190,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def abort(self) -> None:
         self.transport.abort()
 
+    def shutdown(self) -> None:
+        """The server stops, after the drain: whoever has not taken the goodbye by now is not waited for again."""
+        self.transport.abort()
+
     def handle_parser_exception(self) -> None:
         """The peer broke the protocol. It is told why, and what it still sends is thrown away for a moment: to close with
         that unread would be a reset, which takes our reason away from it."""
@@ -333,6 +337,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def handle_close(self, event: Frame) -> None:
         self.send_now()  # what was answered to the frames before
         super().handle_close(event)
+        if self.close_timer is None and not self.disconnected:
+            # What was written before is still sent, for a moment: who says goodbye may never read it.
+            self.close_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
 
     def _carries_nothing(self) -> None:
         self._idle_frames += 1

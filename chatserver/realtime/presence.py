@@ -7,6 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Final, Generic, TypeVar
 
+from chatserver.store.base import StoreEnded
+
 log = logging.getLogger(__name__)
 
 K = TypeVar("K", bound=Hashable)
@@ -17,7 +19,9 @@ RETRY_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 
 class Presence(Generic[K]):
     """Counts connections per key. `connected` and `gone` are called one at a time per key, and always end with the truth:
-    who drops and comes back before it was told is told nothing. `wait` sleeps so many seconds after a failure."""
+    who drops and comes back before it was told is told nothing. `wait` sleeps so many seconds after a failure.
+
+    A store that has ended is told nothing more: the next start takes everybody for gone."""
 
     def __init__(
         self,
@@ -54,7 +58,7 @@ class Presence(Generic[K]):
             self._tell(key)
 
     async def settled(self) -> None:
-        """Everything has been told."""
+        """Everything has been told that can be."""
         while self._tellers:
             await asyncio.wait(set(self._tellers.values()))
 
@@ -80,6 +84,8 @@ class Presence(Generic[K]):
                 self._doubtful.discard(key)
                 try:
                     await (self._connected(key) if here else self._gone(key))
+                except StoreEnded:
+                    return  # a drain would wait for it in vain, and the store itself has said what happened
                 except Exception:
                     if doubtful:
                         self._doubtful.add(key)

@@ -24,6 +24,10 @@ class StoreFailed(Exception):
     """The group could not be committed (disk full, I/O error): nothing of it was stored, nobody was told otherwise."""
 
 
+class StoreEnded(StoreFailed):
+    """Nor will anything else be, until the next start: to try again is of no use."""
+
+
 Done = Callable[[Any, BaseException | None], None]
 """`done(result, problem)`: what a use case returned, or, when `problem` is not None, why nothing of it was stored."""
 

@@ -22,7 +22,7 @@ from chatserver.core.errors import Refused
 from chatserver.core.events import Event
 from chatserver.metrics import Metrics
 from chatserver.store.applying import apply, changed
-from chatserver.store.base import Committed, Done, StoreFailed
+from chatserver.store.base import Committed, Done, StoreEnded, StoreFailed
 from chatserver.store.known import Known
 from chatserver.store.loading import load
 from chatserver.store.work import Needs, World
@@ -108,9 +108,9 @@ class Writer:
         self._thread.start()
 
     def submit(self, job: UseCase | Statements) -> None:
-        """Queue a job (on the event loop). Raises Refused(rate_limited) when too many wait, StoreFailed after `finish`."""
+        """Queue a job (on the event loop). Raises Refused(rate_limited) when too many wait, StoreEnded after `finish`."""
         if self._closed:
-            raise StoreFailed("the database is closed")
+            raise StoreEnded("the database is closed")
         if self._unanswered >= WAITING_MAX:
             raise Refused("rate_limited", retry_after=1)
         self._unanswered += 1
@@ -194,9 +194,10 @@ class Writer:
             apply(self._db, world)
             self._db.execute("COMMIT")
             self._committed_group(world, len(group), time.perf_counter() - began)
+            self._succeeded()
         else:
-            self._db.execute("ROLLBACK")  # nothing to make durable: no fsync
-        self._succeeded()
+            # Nothing to make durable: no fsync. Nor does it show that there is space again.
+            self._db.execute("ROLLBACK")
         self._tell(world.events, outcomes)
 
     def _committed_group(self, world: World, size: int, seconds: float) -> None:
@@ -289,7 +290,7 @@ class Writer:
     def _fail(self, jobs: list[Any], reason: str, cause: Exception | None) -> None:
         outcomes: list[Outcome] = []
         for job in jobs:  # one exception each: every raise writes a traceback into its own
-            failure = StoreFailed(reason)
+            failure = StoreEnded(reason) if self._broken else StoreFailed(reason)
             failure.__cause__ = cause
             outcomes.append((job.done, None, failure))
         self._tell([], outcomes)

@@ -26,7 +26,8 @@ AT_EASE: dict[str, Any] = {
     "frames_burst": 100_000,
     "connections_per_second": 10_000,
 }
-"""The limits of a single client are not what is tested here."""
+"""The limits of a single client are not what is tested here. They are the widest that the settings allow, and still limits: a
+client that takes a refusal for a failure may say 10,000 messages, and beyond them 1,667 a second."""
 
 
 class Crowd:

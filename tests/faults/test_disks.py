@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,8 @@ FAILING_SYNC = size(40, 400)
 FULL_FOR = 150
 """Writes that the kernel refuses where no disk can be filled."""
 EASY = AT_EASE | {"drain_seconds": 1}
+LONG = 18
+"""Seconds that a drain may take, and does not."""
 FULL_DISK = "cannot write, refusing messages until it is possible again"
 AGAIN = "writing again"
 STOPPED = "WRITING HAS STOPPED"
@@ -104,7 +107,7 @@ def broken(tmp_path: Path, what: str) -> None:
 
     async def story() -> list[Call]:
         trace = tmp_path / "trace"
-        with running(tmp_path, **EASY) as server:
+        with running(tmp_path, **AT_EASE | {"drain_seconds": LONG}) as server:
             server.stop()
             calls = ("pwrite64", "ftruncate", "fdatasync", "fsync")
             server.under = traced(
@@ -114,8 +117,10 @@ def broken(tmp_path: Path, what: str) -> None:
             async with talking(server) as crowd:
                 await soon(lambda: STOPPED in server.whole_log(), "the fault, and the operator is told", 60)
                 await all_are_refused(crowd)
+                begun = time.monotonic()
                 server.terminate()
                 await asyncio.to_thread(server.wait)
+                assert time.monotonic() - begun < LONG / 2, "what cannot be stored is not waited for"
                 assert server.whole_log().count(STOPPED) == 1
                 ended(trace)
                 server.under = ()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.faults.crowd import AT_EASE
+from tests.faults.test_floods import deaf_ears, send, start, talker, until_acked
 from tests.harness.crowd import Crowd, gathering, quantile
+from tests.harness.peers import new_cid
 from tests.harness.server import Server, running
 from tests.harness.sizes import FULL
 from tests.harness.waiting import soon
@@ -20,6 +23,8 @@ pytestmark = pytest.mark.fault
 CLIENTS = 1_000 if FULL else 100
 TALKERS = 50
 PATIENCE = 90.0
+DRAIN = 10 if FULL else 3
+"""The setting. A stop takes five seconds more at most: fifteen, as it is by default."""
 GOING_AWAY = 4001
 
 
@@ -46,6 +51,35 @@ def test_a_restart_tells_everybody_loses_nothing_and_has_them_all_back(tmp_path:
                 )
 
     asyncio.run(story())
+
+
+def test_a_stop_is_over_in_time_whoever_holds_on(tmp_path: Path) -> None:
+    async def story() -> float:
+        with running(tmp_path, **AT_EASE | {"drain_seconds": DRAIN}) as server:
+            async with talker(server) as (one, welcome):
+                ticket = await start(one)
+                with deaf_ears(server, welcome["token"]), half_a_request(server):
+                    for _ in range(60):  # more than a deaf one's kernel takes, less than makes it slow
+                        await send(one, type="say", ticket=ticket, cid=new_cid(), text="x" * 8_000)
+                        await until_acked(one, 1)
+                    begun = time.monotonic()
+                    server.terminate()
+                    assert await asyncio.to_thread(server.wait) in (0, -signal.SIGTERM), server.log()
+                    return time.monotonic() - begun
+
+    took = asyncio.run(story())
+    assert took < DRAIN + 5
+    print(f"with a drain of {DRAIN} s the process ended after {took:.1f} s")
+
+
+def half_a_request(server: Server) -> socket.socket:
+    """Its rest never comes."""
+    sender = socket.create_connection(("127.0.0.1", server.port))
+    sender.sendall(
+        f"POST /line/customer HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nOrigin: {server.origin}\r\n"
+        "Chat-Mode: stream\r\nContent-Length: 1000\r\n\r\n{".encode()
+    )
+    return sender
 
 
 async def restart(server: Server, crowd: Crowd) -> float:

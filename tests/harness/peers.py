@@ -97,6 +97,7 @@ class Peer(ABC):
         self._going = False
         self._socket: ClientConnection | None = None
         self._starts: dict[str, asyncio.Future[int]] = {}
+        self._retries: set[asyncio.Task[None]] = set()
 
     path: str
     open_within = 5.0
@@ -296,14 +297,19 @@ class Peer(ABC):
         if frame["code"] in AGAIN:
             # Later, and reading goes on meanwhile: a client that sleeps over a refusal does not hear a goodbye.
             wait = min(frame.get("retry_after", 0.05), 0.5)
-            asyncio.get_running_loop().call_later(wait, self._once_more, cid)
+            retry = asyncio.create_task(self._once_more(cid, wait), name=f"{self.name} tries again")
+            self._retries.add(retry)
+            retry.add_done_callback(self._retries.discard)
             return
         self._finish(cid, "fail")
 
-    def _once_more(self, cid: str) -> None:
+    async def _once_more(self, cid: str, wait: float) -> None:
+        """Sends it, too: nothing else may ever happen to this client that would be an occasion to."""
+        await asyncio.sleep(wait)
         for pending in self.outbox:
             if pending.cid == cid:
                 pending.sent_on = 0
+        await self.flush()
 
     def _finish(self, cid: str, result: Result, seq: int = 0) -> None:
         pending = next((pending for pending in self.outbox if pending.cid == cid), None)

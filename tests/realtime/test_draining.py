@@ -15,8 +15,11 @@ import msgspec
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from chatserver import peers
 from chatserver.realtime.limits import Limits
+from tests.harness.lines import request
 from tests.realtime.chat import PATIENCE, Chat, Client, new_cid, serving, until
+from tests.security.raw import Raw, raw
 
 WIDE = Limits(messages=1_000_000, message_burst=10_000, frames=1_000_000, frame_burst=10_000)
 
@@ -138,6 +141,38 @@ async def test_a_peer_that_does_not_read_cannot_hold_up_a_drain(chat: Chat) -> N
         await chat.until_empty()
         await until(lambda: not chat.server.server_state.connections)
         stuck.ws.transport.abort()
+
+
+@contextlib.asynccontextmanager
+async def half_a_request(chat: Chat) -> AsyncIterator[Raw]:
+    """A line is being opened, and the server has all but the last byte of it."""
+    async with raw(chat.port) as peer:
+        peer.writer.write(request("/line/customer", b"{}", "Chat-Mode: poll")[:-1])
+        await until(lambda: chat.server.server_state.tasks)
+        yield peer
+
+
+async def test_half_a_request_does_not_hold_up_a_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(peers, "LAST_SECONDS", 0.1)
+    async with serving(tmp_path) as chat, half_a_request(chat):
+        chat.server.should_exit = True
+        await chat.running
+    assert "graceful shutdown exceeded" not in caplog.text
+
+
+async def test_a_request_that_is_whole_in_time_is_answered_by_a_server_that_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "LAST_SECONDS", float(PATIENCE))
+    async with serving(tmp_path) as chat, half_a_request(chat) as peer:
+        chat.server.should_exit = True
+        connection: Any = next(iter(chat.server.server_state.connections))
+        await until(lambda: not connection.cycle.keep_alive)  # it has been told of the stop
+        peer.writer.write(b"}")
+        assert (await peer.read_until(b"\r\n")).startswith(b"HTTP/1.1 200")
+        await chat.running
 
 
 @contextlib.asynccontextmanager

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from chatserver import sockets
+from chatserver.realtime.close_codes import SLOW
 from chatserver.realtime.limits import Limits
 from tests.harness.pipe import Pipe, pipe_to
 from tests.realtime.chat import Chat, Client, serving, until
+from tests.security.raw import close_frame
 
 QUICK = Limits(customer_heartbeat=0.3, agent_heartbeat=0.3)
 
@@ -70,6 +72,22 @@ async def test_nothing_in_either_direction_leaves_no_socket_behind(tmp_path: Pat
         await chat.until_empty()
         # The goodbye is never answered: the socket is cut.
         await until(lambda: not chat.server.server_state.connections)
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["by itself", "as the answer to ours"])
+async def test_who_says_goodbye_and_reads_nothing_leaves_no_socket_behind(chat: Chat, told: bool) -> None:
+    async with chat.customer() as talker, chat.customer(narrow=True) as leaving:
+        connection = chat.hub.peers[-1].connection
+        leaving.ws.transport.pause_reading()
+        ticket = await talker.start()
+        while not connection.waits_for_its_peer:
+            await talker.say(ticket, "x" * 8_000)
+        if told:
+            connection.end(SLOW, flush=False)
+        leaving.ws.transport.write(close_frame(1000))
+        await until(lambda: len(chat.server.server_state.connections) == 1)
+        await talker.still_speaks()
+        leaving.ws.transport.abort()
 
 
 async def test_a_laptop_that_sleeps_is_let_go_and_finds_the_goodbye_when_it_wakes(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from chatserver.realtime.presence import Presence
+from chatserver.store.base import StoreEnded
 
 
 class Register:
@@ -16,6 +17,7 @@ class Register:
         self.told: list[str] = []
         self.waits: list[float] = []
         self.fail = 0
+        self.ended = False
         self._gate = asyncio.Event()
         self._gate.set()
         self.presence: Presence[str] = Presence(self._connected, self._gone, self._wait)
@@ -33,6 +35,8 @@ class Register:
         await self._tell(f"{key} out")
 
     async def _tell(self, what: str) -> None:
+        if self.ended:
+            raise StoreEnded("I/O error")
         if self.fail:
             self.fail -= 1
             raise OSError("disk full")
@@ -136,3 +140,14 @@ async def test_a_house_that_closes_is_told_nothing_more(register: Register) -> N
     register.presence.leave("ana")
     await register.presence.settled()
     assert register.told == ["ana in"]
+
+
+async def test_a_store_that_has_ended_is_not_waited_for(register: Register) -> None:
+    register.presence.enter("ana")
+    await register.presence.settled()
+    register.ended = True
+    register.presence.leave("ana")
+    register.presence.enter("eva")
+    await register.presence.settled()
+    assert register.told == ["ana in"]
+    assert register.waits == []

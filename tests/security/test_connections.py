@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -148,10 +149,14 @@ async def test_an_open_socket_is_older_than_any_request_may_be(
 async def test_an_answer_that_nobody_reads_is_not_kept_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(peers, "REQUEST_SECONDS", 0.2)
+    async def large(request: Request) -> Response:
+        # From here on it is a matter of reading: making the answer may take its time.
+        monkeypatch.setattr(peers, "REQUEST_SECONDS", 0.2)
+        return Response(b"x" * 32_000_000)
+
     async with serving(tmp_path) as chat, raw(chat.port) as peer:
         app: Any = chat.server.config.app
-        app.router.routes.append(Route("/large", lambda request: Response(b"x" * 32_000_000)))
+        app.router.routes.append(Route("/large", large))
         peer.writer.write(b"GET /large HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         assert b" 200 " in await peer.read_until(b"\r\n\r\n")
         await until(lambda: not chat.server.server_state.connections)

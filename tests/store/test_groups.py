@@ -14,7 +14,7 @@ from sqlalchemy import func, insert, select, update
 from chatserver.core import tickets as core
 from chatserver.core.errors import Refused
 from chatserver.core.events import DeskChanged, Event
-from chatserver.store.base import StoreFailed
+from chatserver.store.base import StoreEnded, StoreFailed
 from chatserver.store.database import Database
 from chatserver.store.tables import apps
 from chatserver.store.work import Needs, World
@@ -353,6 +353,22 @@ async def test_a_full_disk_fails_the_whole_group_and_writing_resumes_with_space(
     assert "writing again" in caplog.text
 
 
+async def test_a_full_disk_is_not_said_to_be_writable_again_by_what_writes_nothing(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    ana = house.who("ana")
+    ticket = await house.start(ana, 0)
+    assert await house.say(ana, ticket.id, 1) == 2
+    (pages,) = house.connection.execute("PRAGMA page_count").fetchone()
+    house.connection.execute(f"PRAGMA max_page_count={pages}").fetchall()
+    for number in range(2, 5):
+        with pytest.raises(StoreFailed):
+            await house.say(ana, ticket.id, number, "x" * 8000)
+        assert await house.say(ana, ticket.id, 1) == 2  # sent again by who missed the answer
+    assert "writing again" not in caplog.text
+    assert caplog.text.count("cannot write, refusing messages") == 1
+
+
 class BrokenDisk:
     """A connection on a disk whose fsync fails."""
 
@@ -380,9 +396,9 @@ async def test_a_failed_fsync_is_not_tried_again(tmp_path: Path, caplog: pytest.
     disk = BrokenDisk(house.connection)
     house.db._writer._db = disk  # type: ignore[assignment]
     for number in (1, 2, 3):
-        with pytest.raises(StoreFailed):
+        with pytest.raises(StoreEnded):
             await house.say(ana, ticket.id, number)
-    with pytest.raises(StoreFailed):
+    with pytest.raises(StoreEnded):
         await house.db.execute(update(apps).values(name="x"))
     assert disk.commits == 1
     assert house.heard == []
