@@ -7,7 +7,7 @@ Instants are ms since 1970 UTC.
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -139,7 +139,7 @@ class Ticket(msgspec.Struct, frozen=True, gc=False):
         return self.state == "open" and self.mode == "live"
 
 
-class Step(NamedTuple):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """What a verb does: the ticket afterwards (not yet versioned) and what is appended."""
 
     ticket: Ticket

@@ -6,7 +6,7 @@ Lists of keys travel as one JSON text (`json_each`), so that every statement is 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -72,23 +72,16 @@ SELECT id FROM tickets WHERE app_id = ? AND queue_rank IS NOT NULL ORDER BY queu
 _encode = msgspec.json.Encoder().encode
 
 
-def load(db: sqlite3.Connection, world: World, group: Iterable[Needs], known: Known) -> None:
+def load(db: sqlite3.Connection, world: World, group: Sequence[Needs], known: Known) -> None:
     """Fill `world` with what all of `group` needs: each ticket once, as it stands before the group. Tickets that are `known`
     are not read again."""
-    tickets: set[int] = set()
-    said: set[tuple[Any, ...]] = set()
-    people: set[tuple[int, str]] = set()
-    opened: set[tuple[int, str, str]] = set()
-    numbers: set[int] = set()
-    agents: set[int] = set()
-    for needs in group:
-        tickets.update(needs.tickets)
-        said.update(needs.said)
-        people.update(needs.customers)
-        opened.update(needs.opened)
-        numbers.update(needs.numbers)
-        agents.update(needs.agents)
-        world.desks.update(needs.desks)
+    tickets = {one for needs in group for one in needs.tickets}
+    said = {one for needs in group for one in needs.said}
+    people = {one for needs in group for one in needs.customers}
+    opened = {one for needs in group for one in needs.opened}
+    numbers = {one for needs in group for one in needs.numbers}
+    agents = {one for needs in group for one in needs.agents}
+    world.desks.update(one for needs in group for one in needs.desks)
     if said:
         _load_said(db, world, said)
     if people:
