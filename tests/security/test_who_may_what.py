@@ -42,6 +42,7 @@ AGENT: dict[str, dict[str, Any] | None] = {
     "tickets": None,
     "ping": None,
     "status": None,
+    "desk": None,
     "say": {"cid": CID, "text": "hola"},
     "propose": {"cid": CID, "text": "¿Quedó resuelto?"},
     "typing": {"on": True},
@@ -134,6 +135,9 @@ async def test_a_ticket_of_another_app_does_not_exist_for_agents(town: Chat) -> 
         before = await stands(owner, ticket)
         stranger = await exit_.enter_async_context(town.agent(3))
         assert stranger.welcome["tickets"] == []
+        for of in ("waiting", "requests"):
+            await stranger.send(type="desk", of=of)
+            assert (await stranger.expect("desk", of=of))["tickets"] == []
         for number in (ticket, waiting):
             for verb, fields in AGENT.items():
                 if fields is not None:
