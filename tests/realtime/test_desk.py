@@ -131,7 +131,7 @@ async def test_an_agents_own_tickets_all_come_in_frames_of_that_size(chat: Chat)
     for ticket in await crowd(chat, 150, later=True, hostile=True):
         await pairing.claim(chat.house, 1, ticket)
     async with chat.agent(status="away") as agent:
-        desk = Desk(agent)
+        desk, frame = Desk(agent), agent.welcome
         while len(desk.tickets) < 150:
             frame = await agent.receive()
             assert len(json.dumps(frame, ensure_ascii=False).encode()) <= WELCOME_BYTES
@@ -185,7 +185,7 @@ async def test_a_held_beginning_of_the_queue_stays_right_while_the_queue_moves(c
         while desk.ends["waiting"] is not None:
             await desk.more("waiting")
         assert desk.listed("waiting") == await in_the_queue(chat)
-        while desk.counts["demo"] != (len(queue), 0):
+        while desk.counts["demo"] != (len(desk.listed("waiting")), 0):
             desk.take(await agent.receive())
 
 

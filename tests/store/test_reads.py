@@ -115,7 +115,8 @@ async def test_a_desk_is_my_own_and_who_waits_and_what_is_for_later(house: House
 async def test_the_lists_of_a_desk_go_on_page_by_page_over_all_its_apps(house: House) -> None:
     other = await house.new_app("other")
     apps = [house.app, other]
-    waiting, later = [], []
+    waiting: list[int] = []
+    later: list[int] = []
     for n in range(12):
         house.clock.now += 1000 * (n % 3 > 0)  # some come at the same moment
         who = house.who(str(n)).__class__(app_id=apps[n % 2], key=f"anon:{n}")
