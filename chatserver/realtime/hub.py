@@ -78,6 +78,8 @@ class Hub:
         self.metrics = metrics or Metrics()
         self.views = Views(lambda app_id: house.people.app(app_id))
         self.messages = Buckets(self.limits.messages, self.limits.message_burst)
+        self.readings = Buckets(self.limits.reads, self.limits.read_burst)
+        """By person too: each answer may be 256 KiB, and what one connection may ask for is nothing to fifty of them."""
         self.openings = Buckets(self.limits.address_tickets, self.limits.address_tickets)
         """Of tickets, by network address: new visitors cost nothing, so what one person may do is no limit to a robot."""
         self.customers_here: Presence[Who] = Presence(
@@ -233,6 +235,7 @@ class Hub:
 
     async def _forget(self) -> None:
         self.messages.forget(self.now())
+        self.readings.forget(self.now())
         self.openings.forget(self.now())
         for door in self._doors:
             door.forget(self.now())

@@ -19,6 +19,9 @@ class Limits(msgspec.Struct, frozen=True):
 
     messages: int = 100
     message_burst: int = 20
+    reads: int = 600
+    read_burst: int = 300
+    """`open`, `history` and `desk` of one person over all connections: ten tabs come back with thirty conversations each."""
     frames: int = 600
     frame_burst: int = 120
     pending: int = 32

@@ -11,7 +11,6 @@ import {
   type AgentServerFrame,
   type AgentTicket,
   CLOSE,
-  type ErrorFrame,
   type Status,
   VERSION,
   type Waits,
@@ -64,13 +63,11 @@ export class Console {
   private readonly connection: Connection<AgentFrame, AgentServerFrame>;
   private readonly parts: Parts;
   private saidTyping = { ticket: 0, at: 0 };
-  private readonly after: (ms: number, run: () => void) => unknown;
   private readonly stopWatching: () => void;
   private readonly seenUpTo = new Map<number, number>();
 
   constructor(parts: Parts) {
     this.parts = parts;
-    this.after = (ms, run) => (parts.timers ? parts.timers.after(ms, run) : setTimeout(run, ms));
     this.connection = new Connection<AgentFrame, AgentServerFrame>({
       url: parts.url,
       hello: async () => ({ type: "hello", v: VERSION, token: await parts.session.socketToken() }),
@@ -232,7 +229,6 @@ export class Console {
 
   private receive(frame: AgentServerFrame): void {
     const before = this.desk.peek();
-    if (frame.type === "error" && this.patient(frame)) return;
     if (frame.type === "welcome") {
       this.seenUpTo.clear();
       if (before.me === null) this.takeUp(frame.id);
@@ -264,21 +260,6 @@ export class Console {
       const asking = desk.ends[of] && held(desk, of) < wanted ? turning(desk, of) : null;
       if (asking && this.connection.send(asking.frame)) this.desk.value = asking.desk;
     }
-  }
-
-  /** What was read too fast is asked for again, when the server said; nobody needs to know. */
-  private patient({ code, verb, ticket = 0, retry_after: seconds }: ErrorFrame): boolean {
-    if (code !== "rate_limited" || !seconds) return false;
-    const again = {
-      open: () => this.load(ticket),
-      history: () => this.loadHistory(ticket),
-      desk: () => {
-        this.desk.value = { ...this.desk.peek(), asked: new Set() };
-        this.fill();
-      },
-    }[verb ?? ""];
-    if (again) this.after(seconds * 1000, again);
-    return again !== undefined;
   }
 
   /** What this tab had not sent before it was loaded again, if it was the same agent's. */

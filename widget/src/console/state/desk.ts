@@ -72,8 +72,8 @@ export interface Desk {
   readonly counts: ReadonlyMap<string, Counts>;
   /** Up to where a shared list is held; null: all of it. */
   readonly ends: Readonly<Record<Waits, End | null>>;
-  /** The lists whose next page is on its way. */
-  readonly asked: ReadonlySet<Waits>;
+  /** The list whose next page is on its way: one at a time. */
+  readonly asked: Waits | null;
   readonly tickets: ReadonlyMap<number, AgentTicket>;
   readonly threads: ReadonlyMap<number, Thread>;
   readonly earlier: ReadonlyMap<number, Earlier>;
@@ -95,7 +95,7 @@ export const EMPTY: Desk = {
   me: null,
   counts: new Map(),
   ends: { waiting: null, requests: null },
-  asked: new Set(),
+  asked: null,
   tickets: new Map(),
   threads: new Map(),
   earlier: new Map(),
@@ -159,11 +159,11 @@ export function asking(desk: Desk, verb: string, ticket: number): Desk {
   return { ...desk, busy: new Set([...desk.busy, `${verb}:${ticket}`]), refusal: null };
 }
 
-/** The desk, and the frame that asks for the next page of a list; null when all of it is held, or the page is on its way. */
+/** The desk, and the frame that asks for the next page of a list; null when all of it is held, or a page is on its way. */
 export function turning(desk: Desk, of: Waits): { desk: Desk; frame: AgentFrame } | null {
   const end = desk.ends[of];
-  if (end === null || desk.asked.has(of)) return null;
-  return { desk: { ...desk, asked: new Set([...desk.asked, of]) }, frame: { type: "desk", of, ...end } };
+  if (end === null || desk.asked !== null) return null;
+  return { desk: { ...desk, asked: of }, frame: { type: "desk", of, ...end } };
 }
 
 /** The frame that loads a ticket's conversation, or brings it up to date. */
@@ -189,7 +189,7 @@ function welcomed(desk: Desk, frame: AgentWelcome, selected: number | null): Ste
     me: { id, name, email, status, capacity, apps },
     counts: new Map(apps.map((app) => [app.key, counts(app)])),
     ends,
-    asked: new Set(),
+    asked: null,
     tickets,
     threads,
     earlier: same ? desk.earlier : new Map(),
@@ -246,7 +246,7 @@ function turned(desk: Desk, frame: DeskPage): Desk {
   const end = desk.ends[of];
   if (end?.rank !== frame.rank || end.after !== frame.after) return desk; // the answer to somebody else's question
   const next = frame.more ? (endOf(of, frame.tickets) ?? end) : null;
-  return { ...desk, tickets, ends: { ...desk.ends, [of]: next }, asked: omit(desk.asked, of) };
+  return { ...desk, tickets, ends: { ...desk.ends, [of]: next }, asked: null };
 }
 
 const counts = ({ waiting, requests }: AppInfo | CountFrame): Counts => ({ waiting, requests });
@@ -310,6 +310,6 @@ function without<K, V>(map: ReadonlyMap<K, V>, key: K): ReadonlyMap<K, V> {
   return rest;
 }
 
-function omit<V>(set: ReadonlySet<V>, value: V): ReadonlySet<V> {
+function omit(set: ReadonlySet<string>, value: string): ReadonlySet<string> {
   return set.has(value) ? new Set([...set].filter((entry) => entry !== value)) : set;
 }
