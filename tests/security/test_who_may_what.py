@@ -73,7 +73,14 @@ def test_every_frame_has_a_row(union: Any, table: dict[str, dict[str, Any] | Non
 @pytest.fixture
 async def town(tmp_path: Path) -> AsyncIterator[Chat]:
     """Two apps: `demo` with the agents 1 and 2, `otra` with the agent 3."""
-    limits = Limits(messages=1_000_000, message_burst=10_000, frames=1_000_000, frame_burst=10_000)
+    limits = Limits(
+        messages=1_000_000,
+        message_burst=10_000,
+        frames=1_000_000,
+        frame_burst=10_000,
+        reads=1_000_000,
+        read_burst=10_000,
+    )
     async with serving(tmp_path, limits=limits) as chat:
         now = time.time_ns() // 1_000_000
         other = await accounts.add_app(
