@@ -30,6 +30,8 @@ RAISED: Final[dict[str, str]] = {
     "messages_per_minute": "100000",
     "connections_per_second": "100000",
     "messages_burst": "10000",
+    "reads_per_minute": "1000000",
+    "reads_burst": "100000",
     "frames_per_minute": "1000000",
     "frames_burst": "100000",
 }

@@ -167,6 +167,8 @@ def _limits(settings: Settings) -> Limits:
     return Limits(
         messages=settings.messages_per_minute,
         message_burst=settings.messages_burst,
+        reads=settings.reads_per_minute,
+        read_burst=settings.reads_burst,
         frames=settings.frames_per_minute,
         frame_burst=settings.frames_burst,
         connections_per_second=settings.connections_per_second,

@@ -233,6 +233,14 @@ class Settings:
         100, _whole(1, 100_000), "Messages of one person in the long run; more are `rate_limited`."
     )
     messages_burst: int = _setting(20, _whole(1, 10_000), "Messages that one person may send at once.")
+    reads_per_minute: int = _setting(
+        600,
+        _whole(1, 1_000_000),
+        "Conversations, and pages of them, that one person may open in the long run, over all tabs.",
+    )
+    reads_burst: int = _setting(
+        300, _whole(1, 100_000), "Conversations, and pages of them, that one person may open at once."
+    )
     frames_per_minute: int = _setting(600, _whole(1, 1_000_000), "Frames of one connection in the long run.")
     frames_burst: int = _setting(120, _whole(1, 100_000), "Frames that one connection may send at once.")
 

@@ -40,6 +40,7 @@ ALIASES: dict[str, Any] = {
     "Kind": tickets.Kind,
     "Status": people.Status,
     "Turn": inactivity.Turn,
+    "Waits": wire.Waits,
 }
 UNIONS: dict[str, Any] = {
     "CustomerFrame": wire.CustomerFrame,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 from chatserver.core.errors import Refused
 from chatserver.core.events import agent_topic, desk_topic, session_topic
 from chatserver.core.people import Agent
@@ -15,8 +17,10 @@ from chatserver.realtime.frames import Frames, pack, type_of
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.ports import AuthenticateAgent, OriginAllowed
 from chatserver.realtime.talk import Talk
-from chatserver.realtime.views import agent_ticket
+from chatserver.realtime.views import agent_ticket, host_context
 from chatserver.realtime.wire import (
+    DESK_BYTES,
+    DESK_PAGE,
     VERSION,
     Ack,
     AgentChangedFrame,
@@ -29,6 +33,8 @@ from chatserver.realtime.wire import (
     AppInfo,
     Claim,
     Close,
+    DeskMore,
+    DeskPage,
     Done,
     Frame,
     ItemView,
@@ -38,6 +44,7 @@ from chatserver.realtime.wire import (
     SetStatus,
     Tickets,
     TypingFrame,
+    Waits,
 )
 from chatserver.services import pairing, talk, tickets
 from chatserver.store import people as people_rows
@@ -45,6 +52,8 @@ from chatserver.store import tickets as ticket_rows
 from chatserver.store.base import Use
 
 _FRAMES: Final = Frames[Frame](AgentFrame)
+BEGINNING: Final = DeskMore("waiting").rank
+"""Before every rank of a queue."""
 
 
 class AgentEndpoint(Endpoint):
@@ -67,6 +76,8 @@ class AgentTalk(Talk[Frame]):
         super().__init__(hub, connection, _FRAMES)
         self._authenticate = authenticate
         self._agent_id = 0
+        self._counted: tuple[int, ...] = ()
+        """The apps whose counts are told to this connection."""
 
     async def greet(self, hello: AgentHello) -> None:
         session = await self._authenticate(hello.token)
@@ -87,12 +98,23 @@ class AgentTalk(Talk[Frame]):
             agent = await people_rows.agent_by_id(self.hub.db, session.agent_id)
             if agent is None or session.id not in live:
                 raise Refused("unauthorized")
-            desk = await ticket_rows.desk_tickets(self.hub.db, app_ids, agent.id)
-            await self.connection.reply(pack(self._welcome(agent, desk)))
+            self._counted = app_ids
+            for app_id in app_ids:
+                self.hub.counts.join(app_id, self.connection.offer)
+            waiting, requests = await self._page("waiting", BEGINNING, 0), await self._page("requests", 0, 0)
+            # Last: what was taken between two of these reads is where the later one found it.
+            mine = await ticket_rows.own_tickets(self.hub.db, app_ids, agent.id)
+            own = _pages([self._view(ticket) for ticket in mine])
+            await self.connection.reply(pack(await self._welcome(agent, own[0], waiting, requests)))
+            for at, page in enumerate(own[1:], 2):
+                await self.connection.reply(pack(DeskPage("mine", 0, 0, page, more=at < len(own))))
         self.hub.agents_here.enter(agent.id)
 
-    def _welcome(self, agent: Agent, desk: list[Ticket]) -> AgentWelcome:
-        apps = [self.hub.house.people.app(app_id) for app_id in agent.app_ids]
+    async def _welcome(
+        self, agent: Agent, own: list[AgentTicket], waiting: DeskPage, requests: DeskPage
+    ) -> AgentWelcome:
+        taken = {ticket.id for ticket in own}
+        others = [ticket for page in (waiting, requests) for ticket in page.tickets if ticket.id not in taken]
         return AgentWelcome(
             v=VERSION,
             now=self.hub.house.now(),
@@ -102,13 +124,23 @@ class AgentTalk(Talk[Frame]):
             email=agent.email,
             status=agent.status,
             capacity=agent.capacity,
-            apps=[AppInfo(app.key, app.name, app.color) for app in apps],
+            apps=[await self._app(app_id) for app_id in agent.app_ids],
             heartbeat=jittered(self.hub.limits.agent_heartbeat),
-            tickets=[self._view(ticket) for ticket in desk],
+            tickets=own + others,
+            more=[page.of for page in (waiting, requests) if page.more and page.of != "mine"],
         )
+
+    async def _app(self, app_id: int) -> AppInfo:
+        app = self.hub.house.people.app(app_id)
+        return AppInfo(app.key, app.name, app.color, *await ticket_rows.desk_counts(self.hub.db, app_id))
 
     def leave(self) -> None:
         self.hub.agent_left(self._agent_id, self.connection.silent_seconds)
+
+    def over(self) -> None:
+        super().over()
+        for app_id in self._counted:
+            self.hub.counts.leave(app_id, self.connection.offer)
 
     async def ticket(self, ticket_id: int) -> Ticket:
         found = await ticket_rows.ticket_for(self.hub.db, self._me.app_ids, ticket_id)
@@ -120,7 +152,7 @@ class AgentTalk(Talk[Frame]):
         return AgentChangedFrame(ticket.id, ticket.version, ticket.version, view=self._view(ticket))
 
     def snapshot(self, ticket: Ticket, items: list[ItemView], more: bool) -> Frame:
-        return AgentSnapshot(self._view(ticket), items, more)
+        return AgentSnapshot(self._view(ticket), items, more, host_context(ticket.context))
 
     def saying(self, frame: Say) -> Use[int]:
         house, me = self.hub.house, self._agent_id
@@ -147,6 +179,11 @@ class AgentTalk(Talk[Frame]):
                 await tickets.close(house, me, frame.ticket)
             case Tickets():
                 return await self._earlier(frame)
+            case DeskMore():
+                # As for `open`: what happens meanwhile comes after the page, and means more than it.
+                with self.connection.holding():
+                    await self.connection.reply(pack(await self._page(frame.of, frame.rank, frame.after)))
+                return None
             case _:
                 raise TypeError(f"no verb for {type(frame).__name__}")
         return Done(type_of(frame), frame.ticket)
@@ -157,6 +194,15 @@ class AgentTalk(Talk[Frame]):
         )
         return AgentTickets(frame.customer, [self._view(t) for t in found[:LIST]], len(found) > LIST)
 
+    async def _page(self, name: Waits, rank: int, after: int) -> DeskPage:
+        db, app_ids, limit = self.hub.db, self._me.app_ids, DESK_PAGE + 1
+        if name == "waiting":
+            found = await ticket_rows.waiting_tickets(db, app_ids, rank, after, limit)
+        else:
+            found = await ticket_rows.requested_tickets(db, app_ids, after, limit)
+        page = _pages([self._view(ticket) for ticket in found])[0]
+        return DeskPage(name, rank, after, page, more=len(page) < len(found))
+
     @property
     def _me(self) -> Agent:
         """Raises Refused(unauthorized) when the agent is no more."""
@@ -164,3 +210,17 @@ class AgentTalk(Talk[Frame]):
 
     def _view(self, ticket: Ticket) -> AgentTicket:
         return agent_ticket(ticket, self.hub.house.people.app(ticket.app_id))
+
+
+def _pages(views: list[AgentTicket]) -> list[list[AgentTicket]]:
+    """As many in each page as it may hold; one page at least, and in each of the others one ticket."""
+    pages: list[list[AgentTicket]] = [[]]
+    size = 0
+    for view in views:
+        more = len(msgspec.json.encode(view)) + 1
+        if pages[-1] and (len(pages[-1]) == DESK_PAGE or size + more > DESK_BYTES):
+            pages.append([])
+            size = 0
+        pages[-1].append(view)
+        size += more
+    return pages

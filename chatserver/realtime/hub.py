@@ -13,6 +13,7 @@ from chatserver.metrics import Metrics
 from chatserver.realtime.attention import AttentionFeed
 from chatserver.realtime.close_codes import GOING_AWAY, SESSION_ENDED
 from chatserver.realtime.connection import Connection
+from chatserver.realtime.counts import CountFeed
 from chatserver.realtime.frames import pack
 from chatserver.realtime.lately import Lately
 from chatserver.realtime.limits import SLOT_LATEST, Buckets, Door, Limits
@@ -22,6 +23,7 @@ from chatserver.realtime.views import Audience, Views
 from chatserver.realtime.wire import GoAway
 from chatserver.services import attention, pairing
 from chatserver.services.house import House
+from chatserver.store import tickets as ticket_rows
 from chatserver.store.database import Database
 from chatserver.store.work import Who
 
@@ -76,6 +78,8 @@ class Hub:
         self.metrics = metrics or Metrics()
         self.views = Views(lambda app_id: house.people.app(app_id))
         self.messages = Buckets(self.limits.messages, self.limits.message_burst)
+        self.readings = Buckets(self.limits.reads, self.limits.read_burst)
+        """By person too: each answer may be 256 KiB, and what one connection may ask for is nothing to fifty of them."""
         self.openings = Buckets(self.limits.address_tickets, self.limits.address_tickets)
         """Of tickets, by network address: new visitors cost nothing, so what one person may do is no limit to a robot."""
         self.customers_here: Presence[Who] = Presence(
@@ -89,6 +93,11 @@ class Hub:
         self._last_signs: dict[int, int] = {}
         """When (ms) each agent who left was last heard of."""
         self.attention = AttentionFeed(house.bus, lambda app_id: attention.attention(house, app_id))
+        self.counts = CountFeed(
+            house.bus,
+            lambda app_id: ticket_rows.desk_counts(db, app_id),
+            lambda app_id: house.people.app(app_id).key,
+        )
         self.attention_lately = Lately(house.bus, lambda app_id: attention.attention(house, app_id), now)
         self.places_lately = Lately(house.bus, lambda app_id: attention.places(house, app_id), now)
         """For those who come in, which may be a crowd."""
@@ -119,6 +128,7 @@ class Hub:
         self.customers_here.stop()
         self.agents_here.stop()
         self.attention.stop()
+        self.counts.stop()
         self.attention_lately.stop()
         self.places_lately.stop()
 
@@ -225,6 +235,7 @@ class Hub:
 
     async def _forget(self) -> None:
         self.messages.forget(self.now())
+        self.readings.forget(self.now())
         self.openings.forget(self.now())
         for door in self._doors:
             door.forget(self.now())

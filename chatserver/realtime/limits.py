@@ -19,6 +19,9 @@ class Limits(msgspec.Struct, frozen=True):
 
     messages: int = 100
     message_burst: int = 20
+    reads: int = 600
+    read_burst: int = 300
+    """`open`, `history` and `desk` of one person over all connections: ten tabs come back with thirty conversations each."""
     frames: int = 600
     frame_burst: int = 120
     pending: int = 32
@@ -133,6 +136,10 @@ class Admission:
         self._next_slot = slot + self._spacing
         return slot - now
 
+    def give_back(self) -> None:
+        """Who was let in just now does not come in after all."""
+        self._entered.pop()
+
     def idle(self, now: float) -> bool:
         """As good as new."""
         return self._next_slot <= now and (not self._entered or now - self._entered[-1] >= 1)
@@ -148,13 +155,17 @@ class Door:
 
     def enter(self, address: str, now: float) -> float:
         """As `Admission.enter`. `address`: as `network` gives it."""
-        if address:
-            own = self._addresses.get(address)
-            if own is None:
-                own = self._addresses[address] = Admission(self._share)
-            if wait := own.enter(now):
-                return wait
-        return self._everybody.enter(now)
+        if not address:
+            return self._everybody.enter(now)
+        own = self._addresses.get(address)
+        if own is None:
+            own = self._addresses[address] = Admission(self._share)
+        if wait := own.enter(now):
+            return wait
+        if wait := self._everybody.enter(now):
+            own.give_back()  # else a crowd of others would use up this address's share too
+            return wait
+        return 0
 
     def forget(self, now: float) -> None:
         """Drop the addresses that nobody comes from any more."""

@@ -59,6 +59,7 @@ CHEAP_COST: Final = 0.25
 MESSAGES: Final = frozenset({"start", "request", "leave", "propose"})
 """And `say`."""
 OPENINGS: Final = frozenset({"start", "request"})
+READINGS: Final = frozenset({"open", "history", "desk"})
 
 
 class Talk(ABC, Generic[F]):
@@ -72,7 +73,7 @@ class Talk(ABC, Generic[F]):
         self.connection = connection
         self.session_id = 0
         self.person: Hashable = None
-        """Whose messages are counted together; set by `greet`."""
+        """Whose messages and readings are counted together; set by `greet`."""
         self._frames = frames
         self._greeting: asyncio.Task[None] | None = None
         self._greeted = False
@@ -191,6 +192,8 @@ class Talk(ABC, Generic[F]):
             self._say(Pong(now=self.hub.house.now()))
             return
         wait = self.hub.messages.take(self.person, now) if verb in MESSAGES else 0
+        if verb in READINGS:
+            wait = self.hub.readings.take(self.person, now)
         if not wait and verb in OPENINGS and self.connection.network:
             wait = self.hub.openings.take(self.connection.network, now)
         if wait:

@@ -109,15 +109,15 @@ def agent_ticket(ticket: Ticket, app: App) -> AgentTicket:
         unread=ticket.agent_unread,
         rating=ticket.rating,
         email=ticket.email,
-        context=_context(ticket.context),
         priority=ticket.priority,
         version=ticket.version,
     )
 
 
 @lru_cache(maxsize=512)
-def _context(text: str) -> dict[str, Any]:
-    """Never changed by who gets it."""
+def host_context(text: str) -> dict[str, Any]:
+    """What the host page passed, for the agent who opens the ticket: up to 11 KiB of it are too much for a list. Never changed by
+    who gets it."""
     try:
         found = msgspec.json.decode(text) if text else {}
     except (msgspec.MsgspecError, RecursionError):
@@ -273,7 +273,6 @@ _DERIVED: Final = (
     _Derived("clock", _CLOCK, lambda t, app: clock(t, app.policy), _CLOCK_PARTS),
     _Derived("waiting", frozenset({"queued_at"}), lambda t, app: t.waiting),
     _Derived("person", frozenset({"customer"}), lambda t, app: person(t.customer)),
-    _Derived("context_shown", frozenset({"context"}), lambda t, app: _context(t.context)),
     _Derived("answer_due", frozenset({"answer_due_at", "reminded"}), lambda t, app: _answer_due(t)),
     _Derived(
         "rate_until",
@@ -309,7 +308,6 @@ _AGENT: Final = {
     "agent_seen": "seen",
     "agent_unread": "unread",
     "person": "customer",
-    "context_shown": "context",
     "answer_due": "answer_due_at",
 }
 _NAMES: Final[dict[Audience, dict[str, str]]] = {"customer": _CUSTOMER, "agent": _AGENT}

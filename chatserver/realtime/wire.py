@@ -26,9 +26,15 @@ PAGE_BYTES: Final = 262_144
 """Of text in one page, or in a snapshot: a slow line has it within the deadline for sending."""
 SNAPSHOT: Final = 50
 """Items in a snapshot: the latest ones. Earlier ones by `history`."""
+DESK_PAGE: Final = 100
+DESK_BYTES: Final = 81_920
+"""Tickets in one page of a desk's list, and what they take as JSON: whoever waits must not decide how long an agent's sign-in
+takes, or whether it gets through."""
 
 Cid = Annotated[str, Meta(min_length=22, max_length=22)]
 TicketId = Annotated[int, Meta(ge=1, le=2**53 - 1)]
+Waits = Literal["waiting", "requests"]
+"""The lists of a desk that all agents of an app share: the queue, and what is to be answered later that nobody took."""
 Seq = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 
 
@@ -133,7 +139,6 @@ class AgentTicket(msgspec.Struct, frozen=True, gc=False):
     unread: int
     rating: Rating | None
     email: str
-    context: dict[str, Any]
     priority: int
     version: int
 
@@ -316,6 +321,15 @@ class Claim(Frame, frozen=True, tag="claim"):
     ticket: TicketId
 
 
+class DeskMore(Frame, frozen=True, tag="desk"):
+    """The next page of a list of the desk: what comes after the ticket `after`, and in the queue after its `queue_rank` too; from
+    the beginning without them."""
+
+    of: Waits
+    rank: Annotated[int, Meta(ge=-(2**53) + 1, le=2**53 - 1)] = -(2**53) + 1
+    after: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
+
+
 class Propose(Frame, frozen=True, tag="propose"):
     """ "Proponer solución": a message that asks whether the problem is solved."""
 
@@ -334,6 +348,7 @@ AgentFrame = (
     AgentHello
     | SetStatus
     | Claim
+    | DeskMore
     | Say
     | TypingFrame
     | Seen
@@ -377,6 +392,9 @@ class AppInfo(msgspec.Struct, frozen=True):
     key: str
     name: str
     color: str
+    waiting: int
+    """How many wait in its queue, and how many requests nobody took: all of them, shown or not. `count` tells when it changes."""
+    requests: int
 
 
 class AgentWelcome(Frame, frozen=True, tag="welcome", omit_defaults=False):
@@ -391,7 +409,28 @@ class AgentWelcome(Frame, frozen=True, tag="welcome", omit_defaults=False):
     apps: list[AppInfo]
     heartbeat: float
     tickets: list[AgentTicket]
-    """All that wait, all of this agent's open ones, and (the newest 100) open ones to be answered later that nobody took."""
+    """This agent's own open ones (where they are too many for one frame, the others follow in `desk` frames), the first page of
+    the queue, and the first page of the open ones to be answered later that nobody took, oldest first."""
+    more: list[Waits]
+    """The lists of which there is more than this: ask with `desk`."""
+
+
+class DeskPage(Frame, frozen=True, tag="desk", omit_defaults=False):
+    """A page of a list. `rank` and `after` are those of the question. Of one's own tickets (`mine`) it comes unasked."""
+
+    of: Literal["mine", "waiting", "requests"]
+    rank: int
+    after: int
+    tickets: list[AgentTicket]
+    more: bool
+
+
+class CountFrame(Frame, frozen=True, tag="count", omit_defaults=False):
+    """How many there are now in an app's queue, and of its requests that nobody took."""
+
+    app: str
+    waiting: int
+    requests: int
 
 
 class CustomerChanged(Frame, frozen=True, tag="changed"):
@@ -457,6 +496,8 @@ class AgentSnapshot(Frame, frozen=True, tag="snapshot"):
     view: AgentTicket
     items: list[ItemView]
     more: bool
+    context: dict[str, Any] = {}
+    """What the host page passed when the ticket began; it never changes."""
 
 
 class CustomerTickets(Frame, frozen=True, tag="tickets"):
@@ -531,6 +572,8 @@ CustomerServerFrame = (
 AgentServerFrame = (
     AgentWelcome
     | AgentChangedFrame
+    | DeskPage
+    | CountFrame
     | Ack
     | Done
     | Items

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from typing import Generic, TypeVar
 
 from chatserver.core.inactivity import Turn
+from chatserver.core.signs import Sign
 from chatserver.core.tickets import Ticket
 
 K = TypeVar("K")
@@ -62,18 +63,32 @@ class PutOff:
         return (kind, row) in self._until
 
 
+class Typist:
+    """One side of a ticket: what it said last, and what the other side was shown. `again`: it will be looked at again."""
+
+    __slots__ = ("again", "agent_id", "name", "on", "shown")
+
+    def __init__(self) -> None:
+        self.on = False
+        self.agent_id: int | None = None
+        self.name = ""
+        self.shown: Sign | None = None
+        self.again = False
+
+
 class Books:
     """Used on the event loop only. `tickets` is fed by `publish` after each commit, so that a keystroke is authorised without
-    asking the database; `typed` holds the latest keystroke per ticket and side (ms)."""
+    asking the database; `typed` holds the latest keystroke per ticket and side (ms), `typists` what is shown of them."""
 
     def __init__(self, limit: int = 10_000) -> None:
         self.tickets: Bounded[int, Ticket] = Bounded(limit)
         self.typed: Bounded[tuple[int, Turn], int] = Bounded(limit)
+        self.typists: Bounded[tuple[int, Turn], Typist] = Bounded(limit)
         self.put_off = PutOff()
 
     def forget(self) -> None:
         """As after a restart."""
-        for book in (self.tickets, self.typed, self.put_off):
+        for book in (self.tickets, self.typed, self.typists, self.put_off):
             book.clear()
 
     def learn(self, ticket: Ticket) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +18,10 @@ from chatserver.services.reads import Reads
 from chatserver.store.base import Store
 
 
+def call_later(seconds: float, what: Callable[[], None]) -> object:
+    return asyncio.get_running_loop().call_later(seconds, what)
+
+
 @dataclass
 class House:
     """One running server's rooms. `now` gives ms since 1970 UTC."""
@@ -27,6 +32,8 @@ class House:
     now: Callable[[], int]
     books: Books = field(default_factory=Books)
     people: People = field(default_factory=People)
+    later: Callable[[float, Callable[[], None]], object] = call_later
+    """Does something in so many seconds. For what may as well be forgotten: whatever must happen is a row that is due."""
     _openings: dict[int, tuple[int, Opening]] = field(default_factory=dict)
 
     async def refresh(self) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from chatserver.core import messages, tickets
+from functools import partial
+
+from chatserver.core import messages, signs, tickets
 from chatserver.core.errors import Refused
 from chatserver.core.events import Typing, agent_topic, customer_topic
-from chatserver.core.inactivity import verdict
+from chatserver.core.inactivity import Turn, verdict
 from chatserver.core.policy import Policy
+from chatserver.core.signs import Sign
 from chatserver.core.tickets import Ticket
+from chatserver.services.books import Typist
 from chatserver.services.house import House
 from chatserver.store.base import Use
 from chatserver.store.work import Needs, Who, World
@@ -113,7 +117,7 @@ async def typing(house: House, who: Who, ticket_id: int, on: bool = True) -> Non
         raise Refused("ticket_closed")
     now = house.now()
     if ticket.agent_id is not None:
-        house.bus.publish(Typing(ticket_id, "customer", on=on), [agent_topic(ticket.agent_id)])
+        _sign(house, ticket, "customer", on)
     if not on or not ticket.chatting:
         return
     house.books.typed.put((ticket_id, "customer"), now)
@@ -135,8 +139,7 @@ async def typing_as_agent(house: House, agent_id: int, ticket_id: int, on: bool 
     if ticket.agent_id != agent_id:
         raise Refused("not_yours")
     now = house.now()
-    sign = Typing(ticket_id, "agent", name=agent.name, on=on)
-    house.bus.publish(sign, [customer_topic(ticket.app_id, ticket.customer.key)])
+    _sign(house, ticket, "agent", on, agent.name)
     if not on or ticket.answer_due_at is None:
         return
     house.books.typed.put((ticket_id, "agent"), now)
@@ -150,6 +153,44 @@ async def typing_as_agent(house: House, agent_id: int, ticket_id: int, on: bool 
             world.put(current, tickets.agent_typing(current, agent, policy, now), policy)
 
     await house.store.write(Needs(tickets=(ticket_id,)), decide)
+
+
+def _sign(house: House, ticket: Ticket, by: Turn, on: bool, name: str = "") -> None:
+    """Somebody types, or stopped: the other side hears of it as `signs` decides, from all tabs together."""
+    typist = house.books.typists.get((ticket.id, by))
+    if typist is None:
+        typist = Typist()
+        house.books.typists.put((ticket.id, by), typist)
+    typist.on, typist.agent_id, typist.name = on, ticket.agent_id, name
+    _show(house, ticket, by, typist, again_in=signs.STEP_MS)
+
+
+def _show(house: House, ticket: Ticket, by: Turn, typist: Typist, *, again_in: int | None = None) -> None:
+    now = house.now()
+    wait = signs.wait(typist.shown, typist.on, ticket.last_seq, now)
+    if wait == 0:
+        typist.shown = Sign(typist.on, now, ticket.last_seq)
+        event = Typing(ticket.id, by, name=typist.name, on=typist.on)
+        house.bus.publish(event, [_other_side(ticket, by)])
+        return
+    # What was just said and is shown already is looked at once more: their message may be on its way, which ends the sign.
+    wait = wait or again_in
+    if wait is not None and not typist.again:
+        typist.again = True
+        house.later(wait / 1000, partial(_look_again, house, ticket.id, by, typist))
+
+
+def _look_again(house: House, ticket_id: int, by: Turn, typist: Typist) -> None:
+    typist.again = False
+    ticket = house.books.tickets.get(ticket_id)
+    if ticket is not None and ticket.state != "closed" and ticket.agent_id == typist.agent_id:
+        _show(house, ticket, by, typist)
+
+
+def _other_side(ticket: Ticket, by: Turn) -> str:
+    if by == "customer":
+        return agent_topic(ticket.agent_id or 0)
+    return customer_topic(ticket.app_id, ticket.customer.key)
 
 
 async def _active(house: House, who: Who, ticket_id: int) -> None:

@@ -107,7 +107,8 @@ async def request(
 async def leave(house: House, who: Who, ticket_id: int, *, cid: str, email: str, text: str = "") -> Ticket:
     """Leave the queue: the same ticket is answered later. `text`, if any, is added as a message under `cid`, once.
 
-    When it left the queue by itself meanwhile (closing time), address and text are still taken. Refused: not_found,
+    A repeat of what was done changes nothing, also when the ticket was closed since. When it left the queue by itself meanwhile
+    (closing time), address and text are still taken. Refused: not_found,
     ticket_closed, ticket_not_waiting (an agent has it by now), email_required, bad_email, too_long, bad_frame (cid).
     """
     cid = messages.cid(cid)
@@ -117,11 +118,14 @@ async def leave(house: House, who: Who, ticket_id: int, *, cid: str, email: str,
 
     def decide(world: World, now: int) -> Ticket:
         ticket = world.ticket_of(who, ticket_id)
-        if world.said(ticket, "customer", 0, cid) is not None:
+        said = world.said(ticket, "customer", 0, cid) is not None
+        nothing_new = said or (not body and address in ("", ticket.email))
+        if nothing_new and ticket.mode == "later":
             return ticket
+        # Under the `cid` of an earlier message it still waits: it leaves the queue, and says nothing twice.
         step = _left(ticket, address, now)
         after = world.put(ticket, step, policy)
-        if body:
+        if body and not said:
             after = world.put(after, tickets.customer_said(after, body, cid, now), policy)
         return after
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from sqlalchemy import BindParameter, bindparam, func, select, union
+from sqlalchemy import BindParameter, bindparam, func, select, tuple_, union
 
 from chatserver.core.tickets import Ticket
 from chatserver.store.database import Database
 from chatserver.store.rows import ENDLESS, NOT_CLOSED, OPEN_LIVE, literal, ticket_from, ticket_select
 from chatserver.store.tables import customers, tickets
-
-LATER_SHOWN = 100
-"""So many tickets to be answered later that nobody took are shown to an agent: the newest."""
 
 _t = tickets.c
 _id = _t.id == bindparam("id")
@@ -27,9 +24,17 @@ _LATER = literal("tickets.state <> 'closed' AND tickets.mode = 'later' AND ticke
 _CUSTOMERS = ticket_select.where(_owner, _before).order_by(_t.id.desc()).limit(_limit)
 _OF = ticket_select.where(_id, _owner)
 _FOR = ticket_select.where(_id)
-_WAITING = ticket_select.where(_app, _queued).order_by(_t.queue_rank, _t.id)
+_WAITING = (
+    ticket_select.where(
+        _app, _queued, tuple_(_t.queue_rank, _t.id) > tuple_(bindparam("rank"), bindparam("after"))
+    )
+    .order_by(_t.queue_rank, _t.id)
+    .limit(_limit)
+)
 _MINE = ticket_select.where(_t.agent_id == bindparam("agent_id"), NOT_CLOSED).order_by(_t.id)
-_FOR_LATER = ticket_select.where(_app, _LATER).order_by(_t.id.desc()).limit(_limit)
+_REQUESTS = ticket_select.where(_app, _LATER, _t.id > bindparam("after")).order_by(_t.id).limit(_limit)
+_WAITING_COUNT = select(func.count()).select_from(tickets).where(_app, _queued)
+_REQUESTS_COUNT = select(func.count()).select_from(tickets).where(_app, _LATER)
 _EARLIER = (
     ticket_select.where(_t.customer_id == bindparam("customer_id"), _before, _t.state == "closed")
     .order_by(_t.id.desc())
@@ -68,20 +73,35 @@ async def ticket_for(db: Database, app_ids: Sequence[int], ticket_id: int) -> Ti
     return next((t for t in tickets if t.app_id in app_ids), None)
 
 
-async def desk_tickets(db: Database, app_ids: Sequence[int], agent_id: int) -> list[Ticket]:
-    """What an agent of these apps begins with: all that wait in the order of the queue, the agent's own open ones (live and
-    later), and the newest open ones to be answered later that nobody took. Several reads: listen to changes before asking."""
-    waiting: list[Ticket] = []
-    later: list[Ticket] = []
-    for app_id in app_ids:  # one by one, so that each is read in the order of its index and no further
-        waiting += map(ticket_from, await db.rows(_WAITING, app_id=app_id))
-        later += map(ticket_from, await db.rows(_FOR_LATER, app_id=app_id, limit=LATER_SHOWN))
-    waiting.sort(key=lambda t: (t.queue_rank or 0, t.id))
-    later.sort(key=lambda t: t.id, reverse=True)
+async def own_tickets(db: Database, app_ids: Sequence[int], agent_id: int) -> list[Ticket]:
+    """An agent's open tickets of these apps, live and to be answered later."""
     mine = [ticket_from(row) for row in await db.rows(_MINE, agent_id=agent_id)]
-    found = waiting + [t for t in mine if t.app_id in app_ids] + later[:LATER_SHOWN]
-    # Between two of these reads a ticket may have been taken: the later reading knows better.
-    return list({t.id: t for t in found}.values())
+    return [t for t in mine if t.app_id in app_ids]
+
+
+async def waiting_tickets(
+    db: Database, app_ids: Sequence[int], rank: int, after: int, limit: int
+) -> list[Ticket]:
+    """The queue of these apps in its order: the first `limit` that come after the ticket `after` of this rank."""
+    found: list[Ticket] = []
+    for app_id in app_ids:  # one by one, so that each is read in the order of its index and no further
+        found += map(ticket_from, await db.rows(_WAITING, app_id=app_id, rank=rank, after=after, limit=limit))
+    return sorted(found, key=lambda t: (t.queue_rank or 0, t.id))[:limit]
+
+
+async def requested_tickets(db: Database, app_ids: Sequence[int], after: int, limit: int) -> list[Ticket]:
+    """The open tickets of these apps to be answered later that nobody took, oldest first: the first `limit` after `after`."""
+    found: list[Ticket] = []
+    for app_id in app_ids:
+        found += map(ticket_from, await db.rows(_REQUESTS, app_id=app_id, after=after, limit=limit))
+    return sorted(found, key=lambda t: t.id)[:limit]
+
+
+async def desk_counts(db: Database, app_id: int) -> tuple[int, int]:
+    """How many wait in an app's queue, and how many are to be answered later that nobody took."""
+    ((waiting,),) = await db.rows(_WAITING_COUNT, app_id=app_id)
+    ((requests,),) = await db.rows(_REQUESTS_COUNT, app_id=app_id)
+    return waiting, requests
 
 
 async def earlier_tickets(

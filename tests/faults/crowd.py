@@ -22,6 +22,8 @@ BACKLOG = 6
 AT_EASE: dict[str, Any] = {
     "messages_per_minute": 100_000,
     "messages_burst": 10_000,
+    "reads_per_minute": 1_000_000,
+    "reads_burst": 100_000,
     "frames_per_minute": 1_000_000,
     "frames_burst": 100_000,
     "connections_per_second": 10_000,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -234,6 +235,46 @@ async def test_a_burst_is_limited_across_a_customers_tabs_and_a_flood_is_closed(
             await two.send(type="say", ticket=ticket, cid=new_cid(), text="más")
         assert await two.close_code() == 4008
         await one.still_speaks()
+
+
+async def test_what_one_person_reads_is_limited_across_their_tabs(tmp_path: Path) -> None:
+    limits = Limits(reads=60, read_burst=3)
+    async with (
+        serving(tmp_path, limits=limits) as chat,
+        chat.customer() as one,
+        chat.customer() as two,
+        chat.customer("eva") as other,
+        chat.agent() as agent,
+    ):
+        chat.stop_the_clock()
+        ticket, hers = await one.start(), await other.start()
+        for tab in (one, two, two):
+            await tab.send(type="open", ticket=ticket)
+            await tab.expect("snapshot")
+        for verb, fields in (("open", {}), ("history", {"before": 9})):
+            await one.send(type=verb, ticket=ticket, **fields)
+            answer = await one.expect("error", verb=verb, ticket=ticket)
+            assert (answer["code"], answer["retry_after"]) == ("rate_limited", 1)
+        await one.say(ticket)  # what one writes is counted apart
+        await other.send(type="open", ticket=hers)
+        await other.expect("snapshot")
+        for _ in range(3):
+            await agent.send(type="desk", of="waiting")
+            await agent.expect("desk")
+        await agent.send(type="desk", of="waiting")
+        assert (await agent.expect("error", verb="desk"))["code"] == "rate_limited"
+
+
+async def test_ten_tabs_that_come_back_with_all_their_conversations_are_not_held_up(tmp_path: Path) -> None:
+    async with serving(tmp_path) as chat, contextlib.AsyncExitStack() as stack:
+        tabs = [await stack.enter_async_context(chat.customer()) for _ in range(10)]
+        ticket = await tabs[0].start()
+        for tab in tabs:
+            for _ in range(30):
+                await tab.send(type="open", ticket=ticket)
+        for tab in tabs:
+            for _ in range(30):
+                await tab.expect("snapshot")
 
 
 async def test_more_connections_than_the_server_takes_are_told_to_try_later(tmp_path: Path) -> None:

@@ -21,7 +21,14 @@ from tests.harness.lines import request
 from tests.realtime.chat import PATIENCE, Chat, Client, new_cid, serving, until
 from tests.security.raw import Raw, raw
 
-WIDE = Limits(messages=1_000_000, message_burst=10_000, frames=1_000_000, frame_burst=10_000)
+WIDE = Limits(
+    messages=1_000_000,
+    message_burst=10_000,
+    frames=1_000_000,
+    frame_burst=10_000,
+    reads=1_000_000,
+    read_burst=10_000,
+)
 
 
 async def talk_until_the_end(client: Client, ticket: int, acked: set[str]) -> int:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,7 @@ import httpx2
 import pytest
 
 from chatserver import peers
+from chatserver.core.signs import STEP_MS
 from chatserver.realtime.connection import Connection
 from chatserver.realtime.http_line import WAITING_BYTES
 from chatserver.realtime.limits import Limits
@@ -123,6 +125,39 @@ async def test_a_whole_chat_is_the_same_over_every_carrier(chat: Chat) -> None:
     over_socket = await a_whole_chat(chat, "socket")
     assert await a_whole_chat(chat, "stream") == over_socket
     assert await a_whole_chat(chat, "poll") == over_socket
+
+
+@pytest.mark.parametrize("carrier", ["socket", *MODES])
+async def test_many_tabs_that_type_are_one_sign_to_the_other_side_and_the_last_word_counts(
+    chat: Chat, carrier: Carrier
+) -> None:
+    async with agent_on(chat, carrier) as agent, contextlib.AsyncExitStack() as stack:
+        tabs = [await stack.enter_async_context(customer_on(chat, carrier)) for _ in range(5)]
+        ticket = await tabs[0].start()
+        await agent.say(ticket, "Hola")
+        began = time.monotonic()
+        for _ in range(8):
+            for tab in tabs:
+                await tab.send(type="typing", ticket=ticket)
+                await tab.send(type="typing", ticket=ticket, on=False)
+        for tab in tabs:
+            await tab.still_speaks()
+        await tabs[0].send(type="typing", ticket=ticket)
+        await tabs[0].still_speaks()
+        await agent.still_speaks()
+        while not agent_sees_typing(agent):
+            await agent.receive()
+        signs = [frame for frame in agent.got if frame["type"] == "typing"]
+        assert len(signs) <= (time.monotonic() - began) * 1_000 / STEP_MS + 2
+        # No change is left to be told.
+        await until(lambda: not chat.house.books.typists.get((ticket, "customer")).again)  # type: ignore[union-attr]
+        await agent.still_speaks()
+        assert agent_sees_typing(agent)
+
+
+def agent_sees_typing(agent: Client) -> bool:
+    signs = [frame for frame in agent.got if frame["type"] == "typing"]
+    return bool(signs) and signs[-1].get("on", True)
 
 
 @pytest.mark.parametrize("mode", MODES)

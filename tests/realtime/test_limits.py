@@ -108,6 +108,16 @@ def test_one_address_has_its_share_of_the_door_and_is_forgotten_when_it_is_quiet
     assert not door._addresses
 
 
+def test_an_address_does_not_pay_for_a_place_that_a_crowd_of_others_took() -> None:
+    door = Door(10)
+    for _ in range(10):
+        assert door.enter("", 0) == 0
+    waits = [door.enter("192.0.2.1", 0.2) for _ in range(5)]
+    assert all(waits)
+    assert [door.enter("192.0.2.1", 1.1) for _ in range(5)] == [0] * 5
+    assert door.enter("192.0.2.1", 1.1) > 0
+
+
 def test_a_narrow_door_still_lets_one_in() -> None:
     door = Door(1)
     assert door.enter("192.0.2.1", 0) == 0

@@ -30,6 +30,7 @@ from chatserver.realtime.views import (
     agent_ticket,
     customer_ticket,
     differences,
+    host_context,
     patch,
     person,
 )
@@ -69,8 +70,7 @@ def test_customers_never_see_agents_addresses_ids_context_priorities_or_message_
 
 
 def test_agents_see_who_wrote_and_the_context_but_no_message_id_of_a_customer() -> None:
-    view = json.loads(text_of(changed(None, NEW), "agent"))["view"]
-    assert view["context"]["host"] == {"plan": "internal-plan"}
+    assert host_context(NEW.ticket.context)["host"] == {"plan": "internal-plan"}
     assert "C" * 22 not in text_of(changed(TAKEN.ticket, ASKED), "agent")
     item = json.loads(text_of(changed(ASKED.ticket, ANSWERED), "agent"))["items"][0]
     assert (item["author"], item["cid"]) == (5, "A" * 22)
@@ -194,7 +194,7 @@ def test_a_visitor_without_a_name_has_one_that_stays() -> None:
 
 @pytest.mark.parametrize("context", ["", "[]", "no json", '{"a":' * 5_000])
 def test_a_context_that_is_none_is_shown_as_none(context: str) -> None:
-    assert agent_ticket(replace(NEW.ticket, context=context), APP).context == {}
+    assert host_context(context) == {}
 
 
 def test_whoever_was_reminded_of_a_ticket_sees_no_time_run_out_again() -> None:

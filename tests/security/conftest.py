@@ -14,6 +14,13 @@ from tests.realtime.chat import Chat, serving
 @pytest.fixture
 async def chat(tmp_path: Path) -> AsyncIterator[Chat]:
     # Wide limits: a test says everything at once.
-    limits = Limits(messages=1_000_000, message_burst=10_000, frames=1_000_000, frame_burst=10_000)
+    limits = Limits(
+        messages=1_000_000,
+        message_burst=10_000,
+        frames=1_000_000,
+        frame_burst=10_000,
+        reads=1_000_000,
+        read_burst=10_000,
+    )
     async with serving(tmp_path, limits=limits) as chat:
         yield chat

@@ -42,6 +42,7 @@ AGENT: dict[str, dict[str, Any] | None] = {
     "tickets": None,
     "ping": None,
     "status": None,
+    "desk": None,
     "say": {"cid": CID, "text": "hola"},
     "propose": {"cid": CID, "text": "¿Quedó resuelto?"},
     "typing": {"on": True},
@@ -72,7 +73,14 @@ def test_every_frame_has_a_row(union: Any, table: dict[str, dict[str, Any] | Non
 @pytest.fixture
 async def town(tmp_path: Path) -> AsyncIterator[Chat]:
     """Two apps: `demo` with the agents 1 and 2, `otra` with the agent 3."""
-    limits = Limits(messages=1_000_000, message_burst=10_000, frames=1_000_000, frame_burst=10_000)
+    limits = Limits(
+        messages=1_000_000,
+        message_burst=10_000,
+        frames=1_000_000,
+        frame_burst=10_000,
+        reads=1_000_000,
+        read_burst=10_000,
+    )
     async with serving(tmp_path, limits=limits) as chat:
         now = time.time_ns() // 1_000_000
         other = await accounts.add_app(
@@ -134,6 +142,9 @@ async def test_a_ticket_of_another_app_does_not_exist_for_agents(town: Chat) -> 
         before = await stands(owner, ticket)
         stranger = await exit_.enter_async_context(town.agent(3))
         assert stranger.welcome["tickets"] == []
+        for of in ("waiting", "requests"):
+            await stranger.send(type="desk", of=of)
+            assert (await stranger.expect("desk", of=of))["tickets"] == []
         for number in (ticket, waiting):
             for verb, fields in AGENT.items():
                 if fields is not None:

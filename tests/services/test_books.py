@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatserver.services.books import Books, Bounded
+from chatserver.services.books import Books, Bounded, Typist
 
 
 def test_the_one_used_longest_ago_is_forgotten() -> None:
@@ -21,3 +21,12 @@ def test_keystrokes_of_many_tickets_are_bounded_as_the_tickets_are() -> None:
     for number in range(100):
         books.typed.put((number, "customer"), number)
     assert len(books.typed) == 5
+
+
+def test_typists_are_bounded_too() -> None:
+    books = Books(limit=5)
+    for number in range(100):
+        books.typists.put((number, "agent"), Typist())
+    assert len(books.typists) == 5
+    books.forget()
+    assert len(books.typists) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -115,6 +116,108 @@ async def test_typing_reaches_the_other_side_only(scene: Scene) -> None:
         (Typing(ticket.id, "customer"), (agent_topic(1),)),
         (Typing(ticket.id, "agent", "Agente 1", on=False), (customer_topic(1, ANA.key),)),
     ]
+
+
+class Soon:
+    """What was put off, until the clock is moved."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.calls: list[tuple[int, Callable[[], None]]] = []
+        scene.house.later = self.later
+
+    def later(self, seconds: float, what: Callable[[], None]) -> None:
+        self.calls.append((self.scene.clock.now + round(seconds * 1000), what))
+
+    def pass_ms(self, ms: int) -> None:
+        self.scene.clock.now += ms
+        due = [call for call in self.calls if call[0] <= self.scene.clock.now]
+        self.calls = [call for call in self.calls if call not in due]
+        for _, what in due:
+            what()
+
+
+def shown(scene: Scene) -> list[bool]:
+    return [event.on for event in scene.heard(Typing)]
+
+
+async def test_however_many_tabs_type_the_other_side_hears_of_it_once(scene: Scene) -> None:
+    await scene.agent()
+    ticket = await scene.chat(ANA)
+    soon = Soon(scene)
+    for _ in range(50):
+        await talk.typing(scene.house, ANA, ticket.id)
+        soon.pass_ms(20)
+    assert shown(scene) == [True]
+    for _ in range(50):
+        await talk.typing(scene.house, ANA, ticket.id)
+        soon.pass_ms(40)
+    assert shown(scene) == [True, True], "and again before it expires"
+
+
+async def test_whoever_changes_their_mind_all_the_time_is_shown_at_a_rate_and_as_they_were_last(
+    scene: Scene,
+) -> None:
+    await scene.agent()
+    ticket = await scene.chat(ANA)
+    soon = Soon(scene)
+    for number in range(1_001):
+        await talk.typing(scene.house, ANA, ticket.id, on=number % 2 == 0)
+        soon.pass_ms(5)
+        assert len(soon.calls) <= 1
+    soon.pass_ms(250)
+    assert 10 < len(shown(scene)) <= 5 * 4 + 2
+    assert shown(scene)[-1] is True
+    soon.pass_ms(250)
+    assert soon.calls == []
+
+
+async def test_the_first_sign_after_a_stop_is_put_off_and_not_swallowed(scene: Scene) -> None:
+    await scene.agent()
+    ticket = await scene.chat(ANA)
+    soon = Soon(scene)
+    await talk.typing(scene.house, ANA, ticket.id)
+    soon.pass_ms(1_000)
+    await talk.typing(scene.house, ANA, ticket.id, on=False)
+    soon.pass_ms(10)
+    await talk.typing(scene.house, ANA, ticket.id)
+    assert shown(scene) == [True, False]
+    soon.pass_ms(240)
+    assert shown(scene) == [True, False, True]
+
+
+@pytest.mark.parametrize("sent_first", [True, False])
+async def test_whoever_types_on_after_a_message_is_shown_although_the_message_ended_the_sign(
+    scene: Scene, sent_first: bool
+) -> None:
+    await scene.agent()
+    ticket = await scene.chat(ANA)
+    soon = Soon(scene)
+    await talk.typing(scene.house, ANA, ticket.id)
+    soon.pass_ms(1_000)
+    if sent_first:
+        await scene.says(ANA, ticket)
+        await talk.typing(scene.house, ANA, ticket.id)
+    else:  # the message is not on disk yet
+        await talk.typing(scene.house, ANA, ticket.id)
+        assert shown(scene) == [True]
+        await scene.says(ANA, ticket)
+    soon.pass_ms(250)
+    assert shown(scene) == [True, True]
+
+
+async def test_a_sign_that_was_put_off_is_not_shown_where_the_chat_has_gone_on_without_it(
+    scene: Scene,
+) -> None:
+    await scene.agent()
+    ticket = await scene.chat(ANA)
+    soon = Soon(scene)
+    await talk.typing_as_agent(scene.house, 1, ticket.id)
+    await talk.typing_as_agent(scene.house, 1, ticket.id, on=False)
+    await tickets.close(scene.house, 1, ticket.id)
+    soon.pass_ms(1_000)
+    assert shown(scene) == [True]
+    assert soon.calls == []
 
 
 async def test_typing_works_the_same_after_a_restart(scene: Scene) -> None:

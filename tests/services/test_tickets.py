@@ -179,6 +179,35 @@ async def test_leaving_without_text_twice_is_harmless(scene: Scene) -> None:
     assert await scene.kinds(ticket) == ["opened", "later:customer"]
 
 
+async def test_leaving_under_the_id_of_an_earlier_message_leaves_the_queue_and_says_nothing_twice(
+    scene: Scene,
+) -> None:
+    ticket, cid = await scene.start(STRANGER), new_cid()
+    await talk.say(scene.house, STRANGER, ticket.id, cid, "¿Hola?")
+    about: dict[str, str] = {"cid": cid, "email": "eva@example.com", "text": "¿Hola?"}
+    left = await tickets.leave(scene.house, STRANGER, ticket.id, **about)
+    assert (left.mode, left.waiting, left.email) == ("later", False, "eva@example.com")
+    assert await tickets.leave(scene.house, STRANGER, ticket.id, **about) == left
+    assert await scene.kinds(ticket) == ["opened", "message", "later:customer"]
+
+
+@pytest.mark.parametrize("text", ["", "Mañana"])
+async def test_a_leaving_that_is_repeated_after_the_ticket_was_closed_is_answered_as_the_first_was(
+    scene: Scene, text: str
+) -> None:
+    ticket = await scene.start(STRANGER)
+    about: dict[str, str] = {"cid": new_cid(), "email": "eva@example.com", "text": text}
+    await tickets.leave(scene.house, STRANGER, ticket.id, **about)
+    await scene.agent()
+    await pairing.claim(scene.house, 1, ticket.id)
+    closed = await tickets.close(scene.house, 1, ticket.id)
+    assert await tickets.leave(scene.house, STRANGER, ticket.id, **about) == closed
+    with refused("ticket_closed"):
+        await tickets.leave(scene.house, STRANGER, ticket.id, cid=new_cid(), email="", text="Otra cosa")
+    with refused("ticket_closed"):
+        await tickets.leave(scene.house, STRANGER, ticket.id, cid=new_cid(), email="otra@example.com")
+
+
 async def test_who_was_paired_meanwhile_does_not_leave_the_queue(scene: Scene) -> None:
     ticket = await scene.start(STRANGER)
     await scene.agent()

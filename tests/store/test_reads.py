@@ -82,7 +82,7 @@ async def test_items_come_in_pages_both_ways(house: House) -> None:
     assert await items_after(house.db, ticket.id, 10, 4) == []
 
 
-async def test_a_desk_is_who_waits_then_my_own_then_the_newest_for_later(house: House) -> None:
+async def test_a_desk_is_my_own_and_who_waits_and_what_is_for_later(house: House) -> None:
     other = await house.new_app("other")
     eva, luz = await house.agent("eva"), await house.agent("luz")
     made = []
@@ -97,27 +97,42 @@ async def test_a_desk_is_who_waits_then_my_own_then_the_newest_for_later(house: 
         await house.change(ticket, lambda t, now: core.left_for_later(t, "customer", now))
     await house.assign(my_later, eva)
     await house.change(back, lambda t, now: core.requeued(t, "agent_gone", now, closes_at=None))
-    found = await tickets.desk_tickets(house.db, [house.app, other], eva)
-    assert [t.id for t in found] == [back, waits, mine, my_later, newer, later]
-    assert await tickets.desk_tickets(house.db, [other], eva) == []
+    apps, ranks = [house.app, other], -(2**53)
+    assert [t.id for t in await tickets.own_tickets(house.db, apps, eva)] == [mine, my_later]
+    assert [t.id for t in await tickets.waiting_tickets(house.db, apps, ranks, 0, 9)] == [back, waits]
+    assert [t.id for t in await tickets.requested_tickets(house.db, apps, 0, 9)] == [later, newer]
+    assert await tickets.desk_counts(house.db, house.app) == (2, 2)
+    assert await tickets.own_tickets(house.db, [other], eva) == []
+    assert await tickets.waiting_tickets(house.db, [other], ranks, 0, 9) == []
+    assert await tickets.requested_tickets(house.db, [other], 0, 9) == []
+    assert await tickets.desk_counts(house.db, other) == (0, 0)
     assert [i for i, _ in await tickets.waiting_ids(house.db, house.app)] == [back, waits]
     pages = [page async for page in tickets.open_live_ids(house.db, page=3)]
     assert [len(page) for page in pages] == [3, 1]
     assert {i for page in pages for i in page} == {back, waits, mine, hers}
 
 
-async def test_only_the_newest_for_later_are_shown(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tickets, "LATER_SHOWN", 2)
+async def test_the_lists_of_a_desk_go_on_page_by_page_over_all_its_apps(house: House) -> None:
     other = await house.new_app("other")
-    eva = await house.agent("eva", house.app, other)
-    ids = []
-    for n, app in enumerate([house.app, other, house.app, other]):
-        house.clock.now += 1000
-        who = house.who(str(n)).__class__(app_id=app, key=f"anon:{n}")
-        ids.append((await house.start(who, 0, EMAIL)).id)
-        await house.change(ids[-1], lambda t, now: core.left_for_later(t, "customer", now))
-    found = await tickets.desk_tickets(house.db, [house.app, other], eva)
-    assert [t.id for t in found] == [ids[3], ids[2]]
+    apps = [house.app, other]
+    waiting: list[int] = []
+    later: list[int] = []
+    for n in range(12):
+        house.clock.now += 1000 * (n % 3 > 0)  # some come at the same moment
+        who = house.who(str(n)).__class__(app_id=apps[n % 2], key=f"anon:{n}")
+        ticket = await house.start(who, 0, EMAIL)
+        if n % 4 < 2:
+            await house.change(ticket.id, lambda t, now: core.left_for_later(t, "customer", now))
+        (later if n % 4 < 2 else waiting).append(ticket.id)
+    found: list[int] = []
+    rank, after = -(2**53), 0
+    while page := await tickets.waiting_tickets(house.db, apps, rank, after, 4):
+        found += [t.id for t in page]
+        rank, after = page[-1].queue_rank or 0, page[-1].id
+    assert found == waiting
+    first = await tickets.requested_tickets(house.db, apps, 0, 4)
+    rest = await tickets.requested_tickets(house.db, apps, first[-1].id, 4)
+    assert [t.id for t in first + rest] == later
 
 
 async def test_earlier_tickets_are_a_customers_closed_ones(house: House) -> None:
@@ -244,7 +259,10 @@ async def test_no_read_walks_through_a_growing_table(house: House, monkeypatch: 
     await tickets.customer_tickets(db, app, "k", 9, 20)
     await tickets.ticket_of(db, app, "k", 9)
     await tickets.ticket_for(db, [app], 9)
-    await tickets.desk_tickets(db, [app, 2, 3], 1)
+    await tickets.own_tickets(db, [app, 2, 3], 1)
+    await tickets.waiting_tickets(db, [app, 2, 3], 9, 9, 20)
+    await tickets.requested_tickets(db, [app, 2, 3], 9, 20)
+    await tickets.desk_counts(db, app)
     await tickets.earlier_tickets(db, [app, 2], 1, 0, 20)
     await tickets.earlier_tickets(db, [app, 2], 1, 9, 20)
     await tickets.waiting_ids(db, app)

@@ -7,6 +7,7 @@
  * - `post`: what somebody wrote (frames with a `cid`): kept in order, over reloads, until the server acknowledged or refused it;
  * - `ask`: a verb without `cid`: kept in memory until it is done or refused, and repeated after a reconnect;
  * - `send`: now or never (typing, seen, reading).
+ * Whatever the server calls too fast is sent again when it said, unless another of its kind took its place; nobody is told.
  * Times are ms; `now()` is the server's clock.
  */
 
@@ -139,6 +140,8 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
   #cancelTimer = nothing;
   #cancelProbe = nothing;
   readonly #verbs = new Map<string, Out>();
+  /** The last of each kind per ticket, verbs or not: what was said too fast is said again. */
+  readonly #sent = new Map<string, Out>();
   readonly #outbox: Outbox<Out>;
 
   constructor(options: ConnectionOptions<Out, In>) {
@@ -193,6 +196,7 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
   /** Now or never: false when nothing gets through at present. */
   send(frame: Out): boolean {
     if (!this.live) return false;
+    this.#sent.set(verbKey(frame.type, frame.ticket), frame);
     this.#transmit(frame);
     return true;
   }
@@ -274,7 +278,7 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
         this.#welcomed(frame);
         this.#options.receive(frame as unknown as In);
         this.#verbs.forEach((verb) => {
-          this.#transmit(verb);
+          this.send(verb);
         });
         this.#outbox.flow();
         return;
@@ -301,13 +305,13 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
   /** True: it will be tried again, nobody needs to know. */
   #refusedVerb(frame: Incoming): boolean {
     const key = verbKey(frame.verb ?? "", frame.ticket);
-    const verb = this.#verbs.get(key);
+    const verb = this.#sent.get(key);
     if (!verb || frame.code !== "rate_limited") {
       this.#verbs.delete(key);
       return false;
     }
     this.#timers.after((frame.retry_after ?? 1) * 1000, () => {
-      if (this.#verbs.get(key) === verb) this.send(verb);
+      if (this.#sent.get(key) === verb) this.send(verb);
     });
     return true;
   }

@@ -86,6 +86,8 @@ export type Status = "available" | "busy" | "away";
 
 export type Turn = "customer" | "agent";
 
+export type Waits = "waiting" | "requests";
+
 /**
  * First frame, within 10 s. `token`: ours, from an earlier `welcome`; `identity`: the host's user token
  * (JWT).
@@ -257,6 +259,17 @@ export interface SetStatus {
 export interface Claim {
   type: "claim";
   ticket: number;
+}
+
+/**
+ * The next page of a list of the desk: what comes after the ticket `after`, and in the queue after its
+ * `queue_rank` too; from the beginning without them.
+ */
+export interface DeskMore {
+  type: "desk";
+  of: Waits;
+  rank?: number;
+  after?: number;
 }
 
 /** "Proponer solución": a message that asks whether the problem is solved. */
@@ -514,6 +527,12 @@ export interface AppInfo {
   key: string;
   name: string;
   color: string;
+  /**
+   * How many wait in its queue, and how many requests nobody took: all of them, shown or not. `count` tells
+   * when it changes.
+   */
+  waiting: number;
+  requests: number;
 }
 
 /** A ticket as agents see it. All fields are always there. */
@@ -549,7 +568,6 @@ export interface AgentTicket {
   unread: number;
   rating: Rating | null;
   email: string;
-  context: Record<string, unknown>;
   priority: number;
   version: number;
 }
@@ -567,10 +585,13 @@ export interface AgentWelcome {
   apps: AppInfo[];
   heartbeat: number;
   /**
-   * All that wait, all of this agent's open ones, and (the newest 100) open ones to be answered later that
-   * nobody took.
+   * This agent's own open ones (where they are too many for one frame, the others follow in `desk` frames),
+   * the first page of the queue, and the first page of the open ones to be answered later that nobody took,
+   * oldest first.
    */
   tickets: AgentTicket[];
+  /** The lists of which there is more than this: ask with `desk`. */
+  more: Waits[];
 }
 
 /** As for customers. */
@@ -584,12 +605,35 @@ export interface AgentChangedFrame {
   patch?: Partial<AgentTicket>;
 }
 
+/**
+ * A page of a list. `rank` and `after` are those of the question. Of one's own tickets (`mine`) it comes
+ * unasked.
+ */
+export interface DeskPage {
+  type: "desk";
+  of: "mine" | "requests" | "waiting";
+  rank: number;
+  after: number;
+  tickets: AgentTicket[];
+  more: boolean;
+}
+
+/** How many there are now in an app's queue, and of its requests that nobody took. */
+export interface CountFrame {
+  type: "count";
+  app: string;
+  waiting: number;
+  requests: number;
+}
+
 /** As for customers. */
 export interface AgentSnapshot {
   type: "snapshot";
   view: AgentTicket;
   items: ItemView[];
   more: boolean;
+  /** What the host page passed when the ticket began; it never changes. */
+  context?: Record<string, unknown>;
 }
 
 /** Earlier tickets of one customer. */
@@ -627,6 +671,7 @@ export type AgentFrame =
   | AgentHello
   | SetStatus
   | Claim
+  | DeskMore
   | Say
   | TypingFrame
   | Seen
@@ -655,6 +700,8 @@ export type CustomerServerFrame =
 export type AgentServerFrame =
   | AgentWelcome
   | AgentChangedFrame
+  | DeskPage
+  | CountFrame
   | Ack
   | Done
   | Items

@@ -89,6 +89,32 @@ test("who is asked for patience waits that long, keeps the order and bothers nob
   assert.ok(!received.some((frame) => frame.type === "error"));
 });
 
+test("a reading that came too fast is asked again when the server said, and bothers nobody", async () => {
+  const { connection, timers, goLive, received } = customerLine();
+  const socket = await goLive();
+  connection.send({ type: "open", ticket: 7, after: 3, epoch: "e" });
+  connection.send({ type: "history", ticket: 7, before: 9 });
+  socket.hears({ type: "error", code: "rate_limited", verb: "open", ticket: 7, retry_after: 2 });
+  socket.hears({ type: "error", code: "rate_limited", verb: "history", ticket: 7, retry_after: 2 });
+  connection.send({ type: "history", ticket: 7, before: 5 });
+  await timers.elapse(1_900);
+  assert.equal(socket.sentOf("open").length, 1);
+  await timers.elapse(200);
+  const open = { type: "open", ticket: 7, after: 3, epoch: "e" };
+  assert.deepEqual(socket.sentOf("open"), [open, open]);
+  assert.equal(socket.sentOf("history").length, 2, "a newer one took its place");
+  assert.ok(!received.some((frame) => frame.type === "error"));
+});
+
+test("a verb that was asked for while nothing got through obeys the server too", async () => {
+  const { connection, timers, goLive } = customerLine();
+  connection.ask({ type: "end", ticket: 7 });
+  const socket = await goLive();
+  socket.hears({ type: "error", code: "rate_limited", verb: "end", ticket: 7, retry_after: 1 });
+  await timers.elapse(1_100);
+  assert.equal(socket.sentOf("end").length, 2);
+});
+
 test("a verb without a cid is repeated after a reconnect until it is done", async () => {
   const { connection, timers, goLive, last } = customerLine();
   const socket = await goLive();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SocketLike, Timers } from "../src/connection";
 import { Console } from "../src/console/console";
-import type { AgentFrame, AgentServerFrame } from "../src/wire";
+import type { AgentFrame, AgentServerFrame, AgentTicket, DeskMore, DeskPage } from "../src/wire";
 import { changed, given, item, snapshot, ticket, waiting, welcome } from "./console-fixtures";
 
 class FakeSocket implements SocketLike {
@@ -283,5 +283,75 @@ test("a ticket that a colleague attends is brought up to date on request", async
   socket.gives(snapshot(given(4), [item(1), item(2)]));
   console.refresh(4);
   assert.deepEqual(of(socket, "open").at(-1), { type: "open", ticket: 4, after: 2, epoch: "e1" });
+  console.end();
+});
+
+const queue = (from: number, count: number) =>
+  Array.from({ length: count }, (_, at) => waiting(from + at, from + at));
+
+/** The next page of the queue, as it was asked for last. */
+function nextPage(socket: FakeSocket, tickets: AgentTicket[], more: boolean): DeskPage {
+  const { of: list, rank = 0, after = 0 } = of(socket, "desk").at(-1) as DeskMore;
+  return { type: "desk", of: list, rank, after, tickets, more };
+}
+
+test("more of the queue is asked for before it is wanted on the screen, one page at a time", async () => {
+  const { console, open } = world();
+  console.start();
+  const socket = await open({ ...welcome(queue(1, 60)), more: ["waiting"] });
+  assert.deepEqual(of(socket, "desk"), [], "enough for the first rows");
+  console.showMore("waiting");
+  console.showMore("waiting");
+  assert.equal(of(socket, "desk").length, 1);
+  socket.gives(nextPage(socket, queue(61, 60), true));
+  assert.deepEqual(of(socket, "desk").at(-1), { type: "desk", of: "waiting", rank: 120, after: 120 });
+  socket.gives(nextPage(socket, queue(121, 3), false));
+  assert.equal(of(socket, "desk").length, 2);
+  assert.equal(console.lists.value.waiting.length, 123);
+  console.end();
+});
+
+test("when those on the page leave, the next ones are fetched by themselves", async () => {
+  const { console, open } = world();
+  console.start();
+  const socket = await open({ ...welcome(queue(1, 51)), more: ["waiting"] });
+  for (const id of [1, 2])
+    socket.gives(changed(id, 1, 2, { view: ticket({ id, agent_id: 99, version: 2 }) }));
+  assert.equal(of(socket, "desk").length, 1);
+  socket.gives(nextPage(socket, queue(52, 10), false));
+  assert.equal(console.lists.value.waiting.length, 59);
+  console.end();
+});
+
+test("a page that was asked for when the line broke is asked for again on the next one", async () => {
+  const { console, timers, open } = world();
+  console.start();
+  const frame = { ...welcome(queue(1, 10)), more: ["waiting"] } satisfies AgentServerFrame;
+  const first = await open(frame);
+  first.onclose?.({ code: 1006 });
+  console.showMore("waiting");
+  timers.elapse(60_000);
+  const second = await open(frame);
+  assert.equal(of(first, "desk").length, 1);
+  assert.equal(of(second, "desk").length, 1);
+  console.end();
+});
+
+test("what was read too fast is asked for again when the server said, and nobody is told", async () => {
+  const { console, timers, open } = world();
+  console.start();
+  const socket = await open({ ...welcome(queue(1, 10)), more: ["waiting"] });
+  socket.gives(snapshot(waiting(1, 1), [item(2)]));
+  console.select(1);
+  console.loadHistory(1);
+  const limited = { type: "error", code: "rate_limited", retry_after: 2 } as const;
+  socket.gives({ ...limited, verb: "open", ticket: 1 }, { ...limited, verb: "history", ticket: 1 });
+  socket.gives({ ...limited, verb: "desk" });
+  assert.equal(console.desk.value.refusal, null);
+  timers.elapse(1999);
+  const asked = () => (["open", "history", "desk"] as const).map((type) => of(socket, type).length);
+  assert.deepEqual(asked(), [1, 1, 1]);
+  timers.elapse(1);
+  assert.deepEqual(asked(), [2, 2, 2]);
   console.end();
 });

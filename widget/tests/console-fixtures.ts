@@ -49,7 +49,6 @@ export function ticket(fields: Partial<AgentTicket> & { id: number }): AgentTick
     unread: 0,
     rating: null,
     email: "",
-    context: {},
     priority: 0,
     version: 1,
     ...fields,
@@ -101,9 +100,10 @@ export function welcome(tickets: AgentTicket[]): AgentWelcome {
     email: "ana@chat.example",
     status: "available",
     capacity: 4,
-    apps: [{ key: "facturas", name: "Facturas", color: "#2f55d4" }],
+    apps: [{ key: "facturas", name: "Facturas", color: "#2f55d4", waiting: 0, requests: 0 }],
     heartbeat: 5,
     tickets,
+    more: [],
   };
 }
 

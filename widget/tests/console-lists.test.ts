@@ -50,7 +50,8 @@ test("requests are open ones for later that nobody has, or that I have, oldest f
 });
 
 test("nothing is listed before the first welcome", () => {
-  assert.deepEqual(lists(EMPTY), { waiting: [], mine: [], requests: [] });
+  const total = { waiting: 0, mine: 0, requests: 0 };
+  assert.deepEqual(lists(EMPTY), { waiting: [], mine: [], requests: [], total });
 });
 
 test("requests do not count against the capacity, chats do", () => {

@@ -31,7 +31,7 @@ export class Bell {
         this.look();
       }),
       effect(() => {
-        const count = this.console.lists.value.waiting.length + unread(this.console.desk.value);
+        const count = this.console.lists.value.total.waiting + unread(this.console.desk.value);
         document.title = (count > 0 ? `(${count}) ` : "") + t("console.title");
         dotIcon(count > 0);
       }),

@@ -13,14 +13,21 @@ import {
   CLOSE,
   type Status,
   VERSION,
+  type Waits,
 } from "../wire";
 import { belongTo, keepDraft, outbox, readDraft, unsent } from "./drafts";
 import type { Session } from "./session";
 import { LANGUAGES } from "./settings";
-import { asking, type Desk, dropped, EMPTY, opening, receive, sending } from "./state/desk";
-import { type Lists, lists } from "./state/lists";
+import { asking, type Desk, dropped, EMPTY, opening, receive, sending, turning } from "./state/desk";
+import { held, type Lists, lists } from "./state/lists";
 
 const TYPING_EVERY = 3000;
+/** Rows of a shared list at first: one's own chats stay within sight below them, however many people wait. */
+export const SHOWN = 25;
+const SHOWN_MORE = 50;
+/** So many rows more are held than are shown, so that a list that moves up has them at once. */
+const AHEAD = 25;
+const SHARED: readonly Waits[] = ["waiting", "requests"];
 
 export type Doing = "closing" | null;
 
@@ -48,6 +55,8 @@ export class Console {
   readonly doing: Signal<Doing> = signal(null);
   /** How many were made: each one empties the composer, which is drawn anew. */
   readonly proposals: Signal<number> = signal(0);
+  /** How many rows of a shared list are wanted on the screen. */
+  readonly shown: Signal<Readonly<Record<Waits, number>>> = signal({ waiting: SHOWN, requests: SHOWN });
   readonly link: ReadonlySignal<Link>;
   readonly lists: ReadonlySignal<Lists>;
   readonly ticket: ReadonlySignal<AgentTicket | null>;
@@ -126,6 +135,13 @@ export class Console {
   loadHistory(ticket: number): void {
     const before = this.desk.peek().threads.get(ticket)?.items[0]?.seq;
     if (before !== undefined) this.connection.send({ type: "history", ticket, before });
+  }
+
+  /** More rows of a list: those that are held at once, the others as they come. */
+  showMore(of: Waits): void {
+    const shown = this.shown.peek();
+    this.shown.value = { ...shown, [of]: shown[of] + SHOWN_MORE };
+    this.fill();
   }
 
   loadEarlier(customer: number, more = false): void {
@@ -229,9 +245,20 @@ export class Console {
       if (ticket?.state === "closed" || ticket?.agent_id !== desk.me?.id) this.doing.value = null;
     });
     for (const one of send) this.connection.send(one);
+    this.fill();
     this.parts.changed?.(before, desk);
     if (frame.type === "error" && frame.code === "not_found" && frame.ticket === this.selected.peek()) {
       this.select(null); // deleted meanwhile, or an old address
+    }
+  }
+
+  /** Asks for the next page of a list of which fewer are held than the screen may soon want. */
+  private fill(): void {
+    for (const of of SHARED) {
+      const desk = this.desk.peek();
+      const wanted = this.shown.peek()[of] + AHEAD;
+      const asking = desk.ends[of] && held(desk, of) < wanted ? turning(desk, of) : null;
+      if (asking && this.connection.send(asking.frame)) this.desk.value = asking.desk;
     }
   }
 

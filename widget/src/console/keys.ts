@@ -76,8 +76,8 @@ function act(key: string, target: Element, console: Console, acts: Acts): boolea
 }
 
 function moveFocus(target: Element, step: 1 | -1): boolean {
-  const rows = [...document.querySelectorAll<HTMLElement>(".row")];
-  const here = target.closest(".row-item")?.querySelector<HTMLElement>(".row");
+  const rows = [...document.querySelectorAll<HTMLElement>(".row, .row-more")];
+  const here = target.closest(".row-item")?.querySelector<HTMLElement>(".row, .row-more");
   const current = here ?? document.querySelector<HTMLElement>(".row[aria-current]");
   const at = current ? rows.indexOf(current) + step : step > 0 ? 0 : rows.length - 1;
   const next = rows[Math.min(rows.length - 1, Math.max(0, at))];

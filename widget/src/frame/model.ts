@@ -195,15 +195,10 @@ function become(next: CustomerState): void {
 }
 
 function answered(frame: Outcome): void {
-  const { cid = "", ticket } = frame;
+  const { cid = "" } = frame;
   answers.get(cid)?.(frame);
   answers.delete(cid);
-  if (frame.type === "ack") return;
-  event("error", { code: frame.code });
-  // What was refused for haste is asked for once more.
-  if (frame.verb === "open" && ticket && frame.retry_after) {
-    setTimeout(() => dispatch({ type: "look", ticket }), frame.retry_after * 1000);
-  }
+  if (frame.type === "error") event("error", { code: frame.code });
 }
 
 /** What the host's listeners hear of a change. */

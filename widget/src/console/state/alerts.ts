@@ -2,6 +2,7 @@
 
 import type { AgentTicket } from "../../wire";
 import type { Desk } from "./desk";
+import { beyond } from "./pages";
 
 export type AlertKind = "waiting" | "assigned" | "message";
 
@@ -25,6 +26,8 @@ export function alerts(before: Desk, after: Desk): readonly Alert[] {
   for (const ticket of after.tickets.values()) {
     const old = before.tickets.get(ticket.id);
     if (old === ticket || ticket.state === "closed") continue;
+    // From where the queue was not held a page was fetched, or the first one moved on: they have waited before.
+    if (ticket.waiting && beyond(before.ends, ticket)) continue;
     const kind = newsOf(old, ticket, me, after.busy.has(`claim:${ticket.id}`));
     if (kind) found.push({ kind, ticket });
   }

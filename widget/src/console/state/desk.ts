@@ -12,10 +12,15 @@ import type {
   AgentWelcome,
   AppInfo,
   Code,
+  Context,
+  CountFrame,
+  DeskPage,
   ErrorFrame,
   Items,
   Status,
+  Waits,
 } from "../../wire";
+import { beyond, type End, endOf, FIRST } from "./pages";
 import { append, prepend, resumeAfter, type Thread } from "./thread";
 
 /** A customer's typing sign lives so long (ms) unless it is renewed: the stop may never arrive. */
@@ -57,9 +62,18 @@ export interface Earlier {
   readonly more: boolean;
 }
 
+/** How many there are in an app's lists, shown or not. */
+export type Counts = Readonly<Record<Waits, number>>;
+
 export interface Desk {
   readonly epoch: string;
   readonly me: Me | null;
+  /** By the app's key. */
+  readonly counts: ReadonlyMap<string, Counts>;
+  /** Up to where a shared list is held; null: all of it. */
+  readonly ends: Readonly<Record<Waits, End | null>>;
+  /** The list whose next page is on its way: one at a time. */
+  readonly asked: Waits | null;
   readonly tickets: ReadonlyMap<number, AgentTicket>;
   readonly threads: ReadonlyMap<number, Thread>;
   readonly earlier: ReadonlyMap<number, Earlier>;
@@ -79,6 +93,9 @@ export interface Step {
 export const EMPTY: Desk = {
   epoch: "",
   me: null,
+  counts: new Map(),
+  ends: { waiting: null, requests: null },
+  asked: null,
   tickets: new Map(),
   threads: new Map(),
   earlier: new Map(),
@@ -107,6 +124,10 @@ export function receive(desk: Desk, frame: AgentServerFrame, now: number, select
       const tickets = follows ? [...held, ...frame.tickets] : frame.tickets;
       return calm({ ...desk, earlier: with_(desk.earlier, frame.customer, { tickets, more: frame.more }) });
     }
+    case "desk":
+      return calm(turned(desk, frame));
+    case "count":
+      return calm({ ...desk, counts: with_(desk.counts, frame.app, counts(frame)) });
     case "status":
       return calm(desk.me ? { ...desk, me: { ...desk.me, status: frame.status } } : desk);
     case "typing": {
@@ -138,6 +159,13 @@ export function asking(desk: Desk, verb: string, ticket: number): Desk {
   return { ...desk, busy: new Set([...desk.busy, `${verb}:${ticket}`]), refusal: null };
 }
 
+/** The desk, and the frame that asks for the next page of a list; null when all of it is held, or a page is on its way. */
+export function turning(desk: Desk, of: Waits): { desk: Desk; frame: AgentFrame } | null {
+  const end = desk.ends[of];
+  if (end === null || desk.asked !== null) return null;
+  return { desk: { ...desk, asked: of }, frame: { type: "desk", of, ...end } };
+}
+
 /** The frame that loads a ticket's conversation, or brings it up to date. */
 export function opening(desk: Desk, ticket: number): AgentFrame {
   return { type: "open", ticket, after: resumeAfter(desk.threads.get(ticket)), epoch: desk.epoch };
@@ -152,11 +180,16 @@ function welcomed(desk: Desk, frame: AgentWelcome, selected: number | null): Ste
   const tickets = new Map(frame.tickets.map((ticket) => [ticket.id, ticket]));
   const shown = same && selected !== null ? desk.tickets.get(selected) : undefined;
   if (shown && !tickets.has(shown.id)) tickets.set(shown.id, shown);
+  const ends = { waiting: null, requests: null } as Record<Waits, End | null>;
+  for (const of of frame.more) ends[of] = endOf(of, frame.tickets) ?? FIRST;
   const threads = new Map([...(same ? desk.threads : [])].filter(([ticket]) => tickets.has(ticket)));
   const fresh: Desk = {
     ...desk,
     epoch: frame.epoch,
     me: { id, name, email, status, capacity, apps },
+    counts: new Map(apps.map((app) => [app.key, counts(app)])),
+    ends,
+    asked: null,
     tickets,
     threads,
     earlier: same ? desk.earlier : new Map(),
@@ -175,6 +208,7 @@ function changed(desk: Desk, frame: AgentChangedFrame): Step {
   let tickets = desk.tickets;
   if (!held || frame.version > held.version) {
     const view = frame.view ?? (held && held.version === frame.base ? { ...held, ...frame.patch } : null);
+    if (!held && beyond(desk.ends, frame.view ?? null)) return calm(desk); // not on any page that we hold
     // A change was missed: `open` is answered with the items that are missing and the whole ticket.
     if (view === null) return { desk, send: [opening(desk, frame.ticket)] };
     tickets = with_(tickets, frame.ticket, { ...view, version: frame.version });
@@ -190,12 +224,32 @@ function snapshot(desk: Desk, frame: AgentSnapshot): Desk {
     {
       ...desk,
       tickets: newer ? desk.tickets : with_(desk.tickets, view.id, view),
-      threads: with_(desk.threads, view.id, { items: frame.items, more: frame.more }),
+      threads: with_(desk.threads, view.id, {
+        items: frame.items,
+        more: frame.more,
+        context: (frame.context ?? {}) as Context,
+      }),
     },
     view.id,
     frame.items,
   );
 }
+
+/** A page at the end of what is held. What was heard of its tickets meanwhile is newer, or the very same. */
+function turned(desk: Desk, frame: DeskPage): Desk {
+  const { of } = frame;
+  const tickets = new Map(desk.tickets);
+  for (const ticket of frame.tickets) {
+    if (ticket.version >= (tickets.get(ticket.id)?.version ?? 0)) tickets.set(ticket.id, ticket);
+  }
+  if (of === "mine") return { ...desk, tickets };
+  const end = desk.ends[of];
+  if (end?.rank !== frame.rank || end.after !== frame.after) return desk; // the answer to somebody else's question
+  const next = frame.more ? (endOf(of, frame.tickets) ?? end) : null;
+  return { ...desk, tickets, ends: { ...desk.ends, [of]: next }, asked: null };
+}
+
+const counts = ({ waiting, requests }: AppInfo | CountFrame): Counts => ({ waiting, requests });
 
 function items(desk: Desk, frame: Items): Step {
   const thread = desk.threads.get(frame.ticket);

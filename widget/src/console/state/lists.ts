@@ -1,7 +1,8 @@
 /** The three lists of the console, derived from the tickets that are held. */
 
-import type { AgentTicket } from "../../wire";
+import type { AgentTicket, Waits } from "../../wire";
 import type { Desk } from "./desk";
+import { beyond, byPlace, listOf } from "./pages";
 
 export interface Lists {
   /** En espera: as the queue goes, who waits longest first. */
@@ -10,21 +11,51 @@ export interface Lists {
   readonly mine: readonly AgentTicket[];
   /** Solicitudes: open ones to be answered later, nobody's or mine, oldest first. */
   readonly requests: readonly AgentTicket[];
+  /** How many there are of each, held or not. */
+  readonly total: Readonly<Record<"waiting" | "mine" | "requests", number>>;
 }
 
-export const NOTHING: Lists = { waiting: [], mine: [], requests: [] };
+export const NOTHING: Lists = {
+  waiting: [],
+  mine: [],
+  requests: [],
+  total: { waiting: 0, mine: 0, requests: 0 },
+};
 
 export function lists(desk: Desk): Lists {
   const me = desk.me?.id;
   if (me === undefined) return NOTHING;
-  const open = [...desk.tickets.values()].filter((ticket) => ticket.state !== "closed");
-  return {
-    waiting: open.filter((ticket) => ticket.waiting).sort(byWaiting),
-    mine: open.filter((ticket) => ticket.agent_id === me && ticket.mode === "live").sort(byTurn),
-    requests: open
-      .filter((ticket) => isRequest(ticket, me))
-      .sort((a, b) => a.opened_at - b.opened_at || a.id - b.id),
+  const open = [...desk.tickets.values()].filter(
+    (ticket) => ticket.state !== "closed" && !beyond(desk.ends, ticket),
+  );
+  const waiting = open.filter((ticket) => ticket.waiting).sort(byPlace);
+  const mine = open.filter((ticket) => ticket.agent_id === me && ticket.mode === "live").sort(byTurn);
+  const requests = open
+    .filter((ticket) => isRequest(ticket, me))
+    .sort((a, b) => a.opened_at - b.opened_at || a.id - b.id);
+  const own = requests.filter((ticket) => ticket.agent_id === me).length;
+  const total = {
+    waiting: all(desk, "waiting", waiting.length),
+    mine: mine.length,
+    requests: own + all(desk, "requests", requests.length - own),
   };
+  return { waiting, mine, requests, total };
+}
+
+/** How many are held of a list: as far as its pages go. */
+export function held(desk: Desk, of: Waits): number {
+  let count = 0;
+  for (const ticket of desk.tickets.values()) {
+    if (listOf(ticket) === of && !beyond(desk.ends, ticket)) count++;
+  }
+  return count;
+}
+
+/** What is held altogether needs no count; else the server's, which comes a moment later than the tickets do. */
+function all(desk: Desk, of: Waits, here: number): number {
+  if (desk.ends[of] === null) return here;
+  const counted = [...desk.counts.values()].reduce((sum, counts) => sum + counts[of], 0);
+  return Math.max(counted, here);
 }
 
 /** Chats at once that count against my capacity. */
@@ -49,11 +80,6 @@ export function unread(desk: Desk): number {
 
 function isRequest(ticket: AgentTicket, me: number): boolean {
   return ticket.mode === "later" && (ticket.agent_id === null || ticket.agent_id === me);
-}
-
-/** The queue's own order (a returned chat goes first), then since when. */
-function byWaiting(a: AgentTicket, b: AgentTicket): number {
-  return (a.queue_rank ?? 0) - (b.queue_rank ?? 0) || (a.queued_at ?? 0) - (b.queued_at ?? 0) || a.id - b.id;
 }
 
 /** Stable while talking: a row moves only when the turn changes, or somebody new comes. */

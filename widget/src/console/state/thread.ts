@@ -1,11 +1,13 @@
 /** A ticket's public sequence as far as it is loaded: gap-free, ascending, each item once. */
 
-import type { ItemView } from "../../wire";
+import type { Context, ItemView } from "../../wire";
 
 export interface Thread {
   readonly items: readonly ItemView[];
   /** Earlier items exist on the server: ask with `history`. */
   readonly more: boolean;
+  /** What the host page passed: it comes with the conversation, lists do without. */
+  readonly context: Context;
 }
 
 /** The number to resume after; -1 asks for a snapshot. */
@@ -28,5 +30,5 @@ export function append(thread: Thread, items: readonly ItemView[]): { thread: Th
 export function prepend(thread: Thread, items: readonly ItemView[], more: boolean): Thread {
   const first = thread.items[0]?.seq ?? Number.POSITIVE_INFINITY;
   const older = items.filter((item) => item.seq < first).sort((a, b) => a.seq - b.seq);
-  return { items: [...older, ...thread.items], more };
+  return { ...thread, items: [...older, ...thread.items], more };
 }

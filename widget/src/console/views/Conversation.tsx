@@ -82,9 +82,8 @@ function Header({ console, ticket, detailsOpen, toggleDetails }: Props & { ticke
 }
 
 function NothingSelected({ console }: { console: Console }) {
-  const { waiting, mine, requests } = console.lists.value;
-  const key =
-    waiting.length > 0 ? "waiting" : mine.length > 0 ? "mine" : requests.length > 0 ? "requests" : "quiet";
+  const { waiting, mine, requests } = console.lists.value.total;
+  const key = waiting > 0 ? "waiting" : mine > 0 ? "mine" : requests > 0 ? "requests" : "quiet";
   return (
     <section class="talk talk-none">
       <div>

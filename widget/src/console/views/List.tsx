@@ -1,7 +1,8 @@
 /** En espera, Mis chats, Solicitudes: 40 px rows, everything by keyboard. */
 
 import type { ComponentChildren } from "preact";
-import { plural, t } from "../../ui/i18n";
+import { useLayoutEffect, useRef } from "preact/hooks";
+import { plural, t, tag } from "../../ui/i18n";
 import type { AgentTicket, Status } from "../../wire";
 import type { Console } from "../console";
 import { sound } from "../settings";
@@ -15,6 +16,7 @@ const STATUSES: readonly Status[] = ["available", "busy", "away"];
 export function List({ console }: { console: Console }) {
   const { me } = console.desk.value;
   const { waiting, mine, requests } = console.lists.value;
+  const shown = console.shown.value;
   if (!me) return <ListSkeleton />;
   const section = { console };
   return (
@@ -23,9 +25,9 @@ export function List({ console }: { console: Console }) {
       <StatusChoice console={console} status={me.status} />
       <Notices console={console} />
       <div class="scroll">
-        <Section {...section} id="waiting" tickets={waiting} />
+        <Section {...section} id="waiting" tickets={waiting.slice(0, shown.waiting)} />
         <Section {...section} id="mine" tickets={mine} />
-        <Section {...section} id="requests" tickets={requests} />
+        <Section {...section} id="requests" tickets={requests.slice(0, shown.requests)} />
       </div>
     </section>
   );
@@ -54,7 +56,7 @@ function StatusChoice({ console, status }: { console: Console; status: Status })
 /** What keeps chats from coming, and from being heard: said plainly, with the way out beside it. */
 function Notices({ console }: { console: Console }) {
   const desk = console.desk.value;
-  const waiting = console.lists.value.waiting.length;
+  const waiting = console.lists.value.total.waiting;
   if (!desk.me) return null;
   const { status, capacity } = desk.me;
   const used = load(desk);
@@ -119,6 +121,7 @@ function Notice({ tone, action, act, heir, children }: NoticeProps) {
 interface SectionProps {
   console: Console;
   id: "waiting" | "mine" | "requests";
+  /** Those on the screen. */
   tickets: readonly AgentTicket[];
 }
 
@@ -126,16 +129,25 @@ function Section({ console, id, tickets }: SectionProps) {
   const desk = console.desk.value;
   const selected = console.selected.value;
   const online = console.link.value.phase === "live";
+  const total = console.lists.value.total[id];
+  const list = useRef<HTMLUListElement>(null);
+  const asked = useRef<number | null>(null);
+  // The rows that come push the button down, or away: whoever pressed it goes on with the first of them.
+  useLayoutEffect(() => {
+    if (asked.current === null || tickets.length <= asked.current) return;
+    list.current?.querySelectorAll<HTMLElement>(".row")[asked.current]?.focus();
+    asked.current = null;
+  }, [tickets.length]);
   return (
     <section class="group" aria-labelledby={`list-${id}`}>
       <header>
         <h2 id={`list-${id}`}>{t(`console.list.${id}`)}</h2>
-        {tickets.length > 0 && <span class="count">{tickets.length}</span>}
+        {total > 0 && <span class="count">{total.toLocaleString(tag())}</span>}
       </header>
       {tickets.length === 0 ? (
-        <p class="empty">{t(`console.list.${id}_empty`)}</p>
+        <p class="empty">{t(total > 0 ? "console.loading" : `console.list.${id}_empty`)}</p>
       ) : (
-        <ul aria-labelledby={`list-${id}`}>
+        <ul aria-labelledby={`list-${id}`} ref={list}>
           {tickets.map((ticket) => (
             <Row
               key={ticket.id}
@@ -148,9 +160,45 @@ function Section({ console, id, tickets }: SectionProps) {
               app={appName(desk, ticket)}
             />
           ))}
+          {id !== "mine" && total > tickets.length && (
+            <More
+              left={total - tickets.length}
+              comes={online && tickets.length < console.shown.value[id]}
+              act={() => {
+                asked.current = tickets.length;
+                console.showMore(id);
+              }}
+              able={online}
+            />
+          )}
         </ul>
       )}
     </section>
+  );
+}
+
+interface MoreProps {
+  /** How many are not on the screen. */
+  left: number;
+  /** They are on their way. */
+  comes: boolean;
+  able: boolean;
+  act(): void;
+}
+
+/** The rest of a list that is too long to be shown at once. A row like the others, so that the arrows lead to it. */
+function More({ left, comes, able, act }: MoreProps) {
+  return (
+    <li class="row-item">
+      <button
+        type="button"
+        class="row-more"
+        aria-disabled={comes || !able}
+        onClick={() => able && !comes && act()}
+      >
+        {comes ? t("console.loading") : plural("console.list.more", left)}
+      </button>
+    </li>
   );
 }
 

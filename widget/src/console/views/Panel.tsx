@@ -35,7 +35,7 @@ export function Panel({ console, open, close }: Props) {
       </button>
       <Who ticket={ticket} />
       <TicketFacts console={console} ticket={ticket} />
-      <Where context={ticket.context as Context} />
+      <Where context={console.desk.value.threads.get(ticket.id)?.context ?? {}} />
       <EarlierTickets console={console} ticket={ticket} />
     </aside>
   );

@@ -18,7 +18,7 @@ interface Props {
 
 export function Rail({ console, signOut, openSound, openHelp }: Props) {
   const { me } = console.desk.value;
-  const waiting = console.lists.value.waiting.length;
+  const waiting = console.lists.value.total.waiting;
   const leaving = useSignal(false);
   const asking = useSignal(false);
   const used = load(console.desk.value);
