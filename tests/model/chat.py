@@ -52,8 +52,6 @@ class Chat:
     typed: dict[str, Typed] = field(default_factory=dict)
     starts: dict[str, Typed] = field(default_factory=dict)
     who: dict[str, str] = field(default_factory=dict)
-    left: set[str] = field(default_factory=set)
-    """Customers who closed a tab: what it had not sent waits for their next visit."""
 
     def __post_init__(self) -> None:
         self.disk = self.parts.disk()
@@ -87,7 +85,6 @@ class Chat:
         self.browser.load(tab, skew)
 
     def closes_tab(self, tab: str) -> None:
-        self.left.add(customer_of(tab))
         self.browser.close(tab)
 
     def starts_ticket(self, tab: str) -> None:
@@ -204,10 +201,6 @@ class Chat:
         self.network.heal()
         present = {customer_of(tab) for tab in self.browser.tabs}
         for customer in sorted(set(self.who) - present):
-            self.opens_tab(f"{customer}/last")
-        self._until_calm()
-        for customer in sorted(self.left & present):
-            # What a closed tab had not sent waits in the storage for the next page.
             self.opens_tab(f"{customer}/last")
         self._until_calm()
         for tab, held in self.browser.tabs.items():

@@ -78,6 +78,55 @@ def test_a_hello_that_is_long_under_way_does_not_make_somebody_else_of_a_custome
     chat.close()
 
 
+def test_two_tabs_of_a_first_time_visitor_are_one_customer(node: Node) -> None:
+    chat = Chat(node)
+    with chat.loop.running():
+        for agent in chat.agents:
+            agent.connect()
+        chat.opens_tab("ana/1")
+        chat.opens_tab("ana/2")
+        chat.after(2)
+        chat.starts_ticket("ana/1")
+        chat.after(1)
+        tickets = chat.tickets_of("ana/1")
+        assert chat.tickets_of("ana/2") == tickets != []
+        chat.opens_tab("ana/1")
+        chat.after(2)
+        assert chat.tickets_of("ana/1") == tickets
+    chat.close()
+
+
+def test_the_tab_that_stays_sends_what_a_closed_one_had_not_sent(node: Node) -> None:
+    chat = Chat(node)
+    with chat.loop.running():
+        for agent in chat.agents:
+            agent.connect()
+        chat.opens_tab("ana/1")
+        chat.after(1)
+        chat.starts_ticket("ana/1")
+        chat.opens_tab("ana/2")
+        chat.after(1)
+        (ticket,) = chat.tickets_of("ana/1")
+        for link in chat.network.alive():
+            if link.name == "ana/1":
+                link.up.hold()
+        chat.says("ana/1", ticket)
+        chat.says("ana/1", ticket)
+        chat.after(1)
+        assert messages(chat) == []
+        assert chat.browser.tabs["ana/2"].screen["pending"] == []
+        chat.closes_tab("ana/1")
+        chat.after(1)
+        assert messages(chat) == list(chat.typed)
+        chat.heal()
+        chat.judge()
+    chat.close()
+
+
+def messages(chat: Chat) -> list[str]:
+    return [item.text for _, item in sorted(chat.disk.items.items()) if item.kind == "message"]
+
+
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_seeded_bug_is_found(node: Node, bug: str) -> None:
     parts, found = BUGS[bug]

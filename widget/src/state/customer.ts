@@ -131,7 +131,7 @@ export const roomsInOrder = (state: CustomerState): Room[] =>
 export const unreadTotal = (state: CustomerState): number =>
   roomsInOrder(state).reduce((sum, room) => sum + room.view.unread, 0);
 
-export const isOpen = (room?: Room): boolean => Boolean(room) && room?.view.state !== "closed";
+export const isOpen = (room?: Room): boolean => room !== undefined && room.view.state !== "closed";
 
 export const anyOpen = (state: CustomerState): boolean => roomsInOrder(state).some(isOpen);
 
@@ -321,10 +321,10 @@ function merged(held: ItemView[], got: ItemView[]): ItemView[] {
   return [...bySeq.values()].sort((a, b) => a.seq - b.seq);
 }
 
-const lastSeq = ({ items }: { items: ItemView[] }): number => items[items.length - 1]?.seq ?? 0;
+const lastSeq = ({ items }: { items: ItemView[] }): number => items.at(-1)?.seq ?? 0;
 
 /** The last number before the first gap; -1 when there are none. */
 function contiguous(items: ItemView[]): number {
   const gap = items.findIndex((item, i) => i > 0 && item.seq !== (items[i - 1] as ItemView).seq + 1);
-  return items[gap < 0 ? items.length - 1 : gap - 1]?.seq ?? -1;
+  return items.at(gap < 0 ? -1 : gap - 1)?.seq ?? -1;
 }
