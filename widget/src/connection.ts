@@ -206,9 +206,9 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
     this.#outbox.add(frame);
   }
 
-  /** Entries of an earlier page, oldest first: they go before what was written since. */
-  restore(entries: Entry<Out>[]): void {
-    this.#outbox.restore(entries);
+  /** Entries of other pages: each goes where it belongs by the time when it was written. Gives all that wait. */
+  restore(entries: Entry<Out>[]): Entry<Out>[] {
+    return this.#outbox.restore(entries);
   }
 
   /** Send a refused entry again. */
@@ -437,9 +437,11 @@ class Outbox<Out extends OutFrame> {
     this.flow();
   }
 
-  restore(entries: Entry<Out>[]): void {
-    this.#entries = [...entries.filter(({ cid }) => !this.#find(cid)), ...this.#entries];
+  restore(entries: Entry<Out>[]): Entry<Out>[] {
+    const unknown = entries.filter(({ cid }) => !this.#find(cid));
+    this.#entries = [...unknown, ...this.#entries].sort((a, b) => a.order - b.order);
     this.flow();
+    return this.#entries;
   }
 
   retry(cid: string): void {

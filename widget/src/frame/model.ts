@@ -226,13 +226,11 @@ const event = (name: FrameEvent, detail: Record<string, unknown>) => tell({ type
 
 /** What other pages wrote and did not get acknowledged: `true` for all, as a reload must show it; else of those that are gone. */
 function restore(all = false): void {
-  const entries = unsent(restore, all);
-  for (const { frame, error, order, cid } of entries) {
+  for (const { frame, error, order, cid } of socket.restore(unsent(restore, all))) {
     if (frame.type === "say") dispatch({ type: "written", frame, at: order, code: error });
-    else if (error) written.remove(cid);
+    else if (error) socket.discard(cid);
     else if (frame.type !== "leave" && !answers.has(cid)) opening(frame as Start | RequestFrame, answer(cid));
   }
-  socket.restore(entries);
 }
 
 function stopped(code: number, reason: string): void {

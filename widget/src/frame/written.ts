@@ -27,7 +27,7 @@ export const written = {
   },
 };
 
-/** In the order in which it was written: by pages that are gone, or `all`. `more`: what to do when one goes. */
+/** What was written by pages that are gone, or `all`. `more`: what to do when one goes. */
 export function unsent(more: () => void, all: boolean): Entry<CustomerFrame>[] {
   const isGone = ({ page }: { page: string }) => {
     const held = () => {
@@ -43,6 +43,5 @@ export function unsent(more: () => void, all: boolean): Entry<CustomerFrame>[] {
   isGone({ page: PAGE });
   return keys(place(""))
     .map((key) => JSON.parse(recall(key)))
-    .filter(isGone)
-    .sort((a, b) => a.order - b.order);
+    .filter(isGone);
 }

@@ -145,10 +145,10 @@ function welcomed(before: CustomerState, frame: Welcome): Next {
   const known = before.welcome;
   const old = known?.who === frame.who ? before : EMPTY;
   const stale = known?.epoch !== frame.epoch;
-  const kept = new Map<number, Room>();
-  for (const [id, room] of old.rooms) {
-    kept.set(id, { ...room, typing: null, queue: null, earlier: false, stale: room.stale || stale });
-  }
+  const again = { typing: null, queue: null, earlier: false };
+  const kept = new Map(
+    [...old.rooms].map(([id, room]) => [id, { ...room, ...again, stale: room.stale || stale }]),
+  );
   // More rooms than the newest page: what was loaded beyond it still stands, and so does what we know of "more".
   const beyond = kept.size > tickets.length;
   let state: CustomerState = { ...old, welcome, attention, rooms: kept, more: beyond ? old.more : more };
