@@ -8,8 +8,9 @@ import { minify } from "terser";
  * browser calls so must not stand here; nor what line.js, which is built apart, says to the connection.
  */
 const OWN = (
-  "ask bubble bubbles busy close_at discard downSince fill flow ink interrupt kept live loaded look opening own peek pending " +
-  "person phase post receive refused restore retry rooms sign stale stopped wake warn_at welcome"
+  "ask bubble bubbles busy close_at discard downSince earlier fill flow hello ink interrupt kept live loaded look opening " +
+  "own owner peek pending person phase post receive refused restore retry rooms route sign stale stopped timers typing " +
+  "wake warn_at welcome"
 ).split(" ");
 
 /** Throws when `declarations` (TypeScript) have a field of such a name. */
@@ -29,7 +30,8 @@ export async function squeezeScript(code, own = false) {
       passes: 3,
       pure_getters: true,
       unsafe_arrows: true,
-      inline: 1,
+      inline: 2,
+      unsafe_comps: true,
       keep_fargs: false,
     },
   });

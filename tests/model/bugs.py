@@ -108,9 +108,13 @@ BUGS: dict[str, tuple[Parts, str]] = {
     "stores a repeat again": (Parts(store=ForgetsWhatItStored), "shows something twice|rule='b'"),
     "replays from one too late": (Parts(store=ReplaysFromOneTooLate), "shows the numbers|rule='c'"),
     "tells nobody now and then": (Parts(store=TellsNobodyNowAndThen), r"on the screen, \d+ stored"),
-    "tells the wrong customer": (Parts(store=TellsTheWrongCustomer), "shows 'subject . of"),
+    "tells the wrong customer": (Parts(store=TellsTheWrongCustomer), r"shows 'subject \d+ of"),
     "sends part of a gap": (Parts(end=SendsPartOfAGap), r"on the screen, \d+ stored"),
     "drops what does not fit": (Parts(end=LosesTheAnswerWhenThereIsNoRoom), "does not heal"),
-    "forgets what was written when the page is reloaded": (Parts(forgetful=True), "lost: .*'words . of"),
+    # Words or the subject of a ticket, whichever the page that is reloaded had just written.
+    "forgets what was written when the page is reloaded": (
+        Parts(forgetful=True),
+        r"lost: .*'(words|subject) \d+ of",
+    ),
 }
 """By name: what is exchanged, and the words of what is found (as a pattern)."""

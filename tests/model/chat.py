@@ -52,8 +52,6 @@ class Chat:
     typed: dict[str, Typed] = field(default_factory=dict)
     starts: dict[str, Typed] = field(default_factory=dict)
     who: dict[str, str] = field(default_factory=dict)
-    left: set[str] = field(default_factory=set)
-    """Customers who closed a tab: what it had not sent waits for their next visit."""
 
     def __post_init__(self) -> None:
         self.disk = self.parts.disk()
@@ -87,7 +85,6 @@ class Chat:
         self.browser.load(tab, skew)
 
     def closes_tab(self, tab: str) -> None:
-        self.left.add(customer_of(tab))
         self.browser.close(tab)
 
     def starts_ticket(self, tab: str) -> None:
@@ -206,17 +203,13 @@ class Chat:
         for customer in sorted(set(self.who) - present):
             self.opens_tab(f"{customer}/last")
         self._until_calm()
-        for customer in sorted(self.left & present):
-            # What a closed tab had not sent waits in the storage for the next page.
-            self.opens_tab(f"{customer}/last")
-        self._until_calm()
         for tab, held in self.browser.tabs.items():
             for room in held.screen["rooms"]:
                 self.browser.act(tab, "look", room["ticket"])
-        self.after(10)
-        assert self.calm(), self._troubles()
+        self._until_calm()
 
     def _until_calm(self) -> None:
+        """Also until nothing is on its way: what a timer stored just now is not on the screens yet."""
         for _ in range(HEAL_SECONDS // 5):
             self._start()
             self.after(5)
@@ -230,6 +223,7 @@ class Chat:
     def _troubles(self) -> list[str]:
         troubles = [] if self.server.up else ["the server is down"]
         troubles += [f"{link.name} is half open" for link in self.network.links if link.half_open]
+        troubles += [f"{link.name} has something on its way" for link in self.network.links if link.busy]
         for tab, held in self.browser.tabs.items():
             screen = held.screen
             if screen["phase"] != "live":

@@ -13,7 +13,7 @@ from tests.model.chat import Chat
 from tests.model.network import Link, Pipe
 from tests.model.server import Parts
 
-TABS: Final = ("ana/1", "ana/2", "eva/1")
+TABS: Final = ("ana/1", "ana/2", "eva/1", "eva/2")
 SECONDS: Final = (0.001, 0.021, 0.05, 0.3, 1, 3, 6, 11, 16, 31, 61, 130, 301)
 picks = st.integers(0, 7)
 few = st.integers(0, 4)
@@ -21,7 +21,7 @@ learns = st.sampled_from((None, 0.0, 0.5, 20.0))
 
 
 class Model(RuleBasedStateMachine):
-    """Ana has two tabs, Eva one; two agents. `node` is given by who runs it."""
+    """Ana and Eva have two tabs each; two agents. `node` is given by who runs it."""
 
     node: ClassVar[Node]
     parts: ClassVar[Parts] = Parts()
@@ -31,15 +31,19 @@ class Model(RuleBasedStateMachine):
         self.chat: Chat | None = None
         self.whole = True
 
-    @initialize(seed=st.integers(0, 2**31 - 1), skew=st.sampled_from((0, 0, -90_000, 3_600_000)))
-    def opens(self, seed: int, skew: int) -> None:
-        """A chat as most are: Ana has a ticket that an agent attends, in one tab."""
+    @initialize(
+        seed=st.integers(0, 2**31 - 1), skew=st.sampled_from((0, 0, -90_000, 3_600_000)), two=st.booleans()
+    )
+    def opens(self, seed: int, skew: int, two: bool) -> None:
+        """A chat as most are: Ana has a ticket that an agent attends, in one tab; or in one of two that she opened at once."""
         self.chat = Chat(self.node, seed, self.parts)
         self.skew = {"ana": skew, "eva": 0}
         with _Judged(self):
             for agent in self.chat.agents:
                 agent.connect()
             self.chat.opens_tab("ana/1", skew)
+            if two:
+                self.chat.opens_tab("ana/2", skew)
             self.chat.after(1)
             self.chat.starts_ticket("ana/1")
             self.chat.after(0.3)

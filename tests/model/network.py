@@ -137,6 +137,11 @@ class Link:
             self._client is not None and (self.up.broken or self.down.broken)
         )
 
+    @property
+    def busy(self) -> bool:
+        """Something is on its way to somebody who is there."""
+        return bool((self._server and len(self.up)) or (self._client and len(self.down)))
+
     # — the client's end ———————————————————————————————————————————————————————
 
     def client_says(self, text: str) -> None:

@@ -78,6 +78,88 @@ def test_a_hello_that_is_long_under_way_does_not_make_somebody_else_of_a_custome
     chat.close()
 
 
+def test_two_tabs_of_a_first_time_visitor_are_one_customer(node: Node) -> None:
+    chat = Chat(node)
+    with chat.loop.running():
+        for agent in chat.agents:
+            agent.connect()
+        chat.opens_tab("ana/1")
+        chat.opens_tab("ana/2")
+        chat.after(2)
+        chat.starts_ticket("ana/1")
+        chat.after(1)
+        tickets = chat.tickets_of("ana/1")
+        assert chat.tickets_of("ana/2") == tickets != []
+        chat.opens_tab("ana/1")
+        chat.after(2)
+        assert chat.tickets_of("ana/1") == tickets
+    chat.close()
+
+
+def test_the_tab_that_stays_sends_what_a_closed_one_had_not_sent(node: Node) -> None:
+    chat = Chat(node)
+    with chat.loop.running():
+        ticket = a_ticket_in_one_tab(chat)
+        chat.opens_tab("ana/2")
+        chat.after(1)
+        nothing_leaves(chat, "ana/1")
+        chat.says("ana/1", ticket)
+        chat.says("ana/1", ticket)
+        chat.after(1)
+        assert messages(chat) == []
+        assert chat.browser.tabs["ana/2"].screen["pending"] == []
+        chat.closes_tab("ana/1")
+        chat.after(1)
+        assert messages(chat) == list(chat.typed)
+        chat.heal()
+        chat.judge()
+    chat.close()
+
+
+def test_what_a_tab_takes_over_bit_by_bit_goes_out_in_the_order_in_which_it_was_typed(node: Node) -> None:
+    chat = Chat(node)
+    with chat.loop.running():
+        ticket = a_ticket_in_one_tab(chat)
+        nothing_leaves(chat, "ana/1")
+        chat.says("ana/1", ticket)
+        chat.says("ana/1", ticket)
+        chat.opens_tab("ana/2")
+        while not chat.browser.tabs["ana/2"].screen["pending"]:
+            chat.after(0.005)
+        nothing_leaves(chat, "ana/2")
+        chat.after(1)
+        chat.says("ana/1", ticket)
+        chat.closes_tab("ana/1")
+        chat.says("ana/2", ticket)
+        chat.after(1)
+        assert messages(chat) == []
+        chat.heal()
+        assert messages(chat) == list(chat.typed)
+        chat.judge()
+    chat.close()
+
+
+def a_ticket_in_one_tab(chat: Chat) -> int:
+    for agent in chat.agents:
+        agent.connect()
+    chat.opens_tab("ana/1")
+    chat.after(1)
+    chat.starts_ticket("ana/1")
+    chat.after(1)
+    (ticket,) = chat.tickets_of("ana/1")
+    return ticket
+
+
+def nothing_leaves(chat: Chat, tab: str) -> None:
+    for link in chat.network.alive():
+        if link.name == tab:
+            link.up.hold()
+
+
+def messages(chat: Chat) -> list[str]:
+    return [item.text for _, item in sorted(chat.disk.items.items()) if item.kind == "message"]
+
+
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_seeded_bug_is_found(node: Node, bug: str) -> None:
     parts, found = BUGS[bug]

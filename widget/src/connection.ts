@@ -113,14 +113,13 @@ const realTimers: Timers = {
   },
 };
 
-const nothing = () => {};
+export const nothing = () => {};
 
 export class Connection<Out extends OutFrame, In extends { type: string }> {
   readonly status: ReadonlySignal<Status>;
   readonly #options: ConnectionOptions<Out, In>;
   readonly #written;
   readonly #timers: Timers;
-  readonly #random: () => number;
   #socket: SocketLike | null = null;
   /** How line.ts shall dial; "" for a WebSocket. */
   #way = recall(WAY, "sessionStorage");
@@ -147,7 +146,6 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
   constructor(options: ConnectionOptions<Out, In>) {
     this.#options = options;
     this.#timers = options.timers ?? realTimers;
-    this.#random = options.random ?? Math.random;
     this.#written = signal<Status>({ phase: "waiting", downSince: null, code: 0, reason: "" });
     this.status = this.#written;
     this.#outbox = new Outbox(
@@ -212,9 +210,9 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
     this.#outbox.add(frame);
   }
 
-  /** Entries of an earlier page, oldest first: they go before what was written since. */
-  restore(entries: Entry<Out>[]): void {
-    this.#outbox.restore(entries);
+  /** Entries of other pages: each goes where it belongs by the time when it was written. Gives all that wait. */
+  restore(entries: Entry<Out>[]): Entry<Out>[] {
+    return this.#outbox.restore(entries);
   }
 
   /** Send a refused entry again. */
@@ -286,16 +284,16 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
         this.#offset = frame.now - this.#timers.now();
         return;
       case "goaway":
-        this.#retryAfter = (frame.retry_after ?? 0) * 1000;
+        this.#retryAfter = (frame.retry_after as number) * 1000;
         return;
       case "done":
-        this.#verbs.delete(verbKey(frame.verb ?? "", frame.ticket));
+        this.#verbs.delete(verbKey(frame.verb, frame.ticket));
         break;
       case "ack":
-        this.#outbox.remove(frame.cid ?? "");
+        this.#outbox.remove(frame.cid);
         break;
       case "error":
-        this.#lastError = frame.code ?? "";
+        this.#lastError = frame.code as string;
         if (!this.live && frame.retry_after) this.#retryAfter = frame.retry_after * 1000; // too many at once: everybody another moment
         if (frame.cid ? this.#outbox.refused(frame) : this.#refusedVerb(frame)) return;
     }
@@ -304,7 +302,7 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
 
   /** True: it will be tried again, nobody needs to know. */
   #refusedVerb(frame: Incoming): boolean {
-    const key = verbKey(frame.verb ?? "", frame.ticket);
+    const key = verbKey(frame.verb, frame.ticket);
     const verb = this.#sent.get(key);
     if (!verb || frame.code !== "rate_limited") {
       this.#verbs.delete(key);
@@ -369,14 +367,15 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
     }
     if (wasStable) this.#failures = 0;
     if (code === TRY_LATER || code === FLOOD) this.#failures = Math.max(this.#failures, 4);
-    const ceiling = Math.min(BACKOFF_CAP, BACKOFF_BASE * 2 ** Math.min(this.#failures, 10));
-    this.#failures += 1;
+    const { random = Math.random } = this.#options;
+    const ceiling = Math.min(BACKOFF_CAP, BACKOFF_BASE * 2 ** this.#failures);
+    this.#failures++;
     this.#enter("waiting");
-    this.#cancelTimer = this.#timers.after(retryAfter ?? this.#random() * ceiling, () => this.#dial());
+    this.#cancelTimer = this.#timers.after(retryAfter ?? random() * ceiling, () => this.#dial());
   }
 
   #hangUp(code: number): void {
-    this.#attempt += 1;
+    this.#attempt++;
     this.#cancelTimer();
     this.#cancelProbe();
     this.#unanswered = 0;
@@ -435,16 +434,18 @@ class Outbox<Out extends OutFrame> {
   }
 
   add(frame: Out & { cid: string }): void {
-    const after = this.#entries[this.#entries.length - 1]?.order ?? 0;
+    const after = this.#entries.at(-1)?.order ?? 0;
     const entry = { cid: frame.cid, frame, order: Math.max(this.#timers.now(), after + 1), error: "" };
     this.#entries.push(entry);
     this.#store?.put(entry);
     this.flow();
   }
 
-  restore(entries: Entry<Out>[]): void {
-    this.#entries = [...entries.filter(({ cid }) => !this.#find(cid)), ...this.#entries];
+  restore(entries: Entry<Out>[]): Entry<Out>[] {
+    const unknown = entries.filter(({ cid }) => !this.#find(cid));
+    this.#entries = [...unknown, ...this.#entries].sort((a, b) => a.order - b.order);
     this.flow();
+    return this.#entries;
   }
 
   retry(cid: string): void {
@@ -453,10 +454,10 @@ class Outbox<Out extends OutFrame> {
   }
 
   /** Acknowledged, or given up by the person. */
-  remove(cid: string): void {
+  remove(cid?: string): void {
     if (!this.#find(cid)) return;
     this.#entries = this.#entries.filter((entry) => entry.cid !== cid);
-    this.#store?.remove(cid);
+    this.#store?.remove(cid as string);
     if (this.#flying === cid) this.#landed();
     this.flow();
   }
@@ -467,7 +468,7 @@ class Outbox<Out extends OutFrame> {
     if (!entry) return false;
     if (this.#pause(frame)) return true;
     this.#landed();
-    this.#mark(entry, frame.code ?? "internal");
+    this.#mark(entry, frame.code as string);
     return false;
   }
 
@@ -516,4 +517,4 @@ class Outbox<Out extends OutFrame> {
   }
 }
 
-const verbKey = (verb: string, ticket = 0) => `${verb} ${ticket}`;
+const verbKey = (verb = "", ticket = 0) => `${verb} ${ticket}`;

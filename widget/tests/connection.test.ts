@@ -60,6 +60,21 @@ test("an unacknowledged message survives a reload and goes before what is writte
   assert.equal(store.kept.size, 0);
 });
 
+test("what other pages wrote goes where it belongs by the time when it was written, and what waits already stays once", async () => {
+  const { connection, goLive } = customerLine();
+  const [first, second, third] = [say("first"), say("second"), say("third")];
+  connection.post(first);
+  connection.post(third);
+  const [one, three] = connection.restore([]).map(({ order }) => order) as [number, number];
+  const between = { cid: second.cid, frame: second, order: (one + three) / 2, error: "" };
+  const known = { cid: first.cid, frame: first, order: one, error: "" };
+  const all = connection.restore([between, known]).map(({ frame }) => frame);
+  assert.deepEqual(all, [first, second, third]);
+  const socket = await goLive();
+  for (const { cid } of [first, second, third]) socket.hears({ type: "ack", cid, ticket: 7, seq: 1 });
+  assert.deepEqual(socket.sentOf("say"), [first, second, third]);
+});
+
 test("a refused message stays with its code, lets the next one pass, and goes again when the person says so", async () => {
   const { connection, goLive, store, received } = customerLine();
   const socket = await goLive();

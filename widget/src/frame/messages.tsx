@@ -41,9 +41,8 @@ export class Messages extends Component<WithRoom> {
   override componentDidUpdate() {
     const element = this.#box.current as HTMLElement;
     const first = this.props.room.items[0]?.seq ?? 0;
-    const newest = this.#rows[this.#rows.length - 1];
-    const end =
-      newest?.type === "group" ? (newest.bubbles[newest.bubbles.length - 1] as Bubble).key : newest?.key;
+    const newest = this.#rows.at(-1);
+    const end = newest?.type === "group" ? (newest.bubbles.at(-1) as Bubble).key : newest?.key;
     if (first < this.#first) element.scrollTop += element.scrollHeight - this.#height;
     if (end !== this.#end) {
       if (this.#follows || (newest?.type === "group" && newest.own)) this.#toEnd();

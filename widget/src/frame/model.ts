@@ -25,7 +25,7 @@ import { tell } from "./host";
 import { page, speak } from "./page";
 import * as session from "./session";
 import { cut } from "./session";
-import { WrittenStore } from "./written";
+import { unsent, written } from "./written";
 
 export type Route =
   | { view: "home" | "tickets" }
@@ -46,13 +46,10 @@ export const now = signal(Date.now());
 /** A ticket is being opened. */
 export const starting = signal(false);
 
-const written = new WrittenStore<CustomerFrame>();
 const answers = new Map<string, (outcome: Outcome) => void>();
 let socket = connect();
 /** Under what a tab keeps the ticket on its screen. Of somebody else's ticket its number says nothing. */
 const SHOWN = `${session.PREFIX}shown`;
-/** Under what the person's drafts and messages are kept. */
-let owner = "";
 let hostPage = { url: "", title: "" };
 let wish: Extract<ToFrame, { type: "go" }> | null = null;
 /** Changes with the question for a user token and with the person, so that a late answer is recognised. */
@@ -77,6 +74,7 @@ function wake(): void {
 }
 
 addEventListener("online", wake);
+addEventListener("storage", () => restore());
 document.addEventListener("visibilitychange", wake);
 
 export const status = (): Status => socket.status.value;
@@ -134,8 +132,8 @@ function boot(options: BootOptions): void {
 function begin(options: BootOptions | null): void {
   socket.end();
   session.begin(options);
-  asked += 1;
-  owner = "";
+  asked++;
+  written.owner = "";
   socket = connect();
   starting.value = false;
   route.value = { view: "home" };
@@ -164,10 +162,16 @@ function grant(): void {
 
 function receive(frame: CustomerServerFrame): void {
   const before = state.value;
+  if (frame.type === "welcome" && !session.keep(frame.token)) {
+    socket.end();
+    reconnect();
+    return;
+  }
   dispatch(frame);
   if (frame.type === "welcome") {
-    session.keep(frame.token);
-    restore(`${session.PREFIX}${frame.who}:`);
+    const all = !written.owner;
+    written.owner = `${session.PREFIX}${frame.who}:`;
+    restore(all);
     reopen();
     grant();
   } else if (frame.type === "ack" || frame.type === "error") {
@@ -215,18 +219,13 @@ function report(before: CustomerState, ticket: number): void {
 
 const event = (name: FrameEvent, detail: Record<string, unknown>) => tell({ type: "event", name, detail });
 
-/** What an earlier page wrote and did not get acknowledged. */
-function restore(whose: string): void {
-  if (whose === owner) return;
-  owner = whose;
-  written.prefix = `${owner}written:`;
-  const entries = written.load();
-  for (const { frame, error, order, cid } of entries) {
+/** What other pages wrote and did not get acknowledged: `true` for all, as a reload must show it; else of those that are gone. */
+function restore(all = false): void {
+  for (const { frame, error, order, cid } of socket.restore(unsent(restore, all))) {
     if (frame.type === "say") dispatch({ type: "written", frame, at: order, code: error });
-    else if (error) written.remove(cid);
-    else if (frame.type === "start" || frame.type === "request") opening(frame, answer(cid));
+    else if (error) socket.discard(cid);
+    else if (frame.type !== "leave" && !answers.has(cid)) opening(frame as Start | RequestFrame, answer(cid));
   }
-  socket.restore(entries.filter((entry) => entry.frame.type === "say" || !entry.error));
 }
 
 function stopped(code: number, reason: string): void {
@@ -332,7 +331,7 @@ export const send = (frame: CustomerFrame): boolean => socket.send(frame);
 /** A verb that is repeated until it is done: here, answer, end, rate. */
 export const ask = (frame: CustomerFrame): void => socket.ask(frame);
 
-const draftKey = (ticket: number) => `${owner}draft:${ticket}`;
+const draftKey = (ticket: number) => `${written.owner}draft:${ticket}`;
 
 /** What stands in a ticket's message box; 0: the subject of a new ticket. */
 export const draft = (ticket: number): string => recall(draftKey(ticket));

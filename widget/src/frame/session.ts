@@ -8,7 +8,7 @@ import { page } from "./page";
 
 export const cut = (text: unknown, length: number): string => String(text ?? "").slice(0, length);
 
-export const zone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
+export const zone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 /** Where this app keeps its things. */
 export const PREFIX = `supportchat:${page.app}:`;
@@ -26,30 +26,38 @@ export function begin(options: BootOptions | null): void {
   if (!options) return;
   key = `${PREFIX}${person(options)}:token`;
   identity = options.userToken ?? "";
-  token = recall(key);
+  token = "";
 }
 
 export function identify(userToken: string): void {
   identity = userToken;
 }
 
-export const hello = (): CustomerHello => ({
-  type: "hello",
-  v: VERSION,
-  app: page.app as string,
-  token,
-  identity,
-  name: cut(boot?.name, 200),
-  email: cut(boot?.email, 254),
-  locale: locale.value,
-  zone: zone(),
-});
+export function hello(): CustomerHello {
+  token ||= recall(key);
+  return {
+    type: "hello",
+    v: VERSION,
+    app: page.app as string,
+    token,
+    identity,
+    name: cut(boot?.name, 200),
+    email: cut(boot?.email, 254),
+    locale: locale.value,
+    zone: zone(),
+  };
+}
 
-/** Ours from now on; "" forgets it. */
-export function keep(ours: string): void {
+/**
+ * Ours from now on, and every tab's. False: we came as nobody, and meanwhile another tab became somebody. Then nothing has been
+ * said yet as who we would be, and the next hello is that other tab's customer's.
+ */
+export function keep(ours: string): boolean {
+  if (!token && !identity && recall(key)) return false;
   token = ours;
-  if (token) identity = "";
-  remember(key, token);
+  identity = "";
+  remember(key, ours);
+  return true;
 }
 
 /**
@@ -59,7 +67,9 @@ export function keep(ours: string): void {
 export function refused(code: number, reason: string): "again" | "ask" | "stop" {
   if (code !== CLOSE.BAD_AUTH) return "stop";
   const hadToken = token !== "";
-  keep("");
+  // What another tab keeps by now is not what was refused.
+  if (recall(key) === token) remember(key, "");
+  token = "";
   if (boot?.userToken ? !(identity && hadToken) : reason === "identity_required") return "ask";
   return hadToken ? "again" : "stop";
 }
@@ -68,7 +78,7 @@ export function refused(code: number, reason: string): "again" | "ask" | "stop" 
 export function person({ userToken }: BootOptions): string {
   if (!userToken) return "";
   try {
-    const payload = (userToken.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
+    const payload = (userToken.split(".")[1] as string).replaceAll("-", "+").replaceAll("_", "/");
     return JSON.parse(atob(payload)).sub;
   } catch {
     return userToken.slice(-16);

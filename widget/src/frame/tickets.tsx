@@ -10,7 +10,7 @@ import { Button, Header, Skeleton } from "./parts";
 export function TicketList() {
   const { welcome, more } = model.state.value;
   const rooms = roomsInOrder(model.state.value);
-  const before = rooms[rooms.length - 1]?.view.id;
+  const before = rooms.at(-1)?.view.id;
   return (
     <>
       <Header title={t("widget.tickets")} />

@@ -131,7 +131,7 @@ export const roomsInOrder = (state: CustomerState): Room[] =>
 export const unreadTotal = (state: CustomerState): number =>
   roomsInOrder(state).reduce((sum, room) => sum + room.view.unread, 0);
 
-export const isOpen = (room?: Room): boolean => Boolean(room) && room?.view.state !== "closed";
+export const isOpen = (room?: Room): boolean => room !== undefined && room.view.state !== "closed";
 
 export const anyOpen = (state: CustomerState): boolean => roomsInOrder(state).some(isOpen);
 
@@ -145,10 +145,10 @@ function welcomed(before: CustomerState, frame: Welcome): Next {
   const known = before.welcome;
   const old = known?.who === frame.who ? before : EMPTY;
   const stale = known?.epoch !== frame.epoch;
-  const kept = new Map<number, Room>();
-  for (const [id, room] of old.rooms) {
-    kept.set(id, { ...room, typing: null, queue: null, earlier: false, stale: room.stale || stale });
-  }
+  const again = { typing: null, queue: null, earlier: false };
+  const kept = new Map(
+    [...old.rooms].map(([id, room]) => [id, { ...room, ...again, stale: room.stale || stale }]),
+  );
   // More rooms than the newest page: what was loaded beyond it still stands, and so does what we know of "more".
   const beyond = kept.size > tickets.length;
   let state: CustomerState = { ...old, welcome, attention, rooms: kept, more: beyond ? old.more : more };
@@ -321,10 +321,10 @@ function merged(held: ItemView[], got: ItemView[]): ItemView[] {
   return [...bySeq.values()].sort((a, b) => a.seq - b.seq);
 }
 
-const lastSeq = ({ items }: { items: ItemView[] }): number => items[items.length - 1]?.seq ?? 0;
+const lastSeq = ({ items }: { items: ItemView[] }): number => items.at(-1)?.seq ?? 0;
 
 /** The last number before the first gap; -1 when there are none. */
 function contiguous(items: ItemView[]): number {
   const gap = items.findIndex((item, i) => i > 0 && item.seq !== (items[i - 1] as ItemView).seq + 1);
-  return items[gap < 0 ? items.length - 1 : gap - 1]?.seq ?? -1;
+  return items.at(gap < 0 ? -1 : gap - 1)?.seq ?? -1;
 }

@@ -64,7 +64,7 @@ function stored(item: ItemView, agentSeen: number): Bubble {
 }
 
 function add(rows: Row[], own: boolean, name: string, bubble: Bubble): void {
-  const last = rows[rows.length - 1];
+  const last = rows.at(-1);
   if (last?.type === "group" && continues(last, own, name, bubble.at)) {
     last.bubbles.push(bubble);
   } else {

@@ -49,15 +49,17 @@ function trimmed(found: string): string {
   return unbalanced ? trimmed(cut.slice(0, -1)) : cut;
 }
 
-function address(found: string): string | null {
+/** What it leads to: by how it is made, http, https or mail; "" when it leads nowhere. */
+function address(found: string): string {
   const href = /^(https?:\/\/|mailto:)/i.test(found)
     ? found
     : found.includes("@") && !found.startsWith("www.")
       ? `mailto:${found}`
       : `https://${found}`;
   try {
-    return /^(https?|mailto):$/.test(new URL(href).protocol) ? href : null;
+    new URL(href);
+    return href;
   } catch {
-    return null;
+    return "";
   }
 }

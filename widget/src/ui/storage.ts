@@ -5,36 +5,32 @@
  * sent; and what waits to be sent is small.
  */
 
-const fallback = new Map<string, string>();
+const fallback: Record<string, string> = {};
 
 type Where = "localStorage" | "sessionStorage";
 
-/** A small value of this origin; "" when there is none. */
-export function recall(key: string, where: Where = "localStorage"): string {
+/** A browser's storage has its keys as properties, too. */
+function kept(where: Where): Record<string, string> {
   try {
-    return globalThis[where].getItem(key) ?? "";
+    return globalThis[where] ?? fallback;
   } catch {
-    return fallback.get(key) ?? "";
+    return fallback;
   }
 }
+
+/** A small value of this origin; "" when there is none. */
+export const recall = (key: string, where: Where = "localStorage"): string => kept(where)[key] ?? "";
 
 /** Keep a small value; "" forgets it. */
 export function remember(key: string, value: string, where: Where = "localStorage"): void {
   try {
-    if (value) globalThis[where].setItem(key, value);
-    else globalThis[where].removeItem(key);
+    if (value) kept(where)[key] = value;
+    else delete kept(where)[key];
   } catch {
-    fallback.set(key, value);
+    // It is full.
   }
 }
 
 /** The keys that begin with `prefix`. */
-export function keys(prefix: string): string[] {
-  let all: string[];
-  try {
-    all = Object.keys(localStorage);
-  } catch {
-    all = [...fallback.keys()];
-  }
-  return all.filter((key) => key.startsWith(prefix));
-}
+export const keys = (prefix: string): string[] =>
+  Object.keys(kept("localStorage")).filter((key) => key.startsWith(prefix));

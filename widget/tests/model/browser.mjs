@@ -39,6 +39,7 @@ let out = [];
 let pages = new Map();
 let sockets = new Map();
 let storages = new Map();
+let locks = new Map();
 let seed = 1;
 let order = 0;
 let forgetful = false;
@@ -51,23 +52,50 @@ function dice() {
   return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
 }
 
-/** Its keys are its properties, as those of the real one. */
-function storage(kept) {
-  const hidden = (value) => ({ value, enumerable: false });
-  return Object.defineProperties(kept, {
-    getItem: hidden((key) => (Object.hasOwn(kept, key) ? kept[key] : null)),
-    setItem: hidden((key, value) => {
+/** A page's view of what is kept, by keys that are its properties; `told` hears of every change. */
+const storage = (kept, told) =>
+  new Proxy(kept, {
+    set(_, key, value) {
       if (!(forgetful && key.includes("written:"))) kept[key] = String(value);
-    }),
-    removeItem: hidden((key) => {
-      delete kept[key];
-    }),
+      told();
+      return true;
+    },
+    deleteProperty(_, key) {
+      if (key in kept) told();
+      return delete kept[key];
+    },
   });
+
+/** Locks that pages of one browser hold: a name's first in the row holds it, the others wait. */
+class Locks {
+  rows = new Map();
+
+  request(page, name, run) {
+    const row = this.rows.get(name) ?? [];
+    this.rows.set(name, row);
+    row.push({ page, run });
+    if (row.length === 1) this.grant(row);
+    return new Promise(() => {});
+  }
+
+  grant([first]) {
+    if (first) Promise.resolve().then(() => pages.get(first.page.name) === first.page && first.run());
+  }
+
+  /** The page is gone: it holds nothing any more, and waits for nothing. */
+  gone(page) {
+    for (const [name, row] of this.rows) {
+      const left = row.filter((one) => one.page !== page);
+      this.rows.set(name, left);
+      if (left[0] !== row[0]) this.grant(left);
+    }
+  }
 }
 
 class Page {
   constructor(name, skew, build) {
     this.name = name;
+    this.whose = name.split("/")[0];
     this.skew = skew;
     this.timers = new Map();
     this.shown = [];
@@ -78,9 +106,9 @@ class Page {
 
   globals() {
     const page = this;
-    const kept = (name) => {
-      if (!storages.has(name)) storages.set(name, storage({}));
-      return storages.get(name);
+    const kept = (name, told) => {
+      if (!storages.has(name)) storages.set(name, {});
+      return storage(storages.get(name), told);
     };
     const later = (every) => (run, ms) => {
       const id = ++order;
@@ -101,9 +129,12 @@ class Page {
         hidden: false,
       },
       location: { origin: ORIGIN },
-      navigator: { userAgent: "model" },
-      localStorage: kept(`local ${page.name.split("/")[0]}`),
-      sessionStorage: kept(`session ${page.name}`),
+      navigator: {
+        userAgent: "model",
+        locks: { request: (name, run) => locksOf(page).request(page, name, run) },
+      },
+      localStorage: kept(`local ${page.whose}`, () => changed(page)),
+      sessionStorage: kept(`session ${page.name}`, () => {}),
       WebSocket: class {
         constructor() {
           this.id = sockets.size + 1;
@@ -144,6 +175,10 @@ class Page {
     return GLOBALS.map((name) => known[name]);
   }
 
+  hears(event) {
+    for (const { type, hear } of this.listeners) if (type === event) hear();
+  }
+
   /** The earliest timer; of two at the same moment the one that was set first. */
   due() {
     let first = null;
@@ -159,6 +194,19 @@ class Page {
     this.shown = version;
     return this.code.looks();
   }
+}
+
+/** The other pages of the same browser hear of it, a moment later. */
+function changed(page) {
+  Promise.resolve().then(() => {
+    for (const other of pages.values())
+      if (other !== page && other.whose === page.whose) other.hears("storage");
+  });
+}
+
+function locksOf({ whose }) {
+  if (!locks.has(whose)) locks.set(whose, new Locks());
+  return locks.get(whose);
 }
 
 const next = () =>
@@ -188,6 +236,7 @@ const verbs = {
     pages = new Map();
     sockets = new Map();
     storages = new Map();
+    locks = new Map();
   },
   /** A page is loaded, named "whose/which tab"; with the name of an earlier one, it is that tab. `skew`: ms by which its clock is fast. */
   load(name, skew) {
@@ -203,13 +252,14 @@ const verbs = {
       socket.over = true;
       out.push(["bye", socket.id, 1001]);
     }
+    locksOf(page).gone(page);
   },
   act(name, verb, ticket, text) {
     return pages.get(name)?.code.act(verb, ticket, text) ?? false;
   },
   /** The network of the machine came back, as the browser says. */
   wake(name) {
-    for (const { type, hear } of pages.get(name).listeners) if (type === "online") hear();
+    pages.get(name).hears("online");
   },
   tick,
   opened(id) {
