@@ -22,6 +22,10 @@ SECRET: Final = "a secret of the benchmark, which keeps nothing secret"  # noqa:
 """Given to the server, so that customers who were written in bulk have tokens."""
 BATCH: Final = 20_000
 YEAR: Final = 365 * 86_400
+LOADS: Final = """
+UPDATE agents SET load = (SELECT count(*) FROM tickets WHERE agent_id = agents.id AND state = 'open' AND mode = 'live')
+"""
+"""What the server keeps with every ticket."""
 STILL: Final = {"agent_grace_seconds": str(YEAR), "inactivity_seconds": str(YEAR)}
 """Settings under which chats that were written in bulk stay as they are, though nobody attends them: their timers are in the
 database all the same, and due in a year."""
@@ -44,6 +48,7 @@ def writing(database: Path) -> Iterator[Connection]:
         with engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA synchronous=OFF")
             yield connection
+            connection.exec_driver_sql(LOADS)
             connection.commit()
     finally:
         engine.dispose()

@@ -131,13 +131,14 @@ class MemoryStore:
         for app_id in needs.numbers:
             numbers = (t.number for t in self._tickets.values() if t.app_id == app_id)
             world.loaded_number(app_id, max(numbers, default=1000))
+        world.attended.update(needs.attended)
         world.desks.update(needs.desks)
         for app_id in needs.desks:
             tickets |= set(self._queue(app_id)[:WAITING_HEAD])
         for agent in self._loaded():
             if agent.id in needs.agents or not set(needs.desks).isdisjoint(agent.app_ids):
                 world.loaded_agent(agent)
-            if agent.id in needs.agents:
+            if agent.id in needs.attended:
                 tickets |= {i for i, t in self._now() if t.chatting and t.agent_id == agent.id}
         for ticket_id in tickets & set(self._tickets):
             world.loaded_ticket(self._as_now(self._tickets[ticket_id]))

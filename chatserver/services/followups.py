@@ -175,7 +175,7 @@ async def _take_back(house: House, agent: Agent) -> None:
             moved(world, people, agent.app_ids, now)
             keep_for_later(world, people, returned, now)
 
-    await house.store.write(Needs(agents=(agent.id,), desks=agent.app_ids), decide)
+    await house.store.write(Needs(agents=(agent.id,), attended=(agent.id,), desks=agent.app_ids), decide)
 
 
 # — after an interruption ——————————————————————————————————————————————————————

@@ -155,7 +155,7 @@ async def agent_signed_out(house: House, agent_id: int) -> None:
         moved(world, people, agent.app_ids, now)
         keep_for_later(world, people, returned, now)
 
-    await house.store.write(Needs(agents=(agent_id,), desks=agent.app_ids), decide)
+    await house.store.write(Needs(agents=(agent_id,), attended=(agent_id,), desks=agent.app_ids), decide)
 
 
 async def _present(

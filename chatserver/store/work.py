@@ -51,7 +51,9 @@ class Needs(msgspec.Struct, frozen=True, gc=False):
     numbers: tuple[int, ...] = ()
     """App ids whose next ticket number is wanted."""
     agents: tuple[int, ...] = ()
-    """Agents with their load, and all open live tickets that each attends."""
+    """Agents with their load."""
+    attended: tuple[int, ...] = ()
+    """Agents all of whose open live tickets are wanted: as many as they attend, so for nothing that happens often."""
     desks: tuple[int, ...] = ()
     """App ids: all agents of the app with their loads, and the head of its queue."""
 
@@ -76,6 +78,7 @@ class World:
         self._agents: dict[int, Agent] = {}
         self._ids: dict[str, int] = {}
         self.desks: set[int] = set()
+        self.attended: set[int] = set()
         # What to apply, in order of first change; the values are the rows as they stand.
         self.new_customers: dict[int, Customer] = {}
         self.new_tickets: dict[int, tuple[str, str]] = {}
@@ -159,6 +162,8 @@ class World:
 
     def chats_at(self, agent_id: int) -> list[Ticket]:
         """The open live tickets that an agent attends."""
+        if agent_id not in self.attended:
+            raise LookupError(f"the chats of agent {agent_id} were not asked for in Needs")
         return [t for t in self._tickets.values() if t.chatting and t.agent_id == agent_id]
 
     def desk(self, app_id: int) -> Desk:
@@ -223,7 +228,7 @@ class World:
         return self._keep(before, step, policy)
 
     def put_agent(self, agent: Agent) -> None:
-        """Store an agent's status, presence or time of the last chat (the load is counted, not stored)."""
+        """Store an agent's status, presence or time of the last chat (the load follows from the tickets)."""
         self._set(self._agents, agent.id, agent)
         self._set(self.changed_agents, agent.id, None)
 
