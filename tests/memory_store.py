@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from chatserver.core.events import Event
 from chatserver.core.people import Agent, App, Customer
-from chatserver.core.tickets import Item, Ticket
+from chatserver.core.policy import Policy
+from chatserver.core.tickets import Item, Ticket, due, interrupted
 from chatserver.store.base import Committed, Done
 from chatserver.store.work import WAITING_HEAD, Needs, World
 
@@ -212,8 +213,26 @@ class MemoryStore:
     async def next_due(self) -> int | None:
         return min((t.due_at for t in self._tickets.values() if t.due_at is not None), default=None)
 
-    async def open_live_ids(self) -> AsyncIterator[list[int]]:
-        yield [t.id for t in self._tickets.values() if t.chatting]
+    async def all_gone(self, app_ids: Collection[int], policy: Policy, now: int) -> None:
+        for ticket in list(self._tickets.values()):
+            if ticket.chatting and ticket.app_id in app_ids and ticket.gone_at is None:
+                after = interrupted(ticket, policy, now).ticket
+                self._tickets[ticket.id] = replace(
+                    after, due_at=due(after, policy), version=ticket.version + 1
+                )
+
+    async def interrupted_ids(
+        self, app_ids: Collection[int], policy: Policy, closing: Mapping[int, int | None], now: int
+    ) -> AsyncIterator[list[int]]:
+        floor, grace = (
+            now + s * 1000 for s in (policy.inactivity_warning_seconds, policy.agent_grace_seconds)
+        )
+        for t in list(self._tickets.values()):
+            if t.chatting and t.app_id in app_ids:
+                right = t.due_at == due(t, policy) and (not t.waiting or t.queue_until == closing[t.app_id])
+                early = (t.due_at or floor) < floor or (t.answer_due_at or grace) < grace
+                if early or not right:
+                    yield [t.id]
 
 
 def _answer(future: asyncio.Future[Any], result: Any, problem: BaseException | None) -> None:

@@ -182,25 +182,15 @@ async def _take_back(house: House, agent: Agent) -> None:
 
 
 async def recover(house: House) -> None:
-    """At the start: nobody is closed for the server's own silence, nobody is connected yet, and the hours may be others now."""
-    people = house.people
-    async for ids in house.reads.open_live_ids():
-        closing = house.closing(people.apps)
-
-        def interrupt(
-            world: World, now: int, ids: list[int] = ids, closing: Mapping[int, int | None] = closing
-        ) -> None:
-            for ticket_id in ids:
-                ticket = world.ticket(ticket_id)
-                if ticket is not None:
-                    policy = people.policy(ticket.app_id)
-                    step = tickets.interrupted(ticket, policy, now)
-                    if ticket.waiting:
-                        # Its app's hours may have been changed while the server was stopped.
-                        step = Step(replace(step.ticket, queue_until=closing[ticket.app_id]), step.items)
-                    world.put(ticket, step, policy)
-
-        await house.store.write(Needs(tickets=tuple(ids)), interrupt)
+    """At the start: nobody is closed for the server's own silence, nobody is connected yet, and hours and policies may be others
+    now. The chats that none of this touches are left alone, however many they are. For a start after which nobody serves yet: a
+    node that joins others must not move their chats' clocks."""
+    now = house.now()
+    for policy, app_ids in _alike(house.people).items():
+        await house.store.all_gone(app_ids, policy, now)
+        closing = house.closing(app_ids)
+        async for ids in house.reads.interrupted_ids(app_ids, policy, closing, now):
+            await _interrupt(house, ids, closing)
     present = tuple(a.id for a in await house.reads.agents() if a.gone_at is None)
 
     def drop(world: World, now: int) -> None:
@@ -211,3 +201,35 @@ async def recover(house: House) -> None:
 
     if present:
         await house.store.write(Needs(agents=present), drop)
+
+
+def _alike(people: People) -> dict[Policy, list[int]]:
+    """Apps by what an interruption asks of their policy, which is the same for most."""
+    found: dict[Policy, list[int]] = {}
+    for app_id in people.apps:
+        policy = people.policy(app_id)
+        asked = Policy(
+            inactivity_seconds=policy.inactivity_seconds,
+            inactivity_warning_seconds=policy.inactivity_warning_seconds,
+            inactivity_strict=policy.inactivity_strict,
+            agent_grace_seconds=policy.agent_grace_seconds,
+        )
+        found.setdefault(asked, []).append(app_id)
+    return found
+
+
+async def _interrupt(house: House, ids: list[int], closing: Mapping[int, int | None]) -> None:
+    people = house.people
+
+    def decide(world: World, now: int) -> None:
+        for ticket_id in ids:
+            ticket = world.ticket(ticket_id)
+            if ticket is not None:
+                policy = people.policy(ticket.app_id)
+                step = tickets.interrupted(ticket, policy, now)
+                if ticket.waiting:
+                    # Its app's hours may have been changed while the server was stopped.
+                    step = Step(replace(step.ticket, queue_until=closing[ticket.app_id]), step.items)
+                world.put(ticket, step, policy)
+
+    await house.store.write(Needs(tickets=tuple(ids)), decide)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
 from chatserver.core.people import Agent, App
 from chatserver.core.policy import Policy
 from chatserver.core.tickets import Ticket
-from chatserver.store import people, tickets
+from chatserver.store import interruptions, people, tickets
 from chatserver.store.database import Database
 
 
@@ -38,8 +38,12 @@ class Reads(Protocol):
     async def next_due(self) -> int | None:
         """When (ms) the next ticket is due."""
 
-    def open_live_ids(self) -> AsyncIterator[list[int]]:
-        """All open live tickets, in pages."""
+    def interrupted_ids(
+        self, app_ids: Collection[int], policy: Policy, closing: Mapping[int, int | None], now: int
+    ) -> AsyncIterator[list[int]]:
+        """After `Store.all_gone` with the same: the open live tickets of these apps that `core.tickets.interrupted` has to look
+        at, in pages: those that are due in so little time from `now` that it gives them more, and those that policy or hours
+        would have due at another time by now (`closing`: per app, until when who waits may wait). Some more do no harm."""
 
 
 class DatabaseReads:
@@ -73,5 +77,7 @@ class DatabaseReads:
     async def next_due(self) -> int | None:
         return await tickets.next_due(self._db)
 
-    def open_live_ids(self) -> AsyncIterator[list[int]]:
-        return tickets.open_live_ids(self._db)
+    def interrupted_ids(
+        self, app_ids: Collection[int], policy: Policy, closing: Mapping[int, int | None], now: int
+    ) -> AsyncIterator[list[int]]:
+        return interruptions.interrupted_ids(self._db, app_ids, policy, closing, now)

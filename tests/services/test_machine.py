@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import hypothesis.strategies as st
+import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
@@ -181,6 +182,13 @@ class House(RuleBasedStateMachine):
             said = 0 if self._is_strict(ticket) else ticket.agent_spoke_at
             self.active[ticket.id] = min(self.active.get(ticket.id, 0), max(ticket.active_at, said))
 
+    @rule(app_id=st.sampled_from((1, 2)), inactivity=st.sampled_from([120, 300, 600]))
+    def the_policy_is_another_after_a_restart(self, app_id: int, inactivity: int) -> None:
+        policy = self.scene.house.people.policy(app_id)
+        changed = msgspec.structs.asdict(policy) | {"inactivity_seconds": inactivity}
+        self.runner.run(self.scene.policy(app_id, **changed))
+        self.the_server_is_away(1)
+
     @rule()
     def the_worker_looks_twice(self) -> None:
         async def both() -> None:
@@ -264,7 +272,8 @@ class House(RuleBasedStateMachine):
         end = inactivity.verdict(facts)
         assert end is not None
         assert end.close_at <= item.at
-        assert item.at >= self.active.get(event.after.id, 0) + 300_000
+        policy = self.scene.house.people.policy(event.after.app_id)
+        assert item.at >= self.active.get(event.after.id, 0) + policy.inactivity_seconds * 1000
         if event.before.opened_at < self.restarted:
             assert item.at >= self.restarted + 60_000
 

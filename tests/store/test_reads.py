@@ -14,7 +14,8 @@ from sqlalchemy.exc import OperationalError
 from chatserver.core import tickets as core
 from chatserver.core.policy import Policy
 from chatserver.store import accounts, applying, loading, people, tickets
-from chatserver.store.database import Database, constant
+from chatserver.store.database import Database, _compiled, constant
+from chatserver.store.interruptions import all_gone, interrupted_ids
 from chatserver.store.items import items_after, items_before
 from chatserver.store.tables import apps, sessions
 from tests.store.house import NOON, POLICY, House
@@ -101,9 +102,6 @@ async def test_a_desk_is_who_waits_then_my_own_then_the_newest_for_later(house: 
     assert [t.id for t in found] == [back, waits, mine, my_later, newer, later]
     assert await tickets.desk_tickets(house.db, [other], eva) == []
     assert [i for i, _ in await tickets.waiting_ids(house.db, house.app)] == [back, waits]
-    pages = [page async for page in tickets.open_live_ids(house.db, page=3)]
-    assert [len(page) for page in pages] == [3, 1]
-    assert {i for page in pages for i in page} == {back, waits, mine, hers}
 
 
 async def test_only_the_newest_for_later_are_shown(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,6 +228,13 @@ def plan(connection: sqlite3.Connection, sql: str) -> list[str]:
     return [str(row[3]) for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", unbound)]
 
 
+async def test_an_interruption_is_written_and_looked_at_through_the_open_chats_alone(house: House) -> None:
+    for strict in (False, True):
+        for statement in all_gone([house.app], Policy(inactivity_strict=strict), 9):
+            (step, *_) = plan(house.connection, _compiled(statement)[0])
+            assert step == "SEARCH tickets USING INDEX ix_tickets_chats_of (customer_id>?)"
+
+
 async def test_no_read_walks_through_a_growing_table(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     really = Database.rows
@@ -251,7 +256,7 @@ async def test_no_read_walks_through_a_growing_table(house: House, monkeypatch: 
     await tickets.handled_seconds(db, app)
     await tickets.next_due(db)
     await tickets.due_ids(db, 9, 20)
-    assert [page async for page in tickets.open_live_ids(db)] == []
+    assert [page async for page in interrupted_ids(db, [app], POLICY, {app: None}, 9)] == []
     await items_after(db, 1, 0, 20)
     await items_before(db, 1, 9, 20)
     await people.apps(db, POLICY)
