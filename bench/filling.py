@@ -126,7 +126,7 @@ def add_chats(
     age_seconds: int = 0,
 ) -> list[Kept]:
     """Customers with a ticket of so many messages each, closed, or open and attended by `agent`, for whose answer the
-    customer does not wait. All of it happened `age_seconds` ago."""
+    customer, gone since, does not wait. All of it happened `age_seconds` ago."""
     now, app = _now() - age_seconds * 1000, app_id(connection, key)
     customer, ticket = _next(connection, customers), _next(connection, tickets)
     number = int(
@@ -190,7 +190,8 @@ def _ticket(
         "last_text": WORDS,
         "last_by": "agent",
         "last_at": now,
-        "due_at": None if closed else now,
+        "gone_at": now,
+        "due_at": None if closed else now + YEAR * 1000,
         "version": messages + 2,
     }
 
