@@ -206,9 +206,9 @@ class MemoryStore:
             if t.assigned_at is not None
         ][-20:]
 
-    async def due_ids(self, now: int, limit: int) -> list[int]:
-        due = [(t.due_at, t.id) for t in self._tickets.values() if t.due_at is not None and t.due_at <= now]
-        return [ticket_id for _, ticket_id in sorted(due)][:limit]
+    async def due(self, now: int, limit: int) -> list[tuple[int, int]]:
+        found = [t for t in self._tickets.values() if t.due_at is not None and t.due_at <= now]
+        return [(t.id, t.app_id) for t in sorted(found, key=lambda t: (t.due_at or 0, t.id))][:limit]
 
     async def next_due(self) -> int | None:
         return min((t.due_at for t in self._tickets.values() if t.due_at is not None), default=None)

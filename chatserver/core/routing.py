@@ -14,11 +14,14 @@ def pairs(waiting: Sequence[Ticket], agents: Iterable[Agent]) -> list[tuple[Tick
 
     A ticket nobody is eligible for does not hold up the next one. Loads are counted up as pairs are made.
     """
-    free = {a.id: a for a in agents if takes_new(a)}
+    free = {a.id: a for a in agents if takes_new(a) and a.load < a.capacity}
+    places = sum(a.capacity - a.load for a in free.values())
     loads = {a.id: a.load for a in free.values()}
     given = dict.fromkeys(free, 0)  # whoever was given a chat just now is the one idle least
     out: list[tuple[Ticket, Agent]] = []
-    for ticket in sorted(waiting, key=_place):
+    for ticket in sorted(waiting, key=_place) if free else ():
+        if len(out) == places:
+            break
         able = [a for a in free.values() if eligible(a, ticket) and loads[a.id] < a.capacity]
         if able:
             chosen = min(able, key=lambda a: (loads[a.id], given[a.id], a.last_chat_at, a.id))

@@ -38,8 +38,8 @@ async def due(house: House) -> int | None:
     A single row's failure is logged once and put off, the others go on. Raises what the store's reads raise.
     """
     while batch := await _due_now(house):
-        outcomes = await asyncio.gather(*(_follow_up(house, i) for i in batch), return_exceptions=True)
-        for ticket_id, outcome in zip(batch, outcomes, strict=True):
+        outcomes = await asyncio.gather(*(_follow_up(house, *row) for row in batch), return_exceptions=True)
+        for (ticket_id, _), outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 _failed(house, "ticket", ticket_id, outcome)
             elif not outcome:
@@ -51,10 +51,10 @@ async def due(house: House) -> int | None:
     return min((t for t in times if t is not None), default=None)
 
 
-async def _due_now(house: House) -> list[int]:
+async def _due_now(house: House) -> list[tuple[int, int]]:
     put_off, now = house.books.put_off, house.now()
-    ids = await house.reads.due_ids(now, BATCH + put_off.count(now))
-    return [i for i in ids if not put_off.has("ticket", i)]
+    rows = await house.reads.due(now, BATCH + put_off.count(now))
+    return [row for row in rows if not put_off.has("ticket", row[0])]
 
 
 def _failed(house: House, kind: str, row: int, why: BaseException) -> None:
@@ -69,11 +69,10 @@ def _failed(house: House, kind: str, row: int, why: BaseException) -> None:
 # — tickets ————————————————————————————————————————————————————————————————————
 
 
-async def _follow_up(house: House, ticket_id: int) -> bool:
+async def _follow_up(house: House, ticket_id: int, app_id: int) -> bool:
     """Whatever is due of a ticket: closing time, then the silence of its customer, then the agent's first answer. Gives whether
     anything was."""
     people, books = house.people, house.books
-    app_id = (await house.ticket(ticket_id)).app_id
     apps, closing = people.circle(app_id), house.closing((app_id,))
     customer_typed = books.typed.get((ticket_id, "customer"))
     agent_typed = books.typed.get((ticket_id, "agent"))

@@ -32,8 +32,8 @@ class Reads(Protocol):
     async def handled_seconds(self, app_id: int) -> list[int]:
         """How long (seconds) the last 20 answered chats of an app took, from pairing to close."""
 
-    async def due_ids(self, now: int, limit: int) -> list[int]:
-        """Tickets that are due at `now` (ms), the most overdue first."""
+    async def due(self, now: int, limit: int) -> list[tuple[int, int]]:
+        """(ticket, app) of what is due at `now` (ms), the most overdue first."""
 
     async def next_due(self) -> int | None:
         """When (ms) the next ticket is due."""
@@ -71,8 +71,8 @@ class DatabaseReads:
     async def handled_seconds(self, app_id: int) -> list[int]:
         return await tickets.handled_seconds(self._db, app_id)
 
-    async def due_ids(self, now: int, limit: int) -> list[int]:
-        return await tickets.due_ids(self._db, now, limit)
+    async def due(self, now: int, limit: int) -> list[tuple[int, int]]:
+        return await tickets.due(self._db, now, limit)
 
     async def next_due(self) -> int | None:
         return await tickets.next_due(self._db)

@@ -43,7 +43,7 @@ _HANDLED_MS = (
     .limit(_limit)
 )
 _NEXT_DUE = select(func.min(_t.due_at)).where(_t.due_at.is_not(None))
-_DUE = select(_t.id).where(_t.due_at <= bindparam("now")).order_by(_t.due_at).limit(_limit)
+_DUE = select(_t.id, _t.app_id).where(_t.due_at <= bindparam("now")).order_by(_t.due_at).limit(_limit)
 
 
 async def customer_tickets(db: Database, app_id: int, key: str, before: int, limit: int) -> list[Ticket]:
@@ -105,6 +105,6 @@ async def next_due(db: Database) -> int | None:
     return None if due_at is None else int(due_at)
 
 
-async def due_ids(db: Database, now: int, limit: int) -> list[int]:
-    """The tickets that are due at `now` (ms), the most overdue first."""
-    return [row[0] for row in await db.rows(_DUE, now=now, limit=limit)]
+async def due(db: Database, now: int, limit: int) -> list[tuple[int, int]]:
+    """(ticket, app) of what is due at `now` (ms), the most overdue first."""
+    return [(row[0], row[1]) for row in await db.rows(_DUE, now=now, limit=limit)]

@@ -157,9 +157,9 @@ async def test_what_is_due_comes_most_overdue_first(house: House) -> None:
         await house.assign(ids[-1], eva)
     first = NOON + 1000 + POLICY.first_answer_seconds * 1000
     assert await tickets.next_due(house.db) == first
-    assert await tickets.due_ids(house.db, first - 1, 10) == []
-    assert await tickets.due_ids(house.db, first + 1000, 10) == ids[:2]
-    assert await tickets.due_ids(house.db, first + 9000, 1) == ids[:1]
+    assert await tickets.due(house.db, first - 1, 10) == []
+    assert await tickets.due(house.db, first + 1000, 10) == [(i, house.app) for i in ids[:2]]
+    assert await tickets.due(house.db, first + 9000, 1) == [(ids[0], house.app)]
 
 
 async def test_an_app_takes_what_it_did_not_choose_from_the_servers_defaults(house: House) -> None:
@@ -255,7 +255,7 @@ async def test_no_read_walks_through_a_growing_table(house: House, monkeypatch: 
     await tickets.waiting_ids(db, app)
     await tickets.handled_seconds(db, app)
     await tickets.next_due(db)
-    await tickets.due_ids(db, 9, 20)
+    await tickets.due(db, 9, 20)
     assert [page async for page in interrupted_ids(db, [app], POLICY, {app: None}, 9)] == []
     await items_after(db, 1, 0, 20)
     await items_before(db, 1, 9, 20)
