@@ -119,7 +119,7 @@ def _first_answer(
     if ticket.answer_due_at is None or now < ticket.answer_due_at:
         return ticket
     policy = people.policy(ticket.app_id)
-    agents = world.desk(ticket.app_id).agents
+    agents = world.agents_of(ticket.app_id)
     holder = next((a for a in agents if a.id == ticket.agent_id), None)
     if holder is not None and typed is not None and typed >= (ticket.assigned_at or 0):
         ticket = world.put(ticket, tickets.agent_typing(ticket, holder, policy, typed), policy)

@@ -166,10 +166,14 @@ class World:
             raise LookupError(f"the chats of agent {agent_id} were not asked for in Needs")
         return [t for t in self._tickets.values() if t.chatting and t.agent_id == agent_id]
 
-    def desk(self, app_id: int) -> Desk:
+    def agents_of(self, app_id: int) -> tuple[Agent, ...]:
+        """A desk's agents; for who needs no more of it, since the queue is looked for among all tickets of the group."""
         if app_id not in self.desks:
             raise LookupError(f"desk {app_id} was not asked for in Needs")
-        agents = tuple(a for a in self._agents.values() if app_id in a.app_ids)
+        return tuple(a for a in self._agents.values() if app_id in a.app_ids)
+
+    def desk(self, app_id: int) -> Desk:
+        agents = self.agents_of(app_id)
         waiting = [t for t in self._tickets.values() if t.app_id == app_id and t.chatting and t.waiting]
         waiting.sort(key=lambda t: (t.queue_rank or 0, t.id))
         return Desk(agents, tuple(waiting))
