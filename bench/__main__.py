@@ -155,7 +155,7 @@ def full() -> None:
         growth.messages_of("open", 9, 2.0),
         growth.messages_of("messages", 9, 2.0),
         growth.messages_of("connected", 9, 2.0),
-        growth.timers(3),
+        growth.timers(9),
     )
 
 

@@ -22,6 +22,10 @@ SECRET: Final = "a secret of the benchmark, which keeps nothing secret"  # noqa:
 """Given to the server, so that customers who were written in bulk have tokens."""
 BATCH: Final = 20_000
 YEAR: Final = 365 * 86_400
+LOADS: Final = """
+UPDATE agents SET load = (SELECT count(*) FROM tickets WHERE agent_id = agents.id AND state = 'open' AND mode = 'live')
+"""
+"""What the server keeps with every ticket."""
 STILL: Final = {"agent_grace_seconds": str(YEAR), "inactivity_seconds": str(YEAR)}
 """Settings under which chats that were written in bulk stay as they are, though nobody attends them: their timers are in the
 database all the same, and due in a year."""
@@ -44,6 +48,7 @@ def writing(database: Path) -> Iterator[Connection]:
         with engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA synchronous=OFF")
             yield connection
+            connection.exec_driver_sql(LOADS)
             connection.commit()
     finally:
         engine.dispose()
@@ -121,7 +126,7 @@ def add_chats(
     age_seconds: int = 0,
 ) -> list[Kept]:
     """Customers with a ticket of so many messages each, closed, or open and attended by `agent`, for whose answer the
-    customer does not wait. All of it happened `age_seconds` ago."""
+    customer, gone since, does not wait. All of it happened `age_seconds` ago."""
     now, app = _now() - age_seconds * 1000, app_id(connection, key)
     customer, ticket = _next(connection, customers), _next(connection, tickets)
     number = int(
@@ -185,7 +190,8 @@ def _ticket(
         "last_text": WORDS,
         "last_by": "agent",
         "last_at": now,
-        "due_at": None if closed else now,
+        "gone_at": now,
+        "due_at": None if closed else now + YEAR * 1000,
         "version": messages + 2,
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from chatserver.core.events import Event
 from chatserver.core.people import Agent, App, Customer
-from chatserver.core.tickets import Item, Ticket
+from chatserver.core.policy import Policy
+from chatserver.core.tickets import Item, Ticket, due, interrupted
 from chatserver.store.base import Committed, Done
 from chatserver.store.work import WAITING_HEAD, Needs, World
 
@@ -131,13 +132,14 @@ class MemoryStore:
         for app_id in needs.numbers:
             numbers = (t.number for t in self._tickets.values() if t.app_id == app_id)
             world.loaded_number(app_id, max(numbers, default=1000))
+        world.attended.update(needs.attended)
         world.desks.update(needs.desks)
         for app_id in needs.desks:
             tickets |= set(self._queue(app_id)[:WAITING_HEAD])
         for agent in self._loaded():
             if agent.id in needs.agents or not set(needs.desks).isdisjoint(agent.app_ids):
                 world.loaded_agent(agent)
-            if agent.id in needs.agents:
+            if agent.id in needs.attended:
                 tickets |= {i for i, t in self._now() if t.chatting and t.agent_id == agent.id}
         for ticket_id in tickets & set(self._tickets):
             world.loaded_ticket(self._as_now(self._tickets[ticket_id]))
@@ -204,15 +206,33 @@ class MemoryStore:
             if t.assigned_at is not None
         ][-20:]
 
-    async def due_ids(self, now: int, limit: int) -> list[int]:
-        due = [(t.due_at, t.id) for t in self._tickets.values() if t.due_at is not None and t.due_at <= now]
-        return [ticket_id for _, ticket_id in sorted(due)][:limit]
+    async def due(self, now: int, limit: int) -> list[tuple[int, int]]:
+        found = [t for t in self._tickets.values() if t.due_at is not None and t.due_at <= now]
+        return [(t.id, t.app_id) for t in sorted(found, key=lambda t: (t.due_at or 0, t.id))][:limit]
 
     async def next_due(self) -> int | None:
         return min((t.due_at for t in self._tickets.values() if t.due_at is not None), default=None)
 
-    async def open_live_ids(self) -> AsyncIterator[list[int]]:
-        yield [t.id for t in self._tickets.values() if t.chatting]
+    async def all_gone(self, app_ids: Collection[int], policy: Policy, now: int) -> None:
+        for ticket in list(self._tickets.values()):
+            if ticket.chatting and ticket.app_id in app_ids and ticket.gone_at is None:
+                after = interrupted(ticket, policy, now).ticket
+                self._tickets[ticket.id] = replace(
+                    after, due_at=due(after, policy), version=ticket.version + 1
+                )
+
+    async def interrupted_ids(
+        self, app_ids: Collection[int], policy: Policy, closing: Mapping[int, int | None], now: int
+    ) -> AsyncIterator[list[int]]:
+        floor, grace = (
+            now + s * 1000 for s in (policy.inactivity_warning_seconds, policy.agent_grace_seconds)
+        )
+        for t in list(self._tickets.values()):
+            if t.chatting and t.app_id in app_ids:
+                right = t.due_at == due(t, policy) and (not t.waiting or t.queue_until == closing[t.app_id])
+                early = (t.due_at or floor) < floor or (t.answer_due_at or grace) < grace
+                if early or not right:
+                    yield [t.id]
 
 
 def _answer(future: asyncio.Future[Any], result: Any, problem: BaseException | None) -> None:

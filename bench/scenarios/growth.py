@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -40,8 +41,10 @@ PER_CHAT: Final = 50
 
 DUE_APP: Final = "due"
 DUE: Final = 1_000
-DUE_SECONDS: Final = 15
-"""After the start the chats of this app end, all at the same moment."""
+DUE_SECONDS: Final = (6, 12, 24, 48, 96)
+"""So long after the start the chats of this app end, all at the same moment: the shortest in which the server, which has to start
+and be quiet before it, can do so on this machine."""
+INACTIVITY_SECONDS: Final = 200
 
 
 async def messages_of(series: str, rounds: int, seconds: float, sizes: Sequence[int] = ()) -> Section:
@@ -111,16 +114,14 @@ def _past(directory: Path, series: str, size: int) -> Path:
 def _due_past(directory: Path, size: int) -> Path:
     product = _template(directory / f"due-{size}")
     product.add_app(DUE_APP)
-    policy = ("inactivity_seconds", 2 * DUE_SECONDS), ("inactivity_warning_seconds", DUE_SECONDS)
+    policy = ("inactivity_seconds", INACTIVITY_SECONDS), ("inactivity_warning_seconds", 1)
     product.command(
         "app", "set", DUE_APP, *(text for name, value in policy for text in ("--policy", f"{name}={value}"))
     )
     with filling.writing(product.database) as database:
         agents = filling.add_attended(database, [APP, DUE_APP], AGENTS, size)
         for agent in agents:
-            filling.add_chats(
-                database, DUE_APP, DUE // AGENTS, 2, agent=agent, closed=False, age_seconds=3_600
-            )
+            filling.add_chats(database, DUE_APP, DUE // AGENTS, 2, agent=agent, closed=False)
     return product.directory
 
 
@@ -160,21 +161,39 @@ def _looking(database: Path) -> Iterator[Look]:
 # — timers —————————————————————————————————————————————————————————————————————
 
 
+LEFT: Final = """
+SELECT count(*) FROM tickets WHERE app_id = (SELECT id FROM apps WHERE key = ?) AND state = 'open'
+"""
+END_AT: Final = """
+UPDATE tickets SET active_at = ?1, agent_spoke_at = ?1, due_at = ?2 WHERE app_id = (SELECT id FROM apps WHERE key = ?3)
+"""
+
+
 async def _due(past: Path) -> float:
     """Microseconds of CPU per timer."""
-    with _copy(past) as product, product.serving() as process, _looking(product.database) as look:
-        await quiet(process)
-        ((due_at,),) = look(
-            "SELECT min(due_at) FROM tickets JOIN apps ON apps.id = app_id WHERE apps.key = ?", DUE_APP
-        )
-        early = due_at / 1000 - 0.5 - time.time()
-        if early < 0:
-            raise RuntimeError("the timers came due before the server was quiet: raise DUE_SECONDS")
-        await asyncio.sleep(early)
-        before = process.cpu()
-        left = (
-            "SELECT count(*) FROM tickets JOIN apps ON apps.id = app_id WHERE apps.key = ? AND state = 'open'"
-        )
-        await until(lambda: look(left, DUE_APP) == [(0,)])
-        await quiet(process)
-        return (process.cpu() - before) / DUE * 1e6
+    for seconds in DUE_SECONDS:
+        with _copy(past) as product:
+            due_at = _end_at(product.database, time.time() + seconds)
+            with product.serving() as process, _looking(product.database) as look:
+                await quiet(process)
+                early = due_at - 0.5 - time.time()
+                if early < 0:
+                    continue
+                await asyncio.sleep(early)
+                before = process.cpu()
+                await until(partial(_none_left, look))
+                await quiet(process)
+                return (process.cpu() - before) / DUE * 1e6
+    raise RuntimeError("the timers came due before the server was quiet: raise DUE_SECONDS")
+
+
+def _none_left(look: Look) -> bool:
+    return look(LEFT, DUE_APP) == [(0,)]
+
+
+def _end_at(database: Path, due_at: float) -> float:
+    """Let the chats of the app end then."""
+    spoken = round((due_at - INACTIVITY_SECONDS) * 1000)
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute(END_AT, (spoken, spoken + INACTIVITY_SECONDS * 1000, DUE_APP))
+    return due_at

@@ -45,7 +45,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Agent(msgspec.Struct, frozen=True):
-    """Somebody who answers. `load` is counted from open live tickets, never stored beside them."""
+    """Somebody who answers. `load` is the number of their open live tickets, which the store keeps as these come and go."""
 
     id: int
     email: str

@@ -14,11 +14,14 @@ def pairs(waiting: Sequence[Ticket], agents: Iterable[Agent]) -> list[tuple[Tick
 
     A ticket nobody is eligible for does not hold up the next one. Loads are counted up as pairs are made.
     """
-    free = {a.id: a for a in agents if takes_new(a)}
+    free = {a.id: a for a in agents if has_place(a)}
+    places = sum(a.capacity - a.load for a in free.values())
     loads = {a.id: a.load for a in free.values()}
     given = dict.fromkeys(free, 0)  # whoever was given a chat just now is the one idle least
     out: list[tuple[Ticket, Agent]] = []
-    for ticket in sorted(waiting, key=_place):
+    for ticket in sorted(waiting, key=_place) if free else ():
+        if len(out) == places:
+            break
         able = [a for a in free.values() if eligible(a, ticket) and loads[a.id] < a.capacity]
         if able:
             chosen = min(able, key=lambda a: (loads[a.id], given[a.id], a.last_chat_at, a.id))
@@ -31,12 +34,17 @@ def pairs(waiting: Sequence[Ticket], agents: Iterable[Agent]) -> list[tuple[Tick
 def again(ticket: Ticket, agents: Iterable[Agent], agent_id: int | None) -> Agent | None:
     """The agent whom the customer knows already, if that one is free for this ticket, however loaded others are."""
     known = (a for a in agents if a.id == agent_id)
-    return next((a for a in known if takes_new(a) and eligible(a, ticket) and a.load < a.capacity), None)
+    return next((a for a in known if has_place(a) and eligible(a, ticket)), None)
 
 
 def takes_new(agent: Agent) -> bool:
     """Available and connected. At capacity is another question: such an agent still attends the queue."""
     return agent.status == "available" and agent.gone_at is None
+
+
+def has_place(agent: Agent) -> bool:
+    """Could be given a chat now."""
+    return takes_new(agent) and agent.load < agent.capacity
 
 
 def eligible(agent: Agent, ticket: Ticket) -> bool:

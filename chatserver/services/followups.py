@@ -38,8 +38,8 @@ async def due(house: House) -> int | None:
     A single row's failure is logged once and put off, the others go on. Raises what the store's reads raise.
     """
     while batch := await _due_now(house):
-        outcomes = await asyncio.gather(*(_follow_up(house, i) for i in batch), return_exceptions=True)
-        for ticket_id, outcome in zip(batch, outcomes, strict=True):
+        outcomes = await asyncio.gather(*(_follow_up(house, *row) for row in batch), return_exceptions=True)
+        for (ticket_id, _), outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 _failed(house, "ticket", ticket_id, outcome)
             elif not outcome:
@@ -51,10 +51,10 @@ async def due(house: House) -> int | None:
     return min((t for t in times if t is not None), default=None)
 
 
-async def _due_now(house: House) -> list[int]:
+async def _due_now(house: House) -> list[tuple[int, int]]:
     put_off, now = house.books.put_off, house.now()
-    ids = await house.reads.due_ids(now, BATCH + put_off.count(now))
-    return [i for i in ids if not put_off.has("ticket", i)]
+    rows = await house.reads.due(now, BATCH + put_off.count(now))
+    return [row for row in rows if not put_off.has("ticket", row[0])]
 
 
 def _failed(house: House, kind: str, row: int, why: BaseException) -> None:
@@ -69,11 +69,10 @@ def _failed(house: House, kind: str, row: int, why: BaseException) -> None:
 # — tickets ————————————————————————————————————————————————————————————————————
 
 
-async def _follow_up(house: House, ticket_id: int) -> bool:
+async def _follow_up(house: House, ticket_id: int, app_id: int) -> bool:
     """Whatever is due of a ticket: closing time, then the silence of its customer, then the agent's first answer. Gives whether
     anything was."""
     people, books = house.people, house.books
-    app_id = (await house.ticket(ticket_id)).app_id
     apps, closing = people.circle(app_id), house.closing((app_id,))
     customer_typed = books.typed.get((ticket_id, "customer"))
     agent_typed = books.typed.get((ticket_id, "agent"))
@@ -120,7 +119,7 @@ def _first_answer(
     if ticket.answer_due_at is None or now < ticket.answer_due_at:
         return ticket
     policy = people.policy(ticket.app_id)
-    agents = world.desk(ticket.app_id).agents
+    agents = world.agents_of(ticket.app_id)
     holder = next((a for a in agents if a.id == ticket.agent_id), None)
     if holder is not None and typed is not None and typed >= (ticket.assigned_at or 0):
         ticket = world.put(ticket, tickets.agent_typing(ticket, holder, policy, typed), policy)
@@ -175,32 +174,22 @@ async def _take_back(house: House, agent: Agent) -> None:
             moved(world, people, agent.app_ids, now)
             keep_for_later(world, people, returned, now)
 
-    await house.store.write(Needs(agents=(agent.id,), desks=agent.app_ids), decide)
+    await house.store.write(Needs(agents=(agent.id,), attended=(agent.id,), desks=agent.app_ids), decide)
 
 
 # — after an interruption ——————————————————————————————————————————————————————
 
 
 async def recover(house: House) -> None:
-    """At the start: nobody is closed for the server's own silence, nobody is connected yet, and the hours may be others now."""
-    people = house.people
-    async for ids in house.reads.open_live_ids():
-        closing = house.closing(people.apps)
-
-        def interrupt(
-            world: World, now: int, ids: list[int] = ids, closing: Mapping[int, int | None] = closing
-        ) -> None:
-            for ticket_id in ids:
-                ticket = world.ticket(ticket_id)
-                if ticket is not None:
-                    policy = people.policy(ticket.app_id)
-                    step = tickets.interrupted(ticket, policy, now)
-                    if ticket.waiting:
-                        # Its app's hours may have been changed while the server was stopped.
-                        step = Step(replace(step.ticket, queue_until=closing[ticket.app_id]), step.items)
-                    world.put(ticket, step, policy)
-
-        await house.store.write(Needs(tickets=tuple(ids)), interrupt)
+    """At the start: nobody is closed for the server's own silence, nobody is connected yet, and hours and policies may be others
+    now. The chats that none of this touches are left alone, however many they are. For a start after which nobody serves yet: a
+    node that joins others must not move their chats' clocks."""
+    now = house.now()
+    for policy, app_ids in _alike(house.people).items():
+        await house.store.all_gone(app_ids, policy, now)
+        closing = house.closing(app_ids)
+        async for ids in house.reads.interrupted_ids(app_ids, policy, closing, now):
+            await _interrupt(house, ids, closing)
     present = tuple(a.id for a in await house.reads.agents() if a.gone_at is None)
 
     def drop(world: World, now: int) -> None:
@@ -211,3 +200,35 @@ async def recover(house: House) -> None:
 
     if present:
         await house.store.write(Needs(agents=present), drop)
+
+
+def _alike(people: People) -> dict[Policy, list[int]]:
+    """Apps by what an interruption asks of their policy, which is the same for most."""
+    found: dict[Policy, list[int]] = {}
+    for app_id in people.apps:
+        policy = people.policy(app_id)
+        asked = Policy(
+            inactivity_seconds=policy.inactivity_seconds,
+            inactivity_warning_seconds=policy.inactivity_warning_seconds,
+            inactivity_strict=policy.inactivity_strict,
+            agent_grace_seconds=policy.agent_grace_seconds,
+        )
+        found.setdefault(asked, []).append(app_id)
+    return found
+
+
+async def _interrupt(house: House, ids: list[int], closing: Mapping[int, int | None]) -> None:
+    people = house.people
+
+    def decide(world: World, now: int) -> None:
+        for ticket_id in ids:
+            ticket = world.ticket(ticket_id)
+            if ticket is not None:
+                policy = people.policy(ticket.app_id)
+                step = tickets.interrupted(ticket, policy, now)
+                if ticket.waiting:
+                    # Its app's hours may have been changed while the server was stopped.
+                    step = Step(replace(step.ticket, queue_until=closing[ticket.app_id]), step.items)
+                world.put(ticket, step, policy)
+
+    await house.store.write(Needs(tickets=tuple(ids)), decide)

@@ -33,13 +33,11 @@ def moved(world: World, people: People, apps: Iterable[int], now: int, freed: in
 
 def pair(world: World, people: People, apps: Iterable[int], now: int) -> None:
     """Give waiting tickets of these desks to free agents, by `routing.pairs`. Apps with manual assignment pair nobody."""
-    waiting: list[Ticket] = []
-    agents: dict[int, Agent] = {}
-    for app_id in apps:
-        if people.policy(app_id).assignment == "auto":
-            desk = world.desk(app_id)
-            waiting += desk.waiting
-            agents.update((a.id, a) for a in desk.agents)
+    auto = [app_id for app_id in apps if people.policy(app_id).assignment == "auto"]
+    agents = {a.id: a for app_id in auto for a in world.agents_of(app_id)}
+    if not any(map(routing.has_place, agents.values())):
+        return  # mostly: whoever waits does so because nobody is free
+    waiting = [ticket for app_id in auto for ticket in world.desk(app_id).waiting]
     for ticket, agent in routing.pairs(waiting, agents.values()):
         hand_over(world, people, ticket, agent, now)
 
@@ -84,7 +82,7 @@ def keep_for_later(world: World, people: People, returned: Iterable[int], now: i
 def _touch(world: World, apps: Iterable[int], agent_id: int, now: int) -> None:
     """The agent's chat ended just now. An agent who left these apps is no candidate, so there is nothing to note."""
     for app_id in apps:
-        for agent in world.desk(app_id).agents:
+        for agent in world.agents_of(app_id):
             if agent.id == agent_id:
                 world.put_agent(replace(agent, last_chat_at=now))
                 return
@@ -155,7 +153,7 @@ async def agent_signed_out(house: House, agent_id: int) -> None:
         moved(world, people, agent.app_ids, now)
         keep_for_later(world, people, returned, now)
 
-    await house.store.write(Needs(agents=(agent_id,), desks=agent.app_ids), decide)
+    await house.store.write(Needs(agents=(agent_id,), attended=(agent_id,), desks=agent.app_ids), decide)
 
 
 async def _present(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
 from chatserver.core.people import Agent, App
 from chatserver.core.policy import Policy
 from chatserver.core.tickets import Ticket
-from chatserver.store import people, tickets
+from chatserver.store import interruptions, people, tickets
 from chatserver.store.database import Database
 
 
@@ -32,14 +32,18 @@ class Reads(Protocol):
     async def handled_seconds(self, app_id: int) -> list[int]:
         """How long (seconds) the last 20 answered chats of an app took, from pairing to close."""
 
-    async def due_ids(self, now: int, limit: int) -> list[int]:
-        """Tickets that are due at `now` (ms), the most overdue first."""
+    async def due(self, now: int, limit: int) -> list[tuple[int, int]]:
+        """(ticket, app) of what is due at `now` (ms), the most overdue first."""
 
     async def next_due(self) -> int | None:
         """When (ms) the next ticket is due."""
 
-    def open_live_ids(self) -> AsyncIterator[list[int]]:
-        """All open live tickets, in pages."""
+    def interrupted_ids(
+        self, app_ids: Collection[int], policy: Policy, closing: Mapping[int, int | None], now: int
+    ) -> AsyncIterator[list[int]]:
+        """After `Store.all_gone` with the same: the open live tickets of these apps that `core.tickets.interrupted` has to look
+        at, in pages: those that are due in so little time from `now` that it gives them more, and those that policy or hours
+        would have due at another time by now (`closing`: per app, until when who waits may wait). Some more do no harm."""
 
 
 class DatabaseReads:
@@ -67,11 +71,13 @@ class DatabaseReads:
     async def handled_seconds(self, app_id: int) -> list[int]:
         return await tickets.handled_seconds(self._db, app_id)
 
-    async def due_ids(self, now: int, limit: int) -> list[int]:
-        return await tickets.due_ids(self._db, now, limit)
+    async def due(self, now: int, limit: int) -> list[tuple[int, int]]:
+        return await tickets.due(self._db, now, limit)
 
     async def next_due(self) -> int | None:
         return await tickets.next_due(self._db)
 
-    def open_live_ids(self) -> AsyncIterator[list[int]]:
-        return tickets.open_live_ids(self._db)
+    def interrupted_ids(
+        self, app_ids: Collection[int], policy: Policy, closing: Mapping[int, int | None], now: int
+    ) -> AsyncIterator[list[int]]:
+        return interruptions.interrupted_ids(self._db, app_ids, policy, closing, now)

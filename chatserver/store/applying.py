@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from typing import Any, Final
 
 from chatserver.core.tickets import Ticket
@@ -33,6 +34,7 @@ PUT_CUSTOMER: Final = (
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
     "name = excluded.name, email = excluded.email, locale = excluded.locale, zone = excluded.zone"
 )
+MOVE_LOAD: Final = "UPDATE agents SET load = load + ? WHERE id = ?"
 UPDATE_AGENT: Final = "UPDATE agents SET status = ?, gone_at = ?, last_chat_at = ? WHERE id = ?"
 
 
@@ -70,19 +72,32 @@ def apply(db: sqlite3.Connection, world: World) -> None:
 def _apply_tickets(db: sqlite3.Connection, world: World) -> None:
     new: list[tuple[Any, ...]] = []
     updates: dict[str, list[tuple[Any, ...]]] = {}
+    loads: Counter[int] = Counter()
     for ticket in world.tickets_to_apply():
         before = world.changed_tickets[ticket.id]
         if before is None:
             cid, context = world.new_tickets[ticket.id]
             identity = (ticket.id, ticket.app_id, ticket.number, ticket.customer.id)
             new.append((*identity, cid, context, ticket.opened_at, *changing_values(ticket)))
+            _count(loads, ticket, 1)
         else:
             statement, values = _difference(before, ticket)
+            if statement is UPDATE_TICKET:  # no other one moves a chat from or to an agent
+                _count(loads, before, -1)
+                _count(loads, ticket, 1)
             updates.setdefault(statement, []).append(values)
     if new:
         db.executemany(INSERT_TICKET, new)
     for statement, rows in updates.items():
         db.executemany(statement, rows)
+    if moves := [(by, agent_id) for agent_id, by in loads.items() if by]:
+        db.executemany(MOVE_LOAD, moves)
+
+
+def _count(loads: Counter[int], ticket: Ticket, by: int) -> None:
+    """What a ticket adds to, or takes from, the load of its agent, loaded by anybody in the group or not."""
+    if ticket.agent_id is not None and ticket.chatting:
+        loads[ticket.agent_id] += by
 
 
 def _difference(before: Ticket, after: Ticket) -> tuple[str, tuple[Any, ...]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
 from chatserver.core.events import Event
+from chatserver.core.policy import Policy
 from chatserver.store.work import Needs, World
 
 R = TypeVar("R")
@@ -49,6 +50,11 @@ class Store(Protocol):
         is durable and its events are published, in the order of submission; never before `submit` has returned. What `write`
         raises is `done`'s problem, except what is known at once and raised here: Refused(rate_limited) when too many wait,
         StoreFailed after closing. `done` must not raise."""
+
+    async def all_gone(self, app_ids: Collection[int], policy: Policy, now: int) -> None:
+        """After an interruption, while nobody is connected anywhere and no other node serves: in the open chats of these apps,
+        which all have this policy, every customer who was here has been gone since `now` (ms), and the clocks run as
+        `core.tickets.interrupted` would have it. One write, however many they are; no events, since nobody can listen."""
 
 
 Committed = Callable[[list[Event]], None]

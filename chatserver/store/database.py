@@ -8,7 +8,7 @@ import os
 import secrets
 import sqlite3
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -17,8 +17,9 @@ from sqlalchemy import URL, Executable, event
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from chatserver.core.policy import Policy
 from chatserver.metrics import Metrics
-from chatserver.store import tables
+from chatserver.store import interruptions, tables
 from chatserver.store.base import Committed, Done
 from chatserver.store.lock import DatabaseInUse, Lock
 from chatserver.store.migrations import DatabaseNotReady, DatabaseTooNew, migrate, require_current
@@ -140,6 +141,10 @@ class Database(Reader):
     def submit(self, needs: Needs, decide: Callable[[World, int], Any], done: Done) -> None:
         """See `store.base.Store`, and `write` of what `decide` must not do."""
         self._writer.submit(UseCase(needs, decide, done))
+
+    async def all_gone(self, app_ids: Collection[int], policy: Policy, now: int) -> None:
+        """See `store.base.Store`."""
+        await self.execute(*interruptions.all_gone(app_ids, policy, now))
 
     async def execute(self, *statements: Executable) -> list[Any]:
         """Run Core statements for rare rows (apps, agents, sessions …) in one transaction of their own, all or nothing.

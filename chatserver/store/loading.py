@@ -82,6 +82,7 @@ def load(db: sqlite3.Connection, world: World, group: Sequence[Needs], known: Kn
     numbers = {one for needs in group for one in needs.numbers}
     agents = {one for needs in group for one in needs.agents}
     world.desks.update(one for needs in group for one in needs.desks)
+    world.attended.update(one for needs in group for one in needs.attended)
     if said:
         _load_said(db, world, said)
     if people:
@@ -89,7 +90,11 @@ def load(db: sqlite3.Connection, world: World, group: Sequence[Needs], known: Kn
     if opened:
         tickets |= _load_opened(db, world, opened)
     if agents or world.desks:
-        tickets |= _load_agents(db, world, agents)
+        _load_agents(db, world, agents)
+    if world.attended:
+        tickets.update(row[0] for row in db.execute(CHATS_AT, (_json(world.attended),)))
+    for app_id in world.desks:
+        tickets.update(row[0] for row in db.execute(QUEUE, (app_id, WAITING_HEAD)))
     for app_id in numbers:
         world.loaded_number(app_id, db.execute(NUMBER, (app_id,)).fetchone()[0] or FIRST_NUMBER - 1)
     if tickets:
@@ -141,13 +146,9 @@ def _load_opened(db: sqlite3.Connection, world: World, opened: set[tuple[int, st
     return set(found.values())
 
 
-def _load_agents(db: sqlite3.Connection, world: World, agents: set[int]) -> set[int]:
+def _load_agents(db: sqlite3.Connection, world: World, agents: set[int]) -> None:
     for row in db.execute(AGENTS, (_json(agents), _json(world.desks))).fetchall():
         world.loaded_agent(agent_from(row))
-    tickets = {row[0] for row in db.execute(CHATS_AT, (_json(agents),)).fetchall()} if agents else set()
-    for app_id in world.desks:
-        tickets.update(row[0] for row in db.execute(QUEUE, (app_id, WAITING_HEAD)).fetchall())
-    return tickets
 
 
 def _json(keys: Iterable[Any]) -> str:

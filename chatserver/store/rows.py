@@ -39,14 +39,6 @@ ticket_select = (
 )
 """What `ticket_from` reads."""
 
-load = (
-    select(func.count())
-    .select_from(tickets)
-    .where(tickets.c.agent_id == agents.c.id, OPEN_LIVE)
-    .scalar_subquery()
-)
-"""An agent's open live tickets."""
-
 _app_ids = (
     select(func.json_group_array(agent_apps.c.app_id))
     .where(agent_apps.c.agent_id == agents.c.id)
@@ -62,7 +54,7 @@ agent_select = select(
     agents.c.capacity,
     agents.c.gone_at,
     agents.c.last_chat_at,
-    load,
+    agents.c.load,
 ).where(agents.c.disabled_at.is_(None))
 """What `agent_from` reads: nobody who was disabled."""
 

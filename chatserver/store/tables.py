@@ -58,6 +58,8 @@ agents = Table(
     Column("last_chat_at", Ms, nullable=False, server_default="0"),
     Column("created_at", Ms, nullable=False),
     Column("disabled_at", Ms, nullable=True),
+    # How many open live chats have this agent_id: kept with every ticket that comes or goes, so that nobody has to count them.
+    Column("load", Integer, nullable=False, server_default="0"),
 )
 
 agent_apps = Table(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
-from sqlalchemy import BindParameter, bindparam, func, select, tuple_, union
+from sqlalchemy import BindParameter, bindparam, func, select, tuple_
 
 from chatserver.core.tickets import Ticket
 from chatserver.store.database import Database
-from chatserver.store.rows import ENDLESS, NOT_CLOSED, OPEN_LIVE, literal, ticket_from, ticket_select
+from chatserver.store.rows import ENDLESS, NOT_CLOSED, literal, ticket_from, ticket_select
 from chatserver.store.tables import customers, tickets
 
 _t = tickets.c
@@ -48,11 +48,7 @@ _HANDLED_MS = (
     .limit(_limit)
 )
 _NEXT_DUE = select(func.min(_t.due_at)).where(_t.due_at.is_not(None))
-_DUE = select(_t.id).where(_t.due_at <= bindparam("now")).order_by(_t.due_at).limit(_limit)
-# The two partial indexes of open work hold all open chats; the comparisons with 0 let SQLite seek in them.
-_OPEN_LIVE = union(
-    select(_t.id).where(_t.agent_id > 0, OPEN_LIVE), select(_t.id).where(_t.app_id > 0, _queued)
-)
+_DUE = select(_t.id, _t.app_id).where(_t.due_at <= bindparam("now")).order_by(_t.due_at).limit(_limit)
 
 
 async def customer_tickets(db: Database, app_id: int, key: str, before: int, limit: int) -> list[Ticket]:
@@ -129,13 +125,6 @@ async def next_due(db: Database) -> int | None:
     return None if due_at is None else int(due_at)
 
 
-async def due_ids(db: Database, now: int, limit: int) -> list[int]:
-    """The tickets that are due at `now` (ms), the most overdue first."""
-    return [row[0] for row in await db.rows(_DUE, now=now, limit=limit)]
-
-
-async def open_live_ids(db: Database, page: int = 500) -> AsyncIterator[list[int]]:
-    """All open live tickets as they stood at the first page, attended or waiting, for the recovery after an outage."""
-    ids = [row[0] for row in await db.rows(_OPEN_LIVE)]
-    for start in range(0, len(ids), page):
-        yield ids[start : start + page]
+async def due(db: Database, now: int, limit: int) -> list[tuple[int, int]]:
+    """(ticket, app) of what is due at `now` (ms), the most overdue first."""
+    return [(row[0], row[1]) for row in await db.rows(_DUE, now=now, limit=limit)]

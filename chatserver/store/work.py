@@ -51,7 +51,9 @@ class Needs(msgspec.Struct, frozen=True, gc=False):
     numbers: tuple[int, ...] = ()
     """App ids whose next ticket number is wanted."""
     agents: tuple[int, ...] = ()
-    """Agents with their load, and all open live tickets that each attends."""
+    """Agents with their load."""
+    attended: tuple[int, ...] = ()
+    """Agents all of whose open live tickets are wanted: as many as they attend, so for nothing that happens often."""
     desks: tuple[int, ...] = ()
     """App ids: all agents of the app with their loads, and the head of its queue."""
 
@@ -76,6 +78,7 @@ class World:
         self._agents: dict[int, Agent] = {}
         self._ids: dict[str, int] = {}
         self.desks: set[int] = set()
+        self.attended: set[int] = set()
         # What to apply, in order of first change; the values are the rows as they stand.
         self.new_customers: dict[int, Customer] = {}
         self.new_tickets: dict[int, tuple[str, str]] = {}
@@ -159,12 +162,18 @@ class World:
 
     def chats_at(self, agent_id: int) -> list[Ticket]:
         """The open live tickets that an agent attends."""
+        if agent_id not in self.attended:
+            raise LookupError(f"the chats of agent {agent_id} were not asked for in Needs")
         return [t for t in self._tickets.values() if t.chatting and t.agent_id == agent_id]
 
-    def desk(self, app_id: int) -> Desk:
+    def agents_of(self, app_id: int) -> tuple[Agent, ...]:
+        """A desk's agents; for who needs no more of it, since the queue is looked for among all tickets of the group."""
         if app_id not in self.desks:
             raise LookupError(f"desk {app_id} was not asked for in Needs")
-        agents = tuple(a for a in self._agents.values() if app_id in a.app_ids)
+        return tuple(a for a in self._agents.values() if app_id in a.app_ids)
+
+    def desk(self, app_id: int) -> Desk:
+        agents = self.agents_of(app_id)
         waiting = [t for t in self._tickets.values() if t.app_id == app_id and t.chatting and t.waiting]
         waiting.sort(key=lambda t: (t.queue_rank or 0, t.id))
         return Desk(agents, tuple(waiting))
@@ -223,7 +232,7 @@ class World:
         return self._keep(before, step, policy)
 
     def put_agent(self, agent: Agent) -> None:
-        """Store an agent's status, presence or time of the last chat (the load is counted, not stored)."""
+        """Store an agent's status, presence or time of the last chat (the load follows from the tickets)."""
         self._set(self._agents, agent.id, agent)
         self._set(self.changed_agents, agent.id, None)
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from chatserver.core.events import Event
+from chatserver.core.policy import Policy
 from chatserver.core.tickets import Item
-from chatserver.store import accounts
+from chatserver.store import accounts, interruptions
 from chatserver.store.applying import apply, changed
 from chatserver.store.base import Committed, Done, StoreFailed
-from chatserver.store.database import Database, constant
+from chatserver.store.database import Database, _compiled, constant
 from chatserver.store.known import Known
 from chatserver.store.loading import load
 from chatserver.store.work import Needs, World
@@ -146,6 +147,13 @@ class DiskStore:
         self._waiting.append((needs, decide, done))
         if len(self._waiting) == 1:
             self.loop.call_later(COMMIT_SECONDS, self._due)
+
+    async def all_gone(self, app_ids: Collection[int], policy: Policy, now: int) -> None:
+        self.begin()
+        for statement in interruptions.all_gone(app_ids, policy, now):
+            self.disk.db.execute(*_compiled(statement))
+        self.disk.db.execute("COMMIT")
+        self.known.forget()
 
     def kill(self) -> None:
         """What waits for its commit is lost."""

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar
 
 from chatserver.core.events import Event, TicketChanged
+from chatserver.core.policy import Policy
 from chatserver.store.base import Committed, Done
 from chatserver.store.database import Database
 from chatserver.store.work import Needs, World
@@ -83,6 +84,13 @@ class RealStore(Database):
         except BaseException:
             self.loop.busy -= 1
             raise
+
+    async def all_gone(self, app_ids: Collection[int], policy: Policy, now: int) -> None:
+        self.loop.busy += 1
+        try:
+            await super().all_gone(app_ids, policy, now)
+        finally:
+            self.loop.busy -= 1
 
     def kill(self) -> None:
         async def close() -> None:

@@ -160,7 +160,6 @@ VERBS: dict[str, Verb] = {
     "customer comes and goes": lambda s, t: _come_and_go(s),
     "silence": lambda s, t: s.later(301),
     "passed on": lambda s, t: _pass_on(s),
-    "restart": lambda s, t: s.restart(),
     "closing time": lambda s, t: _closing_time(s),
 }
 

@@ -331,6 +331,65 @@ async def test_an_app_that_is_closed_by_new_hours_keeps_who_waits_for_later(scen
     assert (await scene.kinds(waiting))[-1] == "later:closing_time"
 
 
+async def test_a_restart_lets_the_clock_run_for_whoever_was_connected_and_is_not_back(scene: Scene) -> None:
+    await scene.agent()
+    chat = await scene.chat(ANA)
+    await scene.says(ANA, chat)
+    assert (await scene.ticket(chat.id)).due_at is None
+    scene.clock.pass_seconds(1000)
+    await scene.restart()
+    restarted = scene.clock.now
+    after = await scene.ticket(chat.id)
+    assert (after.gone_at, after.due_at) == (restarted, restarted + 300_000)
+    scene.clock.pass_seconds(20)
+    await scene.restart()
+    assert (await scene.ticket(chat.id)).due_at == restarted + 300_000
+
+
+async def test_a_restart_leaves_chats_alone_whose_end_is_far_and_whose_customer_had_gone(
+    scene: Scene,
+) -> None:
+    await scene.agent()
+    chat, waiting = await scene.chat(ANA), await scene.start(BEA, connected=False)
+    await pairing.customer_gone(scene.house, ANA)
+    await scene.agent_says(waiting)
+    before = [await scene.ticket(t.id) for t in (chat, waiting)]
+    scene.clock.pass_seconds(60)
+    await scene.restart()
+    assert [await scene.ticket(t.id) for t in (chat, waiting)] == before
+
+
+async def test_what_a_restart_changes_has_a_new_version_since_nobody_can_hear_of_it(scene: Scene) -> None:
+    await scene.agent(capacity=2)
+    chats = [await scene.chat(ANA), await scene.chat(BEA), await scene.start(who("eva"))]
+    await scene.says(ANA, chats[0])
+    before = {t.id: t for t in await scene.rows.all_tickets()}
+    await scene.restart()
+    for chat in chats:
+        after = await scene.ticket(chat.id)
+        assert after.gone_at == scene.clock.now
+        assert after.version > before[chat.id].version
+        assert (await scene.house.ticket(chat.id)) == after
+
+
+@pytest.mark.parametrize("seconds", [120, 600])
+@pytest.mark.parametrize("strict", [False, True])
+async def test_a_policy_that_was_changed_while_the_server_was_stopped_holds_for_all_chats(
+    scene: Scene, seconds: int, strict: bool
+) -> None:
+    await scene.agent(capacity=2)
+    spoken, owed = await scene.chat(ANA), await scene.chat(BEA)
+    await pairing.customer_gone(scene.house, ANA)
+    scene.clock.pass_seconds(1)
+    await scene.says(BEA, owed)
+    begun = scene.clock.now
+    scene.clock.pass_seconds(10)
+    await scene.policy(inactivity_seconds=seconds, inactivity_strict=strict)
+    await scene.restart()
+    assert (await scene.ticket(spoken.id)).due_at == begun - 1_000 + seconds * 1000
+    assert (await scene.ticket(owed.id)).due_at == begun + (0 if strict else 10_000) + seconds * 1000
+
+
 async def test_a_restart_keeps_agents_who_had_signed_out_signed_out(scene: Scene) -> None:
     await scene.agent(1)
     await pairing.agent_signed_out(scene.house, 1)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import hypothesis.strategies as st
+import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
@@ -20,7 +24,7 @@ from chatserver.core.tickets import Item, Ticket
 from chatserver.services import followups, pairing, talk, tickets
 from chatserver.store.work import Who
 from tests.memory_store import Clock
-from tests.services.scene import Scene, memory_scene, new_cid, who
+from tests.services.scene import Scene, database_scene, memory_scene, new_cid, who
 
 CUSTOMERS = [who(name, app_id) for name in ("ana", "bea", "eva") for app_id in (1, 2)]
 AGENTS = (1, 2, 3)
@@ -37,12 +41,16 @@ class House(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.clock = Clock()
-        self.scene: Scene = memory_scene(self.clock)
+        self.rooms = AsyncExitStack()
+        self.scene: Scene = self.runner.run(self.enter())
         self.closed: dict[int, tuple[Ticket, list[Item]]] = {}
         self.active: dict[int, int] = {}
         self.connected: set[str] = set()
         self.restarted = 0
         self.heard = 0
+
+    async def enter(self) -> Scene:
+        return memory_scene(self.clock)
 
     def run(self, verb: Coroutine[Any, Any, Any]) -> bool:
         """Carry out a verb; a refusal is an answer like any other."""
@@ -53,6 +61,7 @@ class House(RuleBasedStateMachine):
         return True
 
     def teardown(self) -> None:
+        self.runner.run(self.rooms.aclose())
         self.runner.close()
 
     @initialize(email=st.booleans(), manual=st.booleans(), strict=st.booleans())
@@ -173,6 +182,13 @@ class House(RuleBasedStateMachine):
             said = 0 if self._is_strict(ticket) else ticket.agent_spoke_at
             self.active[ticket.id] = min(self.active.get(ticket.id, 0), max(ticket.active_at, said))
 
+    @rule(app_id=st.sampled_from((1, 2)), inactivity=st.sampled_from([120, 300, 600]))
+    def the_policy_is_another_after_a_restart(self, app_id: int, inactivity: int) -> None:
+        policy = self.scene.house.people.policy(app_id)
+        changed = msgspec.structs.asdict(policy) | {"inactivity_seconds": inactivity}
+        self.runner.run(self.scene.policy(app_id, **changed))
+        self.the_server_is_away(1)
+
     @rule()
     def the_worker_looks_twice(self) -> None:
         async def both() -> None:
@@ -256,7 +272,8 @@ class House(RuleBasedStateMachine):
         end = inactivity.verdict(facts)
         assert end is not None
         assert end.close_at <= item.at
-        assert item.at >= self.active.get(event.after.id, 0) + 300_000
+        policy = self.scene.house.people.policy(event.after.app_id)
+        assert item.at >= self.active.get(event.after.id, 0) + policy.inactivity_seconds * 1000
         if event.before.opened_at < self.restarted:
             assert item.at >= self.restarted + 60_000
 
@@ -300,3 +317,15 @@ TestHouse.settings = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+
+
+class StoredHouse(House):
+    """The same on SQLite, where loads are kept in a column and what a restart means for all chats is said in SQL."""
+
+    async def enter(self) -> Scene:
+        path = Path(self.rooms.enter_context(TemporaryDirectory())) / "chat.db"
+        return await self.rooms.enter_async_context(database_scene(path, self.clock))
+
+
+TestStoredHouse = StoredHouse.TestCase
+TestStoredHouse.settings = settings(TestHouse.settings, max_examples=15)

@@ -29,13 +29,21 @@ def cid(number: int) -> str:
     return f"{number:022}"
 
 
+COUNTED = """
+SELECT id, load, (SELECT count(*) FROM tickets WHERE agent_id = agents.id AND state = 'open' AND mode = 'live')
+FROM agents
+"""
+
+
 def knows_what_is_stored(db: Database, path: Path) -> None:
-    """What the writer of a closed database knew by heart is what the file holds."""
+    """What the writer of a closed database knew by heart is what the file holds, and the loads in it are its tickets, counted."""
     other = sqlite3.connect(path)
     try:
         stored = {row[0]: ticket_from(row) for row in other.execute(sql(ticket_select))}
+        loads = other.execute(COUNTED).fetchall()
     finally:
         other.close()
+    assert [load for _, load, _ in loads] == [counted for _, _, counted in loads]
     for ticket_id, ticket in db._writer._known._tickets.items():
         assert ticket == stored[ticket_id]
 

@@ -1,4 +1,4 @@
-"""What a message, a keystroke of time and a look at who is due cost, as SQLite counts it, whatever else is stored.
+"""What a message, a timer, a pairing and a look at who is due cost, as SQLite counts it, whatever else is stored.
 
 Counted are the steps of SQLite's virtual machine, which do not depend on the machine or its load: the same statements, the same
 rows stepped over. Only the depth of a tree may show, never its size.
@@ -14,12 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from chatserver.core import tickets as core
+from chatserver.core.tickets import Ticket
+from chatserver.services import followups, pairing
+from chatserver.services import house as services
+from chatserver.services.reads import DatabaseReads
 from chatserver.store import loading, tickets
 from chatserver.store.database import constant
 from chatserver.store.rows import agent_select
-from chatserver.store.work import Needs, World
-from tests.store.house import NOON, House, cid
+from chatserver.store.tables import tickets as tickets_table
+from chatserver.store.work import WAITING_HEAD, Needs, World
+from tests.memory_store import MemoryBus
+from tests.store.house import NOON, POLICY, House, cid
 
 OPEN = 10_000
 STORED = 100_000
@@ -28,6 +36,7 @@ FEW = 5
 """So much more may be stepped in the large database: an index that was empty now has a first entry to look at."""
 
 
+_t = tickets_table.c
 _numbers = itertools.count(10_000_000)
 
 
@@ -42,7 +51,14 @@ class Counted:
 
 COLUMNS = (
     *("id", "app_id", "number", "customer_id", "cid", "subject", "opened_at", "state", "mode", "agent_id"),
-    *("turn", "active_at", "last_seq", "due_at", "version"),
+    *("queued_at", "queue_rank", "turn", "active_at", "last_seq", "due_at", "version"),
+)
+KINDS = (
+    # state, mode, attended, waiting
+    ("closed", "live", True, False),
+    ("open", "later", True, False),
+    ("open", "live", True, False),
+    ("open", "live", False, True),
 )
 
 
@@ -56,51 +72,68 @@ def counted(db: sqlite3.Connection) -> Iterator[Counted]:
         db.set_progress_handler(None, 0)
 
 
-def crowd(db: sqlite3.Connection, app: int, agent_id: int) -> None:
+def crowd(db: sqlite3.Connection, app: int, agent_id: int, first: int, count: int, stored: int) -> None:
     """Many chats that wait or are attended, requests for later at the same agent, and a long history."""
     db.execute("BEGIN IMMEDIATE")
+    numbers = range(first, first + count)
     db.executemany(
         "INSERT INTO customers (id, app_id, key, created_at) VALUES (?, ?, ?, 0)",
-        [(n, app, f"anon:{n}") for n in range(1_000, 1_000 + OPEN)],
+        [(n, app, f"anon:{n}") for n in numbers],
     )
     rows = []
-    for n in range(1_000, 1_000 + OPEN):
-        state, mode = ("closed", "live") if n % 3 == 0 else ("open", "later" if n % 3 == 1 else "live")
-        agent = agent_id if mode == "later" else None
-        due = NOON + 3_600_000 + n if mode == "live" and state == "open" else None
-        row = (
-            n,
-            app,
-            n + 10_000,
-            n,
-            cid(n),
-            "Asunto",
-            n,
-            state,
-            mode,
-            agent,
-            "agent",
-            n,
-            STORED // OPEN,
-            due,
-            1,
-        )
-        rows.append(row)
+    for n in numbers:
+        state, mode, attended, waiting = KINDS[n % len(KINDS)]
+        since = n if waiting else None
+        due = NOON + 36_000_000 + n if state == "open" and mode == "live" else None
+        what = (state, mode, agent_id if attended else None, since, since)
+        rows.append((n, app, n + 10_000, n, cid(n), "Asunto", n, *what, "agent", n, stored // count, due, 1))
     db.executemany(
         f"INSERT INTO tickets ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})", rows
     )
     db.executemany(
         'INSERT INTO items (ticket_id, seq, at, kind, "by", author_id, cid, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
         [
-            (1_000 + n % OPEN, 1 + n // OPEN, n, "message", "customer", 1, cid(n), "hola")
-            for n in range(STORED)
+            (first + n % count, 1 + n // count, n, "message", "customer", 1, cid(n), "hola")
+            for n in range(stored)
         ],
     )
+    db.execute("UPDATE agents SET load = load + ? WHERE id = ?", (count // len(KINDS), agent_id))
     db.execute("COMMIT")
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
-async def measured(house: House, agent_id: int, ticket_id: int) -> dict[str, int]:
+class Rooms:
+    """The services on this database."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.services = services.House(house.db, DatabaseReads(house.db, POLICY), MemoryBus(), house.clock)
+
+    async def one_comes_due(self, agent_id: int) -> Ticket:
+        """A chat whose customer has said nothing for so long that it ends now."""
+        ticket = await self.house.start(self.house.who("leo"), next(_numbers))
+        await self.house.assign(ticket.id, agent_id)
+        await self.house.agent_says(agent_id, ticket.id, next(_numbers))
+        after = await self.house.change(ticket.id, core.customer_gone)
+        assert after.due_at is not None
+        self.house.clock.now = after.due_at
+        return after
+
+    async def closed(self, ticket: Ticket) -> None:
+        assert await self.house.db.rows(select(_t.state).where(_t.id == ticket.id)) == [("closed",)]
+
+    async def takes_one(self, agent_id: int) -> None:
+        """An agent with one place, of whom `has_taken` tells."""
+        await pairing.set_status(self.services, agent_id, "available")
+
+    async def has_taken(self, agent_id: int) -> None:
+        taken = await self.house.db.rows(select(_t.id).where(_t.agent_id == agent_id, _t.state == "open"))
+        assert len(taken) == 1
+        await self.house.end(taken[0][0])
+        await pairing.set_status(self.services, agent_id, "busy")
+
+
+async def measured(house: House, agent_id: int, other_id: int, ticket_id: int) -> dict[str, int]:
     """Steps of what happens all the time, each done twice before so that nothing is done for the first time."""
     who = house.who("ana")
     db = house.connection
@@ -134,6 +167,18 @@ async def measured(house: House, agent_id: int, ticket_id: int) -> dict[str, int
         with counted(db) as counter:
             await act()
         steps[name] = counter.steps
+    rooms = Rooms(house)
+    await rooms.services.refresh()
+    for _ in range(3):
+        due = await rooms.one_comes_due(agent_id)
+        with counted(db) as counter:
+            await followups.due(rooms.services)
+        steps["a timer"] = counter.steps
+        await rooms.closed(due)
+        with counted(db) as counter:
+            await rooms.takes_one(other_id)
+        steps["an agent is free for the first in the queue"] = counter.steps
+        await rooms.has_taken(other_id)
     for name, statement, values in (
         ("a look at who is due", tickets._DUE, {"now": NOON, "limit": 200}),
         ("when somebody will be due", tickets._NEXT_DUE, {}),
@@ -156,14 +201,17 @@ def stepped(db: sqlite3.Connection, statement: Any, values: dict[str, Any]) -> i
 async def test_ten_thousand_open_tickets_and_a_hundred_thousand_messages_cost_no_step_more(
     house: House,
 ) -> None:
-    agent_id = await house.agent("lucia")
+    agent_id = await house.agent("lucia", status="busy", capacity=OPEN)
+    other_id = await house.agent("eva", status="busy", capacity=1)
     ticket = await house.start(house.who("ana"), 1)
     await house.assign(ticket.id, agent_id)
     await house.say(house.who("ana"), ticket.id, 5)
-    small = await measured(house, agent_id, ticket.id)
-    crowd(house.connection, house.app, agent_id)
+    # So many wait that a pairing looks at no more of them, however many there are.
+    crowd(house.connection, house.app, agent_id, 1_000, 5 * WAITING_HEAD, 5 * WAITING_HEAD)
+    small = await measured(house, agent_id, other_id, ticket.id)
+    crowd(house.connection, house.app, agent_id, 100_000, OPEN, STORED)
     house.db._writer._known.forget()
-    large = await measured(house, agent_id, ticket.id)
+    large = await measured(house, agent_id, other_id, ticket.id)
     print({name: (small[name], large[name]) for name in small})
     for name, steps in small.items():
         assert steps > 0

@@ -33,7 +33,7 @@ async def test_the_load_of_an_agent_counts_open_live_tickets_only(house: House) 
     await house.assign(later.id, eva)
     assert (await loaded(house, eva)).load == 1
     assert [a.load for a in await people.agents(house.db)] == [1]
-    chats = await house.db.write(Needs(agents=(eva,)), lambda world, now: world.chats_at(eva))
+    chats = await house.db.write(Needs(attended=(eva,)), lambda world, now: world.chats_at(eva))
     assert [t.id for t in chats] == [live.id]
 
 

@@ -10,6 +10,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from chatserver.store import database, migrations
+from chatserver.store import database, migrations, people
 from chatserver.store.database import Database, DatabaseInUse, DatabaseTooNew, has_wal_reset_bug
 from chatserver.store.migrations import HEAD, migrate, revision
 from chatserver.store.tables import metadata
@@ -36,7 +37,8 @@ async def opened(where: Path | str) -> Database:
 
 
 def schema(path: Path) -> dict[tuple[str, str], list[str]]:
-    """Every table and index with its definition's clauses, in no particular order, without blanks and quotes."""
+    """Every table and index with its definition's clauses, in no particular order, without blanks and quotes. A column that was
+    added later stands on the line of the one before it."""
     connection = sqlite3.connect(path)
     query = "SELECT type, name, sql FROM sqlite_master WHERE name <> 'alembic_version' AND tbl_name <> 'alembic_version'"
     rows = connection.execute(query).fetchall()
@@ -45,7 +47,7 @@ def schema(path: Path) -> dict[tuple[str, str], list[str]]:
 
 
 def clauses(sql: str) -> list[str]:
-    return sorted(re.sub(r'["\s]|,\s*$', "", line) for line in sql.strip().split("\n"))
+    return sorted(re.sub(r'["\s]', "", line) for line in re.split(r",\s*(?![^()\n]*\))|\n", sql.strip()))
 
 
 def test_migrations_make_the_schema_of_the_tables(tmp_path: Path) -> None:
@@ -86,24 +88,36 @@ def test_a_migration_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pyte
     assert revision(path) is None
 
 
-async def test_a_database_of_the_release_before_is_brought_up_to_date_with_all_that_is_in_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("release", ["0001", "0002"])
+async def test_a_database_of_a_release_before_is_brought_up_to_date_with_all_that_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, release: str
 ) -> None:
     path, new = tmp_path / "a.db", tmp_path / "new.db"
     before = tmp_path / "migrations"
     shutil.copytree(Path(migrations.__file__).parent, before)
-    (before / "versions" / f"{HEAD}_chats.py").unlink()
-    with monkeypatch.context() as release:
-        release.setattr(migrations, "__file__", str(before / "__init__.py"))
-        release.setattr(migrations, "HEAD", "0001")
+    for later in (before / "versions").glob("0*.py"):
+        if later.name[:4] > release:
+            later.unlink()
+    with monkeypatch.context() as then:
+        then.setattr(migrations, "__file__", str(before / "__init__.py"))
+        then.setattr(migrations, "HEAD", release)
         house = await House.open(path)
-        ticket = await house.start(house.who("ana"), 0)
+        lucia, eva = await house.agent("lucia"), await house.agent("eva")
+        ticket, *more = [await house.start(house.who(name), 0) for name in ("ana", "bea", "leo", "mia")]
+        await house.end(more[1].id)
         await house.db.close()
-    assert revision(path) == "0001"
+    with closing(sqlite3.connect(path)) as old:
+        # As that release would have written it: two open chats of Lucía's, a closed one, and one to be answered later.
+        old.execute("UPDATE tickets SET agent_id = ?, queued_at = NULL, queue_rank = NULL", (lucia,))
+        old.execute("UPDATE tickets SET mode = 'later' WHERE id = ?", (more[2].id,))
+        old.commit()
+    assert revision(path) == release
     migrate(new)
     assert schema(path) != schema(new)
     house = await House.open(path)
-    assert await house.start(house.who("ana"), 0) == ticket  # found, with all that it had
+    assert {a.id: a.load for a in await people.agents(house.db)} == {lucia: 2, eva: 0}
+    found = await house.start(house.who("ana"), 0)
+    assert (found.id, found.subject, found.agent_id) == (ticket.id, ticket.subject, lucia)
     assert await house.say(house.who("ana"), ticket.id, 1) == ticket.last_seq + 1
     await house.db.close()
     assert revision(path) == HEAD
@@ -131,7 +145,7 @@ async def test_a_database_of_a_newer_release_is_refused_with_a_sentence(tmp_path
     connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.commit()
     connection.close()
-    with pytest.raises(DatabaseTooNew, match=r"newer release \(revision 9999, this one knows 0002\)"):
+    with pytest.raises(DatabaseTooNew, match=rf"newer release \(revision 9999, this one knows {HEAD}\)"):
         await opened(path)
     with pytest.raises(DatabaseTooNew):  # and the lock was let go
         await opened(path)

@@ -14,7 +14,8 @@ from sqlalchemy.exc import OperationalError
 from chatserver.core import tickets as core
 from chatserver.core.policy import Policy
 from chatserver.store import accounts, applying, loading, people, tickets
-from chatserver.store.database import Database, constant
+from chatserver.store.database import Database, _compiled, constant
+from chatserver.store.interruptions import all_gone, interrupted_ids
 from chatserver.store.items import items_after, items_before
 from chatserver.store.tables import apps, sessions
 from tests.store.house import NOON, POLICY, House
@@ -107,9 +108,6 @@ async def test_a_desk_is_my_own_and_who_waits_and_what_is_for_later(house: House
     assert await tickets.requested_tickets(house.db, [other], 0, 9) == []
     assert await tickets.desk_counts(house.db, other) == (0, 0)
     assert [i for i, _ in await tickets.waiting_ids(house.db, house.app)] == [back, waits]
-    pages = [page async for page in tickets.open_live_ids(house.db, page=3)]
-    assert [len(page) for page in pages] == [3, 1]
-    assert {i for page in pages for i in page} == {back, waits, mine, hers}
 
 
 async def test_the_lists_of_a_desk_go_on_page_by_page_over_all_its_apps(house: House) -> None:
@@ -174,9 +172,9 @@ async def test_what_is_due_comes_most_overdue_first(house: House) -> None:
         await house.assign(ids[-1], eva)
     first = NOON + 1000 + POLICY.first_answer_seconds * 1000
     assert await tickets.next_due(house.db) == first
-    assert await tickets.due_ids(house.db, first - 1, 10) == []
-    assert await tickets.due_ids(house.db, first + 1000, 10) == ids[:2]
-    assert await tickets.due_ids(house.db, first + 9000, 1) == ids[:1]
+    assert await tickets.due(house.db, first - 1, 10) == []
+    assert await tickets.due(house.db, first + 1000, 10) == [(i, house.app) for i in ids[:2]]
+    assert await tickets.due(house.db, first + 9000, 1) == [(ids[0], house.app)]
 
 
 async def test_an_app_takes_what_it_did_not_choose_from_the_servers_defaults(house: House) -> None:
@@ -245,6 +243,13 @@ def plan(connection: sqlite3.Connection, sql: str) -> list[str]:
     return [str(row[3]) for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", unbound)]
 
 
+async def test_an_interruption_is_written_and_looked_at_through_the_open_chats_alone(house: House) -> None:
+    for strict in (False, True):
+        for statement in all_gone([house.app], Policy(inactivity_strict=strict), 9):
+            (step, *_) = plan(house.connection, _compiled(statement)[0])
+            assert step == "SEARCH tickets USING INDEX ix_tickets_chats_of (customer_id>?)"
+
+
 async def test_no_read_walks_through_a_growing_table(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     really = Database.rows
@@ -268,8 +273,8 @@ async def test_no_read_walks_through_a_growing_table(house: House, monkeypatch: 
     await tickets.waiting_ids(db, app)
     await tickets.handled_seconds(db, app)
     await tickets.next_due(db)
-    await tickets.due_ids(db, 9, 20)
-    assert [page async for page in tickets.open_live_ids(db)] == []
+    await tickets.due(db, 9, 20)
+    assert [page async for page in interrupted_ids(db, [app], POLICY, {app: None}, 9)] == []
     await items_after(db, 1, 0, 20)
     await items_before(db, 1, 9, 20)
     await people.apps(db, POLICY)

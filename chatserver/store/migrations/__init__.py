@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """The newest revision in `versions/`."""
 
 
