@@ -112,3 +112,11 @@ def test_the_main_job_by_keyboard_alone(stage: Stage) -> None:
     keys.press("Space")
     customer.is_thanked()
     assert_closed_with(stage.server, SUBJECT, "solved")
+
+
+def test_who_is_not_known_yet_is_greeted_without_a_name(stage: Stage) -> None:
+    customer = stage.customer()
+    # The line opens, and nobody answers.
+    customer.page.route_web_socket(re.compile("/ws/customer"), lambda line: None)
+    customer.opens_panel()
+    expect(customer.widget.get_by_text("Hola")).to_contain_text("Hola.")

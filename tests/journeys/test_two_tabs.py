@@ -40,6 +40,8 @@ def test_what_two_tabs_say_arrives_once_also_when_one_is_closed_before_it_was_he
     customer.says("Cuatro, de la primera")
     network.repair()
     ana.talk.shows("Cuatro, de la primera")
+    # The tab that stays sees to it; nobody has to come back for that.
+    ana.talk.shows("Tres, antes de cerrar")
     again = customer.another_tab()
     again.opens_host_page()
     again.opens_ticket(SUBJECT)

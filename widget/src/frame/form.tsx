@@ -109,7 +109,7 @@ const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@.]{2,}$/;
 /** The sentence for a value that the server would not take. */
 export function check(name: string, value: string, required: boolean): string {
   const { length } = [...value];
-  const limit = LIMITS[name] ?? 0;
+  const limit = LIMITS[name] as number;
   if (length > limit) return t("error.too_long", { limit });
   if (required && length < (name === "subject" ? 3 : 1)) return t(`error.${name}_required`);
   return name === "email" && value && !EMAIL.test(value) ? t("error.bad_email") : "";

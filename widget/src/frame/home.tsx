@@ -10,8 +10,8 @@ import { TicketRow } from "./tickets";
 export function Home() {
   const { welcome } = model.state.value;
   const latest = roomsInOrder(model.state.value)[0];
-  const { name = "", alias = "" } = welcome?.customer ?? {};
-  // Nobody is greeted as "Visitante QRST".
+  // Nobody is greeted as "Visitante QRST", nor by a name that is not known yet.
+  const { name = " ", alias = "" } = welcome?.customer ?? {};
   const greeting = name.endsWith(` ${alias}`) ? "widget.greeting" : "widget.greeting_name";
   return (
     <>

@@ -153,13 +153,14 @@ function welcomed(before: CustomerState, frame: Welcome): Next {
   const beyond = kept.size > tickets.length;
   let state: CustomerState = { ...old, welcome, attention, rooms: kept, more: beyond ? old.more : more };
   state = listed(state, tickets);
-  const fresh = new Set(tickets.map((view) => view.id));
   const send: CustomerFrame[] = [];
   for (const room of state.rooms.values()) {
-    const behind = !fresh.has(room.view.id) || lastSeq(room) < room.view.last_seq;
+    const { id } = room.view;
+    const fresh = tickets.some((view) => view.id === id);
+    const behind = !fresh || lastSeq(room) < room.view.last_seq;
     if (room.opening || (room.loaded && (room.stale || behind))) {
       // A view that the welcome did not bring may be old: only a snapshot has it.
-      const next = asked(state, room.view.id, fresh.has(room.view.id) && !room.stale);
+      const next = asked(state, id, fresh && !room.stale);
       state = next.state;
       send.push(...next.send);
     }

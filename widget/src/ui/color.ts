@@ -19,8 +19,11 @@ const CARRIES_WHITE = 0.1833;
 
 /** WCAG's relative luminance, 0 to 1; its straight line near black makes no difference to what carries white. */
 function luminance(color: number[]): number {
-  const [red = 0, green = 0, blue = 0] = color.map((part) => ((part / 255 + 0.055) / 1.055) ** 2.4);
-  return red * 0.2126 + green * 0.7152 + blue * 0.0722;
+  const weights = [0.2126, 0.7152, 0.0722];
+  return color.reduce(
+    (sum, part, i) => sum + ((part / 255 + 0.055) / 1.055) ** 2.4 * (weights[i] as number),
+    0,
+  );
 }
 
 /** Put the accent to work on this page. Set through the CSSOM, which a strict CSP allows. */

@@ -12,12 +12,12 @@ export const words = signal<Words>({});
 /** For `Intl`: Latin American Spanish and Brazilian Portuguese, not the European ones. */
 const TAGS: Words = { es: "es-419-u-hc-h12", en: "en", pt: "pt-BR" };
 
-export const tag = (): string => TAGS[locale.value] ?? "es-419";
+export const tag = (): string => TAGS[locale.value] as string;
 
 /** The sentence `key` with its {placeholders} filled. A missing key shows itself, so that it is noticed. */
 export function t(key: string, values?: Values): string {
   const text = words.value[key] ?? key;
-  return values ? text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole)) : text;
+  return values ? text.replace(/\{(\w+)\}/g, (whole, name) => (values[name] ?? whole) as string) : text;
 }
 
 /** As `t`, in the plural form that `count` takes; {count} is filled. */

@@ -5,7 +5,7 @@ import type { ComponentChildren } from "preact";
 export interface Part {
   text: string;
   /** Absent: plain text. */
-  href?: string;
+  href?: string | undefined;
 }
 
 const CANDIDATE =
@@ -16,17 +16,20 @@ const TRAILING = /[.,;:!?*_…»”’]+$/;
 export function linkParts(text: string): Part[] {
   const parts: Part[] = [];
   let from = 0;
+  const add = (to: number, href?: string) => {
+    if (to > from) parts.push({ text: text.slice(from, to), href });
+    from = to;
+  };
   for (const match of text.matchAll(CANDIDATE)) {
     const start = match.index;
     const found = trimmed(match[0]);
     const href = address(found);
     // An address within a longer word ("user:pass@…", "xhttp://") is rather something else.
     if (!href || /[\w@:/]/.test(text.charAt(start - 1))) continue;
-    if (start > from) parts.push({ text: text.slice(from, start) });
-    parts.push({ text: found, href });
-    from = start + found.length;
+    add(start);
+    add(start + found.length, href);
   }
-  if (from < text.length) parts.push({ text: text.slice(from) });
+  add(text.length);
   return parts;
 }
 
@@ -45,17 +48,14 @@ export function Linked({ text }: { text: string }): ComponentChildren {
 /** Without the full stop that ends the sentence, nor the bracket around the address. */
 function trimmed(found: string): string {
   const cut = found.replace(TRAILING, "");
-  const unbalanced = cut.endsWith(")") && cut.split(")").length > cut.split("(").length;
-  return unbalanced ? trimmed(cut.slice(0, -1)) : cut;
+  const unbalanced = cut.split(")").length > cut.split("(").length;
+  return unbalanced && cut.endsWith(")") ? trimmed(cut.slice(0, -1)) : cut;
 }
 
 /** What it leads to: by how it is made, http, https or mail; "" when it leads nowhere. */
 function address(found: string): string {
-  const href = /^(https?:\/\/|mailto:)/i.test(found)
-    ? found
-    : found.includes("@") && !found.startsWith("www.")
-      ? `mailto:${found}`
-      : `https://${found}`;
+  const scheme = /^(https?:\/\/|mailto:)/i.test(found) ? "" : /^www\./i.test(found) ? "https://" : "mailto:";
+  const href = scheme + found;
   try {
     new URL(href);
     return href;

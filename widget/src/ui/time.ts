@@ -1,6 +1,6 @@
 /** Times as people say them, in the reader's zone and language. Arguments are ms since 1970 UTC, durations seconds. */
 
-import { t, tag } from "./i18n";
+import { plural, t, tag } from "./i18n";
 
 const DAY = 86_400_000;
 const made: Record<string, Intl.DateTimeFormat> = {};
@@ -56,11 +56,15 @@ export function shortTime(at: number, now: number): string {
 
 /** A moment to come, within a sentence: "hoy a las 2:00 p.m.", "mañana a las …", "el lunes a las …". */
 export function when(at: number, now: number): string {
-  const time = clockTime(at);
   const days = daysBetween(now, at);
-  if (days <= 0) return t("common.today_at", { time });
-  if (days === 1) return t("common.tomorrow_at", { time });
-  return t("common.day_at", { day: format(at, days < 7 ? DAY_NAME : LONG), time });
+  const key = days > 1 ? "common.day_at" : days > 0 ? "common.tomorrow_at" : "common.today_at";
+  const time = clockTime(at);
+  return t(key, {
+    day: format(at, days < 7 ? DAY_NAME : LONG),
+    // By the hour as it is said: "a la 1:00 p.m.", "a las 2:00 p.m."; "à 1:00", "às 13:00".
+    at: plural("common.at", Number.parseInt(time, 10)),
+    time,
+  });
 }
 
 /** A duration rounded honestly: "menos de 1 min", "4 min", "1 h 10 min" (in steps of ten beyond an hour). */

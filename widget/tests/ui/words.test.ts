@@ -139,3 +139,21 @@ test("times are said as people say them", () => {
   assert.equal(duration(200), "4 min");
   assert.equal(minutesSeconds(42), "0:42");
 });
+
+test("one o'clock is singular where the language says so, by the hour as it is written", () => {
+  const now = new Date(2026, 2, 4, 0).getTime();
+  const said = (language: string, hour: number) => {
+    use(language);
+    return when(new Date(2026, 2, 4, hour).getTime(), now);
+  };
+  assert.match(said("es", 1), /^hoy a la 1:00/);
+  assert.match(said("es", 13), /^hoy a la 1:00/);
+  assert.match(said("es", 2), /^hoy a las 2:00/);
+  assert.match(said("es", 12), /^hoy a las 12:00/);
+  assert.equal(said("pt", 1), "hoje à 1:00");
+  assert.equal(said("pt", 13), "hoje às 13:00");
+  assert.match(said("en", 13), /^today at 1:00/);
+  use("es");
+  assert.match(when(new Date(2026, 2, 5, 13).getTime(), now), /^mañana a la 1:00/);
+  assert.match(when(new Date(2026, 2, 9, 1).getTime(), now), /^el lunes a la 1:00/);
+});
