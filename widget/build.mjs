@@ -117,12 +117,15 @@ async function buildAll() {
   };
 
   const catalogues = await readCatalogues();
-  const loaderWords = Object.fromEntries(LANGUAGES.map((lang) => [lang, pick(catalogues[lang], ["loader"])]));
+  // All of its words are the loader's: that needs no saying.
+  const said = (words) =>
+    Object.fromEntries(Object.entries(words).map(([key, word]) => [key.replace("loader.", ""), word]));
+  const loaderWords = Object.fromEntries(
+    LANGUAGES.map((lang) => [lang, said(pick(catalogues[lang], ["loader"]))]),
+  );
   const define = { __LOADER_WORDS__: JSON.stringify(loaderWords) };
   const loader = await bundle("loader.ts", { define });
-  // All of its words are the loader's: that needs no saying.
-  const said = loader[".js"].replaceAll('"loader.', '"');
-  files.set("widget.js", { file: "widget.js", contents: await squeezeScript(said) });
+  files.set("widget.js", { file: "widget.js", contents: await squeezeScript(loader[".js"]) });
 
   for (const declarations of ["wire.ts", "host-messages.ts"]) {
     checkOwn(await readFile(path.join(SOURCES, declarations), "utf8"));

@@ -31,6 +31,7 @@ export async function squeezeScript(code, own = false) {
       pure_getters: true,
       unsafe_arrows: true,
       inline: 2,
+      // Only numbers are compared here by their size: none is NaN, none undefined.
       unsafe_comps: true,
       keep_fargs: false,
     },

@@ -60,7 +60,7 @@ function draw(): void {
   const words = drawLauncher(options, isOpen, unread);
   if (!panel || !frame) return;
   panel.hidden = !isOpen;
-  frame.title = words["loader.frame"];
+  frame.title = words.frame;
 }
 
 function load(): void {

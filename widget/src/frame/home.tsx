@@ -10,15 +10,15 @@ import { TicketRow } from "./tickets";
 export function Home() {
   const { welcome } = model.state.value;
   const latest = roomsInOrder(model.state.value)[0];
-  // Nobody is greeted as "Visitante QRST", nor by a name that is not known yet.
   const { name = " ", alias = "" } = welcome?.customer ?? {};
-  const greeting = name.endsWith(` ${alias}`) ? "widget.greeting" : "widget.greeting_name";
+  // Nobody is greeted as "Visitante QRST", nor by a name that is not known yet.
+  const first = name.endsWith(` ${alias}`) ? "" : `, ${name.replace(/\s.*/, "")}`;
   return (
     <>
       <section class="hero" aria-label={t("widget.how_help")}>
         <Header title={welcome?.app ?? ""} />
         <p class="greeting">
-          {t(greeting, { name: name.replace(/\s.*/, "") })}
+          {t("widget.greeting", { name: first })}
           <br />
           {t("widget.how_help")}
         </p>

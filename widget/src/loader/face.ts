@@ -3,9 +3,9 @@
 import type { SupportChatOptions } from "../sdk";
 import { STYLES } from "./styles";
 
-type Words = Record<`loader.${"launcher" | "unread.one" | "unread.other" | "frame"}`, string>;
+type Words = Record<"launcher" | "unread.one" | "unread.other" | "frame", string>;
 
-/** Compiled in by the build: for each locale, the catalogue's `loader.*` entries. */
+/** Compiled in by the build: for each locale, the catalogue's `loader.*` entries, without that prefix. */
 declare const __LOADER_WORDS__: Record<string, Words>;
 
 /** The first language asked for that we have words in: the host's call or tag, its page, the browser; else Spanish. */
@@ -51,9 +51,9 @@ export function drawLauncher(options: SupportChatOptions, isOpen: boolean, unrea
   launcher.style.color = inkOn(color);
   launcher.ariaExpanded = `${isOpen}`;
   launcher.ariaLabel = count
-    ? words[`loader.unread.${unread > 1 ? "other" : "one"}`].replace("{count}", count)
+    ? words[`unread.${unread > 1 ? "other" : "one"}`].replace("{count}", count)
     : null;
-  label.data = words["loader.launcher"];
+  label.data = words.launcher;
   badge.textContent = count;
   return words;
 }
