@@ -141,6 +141,8 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
   readonly #verbs = new Map<string, Out>();
   /** The last of each kind per ticket, verbs or not: what was said too fast is said again. */
   readonly #sent = new Map<string, Out>();
+  /** Refused ones that wait for their moment. */
+  #late = 0;
   readonly #outbox: Outbox<Out>;
 
   constructor(options: ConnectionOptions<Out, In>) {
@@ -288,6 +290,7 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
         return;
       case "done":
         this.#verbs.delete(verbKey(frame.verb, frame.ticket));
+        this.#sent.delete(verbKey(frame.verb, frame.ticket));
         break;
       case "ack":
         this.#outbox.remove(frame.cid);
@@ -308,7 +311,9 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
       this.#verbs.delete(key);
       return false;
     }
-    this.#timers.after((frame.retry_after ?? 1) * 1000, () => {
+    // One after the other: all at once they would be too many again.
+    this.#timers.after((frame.retry_after ?? 1) * 1000 * ++this.#late, () => {
+      this.#late--;
       if (this.#sent.get(key) === verb) this.send(verb);
     });
     return true;

@@ -337,7 +337,7 @@ test("a page that was asked for when the line broke is asked for again on the ne
   console.end();
 });
 
-test("what was read too fast is asked for again when the server said, and nobody is told", async () => {
+test("what was read too fast is asked for again when the server said, one after the other, and nobody is told", async () => {
   const { console, timers, open } = world();
   console.start();
   const socket = await open({ ...welcome(queue(1, 10)), more: ["waiting"] });
@@ -352,6 +352,10 @@ test("what was read too fast is asked for again when the server said, and nobody
   const asked = () => (["open", "history", "desk"] as const).map((type) => of(socket, type).length);
   assert.deepEqual(asked(), [1, 1, 1]);
   timers.elapse(1);
+  assert.deepEqual(asked(), [2, 1, 1]);
+  timers.elapse(2000);
+  assert.deepEqual(asked(), [2, 2, 1]);
+  timers.elapse(2000);
   assert.deepEqual(asked(), [2, 2, 2]);
   console.end();
 });

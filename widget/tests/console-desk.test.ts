@@ -151,6 +151,17 @@ test("a reconnect resumes every loaded thread after its last item", () => {
   assert.equal(desk.threads.get(4)?.items.length, 2);
 });
 
+test("a reconnect asks for one's own and for what is on the screen, not for all that was ever looked at", () => {
+  const views = [ticket({ id: 1, agent_id: ME.id }), ticket({ id: 2 }), ticket({ id: 3 })];
+  const loaded = run(signedIn(...views), ...views.map((view) => snapshot(view, [item(1)]))).desk;
+  const { desk, send } = receive(loaded, welcome(views), NOW, 3);
+  assert.deepEqual(
+    send.map((frame) => "ticket" in frame && frame.ticket),
+    [1, 3],
+  );
+  assert.deepEqual([...desk.threads.keys()], [1, 3]);
+});
+
 test("the ticket on the screen stays when a welcome does not list it, and is asked for", () => {
   const closed = ticket({ id: 4, version: 1 });
   const loaded = run(signedIn(closed), snapshot(closed, [item(1)])).desk;

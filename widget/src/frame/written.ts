@@ -37,7 +37,8 @@ export function unsent(more: () => void, all: boolean): Entry<CustomerFrame>[] {
       return new Promise(nothing);
     };
     // Without locks nobody can tell: then the next page to be loaded takes it up.
-    pages[page] ??= (navigator.locks?.request(page, held).catch(nothing) as unknown) && false;
+    // A name of its own kind: one that begins with "-", as a page's may, is refused.
+    pages[page] ??= (navigator.locks?.request(`page ${page}`, held).catch(nothing) as unknown) && false;
     return all || pages[page];
   };
   isGone({ page: PAGE });

@@ -71,6 +71,7 @@ class Locks {
   rows = new Map();
 
   request(page, name, run) {
+    if (name.startsWith("-")) return Promise.reject(new Error("NotSupportedError")); // as browsers do
     const row = this.rows.get(name) ?? [];
     this.rows.set(name, row);
     row.push({ page, run });

@@ -182,7 +182,9 @@ function welcomed(desk: Desk, frame: AgentWelcome, selected: number | null): Ste
   if (shown && !tickets.has(shown.id)) tickets.set(shown.id, shown);
   const ends = { waiting: null, requests: null } as Record<Waits, End | null>;
   for (const of of frame.more) ends[of] = endOf(of, frame.tickets) ?? FIRST;
-  const threads = new Map([...(same ? desk.threads : [])].filter(([ticket]) => tickets.has(ticket)));
+  // Of all that was ever opened, one's own and what is on the screen: the rest is asked for when it is looked at again.
+  const goesOn = (ticket: number) => ticket === selected || tickets.get(ticket)?.agent_id === id;
+  const threads = new Map([...(same ? desk.threads : [])].filter(([ticket]) => goesOn(ticket)));
   const fresh: Desk = {
     ...desk,
     epoch: frame.epoch,
