@@ -45,6 +45,15 @@ from chatserver.store.work import Who
 ORIGIN = "https://chat.example.test"
 PATIENCE = 15
 """Seconds until a test that waits for something says that it never came."""
+WIDE = Limits(
+    messages=1_000_000,
+    message_burst=10_000,
+    frames=1_000_000,
+    frame_burst=10_000,
+    reads=1_000_000,
+    read_burst=10_000,
+)
+"""For tests that say everything at once."""
 _numbers = itertools.count(1)
 
 

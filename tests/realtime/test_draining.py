@@ -16,19 +16,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from chatserver import peers
-from chatserver.realtime.limits import Limits
 from tests.harness.lines import request
-from tests.realtime.chat import PATIENCE, Chat, Client, new_cid, serving, until
+from tests.realtime.chat import PATIENCE, WIDE, Chat, Client, new_cid, serving, until
 from tests.security.raw import Raw, raw
-
-WIDE = Limits(
-    messages=1_000_000,
-    message_burst=10_000,
-    frames=1_000_000,
-    frame_burst=10_000,
-    reads=1_000_000,
-    read_burst=10_000,
-)
 
 
 async def talk_until_the_end(client: Client, ticket: int, acked: set[str]) -> int:

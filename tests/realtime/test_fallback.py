@@ -150,7 +150,9 @@ async def test_many_tabs_that_type_are_one_sign_to_the_other_side_and_the_last_w
         signs = [frame for frame in agent.got if frame["type"] == "typing"]
         assert len(signs) <= (time.monotonic() - began) * 1_000 / STEP_MS + 2
         # No change is left to be told.
-        await until(lambda: not chat.house.books.typists.get((ticket, "customer")).again)  # type: ignore[union-attr]
+        typist = chat.house.books.typists.get((ticket, "customer"))
+        assert typist is not None
+        await until(lambda: not typist.again)
         await agent.still_speaks()
         assert agent_sees_typing(agent)
 

@@ -12,17 +12,8 @@ from typing import Any
 
 import pytest
 
-from chatserver.realtime.limits import Limits
-from tests.realtime.chat import Chat, Client, new_cid, serving
+from tests.realtime.chat import WIDE, Chat, Client, new_cid, serving
 
-WIDE = Limits(
-    messages=1_000_000,
-    message_burst=10_000,
-    frames=1_000_000,
-    frame_burst=10_000,
-    reads=1_000_000,
-    read_burst=10_000,
-)
 LONG = 50_000
 
 

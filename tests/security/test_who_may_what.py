@@ -13,10 +13,9 @@ from typing import Any, get_args
 
 import pytest
 
-from chatserver.realtime.limits import Limits
 from chatserver.realtime.wire import AgentFrame, CustomerFrame
 from chatserver.store import accounts
-from tests.realtime.chat import Chat, Client, new_cid, serving
+from tests.realtime.chat import WIDE, Chat, Client, new_cid, serving
 
 CID = "cid"
 # verb → the fields of a frame that is right but for its ticket; None: it names no ticket, and has a test of its own below
@@ -73,15 +72,7 @@ def test_every_frame_has_a_row(union: Any, table: dict[str, dict[str, Any] | Non
 @pytest.fixture
 async def town(tmp_path: Path) -> AsyncIterator[Chat]:
     """Two apps: `demo` with the agents 1 and 2, `otra` with the agent 3."""
-    limits = Limits(
-        messages=1_000_000,
-        message_burst=10_000,
-        frames=1_000_000,
-        frame_burst=10_000,
-        reads=1_000_000,
-        read_burst=10_000,
-    )
-    async with serving(tmp_path, limits=limits) as chat:
+    async with serving(tmp_path, limits=WIDE) as chat:
         now = time.time_ns() // 1_000_000
         other = await accounts.add_app(
             chat.db, key="otra", name="Otra", secret="o" * 32, schedule='{"always":true}', created_at=now
