@@ -27,6 +27,7 @@ def saying(house: House, who: Who, ticket_id: int, cid: str, text: str) -> Use[i
     """
     cid, text = messages.cid(cid), messages.body(text)
     people = house.people
+    _no_longer_typing(house, ticket_id, "customer")
 
     def decide(world: World, now: int) -> int:
         ticket = world.ticket_of(who, ticket_id)
@@ -48,6 +49,7 @@ def saying_as(
     """
     cid, text = messages.cid(cid), messages.body(text)
     people, agent = house.people, house.people.agent(agent_id)
+    _no_longer_typing(house, ticket_id, "agent")
 
     def decide(world: World, now: int) -> int:
         ticket = world.ticket_for(agent, ticket_id)
@@ -163,6 +165,13 @@ def _sign(house: House, ticket: Ticket, by: Turn, on: bool, name: str = "") -> N
         house.books.typists.put((ticket.id, by), typist)
     typist.on, typist.agent_id, typist.name = on, ticket.agent_id, name
     _show(house, ticket, by, typist, again_in=signs.STEP_MS)
+
+
+def _no_longer_typing(house: House, ticket_id: int, by: Turn) -> None:
+    """A message ends the sign of its author where it is shown: a look that is still to come must not bring it back."""
+    typist = house.books.typists.get((ticket_id, by))
+    if typist is not None:
+        typist.on = False
 
 
 def _show(house: House, ticket: Ticket, by: Turn, typist: Typist, *, again_in: int | None = None) -> None:

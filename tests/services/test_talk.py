@@ -172,6 +172,30 @@ async def test_whoever_changes_their_mind_all_the_time_is_shown_at_a_rate_and_as
     assert soon.calls == []
 
 
+@pytest.mark.parametrize("side", ["customer", "agent"])
+async def test_a_sign_from_before_a_message_does_not_come_back_after_it(scene: Scene, side: str) -> None:
+    await scene.agent()
+    ticket = await scene.chat(ANA)
+    soon = Soon(scene)
+
+    async def types() -> None:
+        if side == "customer":
+            await talk.typing(scene.house, ANA, ticket.id)
+        else:
+            await talk.typing_as_agent(scene.house, 1, ticket.id)
+
+    await types()
+    soon.pass_ms(100)
+    await types()  # shown already: it will be looked at again
+    soon.pass_ms(50)
+    await (scene.says(ANA, ticket) if side == "customer" else scene.agent_says(ticket))
+    soon.pass_ms(250)
+    assert shown(scene)[-1] is False, "the message has ended it"
+    await types()
+    soon.pass_ms(250)
+    assert shown(scene)[-1] is True, "and whoever types on is shown anew"
+
+
 async def test_the_first_sign_after_a_stop_is_put_off_and_not_swallowed(scene: Scene) -> None:
     await scene.agent()
     ticket = await scene.chat(ANA)
@@ -199,9 +223,10 @@ async def test_whoever_types_on_after_a_message_is_shown_although_the_message_en
         await scene.says(ANA, ticket)
         await talk.typing(scene.house, ANA, ticket.id)
     else:  # the message is not on disk yet
+        use = talk.saying(scene.house, ANA, ticket.id, new_cid(), "Hola")
         await talk.typing(scene.house, ANA, ticket.id)
         assert shown(scene) == [True]
-        await scene.says(ANA, ticket)
+        await scene.house.store.write(use.needs, use.decide)
     soon.pass_ms(250)
     assert shown(scene) == [True, True]
 
