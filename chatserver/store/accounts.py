@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, insert, select, text, update
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as insert_or_not
 
-from chatserver.store.base import StoreFailed
+from chatserver.store.base import Violated
 from chatserver.store.database import Database, Reader
+from chatserver.store.portable import one_of
 from chatserver.store.tables import agent_apps, agents, apps, sessions, used_tokens
 
 
@@ -36,8 +36,8 @@ async def add_agent(
     agent = insert(agents).values(email=email, name=name, password_hash=password_hash, created_at=now)
     try:
         ((agent_id,),) = (await db.execute(agent.returning(agents.c.id)))[0]
-    except StoreFailed as failure:
-        raise _taken(failure) from failure
+    except Violated as failure:
+        raise Taken from failure
     await attach(db, agent_id, app_ids)
     return int(agent_id)
 
@@ -45,7 +45,7 @@ async def add_agent(
 async def attach(db: Database, agent_id: int, app_ids: Iterable[int]) -> None:
     """Let an agent attend these apps; harmless twice."""
     statements = [
-        sqlite_insert(agent_apps).values(agent_id=agent_id, app_id=app_id).on_conflict_do_nothing()
+        insert_or_not(agent_apps).values(agent_id=agent_id, app_id=app_id).on_conflict_do_nothing()
         for app_id in app_ids
     ]
     if statements:
@@ -75,7 +75,7 @@ async def begin_session(db: Database, token_hash: str, agent_id: int, *, now: in
     return int(session_id)
 
 
-# Reads are constants with named values, which the database compiles once. Lists travel as one JSON text.
+# Reads are constants with named values, which the database compiles once.
 _holding = (
     sessions.c.ended_at.is_(None),
     sessions.c.expires_at > bindparam("now"),
@@ -91,7 +91,7 @@ _BY_ID = _session.where(sessions.c.id == bindparam("session_id"))
 _LIVE = (
     select(sessions.c.id)
     .join(agents, agents.c.id == sessions.c.agent_id)
-    .where(*_holding, sessions.c.id.in_(text("SELECT value FROM json_each(:session_ids)")))
+    .where(*_holding, one_of(sessions.c.id, "session_ids"))
 )
 _ANY = select(sessions.c.id).where(
     sessions.c.agent_id == bindparam("agent_id"),
@@ -113,7 +113,7 @@ async def session_by_id(db: Database, session_id: int, now: int) -> AgentSession
 
 async def live_sessions(db: Database, session_ids: Iterable[int], now: int) -> set[int]:
     """Those of these sessions that still hold."""
-    found = await db.rows(_LIVE, session_ids=msgspec.json.encode(list(session_ids)).decode(), now=now)
+    found = await db.rows(_LIVE, session_ids=list(session_ids), now=now)
     return {row[0] for row in found}
 
 
@@ -131,7 +131,7 @@ async def end_session(db: Database, session_id: int, now: int) -> bool:
 async def use_token(db: Database, app_id: int, jti: str, *, expires_at: int, now: int) -> bool:
     """Remember that a host's user token was exchanged; False when it was before. Those that expired are forgotten."""
     over = delete(used_tokens).where(used_tokens.c.expires_at < now)
-    new = sqlite_insert(used_tokens).values(app_id=app_id, jti=jti, expires_at=expires_at)
+    new = insert_or_not(used_tokens).values(app_id=app_id, jti=jti, expires_at=expires_at)
     return bool((await db.execute(over, new.on_conflict_do_nothing()))[1])
 
 
@@ -139,8 +139,8 @@ async def add_app(db: Database, **values: Any) -> int:
     """`values`: columns of the table apps (JSON as text). Returns the new app's id. Raises Taken."""
     try:
         ((app_id,),) = (await db.execute(insert(apps).values(**values).returning(apps.c.id)))[0]
-    except StoreFailed as failure:
-        raise _taken(failure) from failure
+    except Violated as failure:
+        raise Taken from failure
     return int(app_id)
 
 
@@ -154,7 +154,3 @@ async def app_policy(db: Reader, key: str) -> str:
 
 async def change_app(db: Database, key: str, **values: Any) -> None:
     await db.execute(update(apps).where(apps.c.key == key).values(**values))
-
-
-def _taken(failure: StoreFailed) -> Exception:
-    return Taken() if isinstance(failure.__cause__, sqlite3.IntegrityError) else failure

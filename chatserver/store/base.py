@@ -25,6 +25,10 @@ class StoreFailed(Exception):
     """The group could not be committed (disk full, I/O error): nothing of it was stored, nobody was told otherwise."""
 
 
+class Violated(StoreFailed):
+    """A constraint forbids it: there is such a row already, or none where one must be."""
+
+
 class StoreEnded(StoreFailed):
     """Nor will anything else be, until the next start: to try again is of no use."""
 
@@ -54,7 +58,8 @@ class Store(Protocol):
     async def all_gone(self, app_ids: Collection[int], policy: Policy, now: int) -> None:
         """After an interruption, while nobody is connected anywhere and no other node serves: in the open chats of these apps,
         which all have this policy, every customer who was here has been gone since `now` (ms), and the clocks run as
-        `core.tickets.interrupted` would have it. One write, however many they are; no events, since nobody can listen."""
+        `core.tickets.interrupted` would have it; agents' loads are counted anew. One write, however many they are; no events,
+        since nobody can listen."""
 
 
 Committed = Callable[[list[Event]], None]

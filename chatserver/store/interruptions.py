@@ -7,34 +7,36 @@ core decides about them. What is written here is that clocks run from the moment
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-import msgspec
-from sqlalchemy import ColumnClause, Update, bindparam, case, func, literal_column, or_, select, text, update
+from sqlalchemy import ColumnClause, Update, bindparam, case, func, literal_column, or_, select, update
 
 from chatserver.core.policy import Policy
+from chatserver.store.portable import highest, lowest, one_of
 from chatserver.store.rows import ENDLESS, OPEN_LIVE
-from chatserver.store.tables import tickets
+from chatserver.store.tables import agents, tickets
+
+if TYPE_CHECKING:
+    from chatserver.store.database import Reader
 
 PAGE: Final = 500
 
 _t = tickets.c
-# The comparison with 0 lets SQLite seek in the index of open chats; the sign keeps it from walking through an app's history.
+# The comparison with 0 lets SQLite seek in the index of open chats; `aside` keeps it from walking through an app's history.
 _OPEN = (_t.customer_id > 0, OPEN_LIVE)
-_OF_APPS = text("+tickets.app_id IN (SELECT value FROM json_each(:apps))")
 _SINCE = case(
     (bindparam("strict") == 1, _t.active_at),
-    else_=func.max(_t.active_at, _t.agent_spoke_at, case((_t.turn == "agent", _t.gone_at), else_=0)),
+    else_=highest(_t.active_at, _t.agent_spoke_at, case((_t.turn == "agent", _t.gone_at), else_=0)),
 )
 _NEVER: Final[ColumnClause[int]] = literal_column(str(ENDLESS))
-_EXPECTED = func.min(
+_EXPECTED = lowest(
     _SINCE + bindparam("milliseconds"),
     func.coalesce(_t.answer_due_at, _NEVER),
     func.coalesce(_t.queue_until, _NEVER),
 )
 _EARLY_OR_OTHER = select(_t.id).where(
     *_OPEN,
-    _OF_APPS,
+    one_of(_t.app_id, "apps", aside=True),
     or_(
         _t.due_at < bindparam("floor"),
         _t.answer_due_at < bindparam("grace"),
@@ -54,21 +56,24 @@ def all_gone(app_ids: Iterable[int], policy: Policy, now: int) -> list[Update]:
     end = max(now + policy.inactivity_seconds * 1000, floor)
     left = (
         update(tickets)
-        .where(*_OPEN, _OF_APPS.bindparams(apps=_json(app_ids)), _t.gone_at.is_(None))
+        .where(*_OPEN, one_of(_t.app_id, "apps", list(app_ids), aside=True), _t.gone_at.is_(None))
         .values(gone_at=now, floor_at=floor, version=_t.version + 1)
     )
+    counted = select(func.count()).where(_t.agent_id == agents.c.id, OPEN_LIVE).scalar_subquery()
+    # Should a load be wrong for whatever reason, nobody would notice but the agent who gets no chats.
+    recounted = update(agents).where(agents.c.load != counted).values(load=counted)
     # Where no due time moves, none is named: SQLite would write its index anew.
     stood = left.where(_t.turn == "agent").values(due_at=case((_t.due_at < end, _t.due_at), else_=end))
-    return [left] if policy.inactivity_strict else [stood, left]
+    return [recounted, left] if policy.inactivity_strict else [recounted, stood, left]
 
 
 async def interrupted_ids(
-    db: Any, app_ids: Iterable[int], policy: Policy, closing: Mapping[int, int | None], now: int
+    db: Reader, app_ids: Iterable[int], policy: Policy, closing: Mapping[int, int | None], now: int
 ) -> AsyncIterator[list[int]]:
     """See `services.reads.Reads`."""
     rows = await db.rows(
         _EARLY_OR_OTHER,
-        apps=_json(app_ids),
+        apps=list(app_ids),
         strict=int(policy.inactivity_strict),
         floor=now + policy.inactivity_warning_seconds * 1000,
         grace=now + policy.agent_grace_seconds * 1000,
@@ -79,7 +84,3 @@ async def interrupted_ids(
     ids = list(dict.fromkeys(row[0] for row in rows))
     for start in range(0, len(ids), PAGE):
         yield ids[start : start + PAGE]
-
-
-def _json(ids: Iterable[int]) -> str:
-    return msgspec.json.encode(list(ids)).decode()

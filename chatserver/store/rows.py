@@ -7,11 +7,11 @@ from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import TextClause, func, select, text
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import TextClause, select, text
 
 from chatserver.core.people import Agent, Customer
 from chatserver.core.tickets import Item, Last, Rating, Ticket
+from chatserver.store.portable import as_list
 from chatserver.store.tables import agent_apps, agents, customers, items, tickets
 
 ENDLESS: Final = 2**63 - 1
@@ -24,7 +24,7 @@ ITEM_COLUMNS: Final = tuple(c for c in items.c if c.name != "ticket_id")
 
 
 def literal(condition: str) -> TextClause:
-    """A condition of a partial index. SQLite takes the index only when the query repeats it, never with bound values."""
+    """A condition of a partial index. It is taken only where the query repeats it, on SQLite never with bound values."""
     return text(condition)
 
 
@@ -39,11 +39,7 @@ ticket_select = (
 )
 """What `ticket_from` reads."""
 
-_app_ids = (
-    select(func.json_group_array(agent_apps.c.app_id))
-    .where(agent_apps.c.agent_id == agents.c.id)
-    .scalar_subquery()
-)
+_app_ids = select(as_list(agent_apps.c.app_id)).where(agent_apps.c.agent_id == agents.c.id).scalar_subquery()
 
 agent_select = select(
     agents.c.id,
@@ -62,11 +58,6 @@ item_select = select(*ITEM_COLUMNS)
 """What `item_from` reads."""
 
 _ids = msgspec.json.Decoder(tuple[int, ...])
-
-
-def sql(statement: Any) -> str:
-    """The text of a constant SELECT, for the writing connection. Column names alone, no values."""
-    return str(statement.compile(dialect=sqlite.dialect()))
 
 
 def ticket_from(row: Sequence[Any]) -> Ticket:

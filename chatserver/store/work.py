@@ -23,6 +23,8 @@ from chatserver.core.people import Agent, Customer
 from chatserver.core.policy import Policy
 from chatserver.core.tickets import By, Item, Step, Ticket, due
 
+FIRST_NUMBER = 1001
+"""The number of an app's first ticket."""
 WAITING_HEAD = 200
 """So many waiting tickets of a desk are looked at in one pairing: more than free places ever are, and the cost stays flat."""
 
@@ -293,6 +295,11 @@ class World:
         table[key] = value
 
     # — applying (the store's part) ————————————————————————————————————————————
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self.changed_tickets or self.new_customers or self.changed_agents)
 
     def tickets_to_apply(self) -> Iterable[Ticket]:
         return [self._tickets[i] for i in self.changed_tickets]

@@ -17,11 +17,12 @@ from chatserver.core.events import Event
 from chatserver.core.policy import Policy
 from chatserver.core.tickets import Item
 from chatserver.store import accounts, interruptions
-from chatserver.store.applying import apply, changed
 from chatserver.store.base import Committed, Done, StoreFailed
-from chatserver.store.database import Database, _compiled, constant
-from chatserver.store.known import Known
-from chatserver.store.loading import load
+from chatserver.store.database import Database
+from chatserver.store.sqlite.applying import apply
+from chatserver.store.sqlite.database import compiled, constant, plain
+from chatserver.store.sqlite.known import Known
+from chatserver.store.sqlite.loading import load
 from chatserver.store.work import Needs, World
 from tests.checker.checker import Stored
 from tests.model.loop import VirtualLoop
@@ -124,7 +125,9 @@ class DiskStore:
 
     async def rows(self, statement: Any, **values: Any) -> list[tuple[Any, ...]]:
         sql, given = constant(statement)
-        found = self.disk.db.execute(sql, [values.get(name, value) for name, value in given]).fetchall()
+        found = self.disk.db.execute(
+            sql, [plain(values.get(name, value)) for name, value in given]
+        ).fetchall()
         # A reading thread answers in a later turn of the loop, and what is committed meanwhile comes first.
         await asyncio.sleep(0)
         return found
@@ -151,7 +154,7 @@ class DiskStore:
     async def all_gone(self, app_ids: Collection[int], policy: Policy, now: int) -> None:
         self.begin()
         for statement in interruptions.all_gone(app_ids, policy, now):
-            self.disk.db.execute(*_compiled(statement))
+            self.disk.db.execute(*compiled(statement))
         self.disk.db.execute("COMMIT")
         self.known.forget()
 
@@ -174,7 +177,7 @@ class DiskStore:
         self.begin()
         self.load(world, [needs for needs, _, _ in group])
         outcomes = [self._decide(world, *case) for case in group]
-        if not changed(world):
+        if not world.changed:
             self.disk.db.execute("ROLLBACK")
         else:
             apply(self.disk.db, world)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from chatserver.core.events import Event, TicketChanged
 from chatserver.core.policy import Policy
 from chatserver.store.base import Committed, Done
-from chatserver.store.database import Database
+from chatserver.store.sqlite.database import SqliteDatabase
 from chatserver.store.work import Needs, World
 from tests.model.disk import Disk, furnished
 from tests.model.loop import VirtualLoop
@@ -38,13 +38,13 @@ class RealDisk(Disk):
         self._where.cleanup()
 
 
-class RealStore(Database):
+class RealStore(SqliteDatabase):
     """Counts what its threads were asked for, so that the loop waits for them."""
 
     loop: VirtualLoop
 
     @classmethod
-    async def opened(
+    async def on(
         cls, disk: RealDisk, loop: VirtualLoop, clock: Callable[[], int], committed: Committed
     ) -> RealStore:
         def remember(events: list[Event]) -> None:
@@ -53,8 +53,7 @@ class RealStore(Database):
                     disk.items.update({(event.after.id, item.seq): item for item in event.items})
             committed(events)
 
-        store = await cls.open(disk.path, clock=clock, committed=remember)
-        assert isinstance(store, RealStore)
+        store = await cls.opened(disk.path, clock=clock, committed=remember)
         store._writer._db.execute("PRAGMA synchronous=OFF")  # durability has tests of its own
         store.loop = loop
         return store
@@ -110,4 +109,4 @@ class OnRealFile:
     async def open(
         disk: RealDisk, loop: VirtualLoop, clock: Callable[[], int], committed: Committed
     ) -> RealStore:
-        return await RealStore.opened(disk, loop, clock, committed)
+        return await RealStore.on(disk, loop, clock, committed)

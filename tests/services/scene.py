@@ -29,6 +29,7 @@ from chatserver.store import items as stored_items
 from chatserver.store import people as stored_people
 from chatserver.store.database import Database
 from chatserver.store.rows import ticket_from, ticket_select
+from chatserver.store.sqlite.database import SqliteDatabase
 from chatserver.store.tables import agent_apps, agents, apps
 from chatserver.store.work import Who
 from tests.memory_store import Clock, MemoryBus, MemoryStore
@@ -242,7 +243,7 @@ def memory_scene(clock: Clock | None = None) -> Scene:
 @asynccontextmanager
 async def database_scene(path: Path, clock: Clock | None = None) -> AsyncIterator[Scene]:
     clock, bus, books = clock or Clock(), MemoryBus(), Books()
-    db = await Database.open(path, clock=clock, committed=Publisher(bus, books))
+    db = await SqliteDatabase.opened(path, clock=clock, committed=Publisher(bus, books))
     db._writer._db.execute("PRAGMA synchronous=OFF")  # durability has tests of its own, these are many
     try:
         reads = DatabaseReads(db, Policy())

@@ -16,8 +16,9 @@ from chatserver.core import tickets as core
 from chatserver.core.events import Event, TicketChanged
 from chatserver.core.policy import Policy
 from chatserver.core.tickets import Step, Ticket
-from chatserver.store.database import Database
-from chatserver.store.rows import sql, ticket_from, ticket_select
+from chatserver.store.rows import ticket_from, ticket_select
+from chatserver.store.sqlite.database import SqliteDatabase
+from chatserver.store.sqlite.loading import sql
 from chatserver.store.tables import agent_apps, agents, apps
 from chatserver.store.work import Needs, Who, World
 
@@ -35,7 +36,7 @@ FROM agents
 """
 
 
-def knows_what_is_stored(db: Database, path: Path) -> None:
+def knows_what_is_stored(db: SqliteDatabase, path: Path) -> None:
     """What the writer of a closed database knew by heart is what the file holds, and the loads in it are its tickets, counted."""
     other = sqlite3.connect(path)
     try:
@@ -57,7 +58,9 @@ class Clock:
 
 
 class House:
-    def __init__(self, db: Database, path: Path, clock: Clock, heard: list[list[Event]], app: int) -> None:
+    def __init__(
+        self, db: SqliteDatabase, path: Path, clock: Clock, heard: list[list[Event]], app: int
+    ) -> None:
         self.db = db
         self.path = path
         self.clock = clock
@@ -67,7 +70,7 @@ class House:
     @classmethod
     async def open(cls, path: Path) -> House:
         clock, heard = Clock(), list[list[Event]]()
-        db = await Database.open(path, clock=clock, committed=heard.append)
+        db = await SqliteDatabase.opened(path, clock=clock, committed=heard.append)
         if await db.rows(apps.select()):
             return cls(db, path, clock, heard, 1)
         house = cls(db, path, clock, heard, 0)

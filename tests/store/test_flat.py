@@ -21,9 +21,10 @@ from chatserver.core.tickets import Ticket
 from chatserver.services import followups, pairing
 from chatserver.services import house as services
 from chatserver.services.reads import DatabaseReads
-from chatserver.store import loading, tickets
-from chatserver.store.database import constant
+from chatserver.store import tickets
 from chatserver.store.rows import agent_select
+from chatserver.store.sqlite import loading
+from chatserver.store.sqlite.database import constant
 from chatserver.store.tables import tickets as tickets_table
 from chatserver.store.work import WAITING_HEAD, Needs, World
 from tests.memory_store import MemoryBus

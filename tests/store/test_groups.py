@@ -16,9 +16,10 @@ from chatserver.core.errors import Refused
 from chatserver.core.events import DeskChanged, Event
 from chatserver.store.base import StoreEnded, StoreFailed
 from chatserver.store.database import Database
+from chatserver.store.sqlite.writer import CHECKPOINT_CHANGES
 from chatserver.store.tables import apps
 from chatserver.store.work import Needs, World
-from chatserver.store.writer import CHECKPOINT_CHANGES, GROUP_MAX, WAITING_MAX
+from chatserver.store.writer import GROUP_MAX, WAITING_MAX
 from tests.store.house import NOON, House, cid
 
 

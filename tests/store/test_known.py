@@ -16,10 +16,10 @@ from chatserver.core.errors import Refused
 from chatserver.core.people import Customer
 from chatserver.core.tickets import Ticket
 from chatserver.store import accounts, health
-from chatserver.store.applying import UPDATE_TALKING, UPDATE_TALKING_DUE, UPDATE_TICKET
 from chatserver.store.base import StoreFailed
-from chatserver.store.known import Known
 from chatserver.store.rows import CHANGING, TALKING
+from chatserver.store.sqlite.applying import UPDATE_TALKING, UPDATE_TALKING_DUE, UPDATE_TICKET
+from chatserver.store.sqlite.known import Known
 from chatserver.store.tables import agents, customers, tickets
 from chatserver.store.work import Needs, Who, World
 from tests.store.house import NOON, POLICY, House, cid

@@ -20,9 +20,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from chatserver.store import database, migrations, people
-from chatserver.store.database import Database, DatabaseInUse, DatabaseTooNew, has_wal_reset_bug
+from chatserver.store import migrations, people
+from chatserver.store.database import Database, DatabaseInUse, DatabaseTooNew
 from chatserver.store.migrations import HEAD, migrate, revision
+from chatserver.store.sqlite import database
+from chatserver.store.sqlite.database import has_wal_reset_bug
 from chatserver.store.tables import metadata
 from tests.store.house import House
 

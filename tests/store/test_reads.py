@@ -13,11 +13,12 @@ from sqlalchemy.exc import OperationalError
 
 from chatserver.core import tickets as core
 from chatserver.core.policy import Policy
-from chatserver.store import accounts, applying, loading, people, tickets
-from chatserver.store.database import Database, _compiled, constant
+from chatserver.store import accounts, people, tickets
 from chatserver.store.interruptions import all_gone, interrupted_ids
 from chatserver.store.items import items_after, items_before
-from chatserver.store.tables import apps, sessions
+from chatserver.store.sqlite import applying, loading
+from chatserver.store.sqlite.database import SqliteDatabase, compiled, constant
+from chatserver.store.tables import agents, apps, sessions
 from tests.store.house import NOON, POLICY, House
 
 EMAIL = "ana@example.com"
@@ -232,6 +233,15 @@ async def test_a_users_token_is_used_once_and_forgotten_when_it_has_expired(hous
     assert house.stored("SELECT jti FROM used_tokens") == [("c",)]
 
 
+async def test_after_an_interruption_every_agents_load_is_what_can_be_counted(house: House) -> None:
+    lucia, eva = await house.agent("lucia"), await house.agent("eva")
+    ticket = await house.start(house.who("ana"), 0)
+    await house.assign(ticket.id, lucia)
+    await house.db.execute(update(agents).values(load=7))
+    await house.db.all_gone([house.app], POLICY, NOON)
+    assert {a.id: a.load for a in await people.agents(house.db)} == {lucia: 1, eva: 0}
+
+
 # — query plans ————————————————————————————————————————————————————————————————
 
 GROWING = ("tickets", "items", "customers", "sessions", "used_tokens")
@@ -246,19 +256,20 @@ def plan(connection: sqlite3.Connection, sql: str) -> list[str]:
 async def test_an_interruption_is_written_and_looked_at_through_the_open_chats_alone(house: House) -> None:
     for strict in (False, True):
         for statement in all_gone([house.app], Policy(inactivity_strict=strict), 9):
-            (step, *_) = plan(house.connection, _compiled(statement)[0])
-            assert step == "SEARCH tickets USING INDEX ix_tickets_chats_of (customer_id>?)"
+            steps = plan(house.connection, compiled(statement)[0])
+            assert not [step for step in steps if WALKS.search(step)]
+            assert any(step.startswith("SEARCH tickets USING") for step in steps)
 
 
 async def test_no_read_walks_through_a_growing_table(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    really = Database.rows
+    really = SqliteDatabase.rows
 
-    async def rows(db: Database, statement: Any, **values: Any) -> list[tuple[Any, ...]]:
+    async def rows(db: SqliteDatabase, statement: Any, **values: Any) -> list[tuple[Any, ...]]:
         asked.append(constant(statement)[0])
         return await really(db, statement, **values)
 
-    monkeypatch.setattr(Database, "rows", rows)
+    monkeypatch.setattr(SqliteDatabase, "rows", rows)
     db, app = house.db, house.app
     await tickets.customer_tickets(db, app, "k", 0, 20)
     await tickets.customer_tickets(db, app, "k", 9, 20)

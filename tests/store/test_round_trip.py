@@ -18,9 +18,9 @@ from sqlalchemy import create_engine
 from chatserver.core.people import Customer
 from chatserver.core.policy import Policy
 from chatserver.core.tickets import By, CloseReason, Item, Kind, Last, Rating, Step, Ticket
-from chatserver.store.applying import apply
-from chatserver.store.known import Known
-from chatserver.store.loading import load
+from chatserver.store.sqlite.applying import apply
+from chatserver.store.sqlite.known import Known
+from chatserver.store.sqlite.loading import load
 from chatserver.store.tables import metadata
 from chatserver.store.work import Needs, World
 from tests.store.house import House

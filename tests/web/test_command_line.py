@@ -27,7 +27,7 @@ from chatserver.services.accounts import Accounts
 from chatserver.settings import Settings
 from chatserver.store import people
 from chatserver.store.database import Database
-from chatserver.store.lock import Lock
+from chatserver.store.sqlite.lock import Lock
 from tests.harness.server import free_port
 from tests.web.conftest import PASSWORD, Clock, settings_in
 

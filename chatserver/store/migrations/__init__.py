@@ -6,16 +6,10 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from chatserver.store.database import DatabaseNotReady, DatabaseTooNew
+
 HEAD: Final = "0003"
 """The newest revision in `versions/`."""
-
-
-class DatabaseTooNew(Exception):
-    """The database was written by a newer release. The message is a sentence for the operator."""
-
-
-class DatabaseNotReady(Exception):
-    """There is no database yet, or an older release wrote it. The message is a sentence for the operator."""
 
 
 def migrate(path: Path) -> None:

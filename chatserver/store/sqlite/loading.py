@@ -10,21 +10,24 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
+from sqlalchemy.dialects import sqlite
 
-from chatserver.store.known import Known
 from chatserver.store.rows import (
     agent_from,
     agent_select,
     customer_from,
-    sql,
     ticket_from,
     ticket_select,
 )
+from chatserver.store.sqlite.known import Known
 from chatserver.store.tables import customers
-from chatserver.store.work import WAITING_HEAD, Needs, World
+from chatserver.store.work import FIRST_NUMBER, WAITING_HEAD, Needs, World
 
-FIRST_NUMBER: Final = 1001
-"""The number of an app's first ticket."""
+
+def sql(statement: Any) -> str:
+    """The text of a constant SELECT. Column names alone, no values."""
+    return str(statement.compile(dialect=sqlite.dialect()))
+
 
 _CUSTOMER = ", ".join(f"customers.{c.name}" for c in customers.c)
 

@@ -6,9 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-
-class DatabaseInUse(Exception):
-    """Another process has this database open. The message is a sentence for the operator."""
+from chatserver.store.database import DatabaseInUse
 
 
 class Lock:

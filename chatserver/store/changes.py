@@ -1,0 +1,80 @@
+"""What a group made of the world, as the rows that have to be written: as few columns as differ, of the sets there are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Final, NamedTuple
+
+from chatserver.core.tickets import Ticket
+from chatserver.store.rows import CHANGING, TALKING, changing_values, settled, talking_values
+from chatserver.store.work import World
+
+FIRST: Final = ("id", "app_id", "number", "customer_id", "cid", "context", "opened_at", *CHANGING)
+"""The columns of a new ticket."""
+TALKING_DUE: Final = (*TALKING, "due_at")
+ITEM: Final = ("ticket_id", "seq", "at", "kind", "by", "author_id", "name", "cid", "text", "reason", "stars")
+CUSTOMER: Final = ("id", "app_id", "key", "name", "email", "locale", "zone", "created_at")
+
+
+class Changes(NamedTuple):
+    """`new`: rows of `FIRST`. `updates`: per set of columns rows of these and the ticket's id. `loads`: (by how much, agent)."""
+
+    new: list[tuple[Any, ...]]
+    updates: dict[tuple[str, ...], list[tuple[Any, ...]]]
+    loads: list[tuple[int, int]]
+
+
+def of_tickets(world: World) -> Changes:
+    new: list[tuple[Any, ...]] = []
+    updates: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+    loads: Counter[int] = Counter()
+    for ticket in world.tickets_to_apply():
+        before = world.changed_tickets[ticket.id]
+        if before is None:
+            cid, context = world.new_tickets[ticket.id]
+            identity = (ticket.id, ticket.app_id, ticket.number, ticket.customer.id)
+            new.append((*identity, cid, context, ticket.opened_at, *changing_values(ticket)))
+            _count(loads, ticket, 1)
+        else:
+            columns, values = _difference(before, ticket)
+            if columns is CHANGING:  # no other one moves a chat from or to an agent
+                _count(loads, before, -1)
+                _count(loads, ticket, 1)
+            updates.setdefault(columns, []).append(values)
+    return Changes(new, updates, [(by, agent_id) for agent_id, by in loads.items() if by])
+
+
+def items(world: World) -> list[tuple[Any, ...]]:
+    """Rows of `ITEM`."""
+    return [
+        (t, i.seq, i.at, i.kind, i.by, i.author_id, i.name, i.cid or None, i.text, i.reason, i.stars)
+        for t, i in world.items
+    ]
+
+
+def customers(world: World) -> list[tuple[Any, ...]]:
+    """Rows of `CUSTOMER`."""
+    return [
+        (c.id, c.app_id, c.key, c.name, c.email, c.locale, c.zone, c.created_at)
+        for c in world.new_customers.values()
+    ]
+
+
+def agents(world: World) -> list[tuple[Any, ...]]:
+    """Status, gone_at, last_chat_at, id."""
+    return [(a.status, a.gone_at, a.last_chat_at, a.id) for a in world.agents_to_apply()]
+
+
+def _count(loads: Counter[int], ticket: Ticket, by: int) -> None:
+    """What a ticket adds to, or takes from, the load of its agent, loaded by anybody in the group or not."""
+    if ticket.agent_id is not None and ticket.chatting:
+        loads[ticket.agent_id] += by
+
+
+def _difference(before: Ticket, after: Ticket) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+    """The columns to be written, and their values."""
+    if after.last is None or settled(before) != settled(after):
+        return CHANGING, (*changing_values(after), after.id)
+    if before.due_at != after.due_at:
+        return TALKING_DUE, (*talking_values(after), after.due_at, after.id)
+    return TALKING, (*talking_values(after), after.id)

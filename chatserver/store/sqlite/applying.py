@@ -1,0 +1,51 @@
+"""What a group's use cases made of the world, written by a few constant statements on the writing connection."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from chatserver.store import changes
+from chatserver.store.changes import CUSTOMER, FIRST, ITEM, TALKING_DUE
+from chatserver.store.rows import CHANGING, TALKING
+from chatserver.store.work import World
+
+
+def _insert(table: str, columns: tuple[str, ...]) -> str:
+    names = ", ".join(f'"{c}"' for c in columns)
+    return f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - constants only
+
+
+def _update(columns: tuple[str, ...]) -> str:
+    return f"UPDATE tickets SET {', '.join(f'{c} = ?' for c in columns)} WHERE id = ?"  # noqa: S608 - constants only
+
+
+INSERT_TICKET: Final = _insert("tickets", FIRST)
+UPDATE_TALKING: Final = _update(TALKING)
+UPDATE_TALKING_DUE: Final = _update(TALKING_DUE)
+UPDATE_TICKET: Final = _update(CHANGING)
+_UPDATES: Final = {TALKING: UPDATE_TALKING, TALKING_DUE: UPDATE_TALKING_DUE, CHANGING: UPDATE_TICKET}
+INSERT_ITEM: Final = _insert("items", ITEM)
+PUT_CUSTOMER: Final = (
+    f"{_insert('customers', CUSTOMER)} ON CONFLICT (id) DO UPDATE SET "
+    "name = excluded.name, email = excluded.email, locale = excluded.locale, zone = excluded.zone"
+)
+MOVE_LOAD: Final = "UPDATE agents SET load = load + ? WHERE id = ?"
+UPDATE_AGENT: Final = "UPDATE agents SET status = ?, gone_at = ?, last_chat_at = ? WHERE id = ?"
+
+
+def apply(db: sqlite3.Connection, world: World) -> None:
+    """Write everything that changed, in an order that foreign keys accept. Raises sqlite3.Error; the caller rolls back."""
+    if world.new_customers:
+        db.executemany(PUT_CUSTOMER, changes.customers(world))
+    new, updates, loads = changes.of_tickets(world)
+    if new:
+        db.executemany(INSERT_TICKET, new)
+    for columns, rows in updates.items():
+        db.executemany(_UPDATES[columns], rows)
+    if loads:
+        db.executemany(MOVE_LOAD, loads)
+    if world.items:
+        db.executemany(INSERT_ITEM, changes.items(world))
+    if world.changed_agents:
+        db.executemany(UPDATE_AGENT, changes.agents(world))
