@@ -74,7 +74,7 @@ def _check_port(settings: Settings) -> None:
 
 def _check_database(settings: Settings) -> None:
     """In use, of a newer release, or no database at all: also a sentence now."""
-    from chatserver.store.migrations import known_revision
+    from chatserver.store.migrations.sqlite import known_revision
     from chatserver.store.sqlite.lock import Lock
 
     path = settings.database_path

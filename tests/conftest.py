@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import hypothesis
 import pytest
+
+from tests.harness.postgres import Postgres, postgres
 
 # A deadline per example measures the machine, not the code.
 hypothesis.settings.register_profile("project", deadline=None, print_blob=True)
@@ -18,6 +20,13 @@ IN_CI = os.environ.get("CI", "") not in ("", "0", "false")
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """One for all tests: each takes a database of its own."""
+    with postgres() as server:
+        yield server
 
 
 @pytest.hookimpl(wrapper=True)

@@ -7,11 +7,10 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import bindparam, delete, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as insert_or_not
 
 from chatserver.store.base import Violated
 from chatserver.store.database import Database, Reader
-from chatserver.store.portable import one_of
+from chatserver.store.portable import insert_or_not, one_of
 from chatserver.store.tables import agent_apps, agents, apps, sessions, used_tokens
 
 
@@ -44,10 +43,7 @@ async def add_agent(
 
 async def attach(db: Database, agent_id: int, app_ids: Iterable[int]) -> None:
     """Let an agent attend these apps; harmless twice."""
-    statements = [
-        insert_or_not(agent_apps).values(agent_id=agent_id, app_id=app_id).on_conflict_do_nothing()
-        for app_id in app_ids
-    ]
+    statements = [insert_or_not(agent_apps, agent_id=agent_id, app_id=app_id) for app_id in app_ids]
     if statements:
         await db.execute(*statements)
 
@@ -131,8 +127,8 @@ async def end_session(db: Database, session_id: int, now: int) -> bool:
 async def use_token(db: Database, app_id: int, jti: str, *, expires_at: int, now: int) -> bool:
     """Remember that a host's user token was exchanged; False when it was before. Those that expired are forgotten."""
     over = delete(used_tokens).where(used_tokens.c.expires_at < now)
-    new = insert_or_not(used_tokens).values(app_id=app_id, jti=jti, expires_at=expires_at)
-    return bool((await db.execute(over, new.on_conflict_do_nothing()))[1])
+    new = insert_or_not(used_tokens, app_id=app_id, jti=jti, expires_at=expires_at)
+    return bool((await db.execute(over, new))[1])
 
 
 async def add_app(db: Database, **values: Any) -> int:

@@ -47,6 +47,10 @@ class Reader(ABC):
     async def look(where: Path | str) -> Reader:
         """`where` as for `Database.open`. Nothing is made or upgraded: raises DatabaseNotReady and DatabaseTooNew, ValueError for
         a URL of no engine that we know, what the engine raises as it comes."""
+        if _is_postgres(where):
+            from chatserver.store.postgres import database as postgres
+
+            return await postgres.look(str(where))
         from chatserver.store.sqlite import database as sqlite
 
         return await sqlite.look(where)
@@ -78,13 +82,19 @@ class Database(Reader):
         committed: Committed,
         metrics: Metrics | None = None,
     ) -> Database:
-        """Open the database at `where` (a path, or a `sqlite:///` URL), created or upgraded as needed.
+        """Open the database at `where` (a path, a `sqlite:///` or a `postgresql://` URL), created or upgraded as needed.
 
         `clock`: the time in ms UTC, called where groups are decided, in any thread. `committed`: see `store.base`. `metrics`:
         counts commits.
 
         Raises DatabaseUnusable, ValueError for a URL of no engine that we know, what the engine raises and OSError as they come.
         """
+        if _is_postgres(where):
+            from chatserver.store.postgres.database import PostgresDatabase
+
+            return await PostgresDatabase.opened(
+                str(where), clock=clock, committed=committed, metrics=metrics
+            )
         from chatserver.store.sqlite.database import SqliteDatabase
 
         return await SqliteDatabase.opened(where, clock=clock, committed=committed, metrics=metrics)
@@ -129,6 +139,10 @@ class Database(Reader):
     @abstractmethod
     def _compiled(self, statement: Any) -> tuple[str, tuple[Any, ...]]:
         """The engine's text of a statement, and the values in its order."""
+
+
+def _is_postgres(where: Path | str) -> bool:
+    return isinstance(where, str) and where.startswith(("postgres://", "postgresql://", "postgresql+"))
 
 
 def _answer(future: asyncio.Future[Any], result: Any, problem: BaseException | None) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Boolean, ColumnElement, Text, bindparam
+from sqlalchemy import ARRAY, BigInteger, Boolean, ColumnElement, Insert, Table, Text, bindparam
+from sqlalchemy.dialects.sqlite import dml
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
@@ -82,3 +83,14 @@ def _spelled(function: type[FunctionElement[Any]], sqlite: str, postgresql: str)
 _spelled(highest, "max({})", "greatest({})")
 _spelled(lowest, "min({})", "least({})")
 _spelled(as_list, "json_group_array({})", "coalesce(json_agg({})::text, '[]')")
+
+
+def insert_or_not(table: Table, **values: Any) -> Insert:
+    """An INSERT that does nothing where there is such a row already."""
+    return dml.insert(table).values(values).on_conflict_do_nothing()
+
+
+# Its words are the same; PostgreSQL's own class is 50 ms of imports at every start.
+@compiles(dml.OnConflictDoNothing, "postgresql")
+def _do_nothing(element: Any, compiler: SQLCompiler, **given: Any) -> str:
+    return "ON CONFLICT DO NOTHING"

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    Sequence,
     Table,
     Text,
     UniqueConstraint,
@@ -28,6 +29,9 @@ metadata = MetaData(
 # SQLite gives a rowid to INTEGER PRIMARY KEY only; PostgreSQL needs 64 bits.
 Id = BigInteger().with_variant(Integer, "sqlite")
 Ms = BigInteger()
+
+# On PostgreSQL: which block of ids a group takes (store/postgres/writer.py). SQLite has one writer and needs none.
+ids = Sequence("ids", metadata=metadata)
 
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 

@@ -1,4 +1,4 @@
-"""Every test here runs on the store in memory and on SQLite."""
+"""Every test here runs on the store in memory, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.scene import Scene, database_scene, memory_scene
+from tests.services.scene import Scene, database_scene, memory_scene, postgres_scene
 
 
 @pytest.fixture
@@ -15,14 +15,18 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Scene]:
     """A house with one app that is always open, and nobody in it."""
     if request.param == "memory":
         made = memory_scene()
         await made.app()
         yield made
+        return
+    if request.param == "sqlite":
+        opened = database_scene(tmp_path / "chat.db")
     else:
-        async with database_scene(tmp_path / "chat.db") as made:
-            await made.app()
-            yield made
+        opened = postgres_scene(request.getfixturevalue("postgres_server").database())
+    async with opened as made:
+        await made.app()
+        yield made

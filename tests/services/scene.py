@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import insert
+from sqlalchemy import func, insert, select
 
 from chatserver.core.errors import Code, Refused
 from chatserver.core.events import Event, TicketChanged
@@ -28,12 +28,17 @@ from chatserver.services.reads import DatabaseReads
 from chatserver.store import items as stored_items
 from chatserver.store import people as stored_people
 from chatserver.store.database import Database
-from chatserver.store.rows import ticket_from, ticket_select
+from chatserver.store.rows import OPEN_LIVE, ticket_from, ticket_select
 from chatserver.store.sqlite.database import SqliteDatabase
 from chatserver.store.tables import agent_apps, agents, apps
+from chatserver.store.tables import tickets as tickets_table
 from chatserver.store.work import Who
 from tests.memory_store import Clock, MemoryBus, MemoryStore
 from tests.store.house import knows_what_is_stored
+
+_t = tickets_table.c
+_COUNT = select(func.count()).where(_t.agent_id == agents.c.id, OPEN_LIVE).scalar_subquery()
+COUNTED = select(agents.c.id, agents.c.load, _COUNT).where(agents.c.load != _COUNT)
 
 _cids = (f"{number:022}" for number in itertools.count())
 
@@ -251,3 +256,14 @@ async def database_scene(path: Path, clock: Clock | None = None) -> AsyncIterato
     finally:
         await db.close()
     knows_what_is_stored(db, path)
+
+
+@asynccontextmanager
+async def postgres_scene(url: str, clock: Clock | None = None) -> AsyncIterator[Scene]:
+    clock, bus, books = clock or Clock(), MemoryBus(), Books()
+    db = await Database.open(url, clock=clock, committed=Publisher(bus, books))
+    try:
+        yield Scene(House(db, DatabaseReads(db, Policy()), bus, clock, books), clock, bus, DatabaseRows(db))
+        assert await db.rows(COUNTED) == [], "an agent's load is not what can be counted"
+    finally:
+        await db.close()

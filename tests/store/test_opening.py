@@ -22,7 +22,8 @@ from sqlalchemy import create_engine
 
 from chatserver.store import migrations, people
 from chatserver.store.database import Database, DatabaseInUse, DatabaseTooNew
-from chatserver.store.migrations import HEAD, migrate, revision
+from chatserver.store.migrations import HEAD
+from chatserver.store.migrations.sqlite import migrate, revision
 from chatserver.store.sqlite import database
 from chatserver.store.sqlite.database import has_wal_reset_bug
 from chatserver.store.tables import metadata

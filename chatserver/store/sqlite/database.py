@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from chatserver.metrics import Metrics
 from chatserver.store.base import Committed
 from chatserver.store.database import Database, Reader
-from chatserver.store.migrations import migrate, require_current
+from chatserver.store.migrations.sqlite import migrate, require_current
 from chatserver.store.sqlite.lock import Lock
 from chatserver.store.sqlite.writer import SqliteWriter
 

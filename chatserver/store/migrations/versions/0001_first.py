@@ -12,6 +12,8 @@ ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("CREATE SEQUENCE ids")
     op.create_table(
         "agents",
         sa.Column("id", ID, nullable=False),

@@ -1,0 +1,72 @@
+"""The schema of a PostgreSQL database. Nodes that start together take turns: the first one migrates."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from chatserver.store import migrations
+from chatserver.store.database import DatabaseNotReady
+
+TURN: Final = 0x63686174
+"""Of PostgreSQL's advisory locks, the one that migrations hold."""
+OLDEST: Final = 13
+"""The first PostgreSQL with everything that the statements use, and older than any that is cared for."""
+
+
+async def migrate(dsn: str) -> None:
+    """Create or upgrade the database, all or nothing. Raises DatabaseTooNew, DatabaseNotReady for a PostgreSQL that is too old,
+    and what asyncpg raises."""
+    if await known_revision(dsn) != migrations.HEAD:
+        await _upgrade(dsn)
+
+
+async def known_revision(dsn: str) -> str | None:
+    """The revision stored in the database; None when it has no schema yet. Raises DatabaseTooNew for one that this release does
+    not know."""
+    connection = await asyncpg.connect(dsn, timeout=5, command_timeout=10)
+    try:
+        if (version := connection.get_server_version()).major < OLDEST:
+            raise DatabaseNotReady(
+                f"PostgreSQL {version.major} at {shown(dsn)} is too old: {OLDEST} is the first version that will do."
+            )
+        known = await connection.fetchval("SELECT to_regclass('alembic_version')")
+        stored = await connection.fetchval("SELECT version_num FROM alembic_version") if known else None
+    finally:
+        await connection.close()
+    return migrations.checked(stored, shown(dsn))
+
+
+async def require_current(dsn: str) -> None:
+    """For whoever only reads. Raises DatabaseTooNew and DatabaseNotReady."""
+    stored = await known_revision(dsn)
+    if stored is None:
+        raise DatabaseNotReady(f"The database {shown(dsn)} is empty: `chatserver migrate` fills it.")
+    if stored != migrations.HEAD:
+        raise DatabaseNotReady(
+            f"The database {shown(dsn)} was written by an older release: `chatserver migrate` brings it up to date."
+        )
+
+
+def shown(dsn: str) -> str:
+    """Host, port and name of a database; never the password."""
+    parts = urlsplit(dsn)
+    return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
+
+
+async def _upgrade(dsn: str) -> None:
+    from sqlalchemy.ext.asyncio import create_async_engine
+    from sqlalchemy.pool import NullPool
+
+    async def connect() -> Any:
+        return await asyncpg.connect(dsn, timeout=5)
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({TURN})")
+            await connection.run_sync(migrations.upgrade)
+    finally:
+        await engine.dispose()

@@ -1,0 +1,56 @@
+"""What a group's use cases made of the world, written by a few constant statements, each for all its rows at once."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from chatserver.core.tickets import Ticket
+from chatserver.store import changes
+from chatserver.store.changes import CUSTOMER, FIRST, ITEM, TALKING_DUE
+from chatserver.store.postgres.statements import across, insert, update, update_seen
+from chatserver.store.rows import CHANGING, TALKING
+from chatserver.store.tables import agents, customers, items, tickets
+from chatserver.store.work import World
+
+INSERT_TICKETS: Final = insert(tickets, FIRST)
+UPDATES: Final[dict[tuple[str, ...], str]] = {
+    columns: update_seen(tickets, columns) for columns in (TALKING, TALKING_DUE, CHANGING)
+}
+INSERT_ITEMS: Final = insert(items, ITEM)
+PUT_CUSTOMERS: Final = (
+    f"{insert(customers, CUSTOMER)} ON CONFLICT (id) DO UPDATE SET "
+    "name = excluded.name, email = excluded.email, locale = excluded.locale, zone = excluded.zone"
+)
+MOVE_LOADS: Final = (
+    "UPDATE agents SET load = load + given.moved FROM unnest($1::integer[], $2::bigint[]) AS given(moved, id) "
+    "WHERE agents.id = given.id"
+)
+UPDATE_AGENTS: Final = update(agents, ("status", "gone_at", "last_chat_at"))
+
+
+class Overtaken(Exception):
+    """Somebody else wrote a ticket after it was loaded: nothing of the group may stay."""
+
+
+async def apply(db: Any, world: World) -> None:
+    """Write everything that changed, in an order that foreign keys accept. Raises
+    Overtaken and what asyncpg raises; the caller rolls back."""
+    if world.new_customers:
+        await db.execute(PUT_CUSTOMERS, *across(changes.customers(world)))
+    new, updates, loads = changes.of_tickets(world)
+    if new:
+        await db.execute(INSERT_TICKETS, *across(new))
+    for columns, rows in updates.items():
+        seen = [_version(world.changed_tickets[row[-1]]) for row in rows]
+        if await db.execute(UPDATES[columns], *across(rows), seen) != f"UPDATE {len(rows)}":
+            raise Overtaken
+    if loads:
+        await db.execute(MOVE_LOADS, *across(sorted(loads, key=lambda load: load[1])))
+    if world.items:
+        await db.execute(INSERT_ITEMS, *across(changes.items(world)))
+    if world.changed_agents:
+        await db.execute(UPDATE_AGENTS, *across(changes.agents(world)))
+
+
+def _version(before: Ticket | None) -> int:
+    return 0 if before is None else before.version

@@ -1,0 +1,180 @@
+"""The database of one node on PostgreSQL: one connection that writes in groups, a pool of others that only read."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final, Self
+
+import asyncpg
+from sqlalchemy import Executable
+
+from chatserver.metrics import Metrics
+from chatserver.store.base import Committed
+from chatserver.store.database import Database, Reader
+from chatserver.store.migrations.postgres import migrate, require_current
+from chatserver.store.postgres.statements import DIALECT
+from chatserver.store.postgres.writer import PostgresWriter
+
+log = logging.getLogger(__name__)
+
+READERS: Final = 6
+"""Reading connections of a node; who comes later waits for one."""
+CONNECT_SECONDS: Final = 3.0
+COMMAND_SECONDS: Final = 8.0
+"""A statement that takes longer than this has met a server that hangs: the connection is given up."""
+LOCK_MS: Final = 4_000
+"""Longer than any group holds its rows; whoever holds them so long is dead or frozen."""
+ABANDONED_MS: Final = 5_000
+"""A node that is frozen in the middle of a transaction loses it, and the locks with it."""
+
+_WRITING: Final = {
+    "synchronous_commit": "on",
+    "lock_timeout": str(LOCK_MS),
+    "idle_in_transaction_session_timeout": str(ABANDONED_MS),
+    # The statements are few, and each is meant for an index: the same plan with ten rows and with ten million.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+
+
+class PostgresDatabase(Database):
+    """Open with `Database.open`."""
+
+    _writer: PostgresWriter
+
+    def __init__(self, writer: PostgresWriter, pool: Any, meta: dict[str, str]) -> None:
+        super().__init__(writer, meta)
+        self._pool = pool
+
+    @classmethod
+    async def opened(
+        cls,
+        url: str,
+        *,
+        clock: Callable[[], int],
+        committed: Committed,
+        metrics: Metrics | None = None,
+        doubtful: Callable[[], None] = lambda: None,
+    ) -> Self:
+        """See `Database.open`. `doubtful`: see `PostgresWriter`."""
+        dsn = plain_url(url)
+        await migrate(dsn)
+        connection = await _connect(dsn, _WRITING)
+        try:
+            meta = await _meta(connection, clock())
+            pool = await _readers(dsn)
+        except BaseException:
+            connection.terminate()
+            raise
+
+        async def connect() -> Any:
+            return await _connect(dsn, _WRITING)
+
+        writer = PostgresWriter(connection, connect, clock, committed, metrics or Metrics(), doubtful)
+        return cls(writer, pool, meta)
+
+    async def close(self) -> None:
+        """Commit what waits, then close. Harmless twice."""
+        await self._writer.finish()
+        await _close(self._pool)
+
+    async def rows(self, statement: Executable, **values: Any) -> list[Any]:
+        """See `Reader`. Raises what asyncpg raises, TimeoutError and OSError."""
+        return await _rows(self._pool, statement, values)
+
+    def _compiled(self, statement: Any) -> tuple[str, tuple[Any, ...]]:
+        return compiled(statement)
+
+
+async def look(url: str) -> Reader:
+    """See `Reader.look`."""
+    dsn = plain_url(url)
+    await require_current(dsn)
+    return _Looker(await _readers(dsn))
+
+
+class _Looker(Reader):
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    async def close(self) -> None:
+        await _close(self._pool)
+
+    async def rows(self, statement: Executable, **values: Any) -> list[Any]:
+        return await _rows(self._pool, statement, values)
+
+
+async def _rows(pool: Any, statement: Executable, values: dict[str, Any]) -> list[Any]:
+    sql, given = constant(statement)
+    rows = await pool.fetch(sql, *(values.get(name, value) for name, value in given))
+    return list(rows)
+
+
+@lru_cache(maxsize=256)
+def constant(statement: Any) -> tuple[str, list[tuple[str, Any]]]:
+    """The SQL of a statement, and its parameters in order: name and the value that stands in the statement, if one does."""
+    made = statement.compile(dialect=DIALECT)
+    return str(made), [(name, made.binds[name].value) for name in made.positiontup or ()]
+
+
+def compiled(statement: Any) -> tuple[str, tuple[Any, ...]]:
+    """The SQL of a statement that is run once, and its values in order."""
+    made = statement.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})
+    values = made.construct_params()
+    return str(made), tuple(values[name] for name in made.positiontup or ())
+
+
+def plain_url(url: str) -> str:
+    """As asyncpg takes it: `postgres://` and `postgresql+asyncpg://` mean the same."""
+    scheme, _, rest = url.partition("://")
+    if scheme.partition("+")[0] not in ("postgres", "postgresql"):
+        raise ValueError(f"Not a database we know: {scheme}://…")
+    return f"postgresql://{rest}"
+
+
+async def _connect(dsn: str, settings: dict[str, str]) -> Any:
+    return await asyncpg.connect(
+        dsn,
+        timeout=CONNECT_SECONDS,
+        command_timeout=COMMAND_SECONDS,
+        server_settings={"application_name": "chatserver", **settings},
+        target_session_attrs="read-write",
+    )
+
+
+async def _readers(dsn: str) -> Any:
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=1,
+        max_size=READERS,
+        timeout=CONNECT_SECONDS,
+        command_timeout=COMMAND_SECONDS,
+        server_settings={"application_name": "chatserver", "default_transaction_read_only": "on"},
+        reset=_nothing,
+    )
+
+
+async def _nothing(connection: Any) -> None:
+    """Each SELECT is a transaction of its own: there is nothing to reset."""
+
+
+async def _close(pool: Any) -> None:
+    try:
+        async with asyncio.timeout(2):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()
+
+
+async def _meta(connection: Any, now: int) -> dict[str, str]:
+    first = {"epoch": secrets.token_urlsafe(12), "secret": secrets.token_hex(32), "created_at": str(now)}
+    await connection.executemany(
+        "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING", list(first.items())
+    )
+    return {row[0]: row[1] for row in await connection.fetch("SELECT key, value FROM meta")}

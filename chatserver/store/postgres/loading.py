@@ -1,0 +1,120 @@
+"""What a group's use cases need, read and locked in a few statements before any of them decides.
+
+Locks are taken in one order everywhere, so that no two nodes wait for each other: apps, agents, tickets, each by id. An app's
+lock is its queue's: whoever pairs, opens a ticket or gives it a number holds it. What is read after a lock is as the last one who
+held it left it, since every statement sees all that was committed before it began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from chatserver.store.postgres.statements import text
+from chatserver.store.rows import agent_from, agent_select, customer_from, ticket_from, ticket_select
+from chatserver.store.tables import customers
+from chatserver.store.work import FIRST_NUMBER, WAITING_HEAD, Needs, World
+
+_CUSTOMER = ", ".join(f"customers.{c.name}" for c in customers.c)
+_PEOPLE = "unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS wanted(app_id, key, place)"
+
+LOCK_APPS: Final = "SELECT id FROM apps WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE"
+AGENTS: Final = f"""{text(agent_select)} AND (agents.id = ANY($1::bigint[])
+OR agents.id IN (SELECT agent_id FROM agent_apps WHERE app_id = ANY($2::bigint[])))
+ORDER BY agents.id FOR NO KEY UPDATE OF agents"""  # noqa: S608 - constants only
+CUSTOMERS: Final = f"""SELECT wanted.place, {_CUSTOMER} FROM {_PEOPLE}
+JOIN customers ON customers.app_id = wanted.app_id AND customers.key = wanted.key"""  # noqa: S608 - constants only
+ANSWERED: Final = """SELECT wanted.id, (
+    SELECT agent_id FROM tickets WHERE customer_id = wanted.id AND state = 'closed' AND answered_at IS NOT NULL
+    ORDER BY id DESC LIMIT 1
+) FROM unnest($1::bigint[]) AS wanted(id)"""
+CHATS_OF: Final = (
+    "SELECT id FROM tickets WHERE customer_id = ANY($1::bigint[]) AND state = 'open' AND mode = 'live'"
+)
+CHATS_AT: Final = (
+    "SELECT id FROM tickets WHERE agent_id = ANY($1::bigint[]) AND state = 'open' AND mode = 'live'"
+)
+OPENED: Final = """SELECT wanted.place, tickets.id
+FROM unnest($1::bigint[], $2::text[], $3::text[]) WITH ORDINALITY AS wanted(app_id, key, cid, place)
+JOIN customers ON customers.app_id = wanted.app_id AND customers.key = wanted.key
+JOIN tickets ON tickets.customer_id = customers.id AND tickets.cid = wanted.cid"""
+QUEUES: Final = """SELECT head.id FROM unnest($1::bigint[]) AS desk(app_id), LATERAL (
+    SELECT id FROM tickets WHERE app_id = desk.app_id AND queue_rank IS NOT NULL ORDER BY queue_rank, id LIMIT $2
+) AS head"""
+NUMBERS: Final = """SELECT desk.app_id, (SELECT max(number) FROM tickets WHERE app_id = desk.app_id)
+FROM unnest($1::bigint[]) AS desk(app_id)"""
+LOCK_TICKETS: Final = "SELECT id FROM tickets WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE"
+# Not together with the lock: of a row that somebody else held, joins would show people as they were before.
+TICKETS: Final = f"{text(ticket_select)} WHERE tickets.id = ANY($1::bigint[])"
+SAID: Final = """SELECT wanted.place, items.seq
+FROM unnest($1::bigint[], $2::text[], $3::bigint[]) WITH ORDINALITY AS wanted(ticket_id, cid, author_id, place)
+JOIN items ON items.ticket_id = wanted.ticket_id AND items.cid = wanted.cid
+AND CASE WHEN wanted.author_id = 0 THEN items."by" = 'customer'
+ELSE items."by" = 'agent' AND items.author_id = wanted.author_id END"""
+
+
+async def load(db: Any, world: World, group: Sequence[Needs]) -> None:
+    """Fill `world` with what all of `group` needs, within the transaction of `db` (asyncpg's connection)."""
+    tickets = {one for needs in group for one in needs.tickets}
+    said = list({one for needs in group for one in needs.said})
+    people = list({one for needs in group for one in needs.customers})
+    opened = list({one for needs in group for one in needs.opened})
+    numbers = {one for needs in group for one in needs.numbers}
+    agents = {one for needs in group for one in needs.agents}
+    world.desks.update(one for needs in group for one in needs.desks)
+    world.attended.update(one for needs in group for one in needs.attended)
+    if numbers or world.desks:
+        await db.fetch(LOCK_APPS, list(numbers | world.desks))
+    if agents or world.desks:
+        for row in await db.fetch(AGENTS, list(agents), list(world.desks)):
+            world.loaded_agent(agent_from(row))
+    if people:
+        tickets |= await _load_customers(db, world, people)
+    if opened:
+        tickets |= await _load_opened(db, world, opened)
+    if world.attended:
+        tickets.update(row[0] for row in await db.fetch(CHATS_AT, list(world.attended)))
+    if world.desks:
+        tickets.update(row[0] for row in await db.fetch(QUEUES, list(world.desks), WAITING_HEAD))
+    if numbers:
+        for app_id, last in await db.fetch(NUMBERS, list(numbers)):
+            world.loaded_number(app_id, last or FIRST_NUMBER - 1)
+    if tickets:
+        wanted = list(tickets)
+        await db.fetch(LOCK_TICKETS, wanted)
+        for row in await db.fetch(TICKETS, wanted):
+            world.loaded_ticket(ticket_from(row))
+    if said:
+        await _load_said(db, world, said)
+
+
+async def _load_said(db: Any, world: World, said: list[Any]) -> None:
+    """After the tickets are locked: nobody stores a message of theirs meanwhile."""
+    ticket_ids, _, authors, cids = zip(*said, strict=True)
+    found = {row[0]: row[1] for row in await db.fetch(SAID, list(ticket_ids), list(cids), list(authors))}
+    for place, key in enumerate(said, 1):
+        world.loaded_said(key, found.get(place))
+
+
+async def _load_customers(db: Any, world: World, people: list[tuple[int, str]]) -> set[int]:
+    app_ids, keys = zip(*people, strict=True)
+    rows = await db.fetch(CUSTOMERS, list(app_ids), list(keys))
+    found = {row[0]: customer_from(row[1:]) for row in rows}
+    for place, key in enumerate(people, 1):
+        world.loaded_customer(key, found.get(place))
+    if not found:
+        return set()
+    ids = [c.id for c in found.values()]
+    answered = {row[0]: row[1] for row in await db.fetch(ANSWERED, ids)}
+    for customer in found.values():
+        world.loaded_answered((customer.app_id, customer.key), answered[customer.id])
+    return {row[0] for row in await db.fetch(CHATS_OF, ids)}
+
+
+async def _load_opened(db: Any, world: World, opened: list[tuple[int, str, str]]) -> set[int]:
+    app_ids, keys, cids = zip(*opened, strict=True)
+    rows = await db.fetch(OPENED, list(app_ids), list(keys), list(cids))
+    found: dict[int, int] = {row[0]: row[1] for row in rows}
+    for place, key in enumerate(opened, 1):
+        world.loaded_opened(key, found.get(place))
+    return set(found.values())

@@ -1,0 +1,236 @@
+"""The one task of a node that writes: each group is one transaction on one connection, and so one commit for many."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import asyncpg
+
+from chatserver.metrics import Metrics
+from chatserver.store.base import Committed, StoreFailed, Violated
+from chatserver.store.postgres.applying import Overtaken, apply
+from chatserver.store.postgres.loading import load
+from chatserver.store.work import World
+from chatserver.store.writer import (
+    ID_COUNTER_BITS,
+    ID_EPOCH_MS,
+    Job,
+    Outcome,
+    Statements,
+    UseCase,
+    Writer,
+    without_text,
+)
+
+log = logging.getLogger(__name__)
+
+TRIES: Final = 5
+"""Of a group that met another node's: it gave way to a deadlock, or somebody went past the locks."""
+ID_BLOCKS: Final = 2**ID_COUNTER_BITS // 512
+"""Of ids within one millisecond, a block for each group. Two nodes with the same block in the same millisecond meet at the
+primary key, and one of them tries again."""
+
+Connect = Callable[[], Awaitable[Any]]
+
+# Met another node's transaction: the same again may well go through.
+_AGAIN: Final = (
+    Overtaken,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.UniqueViolationError,
+)
+# A use case's own rows are at fault: its neighbours deserve another try without it.
+_OWN_FAULT: Final = (
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.DataError,
+    ValueError,
+    TypeError,
+    OverflowError,
+)
+# Nobody knows what became of the transaction, or nothing will become of any other one on this connection.
+_LOST: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+
+
+class PostgresWriter(Writer):
+    """Owns a connection, and makes a new one when it is lost."""
+
+    def __init__(
+        self,
+        connection: Any,
+        connect: Connect,
+        clock: Callable[[], int],
+        committed: Committed,
+        metrics: Metrics,
+        doubtful: Callable[[], None],
+    ) -> None:
+        """`connection`: asyncpg's, handed over for good; `connect` makes another one. `doubtful`: a commit was sent and not
+        answered, so something may be stored of which nobody was told."""
+        super().__init__(asyncio.get_running_loop(), clock, committed, metrics)
+        self._db = connection
+        self._connect = connect
+        self._doubtful = doubtful
+        self._failing = False
+        self._woken = asyncio.Event()
+        self._task = self._loop.create_task(self._run())
+
+    def _take(self, jobs: list[Job]) -> None:
+        self._jobs.extend(jobs)
+        self._woken.set()
+
+    async def finish(self) -> None:
+        """Take nothing more, commit what waits, close the connection. Harmless twice."""
+        if not self._closed:
+            self._closed = True
+            self._hand_over()
+            self._woken.set()
+        await self._task
+
+    # — the task ———————————————————————————————————————————————————————————————
+
+    async def _run(self) -> None:
+        while await self._more():
+            if isinstance(self._jobs[0], Statements):
+                await self._guarded([self._jobs.popleft()], self._execute)
+            else:
+                await self._guarded(self._next_group(), self._group)
+        await self._let_go()
+
+    async def _more(self) -> bool:
+        while not self._jobs:
+            if self._closed:
+                return False
+            self._woken.clear()
+            await self._woken.wait()
+        return True
+
+    async def _guarded(self, jobs: list[Any], run: Callable[[list[Any]], Awaitable[None]]) -> None:
+        """Whatever happens, every caller gets an answer and the task goes on."""
+        for left in range(TRIES - 1, -1, -1):
+            try:
+                await self._connected()
+                await run(jobs)
+                return
+            except Exception as problem:
+                if isinstance(problem, _AGAIN) and left and not isinstance(jobs[0], Statements):
+                    await self._roll_back()
+                    continue
+                await self._failed(jobs, problem, run)
+                return
+
+    async def _connected(self) -> None:
+        if self._db is None:
+            self._db = await self._connect()
+            if self._failing:
+                log.info("connected to the database again")
+
+    async def _group(self, group: list[UseCase]) -> None:
+        began = time.perf_counter()
+        db = self._db
+        await db.execute("BEGIN")
+        world = World()
+        await load(db, world, [case.needs for case in group])
+        now = self._tick()
+        if any(case.needs.numbers for case in group):
+            await self._give_ids(world, now)
+        outcomes = [self._decide(world, now, case) for case in group]
+        if world.changed:
+            await apply(db, world)
+            await self._commit()
+            self._metrics.commits.add(time.perf_counter() - began)
+            self._metrics.stored += len(group)
+            self._succeeded()
+        else:
+            await db.execute("ROLLBACK")
+        self._deliver(world.events, outcomes)
+
+    async def _commit(self) -> None:
+        """Raises CommitInDoubt when it was sent and nobody knows what became of it."""
+        try:
+            await self._db.execute("COMMIT")
+        except _LOST as problem:
+            self._doubtful()
+            raise problem
+
+    async def _give_ids(self, world: World, now: int) -> None:
+        block = await self._db.fetchval("SELECT nextval('ids')") % ID_BLOCKS
+        floor = ((now - ID_EPOCH_MS) << ID_COUNTER_BITS) + (block << ID_COUNTER_BITS) // ID_BLOCKS - 1
+        world.loaded_ids(ticket=floor, customer=floor)
+
+    async def _execute(self, jobs: list[Statements]) -> None:
+        (job,) = jobs
+        await self._db.execute("BEGIN")
+        results: list[Any] = []
+        for sql, values in job.statements:
+            statement = await self._db.prepare(sql)
+            rows = await statement.fetch(*values)
+            results.append(list(rows) if statement.get_attributes() else _changed(statement.get_statusmsg()))
+        await self._commit()
+        self._succeeded()
+        self._deliver([], [(job.done, results, None)])
+
+    # — when it fails ——————————————————————————————————————————————————————————
+
+    async def _failed(
+        self, jobs: list[Any], problem: Exception, run: Callable[[list[Any]], Awaitable[None]]
+    ) -> None:
+        await self._roll_back(problem)
+        if isinstance(problem, _OWN_FAULT):
+            if len(jobs) > 1:
+                for job in jobs:
+                    await self._guarded([job], run)
+                return
+            if not isinstance(jobs[0], Statements):  # whoever sends statements knows what may be violated
+                log.error("a use case could not be stored: %s", without_text(problem))
+        elif not self._failing:
+            self._failing = True
+            log.error("cannot write, refusing messages until it is possible again: %s", without_text(problem))
+        kind = Violated if isinstance(problem, asyncpg.IntegrityConstraintViolationError) else StoreFailed
+        outcomes: list[Outcome] = []
+        for job in jobs:  # one exception each: every raise writes a traceback into its own
+            failure = kind(type(problem).__name__)
+            failure.__cause__ = problem
+            outcomes.append((job.done, None, failure))
+        self._deliver([], outcomes)
+
+    async def _roll_back(self, problem: Exception | None = None) -> None:
+        if self._db is None:
+            return
+        if not isinstance(problem, _LOST) and not self._db.is_closed():
+            try:
+                await self._db.execute("ROLLBACK")
+                return
+            except Exception as worse:
+                problem = worse
+        self._db.terminate()
+        self._db = None
+
+    def _succeeded(self) -> None:
+        if self._failing:
+            self._failing = False
+            log.warning("writing again")
+
+    async def _let_go(self) -> None:
+        if self._db is not None:
+            try:
+                await self._db.close(timeout=1)
+            except Exception:
+                self._db.terminate()
+            self._db = None
+
+
+def _changed(status: str) -> int:
+    """Of `UPDATE 3` or `INSERT 0 1`."""
+    return int(status.rpartition(" ")[2])

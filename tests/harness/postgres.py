@@ -1,0 +1,144 @@
+"""Debian's PostgreSQL on loopback: one for a run of the tests, a database of its own for each test that asks for one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from chatserver.store.migrations.postgres import migrate
+from tests.harness.server import free_port
+from tests.harness.waiting import wait_until
+
+_names = itertools.count(1)
+
+
+def programs() -> Path | None:
+    """Where `postgres` and `initdb` are: on the PATH, or where Debian puts the newest version."""
+    if on_path := shutil.which("postgres"):
+        return Path(on_path).resolve().parent
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda p: float(p.parts[4]))
+    return versions[-1].parent if versions else None
+
+
+class Postgres:
+    """A running server. `relaxed`: commits do not wait for the disk, for all tests that are not about that."""
+
+    def __init__(self, bin_directory: Path, directory: Path, *, relaxed: bool) -> None:
+        self._bin = bin_directory
+        self.directory = directory
+        self.port = free_port()
+        self._relaxed = relaxed
+        # PostgreSQL refuses root: then it is nobody who runs it, in a directory of nobody's.
+        self._user = "nobody" if os.geteuid() == 0 else None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._furnished = False
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def make(self) -> None:
+        if self._user is not None:
+            of = pwd.getpwnam(self._user)
+            os.chown(self.directory, of.pw_uid, of.pw_gid)
+        data = str(self.directory / "data")
+        options = ["-U", "chat", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]
+        self._run("initdb", "-D", data, *options)
+
+    def start(self) -> None:
+        settings = {
+            "port": str(self.port),
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": str(self.directory),
+            "max_connections": "200",
+            "log_min_messages": "error",
+            "shared_buffers": "64MB",
+            "fsync": "off" if self._relaxed else "on",
+            "full_page_writes": "off" if self._relaxed else "on",
+        }
+        given = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        with (self.directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(self._bin / "postgres"), "-D", str(self.directory / "data"), *given],
+                stdout=log,
+                stderr=log,
+                user=self._user,
+                cwd="/",
+            )
+        wait_until(self._answers, "PostgreSQL answers", within=30)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """SIGINT: at once and cleanly; SIGQUIT: as after a crash. Harmless twice."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(30)
+            self._process = None
+
+    def empty(self) -> str:
+        """The URL of a new, empty database."""
+        return self._create(f"empty_{next(_names)}", "template0")
+
+    def database(self) -> str:
+        """The URL of a new database with the schema in it."""
+        if not self._furnished:
+            url = self._create("furnished", "template0")
+            # In a thread, since the test that asks first may run on an event loop.
+            with ThreadPoolExecutor(1) as aside:
+                aside.submit(asyncio.run, migrate(url)).result()
+            self._furnished = True
+        return self._create(f"test_{next(_names)}", "furnished")
+
+    def _create(self, name: str, template: str) -> str:
+        self._run("createdb", *self._where(), "-T", template, name)
+        return f"postgresql://chat@127.0.0.1:{self.port}/{name}"
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, (self.directory / "log").read_text()
+        ready = subprocess.run(
+            [str(self._bin / "pg_isready"), *self._where()], capture_output=True, check=False
+        )
+        return ready.returncode == 0
+
+    def _where(self) -> list[str]:
+        return ["-h", "127.0.0.1", "-p", str(self.port), "-U", "chat"]
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [str(self._bin / program), *arguments],
+            user=self._user,
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+@contextlib.contextmanager
+def postgres(*, relaxed: bool = True) -> Iterator[Postgres]:
+    """A server of its own, stopped at the end."""
+    found = programs()
+    if found is None:
+        pytest.skip("no PostgreSQL here: apt install postgresql")
+    with tempfile.TemporaryDirectory(prefix="chat-pg-") as where:
+        server = Postgres(found, Path(where), relaxed=relaxed)
+        server.make()
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop(signal.SIGQUIT)  # nobody will ever read it again
