@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from functools import partial
@@ -69,7 +70,9 @@ class Reader(ABC):
 class Database(Reader):
     """Open with `Database.open`; implements `store.base.Store`. Reads are in tickets.py, items.py and people.py."""
 
-    def __init__(self, writer: Writer, meta: dict[str, str]) -> None:
+    def __init__(self, writer: Writer, clock: Callable[[], int], meta: dict[str, str]) -> None:
+        self.clock = clock
+        """ms since 1970 UTC, by which groups are decided: everybody in the house goes by it."""
         self._writer = writer
         self._loop = asyncio.get_running_loop()
         self._meta = meta
@@ -78,14 +81,16 @@ class Database(Reader):
     async def open(
         where: Path | str,
         *,
-        clock: Callable[[], int],
+        clock: Callable[[], int] | None = None,
         committed: Committed,
         metrics: Metrics | None = None,
+        alone: bool = False,
     ) -> Database:
         """Open the database at `where` (a path, a `sqlite:///` or a `postgresql://` URL), created or upgraded as needed.
 
-        `clock`: the time in ms UTC, called where groups are decided, in any thread. `committed`: see `store.base`. `metrics`:
-        counts commits.
+        `clock`: the time in ms UTC, called where groups are decided, in any thread; None: the machine's on SQLite, on PostgreSQL
+        the database's, which is every node's. `committed`: see `store.base`. `metrics`: counts commits. `alone`: refused while
+        somebody else has it open so, as SQLite always is.
 
         Raises DatabaseUnusable, ValueError for a URL of no engine that we know, what the engine raises and OSError as they come.
         """
@@ -93,11 +98,13 @@ class Database(Reader):
             from chatserver.store.postgres.database import PostgresDatabase
 
             return await PostgresDatabase.opened(
-                str(where), clock=clock, committed=committed, metrics=metrics
+                str(where), clock=clock, committed=committed, metrics=metrics, alone=alone
             )
         from chatserver.store.sqlite.database import SqliteDatabase
 
-        return await SqliteDatabase.opened(where, clock=clock, committed=committed, metrics=metrics)
+        return await SqliteDatabase.opened(
+            where, clock=clock or wall_clock, committed=committed, metrics=metrics
+        )
 
     @property
     def epoch(self) -> str:
@@ -139,6 +146,11 @@ class Database(Reader):
     @abstractmethod
     def _compiled(self, statement: Any) -> tuple[str, tuple[Any, ...]]:
         """The engine's text of a statement, and the values in its order."""
+
+
+def wall_clock() -> int:
+    """The machine's: ms since 1970 UTC."""
+    return time.time_ns() // 1_000_000
 
 
 def _is_postgres(where: Path | str) -> bool:

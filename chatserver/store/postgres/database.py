@@ -14,8 +14,9 @@ from sqlalchemy import Executable
 
 from chatserver.metrics import Metrics
 from chatserver.store.base import Committed
-from chatserver.store.database import Database, Reader
-from chatserver.store.migrations.postgres import migrate, require_current
+from chatserver.store.database import Database, DatabaseInUse, Reader
+from chatserver.store.migrations.postgres import migrate, require_current, shown
+from chatserver.store.postgres.clock import SharedClock
 from chatserver.store.postgres.statements import DIALECT
 from chatserver.store.postgres.writer import PostgresWriter
 
@@ -30,6 +31,8 @@ LOCK_MS: Final = 4_000
 """Longer than any group holds its rows; whoever holds them so long is dead or frozen."""
 ABANDONED_MS: Final = 5_000
 """A node that is frozen in the middle of a transaction loses it, and the locks with it."""
+ALONE: Final = 0x616C6F6E
+"""Of PostgreSQL's advisory locks, the one of who wants to be alone."""
 
 _WRITING: Final = {
     "synchronous_commit": "on",
@@ -48,8 +51,10 @@ class PostgresDatabase(Database):
 
     _writer: PostgresWriter
 
-    def __init__(self, writer: PostgresWriter, pool: Any, meta: dict[str, str]) -> None:
-        super().__init__(writer, meta)
+    def __init__(
+        self, writer: PostgresWriter, clock: Callable[[], int], meta: dict[str, str], pool: Any
+    ) -> None:
+        super().__init__(writer, clock, meta)
         self._pool = pool
 
     @classmethod
@@ -57,27 +62,39 @@ class PostgresDatabase(Database):
         cls,
         url: str,
         *,
-        clock: Callable[[], int],
+        clock: Callable[[], int] | None = None,
         committed: Committed,
         metrics: Metrics | None = None,
+        alone: bool = False,
         doubtful: Callable[[], None] = lambda: None,
     ) -> Self:
         """See `Database.open`. `doubtful`: see `PostgresWriter`."""
         dsn = plain_url(url)
         await migrate(dsn)
-        connection = await _connect(dsn, _WRITING)
+        shared = SharedClock()
+        now = clock or shared
+
+        async def connect() -> Any:
+            connection = await _connect(dsn, _WRITING)
+            try:
+                if alone:
+                    await _claim(connection, dsn)
+                await shared.ask(connection)
+            except BaseException:
+                connection.terminate()
+                raise
+            return connection
+
+        connection = await connect()
         try:
-            meta = await _meta(connection, clock())
+            meta = await _meta(connection, now())
             pool = await _readers(dsn)
         except BaseException:
             connection.terminate()
             raise
 
-        async def connect() -> Any:
-            return await _connect(dsn, _WRITING)
-
-        writer = PostgresWriter(connection, connect, clock, committed, metrics or Metrics(), doubtful)
-        return cls(writer, pool, meta)
+        writer = PostgresWriter(connection, connect, now, committed, metrics or Metrics(), doubtful)
+        return cls(writer, now, meta, pool)
 
     async def close(self) -> None:
         """Commit what waits, then close. Harmless twice."""
@@ -170,6 +187,15 @@ async def _close(pool: Any) -> None:
             await pool.close()
     except TimeoutError:
         pool.terminate()
+
+
+async def _claim(connection: Any, dsn: str) -> None:
+    """Held as long as this connection: a server that lost it has to win it again before it writes."""
+    if not await connection.fetchval(f"SELECT pg_try_advisory_lock({ALONE})"):
+        raise DatabaseInUse(
+            f"The database {shown(dsn)} is in use by another server or command. "
+            "Stop that one first, or use another database."
+        )
 
 
 async def _meta(connection: Any, now: int) -> dict[str, str]:

@@ -50,8 +50,15 @@ class SqliteDatabase(Database):
 
     _writer: SqliteWriter
 
-    def __init__(self, writer: SqliteWriter, engine: AsyncEngine, lock: Lock, meta: dict[str, str]) -> None:
-        super().__init__(writer, meta)
+    def __init__(
+        self,
+        writer: SqliteWriter,
+        clock: Callable[[], int],
+        meta: dict[str, str],
+        engine: AsyncEngine,
+        lock: Lock,
+    ) -> None:
+        super().__init__(writer, clock, meta)
         self._engine = engine
         self._lock = lock
 
@@ -74,7 +81,7 @@ class SqliteDatabase(Database):
             raise
         loop = asyncio.get_running_loop()
         writer = SqliteWriter(connection, loop, clock, committed, metrics or Metrics())
-        return cls(writer, _readers(path), lock, meta)
+        return cls(writer, clock, meta, _readers(path), lock)
 
     async def close(self) -> None:
         """Commit what waits, then close. Harmless twice."""
