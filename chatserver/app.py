@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -48,16 +47,12 @@ log = logging.getLogger(__name__)
 Clock = Callable[[], int]
 
 
-def wall_clock() -> int:
-    """ms since 1970 UTC."""
-    return time.time_ns() // 1_000_000
-
-
-def build_app(settings: Settings, *, clock: Clock = wall_clock, static: Path | None = None) -> Starlette:
+def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | None = None) -> Starlette:
     """The whole server as an ASGI application.
 
     It opens the database when it starts and closes it when it ends; between the two `app.state.hub` is there to be drained.
-    Raises at its start what `Database.open` raises (DatabaseInUse, DatabaseTooNew). `static`: another directory of built files.
+    Raises at its start what `Database.open` raises (DatabaseUnusable). `clock`: as for `Database.open`. `static`: another
+    directory of built files.
     """
     origins = Origins(settings.host, settings.public_url)
     pages = Pages(Assets(static), settings.language)
@@ -69,10 +64,14 @@ def build_app(settings: Settings, *, clock: Clock = wall_clock, static: Path | N
             log.warning("the front end is not built: `make run` builds it")
         bus, books, metrics = LocalBus(), Books(), Metrics()
         db = await Database.open(
-            settings.database_path, clock=clock, committed=Publisher(bus, books), metrics=metrics
+            settings.database,
+            clock=clock,
+            committed=Publisher(bus, books),
+            metrics=metrics,
+            alone=True,
         )
         try:
-            house = House(db, DatabaseReads(db, settings.policy), bus, clock, books)
+            house = House(db, DatabaseReads(db, settings.policy), bus, db.clock, books)
             await house.refresh()
             await followups.recover(house)
             accounts = _accounts(settings, db, house)
@@ -85,15 +84,13 @@ def build_app(settings: Settings, *, clock: Clock = wall_clock, static: Path | N
                 agent_signed_out=lambda agent_id: pairing.agent_signed_out(house, agent_id),
                 metrics=lambda: metrics.text(hub.count()),
                 metrics_token=settings.metrics_token,
-                unready=Readiness(db, hub, clock).problems,
+                unready=Readiness(db, hub, db.clock).problems,
             )
             customers = CustomerEndpoint(hub, origins.origin_allowed, accounts.authenticate_customer)
             agents = AgentEndpoint(hub, origins.origin_allowed, accounts.authenticate_agent)
             async with Worker(house), hub:
                 app.state.hub = hub
-                log.info(
-                    "serving", extra={"address": settings.address, "database": str(settings.database_path)}
-                )
+                log.info("serving", extra={"address": settings.address, "database": settings.database_shown})
                 yield {
                     "rooms": rooms,
                     "customers": customers,

@@ -74,6 +74,9 @@ def _check_port(settings: Settings) -> None:
 
 def _check_database(settings: Settings) -> None:
     """In use, of a newer release, or no database at all: also a sentence now."""
+    if settings.on_postgres:
+        with_database(settings, _nothing)
+        return
     from chatserver.store.migrations.sqlite import known_revision
     from chatserver.store.sqlite.lock import Lock
 
@@ -97,8 +100,8 @@ def demo() -> None:
     settings = load_settings()
     _check_port(settings)
 
-    from chatserver.app import wall_clock
     from chatserver.demo import prepare
+    from chatserver.store.database import wall_clock
 
     made = with_database(settings, lambda db: prepare(db, settings, wall_clock))
     click.echo(
@@ -117,11 +120,12 @@ def demo() -> None:
 def migrate() -> None:
     """Create the database, or bring it up to this version."""
     settings = load_settings()
+    with_database(settings, _nothing)
+    click.echo(f"{settings.database_shown} is up to date.")
 
-    async def nothing(db: Database) -> None: ...
 
-    with_database(settings, nothing)
-    click.echo(f"{settings.database_path} is up to date.")
+async def _nothing(db: Database) -> None:
+    """To open it is all."""
 
 
 # — apps ———————————————————————————————————————————————————————————————————————
@@ -147,10 +151,10 @@ def csp(key: str) -> None:
 @click.option("--app", "key", required=True)
 def doctor(token: str, key: str) -> None:
     """Why a host's user token (JWT) fails; `-` reads it from standard input. Exit code 1 when it does."""
-    from chatserver.app import wall_clock
     from chatserver.services import apps
     from chatserver.services.identity import BadUserToken, read_user_token
     from chatserver.store import people
+    from chatserver.store.database import wall_clock
 
     text = sys.stdin.read().strip() if token == "-" else token  # noqa: S105 - "-" is no secret
 
@@ -193,9 +197,9 @@ def _chosen(generate: bool) -> str:
 @click.option("--generate", is_flag=True, help="make up a password and print it, instead of asking")
 def add_agent(email: str, name: str, keys: tuple[str, ...], generate: bool) -> None:
     """Add an agent who attends these apps."""
-    from chatserver.app import wall_clock
     from chatserver.services import accounts, apps
     from chatserver.services.passwords import Passwords
+    from chatserver.store.database import wall_clock
 
     settings = load_settings()
     password = _chosen(generate)
@@ -215,9 +219,9 @@ def add_agent(email: str, name: str, keys: tuple[str, ...], generate: bool) -> N
 @click.option("--generate", is_flag=True, help="make up a password and print it, instead of asking")
 def change_password(email: str, generate: bool) -> None:
     """Give an agent a new password; all their sessions end."""
-    from chatserver.app import wall_clock
     from chatserver.services import accounts
     from chatserver.services.passwords import Passwords
+    from chatserver.store.database import wall_clock
 
     settings = load_settings()
     password = _chosen(generate)

@@ -63,9 +63,9 @@ def add_app(name: str, origins: tuple[str, ...], key: str, color: str, **hours: 
 
     Without others it has office hours: Monday to Friday 8:00-12:00 and 14:00-17:30, Bogotá.
     """
-    from chatserver.app import wall_clock
     from chatserver.services import apps
     from chatserver.services.hours_text import HoursGiven
+    from chatserver.store.database import wall_clock
 
     _check_origins(origins)
     settings = load_settings()
@@ -142,9 +142,9 @@ def set_app(
     **hours: Any,
 ) -> None:
     """Change the application KEY: what is not given stays. While the server is stopped; docs/hours.md explains hours."""
-    from chatserver.app import wall_clock
     from chatserver.services import apps
     from chatserver.services.hours_text import HoursGiven
+    from chatserver.store.database import wall_clock
 
     wanted = apps.Change(name, origins, color, HoursGiven(**hours), policy)
     if wanted == apps.Change():
@@ -173,8 +173,8 @@ def _described(found: App, settings: Settings, *, secret: bool) -> str:
     """A label per fact; further lines of the same fact are indented below it."""
     from msgspec.structs import asdict
 
-    from chatserver.app import wall_clock
     from chatserver.services import apps, hours_text
+    from chatserver.store.database import wall_clock
 
     schedule = apps.schedule_of(found)
     now = datetime.fromtimestamp(wall_clock() / 1000, UTC)

@@ -39,11 +39,10 @@ def load_settings() -> Settings:
 
 def with_database(settings: Settings, work: Callable[[Database], Awaitable[R]]) -> R:
     """Open the database for writing, do something, close it. Not while a server runs."""
-    from chatserver.app import wall_clock
     from chatserver.store.database import Database
 
     async def run() -> R:
-        db = await Database.open(settings.database_path, clock=wall_clock, committed=lambda events: None)
+        db = await Database.open(settings.database, committed=lambda events: None, alone=True)
         try:
             return await work(db)
         finally:
@@ -57,7 +56,7 @@ def looking(settings: Settings, work: Callable[[Reader], Awaitable[R]]) -> R:
     from chatserver.store.database import Reader
 
     async def run() -> R:
-        db = await Reader.look(settings.database_path)
+        db = await Reader.look(settings.database)
         try:
             return await work(db)
         finally:
@@ -73,11 +72,11 @@ def said_plainly(settings: Settings, do: Callable[[], R]) -> R:
     from chatserver.core.errors import Refused
     from chatserver.services.apps import BadOptions
     from chatserver.store.accounts import Taken
-    from chatserver.store.database import DatabaseInUse, DatabaseNotReady, DatabaseTooNew
+    from chatserver.store.database import DatabaseUnusable
 
     try:
         return do()
-    except (DatabaseInUse, DatabaseNotReady, DatabaseTooNew) as problem:
+    except DatabaseUnusable as problem:
         fail(str(problem))
     except BadOptions as bad:
         fail("\n".join(bad.problems))
@@ -88,9 +87,9 @@ def said_plainly(settings: Settings, do: Callable[[], R]) -> R:
     except LookupError as missing:
         fail(f"There is no app with the key {missing.args[0]!r}; `chatserver app list` shows all.")
     except OSError as problem:
-        fail(f"The database {settings.database_path} cannot be used: {problem.strerror or problem}.")
+        fail(f"The database {settings.database_shown} cannot be used: {problem.strerror or problem}.")
     except sqlite3.Error as problem:
-        fail(f"The database {settings.database_path} cannot be used: {problem}.")
+        fail(f"The database {settings.database_shown} cannot be used: {problem}.")
 
 
 _REFUSALS = {

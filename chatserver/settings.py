@@ -22,6 +22,7 @@ from chatserver.core.policy import Policy
 PREFIX = "CHATSERVER_"
 UNPREFIXED = ("DATABASE_URL", "REDIS_URL", "HOST", "PORT")
 SQLITE = "sqlite:///"
+POSTGRES = ("postgres://", "postgresql://", "postgresql+asyncpg://")
 
 
 class BadSettings(Exception):
@@ -101,12 +102,24 @@ def _public_url(text: str) -> str:
 
 
 def _database_url(text: str) -> str:
-    if text.startswith(("postgres:", "postgresql:", "postgresql+")):
-        raise ValueError(
-            "names a PostgreSQL database; this version keeps its data in SQLite (PostgreSQL comes later)"
-        )
+    if text.startswith(POSTGRES):
+        return _postgres_url(text)
     if not text.startswith(SQLITE) or not text.removeprefix(SQLITE) or ":memory:" in text:
-        raise ValueError(f"must be a file like sqlite:///var/chatserver.db, not {text!r}")
+        what = f"{text.partition('://')[0]}://…" if "://" in text else repr(text)  # it may hold a password
+        raise ValueError(
+            f"must be a file like sqlite:///var/chatserver.db or a server like postgresql://user@host/name, not {what}"
+        )
+    return text
+
+
+def _postgres_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        good = parts.path.strip("/") and (parts.port is None or parts.port > 0)
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("must name a host and a database, like postgresql://user:password@host:5432/name")
     return text
 
 
@@ -154,7 +167,10 @@ class Settings:
     )
     data_dir: Path = _setting(Path("var"), _path, "Where the server keeps its data.")  # noqa: RUF009 - a Path cannot change
     database_url: str = _setting(
-        "", _database_url, "The database, a SQLite file.", shown="sqlite:///<DATA_DIR>/chatserver.db"
+        "",
+        _database_url,
+        "The database: a SQLite file, or a PostgreSQL server (`postgresql://user:password@host:5432/name`).",
+        shown="sqlite:///<DATA_DIR>/chatserver.db",
     )
     redis_url: str = _setting(
         "",
@@ -266,7 +282,25 @@ class Settings:
     """Defaults of every app; an app's own policy wins."""
 
     @property
+    def database(self) -> Path | str:
+        """The file of SQLite, or the URL of PostgreSQL."""
+        return self.database_url if self.on_postgres else self.database_path
+
+    @property
+    def database_shown(self) -> str:
+        """As people may see it: without a password."""
+        if not self.on_postgres:
+            return str(self.database_path)
+        parts = urlsplit(self.database_url)
+        return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
+
+    @property
+    def on_postgres(self) -> bool:
+        return self.database_url.startswith(POSTGRES)
+
+    @property
     def database_path(self) -> Path:
+        """Where SQLite is what keeps the data."""
         if not self.database_url:
             return self.data_dir / "chatserver.db"
         return Path(self.database_url.removeprefix(SQLITE))

@@ -83,6 +83,8 @@ def test_all_bad_values_are_listed_at_once_by_the_name_that_was_used() -> None:
         ("CHATSERVER_SECRET_FILE", "/nowhere/at/all"),
         ("CHATSERVER_DATABASE_URL", "mysql://localhost/chat"),
         ("CHATSERVER_DATABASE_URL", "sqlite:///:memory:"),
+        ("CHATSERVER_DATABASE_URL", "postgresql://localhost"),
+        ("CHATSERVER_DATABASE_URL", "postgresql://localhost:port/chat"),
         ("CHATSERVER_CUSTOMER_HEARTBEAT_SECONDS", "nan"),
         ("CHATSERVER_ASK_NAME", "sometimes"),
         ("CHATSERVER_OPEN_CHATS_PER_CUSTOMER", "0"),
@@ -97,11 +99,25 @@ def test_a_value_that_cannot_be_used_is_refused(name: str, value: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("DATABASE_URL", "postgresql://localhost/chat"), ("REDIS_URL", "redis://localhost")],
+    [("REDIS_URL", "redis://localhost")],
 )
 def test_what_comes_later_is_refused_with_a_sentence_that_says_so(name: str, value: str) -> None:
     with pytest.raises(BadSettings, match="comes later"):
         load({name: value})
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
+def test_a_postgresql_database_is_named_by_its_url_and_shown_without_its_password(scheme: str) -> None:
+    url = f"{scheme}://chat:hush@db.example.com:6432/support"
+    found = load({"DATABASE_URL": url})
+    assert (found.database, found.on_postgres) == (url, True)
+    assert found.database_shown == "db.example.com:6432/support"
+
+
+def test_a_database_that_cannot_be_used_is_refused_without_showing_its_password() -> None:
+    with pytest.raises(BadSettings) as caught:
+        load({"DATABASE_URL": "mysql://chat:hush@localhost/chat"})
+    assert "hush" not in str(caught.value.problems)
 
 
 def test_the_policy_of_all_apps_comes_from_the_environment() -> None:

@@ -37,8 +37,8 @@ class one_of(ColumnElement[bool]):
         return [self.column, self.list]
 
 
-@compiles(one_of, "sqlite")
-def _one_of_sqlite(element: one_of, compiler: SQLCompiler, **given: Any) -> str:
+@compiles(one_of)
+def _one_of(element: one_of, compiler: SQLCompiler, **given: Any) -> str:
     sign = "+" if element.aside else ""
     column = compiler.process(element.column, **given)
     return f"{sign}{column} IN (SELECT value FROM json_each({compiler.process(element.list, **given)}))"  # noqa: S608
@@ -71,8 +71,8 @@ class as_list(FunctionElement[str]):
 
 
 def _spelled(function: type[FunctionElement[Any]], sqlite: str, postgresql: str) -> None:
-    @compiles(function, "sqlite")
-    def _sqlite(element: FunctionElement[Any], compiler: SQLCompiler, **given: Any) -> str:
+    @compiles(function)
+    def _other(element: FunctionElement[Any], compiler: SQLCompiler, **given: Any) -> str:
         return sqlite.format(compiler.process(element.clauses, **given))
 
     @compiles(function, "postgresql")

@@ -225,6 +225,9 @@ def new_cid() -> str:
     return base64.urlsafe_b64encode(next(_numbers).to_bytes(16, "big")).decode().rstrip("=")
 
 
+ENGINE = "database-url"
+
+
 async def until(condition: Any) -> None:
     """Wait for a condition that something else brings about."""
     async with asyncio.timeout(PATIENCE):
@@ -241,10 +244,13 @@ async def serving(
     trusted_proxies: str = "",
     clock: Callable[[], int] | None = None,
 ) -> AsyncIterator[Chat]:
-    """One app `demo`, always open, and the agents 1 and 2. `clock`: ms since 1970, instead of the machine's."""
+    """One app `demo`, always open, and the agents 1 and 2. `clock`: ms since 1970, instead of the machine's. The database is a
+    SQLite file in `where`, or the one whose URL stands in the file `ENGINE` there."""
     now = clock or _now
     bus, books = LocalBus(), Books()
-    db = await Database.open(where / "chat.db", clock=now, committed=Publisher(bus, books))
+    url = where / ENGINE
+    database = url.read_text() if url.exists() else where / "chat.db"
+    db = await Database.open(database, clock=now, committed=Publisher(bus, books))
     house = House(db, DatabaseReads(db, Policy()), bus, now, books)
     if not await house.reads.apps():
         await _furnish(db)

@@ -49,7 +49,7 @@ async def attended(chat: Chat, name: str) -> bool:
         return not snapshot["view"]["waiting"]
 
 
-async def test_five_tabs_are_one_agent_and_the_last_one_counts(tmp_path: Path) -> None:
+async def test_five_tabs_are_one_agent_and_the_last_one_counts(tmp_path: Path, engine: str) -> None:
     clock = Clock()
     async with serving(tmp_path, clock=clock) as chat:
         async with contextlib.AsyncExitStack() as last, contextlib.AsyncExitStack() as four:
@@ -67,7 +67,7 @@ async def test_five_tabs_are_one_agent_and_the_last_one_counts(tmp_path: Path) -
         assert not await attended(chat, "sin ninguna")
 
 
-async def test_a_drop_of_a_few_seconds_moves_no_chat_and_tells_nobody(tmp_path: Path) -> None:
+async def test_a_drop_of_a_few_seconds_moves_no_chat_and_tells_nobody(tmp_path: Path, engine: str) -> None:
     clock = Clock()
     async with serving(tmp_path, clock=clock) as chat, chat.customer() as customer:
         async with chat.agent():
@@ -86,7 +86,9 @@ async def test_a_drop_of_a_few_seconds_moves_no_chat_and_tells_nobody(tmp_path: 
         assert not [frame for frame in customer.got if frame["type"] == "attention"]
 
 
-async def test_an_agent_whose_laptop_sleeps_is_away_since_the_last_sign_of_life(tmp_path: Path) -> None:
+async def test_an_agent_whose_laptop_sleeps_is_away_since_the_last_sign_of_life(
+    tmp_path: Path, engine: str
+) -> None:
     limits = Limits(agent_heartbeat=0.3)
     async with serving(tmp_path, limits=limits) as chat, pipe_to(chat.port) as pipe:
         chat.port, direct = pipe.port, chat.port

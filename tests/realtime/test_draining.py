@@ -56,7 +56,9 @@ async def stored_cids(chat: Chat, client: Client, ticket: int) -> list[str]:
     return found
 
 
-async def test_a_drain_under_load_loses_no_acknowledged_message_and_tells_everybody(tmp_path: Path) -> None:
+async def test_a_drain_under_load_loses_no_acknowledged_message_and_tells_everybody(
+    tmp_path: Path, engine: str
+) -> None:
     acked: set[str] = set()
     async with serving(tmp_path, limits=WIDE) as chat, contextlib.AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(chat.customer(f"c{n}")) for n in range(10)]

@@ -31,7 +31,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """What the commands look at."""
     clock = Clock()
     clock.now = round(NOW.timestamp() * 1000)
-    monkeypatch.setattr("chatserver.app.wall_clock", clock)
+    monkeypatch.setattr("chatserver.store.database.wall_clock", clock)
     return clock
 
 
