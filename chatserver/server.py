@@ -43,10 +43,10 @@ class Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         # What was made until here stays, and what messages are made of forms no cycles (it is not even looked at): the garbage
-        # collector seldom has anything to find, and need not walk through all of this each time.
-        gc.collect()
+        # collector seldom has anything to find, and need not walk through all of this each time, nor now.
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD, 20, 20)
+        gc.enable()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit:

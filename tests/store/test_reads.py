@@ -8,8 +8,7 @@ import sqlite3
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, text, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import insert, update
 
 from chatserver.core import tickets as core
 from chatserver.core.policy import Policy
@@ -18,6 +17,7 @@ from chatserver.store.interruptions import all_gone, interrupted_ids
 from chatserver.store.items import items_after, items_before
 from chatserver.store.sqlite import applying, loading
 from chatserver.store.sqlite.database import SqliteDatabase, compiled, constant
+from chatserver.store.sqlite.readers import READERS, Readers
 from chatserver.store.tables import agents, apps, sessions
 from tests.store.house import NOON, POLICY, House
 
@@ -33,15 +33,30 @@ async def test_a_read_sees_every_write_that_returned_before_it(house: House) -> 
 
 
 async def test_a_reading_connection_cannot_write(house: House) -> None:
-    with pytest.raises(OperationalError, match="readonly"):
-        async with house.db.read() as connection:
-            await connection.execute(update(apps).values(name="x"))
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        await Readers(house.path).fetch("UPDATE apps SET name = 'x'", ())
 
 
 async def test_a_reading_connection_never_checkpoints(house: House) -> None:
-    async with house.db.read() as connection:
-        assert (await connection.execute(text("PRAGMA wal_autocheckpoint"))).scalar() == 0
-        assert (await connection.execute(text("PRAGMA query_only"))).scalar() == 1
+    readers = Readers(house.path)
+    assert await readers.fetch("PRAGMA wal_autocheckpoint", ()) == [(0,)]
+    assert await readers.fetch("PRAGMA query_only", ()) == [(1,)]
+    await readers.close()
+
+
+async def test_reads_share_a_few_connections_and_whoever_gives_up_leaves_theirs_behind(house: House) -> None:
+    readers = Readers(house.path)
+    asked = [asyncio.ensure_future(readers.fetch("SELECT ?", (n,))) for n in range(100)]
+    given_up = [asyncio.ensure_future(readers.fetch("SELECT 1", ())) for _ in range(20)]
+    await asyncio.sleep(0)
+    for one in given_up:
+        one.cancel()
+    assert await asyncio.gather(*asked) == [[(n,)] for n in range(100)]
+    await asyncio.gather(*given_up, return_exceptions=True)
+    assert len(readers._idle) == READERS
+    await readers.close()
+    with pytest.raises(sqlite3.ProgrammingError):
+        await readers.fetch("SELECT 1", ())
 
 
 async def test_a_customer_sees_own_tickets_newest_first_in_pages(house: House) -> None:

@@ -7,28 +7,25 @@ import logging
 import os
 import secrets
 import sqlite3
-import urllib.parse
 from collections.abc import Callable
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final, Self
 
 import msgspec
-from sqlalchemy import URL, Executable, event
+from sqlalchemy import Executable
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from chatserver.metrics import Metrics
 from chatserver.store.base import Committed
 from chatserver.store.database import Database, Reader
 from chatserver.store.migrations.sqlite import migrate, require_current
 from chatserver.store.sqlite.lock import Lock
+from chatserver.store.sqlite.readers import Readers
 from chatserver.store.sqlite.writer import SqliteWriter
 
 log = logging.getLogger(__name__)
 
-READERS: Final = 6
-"""Reading connections, a thread each; who comes later waits for one."""
 BUSY_SECONDS: Final = 5
 LOG_BYTES: Final = 64 * 2**20
 """The write-ahead log is cut back to this size when it begins anew."""
@@ -42,7 +39,7 @@ async def look(where: Path | str) -> Reader:
     """See `Reader.look`; sqlite3.Error and OSError as they come."""
     path = _path(where)
     await asyncio.to_thread(require_current, path)
-    return _Looker(_readers(path))
+    return _Looker(Readers(path))
 
 
 class SqliteDatabase(Database):
@@ -55,11 +52,11 @@ class SqliteDatabase(Database):
         writer: SqliteWriter,
         clock: Callable[[], int],
         meta: dict[str, str],
-        engine: AsyncEngine,
+        readers: Readers,
         lock: Lock,
     ) -> None:
         super().__init__(writer, clock, meta)
-        self._engine = engine
+        self._readers = readers
         self._lock = lock
 
     @classmethod
@@ -81,47 +78,37 @@ class SqliteDatabase(Database):
             raise
         loop = asyncio.get_running_loop()
         writer = SqliteWriter(connection, loop, clock, committed, metrics or Metrics())
-        return cls(writer, clock, meta, _readers(path), lock)
+        return cls(writer, clock, meta, Readers(path), lock)
 
     async def close(self) -> None:
         """Commit what waits, then close. Harmless twice."""
         await self._writer.finish()
-        await self._engine.dispose()
+        await self._readers.close()
         await asyncio.to_thread(self._writer.close)
         self._lock.release()
 
-    def read(self) -> AsyncConnection:
-        """A reading connection, for `async with`. Each statement sees everything that was committed before it began."""
-        return self._engine.connect()
-
     async def rows(self, statement: Executable, **values: Any) -> list[Any]:
-        """See `Reader`. Only SQLAlchemy's pool is in the way, not its execution (0.1 ms instead of 1). Raises sqlite3.Error."""
-        return await _rows(self._engine, statement, values)
+        """See `Reader`. Raises sqlite3.Error."""
+        return await _rows(self._readers, statement, values)
 
     def _compiled(self, statement: Any) -> tuple[str, tuple[Any, ...]]:
         return compiled(statement)
 
 
 class _Looker(Reader):
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
 
     async def close(self) -> None:
-        await self._engine.dispose()
+        await self._readers.close()
 
     async def rows(self, statement: Executable, **values: Any) -> list[Any]:
-        return await _rows(self._engine, statement, values)
+        return await _rows(self._readers, statement, values)
 
 
-async def _rows(engine: AsyncEngine, statement: Executable, values: dict[str, Any]) -> list[Any]:
+async def _rows(readers: Readers, statement: Executable, values: dict[str, Any]) -> list[Any]:
     sql, given = constant(statement)
-    connection = await engine.raw_connection()
-    try:
-        driver: Any = connection.driver_connection
-        rows = await driver.execute_fetchall(sql, [plain(values.get(name, value)) for name, value in given])
-        return list(rows)
-    finally:
-        connection.close()
+    return await readers.fetch(sql, [plain(values.get(name, value)) for name, value in given])
 
 
 def plain(value: Any) -> Any:
@@ -204,24 +191,3 @@ def has_wal_reset_bug(version: tuple[int, ...]) -> bool:
     """Whether two connections that write or checkpoint can corrupt a WAL database in this version of SQLite."""
     fixed = version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
     return version >= (3, 7, 0) and not fixed
-
-
-def _readers(path: Path) -> AsyncEngine:
-    address = f"file:{urllib.parse.quote(str(path.absolute()))}"
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=address, query={"mode": "ro", "uri": "true"}),
-        pool_size=READERS,
-        max_overflow=0,
-        pool_reset_on_return=None,  # each SELECT is a transaction of its own: there is nothing to reset
-        isolation_level="AUTOCOMMIT",
-    )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def _only_read(connection: Any, _record: object) -> None:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA query_only=ON")
-        cursor.execute("PRAGMA wal_autocheckpoint=0")
-        cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
-        cursor.close()
-
-    return engine
