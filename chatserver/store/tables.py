@@ -1,6 +1,6 @@
 """The schema. Instants are whole ms since 1970 UTC; JSON columns are text. Alembic makes the database from the same tables,
-a test keeps the two equal. Partial indexes are the same on PostgreSQL, where the migrations say so: said here too, every start would
-import that dialect (0.1 s)."""
+a test keeps the two equal. Partial indexes are the same on PostgreSQL, where the migrations alone say so: said here too, every
+start would import that dialect (0.1 s)."""
 
 from __future__ import annotations
 
