@@ -26,8 +26,11 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
-    """The demo; with other settings by `@with_settings(inactivity_seconds=6)`."""
-    with running(tmp_path, **getattr(request, "param", {})) as server:
+    """The demo; with other settings by `@with_settings(inactivity_seconds=6)`, on PostgreSQL too by `@on_both_engines`."""
+    settings = dict(getattr(request, "param", {}))
+    if settings.pop("postgres", False):
+        settings["database_url"] = request.getfixturevalue("postgres_server").empty()
+    with running(tmp_path, **settings) as server:
         yield server
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.harness.settings import with_settings
+from tests.harness.settings import on_both_engines, with_settings
 from tests.harness.waiting import wait_until
 from tests.journeys.conftest import Stage
 
@@ -35,6 +35,7 @@ def test_a_reload_in_mid_chat_brings_the_conversation_back(stage: Stage) -> None
     ana.talk.shows_in_order("Uno", "Dos", "Tres, mientras recargas", "Cuatro")
 
 
+@on_both_engines
 def test_a_crash_of_the_server_loses_nothing_of_what_both_typed_meanwhile(stage: Stage) -> None:
     customer, ana = stage.customer(), stage.agent()
     customer.starts_chat(SUBJECT)

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.harness.people import assert_closed_with
+from tests.harness.settings import on_both_engines
 from tests.journeys.conftest import Stage
 
 pytestmark = pytest.mark.browser
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.browser
 SUBJECT = "No puedo emitir una factura"
 
 
+@on_both_engines
 def test_ayuda_to_gracias(stage: Stage) -> None:
     customer = stage.customer()
     ana = stage.agent(status="Ausente")
