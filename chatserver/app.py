@@ -21,7 +21,7 @@ from chatserver.metrics import Metrics
 from chatserver.realtime.agent import AgentEndpoint
 from chatserver.realtime.customer import CustomerEndpoint
 from chatserver.realtime.fallback import Fallback
-from chatserver.realtime.hub import Hub
+from chatserver.realtime.hub import RECHECK_SECONDS, Hub
 from chatserver.realtime.limits import Limits
 from chatserver.services import followups, pairing
 from chatserver.services.accounts import Accounts
@@ -40,11 +40,16 @@ from chatserver.web.headers import SecurityHeaders
 from chatserver.web.origins import Origins
 from chatserver.web.pages import Pages
 from chatserver.web.rooms import Rooms
-from chatserver.worker import Worker
+from chatserver.worker import LONGEST_SLEEP_MS, Worker
 
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], int]
+
+HINTLESS_SECONDS: Final = 1.5
+"""How often a node looks for what others committed, where nothing else tells it: two seconds are promised."""
+NODES_SLEEP_MS: Final = 1_000
+"""The worker's longest sleep where other nodes write too."""
 
 
 def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | None = None) -> Starlette:
@@ -68,14 +73,19 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
             clock=clock,
             committed=Publisher(bus, books),
             metrics=metrics,
-            alone=True,
         )
         try:
             house = House(db, DatabaseReads(db, settings.policy), bus, db.clock, books)
             await house.refresh()
-            await followups.recover(house)
             accounts = _accounts(settings, db, house)
-            hub = Hub(house, db, accounts.live_sessions, limits=_limits(settings), metrics=metrics)
+            hub = Hub(
+                house,
+                db,
+                accounts.live_sessions,
+                limits=_limits(settings),
+                metrics=metrics,
+                recheck_seconds=HINTLESS_SECONDS if settings.on_postgres else RECHECK_SECONDS,
+            )
             rooms = Rooms(
                 pages=pages,
                 origins=origins,
@@ -88,7 +98,8 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
             )
             customers = CustomerEndpoint(hub, origins.origin_allowed, accounts.authenticate_customer)
             agents = AgentEndpoint(hub, origins.origin_allowed, accounts.authenticate_agent)
-            async with Worker(house), hub:
+            longest_sleep = NODES_SLEEP_MS if settings.on_postgres else LONGEST_SLEEP_MS
+            async with _among_nodes(settings, house, db, bus, hub), Worker(house, longest_sleep), hub:
                 app.state.hub = hub
                 log.info("serving", extra={"address": settings.address, "database": settings.database_shown})
                 yield {
@@ -114,6 +125,34 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
     # A redirect would be built from the path that somebody sent: "//evil.test/" names another host.
     app.router.redirect_slashes = False
     return app
+
+
+@asynccontextmanager
+async def _among_nodes(
+    settings: Settings, house: House, db: Database, bus: LocalBus, hub: Hub
+) -> AsyncIterator[None]:
+    """On SQLite there is one process; on PostgreSQL this is one of as many as were started."""
+    if not settings.on_postgres:
+        await followups.recover(house)
+        yield
+        return
+    # Only here, so that a start on SQLite does not import them.
+    from chatserver.services.catching_up import CatchingUp
+    from chatserver.services.nodes import Membership
+    from chatserver.store.postgres.database import PostgresDatabase
+    from chatserver.store.postgres.nodes import Nodes
+    from chatserver.store.versions import Versions
+
+    assert isinstance(db, PostgresDatabase)  # noqa: S101 - for mypy
+    catching_up = CatchingUp(house, Versions(db), bus.listened, bus.publish)
+    db.tell_doubts(catching_up.soon)
+    async with Membership(house, Nodes(db), hub.claim_again):
+        looking = asyncio.create_task(catching_up.run(HINTLESS_SECONDS))
+        try:
+            yield
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
 
 
 def _routes() -> list[BaseRoute]:

@@ -36,12 +36,13 @@ CLOCK_LOOK_MS = 1_000
 
 
 class Worker:
-    """Start after `followups.recover`. Leaving the block ends the loops; what they had begun to write the store finishes."""
+    """Start after `followups.recover`. `longest_sleep_ms`: look at least this often, because other nodes write too. Leaving the
+    block ends the loops; what they had begun to write the store finishes."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, longest_sleep_ms: int = LONGEST_SLEEP_MS) -> None:
         self._house = house
-        self._due = Alarm(house.now)
-        self._desks = Alarm(house.now)
+        self._due = Alarm(house.now, longest_sleep_ms)
+        self._desks = Alarm(house.now, longest_sleep_ms)
         self._board = Board(house)
         self._hearing: Subscription | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -81,8 +82,9 @@ class Worker:
 class Alarm:
     """When a loop has to look next; anybody may make that earlier."""
 
-    def __init__(self, now: Callable[[], int]) -> None:
+    def __init__(self, now: Callable[[], int], longest_sleep_ms: int = LONGEST_SLEEP_MS) -> None:
         self._now = now
+        self._longest = longest_sleep_ms
         self._at = 0
         self._earlier = asyncio.Event()
 
@@ -93,7 +95,7 @@ class Alarm:
 
     def begin(self) -> None:
         """A turn begins: what is asked for from here on counts for the sleep after it."""
-        self._at = self._now() + LONGEST_SLEEP_MS
+        self._at = self._now() + self._longest
         self._earlier.clear()
 
     async def sleep(self, at: int | None) -> None:
@@ -101,7 +103,7 @@ class Alarm:
         if at is not None:
             self._at = min(self._at, at)
         steady = asyncio.get_running_loop().time
-        end = steady() + LONGEST_SLEEP_MS / 1000  # by a clock that nobody sets
+        end = steady() + self._longest / 1000  # by a clock that nobody sets
         while (left := self._at - self._now()) > 0 and steady() < end:
             self._earlier.clear()
             with suppress(TimeoutError):

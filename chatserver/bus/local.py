@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, KeysView
 
 from chatserver.core.events import Event
 
@@ -24,6 +24,10 @@ class LocalBus:
                 heard.update(self._listeners[topic])
         for subscription in heard:
             subscription.hear(event)
+
+    def listened(self) -> KeysView[str]:
+        """The topics that somebody listens to, as they are now."""
+        return self._listeners.keys()
 
     def subscribe(
         self, topics: Iterable[str], deliver: Callable[[Event], bool], overflowed: Callable[[], None]

@@ -54,13 +54,28 @@ class AgentChanged(msgspec.Struct, frozen=True, tag=True):
     status: Status
 
 
+class AgentGone(msgspec.Struct, frozen=True, tag=True):
+    """A node says that the agent is not connected: another one, to which they are, says so again."""
+
+    agent_id: int
+
+
 class SessionEnded(msgspec.Struct, frozen=True, tag=True):
     """A session was signed out or revoked: its sockets close within two seconds."""
 
     session_id: int
 
 
-Event = TicketChanged | Typing | QueueMoved | DeskChanged | AttentionChanged | AgentChanged | SessionEnded
+Event = (
+    TicketChanged
+    | Typing
+    | QueueMoved
+    | DeskChanged
+    | AttentionChanged
+    | AgentChanged
+    | AgentGone
+    | SessionEnded
+)
 
 TYPING_SECONDS = 6
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from chatserver.core.errors import Refused
-from chatserver.core.events import agent_topic, desk_topic, session_topic
+from chatserver.core.events import AgentGone, Event, agent_topic, desk_topic, session_topic
 from chatserver.core.people import Agent
 from chatserver.core.tickets import Ticket
 from chatserver.realtime.connection import Connection
@@ -137,6 +137,12 @@ class AgentTalk(Talk[Frame]):
     def leave(self) -> None:
         self.hub.agent_left(self._agent_id, self.connection.silent_seconds)
 
+    def _deliver(self, event: Event) -> bool:
+        if type(event) is AgentGone:
+            self.hub.agents_here.denied(event.agent_id)
+            return True
+        return super()._deliver(event)
+
     def over(self) -> None:
         super().over()
         for app_id in self._counted:
@@ -209,6 +215,7 @@ class AgentTalk(Talk[Frame]):
         return self.hub.house.people.agent(self._agent_id)
 
     def _view(self, ticket: Ticket) -> AgentTicket:
+        self.hub.shown(ticket)
         return agent_ticket(ticket, self.hub.house.people.app(ticket.app_id))
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from chatserver.core.errors import Refused
-from chatserver.core.events import customer_topic
+from chatserver.core.events import Event, TicketChanged, customer_topic
 from chatserver.core.people import Customer
 from chatserver.core.tickets import Ticket
 from chatserver.realtime.connection import Connection
@@ -116,6 +116,11 @@ class CustomerTalk(Talk[Frame]):
 
     def leave(self) -> None:
         self.hub.customers_here.leave(self._key)
+
+    def _deliver(self, event: Event) -> bool:
+        if type(event) is TicketChanged and event.after.gone_at is not None and event.after.chatting:
+            self.hub.customers_here.denied(self._key)
+        return super()._deliver(event)
 
     def over(self) -> None:
         super().over()
@@ -226,6 +231,7 @@ class CustomerTalk(Talk[Frame]):
                     await self.connection.reply(pack(queue(place)))
 
     def _view(self, ticket: Ticket) -> CustomerTicket:
+        self.hub.shown(ticket)
         return customer_ticket(ticket, self.hub.house.people.policy(ticket.app_id))
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Final, Protocol, Self
 
+from chatserver.core.tickets import Ticket
 from chatserver.metrics import Metrics
 from chatserver.realtime.attention import AttentionFeed
 from chatserver.realtime.close_codes import GOING_AWAY, SESSION_ENDED
@@ -59,7 +60,8 @@ class Peer(Protocol):
 
 
 class Hub:
-    """`async with hub:` while sockets are served. `now`: monotonic seconds."""
+    """`async with hub:` while sockets are served. `now`: monotonic seconds. `recheck_seconds`: how often to ask whether a session
+    has ended without our hearing of it."""
 
     def __init__(
         self,
@@ -70,6 +72,7 @@ class Hub:
         limits: Limits | None = None,
         metrics: Metrics | None = None,
         now: Callable[[], float] = time.monotonic,
+        recheck_seconds: float = RECHECK_SECONDS,
     ) -> None:
         self.house = house
         self.db = db
@@ -104,6 +107,7 @@ class Hub:
         self.draining = False
         """Readiness is over: no new sockets."""
         self.live_sessions = live_sessions
+        self._recheck_seconds = recheck_seconds
         self._peers: dict[Peer, None] = {}
         self._of_network: dict[str, int] = {}
         self._doors: list[Door] = []
@@ -115,7 +119,7 @@ class Hub:
     async def __aenter__(self) -> Self:
         for seconds, work in (
             (SWEEP_SECONDS, self._sweep),
-            (RECHECK_SECONDS, self.recheck_sessions),
+            (self._recheck_seconds, self.recheck_sessions),
             (FORGET_SECONDS, self._forget),
         ):
             self._background.append(asyncio.create_task(_every(seconds, work)))
@@ -217,6 +221,16 @@ class Hub:
         await peer.connection.reply(pack(GoAway(retry_after=round(wait, 3))))
         await peer.quiet()
         peer.connection.end(GOING_AWAY)
+
+    def shown(self, ticket: Ticket) -> None:
+        """Somebody here sees it as it was read: from here on what changes in it has to be told to them."""
+        if ticket.state != "closed":
+            self.house.books.learn(ticket)
+
+    def claim_again(self) -> None:
+        """Other nodes took this one for dead and spoke for its people: all of them are here."""
+        self.customers_here.deny_all()
+        self.agents_here.deny_all()
 
     async def recheck_sessions(self) -> None:
         """Close the sockets of sessions that ended without our hearing of it."""

@@ -57,6 +57,18 @@ class Presence(Generic[K]):
             self._doubtful.add(key)
             self._tell(key)
 
+    def denied(self, key: K) -> None:
+        """Somebody said that `key` is gone: another node, to which they were connected too. Should they be here, that is told
+        once more."""
+        if key in self._counts:
+            self._doubtful.add(key)
+            self._tell(key)
+
+    def deny_all(self) -> None:
+        """`denied`, for everybody who is here."""
+        for key in list(self._counts):
+            self.denied(key)
+
     async def settled(self) -> None:
         """Everything has been told that can be."""
         while self._tellers:

@@ -32,6 +32,13 @@ class Bounded(Generic[K, V]):
         if len(self._entries) > self._limit:
             self._entries.popitem(last=False)
 
+    def peek(self, key: K) -> V | None:
+        """As `get`, and it does not count as a use."""
+        return self._entries.get(key)
+
+    def values(self) -> list[V]:
+        return list(self._entries.values())
+
     def drop(self, key: K) -> None:
         self._entries.pop(key, None)
 

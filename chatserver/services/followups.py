@@ -28,6 +28,8 @@ BATCH = 200
 """Due tickets looked at in one go."""
 AGAIN_MS = 60_000
 """A row whose decision failed is left alone for so long."""
+BREATH_MS = 20
+"""Between two looks at what is due."""
 SOON_MS = 250
 """The same where nothing is wrong with the row itself: the store was busy, or its clock is a little behind."""
 
@@ -44,7 +46,11 @@ async def due(house: House) -> int | None:
                 _failed(house, "ticket", ticket_id, outcome)
             elif not outcome:
                 house.books.put_off.put("ticket", ticket_id, house.now() + SOON_MS)
-    times = [await _return_chats(house), await house.reads.next_due()]
+    next_due = await house.reads.next_due()
+    if next_due is not None:
+        # What is due and not looked at is another node's, for a moment yet.
+        next_due = max(next_due, house.now() + BREATH_MS)
+    times = [await _return_chats(house), next_due]
     if house.books.put_off.count(house.now()):
         # What was put off hides what is due behind it: look again soon instead of telling them apart.
         times = [house.now() + SOON_MS]

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from chatserver.core import routing, tickets
 from chatserver.core.errors import Refused
-from chatserver.core.events import AgentChanged, DeskChanged
+from chatserver.core.events import AgentChanged, AgentGone, DeskChanged
 from chatserver.core.people import Agent, Status
 from chatserver.core.tickets import Ticket
 from chatserver.services.house import House
@@ -127,7 +127,7 @@ async def agent_connected(house: House, agent_id: int) -> None:
     def change(agent: Agent, now: int) -> Agent:
         return replace(agent, gone_at=None)
 
-    await _present(house, agent_id, change)
+    await _present(house, agent_id, change, here=True)
 
 
 async def agent_gone(house: House, agent_id: int, since: int | None = None) -> None:
@@ -139,7 +139,7 @@ async def agent_gone(house: House, agent_id: int, since: int | None = None) -> N
     def change(agent: Agent, now: int) -> Agent:
         return agent if agent.gone_at is not None else replace(agent, gone_at=min(since or now, now))
 
-    await _present(house, agent_id, change)
+    await _present(house, agent_id, change, AgentGone(agent_id))
 
 
 async def agent_signed_out(house: House, agent_id: int) -> None:
@@ -157,7 +157,11 @@ async def agent_signed_out(house: House, agent_id: int) -> None:
 
 
 async def _present(
-    house: House, agent_id: int, change: Callable[[Agent, int], Agent], *events: AgentChanged
+    house: House,
+    agent_id: int,
+    change: Callable[[Agent, int], Agent],
+    *events: AgentChanged | AgentGone,
+    here: bool = False,
 ) -> None:
     """An agent's status or presence changes: nothing happens when it is so already, else their queues may move."""
     people, apps = house.people, house.people.agent(agent_id).app_ids
@@ -165,6 +169,8 @@ async def _present(
     def decide(world: World, now: int) -> None:
         before = world.agent(agent_id)
         after = change(before, now)
+        if here:
+            world.claim("agent", agent_id)
         if after == before:
             return
         world.put_agent(after)
@@ -185,6 +191,7 @@ async def customer_connected(house: House, who: Who) -> None:
     def decide(world: World, now: int) -> None:
         for ticket in world.chats_of(who):
             world.put(ticket, tickets.customer_back(ticket), people.policy(ticket.app_id))
+            world.claim("customer", ticket.id)
 
     await house.store.write(Needs(customers=((who.app_id, who.key),)), decide)
 

@@ -36,7 +36,7 @@ def topics(event: Event) -> list[str]:
             return [events.WORKER_TOPIC, events.desk_topic(app_id)]
         case events.AttentionChanged(app_id):
             return [events.app_topic(app_id), events.desk_topic(app_id)]
-        case events.AgentChanged(agent_id):
+        case events.AgentChanged(agent_id) | events.AgentGone(agent_id):
             return [events.agent_topic(agent_id)]
         case events.SessionEnded(session_id):
             return [events.session_topic(session_id)]

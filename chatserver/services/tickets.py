@@ -56,6 +56,8 @@ async def start(
         draft = world.draft(customer, subject, context, now, email=customer.email, follows=follows)
         step = tickets.opened(draft, policy, closes_at=in_ms(hours.until), connected=connected)
         ticket = world.create(step, policy, cid)
+        if connected:
+            world.claim("customer", ticket.id)
         if policy.same_agent and policy.assignment == "auto":
             # Whoever is free has nobody waiting whom they could take: nobody is passed over.
             agent = routing.again(ticket, world.desk(who.app_id).agents, world.answered_last(who))

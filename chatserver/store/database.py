@@ -107,6 +107,11 @@ class Database(Reader):
         )
 
     @property
+    def node(self) -> int:
+        """Which of many this one is; 0 where there is one only."""
+        return 0
+
+    @property
     def epoch(self) -> str:
         """See `store.base.Store`."""
         return self._meta["epoch"]

@@ -13,8 +13,8 @@ from sqlalchemy.sql.functions import FunctionElement
 
 
 class one_of(ColumnElement[bool]):
-    """`column IN (…)` for a whole list of integers as one value (given now, or by its name when it is run): one constant text,
-    however long the list.
+    """`column IN (…)` for a whole list of integers, or of texts, as one value (given now, or by its name when it is run): one
+    constant text, however long the list.
 
     `aside`: SQLite is not to look for rows by an index of this column.
     """
@@ -23,10 +23,12 @@ class one_of(ColumnElement[bool]):
     type = Boolean()
 
     def __init__(
-        self, column: ColumnElement[int], name: str, values: list[int] | None = None, *, aside: bool = False
+        self, column: ColumnElement[Any], name: str, values: list[Any] | None = None, *, aside: bool = False
     ) -> None:
         self.column = column
-        self.list: Any = bindparam(name, values, type_=ARRAY(BigInteger()))
+        self.list: Any = bindparam(
+            name, values, type_=ARRAY(Text() if isinstance(column.type, Text) else BigInteger())
+        )
         self.aside = aside
 
     def self_group(self, against: Any = None) -> one_of:

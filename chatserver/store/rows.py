@@ -16,7 +16,7 @@ from chatserver.store.tables import agent_apps, agents, customers, items, ticket
 
 ENDLESS: Final = 2**63 - 1
 """Above every id: "before" nothing in particular."""
-NOT_COLUMNS: Final = ("cid", "customer_id")
+NOT_COLUMNS: Final = ("cid", "customer_id", "node")
 """Of a ticket, known by its customer or never read."""
 TICKET_COLUMNS: Final = tuple(c for c in tickets.c if c.name not in NOT_COLUMNS)
 CUSTOMER_COLUMNS: Final = tuple(customers.c)

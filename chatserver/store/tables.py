@@ -36,6 +36,15 @@ ids = Sequence("ids", metadata=metadata)
 
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
+# On PostgreSQL: servers that serve, each as long as it says so again and again. SQLite has one server and none of these.
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("started_at", Ms, nullable=False),
+    Column("seen_at", Ms, nullable=False),
+)
+
 apps = Table(
     "apps",
     metadata,
@@ -65,6 +74,7 @@ agents = Table(
     Column("disabled_at", Ms, nullable=True),
     # How many open live chats have this agent_id: kept with every ticket that comes or goes, so that nobody has to count them.
     Column("load", Integer, nullable=False, server_default="0"),
+    Column("node", Ms, nullable=False, server_default="0"),
 )
 
 agent_apps = Table(
@@ -157,6 +167,8 @@ tickets = Table(
     Column("rated_at", Ms),
     Column("due_at", Ms),
     Column("version", Integer, nullable=False),
+    # On PostgreSQL: the node to which the chat's customer connected last. Should it die, they are gone.
+    Column("node", Ms, nullable=False, server_default="0"),
     UniqueConstraint("app_id", "number"),
     UniqueConstraint("customer_id", "cid"),
     # Each partial index holds open work only, so its size follows the open tickets and not the history.

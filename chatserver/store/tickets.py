@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import BindParameter, bindparam, func, select, tuple_
+from sqlalchemy import BindParameter, bindparam, func, or_, select, tuple_
 
 from chatserver.core.tickets import Ticket
 from chatserver.store.database import Database
 from chatserver.store.rows import ENDLESS, NOT_CLOSED, literal, ticket_from, ticket_select
 from chatserver.store.tables import customers, tickets
+
+OTHERS_MS = 1_000
+"""The node to which a customer is connected knows when they typed last: the others act only where it does not."""
 
 _t = tickets.c
 _id = _t.id == bindparam("id")
@@ -19,7 +22,7 @@ _before = _t.id < bindparam("before")
 _queued = _t.queue_rank.is_not(None)
 _limit: BindParameter[int] = bindparam("limit")
 _HANDLED = literal("tickets.state = 'closed' AND tickets.answered_at IS NOT NULL")
-_LATER = literal("tickets.state <> 'closed' AND tickets.mode = 'later' AND tickets.agent_id IS NULL")
+LATER = literal("tickets.state <> 'closed' AND tickets.mode = 'later' AND tickets.agent_id IS NULL")
 
 _CUSTOMERS = ticket_select.where(_owner, _before).order_by(_t.id.desc()).limit(_limit)
 _OF = ticket_select.where(_id, _owner)
@@ -32,9 +35,9 @@ _WAITING = (
     .limit(_limit)
 )
 _MINE = ticket_select.where(_t.agent_id == bindparam("agent_id"), NOT_CLOSED).order_by(_t.id)
-_REQUESTS = ticket_select.where(_app, _LATER, _t.id > bindparam("after")).order_by(_t.id).limit(_limit)
+_REQUESTS = ticket_select.where(_app, LATER, _t.id > bindparam("after")).order_by(_t.id).limit(_limit)
 _WAITING_COUNT = select(func.count()).select_from(tickets).where(_app, _queued)
-_REQUESTS_COUNT = select(func.count()).select_from(tickets).where(_app, _LATER)
+_REQUESTS_COUNT = select(func.count()).select_from(tickets).where(_app, LATER)
 _EARLIER = (
     ticket_select.where(_t.customer_id == bindparam("customer_id"), _before, _t.state == "closed")
     .order_by(_t.id.desc())
@@ -48,7 +51,15 @@ _HANDLED_MS = (
     .limit(_limit)
 )
 _NEXT_DUE = select(func.min(_t.due_at)).where(_t.due_at.is_not(None))
-_DUE = select(_t.id, _t.app_id).where(_t.due_at <= bindparam("now")).order_by(_t.due_at).limit(_limit)
+_DUE = (
+    select(_t.id, _t.app_id)
+    .where(
+        _t.due_at <= bindparam("now"),
+        or_(_t.node == bindparam("node"), _t.due_at <= bindparam("now") - OTHERS_MS),
+    )
+    .order_by(_t.due_at)
+    .limit(_limit)
+)
 
 
 async def customer_tickets(db: Database, app_id: int, key: str, before: int, limit: int) -> list[Ticket]:
@@ -126,5 +137,6 @@ async def next_due(db: Database) -> int | None:
 
 
 async def due(db: Database, now: int, limit: int) -> list[tuple[int, int]]:
-    """(ticket, app) of what is due at `now` (ms), the most overdue first."""
-    return [(row[0], row[1]) for row in await db.rows(_DUE, now=now, limit=limit)]
+    """(ticket, app) of what this node has to look at at `now` (ms), the most overdue first: what is due, of another node's
+    customers a little later."""
+    return [(row[0], row[1]) for row in await db.rows(_DUE, now=now, node=db.node, limit=limit)]

@@ -12,7 +12,7 @@ only in how they load and apply.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -25,6 +25,7 @@ from chatserver.core.tickets import By, Item, Step, Ticket, due
 
 FIRST_NUMBER = 1001
 """The number of an app's first ticket."""
+Side = Literal["customer", "agent"]
 WAITING_HEAD = 200
 """So many waiting tickets of a desk are looked at in one pairing: more than free places ever are, and the cost stays flat."""
 
@@ -87,6 +88,8 @@ class World:
         self.changed_tickets: dict[int, Ticket | None] = {}
         """With the ticket as it is stored, before the group; None: it is new."""
         self.changed_agents: dict[int, None] = {}
+        self.claimed: dict[tuple[Side, int], None] = {}
+        """Whose customer, or which agent, is connected to this node now."""
         self.items: list[tuple[int, Item]] = []
         self.events: list[Event] = []
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
@@ -237,6 +240,11 @@ class World:
         """Store an agent's status, presence or time of the last chat (the load follows from the tickets)."""
         self._set(self._agents, agent.id, agent)
         self._set(self.changed_agents, agent.id, None)
+
+    def claim(self, side: Side, row: int) -> None:
+        """The customer of this ticket, or this agent, is connected to this node: should it die, others say that they are gone.
+        Nothing that anybody is told of; a store with one node only has no use for it."""
+        self._set(self.claimed, (side, row), None)
 
     def emit(self, event: Event) -> None:
         """Publish after the commit. Ticket changes are published by `create` and `put` themselves."""

@@ -119,6 +119,8 @@ class DiskStore:
     ) -> DiskStore:
         return cls(disk, loop, clock, committed)
 
+    node = 0
+
     @property
     def epoch(self) -> str:
         return self.disk.epoch

@@ -151,3 +151,12 @@ async def test_a_store_that_has_ended_is_not_waited_for(register: Register) -> N
     await register.presence.settled()
     assert register.told == ["ana in"]
     assert register.waits == []
+
+
+async def test_who_is_here_and_was_said_to_be_gone_is_told_once_more(register: Register) -> None:
+    register.presence.enter("ana")
+    await register.presence.settled()
+    register.presence.denied("ana")
+    register.presence.denied("ben")
+    await register.presence.settled()
+    assert register.told == ["ana in", "ana in"]

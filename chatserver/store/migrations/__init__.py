@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from chatserver.store.database import DatabaseTooNew
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The newest revision in `versions/`."""
 
 

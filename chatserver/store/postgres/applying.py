@@ -25,6 +25,8 @@ MOVE_LOADS: Final = (
     "UPDATE agents SET load = load + given.moved FROM unnest($1::integer[], $2::bigint[]) AS given(moved, id) "
     "WHERE agents.id = given.id"
 )
+CLAIM_TICKETS: Final = "UPDATE tickets SET node = $1 WHERE id = ANY($2::bigint[]) AND node <> $1"
+CLAIM_AGENTS: Final = "UPDATE agents SET node = $1 WHERE id = ANY($2::bigint[]) AND node <> $1"
 UPDATE_AGENTS: Final = update(agents, ("status", "gone_at", "last_chat_at"))
 
 
@@ -32,7 +34,7 @@ class Overtaken(Exception):
     """Somebody else wrote a ticket after it was loaded: nothing of the group may stay."""
 
 
-async def apply(db: Any, world: World) -> None:
+async def apply(db: Any, world: World, node: int) -> None:
     """Write everything that changed, in an order that foreign keys accept. Raises
     Overtaken and what asyncpg raises; the caller rolls back."""
     if world.new_customers:
@@ -50,6 +52,9 @@ async def apply(db: Any, world: World) -> None:
         await db.execute(INSERT_ITEMS, *across(changes.items(world)))
     if world.changed_agents:
         await db.execute(UPDATE_AGENTS, *across(changes.agents(world)))
+    for side, statement in (("agent", CLAIM_AGENTS), ("customer", CLAIM_TICKETS)):
+        if claimed := sorted(row for of, row in world.claimed if of == side):
+            await db.execute(statement, node, claimed)
 
 
 def _version(before: Ticket | None) -> int:

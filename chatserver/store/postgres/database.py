@@ -105,6 +105,22 @@ class PostgresDatabase(Database):
         """See `Reader`. Raises what asyncpg raises, TimeoutError and OSError."""
         return await _rows(self._pool, statement, values)
 
+    def tell_doubts(self, doubtful: Callable[[], None]) -> None:
+        """See `PostgresWriter`: whom to tell from here on."""
+        self._writer.doubtful = doubtful
+
+    @property
+    def node(self) -> int:
+        return self._writer.node
+
+    def session(self) -> Any:
+        """A connection of the readers' for a while, as `async with`."""
+        return self._pool.acquire()
+
+    def serve_as(self, node: int) -> None:
+        """From here on what this node claims is this node's (`nodes.py`)."""
+        self._writer.node = node
+
     def _compiled(self, statement: Any) -> tuple[str, tuple[Any, ...]]:
         return compiled(statement)
 

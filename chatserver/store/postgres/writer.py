@@ -81,7 +81,9 @@ class PostgresWriter(Writer):
         super().__init__(asyncio.get_running_loop(), clock, committed, metrics)
         self._db = connection
         self._connect = connect
-        self._doubtful = doubtful
+        self.doubtful = doubtful
+        self.node = 0
+        """Whose claims these are (`nodes.py`)."""
         self._failing = False
         self._woken = asyncio.Event()
         self._task = self._loop.create_task(self._run())
@@ -146,8 +148,8 @@ class PostgresWriter(Writer):
         if any(case.needs.numbers for case in group):
             await self._give_ids(world, now)
         outcomes = [self._decide(world, now, case) for case in group]
-        if world.changed:
-            await apply(db, world)
+        if world.changed or world.claimed:
+            await apply(db, world, self.node)
             await self._commit()
             self._metrics.commits.add(time.perf_counter() - began)
             self._metrics.stored += len(group)
@@ -161,7 +163,7 @@ class PostgresWriter(Writer):
         try:
             await self._db.execute("COMMIT")
         except _LOST as problem:
-            self._doubtful()
+            self.doubtful()
             raise problem
 
     async def _give_ids(self, world: World, now: int) -> None:

@@ -1,0 +1,172 @@
+"""Finding out what other nodes committed where no hint of it came: a lost hint delays a change, it never loses one.
+
+Looked at is what somebody on this node listens to, and nothing else: the version of each ticket that was told here last is
+compared with the one that is stored. What differs is told here as a change like any other; a client that has it already sees that
+by the version.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from typing import Final, NamedTuple, Protocol
+
+from chatserver.core import events
+from chatserver.core.events import AgentChanged, AgentGone, DeskChanged, Event, TicketChanged
+from chatserver.core.people import Agent
+from chatserver.core.tickets import Item, Ticket
+from chatserver.services.house import House
+from chatserver.services.publishing import topics
+
+log = logging.getLogger(__name__)
+
+BATCH: Final = 500
+ITEMS_MAX: Final = 100
+"""Of a ticket that are told in one go."""
+Stored = Iterable[tuple[int, int]]
+"""(ticket, version)."""
+
+
+class Versions(Protocol):
+    """What is stored, as of now. Raises what the store's reads raise."""
+
+    async def of_tickets(self, ticket_ids: list[int]) -> Stored: ...
+
+    async def of_customers(self, app_id: int, keys: list[str]) -> Stored:
+        """Of their tickets that are not closed."""
+
+    async def of_agents(self, agent_ids: list[int]) -> Stored:
+        """Of the tickets, not closed, that they attend."""
+
+    async def of_desks(self, app_ids: list[int]) -> Stored:
+        """Of the heads of these apps' queues and of their requests that nobody took."""
+
+    async def items_after(self, ticket_id: int, seq: int, limit: int) -> list[Item]: ...
+
+
+class Heard(NamedTuple):
+    """To whom somebody on this node listens."""
+
+    customers: dict[int, list[str]]
+    agents: list[int]
+    desks: list[int]
+
+
+class CatchingUp:
+    """`listened`: the topics that somebody on this node listens to. `tell`: to those, of this node alone."""
+
+    def __init__(
+        self,
+        house: House,
+        versions: Versions,
+        listened: Callable[[], Collection[str]],
+        tell: Callable[[Event, list[str]], None],
+    ) -> None:
+        self._house = house
+        self._versions = versions
+        self._listened = listened
+        self._tell = tell
+        self._agents: dict[int, Agent] = {}
+        self._asked = asyncio.Event()
+
+    def soon(self) -> None:
+        """Something may be stored of which nobody was told."""
+        self._asked.set()
+
+    async def run(self, seconds: float) -> None:
+        """A turn each so many seconds, and whenever it is asked for; until it is cancelled."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._asked.wait()
+            self._asked.clear()
+            try:
+                await self.turn()
+            except Exception as problem:
+                log.warning("could not look for what was missed: %s", type(problem).__name__)
+
+    async def turn(self) -> int:
+        """Tell what was not told; gives how many tickets that were."""
+        listened = self._listened()
+        await self._look_at_agents()
+        stored = await self._stored(heard(listened), listened)
+        behind = [ticket_id for ticket_id, version in stored.items() if self._is_news(ticket_id, version)]
+        for start in range(0, len(behind), BATCH):
+            await asyncio.gather(*map(self._catch_up, behind[start : start + BATCH]))
+        return len(behind)
+
+    async def _stored(self, to: Heard, listened: Collection[str]) -> dict[int, int]:
+        found: dict[int, int] = {}
+        known = [t.id for t in self._house.books.tickets.values() if _concerns(t, listened)]
+        for start in range(0, len(known), BATCH):
+            found.update(await self._versions.of_tickets(known[start : start + BATCH]))
+        for app_id, keys in to.customers.items():
+            for start in range(0, len(keys), BATCH):
+                found.update(await self._versions.of_customers(app_id, keys[start : start + BATCH]))
+        if to.agents:
+            found.update(await self._versions.of_agents(to.agents))
+        if to.desks:
+            found.update(await self._versions.of_desks(to.desks))
+        return found
+
+    def _is_news(self, ticket_id: int, version: int) -> bool:
+        known = self._house.books.tickets.peek(ticket_id)
+        return known is None or known.version < version
+
+    async def _catch_up(self, ticket_id: int) -> None:
+        house = self._house
+        fresh = await house.reads.ticket(tuple(house.people.apps), ticket_id)
+        known = house.books.tickets.peek(ticket_id)
+        if fresh is None or (known is not None and known.version >= fresh.version):
+            return  # told meanwhile
+        if known is None or fresh.last_seq - known.last_seq > ITEMS_MAX:
+            event = TicketChanged(None, fresh, ())  # shown as a whole; whoever misses items asks for them
+        else:
+            items = await self._versions.items_after(ticket_id, known.last_seq, ITEMS_MAX)
+            event = TicketChanged(known, fresh, tuple(item for item in items if item.seq <= fresh.last_seq))
+        house.books.learn(fresh)
+        self._tell(event, topics(event))
+
+    async def _look_at_agents(self) -> None:
+        """Status and presence of agents: another node's change moves queues here, and their other tabs show it."""
+        before = self._agents
+        self._agents = {agent.id: agent for agent in await self._house.reads.agents()}
+        for agent in self._agents.values():
+            old = before.get(agent.id)
+            if old is None or old == agent:
+                continue
+            happened: list[Event] = [DeskChanged(app_id) for app_id in agent.app_ids]
+            if old.status != agent.status:
+                happened.append(AgentChanged(agent.id, agent.status))
+            if agent.gone_at is not None:
+                happened.append(AgentGone(agent.id))
+            for event in happened:
+                self._tell(event, topics(event))
+
+
+def heard(listened: Iterable[str]) -> Heard:
+    """Topics, taken apart."""
+    found = Heard({}, [], [])
+    for topic in listened:
+        kind, _, rest = topic.partition(":")
+        if kind == "customer":
+            app_id, _, key = rest.partition(":")
+            found.customers.setdefault(int(app_id), []).append(key)
+        elif kind == "agent":
+            found.agents.append(int(rest))
+        elif kind == "desk":
+            found.desks.append(int(rest))
+    return found
+
+
+def _concerns(ticket: Ticket, listened: Collection[str]) -> bool:
+    """What is closed stays as it is, but for its rating, which both sides see when they look."""
+    if ticket.state == "closed":
+        return False
+    return (
+        events.customer_topic(ticket.app_id, ticket.customer.key) in listened
+        or (ticket.agent_id is not None and events.agent_topic(ticket.agent_id) in listened)
+        or events.desk_topic(ticket.app_id) in listened
+    )

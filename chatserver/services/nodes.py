@@ -1,0 +1,132 @@
+"""Being one of many nodes: saying so, and speaking for those that died. With one process on SQLite there is nothing of this.
+
+Presence needs no list of who is where. Each node says what it sees: a customer's last connection to it ended, an agent's first
+one opened. Should somebody be connected to two nodes, and one of them say that they are gone, the other hears of that as of any
+other change and says that they are here (`realtime.presence.Presence.denied`). Only for whoever died somebody else has to speak:
+their people are those whom they claimed last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from chatserver.core import tickets
+from chatserver.core.errors import Refused
+from chatserver.services import followups, pairing
+from chatserver.services.house import House
+from chatserver.store.base import StoreFailed
+from chatserver.store.work import Needs, World
+
+log = logging.getLogger(__name__)
+
+BEAT_SECONDS: Final = 1.5
+DEAD_MS: Final = 6_000
+"""Three beats missed, and some. With it a dead node's agents get no new chats 8 s after its last sign of life, at most 15 are
+promised; their chats are back 30 s ⏱ after that sign."""
+PAGE: Final = 500
+
+
+class Registry(Protocol):
+    """Instants are ms UTC. Raises what the store raises."""
+
+    def starting(self) -> AbstractAsyncContextManager[None]: ...
+
+    async def join(self, now: int) -> int: ...
+
+    async def beat(self, node: int, now: int) -> bool: ...
+
+    async def alive(self, since: int) -> list[int]: ...
+
+    async def dead(self, since: int) -> list[tuple[int, int]]: ...
+
+    async def people_of(self, node: int) -> tuple[list[int], list[int]]: ...
+
+    async def forget(self, node: int) -> None: ...
+
+
+class Membership:
+    """`async with Membership(…)` while this node serves. Entered, it is one of the nodes, and what an outage of all of them left
+    is put right. `claim_again`: this node was taken for dead, and says once more who is connected to it."""
+
+    def __init__(self, house: House, registry: Registry, claim_again: Callable[[], None]) -> None:
+        self._house = house
+        self._registry = registry
+        self._claim_again = claim_again
+        self._task: asyncio.Task[None] | None = None
+        self.node = 0
+        self.rank = 0
+        """Among the nodes alive: 0 is the first to act on what is due."""
+
+    async def __aenter__(self) -> Self:
+        async with self._registry.starting():
+            now = self._house.now()
+            for node, seen_at in await self._registry.dead(now - DEAD_MS):
+                await self._speak_for(node, seen_at)
+            if not await self._registry.alive(now - DEAD_MS):
+                await followups.recover(self._house)
+            self.node = await self._registry.join(now)
+        self._task = asyncio.create_task(self._beat())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        try:
+            async with asyncio.timeout(2):
+                await self._registry.forget(self.node)
+        except (StoreFailed, TimeoutError):
+            log.warning("could not say goodbye: the other nodes will notice")
+
+    async def turn(self) -> None:
+        """Say that this node lives, and speak for those that do not."""
+        now = self._house.now()
+        if not await self._registry.beat(self.node, now):
+            log.warning("the other nodes took this one for dead: it joins again")
+            self.node = await self._registry.join(now)
+            self._claim_again()
+        alive = await self._registry.alive(now - DEAD_MS)
+        self.rank = alive.index(self.node) if self.node in alive else len(alive)
+        for node, seen_at in await self._registry.dead(now - DEAD_MS):
+            log.warning("node %d was last seen %.1f s ago: its people are gone", node, (now - seen_at) / 1000)
+            await self._speak_for(node, seen_at)
+
+    async def _beat(self) -> None:
+        while True:
+            try:
+                await self.turn()
+            except (StoreFailed, Refused, OSError, TimeoutError):
+                log.warning("a beat was missed", exc_info=True)
+            except Exception:
+                log.exception("a beat failed, going on")
+            await asyncio.sleep(BEAT_SECONDS)
+
+    async def _speak_for(self, node: int, seen_at: int) -> None:
+        """Twice is harmless: several nodes may do so at once, and one may die in the middle of it."""
+        waiting, agents = await self._registry.people_of(node)
+        for start in range(0, len(waiting), PAGE):
+            await self._customers_gone(waiting[start : start + PAGE], seen_at)
+        for agent_id in agents:
+            try:
+                await pairing.agent_gone(self._house, agent_id, seen_at)
+            except Refused:
+                log.info("agent %d of a dead node is no more", agent_id)
+        await self._registry.forget(node)
+
+    async def _customers_gone(self, ids: list[int], since: int) -> None:
+        people = self._house.people
+
+        def decide(world: World, now: int) -> None:
+            for ticket_id in ids:
+                ticket = world.ticket(ticket_id)
+                if ticket is not None:
+                    world.put(ticket, tickets.customer_gone(ticket, since), people.policy(ticket.app_id))
+
+        await self._house.store.write(Needs(tickets=tuple(ids)), decide)

@@ -1,0 +1,273 @@
+"""Several nodes on one database: who speaks for whom, and how one hears of what another committed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from chatserver.bus.local import LocalBus
+from chatserver.core.events import (
+    AgentChanged,
+    AgentGone,
+    DeskChanged,
+    Event,
+    TicketChanged,
+    agent_topic,
+    customer_topic,
+    desk_topic,
+)
+from chatserver.core.policy import Policy
+from chatserver.services import followups, pairing, talk
+from chatserver.services.books import Books
+from chatserver.services.catching_up import ITEMS_MAX, CatchingUp, heard
+from chatserver.services.house import House
+from chatserver.services.nodes import DEAD_MS, Membership
+from chatserver.services.publishing import Publisher
+from chatserver.services.reads import DatabaseReads
+from chatserver.store.postgres.database import PostgresDatabase
+from chatserver.store.postgres.nodes import Nodes
+from chatserver.store.versions import Versions
+from tests.harness.postgres import Postgres
+from tests.memory_store import Clock, MemoryBus
+from tests.services.scene import DatabaseRows, Scene, new_cid, who
+
+ANA = who("ana")
+
+
+class Node(Scene):
+    """A house of its own on the database of all. What it told its listeners is in `told`."""
+
+    def __init__(self, db: PostgresDatabase, bus: LocalBus, books: Books, clock: Clock) -> None:
+        house = House(db, DatabaseReads(db, Policy()), bus, clock, books)
+        super().__init__(house, clock, MemoryBus(), DatabaseRows(db))
+        self.local = bus
+        self.told: list[Event] = []
+        self.claimed_again = 0
+        self.registry = Nodes(db)
+        self.catching_up = CatchingUp(house, Versions(db), bus.listened, bus.publish)
+        self.membership = Membership(house, self.registry, self._claim_again)
+
+    @classmethod
+    async def open(cls, url: str, clock: Clock) -> Node:
+        bus, books = LocalBus(), Books()
+        db = await PostgresDatabase.opened(url, clock=clock, committed=Publisher(bus, books))
+        return cls(db, bus, books, clock)
+
+    def listens(self, *topics: str) -> None:
+        self.local.subscribe(topics, self._hear, lambda: None)
+
+    def _hear(self, event: Event) -> bool:
+        self.told.append(event)
+        return True
+
+    def _claim_again(self) -> None:
+        self.claimed_again += 1
+
+    def changes(self) -> list[TicketChanged]:
+        return [event for event in self.told if isinstance(event, TicketChanged)]
+
+
+@pytest.fixture
+async def nodes(postgres_server: Postgres) -> AsyncIterator[tuple[Node, Node, Node]]:
+    """Three nodes, one app, agent 1 available. None of them is a member of anything yet."""
+    url, clock = postgres_server.database(), Clock()
+    async with AsyncExitStack() as stack:
+        made = []
+        for _ in range(3):
+            node = await Node.open(url, clock)
+            stack.push_async_callback(node.house.store.close)  # type: ignore[attr-defined]
+            made.append(node)
+        await made[0].app()
+        await made[0].agent()
+        for node in made[1:]:
+            await node.refresh()
+        yield made[0], made[1], made[2]
+
+
+# — catching up ————————————————————————————————————————————————————————————————
+
+
+async def test_what_another_node_committed_is_told_here_once(nodes: tuple[Node, Node, Node]) -> None:
+    a, b, _ = nodes
+    ticket = await a.chat(ANA)
+    b.listens(customer_topic(1, ANA.key))
+    b.house.books.learn(await b.ticket(ticket.id))
+    seq = await a.says(ANA, ticket, "¿Siguen ahí?")
+    assert await b.catching_up.turn() == 1
+    (change,) = b.changes()
+    assert change.before is not None
+    assert change.before.version == ticket.version
+    assert [(item.seq, item.text) for item in change.items] == [(seq, "¿Siguen ahí?")]
+    assert await b.catching_up.turn() == 0
+    assert len(b.changes()) == 1
+
+
+async def test_what_nobody_here_listens_to_is_not_looked_at(nodes: tuple[Node, Node, Node]) -> None:
+    a, b, _ = nodes
+    ticket = await a.chat(ANA)
+    b.house.books.learn(await b.ticket(ticket.id))
+    await a.says(ANA, ticket)
+    assert await b.catching_up.turn() == 0
+
+
+@pytest.mark.parametrize("topic", [customer_topic(1, ANA.key), agent_topic(1), desk_topic(1)])
+async def test_a_ticket_that_is_new_is_found_by_whoever_it_concerns(
+    nodes: tuple[Node, Node, Node], topic: str
+) -> None:
+    a, b, _ = nodes
+    b.listens(topic)
+    if topic == desk_topic(1):
+        await pairing.set_status(a.house, 1, "away")
+        await b.catching_up.turn()
+    ticket = await a.start(ANA)
+    assert await b.catching_up.turn() == 1
+    (change,) = b.changes()
+    assert (change.before, change.after.id, change.after.version) == (None, ticket.id, ticket.version)
+
+
+async def test_a_long_absence_is_told_as_a_whole(nodes: tuple[Node, Node, Node]) -> None:
+    a, b, _ = nodes
+    ticket = await a.chat(ANA)
+    b.listens(customer_topic(1, ANA.key))
+    b.house.books.learn(await b.ticket(ticket.id))
+    last = [await a.says(ANA, ticket) for _ in range(ITEMS_MAX + 1)][-1]
+    await b.catching_up.turn()
+    (change,) = b.changes()
+    assert (change.before, change.items, change.after.last_seq) == (None, (), last)
+
+
+async def test_a_chat_that_was_closed_elsewhere_is_closed_here(nodes: tuple[Node, Node, Node]) -> None:
+    a, b, _ = nodes
+    await a.chat(ANA)
+    b.listens(agent_topic(1))
+    await b.catching_up.turn()
+    await a.later(10 * 60)
+    await b.catching_up.turn()
+    assert b.changes()[-1].after.state == "closed"
+    assert b.changes()[-1].items[-1].kind == "closed"
+
+
+async def test_an_agents_status_elsewhere_moves_queues_and_other_tabs_here(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    b.listens(agent_topic(1), desk_topic(1))
+    await b.catching_up.turn()
+    await pairing.set_status(a.house, 1, "busy")
+    await pairing.agent_gone(a.house, 1)
+    await b.catching_up.turn()
+    assert b.told == [DeskChanged(1), AgentChanged(1, "busy"), AgentGone(1)]
+
+
+def test_topics_are_taken_apart_whatever_a_key_looks_like() -> None:
+    found = heard(
+        [customer_topic(1, "user:a:b"), customer_topic(1, "x"), agent_topic(3), desk_topic(4), "worker"]
+    )
+    assert (found.customers, found.agents, found.desks) == ({1: ["user:a:b", "x"]}, [3], [4])
+
+
+# — who speaks for whom ————————————————————————————————————————————————————————
+
+
+async def test_the_first_node_after_an_outage_puts_things_right_and_the_others_leave_them_alone(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    ticket = await a.chat(ANA)
+    a.clock.pass_seconds(3600)
+    async with a.membership:
+        after = await a.ticket(ticket.id)
+        assert after.gone_at == a.clock.now
+        await pairing.customer_connected(a.house, ANA)
+        await pairing.agent_connected(a.house, 1)
+        async with b.membership:
+            assert (await a.ticket(ticket.id)).gone_at is None
+            assert (await a.house.reads.agents())[0].gone_at is None
+
+
+async def test_who_was_connected_to_a_node_that_died_is_gone_since_its_last_sign_of_life(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    ben = who("ben")
+    async with b.membership:
+        await a.membership.__aenter__()
+        died_at = a.clock.now
+        await pairing.agent_connected(a.house, 1)
+        here, there = await b.chat(ben), await a.chat(ANA)
+        assert a.membership._task is not None
+        a.membership._task.cancel()
+        a.clock.pass_seconds(DEAD_MS / 1000)
+        await b.membership.turn()
+        assert (await b.ticket(there.id)).gone_at == died_at
+        assert (await b.ticket(here.id)).gone_at is None
+        assert (await b.house.reads.agents())[0].gone_at == died_at
+        assert await b.registry.dead(b.clock.now - DEAD_MS) == []
+        # Their chats return 30 s after that sign, and the customer's clock runs from there.
+        b.clock.pass_seconds(25)
+        await followups.due(b.house)
+        assert (await b.ticket(there.id)).agent_id is None
+
+
+async def test_whoever_came_back_elsewhere_before_that_is_not_said_to_be_gone(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    async with b.membership:
+        await a.membership.__aenter__()
+        await pairing.agent_connected(b.house, 1)
+        ticket = await a.chat(ANA)
+        assert a.membership._task is not None
+        a.membership._task.cancel()
+        await pairing.customer_connected(b.house, ANA)
+        a.clock.pass_seconds(DEAD_MS / 1000)
+        await b.membership.turn()
+        assert (await b.ticket(ticket.id)).gone_at is None
+
+
+async def test_a_node_that_was_taken_for_dead_joins_again_and_claims_its_people(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    async with a.membership, b.membership:
+        first = a.membership.node
+        a.clock.pass_seconds(DEAD_MS / 1000)
+        await b.membership.turn()  # a was frozen meanwhile
+        await a.membership.turn()
+        assert a.claimed_again == 1
+        assert a.membership.node not in (first, b.membership.node)
+        await b.membership.turn()
+        assert {a.membership.rank, b.membership.rank} == {0, 1}
+        assert b.claimed_again == 0
+
+
+async def test_two_nodes_may_speak_for_a_third_at_once(nodes: tuple[Node, Node, Node]) -> None:
+    a, b, c = nodes
+    async with b.membership, c.membership:
+        await a.membership.__aenter__()
+        await pairing.agent_connected(b.house, 1)
+        ticket = await a.chat(ANA)
+        assert a.membership._task is not None
+        a.membership._task.cancel()
+        before = (await b.ticket(ticket.id)).version
+        a.clock.pass_seconds(DEAD_MS / 1000)
+        for node in (b, c):
+            await node.membership._speak_for(a.membership.node, a.clock.now)
+        assert (await b.ticket(ticket.id)).version == before + 1
+
+
+async def test_a_node_that_leaves_is_forgotten_at_once(nodes: tuple[Node, Node, Node]) -> None:
+    a, b, _ = nodes
+    async with b.membership:
+        async with a.membership:
+            assert len(await b.registry.alive(0)) == 2
+        assert await b.registry.alive(0) == [b.membership.node]
+
+
+async def test_a_message_needs_no_node_of_its_own(nodes: tuple[Node, Node, Node]) -> None:
+    a, b, c = nodes
+    ticket = await a.chat(ANA)
+    numbers = [await talk.say(node.house, ANA, ticket.id, new_cid(), "Hola") for node in (a, b, c, b, a)]
+    assert numbers == list(range(ticket.last_seq + 1, ticket.last_seq + 6))
