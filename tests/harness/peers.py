@@ -94,6 +94,8 @@ class Peer(ABC):
         self.connections = 0
         self.acknowledged = 0
         """The highest number that an `ack` named."""
+        self.before_connecting: Callable[[], None] = lambda: None
+        """Called before each try: it may lead to another server."""
         self._going = False
         self._socket: ClientConnection | None = None
         self._starts: dict[str, asyncio.Future[int]] = {}
@@ -114,6 +116,7 @@ class Peer(ABC):
     async def run(self) -> None:
         """Connects, talks, and connects again, until cancelled."""
         while True:
+            self.before_connecting()
             with suppress(OSError, WebSocketException, asyncio.TimeoutError):
                 await self._one_connection()
             await asyncio.sleep(self.next_wait())
