@@ -17,6 +17,7 @@ from chatserver.store.base import Committed
 from chatserver.store.database import Database, DatabaseInUse, Reader
 from chatserver.store.migrations.postgres import migrate, require_current, shown
 from chatserver.store.postgres.clock import SharedClock
+from chatserver.store.postgres.patience import LOCK_MS
 from chatserver.store.postgres.statements import DIALECT
 from chatserver.store.postgres.writer import PostgresWriter
 
@@ -27,14 +28,20 @@ READERS: Final = 6
 CONNECT_SECONDS: Final = 3.0
 COMMAND_SECONDS: Final = 8.0
 """A statement that takes longer than this has met a server that hangs: the connection is given up."""
-LOCK_MS: Final = 4_000
-"""Longer than any group holds its rows; whoever holds them so long is dead or frozen."""
 ABANDONED_MS: Final = 5_000
 """A node that is frozen in the middle of a transaction loses it, and the locks with it."""
+WAIT_SECONDS: Final = 5.0
+"""For a reading connection, while others have them all."""
 ALONE: Final = 0x616C6F6E
 """Of PostgreSQL's advisory locks, the one of who wants to be alone."""
 
+# The database notices within half a minute that a node vanished, and lets go of the lock of who is alone.
+_ALIVE: Final = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2"}
+# A connection ended under a question.
+_CUT: Final = (ConnectionError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError)
+
 _WRITING: Final = {
+    **_ALIVE,
     "synchronous_commit": "on",
     "lock_timeout": str(LOCK_MS),
     "idle_in_transaction_session_timeout": str(ABANDONED_MS),
@@ -129,8 +136,16 @@ class _Looker(Reader):
 
 async def _rows(pool: Any, statement: Executable, values: dict[str, Any]) -> list[Any]:
     sql, given = constant(statement)
-    rows = await pool.fetch(sql, *(values.get(name, value) for name, value in given))
-    return list(rows)
+    arguments = [values.get(name, value) for name, value in given]
+    try:
+        return await _fetched(pool, sql, arguments)
+    except _CUT:  # a question may be asked twice; the pool has dropped the connection
+        return await _fetched(pool, sql, arguments)
+
+
+async def _fetched(pool: Any, sql: str, arguments: list[Any]) -> list[Any]:
+    async with pool.acquire(timeout=WAIT_SECONDS) as connection:
+        return list(await connection.fetch(sql, *arguments))
 
 
 @lru_cache(maxsize=256)
