@@ -40,17 +40,25 @@ _ALIVE: Final = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2"}
 # A connection ended under a question.
 _CUT: Final = (ConnectionError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError)
 
+# Each statement is meant for one index, with ten rows and with ten million: bitmaps would combine it with the index of all open
+# chats. What has none is small, but counts as dear then: not a reason to compile it.
+_BY_INDEX: Final = {
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+
 _WRITING: Final = {
     **_ALIVE,
+    **_BY_INDEX,
     "synchronous_commit": "on",
     "lock_timeout": str(LOCK_MS),
     "idle_in_transaction_session_timeout": str(ABANDONED_MS),
-    # The statements are few, and each is meant for an index: the same plan with ten rows and with ten million.
     "plan_cache_mode": "force_generic_plan",
-    "enable_seqscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
 }
+_READING: Final = {**_ALIVE, **_BY_INDEX, "default_transaction_read_only": "on"}
 
 
 class PostgresDatabase(Database):
@@ -187,7 +195,7 @@ async def _readers(dsn: str) -> Any:
         max_size=READERS,
         timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS,
-        server_settings={"application_name": "chatserver", "default_transaction_read_only": "on"},
+        server_settings={"application_name": "chatserver", **_READING},
         reset=_nothing,
     )
 
