@@ -111,7 +111,35 @@ class Postgres:
     def run(self, *statements: str, database: str = "postgres") -> str:
         """By an administrator; gives the last one's first value."""
         told = [part for statement in statements for part in ("-c", statement)]
-        return self._run("psql", *self._where(), "-d", database, "-Atq", *told).strip()
+        return self._run("psql", *self._where(), "-d", database, "-XAtq", *told).strip()
+
+    def kill(self) -> None:
+        """SIGKILL to every process of it, as when the machine loses its power (but the disk keeps what it was told)."""
+        everyone = [self.pid, *self._children()]
+        for pid in everyone:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait(30)
+        self._process = None
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in everyone), "all are gone")
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """SIGSTOP to every process of it: the kernel still accepts connections, and nobody ever answers."""
+        stopped = [self.pid, *self._children()]
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in stopped:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    def _children(self) -> list[int]:
+        found = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return [int(pid) for pid in found.split()]
 
     def empty(self) -> str:
         """The URL of a new, empty database."""

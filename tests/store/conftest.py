@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chatserver.store.sqlite.database import SqliteDatabase
 from tests.store.house import House, SqliteHouse, knows_what_is_stored
 
 Place = Callable[[], Path | str]
@@ -29,6 +30,7 @@ async def house(place: Place, anyio_backend: str) -> AsyncIterator[House]:
     yield house
     await house.db.close()
     if isinstance(house.where, Path):
+        assert isinstance(house.db, SqliteDatabase)
         knows_what_is_stored(house.db, house.where)
     house.loads_are_counted()
 

@@ -22,6 +22,7 @@ from chatserver.core.policy import Policy
 from chatserver.core.tickets import Step, Ticket
 from chatserver.metrics import Metrics
 from chatserver.store.database import Database
+from chatserver.store.postgres.database import PostgresDatabase
 from chatserver.store.rows import ticket_from, ticket_select
 from chatserver.store.sqlite.database import SqliteDatabase
 from chatserver.store.sqlite.loading import sql
@@ -69,10 +70,9 @@ class Clock:
 
 
 class House:
-    """Open with `House.open`; `SqliteHouse.open` for what only SQLite has."""
+    """Open with `House.open`; `SqliteHouse.open` and `PostgresHouse.open` for what only one of them has."""
 
-    db: Any
-    """A Database; Any, since tests look at what is private to its engine."""
+    db: Database
 
     def __init__(self, where: Path | str) -> None:
         self.where = where
@@ -279,6 +279,12 @@ async def fetched(url: str, query: str, *values: object) -> list[Any]:
         return [tuple(row) for row in await other.fetch(numbered, *values)]
     finally:
         await other.close()
+
+
+class PostgresHouse(House):
+    """What only PostgreSQL has."""
+
+    db: PostgresDatabase
 
 
 class SqliteHouse(House):

@@ -31,7 +31,7 @@ from chatserver.store.migrations.postgres import known_revision, migrate
 from chatserver.store.tables import metadata
 from tests.harness.postgres import Postgres
 from tests.harness.server import free_port
-from tests.store.house import House, fetched
+from tests.store.house import House, PostgresHouse, fetched
 
 COLUMNS = """SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns
 WHERE table_schema = 'public' AND table_name <> 'alembic_version' ORDER BY 1, 2"""
@@ -224,7 +224,7 @@ async def test_a_database_is_named_by_each_usual_url(postgres_server: Postgres, 
 
 
 async def test_writing_is_durable_and_a_frozen_node_loses_its_locks(postgres_server: Postgres) -> None:
-    house = await House.open(postgres_server.database())
+    house = await PostgresHouse.open(postgres_server.database())
     rows = await house.db._writer._db.fetch("SELECT name, setting FROM pg_settings WHERE name = ANY($1)", SET)
     found = {row[0]: row[1] for row in rows}
     assert found["synchronous_commit"] == "on"

@@ -21,15 +21,15 @@ class Steady:
 def test_who_waited_in_vain_is_impatient_until_it_is_long_ago() -> None:
     steady = Steady()
     patience = Patience(steady)
-    assert not patience.short
+    assert not patience.short()
     assert patience.lost()  # news
-    assert patience.short
+    assert patience.short()
     steady.now += CALM_SECONDS - 1
     assert not patience.lost()
     steady.now += CALM_SECONDS - 1
-    assert patience.short
+    assert patience.short()
     steady.now += 2
-    assert not patience.short
+    assert not patience.short()
     assert patience.lost()
 
 

@@ -38,7 +38,12 @@ ALONE: Final = 0x616C6F6E
 # The database notices within half a minute that a node vanished, and lets go of the lock of who is alone.
 _ALIVE: Final = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2"}
 # A connection ended under a question.
-_CUT: Final = (ConnectionError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError)
+_CUT: Final = (
+    ConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.InternalClientError,  # its end was not noticed yet
+)
 
 # Each statement is meant for one index, with ten rows and with ten million: bitmaps would combine it with the index of all open
 # chats. What has none is small, but counts as dear then: not a reason to compile it.
@@ -113,8 +118,7 @@ class PostgresDatabase(Database):
 
     async def close(self) -> None:
         """Commit what waits, then close. Harmless twice."""
-        await self._writer.finish()
-        await _close(self._pool)
+        await asyncio.gather(self._writer.finish(), _close(self._pool))
 
     async def rows(self, statement: Executable, **values: Any) -> list[Any]:
         """See `Reader`. Raises what asyncpg raises, TimeoutError and OSError."""
@@ -208,7 +212,7 @@ async def _close(pool: Any) -> None:
     try:
         async with asyncio.timeout(2):
             await pool.close()
-    except TimeoutError:
+    except Exception:
         pool.terminate()
 
 

@@ -25,7 +25,6 @@ class Patience:
         self._impatient_until = 0.0
         self._held: dict[Any, float] = {}
 
-    @property
     def short(self) -> bool:
         """Wait `IMPATIENT_MS` instead of `LOCK_MS`."""
         return self._steady() < self._impatient_until
@@ -37,7 +36,7 @@ class Patience:
 
     def lost(self) -> bool:
         """A group waited in vain. Gives whether this is news."""
-        news = not self.short
+        news = not self.short()
         self._impatient_until = self._steady() + CALM_SECONDS
         return news
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 import asyncpg
@@ -38,7 +38,7 @@ FINISH_SECONDS: Final = 2.0
 """What waits at the end is committed if the server takes no longer than this."""
 HIGHEST_ID: Final = "SELECT greatest((SELECT max(id) FROM tickets), (SELECT max(id) FROM customers), 0)"
 
-Connect = Callable[[], Awaitable[Any]]
+Connect = Callable[[], Coroutine[Any, Any, Any]]
 
 
 class Unreachable(Exception):
@@ -64,6 +64,7 @@ _CUT: Final = (
     ConnectionError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server's last words were read, and its end was not noticed yet
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.IdleInTransactionSessionTimeoutError,
@@ -75,7 +76,6 @@ _LOST: Final = (
     InDoubt,
     OSError,
     TimeoutError,
-    asyncpg.InternalClientError,
     asyncpg.OperatorInterventionError,
 )
 
@@ -102,6 +102,7 @@ class PostgresWriter(Writer):
         self._patience = Patience()
         self._last_id_ms: int | None = None
         """Of the last ids given; None: to be looked up."""
+        self._connecting: asyncio.Task[Any] | None = None
         self._giving_up = False
         self._woken = asyncio.Event()
         self._task = self._loop.create_task(self._run())
@@ -120,6 +121,8 @@ class PostgresWriter(Writer):
         await asyncio.wait({self._task}, timeout=FINISH_SECONDS)
         if not self._task.done():
             self._giving_up = True  # everybody is still answered
+            if self._connecting is not None:
+                self._connecting.cancel()
             if self._db is not None:
                 self._db.terminate()
         await self._task
@@ -166,12 +169,16 @@ class PostgresWriter(Writer):
         if self._db is not None and self._db.is_closed():
             self._db = None
         if self._db is None:
-            try:
-                if self._giving_up:
-                    raise ConnectionError("closing")
-                self._db = await self._connect()
-            except Exception as problem:
+            if self._giving_up:
+                raise Unreachable
+            self._connecting = asyncio.ensure_future(self._connect())
+            await asyncio.wait({self._connecting})
+            connected, self._connecting = self._connecting, None
+            if connected.cancelled():
+                raise Unreachable
+            if (problem := connected.exception()) is not None:
                 raise Unreachable from problem
+            self._db = connected.result()
             self._last_id_ms = None
             if self._failing:
                 log.info("connected to the database again")
@@ -179,7 +186,7 @@ class PostgresWriter(Writer):
     async def _group(self, group: list[UseCase]) -> None:
         began = time.perf_counter()
         db = self._db
-        short = self._patience.short
+        short = self._patience.short()
         await db.execute(f"BEGIN; SET LOCAL lock_timeout = {IMPATIENT_MS}" if short else "BEGIN")
         given_up = {id(case) for case in group if self._patience.ended(case.needs)}
         able = [case for case in group if id(case) not in given_up]
