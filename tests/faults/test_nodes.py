@@ -1,4 +1,4 @@
-"""Real servers on one PostgreSQL, without Redis: wherever people are connected and whichever node dies, the checker finds nothing."""
+"""Real servers on one PostgreSQL, without Redis: wherever people are and whichever node dies, the checker finds nothing."""
 
 from __future__ import annotations
 

@@ -87,6 +87,60 @@ class Postgres:
             self._process.wait(30)
             self._process = None
 
+    @contextlib.contextmanager
+    def passwords(self) -> Iterator[None]:
+        """The role `guest` has a password, which it is asked for meanwhile."""
+        rules = self.directory / "data" / "pg_hba.conf"
+        before = rules.read_text()
+        self.run("CREATE ROLE guest LOGIN PASSWORD 'right'")
+        rules.write_text(f"host all guest 127.0.0.1/32 scram-sha-256\n{before}")
+        self._reload()
+        try:
+            yield
+        finally:
+            rules.write_text(before)
+            self._reload()
+            self.run("DROP ROLE guest")
+
+    def _reload(self) -> None:
+        """Returns when who connects from now on meets the new rules."""
+        since = self.run("SELECT pg_conf_load_time()")
+        self.run("SELECT pg_reload_conf()")
+        wait_until(lambda: self.run("SELECT pg_conf_load_time()") != since, "PostgreSQL read its rules")
+
+    def run(self, *statements: str, database: str = "postgres") -> str:
+        """By an administrator; gives the last one's first value."""
+        told = [part for statement in statements for part in ("-c", statement)]
+        return self._run("psql", *self._where(), "-d", database, "-XAtq", *told).strip()
+
+    def kill(self) -> None:
+        """SIGKILL to every process of it, as when the machine loses its power (but the disk keeps what it was told)."""
+        everyone = [self.pid, *self._children()]
+        for pid in everyone:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait(30)
+        self._process = None
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in everyone), "all are gone")
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """SIGSTOP to every process of it: the kernel still accepts connections, and nobody ever answers."""
+        stopped = [self.pid, *self._children()]
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in stopped:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    def _children(self) -> list[int]:
+        found = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return [int(pid) for pid in found.split()]
+
     def empty(self) -> str:
         """The URL of a new, empty database."""
         return self._create(f"empty_{next(_names)}", "template0")
@@ -116,7 +170,7 @@ class Postgres:
     def _where(self) -> list[str]:
         return ["-h", "127.0.0.1", "-p", str(self.port), "-U", "chat"]
 
-    def _run(self, program: str, *arguments: str) -> None:
+    def _run(self, program: str, *arguments: str) -> str:
         done = subprocess.run(
             [str(self._bin / program), *arguments],
             user=self._user,
@@ -126,6 +180,7 @@ class Postgres:
             check=False,
         )
         assert done.returncode == 0, done.stderr
+        return done.stdout
 
 
 @contextlib.contextmanager

@@ -1,26 +1,34 @@
-"""A database with the small verbs that these tests speak; time and client ids are theirs."""
+"""A database of either engine with the small verbs that these tests speak; time and client ids are theirs."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
+import re
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import asyncpg
 from sqlalchemy import insert
 
 from chatserver.core import tickets as core
 from chatserver.core.events import Event, TicketChanged
 from chatserver.core.policy import Policy
 from chatserver.core.tickets import Step, Ticket
+from chatserver.metrics import Metrics
+from chatserver.store.database import Database
+from chatserver.store.postgres.database import PostgresDatabase
 from chatserver.store.rows import ticket_from, ticket_select
 from chatserver.store.sqlite.database import SqliteDatabase
 from chatserver.store.sqlite.loading import sql
 from chatserver.store.tables import agent_apps, agents, apps
 from chatserver.store.work import Needs, Who, World
+from tests.harness.waiting import soon
 
 POLICY = Policy()
 NOON = 1_780_000_000_000
@@ -34,6 +42,10 @@ COUNTED = """
 SELECT id, load, (SELECT count(*) FROM tickets WHERE agent_id = agents.id AND state = 'open' AND mode = 'live')
 FROM agents
 """
+
+WAITING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
 
 
 def knows_what_is_stored(db: SqliteDatabase, path: Path) -> None:
@@ -58,28 +70,39 @@ class Clock:
 
 
 class House:
-    def __init__(
-        self, db: SqliteDatabase, path: Path, clock: Clock, heard: list[list[Event]], app: int
-    ) -> None:
-        self.db = db
-        self.path = path
-        self.clock = clock
-        self.heard = heard
-        self.app = app
+    """Open with `House.open`; `SqliteHouse.open` and `PostgresHouse.open` for what only one of them has."""
+
+    db: Database
+
+    def __init__(self, where: Path | str) -> None:
+        self.where = where
+        self.clock = Clock()
+        self.heard: list[list[Event]] = []
+        self.metrics = Metrics()
+        self.app = 0
 
     @classmethod
-    async def open(cls, path: Path) -> House:
-        clock, heard = Clock(), list[list[Event]]()
-        db = await SqliteDatabase.opened(path, clock=clock, committed=heard.append)
-        if await db.rows(apps.select()):
-            return cls(db, path, clock, heard, 1)
-        house = cls(db, path, clock, heard, 0)
-        house.app = await house.new_app("demo")
+    async def open(cls, where: Path | str) -> Self:
+        """`where`: a path or a URL. The database has one app."""
+        house = cls(where)
+        await house._open()
+        house.app = 1 if await house.db.rows(apps.select()) else await house.new_app("demo")
         return house
 
-    async def reopen(self) -> House:
+    async def _open(self) -> None:
+        self.db = await Database.open(
+            self.where, clock=self.clock, committed=self.heard.append, metrics=self.metrics
+        )
+
+    async def reopen(self) -> Self:
         await self.db.close()
-        return await House.open(self.path)
+        await self._open()
+        return self
+
+    @property
+    def commits(self) -> int:
+        """How many groups were committed so far."""
+        return sum(self.metrics.commits.counts)
 
     async def new_app(self, key: str) -> int:
         row = insert(apps).values(key=key, name=key, secret="s", created_at=NOON).returning(apps.c.id)
@@ -174,31 +197,105 @@ class House:
 
     @asynccontextmanager
     async def writer_busy(self) -> AsyncIterator[None]:
-        """The writing thread is in the middle of a group; what is written meanwhile becomes the next one."""
-        began, go_on = threading.Event(), threading.Event()
+        """The writer is in the middle of a group; what is written meanwhile becomes the next one."""
+        if isinstance(self.where, Path):
+            began, go_on = threading.Event(), threading.Event()
 
-        def decide(world: World, now: int) -> None:
-            began.set()
-            assert go_on.wait(20)
+            def decide(world: World, now: int) -> None:
+                began.set()
+                assert go_on.wait(20)
 
-        busy = asyncio.ensure_future(self.db.write(Needs(), decide))
-        assert await asyncio.to_thread(began.wait, 20)
+            busy = asyncio.ensure_future(self.db.write(Needs(), decide))
+            assert await asyncio.to_thread(began.wait, 20)
+            try:
+                yield
+            finally:
+                go_on.set()
+                await busy
+            return
+        async with self.held("SELECT id FROM apps WHERE id = $1 FOR UPDATE", self.app):
+            busy = asyncio.ensure_future(self.db.write(Needs(numbers=(self.app,)), lambda world, now: None))
+            await soon(lambda: self.stored(WAITING) == [(1,)], "the writer waits for a lock")
+            yield
+        await busy
+
+    @asynccontextmanager
+    async def held(self, query: str, *values: object) -> AsyncIterator[None]:
+        """On PostgreSQL: somebody else's transaction holds what this locked."""
+        other = await asyncpg.connect(self.where)
         try:
+            await other.execute("BEGIN")
+            await other.fetch(query, *values)
             yield
         finally:
-            go_on.set()
-            await busy
+            await other.close()
 
     async def together(self, *writes: Coroutine[Any, Any, Any]) -> list[Any]:
         """Run these as one group; returns results or exceptions, in order."""
-        async with self.writer_busy():
-            tasks = [asyncio.ensure_future(write) for write in writes]
-            await asyncio.sleep(0)  # each runs up to its place in the queue,
-            await asyncio.sleep(0)  # and at the end of the turn all are handed over
-            assert self.db._writer._unanswered == len(tasks) + 1
+        if isinstance(self.where, Path):
+            async with self.writer_busy():
+                tasks = await self._handed_over(*writes)
+                assert self.db._writer._unanswered == len(tasks) + 1
+        else:  # what one turn of the event loop hands over is a group by itself
+            tasks = await self._handed_over(*writes)
+            assert self.db._writer._unanswered == len(tasks)
         return await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _handed_over(self, *writes: Coroutine[Any, Any, Any]) -> list[asyncio.Task[Any]]:
+        tasks = [asyncio.ensure_future(write) for write in writes]
+        await asyncio.sleep(0)  # each runs up to its place in the queue,
+        await asyncio.sleep(0)  # and at the end of the turn all are handed over
+        return tasks
+
     # — looking in from outside ————————————————————————————————————————————————
+
+    def stored(self, query: str, *values: object) -> list[Any]:
+        """What another process would see. `?` stands for a value, on either engine."""
+        if isinstance(self.where, Path):
+            other = sqlite3.connect(self.where)
+            try:
+                return other.execute(query, values).fetchall()
+            finally:
+                other.close()
+        with ThreadPoolExecutor(1) as aside:  # an event loop of its own, since the test runs on one
+            return aside.submit(asyncio.run, fetched(self.where, query, *values)).result()
+
+    def sequence(self, ticket_id: int) -> list[int]:
+        return [
+            row[0] for row in self.stored("SELECT seq FROM items WHERE ticket_id = ? ORDER BY seq", ticket_id)
+        ]
+
+    def loads_are_counted(self) -> None:
+        """An agent's load is what can be counted."""
+        assert [row for row in self.stored(COUNTED) if row[1] != row[2]] == []
+
+
+async def fetched(url: str, query: str, *values: object) -> list[Any]:
+    """The rows of one statement by a connection of its own."""
+    numbers = itertools.count(1)
+    numbered = "".join(f"${next(numbers)}" if part == "?" else part for part in re.split(r"(\?)", query))
+    other = await asyncpg.connect(url)
+    try:
+        return [tuple(row) for row in await other.fetch(numbered, *values)]
+    finally:
+        await other.close()
+
+
+class PostgresHouse(House):
+    """What only PostgreSQL has."""
+
+    db: PostgresDatabase
+
+
+class SqliteHouse(House):
+    """What only SQLite has."""
+
+    db: SqliteDatabase
+
+    @property
+    def path(self) -> Path:
+        assert isinstance(self.where, Path)
+        return self.where
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -214,16 +311,3 @@ class House:
             yield seen
         finally:
             self.connection.set_trace_callback(None)
-
-    def stored(self, query: str, *values: object) -> list[Any]:
-        """What another process would see."""
-        other = sqlite3.connect(self.path)
-        try:
-            return other.execute(query, values).fetchall()
-        finally:
-            other.close()
-
-    def sequence(self, ticket_id: int) -> list[int]:
-        return [
-            row[0] for row in self.stored("SELECT seq FROM items WHERE ticket_id = ? ORDER BY seq", ticket_id)
-        ]

@@ -15,7 +15,7 @@ import pytest
 
 from tests.harness.server import Server, running
 from tests.harness.sizes import size
-from tests.store.house import House
+from tests.store.house import SqliteHouse
 
 MESSAGES = size(300, 5_000)
 """Of each writer, one after another."""
@@ -43,6 +43,11 @@ for order in sys.stdin:
     except sqlite3.Error as problem:
         print(json.dumps({"problem": str(problem)}), flush=True)
 """
+
+
+@pytest.fixture
+async def house(sqlite_house: SqliteHouse) -> SqliteHouse:
+    return sqlite_house
 
 
 @contextmanager
@@ -73,7 +78,7 @@ def another(process: subprocess.Popen[str]) -> Path:
 
 @pytest.mark.fault
 async def test_four_writers_and_a_process_that_copies_never_find_the_database_locked(
-    house: House, tmp_path: Path
+    house: SqliteHouse, tmp_path: Path
 ) -> None:
     people = [house.who(str(n)) for n in range(WRITERS)]
     tickets = [(await house.start(who, 0)).id for who in people]

@@ -28,7 +28,7 @@ from chatserver.store.sqlite.database import constant
 from chatserver.store.tables import tickets as tickets_table
 from chatserver.store.work import WAITING_HEAD, Needs, World
 from tests.memory_store import MemoryBus
-from tests.store.house import NOON, POLICY, House, cid
+from tests.store.house import NOON, POLICY, SqliteHouse, cid
 
 OPEN = 10_000
 STORED = 100_000
@@ -39,6 +39,11 @@ FEW = 5
 
 _t = tickets_table.c
 _numbers = itertools.count(10_000_000)
+
+
+@pytest.fixture
+async def house(sqlite_house: SqliteHouse) -> SqliteHouse:
+    return sqlite_house
 
 
 class Counted:
@@ -106,7 +111,7 @@ def crowd(db: sqlite3.Connection, app: int, agent_id: int, first: int, count: in
 class Rooms:
     """The services on this database."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: SqliteHouse) -> None:
         self.house = house
         self.services = services.House(house.db, DatabaseReads(house.db, POLICY), MemoryBus(), house.clock)
 
@@ -134,7 +139,7 @@ class Rooms:
         await pairing.set_status(self.services, agent_id, "busy")
 
 
-async def measured(house: House, agent_id: int, other_id: int, ticket_id: int) -> dict[str, int]:
+async def measured(house: SqliteHouse, agent_id: int, other_id: int, ticket_id: int) -> dict[str, int]:
     """Steps of what happens all the time, each done twice before so that nothing is done for the first time."""
     who = house.who("ana")
     db = house.connection
@@ -200,7 +205,7 @@ def stepped(db: sqlite3.Connection, statement: Any, values: dict[str, Any]) -> i
 
 
 async def test_ten_thousand_open_tickets_and_a_hundred_thousand_messages_cost_no_step_more(
-    house: House,
+    house: SqliteHouse,
 ) -> None:
     agent_id = await house.agent("lucia", status="busy", capacity=OPEN)
     other_id = await house.agent("eva", status="busy", capacity=1)
@@ -232,7 +237,9 @@ async def test_ten_thousand_open_tickets_and_a_hundred_thousand_messages_cost_no
         (loading.NUMBER, 1),
     ],
 )
-async def test_no_statement_of_a_use_case_walks_through_a_table(house: House, sql: str, values: int) -> None:
+async def test_no_statement_of_a_use_case_walks_through_a_table(
+    house: SqliteHouse, sql: str, values: int
+) -> None:
     plan = [row[3] for row in house.connection.execute(f"EXPLAIN QUERY PLAN {sql}", ["[]"] * values)]
     walks = [step for step in plan if step.startswith("SCAN") and "VIRTUAL TABLE" not in step]
     assert walks == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from sqlalchemy import insert, update
 
 from chatserver.core import tickets as core
 from chatserver.core.errors import Refused
-from chatserver.core.people import Customer
 from chatserver.core.tickets import Ticket
 from chatserver.store import accounts, health
 from chatserver.store.base import StoreFailed
@@ -22,10 +20,15 @@ from chatserver.store.sqlite.applying import UPDATE_TALKING, UPDATE_TALKING_DUE,
 from chatserver.store.sqlite.known import Known
 from chatserver.store.tables import agents, customers, tickets
 from chatserver.store.work import Needs, Who, World
-from tests.store.house import NOON, POLICY, House, cid
+from tests.store.house import NOON, POLICY, SqliteHouse
 
 
-async def as_a_use_case_finds_it(house: House, ticket_id: int) -> Ticket:
+@pytest.fixture
+async def house(sqlite_house: SqliteHouse) -> SqliteHouse:
+    return sqlite_house
+
+
+async def as_a_use_case_finds_it(house: SqliteHouse, ticket_id: int) -> Ticket:
     def decide(world: World, now: int) -> Ticket:
         ticket = world.ticket(ticket_id)
         assert ticket is not None
@@ -40,7 +43,7 @@ def reads(seen: list[str]) -> int:
 
 
 async def test_a_ticket_that_was_committed_or_read_is_not_read_again(tmp_path: Path) -> None:
-    house = await House.open(tmp_path / "chat.db")
+    house = await SqliteHouse.open(tmp_path / "chat.db")
     ana = house.who("ana")
     ticket = await house.start(ana, 0)
     with house.statements() as seen:
@@ -55,7 +58,7 @@ async def test_a_ticket_that_was_committed_or_read_is_not_read_again(tmp_path: P
     await house.db.close()
 
 
-async def test_only_so_many_are_kept_and_the_one_used_longest_ago_goes_first(house: House) -> None:
+async def test_only_so_many_are_kept_and_the_one_used_longest_ago_goes_first(house: SqliteHouse) -> None:
     house.db._writer._known = Known(limit=2)
     people = [house.who(name) for name in ("ana", "ben", "eva")]
     ids = [(await house.start(who, 0)).id for who in people[:2]]
@@ -70,7 +73,7 @@ async def test_only_so_many_are_kept_and_the_one_used_longest_ago_goes_first(hou
     assert read == [0, 1, 0]  # ben's went when eva's came: ana's had been used since
 
 
-async def test_a_refused_use_case_is_not_remembered(house: House) -> None:
+async def test_a_refused_use_case_is_not_remembered(house: SqliteHouse) -> None:
     ana = house.who("ana")
     ticket = await house.start(ana, 0)
 
@@ -89,7 +92,7 @@ async def test_a_refused_use_case_is_not_remembered(house: House) -> None:
     assert (await as_a_use_case_finds_it(house, ticket.id)).version == 4
 
 
-async def test_a_group_that_breaks_is_not_remembered_when_everyone_is_tried_alone(house: House) -> None:
+async def test_a_group_that_breaks_is_not_remembered_when_everyone_is_tried_alone(house: SqliteHouse) -> None:
     ana = house.who("ana")
     ticket = await house.start(ana, 0)
     await house.say(ana, ticket.id, 1)
@@ -109,7 +112,7 @@ async def test_a_group_that_breaks_is_not_remembered_when_everyone_is_tried_alon
     assert (found.state, found.last_seq, found.version) == ("open", 4, 4)
 
 
-async def test_a_full_disk_is_not_remembered(house: House) -> None:
+async def test_a_full_disk_is_not_remembered(house: SqliteHouse) -> None:
     ana = house.who("ana")
     ticket = await house.start(ana, 0)
     (pages,) = house.connection.execute("PRAGMA page_count").fetchone()
@@ -121,7 +124,7 @@ async def test_a_full_disk_is_not_remembered(house: House) -> None:
     assert await house.say(ana, ticket.id, 1) == 2
 
 
-async def test_a_commit_that_fails_is_not_remembered(house: House) -> None:
+async def test_a_commit_that_fails_is_not_remembered(house: SqliteHouse) -> None:
     class FullAtCommit:
         """A connection on a disk that is full when the log is written."""
 
@@ -149,7 +152,7 @@ async def test_a_commit_that_fails_is_not_remembered(house: House) -> None:
     assert await house.say(ana, ticket.id, 1) == 2
 
 
-async def renamed(house: House, who: Who, name: str) -> None:
+async def renamed(house: SqliteHouse, who: Who, name: str) -> None:
     def decide(world: World, now: int) -> None:
         customer = world.customer(who)
         assert customer is not None
@@ -158,7 +161,7 @@ async def renamed(house: House, who: Who, name: str) -> None:
     await house.db.write(Needs(customers=((who.app_id, who.key),)), decide)
 
 
-async def test_a_customers_new_name_stands_on_all_of_their_tickets(house: House) -> None:
+async def test_a_customers_new_name_stands_on_all_of_their_tickets(house: SqliteHouse) -> None:
     ana, ben = house.who("ana"), house.who("ben")
     hers = [await house.start(ana, n) for n in range(2)]
     his = await house.start(ben, 0)
@@ -173,7 +176,7 @@ async def test_a_customers_new_name_stands_on_all_of_their_tickets(house: House)
     assert reads(seen) == 0  # nobody else's are forgotten
 
 
-async def test_a_new_name_and_a_message_in_one_group_are_both_remembered(house: House) -> None:
+async def test_a_new_name_and_a_message_in_one_group_are_both_remembered(house: SqliteHouse) -> None:
     ana = house.who("ana")
     ticket = await house.start(ana, 0)
     await house.together(
@@ -183,7 +186,7 @@ async def test_a_new_name_and_a_message_in_one_group_are_both_remembered(house: 
     assert (found.customer.name, found.last_seq) == ("Ana", 3)
 
 
-async def test_statements_about_what_a_ticket_is_made_of_make_it_forget(house: House) -> None:
+async def test_statements_about_what_a_ticket_is_made_of_make_it_forget(house: SqliteHouse) -> None:
     ana, eva = house.who("ana"), await house.agent("eva")
     ticket = await house.start(ana, 0)
     await house.assign(ticket.id, eva)
@@ -195,7 +198,7 @@ async def test_statements_about_what_a_ticket_is_made_of_make_it_forget(house: H
     assert (await as_a_use_case_finds_it(house, ticket.id)).priority == 3
 
 
-async def test_statements_about_sessions_tokens_and_health_leave_it_knowing(house: House) -> None:
+async def test_statements_about_sessions_tokens_and_health_leave_it_knowing(house: SqliteHouse) -> None:
     ana, eva = house.who("ana"), await house.agent("eva")
     ticket = await house.start(ana, 0)
     session = await accounts.begin_session(house.db, "hash", eva, now=NOON, expires_at=NOON + 1000)
@@ -207,7 +210,7 @@ async def test_statements_about_sessions_tokens_and_health_leave_it_knowing(hous
     assert reads(seen) == 0
 
 
-async def test_statements_that_fail_half_way_make_it_forget_nothing_that_stands(house: House) -> None:
+async def test_statements_that_fail_half_way_make_it_forget_nothing_that_stands(house: SqliteHouse) -> None:
     ana = house.who("ana")
     ticket = await house.start(ana, 0)
     good = update(customers).values(name="Otra")
@@ -217,7 +220,7 @@ async def test_statements_that_fail_half_way_make_it_forget_nothing_that_stands(
     assert (await as_a_use_case_finds_it(house, ticket.id)).customer.name == ""
 
 
-async def test_another_program_that_writes_is_noticed(house: House) -> None:
+async def test_another_program_that_writes_is_noticed(house: SqliteHouse) -> None:
     ana = house.who("ana")
     ticket = await house.start(ana, 0)
     other = sqlite3.connect(house.path)
@@ -244,7 +247,7 @@ def updates(seen: list[str]) -> list[str]:
     return found
 
 
-async def test_a_message_leaves_every_index_of_its_ticket_alone(house: House) -> None:
+async def test_a_message_leaves_every_index_of_its_ticket_alone(house: SqliteHouse) -> None:
     ana, eva = house.who("ana"), await house.agent("eva")
     ticket = await house.start(ana, 0)
     with house.statements() as seen:
@@ -270,72 +273,3 @@ def test_no_index_knows_what_changes_with_a_message() -> None:
     assert known >= {"due_at", "queue_rank", "state", "answered_at"}
     assert known.isdisjoint(TALKING)
     assert set(TALKING) < set(CHANGING)
-
-
-# — the callback twin —————————————————————————————————————————————————————————
-
-
-async def test_callbacks_come_in_order_after_the_events_on_the_loop(house: House) -> None:
-    ana = house.who("ana")
-    ticket = await house.start(ana, 0)
-    order: list[Any] = []
-    all_told = asyncio.Event()
-    house.db._writer._committed = lambda events: order.append("published")
-    loop = asyncio.get_running_loop()
-
-    def say(number: int, who: Who) -> None:
-        def decide(world: World, now: int) -> int:
-            current = world.ticket_of(who, ticket.id)
-            return world.put(current, core.customer_said(current, "hola", cid(number), now), POLICY).last_seq
-
-        def done(result: Any, problem: BaseException | None) -> None:
-            assert asyncio.get_running_loop() is loop
-            order.append(result if problem is None else type(problem).__name__)
-            if number == 3:
-                all_told.set()
-
-        house.db.submit(Needs(tickets=(ticket.id,)), decide, done)
-        order.append("submitted")
-
-    async with house.writer_busy():
-        say(1, ana)
-        say(2, house.who("ben"))
-        say(3, ana)
-    await asyncio.wait_for(all_told.wait(), 20)
-    assert order == ["submitted"] * 3 + ["published", 2, "Refused", 3]
-
-
-async def test_a_callback_that_raises_does_not_keep_the_others_from_theirs(
-    house: House, caplog: pytest.LogCaptureFixture
-) -> None:
-    text = "mi contraseña es 1234"
-
-    def broken(result: Any, problem: BaseException | None) -> None:
-        raise RuntimeError(text)
-
-    async with house.writer_busy():
-        house.db.submit(Needs(), lambda world, now: None, broken)
-        after = asyncio.ensure_future(house.db.write(Needs(), lambda world, now: 7))
-        await asyncio.sleep(0)
-    assert await after == 7
-    assert "an answer failed" in caplog.text
-    assert "contraseña" not in caplog.text
-
-
-async def test_a_callback_hears_of_a_failed_commit(house: House) -> None:
-    ana = house.who("ana")
-    heard: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-    def decide(world: World, now: int) -> Customer:
-        return world.new_customer(replace(ana, app_id=999), now)
-
-    house.db.submit(Needs(), decide, lambda result, problem: heard.set_result((result, problem)))
-    result, problem = await heard
-    assert result is None
-    assert isinstance(problem, StoreFailed)
-
-
-async def test_nothing_is_taken_after_closing(house: House) -> None:
-    await house.db.close()
-    with pytest.raises(StoreFailed, match="closed"):
-        house.db.submit(Needs(), lambda world, now: None, lambda result, problem: None)

@@ -27,9 +27,14 @@ from chatserver.store.migrations.sqlite import migrate, revision
 from chatserver.store.sqlite import database
 from chatserver.store.sqlite.database import has_wal_reset_bug
 from chatserver.store.tables import metadata
-from tests.store.house import House
+from tests.store.house import SqliteHouse
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture
+async def house(sqlite_house: SqliteHouse) -> SqliteHouse:
+    return sqlite_house
 
 
 async def opened(where: Path | str) -> Database:
@@ -104,7 +109,7 @@ async def test_a_database_of_a_release_before_is_brought_up_to_date_with_all_tha
     with monkeypatch.context() as then:
         then.setattr(migrations, "__file__", str(before / "__init__.py"))
         then.setattr(migrations, "HEAD", release)
-        house = await House.open(path)
+        house = await SqliteHouse.open(path)
         lucia, eva = await house.agent("lucia"), await house.agent("eva")
         ticket, *more = [await house.start(house.who(name), 0) for name in ("ana", "bea", "leo", "mia")]
         await house.end(more[1].id)
@@ -117,7 +122,7 @@ async def test_a_database_of_a_release_before_is_brought_up_to_date_with_all_tha
     assert revision(path) == release
     migrate(new)
     assert schema(path) != schema(new)
-    house = await House.open(path)
+    house = await SqliteHouse.open(path)
     assert {a.id: a.load for a in await people.agents(house.db)} == {lucia: 2, eva: 0}
     found = await house.start(house.who("ana"), 0)
     assert (found.id, found.subject, found.agent_id) == (ticket.id, ticket.subject, lucia)
@@ -158,7 +163,7 @@ async def test_a_database_of_a_newer_release_is_refused_with_a_sentence(tmp_path
 
 
 async def test_nobody_else_may_read_the_files(tmp_path: Path) -> None:
-    house = await House.open(tmp_path / "var" / "chat.db")
+    house = await SqliteHouse.open(tmp_path / "var" / "chat.db")
     await house.start(house.who("ana"), 0)
     modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in house.path.parent.iterdir()}
     assert modes == dict.fromkeys(("chat.db", "chat.db-wal", "chat.db-shm", "chat.db.lock"), 0o600)
@@ -181,7 +186,7 @@ async def test_an_unknown_kind_of_database_is_refused_without_showing_its_passwo
     assert "hunter2" not in str(refused.value)
 
 
-async def test_writing_is_durable_and_only_one_connection_checkpoints(house: House) -> None:
+async def test_writing_is_durable_and_only_one_connection_checkpoints(house: SqliteHouse) -> None:
     pragmas = ("journal_mode", "synchronous", "foreign_keys", "wal_autocheckpoint")
     found = [house.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas]
     assert found == ["wal", 2, 1, 0]  # 2: FULL; checkpoints are made by hand

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
+import asyncpg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,11 +20,14 @@ from sqlalchemy import create_engine
 from chatserver.core.people import Customer
 from chatserver.core.policy import Policy
 from chatserver.core.tickets import By, CloseReason, Item, Kind, Last, Rating, Step, Ticket
+from chatserver.store.postgres import applying as postgres_applying
+from chatserver.store.postgres import loading as postgres_loading
 from chatserver.store.sqlite.applying import apply
 from chatserver.store.sqlite.known import Known
 from chatserver.store.sqlite.loading import load
 from chatserver.store.tables import metadata
 from chatserver.store.work import Needs, World
+from tests.harness.postgres import Postgres
 from tests.store.house import House
 
 CUSTOMER = Customer(5, 1, "anon:k", "Ana", "ana@example.com", "es", "America/Bogota", 9)
@@ -30,7 +35,19 @@ AGENT_NAMES = {None: "", 1: "Eva", 2: "Luz"}
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 number = st.integers(0, 2**53)
+small = st.integers(0, 2**31 - 1)
+"""What a column of 32 bits holds: numbers within an app or a ticket."""
 maybe = st.none() | number
+
+
+PEOPLE = (
+    "INSERT INTO apps (id, key, name, secret, created_at) VALUES (1, 'a', 'A', 's', 0)",
+    *(
+        "INSERT INTO agents (id, email, name, password_hash, created_at) "
+        f"VALUES ({agent_id}, '{agent_id}@x.co', '{AGENT_NAMES[agent_id]}', 'x', 0)"
+        for agent_id in (1, 2)
+    ),
+)
 
 
 def one_of(literal: Any) -> st.SearchStrategy[Any]:
@@ -43,7 +60,7 @@ CHANGES = {
     "mode": st.sampled_from(["live", "later"]),
     "close_reason": st.none() | one_of(CloseReason),
     "closed_at": maybe,
-    "follows": number,
+    "follows": small,
     "email": text,
     "priority": st.integers(0, 4),
     "agent_id": st.sampled_from(list(AGENT_NAMES)),
@@ -60,13 +77,13 @@ CHANGES = {
     "agent_spoke_at": number,
     "gone_at": maybe,
     "floor_at": number,
-    "proposal": maybe,
-    "last_seq": number,
+    "proposal": st.none() | small,
+    "last_seq": small,
     "last": st.none() | st.builds(Last, text, one_of(By), number),
-    "customer_seen": number,
-    "agent_seen": number,
-    "customer_unread": number,
-    "agent_unread": number,
+    "customer_seen": small,
+    "agent_seen": small,
+    "customer_unread": small,
+    "agent_unread": small,
     "rating": st.none() | st.builds(Rating, st.integers(1, 5), text, number),
 }
 FOLLOWING = {"agent_name", "due_at", "version"}
@@ -75,8 +92,24 @@ FIRST = {"id", "app_id", "number", "customer", "context", "opened_at"}
 """Written once."""
 
 
+Trip = Callable[[Callable[["Store"], None]], None]
+
+
+class Store:
+    """What writes a world and loads it again, in a transaction that is rolled back in the end."""
+
+    def __init__(self, apply: Callable[[World], None], load: Callable[[World, list[Needs]], None]) -> None:
+        self.apply = apply
+        self._load = load
+
+    def reloaded(self) -> Ticket | None:
+        world = World()
+        self._load(world, [Needs(tickets=(7,))])
+        return world.ticket(7)
+
+
 @pytest.fixture(scope="module")
-def connection() -> Iterator[sqlite3.Connection]:
+def on_sqlite() -> Iterator[Trip]:
     engine = create_engine("sqlite://")
     with engine.connect() as outer:
         metadata.create_all(outer)
@@ -84,15 +117,52 @@ def connection() -> Iterator[sqlite3.Connection]:
         assert isinstance(db, sqlite3.Connection)
         outer.commit()
         db.isolation_level = None
-        db.execute("INSERT INTO apps (id, key, name, secret, created_at) VALUES (1, 'a', 'A', 's', 0)")
-        for agent_id in (1, 2):
-            values = (agent_id, f"{agent_id}@x.co", AGENT_NAMES[agent_id], "x", 0)
-            db.execute(
-                "INSERT INTO agents (id, email, name, password_hash, created_at) VALUES (?, ?, ?, ?, ?)",
-                values,
-            )
-        yield db
+        for statement in PEOPLE:
+            db.execute(statement)
+
+        def trip(test: Callable[[Store], None]) -> None:
+            db.execute("BEGIN")
+            try:
+                test(Store(lambda w: apply(db, w), lambda w, needs: load(db, w, needs, Known())))
+            finally:
+                db.execute("ROLLBACK")
+
+        yield trip
     engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def on_postgres(postgres_server: Postgres) -> Iterator[Trip]:
+    url = postgres_server.database()
+    # The examples of a property are run by plain functions: the event loop has a thread of its own.
+    with ThreadPoolExecutor(1) as aside, asyncio.Runner() as runner:
+
+        def run(work: Any) -> Any:
+            return aside.submit(runner.run, work).result()
+
+        async def furnished() -> Any:
+            db = await asyncpg.connect(url)
+            await db.execute(";".join(PEOPLE))
+            return db
+
+        db = run(furnished())
+
+        def trip(test: Callable[[Store], None]) -> None:
+            run(db.execute("BEGIN"))
+            try:
+                applied = postgres_applying.apply
+                loaded = postgres_loading.load
+                test(Store(lambda w: run(applied(db, w, 0)), lambda w, needs: run(loaded(db, w, needs))))
+            finally:
+                run(db.execute("ROLLBACK"))
+
+        yield trip
+        run(db.close())
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def trip(request: pytest.FixtureRequest) -> Trip:
+    return request.getfixturevalue(f"on_{request.param}")  # type: ignore[no-any-return]
 
 
 def test_every_field_of_a_ticket_is_tried() -> None:
@@ -102,35 +172,40 @@ def test_every_field_of_a_ticket_is_tried() -> None:
 @given(first=st.fixed_dictionaries(CHANGES), then=st.fixed_dictionaries(CHANGES), context=text)
 @settings(max_examples=150)
 def test_every_field_of_a_ticket_comes_back(
-    connection: sqlite3.Connection, first: dict[str, Any], then: dict[str, Any], context: str
+    trip: Trip, first: dict[str, Any], then: dict[str, Any], context: str
 ) -> None:
     def ticket(changes: dict[str, Any]) -> Ticket:
         same = Ticket(7, 1, 1001, CUSTOMER, "", context, 3)
         return replace(same, **changes, agent_name=AGENT_NAMES[changes["agent_id"]])
 
-    connection.execute("BEGIN")
-    try:
+    def test(store: Store) -> None:
         world = World()
         world.begin()
         world.new_customers[CUSTOMER.id] = CUSTOMER
         created = world.create(Step(ticket(first), ()), Policy(), "c")
-        apply(connection, world)
-        assert reloaded(connection) == created
+        store.apply(world)
+        assert store.reloaded() == created
         world = World()
         world.loaded_ticket(created)
         world.begin()
         after = replace(ticket(then), version=created.version)
         changed = world.put(created, Step(after, ()), Policy())
-        apply(connection, world)
-        assert reloaded(connection) == changed
-    finally:
-        connection.execute("ROLLBACK")
+        store.apply(world)
+        assert store.reloaded() == changed
+
+    trip(test)
 
 
-def reloaded(connection: sqlite3.Connection) -> Ticket | None:
-    world = World()
-    load(connection, world, [Needs(tickets=(7,))], Known())
-    return world.ticket(7)
+Home = Path | str
+_names = itertools.count()
+"""Other people in each example: they share a database."""
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    if request.param == "sqlite":
+        return tmp_path_factory.mktemp("home") / "chat.db"
+    return request.getfixturevalue("postgres_server").database()  # type: ignore[no-any-return]
 
 
 @given(
@@ -149,20 +224,19 @@ def reloaded(connection: sqlite3.Connection) -> Ticket | None:
     )
 )
 @settings(max_examples=30)
-def test_every_field_of_an_item_comes_back(item: Item) -> None:
+def test_every_field_of_an_item_comes_back(home: Home, item: Item) -> None:
     from chatserver.store.items import items_after, items_before
 
-    async def trip(path: Path) -> None:
-        house = await House.open(path)
-        ticket = await house.start(house.who("ana"), 0)
+    async def trip() -> None:
+        house = await House.open(home)
+        ticket = await house.start(house.who(f"i{next(_names)}"), 0)
         second = replace(item, seq=2)
         await house.change(ticket.id, lambda t, now: Step(replace(t, last_seq=2), (second,)))
         assert (await items_after(house.db, ticket.id, 1, 5)) == [second]
         assert (await items_before(house.db, ticket.id, 3, 1)) == [second]
         await house.db.close()
 
-    with TemporaryDirectory() as directory:
-        asyncio.run(trip(Path(directory) / "chat.db"))
+    asyncio.run(trip())
 
 
 def crash(ticket: Ticket, now: int) -> Step:
@@ -178,12 +252,13 @@ spoken = st.tuples(
 @given(groups=st.lists(st.lists(spoken, min_size=1, max_size=8), min_size=1, max_size=6))
 @settings(max_examples=40)
 def test_random_groups_leave_sequences_without_gaps_and_each_message_once(
-    groups: list[list[tuple[str, int, int]]],
+    home: Home, groups: list[list[tuple[str, int, int]]]
 ) -> None:
-    async def run(path: Path) -> None:
-        house = await House.open(path)
-        agent = await house.agent("eva")
-        tickets = [await house.start(house.who(name), 0) for name in ("ana", "ben")]
+    async def run() -> None:
+        house = await House.open(home)
+        names = {name: f"{name}{next(_names)}" for name in ("ana", "ben", "eva")}
+        agent = await house.agent(names["eva"])
+        tickets = [await house.start(house.who(names[name]), 0) for name in ("ana", "ben")]
         for ticket in tickets:
             await house.assign(ticket.id, agent)
         told: dict[tuple[str, int, int], Any] = {}
@@ -194,7 +269,7 @@ def test_random_groups_leave_sequences_without_gaps_and_each_message_once(
                 return house.agent_says(agent, ticket.id, number)
             if who == "crash":
                 return house.change(ticket.id, crash)
-            return house.say(house.who(who), ticket.id, number)
+            return house.say(house.who(names[who]), ticket.id, number)
 
         for group in groups:
             results = await house.together(*(one(*words) for words in group))
@@ -211,5 +286,4 @@ def test_random_groups_leave_sequences_without_gaps_and_each_message_once(
             assert house.stored("SELECT last_seq FROM tickets WHERE id = ?", ticket.id) == [(2 + len(mine),)]
         await house.db.close()
 
-    with TemporaryDirectory() as directory:
-        asyncio.run(run(Path(directory) / "chat.db"))
+    asyncio.run(run())

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from chatserver.store import migrations
-from chatserver.store.database import DatabaseNotReady
+from chatserver.store.database import DatabaseNotReady, DatabaseUnusable
 
 TURN: Final = 0x63686174
 """Of PostgreSQL's advisory locks, the one that migrations hold."""
@@ -18,15 +18,15 @@ OLDEST: Final = 13
 
 async def migrate(dsn: str) -> None:
     """Create or upgrade the database, all or nothing. Raises DatabaseTooNew, DatabaseNotReady for a PostgreSQL that is too old,
-    and what asyncpg raises."""
+    DatabaseUnusable when it cannot be reached, and what asyncpg raises."""
     if await known_revision(dsn) != migrations.HEAD:
         await _upgrade(dsn)
 
 
 async def known_revision(dsn: str) -> str | None:
     """The revision stored in the database; None when it has no schema yet. Raises DatabaseTooNew for one that this release does
-    not know."""
-    connection = await asyncpg.connect(dsn, timeout=5, command_timeout=10)
+    not know, DatabaseUnusable."""
+    connection = await _connected(dsn)
     try:
         if (version := connection.get_server_version()).major < OLDEST:
             raise DatabaseNotReady(
@@ -40,7 +40,7 @@ async def known_revision(dsn: str) -> str | None:
 
 
 async def require_current(dsn: str) -> None:
-    """For whoever only reads. Raises DatabaseTooNew and DatabaseNotReady."""
+    """For whoever only reads. Raises DatabaseTooNew, DatabaseNotReady and DatabaseUnusable."""
     stored = await known_revision(dsn)
     if stored is None:
         raise DatabaseNotReady(f"The database {shown(dsn)} is empty: `chatserver migrate` fills it.")
@@ -52,8 +52,26 @@ async def require_current(dsn: str) -> None:
 
 def shown(dsn: str) -> str:
     """Host, port and name of a database; never the password."""
-    parts = urlsplit(dsn)
-    return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
+    try:
+        parts = urlsplit(dsn)
+        return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
+    except ValueError:  # it names the part that it could not read, which may be the password's
+        return "of the given URL"
+
+
+async def _connected(dsn: str) -> Any:
+    try:
+        return await asyncpg.connect(dsn, timeout=5, command_timeout=10)
+    except asyncpg.PostgresError as problem:  # in the server's words, which quote no password
+        raise DatabaseUnusable(f"The database {shown(dsn)} cannot be used: {problem}.") from problem
+    except (OSError, TimeoutError) as problem:
+        raise DatabaseUnusable(
+            f"The database {shown(dsn)} cannot be reached: nobody answers there."
+        ) from problem
+    except (ValueError, asyncpg.InterfaceError):
+        raise DatabaseUnusable(
+            "The URL of the database cannot be read: in a password, what is neither letter nor digit is written as %40 and so on."
+        ) from None
 
 
 async def _upgrade(dsn: str) -> None:

@@ -17,6 +17,7 @@ from chatserver.store.base import Committed
 from chatserver.store.database import Database, DatabaseInUse, Reader
 from chatserver.store.migrations.postgres import migrate, require_current, shown
 from chatserver.store.postgres.clock import SharedClock
+from chatserver.store.postgres.patience import LOCK_MS
 from chatserver.store.postgres.statements import DIALECT
 from chatserver.store.postgres.writer import PostgresWriter
 
@@ -27,23 +28,42 @@ READERS: Final = 6
 CONNECT_SECONDS: Final = 3.0
 COMMAND_SECONDS: Final = 8.0
 """A statement that takes longer than this has met a server that hangs: the connection is given up."""
-LOCK_MS: Final = 4_000
-"""Longer than any group holds its rows; whoever holds them so long is dead or frozen."""
 ABANDONED_MS: Final = 5_000
 """A node that is frozen in the middle of a transaction loses it, and the locks with it."""
+WAIT_SECONDS: Final = 5.0
+"""For a reading connection, while others have them all."""
 ALONE: Final = 0x616C6F6E
 """Of PostgreSQL's advisory locks, the one of who wants to be alone."""
 
+# The database notices within half a minute that a node vanished, and lets go of the lock of who is alone.
+_ALIVE: Final = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2"}
+# A connection ended under a question.
+_CUT: Final = (
+    ConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.InternalClientError,  # its end was not noticed yet
+)
+
+# Each statement is meant for one index, with ten rows and with ten million: bitmaps would combine it with the index of all open
+# chats. What has none is small, but counts as dear then: not a reason to compile it.
+_BY_INDEX: Final = {
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+
 _WRITING: Final = {
+    **_ALIVE,
+    **_BY_INDEX,
     "synchronous_commit": "on",
     "lock_timeout": str(LOCK_MS),
     "idle_in_transaction_session_timeout": str(ABANDONED_MS),
-    # The statements are few, and each is meant for an index: the same plan with ten rows and with ten million.
     "plan_cache_mode": "force_generic_plan",
-    "enable_seqscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
 }
+_READING: Final = {**_ALIVE, **_BY_INDEX, "default_transaction_read_only": "on"}
 
 
 class PostgresDatabase(Database):
@@ -98,8 +118,8 @@ class PostgresDatabase(Database):
 
     async def close(self) -> None:
         """Commit what waits, then close. Harmless twice."""
-        await self._writer.finish()
-        await _close(self._pool)
+        self._writer.take_no_more()
+        await asyncio.gather(self._writer.finish(), _close(self._pool))
 
     async def rows(self, statement: Executable, **values: Any) -> list[Any]:
         """See `Reader`. Raises what asyncpg raises, TimeoutError and OSError."""
@@ -145,8 +165,16 @@ class _Looker(Reader):
 
 async def _rows(pool: Any, statement: Executable, values: dict[str, Any]) -> list[Any]:
     sql, given = constant(statement)
-    rows = await pool.fetch(sql, *(values.get(name, value) for name, value in given))
-    return list(rows)
+    arguments = [values.get(name, value) for name, value in given]
+    try:
+        return await _fetched(pool, sql, arguments)
+    except _CUT:  # a question may be asked twice; the pool has dropped the connection
+        return await _fetched(pool, sql, arguments)
+
+
+async def _fetched(pool: Any, sql: str, arguments: list[Any]) -> list[Any]:
+    async with pool.acquire(timeout=WAIT_SECONDS) as connection:
+        return list(await connection.fetch(sql, *arguments))
 
 
 @lru_cache(maxsize=256)
@@ -188,7 +216,7 @@ async def _readers(dsn: str) -> Any:
         max_size=READERS,
         timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS,
-        server_settings={"application_name": "chatserver", "default_transaction_read_only": "on"},
+        server_settings={"application_name": "chatserver", **_READING},
         reset=_nothing,
     )
 
@@ -201,7 +229,7 @@ async def _close(pool: Any) -> None:
     try:
         async with asyncio.timeout(2):
             await pool.close()
-    except TimeoutError:
+    except Exception:
         pool.terminate()
 
 

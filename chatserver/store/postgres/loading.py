@@ -31,9 +31,10 @@ ANSWERED: Final = """SELECT wanted.id, (
 CHATS_OF: Final = (
     "SELECT id FROM tickets WHERE customer_id = ANY($1::bigint[]) AND state = 'open' AND mode = 'live'"
 )
-CHATS_AT: Final = (
-    "SELECT id FROM tickets WHERE agent_id = ANY($1::bigint[]) AND state = 'open' AND mode = 'live'"
-)
+# Agent by agent (OFFSET keeps it so): for a list of them PostgreSQL would walk through all open chats, by another index.
+CHATS_AT: Final = """SELECT chat.id FROM unnest($1::bigint[]) AS given(agent_id), LATERAL (
+    SELECT id FROM tickets WHERE agent_id = given.agent_id AND state = 'open' AND mode = 'live' OFFSET 0
+) AS chat"""
 OPENED: Final = """SELECT wanted.place, tickets.id
 FROM unnest($1::bigint[], $2::text[], $3::text[]) WITH ORDINALITY AS wanted(app_id, key, cid, place)
 JOIN customers ON customers.app_id = wanted.app_id AND customers.key = wanted.key

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 import asyncpg
@@ -14,6 +14,7 @@ from chatserver.metrics import Metrics
 from chatserver.store.base import Committed, StoreFailed, Violated
 from chatserver.store.postgres.applying import Overtaken, apply
 from chatserver.store.postgres.loading import load
+from chatserver.store.postgres.patience import IMPATIENT_MS, Patience
 from chatserver.store.work import World
 from chatserver.store.writer import (
     ID_COUNTER_BITS,
@@ -33,16 +34,23 @@ TRIES: Final = 5
 ID_BLOCKS: Final = 2**ID_COUNTER_BITS // 512
 """Of ids within one millisecond, a block for each group. Two nodes with the same block in the same millisecond meet at the
 primary key, and one of them tries again."""
+FINISH_SECONDS: Final = 2.0
+"""What waits at the end is committed if the server takes no longer than this."""
+HIGHEST_ID: Final = "SELECT greatest((SELECT max(id) FROM tickets), (SELECT max(id) FROM customers), 0)"
 
-Connect = Callable[[], Awaitable[Any]]
+Connect = Callable[[], Coroutine[Any, Any, Any]]
+
+
+class Unreachable(Exception):
+    """No connection could be made."""
+
+
+class InDoubt(Exception):
+    """A commit was sent and nobody knows what became of it."""
+
 
 # Met another node's transaction: the same again may well go through.
-_AGAIN: Final = (
-    Overtaken,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.UniqueViolationError,
-)
+_AGAIN: Final = (Overtaken, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 # A use case's own rows are at fault: its neighbours deserve another try without it.
 _OWN_FAULT: Final = (
     asyncpg.IntegrityConstraintViolationError,
@@ -51,16 +59,24 @@ _OWN_FAULT: Final = (
     TypeError,
     OverflowError,
 )
-# Nobody knows what became of the transaction, or nothing will become of any other one on this connection.
-_LOST: Final = (
-    OSError,
-    TimeoutError,
+# The connection is gone. What it had not sent to be committed is not stored, and may be done again on another one.
+_CUT: Final = (
+    ConnectionError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InternalClientError,  # the server's last words were read, and its end was not noticed yet
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+# Nobody knows what became of the transaction, or nothing will become of any other one on this connection.
+_LOST: Final = (
+    *_CUT,
+    InDoubt,
+    OSError,
+    TimeoutError,
+    asyncpg.OperatorInterventionError,
 )
 
 
@@ -85,6 +101,11 @@ class PostgresWriter(Writer):
         self.node = 0
         """Whose claims these are (`nodes.py`)."""
         self._failing = False
+        self._patience = Patience()
+        self._last_id_ms: int | None = None
+        """Of the last ids given; None: to be looked up."""
+        self._connecting: asyncio.Task[Any] | None = None
+        self._giving_up = False
         self._woken = asyncio.Event()
         self._task = self._loop.create_task(self._run())
 
@@ -92,12 +113,24 @@ class PostgresWriter(Writer):
         self._jobs.extend(jobs)
         self._woken.set()
 
-    async def finish(self) -> None:
-        """Take nothing more, commit what waits, close the connection. Harmless twice."""
+    def take_no_more(self) -> None:
+        """Whoever submits from here on is refused."""
         if not self._closed:
             self._closed = True
             self._hand_over()
             self._woken.set()
+
+    async def finish(self) -> None:
+        """Take nothing more, commit what waits, close the connection; whatever the server does, within a few seconds. Harmless
+        twice."""
+        self.take_no_more()
+        await asyncio.wait({self._task}, timeout=FINISH_SECONDS)
+        if not self._task.done():
+            self._giving_up = True  # everybody is still answered
+            if self._connecting is not None:
+                self._connecting.cancel()
+            if self._db is not None:
+                self._db.terminate()
         await self._task
 
     # — the task ———————————————————————————————————————————————————————————————
@@ -126,49 +159,80 @@ class PostgresWriter(Writer):
                 await run(jobs)
                 return
             except Exception as problem:
-                if isinstance(problem, _AGAIN) and left and not isinstance(jobs[0], Statements):
-                    await self._roll_back()
-                    continue
-                await self._failed(jobs, problem, run)
-                return
+                await self._roll_back(problem)
+                if not left or not self._worth_another_try(problem, jobs):
+                    await self._failed(jobs, problem, run)
+                    return
+
+    def _worth_another_try(self, problem: Exception, jobs: list[Any]) -> bool:
+        if isinstance(problem, asyncpg.UniqueViolationError):
+            # Of ids that another node gave, or of a customer whom it welcomed; statements violate what their caller knows of.
+            self._last_id_ms = None
+            return not isinstance(jobs[0], Statements)
+        return isinstance(problem, _AGAIN) or (isinstance(problem, _CUT) and _is_lost(problem))
 
     async def _connected(self) -> None:
+        if self._db is not None and self._db.is_closed():
+            self._db = None
         if self._db is None:
-            self._db = await self._connect()
+            if self._giving_up:
+                raise Unreachable
+            self._connecting = asyncio.ensure_future(self._connect())
+            await asyncio.wait({self._connecting})
+            connected, self._connecting = self._connecting, None
+            if connected.cancelled():
+                raise Unreachable
+            if (problem := connected.exception()) is not None:
+                raise Unreachable from problem
+            self._db = connected.result()
+            self._last_id_ms = None
             if self._failing:
                 log.info("connected to the database again")
 
     async def _group(self, group: list[UseCase]) -> None:
         began = time.perf_counter()
         db = self._db
-        await db.execute("BEGIN")
+        short = self._patience.short()
+        await db.execute(f"BEGIN; SET LOCAL lock_timeout = {IMPATIENT_MS}" if short else "BEGIN")
+        given_up = {id(case) for case in group if self._patience.ended(case.needs)}
+        able = [case for case in group if id(case) not in given_up]
         world = World()
-        await load(db, world, [case.needs for case in group])
+        await load(db, world, [case.needs for case in able])
         now = self._tick()
-        if any(case.needs.numbers for case in group):
+        if any(case.needs.numbers for case in able):
             await self._give_ids(world, now)
-        outcomes = [self._decide(world, now, case) for case in group]
+        outcomes = [
+            (case.done, None, StoreFailed("held by somebody else"))
+            if id(case) in given_up
+            else self._decide(world, now, case)
+            for case in group
+        ]
         if world.changed or world.claimed:
             await apply(db, world, self.node)
             await self._commit()
             self._metrics.commits.add(time.perf_counter() - began)
-            self._metrics.stored += len(group)
+            self._metrics.stored += len(able)
             self._succeeded()
         else:
             await db.execute("ROLLBACK")
         self._deliver(world.events, outcomes)
 
     async def _commit(self) -> None:
-        """Raises CommitInDoubt when it was sent and nobody knows what became of it."""
+        """Raises InDoubt when it was sent and nobody knows what became of it."""
         try:
             await self._db.execute("COMMIT")
         except _LOST as problem:
             self.doubtful()
-            raise problem
+            raise InDoubt from problem
 
     async def _give_ids(self, world: World, now: int) -> None:
+        """Each group's ids begin in another millisecond, also while the clock stands still (or was set back before a restart):
+        they would meet those of an earlier group."""
+        if self._last_id_ms is None:
+            self._last_id_ms = await self._db.fetchval(HIGHEST_ID) >> ID_COUNTER_BITS
+        self._last_id_ms = max(self._last_id_ms + 1, now - ID_EPOCH_MS)
         block = await self._db.fetchval("SELECT nextval('ids')") % ID_BLOCKS
-        floor = ((now - ID_EPOCH_MS) << ID_COUNTER_BITS) + (block << ID_COUNTER_BITS) // ID_BLOCKS - 1
+        floor = (self._last_id_ms << ID_COUNTER_BITS) + (block << ID_COUNTER_BITS) // ID_BLOCKS - 1
         world.loaded_ids(ticket=floor, customer=floor)
 
     async def _execute(self, jobs: list[Statements]) -> None:
@@ -188,17 +252,25 @@ class PostgresWriter(Writer):
     async def _failed(
         self, jobs: list[Any], problem: Exception, run: Callable[[list[Any]], Awaitable[None]]
     ) -> None:
-        await self._roll_back(problem)
+        """After the roll back."""
+        if isinstance(problem, asyncpg.LockNotAvailableError):
+            if self._patience.lost():
+                log.warning("somebody else holds rows of the database: what needs them is refused meanwhile")
+            if len(jobs) == 1 and not isinstance(jobs[0], Statements):
+                self._patience.found_held(jobs[0].needs)
+        if len(jobs) > 1 and isinstance(problem, (*_OWN_FAULT, asyncpg.LockNotAvailableError)):
+            for job in jobs:
+                await self._guarded([job], run)
+            return
         if isinstance(problem, _OWN_FAULT):
-            if len(jobs) > 1:
-                for job in jobs:
-                    await self._guarded([job], run)
-                return
             if not isinstance(jobs[0], Statements):  # whoever sends statements knows what may be violated
                 log.error("a use case could not be stored: %s", without_text(problem))
-        elif not self._failing:
+        elif not isinstance(problem, asyncpg.LockNotAvailableError) and not self._failing:
             self._failing = True
             log.error("cannot write, refusing messages until it is possible again: %s", without_text(problem))
+        if isinstance(problem, Unreachable):  # whoever waits behind them would wait for nothing
+            jobs = [*jobs, *self._jobs]
+            self._jobs.clear()
         kind = Violated if isinstance(problem, asyncpg.IntegrityConstraintViolationError) else StoreFailed
         outcomes: list[Outcome] = []
         for job in jobs:  # one exception each: every raise writes a traceback into its own
@@ -207,15 +279,15 @@ class PostgresWriter(Writer):
             outcomes.append((job.done, None, failure))
         self._deliver([], outcomes)
 
-    async def _roll_back(self, problem: Exception | None = None) -> None:
+    async def _roll_back(self, problem: Exception) -> None:
         if self._db is None:
             return
-        if not isinstance(problem, _LOST) and not self._db.is_closed():
+        if not _is_lost(problem) and not self._db.is_closed():
             try:
                 await self._db.execute("ROLLBACK")
                 return
             except Exception as worse:
-                problem = worse
+                log.info("a connection to the database is given up: %s", type(worse).__name__)
         self._db.terminate()
         self._db = None
 
@@ -236,3 +308,8 @@ class PostgresWriter(Writer):
 def _changed(status: str) -> int:
     """Of `UPDATE 3` or `INSERT 0 1`."""
     return int(status.rpartition(" ")[2])
+
+
+def _is_lost(problem: Exception) -> bool:
+    """Not what asyncpg refuses to send, which is an InterfaceError too."""
+    return isinstance(problem, _LOST) and not isinstance(problem, ValueError)

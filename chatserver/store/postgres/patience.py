@@ -1,0 +1,52 @@
+"""How long a node waits for rows that somebody else holds. One ticket that is locked for long must not stall all the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from chatserver.store.work import Needs
+
+LOCK_MS: Final = 2_000
+"""Longer than any group holds its rows; whoever holds them so long is frozen, or a person in a database shell."""
+IMPATIENT_MS: Final = 250
+"""So long is waited once that has happened, until `CALM_SECONDS` after it happened last."""
+CALM_SECONDS: Final = 10.0
+HELD_SECONDS: Final = 2.0
+"""What could not be locked is refused at once for so long, then tried again."""
+
+
+class Patience:
+    """What a node learned from locks that did not come in time."""
+
+    def __init__(self, steady: Callable[[], float] = time.monotonic) -> None:
+        self._steady = steady
+        self._impatient_until = 0.0
+        self._held: dict[Any, float] = {}
+
+    def short(self) -> bool:
+        """Wait `IMPATIENT_MS` instead of `LOCK_MS`."""
+        return self._steady() < self._impatient_until
+
+    def ended(self, needs: Needs) -> bool:
+        """Whether these rows were found held just now, so that nobody should wait for them."""
+        until = self._held.get(_rows(needs)) if self._held else None
+        return until is not None and self._steady() < until
+
+    def lost(self) -> bool:
+        """A group waited in vain. Gives whether this is news."""
+        news = not self.short()
+        self._impatient_until = self._steady() + CALM_SECONDS
+        return news
+
+    def found_held(self, needs: Needs) -> None:
+        """It was tried alone, so these are the rows that somebody holds."""
+        now = self._steady()
+        self._held = {rows: until for rows, until in self._held.items() if now < until}
+        self._held[_rows(needs)] = now + HELD_SECONDS
+
+
+def _rows(needs: Needs) -> object:
+    """The same for all use cases that will wait for the same rows."""
+    return needs.tickets or needs.customers, needs.agents, needs.attended, needs.desks, needs.numbers

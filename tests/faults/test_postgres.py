@@ -1,0 +1,471 @@
+"""PostgreSQL is killed, ended, cut off, frozen, held up: no answer without a commit, nothing twice, all goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from chatserver.core.errors import Refused
+from chatserver.store.base import StoreFailed
+from chatserver.store.items import items_after
+from chatserver.store.postgres import database
+from chatserver.store.postgres.patience import LOCK_MS
+from chatserver.store.work import Needs, World
+from tests.harness.committing import CommitWire, Cut
+from tests.harness.postgres import Postgres, postgres
+from tests.harness.sizes import size
+from tests.harness.waiting import LOOK_EVERY, soon
+from tests.store.house import PostgresHouse, cid
+
+pytestmark = pytest.mark.fault
+
+TICKETS, WRITERS = 6, 24
+FAULTS = size(2, 25)
+"""So often is it done in one test."""
+RECOVERED = 5.0
+"""Seconds from when the server answers again until a node writes again."""
+ENDED = 7.0
+"""Seconds that closing may take, whatever the server does."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    """One that is broken on purpose, whose commits wait for the disk."""
+    with postgres(relaxed=False) as server:
+        yield server
+
+
+@pytest.fixture
+async def house(server: Postgres, anyio_backend: str) -> AsyncIterator[PostgresHouse]:
+    house = await PostgresHouse.open(server.database())
+    yield house
+    await ends(house)
+    house.loads_are_counted()
+    await soon(lambda: connections(house) == 0, "no connection is left open")
+
+
+async def ends(house: PostgresHouse) -> None:
+    """Closing takes a few seconds at most, answers everybody and leaves no task."""
+    mine = {asyncio.current_task()}
+    began = time.monotonic()
+    await house.db.close()
+    assert time.monotonic() - began < ENDED
+    assert house.db._writer._unanswered == 0
+    await soon(lambda: not {t for t in asyncio.all_tasks() - mine if "asyncpg" in repr(t)}, "no task is left")
+
+
+def connections(house: PostgresHouse) -> int:
+    query = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    return int(house.stored(query)[0][0])
+
+
+class Load:
+    """People who write into a few tickets, each one message after another, and send it again until it is acknowledged."""
+
+    def __init__(self, house: PostgresHouse, tickets: list[int]) -> None:
+        self.house = house
+        self.tickets = tickets
+        self.acknowledged: dict[tuple[int, int], int] = {}
+        """(ticket, number of the client's id) → its number in the ticket."""
+        self.failed: Counter[int] = Counter()
+        """Per ticket, how often somebody was told to try again."""
+        self.longest: Counter[int] = Counter()
+        """Per ticket, the longest time in ms between two acknowledgements."""
+        self.doubted = 0
+        self._last: dict[int, float] = {}
+        self._numbers = itertools.count(1)
+        self._going = True
+
+    @property
+    def count(self) -> int:
+        return len(self.acknowledged)
+
+    def doubt(self) -> None:
+        self.doubted += 1
+
+    async def write(self, ticket: int) -> None:
+        while self._going:
+            number = next(self._numbers)
+            while (seq := await self._said(ticket, number)) is None:
+                self.failed[ticket] += 1
+            self.acknowledged[ticket, number] = seq
+            now = time.monotonic()
+            gap = round(1000 * (now - self._last.get(ticket, now)))
+            self._last[ticket] = now
+            self.longest[ticket] = max(self.longest[ticket], gap)
+
+    async def _said(self, ticket: int, number: int) -> int | None:
+        try:
+            return await self.house.say(self.house.who("ana"), ticket, number)
+        except (StoreFailed, Refused):
+            await asyncio.sleep(LOOK_EVERY)  # as a client does, before it tries again
+            return None
+
+    async def more(self, count: int = 50, within: float = 20.0) -> float:
+        """Until so many more are acknowledged; gives after how many seconds the first one was."""
+        before, began, first = self.count, time.monotonic(), 0.0
+        await soon(lambda: self.count > before, "writing again", within)
+        first = time.monotonic() - began
+        await soon(lambda: self.count >= before + count, f"{count} more", within)
+        return first
+
+    def stop(self) -> None:
+        self._going = False
+
+
+@contextlib.asynccontextmanager
+async def load(house: PostgresHouse) -> AsyncIterator[Load]:
+    """All the time somebody writes; in the end what was acknowledged is stored, and everything once."""
+    ana = house.who("ana")
+    made = Load(house, [(await house.start(ana, n)).id for n in range(TICKETS)])
+    house.db._writer.doubtful = made.doubt
+    tasks = [asyncio.ensure_future(made.write(made.tickets[n % TICKETS])) for n in range(WRITERS)]
+    try:
+        await made.more()
+        yield made
+    finally:
+        made.stop()
+        await asyncio.gather(*tasks)
+    stored = house.stored("SELECT ticket_id, cid, seq FROM items WHERE kind = 'message'")
+    assert sorted(stored) == sorted((t, cid(n), seq) for (t, n), seq in made.acknowledged.items())
+    for ticket in made.tickets:
+        sequence = house.sequence(ticket)
+        assert sequence == list(range(1, len(sequence) + 1))
+    published = Counter(
+        item.seq for e in house.changes() if e.after.id == made.tickets[0] for item in e.items
+    )
+    assert not published or max(published.values()) == 1
+
+
+def pids(house: PostgresHouse, *, reading: bool) -> list[int]:
+    """Of the connections to the database that only read, or of the one that writes."""
+    writer = house.db._writer._db.get_server_pid()
+    if not reading:
+        return [writer]
+    query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid NOT IN (pg_backend_pid(), ?)"
+    return [row[0] for row in house.stored(query, writer)]
+
+
+# — connections and servers that end ———————————————————————————————————————————
+
+
+async def test_a_writing_connection_that_the_server_ends_is_replaced_at_once(house: PostgresHouse) -> None:
+    async with load(house) as people:
+        for _ in range(FAULTS * 3):
+            await soon(lambda: house.db._writer._db is not None, "it has a connection")
+            house.stored("SELECT pg_terminate_backend(?)", *pids(house, reading=False))
+            assert await people.more(20) < RECOVERED
+    # What had not come to its commit was done again: only a commit that was on its way may have failed.
+    assert sum(people.failed.values()) <= people.doubted * WRITERS
+    print(f"{FAULTS * 3} ended, {people.doubted} in doubt, {sum(people.failed.values())} told to try again")
+
+
+async def test_an_idle_connection_that_the_server_ended_costs_nobody_a_message(house: PostgresHouse) -> None:
+    ana = house.who("ana")
+    ticket = await house.start(ana, 0)
+    for number in range(1, 4):
+        house.stored("SELECT pg_terminate_backend(?)", *pids(house, reading=False))
+        assert await house.say(ana, ticket.id, number) == number + 1
+
+
+async def test_readers_whose_connections_the_server_ends_recover(house: PostgresHouse) -> None:
+    ana = house.who("ana")
+    ticket = await house.start(ana, 0)
+    failed = 0
+    for _ in range(FAULTS * 3):
+        reads = [asyncio.ensure_future(items_after(house.db, ticket.id, 0, 10)) for _ in range(30)]
+        await asyncio.sleep(0)
+        for pid in pids(house, reading=True):
+            house.stored("SELECT pg_terminate_backend(?)", pid)
+        answers = await asyncio.gather(*reads, return_exceptions=True)
+        failed += sum(isinstance(answer, BaseException) for answer in answers)
+        found = await asyncio.gather(*(items_after(house.db, ticket.id, 0, 10) for _ in range(10)))
+        assert {len(items) for items in found} == {1}
+    assert failed <= FAULTS
+
+
+async def test_a_server_that_is_restarted_is_used_again_within_seconds(
+    house: PostgresHouse, server: Postgres
+) -> None:
+    async with load(house) as people:
+        for _ in range(FAULTS):
+            await asyncio.to_thread(server.stop)
+            failed = sum(people.failed.values())
+            await soon(lambda before=failed: sum(people.failed.values()) > before, "people are told")  # type: ignore[misc]
+            await asyncio.to_thread(server.start)
+            assert await people.more() < RECOVERED
+            assert len(await items_after(house.db, people.tickets[0], 0, 1)) == 1
+    print(f"{people.count} acknowledged, {people.doubted} in doubt")
+
+
+async def test_nothing_that_was_acknowledged_is_lost_when_every_process_of_the_server_is_killed(
+    house: PostgresHouse, server: Postgres
+) -> None:
+    async with load(house) as people:
+        for _ in range(FAULTS):
+            await asyncio.to_thread(server.kill)
+            await asyncio.to_thread(server.start)
+            assert await people.more() < RECOVERED
+    print(f"{FAULTS} kills, {people.count} acknowledged, {people.doubted} in doubt")
+
+
+async def test_while_there_is_no_server_everybody_is_told_at_once_and_the_log_says_it_once(
+    house: PostgresHouse, server: Postgres, caplog: pytest.LogCaptureFixture
+) -> None:
+    ana = house.who("ana")
+    ticket = await house.start(ana, 0)
+    await asyncio.to_thread(server.stop)
+    try:
+        began = time.monotonic()
+        for _ in range(3):
+            answers = await asyncio.gather(
+                *(house.say(ana, ticket.id, n) for n in range(1, 1200)), return_exceptions=True
+            )
+            assert {type(answer) for answer in answers} == {StoreFailed}
+        with pytest.raises(Exception, match=r".*"):
+            await items_after(house.db, ticket.id, 0, 10)
+        assert time.monotonic() - began < RECOVERED
+    finally:
+        await asyncio.to_thread(server.start)
+    assert await house.say(ana, ticket.id, 1) == 2
+    assert len(await items_after(house.db, ticket.id, 0, 10)) == 2
+    assert caplog.text.count("cannot write") == 1
+    assert caplog.text.count("writing again") == 1
+
+
+# — a commit on its way ————————————————————————————————————————————————————————
+
+
+async def through(wire: CommitWire, server: Postgres) -> PostgresHouse:
+    url = server.database()
+    house = await PostgresHouse.open(url.replace(str(server.port), str(wire.port)))
+    house.where = url  # whoever looks in from outside does not come that way
+    return house
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+async def test_a_commit_whose_answer_is_lost_is_in_doubt_and_sent_again_is_stored_once(
+    server: Postgres, where: Cut
+) -> None:
+    async with CommitWire.to(server.port) as wire:
+        house = await through(wire, server)
+        doubts: list[str] = []
+        house.db._writer.doubtful = lambda: doubts.append("doubt")
+        ana = house.who("ana")
+        ticket = await house.start(ana, 0)
+        for number in range(1, 1 + FAULTS):
+            house.heard.clear()
+            wire.planned = where
+            results = await house.together(
+                house.say(ana, ticket.id, 2 * number), house.say(ana, ticket.id, 2 * number + 1)
+            )
+            assert [type(result) for result in results] == [StoreFailed] * 2
+            assert house.heard == []  # nobody hears of what may not be
+            assert len(doubts) == wire.cuts == number
+            stored = house.sequence(ticket.id)[1:]
+            assert len(stored) == 2 * (number if where == "after" else number - 1)
+            again = [await house.say(ana, ticket.id, 2 * number + n) for n in (1, 0)]
+            assert sorted(again) == [2 * number, 2 * number + 1]
+            assert len(house.sequence(ticket.id)) == 1 + 2 * number
+        await ends(house)
+
+
+async def test_statements_whose_commit_is_in_doubt_are_doubted_too(server: Postgres) -> None:
+    async with CommitWire.to(server.port) as wire:
+        house = await through(wire, server)
+        doubts: list[str] = []
+        house.db._writer.doubtful = lambda: doubts.append("doubt")
+        wire.planned = "after"
+        with pytest.raises(StoreFailed):
+            await house.new_app("other")
+        assert doubts == ["doubt"]
+        assert house.stored("SELECT count(*) FROM apps") == [(2,)]
+        await ends(house)
+
+
+# — waiting ————————————————————————————————————————————————————————————————————
+
+
+async def test_a_ticket_that_somebody_holds_does_not_hold_up_the_others(
+    house: PostgresHouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with load(house) as people:
+        held, *others = people.tickets
+        async with house.held("SELECT id FROM tickets WHERE id = $1 FOR UPDATE", held):
+            await soon(lambda: people.failed[held] > 0, "the first one is told to try again", 15)
+            await people.more(100)
+            people.longest.clear()
+            for _ in range(size(3, 30)):
+                failed = people.failed[held]
+                await people.more(200)
+                await soon(lambda before=failed: people.failed[held] > before, "told again", 15)  # type: ignore[misc]
+            stalls = [people.longest[ticket] for ticket in others]
+        await soon(lambda: people.longest[held] > 0, "it is free again", 15)
+    assert not any(people.failed[ticket] for ticket in others)
+    assert max(stalls) < LOCK_MS / 2
+    assert caplog.text.count("somebody else holds rows") == 1
+    print(f"held up others for at most {max(stalls)} ms")
+
+
+async def test_the_first_wait_for_a_held_ticket_is_the_only_long_one(house: PostgresHouse) -> None:
+    async with load(house) as people:
+        held, *others = people.tickets
+        people.longest.clear()
+        async with house.held("SELECT id FROM tickets WHERE id = $1 FOR UPDATE", held):
+            await soon(lambda: people.failed[held] > 0, "the first one is told to try again", 15)
+            await people.more(200)
+            assert max(people.longest[ticket] for ticket in others) < LOCK_MS + 2000
+
+
+async def test_a_node_that_freezes_inside_its_transaction_loses_its_locks_and_writes_again_when_it_wakes(
+    server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not size(0, 1):
+        monkeypatch.setitem(database._WRITING, "idle_in_transaction_session_timeout", "3000")
+    frozen = await PostgresHouse.open(server.database())
+    other = await PostgresHouse.open(frozen.where)
+    ana = frozen.who("ana")
+    ticket = await frozen.start(ana, 0)
+    # As it stands in the middle of a group when the machine stops: its locks are taken, and no statement follows.
+    await frozen.db._writer._db.execute(
+        f"BEGIN; SELECT id FROM tickets WHERE id = {ticket.id} FOR NO KEY UPDATE"
+    )
+    began = time.monotonic()
+    told = 0
+    while True:
+        try:
+            assert await other.say(ana, ticket.id, 1) == 2
+            break
+        except StoreFailed:
+            told += 1
+            await asyncio.sleep(LOOK_EVERY)
+        assert time.monotonic() - began < 10
+    assert told > 0
+    assert await frozen.say(ana, ticket.id, 2) == 3
+    await ends(frozen)
+    await ends(other)
+
+
+async def test_reads_that_find_all_connections_in_use_give_up_in_time_and_writing_goes_on(
+    house: PostgresHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "WAIT_SECONDS", 0.3)
+    ana = house.who("ana")
+    ticket = await house.start(ana, 0)
+    used = [await house.db._pool.acquire() for _ in range(database.READERS)]
+    with pytest.raises(TimeoutError):
+        await items_after(house.db, ticket.id, 0, 10)
+    assert await house.say(ana, ticket.id, 1) == 2
+    for connection in used:
+        await house.db._pool.release(connection)
+    assert len(await items_after(house.db, ticket.id, 0, 10)) == 2
+
+
+# — a server that is there and does not answer —————————————————————————————————
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds become tenths, but for the full form."""
+    if not size(0, 1):
+        monkeypatch.setattr(database, "COMMAND_SECONDS", 1.0)
+        monkeypatch.setattr(database, "CONNECT_SECONDS", 0.5)
+
+
+async def test_a_server_that_stands_still_for_a_moment_loses_nobody_a_message(
+    house: PostgresHouse, server: Postgres
+) -> None:
+    async with load(house) as people:
+        for _ in range(FAULTS):
+            with server.frozen():
+                before = people.count
+                still = asyncio.ensure_future(items_after(house.db, people.tickets[0], 0, 1))
+                done, _ = await asyncio.wait({still}, timeout=0.5)
+                assert not done
+                assert people.count - before <= WRITERS
+            await people.more()
+            assert len(await still) == 1
+    assert not people.failed
+    assert people.doubted == 0
+
+
+async def test_a_server_that_stands_still_for_long_is_given_up_and_used_again_when_it_goes_on(
+    impatient: None, server: Postgres
+) -> None:
+    house = await PostgresHouse.open(server.database())
+    async with load(house) as people:
+        with server.frozen():
+            await soon(lambda: sum(people.failed.values()) >= 2 * WRITERS, "everybody is told, again", 40)
+        assert await people.more() < RECOVERED
+        assert len(await items_after(house.db, people.tickets[0], 0, 1)) == 1
+    await ends(house)
+    await soon(lambda: connections(house) == 0, "no connection is left open")
+
+
+@pytest.mark.parametrize("state", ["frozen", "stopped", "held"])
+async def test_closing_ends_in_time_and_answers_everybody_whatever_the_server_does(
+    server: Postgres, state: str
+) -> None:
+    house = await PostgresHouse.open(server.database())
+    ana = house.who("ana")
+    ticket = await house.start(ana, 0)
+    async with contextlib.AsyncExitStack() as stack:
+        if state == "frozen":
+            stack.enter_context(server.frozen())
+        elif state == "stopped":
+            await asyncio.to_thread(server.stop)
+            stack.callback(server.start)
+        else:
+            await stack.enter_async_context(
+                house.held("SELECT id FROM tickets WHERE id = $1 FOR UPDATE", ticket.id)
+            )
+        writes = [asyncio.ensure_future(house.say(ana, ticket.id, n)) for n in range(1, 1500)]
+        await asyncio.sleep(0)
+        reads = [asyncio.ensure_future(items_after(house.db, ticket.id, 0, 9)) for _ in range(20)]
+        await asyncio.sleep(0)
+        await ends(house)
+        answers = await asyncio.gather(*writes, return_exceptions=True)
+        assert all(isinstance(answer, StoreFailed) for answer in answers)
+        if state != "held":
+            assert all(isinstance(a, Exception) for a in await asyncio.gather(*reads, return_exceptions=True))
+        await asyncio.gather(*reads, return_exceptions=True)
+    assert house.sequence(ticket.id) == [1]
+    await soon(lambda: connections(house) == 0, "no connection is left open")
+
+
+# — rows that nobody can store —————————————————————————————————————————————————
+
+
+async def test_what_cannot_be_sent_at_all_fails_alone_and_costs_no_connection(
+    house: PostgresHouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    ana = house.who("ana")
+    ticket = await house.start(ana, 0)
+    before = pids(house, reading=False)
+
+    def too_much(world: World, now: int) -> None:
+        world.put_agent(world.agent(eva).__class__(eva, "e", "E", (1,), "away", 4, 2**70, 0, 0))
+
+    eva = await house.agent("eva")
+    caplog.set_level(logging.ERROR)
+    results: list[Any] = await house.together(
+        house.say(ana, ticket.id, 1),
+        house.db.write(Needs(agents=(eva,)), too_much),
+        house.say_as(ana, ticket.id, cid(2), "a\0b"),
+        house.say(ana, ticket.id, 3),
+    )
+    assert [type(result) for result in results] == [int, StoreFailed, StoreFailed, int]
+    assert pids(house, reading=False) == before
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
+        "a use case could not be stored"
+    ] * 2

@@ -1,0 +1,262 @@
+"""Opening a database on PostgreSQL: its schema, who is refused, and in which words."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import asyncpg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from chatserver.store import migrations
+from chatserver.store.database import (
+    Database,
+    DatabaseInUse,
+    DatabaseNotReady,
+    DatabaseTooNew,
+    DatabaseUnusable,
+    Reader,
+)
+from chatserver.store.migrations import HEAD
+from chatserver.store.migrations.postgres import known_revision, migrate
+from chatserver.store.tables import metadata
+from tests.harness.postgres import Postgres
+from tests.harness.server import free_port
+from tests.store.house import House, PostgresHouse, fetched
+
+COLUMNS = """SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns
+WHERE table_schema = 'public' AND table_name <> 'alembic_version' ORDER BY 1, 2"""
+INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version' ORDER BY 1"
+RULES = """SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
+WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'alembic_version' ORDER BY 1"""
+SEQUENCES = "SELECT sequencename, data_type, increment_by, cycle FROM pg_sequences ORDER BY 1"
+
+
+async def opened(url: str, **more: Any) -> Database:
+    return await Database.open(url, committed=lambda events: None, **more)
+
+
+async def within(url: str, work: Callable[[Connection], Any]) -> Any:
+    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://"), poolclass=NullPool)
+    async with engine.begin() as connection:
+        found = await connection.run_sync(work)
+    await engine.dispose()
+    return found
+
+
+async def schema(url: str) -> dict[str, list[Any]]:
+    return {query: await fetched(url, query) for query in (COLUMNS, INDEXES, RULES, SEQUENCES)}
+
+
+def create_all(connection: Connection) -> None:
+    """`tables.py` says the conditions of partial indexes for SQLite alone; they are meant for both."""
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            if (where := index.dialect_kwargs.get("sqlite_where")) is not None:
+                index.dialect_kwargs["postgresql_where"] = where
+    metadata.create_all(connection)
+
+
+# — schema —————————————————————————————————————————————————————————————————————
+
+
+async def test_migrations_make_the_schema_of_the_tables(postgres_server: Postgres) -> None:
+    migrated, created = postgres_server.empty(), postgres_server.empty()
+    await migrate(migrated)
+    await within(created, create_all)
+    found = await schema(migrated)
+    assert found == await schema(created)
+    assert all(found.values())
+    assert sum("WHERE" in definition for _, definition in found[INDEXES]) == 8  # the partial indexes too
+
+
+async def test_alembic_finds_nothing_left_to_migrate(postgres_server: Postgres) -> None:
+    url = postgres_server.empty()
+    await migrate(url)
+
+    def left(connection: Connection) -> Any:
+        return compare_metadata(MigrationContext.configure(connection), metadata)
+
+    assert await within(url, left) == []
+
+
+async def test_a_migration_that_fails_leaves_nothing(
+    postgres_server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "migrations"
+    shutil.copytree(Path(migrations.__file__).parent, copy)
+    with (copy / "versions" / "0001_first.py").open("a") as file:
+        file.write("    raise RuntimeError('half way')\n")
+    monkeypatch.setattr(migrations, "__file__", str(copy / "__init__.py"))
+    url = postgres_server.empty()
+    with pytest.raises(RuntimeError, match="half way"):
+        await migrate(url)
+    assert await fetched(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == []
+    assert await known_revision(url) is None
+
+
+async def test_a_database_of_a_release_before_is_brought_up_to_date_with_all_that_is_in_it(
+    postgres_server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, before = postgres_server.empty(), tmp_path / "migrations"
+    shutil.copytree(Path(migrations.__file__).parent, before)
+    for later in (before / "versions").glob("0*.py"):
+        if later.name[:4] > "0001":
+            later.unlink()
+    with monkeypatch.context() as then:
+        then.setattr(migrations, "__file__", str(before / "__init__.py"))
+        then.setattr(migrations, "HEAD", "0001")
+        await migrate(url)
+    assert await known_revision(url) == "0001"
+    await fetched(url, "INSERT INTO apps (key, name, secret, created_at) VALUES ('a', 'A', 's', 0)")
+    house = await House.open(url)
+    ticket = await house.start(house.who("ana"), 0)
+    assert await house.say(house.who("ana"), ticket.id, 1) == 2
+    await house.db.close()
+    assert await known_revision(url) == HEAD
+    assert await schema(url) == await schema(postgres_server.database())
+
+
+async def test_three_nodes_that_start_at_once_on_an_empty_database_make_it_once(
+    postgres_server: Postgres,
+) -> None:
+    for _ in range(3):
+        url = postgres_server.empty()
+        nodes = await asyncio.gather(*(opened(url) for _ in range(3)))
+        assert len({node.epoch for node in nodes}) == 1
+        assert len({node.secret for node in nodes}) == 1
+        assert await known_revision(url) == HEAD
+        for node in nodes:
+            await node.close()
+
+
+async def test_a_database_of_a_newer_release_is_refused_with_a_sentence(postgres_server: Postgres) -> None:
+    url = postgres_server.database()
+    await fetched(url, "UPDATE alembic_version SET version_num = '9999'")
+    for attempt in (opened, Reader.look):
+        with pytest.raises(DatabaseTooNew, match=rf"newer release \(revision 9999, this one knows {HEAD}\)"):
+            await attempt(url)
+
+
+async def test_who_only_looks_makes_and_upgrades_nothing(postgres_server: Postgres) -> None:
+    url = postgres_server.empty()
+    with pytest.raises(DatabaseNotReady, match="is empty"):
+        await Reader.look(url)
+    assert await known_revision(url) is None
+    await migrate(url)
+    await fetched(url, "UPDATE alembic_version SET version_num = '0001'")
+    with pytest.raises(DatabaseNotReady, match="older release"):
+        await Reader.look(url)
+
+
+async def test_who_wants_to_be_alone_is_refused_while_somebody_is(postgres_server: Postgres) -> None:
+    url = postgres_server.database()
+    first = await opened(url, alone=True)
+    with pytest.raises(DatabaseInUse, match="in use by another"):
+        await opened(url, alone=True)
+    await first.close()
+    await (await opened(url, alone=True)).close()
+
+
+# — who cannot come in —————————————————————————————————————————————————————————
+
+
+async def refusal(url: str) -> str:
+    """One sentence for the operator, by whichever way it is opened, and never the password."""
+    said = set()
+    for attempt in (opened, Reader.look):
+        with pytest.raises(DatabaseUnusable) as refused:
+            await attempt(url)
+        said.add(str(refused.value))
+    (sentence,) = said
+    assert "hunter2" not in sentence
+    assert "\n" not in sentence
+    return sentence
+
+
+async def test_a_server_that_is_not_there_is_one_sentence() -> None:
+    port = free_port()
+    said = await refusal(f"postgresql://chat:hunter2@127.0.0.1:{port}/support")
+    assert said == f"The database 127.0.0.1:{port}/support cannot be reached: nobody answers there."
+
+
+async def test_a_name_that_nobody_knows_is_one_sentence() -> None:
+    said = await refusal("postgresql://chat:hunter2@nowhere.invalid/support")
+    assert said == "The database nowhere.invalid:5432/support cannot be reached: nobody answers there."
+
+
+async def test_a_database_that_is_not_there_is_one_sentence(postgres_server: Postgres) -> None:
+    said = await refusal(f"postgresql://chat:hunter2@127.0.0.1:{postgres_server.port}/nothing")
+    assert said.endswith('cannot be used: database "nothing" does not exist.')
+
+
+async def test_a_wrong_password_is_one_sentence(postgres_server: Postgres) -> None:
+    with postgres_server.passwords():
+        url = f"postgresql://guest:hunter2@127.0.0.1:{postgres_server.port}/postgres"
+        assert "password authentication failed" in await refusal(url)
+
+
+@pytest.mark.parametrize("password", ["hunter2/x", "hunter2#x", "hunter2?x", "hunter2@[x"])
+async def test_a_password_that_breaks_the_url_is_not_quoted(password: str) -> None:
+    said = await refusal(f"postgresql://chat:{password}@127.0.0.1:{free_port()}/support")
+    assert re.search("cannot be (read|reached)", said)
+
+
+class Version(NamedTuple):
+    major: int
+
+
+async def test_a_postgresql_that_is_too_old_is_one_sentence(
+    postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres_server.database()
+    monkeypatch.setattr(asyncpg.Connection, "get_server_version", lambda connection: Version(12))
+    said = await refusal(url)
+    assert said.startswith("PostgreSQL 12 at 127.0.0.1:")
+    assert "is too old" in said
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
+async def test_a_database_is_named_by_each_usual_url(postgres_server: Postgres, scheme: str) -> None:
+    db = await opened(postgres_server.database().replace("postgresql", scheme, 1))
+    assert await db.rows(metadata.tables["apps"].select()) == []
+    await db.close()
+
+
+async def test_writing_is_durable_and_a_frozen_node_loses_its_locks(postgres_server: Postgres) -> None:
+    house = await PostgresHouse.open(postgres_server.database())
+    rows = await house.db._writer._db.fetch("SELECT name, setting FROM pg_settings WHERE name = ANY($1)", SET)
+    found = {row[0]: row[1] for row in rows}
+    assert found["synchronous_commit"] == "on"
+    assert 0 < int(found["idle_in_transaction_session_timeout"]) <= 10_000
+    assert 0 < int(found["lock_timeout"]) < int(found["idle_in_transaction_session_timeout"])
+    await house.db.close()
+
+
+SET = ["synchronous_commit", "idle_in_transaction_session_timeout", "lock_timeout"]
+
+
+def test_opening_an_up_to_date_database_needs_no_alembic(postgres_server: Postgres) -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import asyncio, sys\n"
+        "from chatserver.store.database import Database\n"
+        "async def main():\n"
+        f"    db = await Database.open({postgres_server.database()!r}, committed=print)\n"
+        "    await db.close()\n"
+        "asyncio.run(main())\n"
+        "sys.exit('alembic' in sys.modules)\n"
+    )
+    root = Path(__file__).resolve().parent.parent.parent
+    subprocess.run([sys.executable, "-c", code], cwd=root, check=True, timeout=30)

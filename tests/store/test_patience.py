@@ -1,0 +1,47 @@
+"""What a node learns from locks that did not come in time."""
+
+from __future__ import annotations
+
+from chatserver.store.postgres.patience import CALM_SECONDS, HELD_SECONDS, Patience
+from chatserver.store.work import Needs
+from tests.store.house import cid
+
+ONE, OTHER = Needs(tickets=(1,)), Needs(tickets=(2,))
+SAYING = Needs(tickets=(1,), said=((1, "customer", 0, cid(1)),))
+
+
+class Steady:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_who_waited_in_vain_is_impatient_until_it_is_long_ago() -> None:
+    steady = Steady()
+    patience = Patience(steady)
+    assert not patience.short()
+    assert patience.lost()  # news
+    assert patience.short()
+    steady.now += CALM_SECONDS - 1
+    assert not patience.lost()
+    steady.now += CALM_SECONDS - 1
+    assert patience.short()
+    steady.now += 2
+    assert not patience.short()
+    assert patience.lost()
+
+
+def test_what_is_held_is_refused_for_a_while_and_nothing_else() -> None:
+    steady = Steady()
+    patience = Patience(steady)
+    patience.found_held(ONE)
+    assert patience.ended(ONE)
+    assert patience.ended(SAYING)  # the same row, whatever is said
+    assert not patience.ended(OTHER)
+    assert not patience.ended(Needs())
+    steady.now += HELD_SECONDS
+    assert not patience.ended(ONE)
+    patience.found_held(OTHER)
+    assert not patience.ended(ONE)  # forgotten by now
