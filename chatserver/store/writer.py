@@ -95,9 +95,9 @@ class Writer(ABC):
             self._take(self._turn)
             self._turn = []
 
-    def _next_group(self) -> list[UseCase]:
+    def _next_group(self, most: int = GROUP_MAX) -> list[UseCase]:
         group: list[UseCase] = []
-        while self._jobs and len(group) < GROUP_MAX and isinstance(self._jobs[0], UseCase):
+        while self._jobs and len(group) < most and isinstance(self._jobs[0], UseCase):
             group.append(self._jobs.popleft())  # type: ignore[arg-type]  # looked at in the line before
         return group
 

@@ -80,6 +80,8 @@ class House:
         self.heard: list[list[Event]] = []
         self.metrics = Metrics()
         self.app = 0
+        self.decided = 0
+        """How often a start or a customer's message was decided: more often than asked for when a group had to be done again."""
 
     @classmethod
     async def open(cls, where: Path | str) -> Self:
@@ -127,6 +129,7 @@ class House:
         key = (who.app_id, who.key, cid(number))
 
         def decide(world: World, now: int) -> Ticket:
+            self.decided += 1
             first = world.opened(who, cid(number))
             if first is not None:
                 return first
@@ -146,6 +149,7 @@ class House:
         """`message`: the client's id of it. Returns its number in the ticket."""
 
         def decide(world: World, now: int) -> int:
+            self.decided += 1
             ticket = world.ticket_of(who, ticket_id)
             first = world.said(ticket, "customer", 0, message)
             if first is not None:

@@ -41,6 +41,9 @@ def test_what_is_held_is_refused_for_a_while_and_nothing_else() -> None:
     assert patience.ended(SAYING)  # the same row, whatever is said
     assert not patience.ended(OTHER)
     assert not patience.ended(Needs())
+    patience.found_held(Needs(customers=((1, "anon:a"),), numbers=(1,)))
+    assert patience.ended(Needs(customers=((1, "anon:b"),), numbers=(1,)))  # it is the app's row
+    assert not patience.ended(Needs(customers=((1, "anon:a"),)))
     steady.now += HELD_SECONDS
     assert not patience.ended(ONE)
     patience.found_held(OTHER)

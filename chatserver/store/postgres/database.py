@@ -212,7 +212,7 @@ async def _connect(dsn: str, settings: dict[str, str]) -> Any:
 async def _readers(dsn: str) -> Any:
     return await asyncpg.create_pool(
         dsn,
-        min_size=1,
+        min_size=0,  # with more asyncpg tries to restore them while there is no server, and logs each try
         max_size=READERS,
         timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS,

@@ -13,7 +13,9 @@ LOCK_MS: Final = 2_000
 IMPATIENT_MS: Final = 250
 """So long is waited once that has happened, until `CALM_SECONDS` after it happened last."""
 CALM_SECONDS: Final = 10.0
-HELD_SECONDS: Final = 2.0
+PROBE_MS: Final = 100
+"""So long for each, while it is found out which rows they are."""
+HELD_SECONDS: Final = 3.0
 """What could not be locked is refused at once for so long, then tried again."""
 
 
@@ -31,7 +33,7 @@ class Patience:
 
     def ended(self, needs: Needs) -> bool:
         """Whether these rows were found held just now, so that nobody should wait for them."""
-        until = self._held.get(_rows(needs)) if self._held else None
+        until = self._held.get(rows_of(needs)) if self._held else None
         return until is not None and self._steady() < until
 
     def lost(self) -> bool:
@@ -41,12 +43,13 @@ class Patience:
         return news
 
     def found_held(self, needs: Needs) -> None:
-        """It was tried alone, so these are the rows that somebody holds."""
+        """These are the rows that somebody holds."""
         now = self._steady()
         self._held = {rows: until for rows, until in self._held.items() if now < until}
-        self._held[_rows(needs)] = now + HELD_SECONDS
+        self._held[rows_of(needs)] = now + HELD_SECONDS
 
 
-def _rows(needs: Needs) -> object:
-    """The same for all use cases that will wait for the same rows."""
-    return needs.tickets or needs.customers, needs.agents, needs.attended, needs.desks, needs.numbers
+def rows_of(needs: Needs) -> object:
+    """The same for all use cases that will wait for the same rows. Whoever opens a ticket waits for the app's, most likely."""
+    of_customers = () if needs.desks or needs.numbers else needs.customers
+    return needs.tickets or of_customers, needs.agents, needs.attended, needs.desks, needs.numbers

@@ -14,7 +14,7 @@ from chatserver.metrics import Metrics
 from chatserver.store.base import Committed, StoreFailed, Violated
 from chatserver.store.postgres.applying import Overtaken, apply
 from chatserver.store.postgres.loading import load
-from chatserver.store.postgres.patience import IMPATIENT_MS, Patience
+from chatserver.store.postgres.patience import IMPATIENT_MS, PROBE_MS, Patience, rows_of
 from chatserver.store.work import World
 from chatserver.store.writer import (
     ID_COUNTER_BITS,
@@ -105,6 +105,8 @@ class PostgresWriter(Writer):
         self._last_id_ms: int | None = None
         """Of the last ids given; None: to be looked up."""
         self._connecting: asyncio.Task[Any] | None = None
+        self._alone = 0
+        """So many of the next ones form no groups."""
         self._giving_up = False
         self._woken = asyncio.Event()
         self._task = self._loop.create_task(self._run())
@@ -139,6 +141,9 @@ class PostgresWriter(Writer):
         while await self._more():
             if isinstance(self._jobs[0], Statements):
                 await self._guarded([self._jobs.popleft()], self._execute)
+            elif self._alone:
+                self._alone -= 1
+                await self._guarded(self._next_group(1), self._group)
             else:
                 await self._guarded(self._next_group(), self._group)
         await self._let_go()
@@ -153,15 +158,23 @@ class PostgresWriter(Writer):
 
     async def _guarded(self, jobs: list[Any], run: Callable[[list[Any]], Awaitable[None]]) -> None:
         """Whatever happens, every caller gets an answer and the task goes on."""
+        held = False
         for left in range(TRIES - 1, -1, -1):
             try:
                 await self._connected()
+                if held:
+                    await self._find_held(jobs)
                 await run(jobs)
                 return
             except Exception as problem:
                 await self._roll_back(problem)
+                held = isinstance(problem, asyncpg.LockNotAvailableError)
+                if held and self._patience.lost():
+                    log.warning(
+                        "somebody else holds rows of the database: what needs them is refused meanwhile"
+                    )
                 if not left or not self._worth_another_try(problem, jobs):
-                    await self._failed(jobs, problem, run)
+                    self._failed(jobs, problem)
                     return
 
     def _worth_another_try(self, problem: Exception, jobs: list[Any]) -> bool:
@@ -169,7 +182,23 @@ class PostgresWriter(Writer):
             # Of ids that another node gave, or of a customer whom it welcomed; statements violate what their caller knows of.
             self._last_id_ms = None
             return not isinstance(jobs[0], Statements)
+        if isinstance(problem, asyncpg.LockNotAvailableError):
+            return not isinstance(jobs[0], Statements)
         return isinstance(problem, _AGAIN) or (isinstance(problem, _CUT) and _is_lost(problem))
+
+    async def _find_held(self, group: list[UseCase]) -> None:
+        """Somebody else holds what one of them needs: which one, is found by locking for each alone, and letting go."""
+        tried: set[object] = set()
+        for needs in (case.needs for case in group):
+            if self._patience.ended(needs) or rows_of(needs) in tried:
+                continue
+            tried.add(rows_of(needs))
+            await self._db.execute(f"BEGIN; SET LOCAL lock_timeout = {PROBE_MS}")
+            try:
+                await load(self._db, World(), [needs])
+            except asyncpg.LockNotAvailableError:
+                self._patience.found_held(needs)
+            await self._db.execute("ROLLBACK")
 
     async def _connected(self) -> None:
         if self._db is not None and self._db.is_closed():
@@ -249,18 +278,11 @@ class PostgresWriter(Writer):
 
     # — when it fails ——————————————————————————————————————————————————————————
 
-    async def _failed(
-        self, jobs: list[Any], problem: Exception, run: Callable[[list[Any]], Awaitable[None]]
-    ) -> None:
+    def _failed(self, jobs: list[Any], problem: Exception) -> None:
         """After the roll back."""
-        if isinstance(problem, asyncpg.LockNotAvailableError):
-            if self._patience.lost():
-                log.warning("somebody else holds rows of the database: what needs them is refused meanwhile")
-            if len(jobs) == 1 and not isinstance(jobs[0], Statements):
-                self._patience.found_held(jobs[0].needs)
-        if len(jobs) > 1 and isinstance(problem, (*_OWN_FAULT, asyncpg.LockNotAvailableError)):
-            for job in jobs:
-                await self._guarded([job], run)
+        if len(jobs) > 1 and isinstance(problem, _OWN_FAULT):
+            self._jobs.extendleft(reversed(jobs))
+            self._alone = len(jobs)
             return
         if isinstance(problem, _OWN_FAULT):
             if not isinstance(jobs[0], Statements):  # whoever sends statements knows what may be violated
@@ -271,6 +293,7 @@ class PostgresWriter(Writer):
         if isinstance(problem, Unreachable):  # whoever waits behind them would wait for nothing
             jobs = [*jobs, *self._jobs]
             self._jobs.clear()
+            self._alone = 0
         kind = Violated if isinstance(problem, asyncpg.IntegrityConstraintViolationError) else StoreFailed
         outcomes: list[Outcome] = []
         for job in jobs:  # one exception each: every raise writes a traceback into its own
