@@ -1,0 +1,229 @@
+"""What a node knows of the others: who they are, what they listen to, and which number it last said to and heard from each.
+
+No network here. Whoever holds this feeds in what was heard and looks up in Redis what `look` asks for.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple
+
+from chatserver.bus import envelope
+from chatserver.bus.envelope import Announcement, Beat, Bye, Delta, Said, State
+from chatserver.bus.interest import Bits, bucket
+from chatserver.core.events import Event
+
+SILENT_SECONDS: Final = 3.0
+"""Three signs of life. A node that is heard is not forgotten because its key is not there: Redis may throw keys away."""
+RECENT_SECONDS: Final = 2.0
+"""Hints are kept so long for nodes whose interest is on its way. What takes longer ends in a new connection, and `missed`."""
+RECENT_MAX: Final = 4_096
+"""Two seconds at two thousand a second, more than one node commits. These events were just shown, so they exist anyway."""
+LOST_MAX: Final = 1_000
+"""Nodes whose key ran out, and the numbers that would tell them what they missed. Each start makes a new name."""
+
+
+class Recent:
+    """One event on its way to the others. Encoded when the first of them wants it."""
+
+    __slots__ = ("_encoded", "_event", "_topics", "at", "buckets")
+
+    def __init__(self, event: Event, topics: list[str], at: float) -> None:
+        self.at = at
+        self.buckets = [bucket(topic) for topic in topics]
+        self._event = event
+        self._topics = topics
+        self._encoded: bytes | None = None
+
+    def encoded(self) -> bytes:
+        if self._encoded is None:
+            self._encoded = envelope.hint(self._event, self._topics)
+        return self._encoded
+
+
+class Other:
+    """Another node."""
+
+    __slots__ = ("bits", "everything_since", "heard", "heard_at", "latest", "node", "said", "version")
+
+    def __init__(self, node: str, now: float, *, said: int, heard: int | None) -> None:
+        self.node = node
+        self.said = said
+        """The number of the last batch to it."""
+        self.heard = heard
+        """The number of the last batch from it; None: whatever comes next is right."""
+        self.heard_at = now
+        self.bits = Bits()
+        self.version = -1
+        self.latest = -1
+        """The latest version of its interest that is known to exist."""
+        self.everything_since: float | None = now
+        """Since when its interest is not known: until it is, the node gets everything."""
+
+    def wants(self, buckets: list[int]) -> bool:
+        return self.everything_since is not None or self.bits.any(buckets)
+
+    def late(self, recent: Iterable[Recent], before: Bits, after: Bits) -> Iterator[Recent]:
+        """What it wanted already when it was published, and did not get because we did not know."""
+        until = self.everything_since
+        for one in recent:
+            if until is not None and one.at >= until:
+                return
+            if after.any(one.buckets) and not before.any(one.buckets):
+                yield one
+
+
+class Late(NamedTuple):
+    other: Other
+    hints: list[Recent]
+
+
+class Neighbours:
+    """`missed()`: hints from others may be lost. `look()`: what the others listen to should be read again. `send(late)`: hints
+    that a node wanted before we knew."""
+
+    def __init__(
+        self, node: str, missed: Callable[[], None], look: Callable[[], None], send: Callable[[Late], None]
+    ) -> None:
+        self.others: dict[str, Other] = {}
+        self.recent: deque[Recent] = deque(maxlen=RECENT_MAX)
+        self._node = node
+        self._missed = missed
+        self._look = look
+        self._send = send
+        self._lost: dict[str, int] = {}
+        self._joining = True
+
+    def joining(self) -> None:
+        """We listen from now on, and did not a moment ago: no number of before means anything."""
+        self._joining = True
+        for other in self.others.values():
+            other.heard = None
+
+    def joined(self) -> None:
+        """From now on whoever is new begins with number one."""
+        self._joining = False
+
+    def remember(self, one: Recent) -> None:
+        self.recent.append(one)
+
+    def forget_older(self, now: float) -> None:
+        """Hints that nobody can be waiting for any more."""
+        while self.recent and now - self.recent[0].at > RECENT_SECONDS:
+            self.recent.popleft()
+
+    def said(self) -> dict[str, int]:
+        return {node: other.said for node, other in self.others.items()}
+
+    # — what was heard —
+
+    def hear(self, said: Said, now: float) -> None:
+        """A batch from another node."""
+        other = self._known(said.node, now)
+        if other.heard is not None and said.number != other.heard + 1:
+            self._missed()
+        other.heard = said.number
+
+    def learn(self, said: Announcement, now: float) -> None:
+        """What another node announces to everybody."""
+        if said.node == self._node:
+            return
+        match said:
+            case Bye():
+                self.others.pop(said.node, None)
+            case Delta():
+                self._changed(self._known(said.node, now), said)
+            case Beat():
+                self._beat(self._known(said.node, now), said, now)
+            case State():
+                pass  # only ever in Redis
+
+    def read(self, found: dict[str, list[Announcement]], since: float, now: float) -> None:
+        """What Redis had: for each node the records under its key, in their order. `since`: when we began to read."""
+        for node, records in found.items():
+            if node != self._node:
+                self._adopt(node, records, now)
+        for node in self.others.keys() - found.keys():
+            if since - self.others[node].heard_at > SILENT_SECONDS:
+                self._forget(node)
+
+    # — inside —
+
+    def _known(self, node: str, now: float) -> Other:
+        """The node that was just heard."""
+        other = self.others.get(node)
+        if other is None:
+            other = self._met(node, now)
+            self._look()
+        other.heard_at = now
+        return other
+
+    def _met(self, node: str, now: float) -> Other:
+        # Who was forgotten and is back wanted things that were not said: the next number tells.
+        said = self._lost.pop(node, -1) + 1
+        self.others[node] = Other(node, now, said=said, heard=None if self._joining else 0)
+        return self.others[node]
+
+    def _beat(self, other: Other, beat: Beat, now: float) -> None:
+        number = beat.said.get(self._node)
+        if number is not None:
+            if other.heard is not None and other.heard != number:
+                self._missed()
+            other.heard = number
+        if beat.version > other.latest:
+            self._uncertain(other, beat.version, now)
+
+    def _changed(self, other: Other, delta: Delta) -> None:
+        if delta.version <= other.version:
+            return  # it was in what we read
+        if other.everything_since is not None or delta.version != other.version + 1:
+            self._uncertain(other, delta.version, other.heard_at)
+            return
+        new = Bits()
+        new.set(delta.on, True)
+        late = list(other.late(self.recent, other.bits, new))
+        other.bits.set(delta.on, True)
+        other.bits.set(delta.off, False)
+        other.version = other.latest = delta.version
+        if late:
+            self._send(Late(other, late))
+
+    def _uncertain(self, other: Other, version: int, now: float) -> None:
+        """Something was not heard: it gets everything until we have read what it listens to."""
+        other.latest = max(other.latest, version)
+        if other.everything_since is None:
+            other.everything_since = now
+        self._look()
+
+    def _adopt(self, node: str, records: list[Announcement], now: float) -> None:
+        state = records[0] if records else None
+        if not isinstance(state, State):
+            return  # it cannot be read: if the node lives we hear it, and it gets everything
+        other = self.others.get(node) or self._met(node, now)
+        bits, version = _bits_of(records)
+        if version < other.latest or version == other.version:
+            return  # we have heard of a later one, or have this one
+        late = list(other.late(self.recent, other.bits, bits))
+        other.bits, other.version, other.latest = bits, version, version
+        other.everything_since = None
+        if late:
+            self._send(Late(other, late))
+
+    def _forget(self, node: str) -> None:
+        self._lost[node] = self.others.pop(node).said
+        if len(self._lost) > LOST_MAX:
+            del self._lost[next(iter(self._lost))]
+
+
+def _bits_of(records: list[Announcement]) -> tuple[Bits, int]:
+    """The last state and the changes after it."""
+    bits, version = Bits(), -1
+    for record in records:
+        if isinstance(record, State):
+            bits, version = Bits(record.bits), record.version
+        elif isinstance(record, Delta) and record.version == version + 1:
+            bits.set(record.on, True)
+            bits.set(record.off, False)
+            version = record.version
+    return bits, version
