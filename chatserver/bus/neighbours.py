@@ -6,7 +6,7 @@ No network here. Whoever holds this feeds in what was heard and looks up in Redi
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from chatserver.bus import envelope
@@ -27,11 +27,13 @@ LOST_MAX: Final = 1_000
 class Recent:
     """One event on its way to the others. Encoded when the first of them wants it."""
 
-    __slots__ = ("_encoded", "_event", "_topics", "at", "buckets")
+    __slots__ = ("_encoded", "_event", "_topics", "at", "buckets", "to")
 
     def __init__(self, event: Event, topics: list[str], at: float) -> None:
         self.at = at
         self.buckets = [bucket(topic) for topic in topics]
+        self.to: list[Other] = []
+        """Who was told, or is told by the numbers that it was not."""
         self._event = event
         self._topics = topics
         self._encoded: bytes | None = None
@@ -45,7 +47,7 @@ class Recent:
 class Other:
     """Another node."""
 
-    __slots__ = ("bits", "everything_since", "heard", "heard_at", "latest", "node", "said", "version")
+    __slots__ = ("bits", "heard", "heard_at", "latest", "node", "said", "unsure_since", "version")
 
     def __init__(self, node: str, now: float, *, said: int, heard: int | None) -> None:
         self.node = node
@@ -58,20 +60,15 @@ class Other:
         self.version = -1
         self.latest = -1
         """The latest version of its interest that is known to exist."""
-        self.everything_since: float | None = now
-        """Since when its interest is not known: until it is, the node gets everything."""
+        self.unsure_since: float | None = now
+        """Since when its interest is not known. Hints wait until it is, which takes a moment: so they keep their order."""
 
     def wants(self, buckets: list[int]) -> bool:
-        return self.everything_since is not None or self.bits.any(buckets)
+        return self.unsure_since is None and self.bits.any(buckets)
 
-    def late(self, recent: Iterable[Recent], before: Bits, after: Bits) -> Iterator[Recent]:
-        """What it wanted already when it was published, and did not get because we did not know."""
-        until = self.everything_since
-        for one in recent:
-            if until is not None and one.at >= until:
-                return
-            if after.any(one.buckets) and not before.any(one.buckets):
-                yield one
+    def late(self, recent: Iterable[Recent], new: Bits) -> list[Recent]:
+        """What it may have wanted already when it was published, and was not told because we did not know."""
+        return [one for one in recent if new.any(one.buckets) and self not in one.to]
 
 
 class Late(NamedTuple):
@@ -87,13 +84,14 @@ class Neighbours:
         self, node: str, missed: Callable[[], None], look: Callable[[], None], send: Callable[[Late], None]
     ) -> None:
         self.others: dict[str, Other] = {}
-        self.recent: deque[Recent] = deque(maxlen=RECENT_MAX)
+        self.recent: deque[Recent] = deque()
         self._node = node
         self._missed = missed
         self._look = look
         self._send = send
         self._lost: dict[str, int] = {}
         self._joining = True
+        self._forgotten_at = -1.0
 
     def joining(self) -> None:
         """We listen from now on, and did not a moment ago: no number of before means anything."""
@@ -106,12 +104,17 @@ class Neighbours:
         self._joining = False
 
     def remember(self, one: Recent) -> None:
+        if len(self.recent) == RECENT_MAX:
+            self._forget_oldest()
         self.recent.append(one)
 
     def forget_older(self, now: float) -> None:
         """Hints that nobody can be waiting for any more."""
         while self.recent and now - self.recent[0].at > RECENT_SECONDS:
-            self.recent.popleft()
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        self._forgotten_at = self.recent.popleft().at
 
     def said(self) -> dict[str, int]:
         return {node: other.said for node, other in self.others.items()}
@@ -135,7 +138,7 @@ class Neighbours:
             case Delta():
                 self._changed(self._known(said.node, now), said)
             case Beat():
-                self._beat(self._known(said.node, now), said, now)
+                self._beat(self._known(said.node, now), said)
             case State():
                 pass  # only ever in Redis
 
@@ -165,49 +168,49 @@ class Neighbours:
         self.others[node] = Other(node, now, said=said, heard=None if self._joining else 0)
         return self.others[node]
 
-    def _beat(self, other: Other, beat: Beat, now: float) -> None:
+    def _beat(self, other: Other, beat: Beat) -> None:
         number = beat.said.get(self._node)
         if number is not None:
             if other.heard is not None and other.heard != number:
                 self._missed()
             other.heard = number
         if beat.version > other.latest:
-            self._uncertain(other, beat.version, now)
+            self._doubt(other, beat.version, other.heard_at)
 
     def _changed(self, other: Other, delta: Delta) -> None:
         if delta.version <= other.version:
             return  # it was in what we read
-        if other.everything_since is not None or delta.version != other.version + 1:
-            self._uncertain(other, delta.version, other.heard_at)
+        if other.unsure_since is not None or delta.version != other.version + 1:
+            self._doubt(other, delta.version, other.heard_at)
             return
         new = Bits()
         new.set(delta.on, True)
-        late = list(other.late(self.recent, other.bits, new))
         other.bits.set(delta.on, True)
         other.bits.set(delta.off, False)
         other.version = other.latest = delta.version
-        if late:
+        if late := other.late(self.recent, new):
             self._send(Late(other, late))
 
-    def _uncertain(self, other: Other, version: int, now: float) -> None:
-        """Something was not heard: it gets everything until we have read what it listens to."""
+    def _doubt(self, other: Other, version: int, now: float) -> None:
+        """Something was not heard: hints for it wait until we have read what it listens to."""
         other.latest = max(other.latest, version)
-        if other.everything_since is None:
-            other.everything_since = now
+        if other.unsure_since is None:
+            other.unsure_since = now
         self._look()
 
     def _adopt(self, node: str, records: list[Announcement], now: float) -> None:
         state = records[0] if records else None
         if not isinstance(state, State):
-            return  # it cannot be read: if the node lives we hear it, and it gets everything
+            return  # another version: it would not understand our hints either
         other = self.others.get(node) or self._met(node, now)
         bits, version = _bits_of(records)
         if version < other.latest or version == other.version:
             return  # we have heard of a later one, or have this one
-        late = list(other.late(self.recent, other.bits, bits))
         other.bits, other.version, other.latest = bits, version, version
-        other.everything_since = None
-        if late:
+        if other.unsure_since is not None and other.unsure_since <= self._forgotten_at:
+            other.said += 1  # it waited for longer than hints do
+        other.unsure_since = None
+        if late := other.late(self.recent, bits):
             self._send(Late(other, late))
 
     def _forget(self, node: str) -> None:

@@ -184,6 +184,7 @@ class RedisBus:
         self._neighbours.forget_older(now)
 
     def _gather(self, other: Other, one: Recent, line: Line | None) -> None:
+        one.to.append(other)
         if line is None or self._full(line):
             self._drop(other)
             return
