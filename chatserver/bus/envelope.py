@@ -62,12 +62,13 @@ class Delta(Struct, frozen=True, tag=True):
 
 class Beat(Struct, frozen=True, tag=True):
     """A sign of life to everybody, each second. `said`: the number of the last batch to each other node: who has another one
-    missed something. `version`: that of the node's interest."""
+    missed something. `version`: that of the node's interest. `again`: it has just come and wants to hear the same of others."""
 
     v: int
     node: str
     version: int
     said: dict[str, int]
+    again: bool = False
 
 
 class Bye(Struct, frozen=True, tag=True):

@@ -49,12 +49,12 @@ class Other:
 
     __slots__ = ("bits", "heard", "heard_at", "latest", "node", "said", "unsure_since", "version")
 
-    def __init__(self, node: str, now: float, *, said: int, heard: int | None) -> None:
+    def __init__(self, node: str, now: float, said: int) -> None:
         self.node = node
         self.said = said
         """The number of the last batch to it."""
-        self.heard = heard
-        """The number of the last batch from it; None: whatever comes next is right."""
+        self.heard = 0
+        """The number of the last batch from it."""
         self.heard_at = now
         self.bits = Bits()
         self.version = -1
@@ -90,18 +90,7 @@ class Neighbours:
         self._look = look
         self._send = send
         self._lost: dict[str, int] = {}
-        self._joining = True
         self._forgotten_at = -1.0
-
-    def joining(self) -> None:
-        """We listen from now on, and did not a moment ago: no number of before means anything."""
-        self._joining = True
-        for other in self.others.values():
-            other.heard = None
-
-    def joined(self) -> None:
-        """From now on whoever is new begins with number one."""
-        self._joining = False
 
     def remember(self, one: Recent) -> None:
         if len(self.recent) == RECENT_MAX:
@@ -124,7 +113,7 @@ class Neighbours:
     def hear(self, said: Said, now: float) -> None:
         """A batch from another node."""
         other = self._known(said.node, now)
-        if other.heard is not None and said.number != other.heard + 1:
+        if said.number != other.heard + 1:
             self._missed()
         other.heard = said.number
 
@@ -165,13 +154,13 @@ class Neighbours:
     def _met(self, node: str, now: float) -> Other:
         # Who was forgotten and is back wanted things that were not said: the next number tells.
         said = self._lost.pop(node, -1) + 1
-        self.others[node] = Other(node, now, said=said, heard=None if self._joining else 0)
+        self.others[node] = Other(node, now, said)
         return self.others[node]
 
     def _beat(self, other: Other, beat: Beat) -> None:
         number = beat.said.get(self._node)
         if number is not None:
-            if other.heard is not None and other.heard != number:
+            if number != other.heard:
                 self._missed()
             other.heard = number
         if beat.version > other.latest:

@@ -33,6 +33,8 @@ KEY_MS: Final = 15_000
 """How long a node is remembered that does not renew its key. Three renewals."""
 DELTAS_MAX: Final = 500
 """Changes behind the state in a node's key, which everybody reads every five seconds, until the state is written anew."""
+MISSED_SECONDS: Final = 0.1
+"""One thing that goes wrong is noticed several times, by each number that does not fit: whoever catches up does it once."""
 GOODBYE_SECONDS: Final = 0.5
 """At the end, for what is still on its way."""
 
@@ -78,7 +80,7 @@ class RedisBus:
         self._gathered_hints = 0
         self._gathered_bytes = 0
         self._flush_due = False
-        self._missed_due = False
+        self._missed_due: asyncio.TimerHandle | None = None
         self._deltas = 0
         self._look_due = False
         self._looking: asyncio.Task[None] | None = None
@@ -144,6 +146,8 @@ class RedisBus:
                         ("PUBLISH", self._everybody, bye),
                     )
         self._up = False
+        if self._missed_due is not None:
+            self._missed_due.cancel()
         if self._looking is not None:
             self._looking.cancel()
             with suppress(asyncio.CancelledError):
@@ -254,6 +258,8 @@ class RedisBus:
                 self._link.returned()
             return
         self._neighbours.learn(said, self._loop.time())
+        if isinstance(said, Beat) and said.again and self._up:
+            self.beat()
 
     def _strange(self, count: int) -> None:
         self._metrics.hints_strange += count
@@ -262,12 +268,11 @@ class RedisBus:
             _log.warning("Something on our channels in Redis is not understood and ignored, now and later.")
 
     def _missed(self) -> None:
-        if not self._missed_due:
-            self._missed_due = True
-            self._loop.call_soon(self._say_missed)
+        if self._missed_due is None:
+            self._missed_due = self._loop.call_later(MISSED_SECONDS, self._say_missed)
 
     def _say_missed(self) -> None:
-        self._missed_due = False
+        self._missed_due = None
         self._tell_missed()
 
     # — who listens to what —
@@ -345,19 +350,17 @@ class RedisBus:
     # — what the link calls —
 
     async def join(self, speaking: Line) -> None:
-        self._neighbours.joining()
         self._interest.changes()
-        await speaking.ask(*self._renewal(), self._sign_of_life())
+        await speaking.ask(*self._renewal(), self._sign_of_life(again=True))
         await self._read(speaking)
 
     def up(self, again: bool) -> None:
         self._up = True
         self._metrics.redis_up = True
-        self._neighbours.joined()
         if again:
             self._metrics.redis_reconnects += 1
             self._missed()
-            self.beat()  # at once: what was dropped meanwhile is missing in the numbers
+            self.beat()  # at once: the numbers say what was dropped since we joined
         if self._look_due:
             self._look()
         self._flush_soon()
@@ -378,8 +381,8 @@ class RedisBus:
                 self._read_while_due(renewing=True), name="redis interests"
             )
 
-    def _sign_of_life(self) -> Command:
-        beat = Beat(VERSION, self._name, self._interest.version, self._neighbours.said())
+    def _sign_of_life(self, again: bool = False) -> Command:
+        beat = Beat(VERSION, self._name, self._interest.version, self._neighbours.said(), again)
         return ("PUBLISH", self._everybody, envelope.announcement(beat))
 
     # — names —

@@ -115,12 +115,22 @@ async def acquainted(*found: Node) -> None:
             lambda node=node: node.bus.connected and node.bus.others() == names - {node.name},  # type: ignore[misc]
             f"{node.name} knows the others",
         )
-    await soon(lambda: all(interests_known(node) for node in found), "interests are known")
+    await soon(
+        lambda: all(knows(node, other) for node in found for other in found if node is not other),
+        "each knows what the others listen to",
+    )
 
 
-def interests_known(node: Node) -> bool:
-    others = node.bus._neighbours.others.values()
-    return all(other.unsure_since is None for other in others)
+def knows(node: Node, other: Node) -> bool:
+    """Whether it knows what the other one listens to just now."""
+    held = node.bus._neighbours.others.get(other.bus._name)
+    interest = other.bus._interest
+    return (
+        held is not None
+        and held.unsure_since is None
+        and held.version == interest.version
+        and not interest._changed
+    )
 
 
 def lost_in_silence(diary: Diary, hearer: str) -> list[int]:
