@@ -21,12 +21,10 @@ async def find(address: Address, tag: str) -> Place:
     """`tag`: what stands in the braces of all our keys."""
     if address.kind == "sentinel":
         return await _first(
-            address, address.sentinel_credentials, lambda line, place: _of_sentinel(line, address.master)
+            address, address.sentinel_credentials, lambda line: _of_sentinel(line, address.master)
         )
     if address.kind == "cluster":
-        return await _first(
-            address, address.credentials, lambda line, place: _of_cluster(line, place, slot(tag))
-        )
+        return await _first(address, address.credentials, lambda line: _of_cluster(line, slot(tag)))
     return address.places[0]
 
 
@@ -35,17 +33,15 @@ def slot(tag: str) -> int:
 
 
 async def _first(
-    address: Address, credentials: Credentials, ask: Callable[[Line, Place], Awaitable[Place]]
+    address: Address, credentials: Credentials, ask: Callable[[Line], Awaitable[Place]]
 ) -> Place:
     """What the first one says that answers; if none does, why the last one did not."""
-    last = Unreachable("nobody was asked.")
+    last = Unreachable(address, "nobody was asked")
     for place in address.places:
         try:
             line = await Line.to(place, credentials=credentials, tls=address.tls)
             try:
-                return await ask(line, place)
-            except Unreachable as why:
-                raise Unreachable(f"Redis at {place}: {why}") from None
+                return await ask(line)
             finally:
                 line.close()
         except Unreachable as why:
@@ -56,17 +52,17 @@ async def _first(
 async def _of_sentinel(line: Line, master: str) -> Place:
     (found,) = await line.ask(("SENTINEL", "GET-MASTER-ADDR-BY-NAME", master))
     if not found:
-        raise Unreachable(f"this sentinel knows no server of the name {master}.")
+        raise Unreachable(line.place, f"this sentinel knows no server of the name {master}")
     host, port = found
     return Place(host.decode(), int(port))
 
 
-async def _of_cluster(line: Line, asked: Place, wanted: int) -> Place:
+async def _of_cluster(line: Line, wanted: int) -> Place:
     (ranges,) = await line.ask(("CLUSTER", "SLOTS"))
     for first, last, master, *_ in ranges:
         if first <= wanted <= last:
-            return _member(master, asked)
-    raise Unreachable("no member of the cluster keeps our keys just now.")
+            return _member(master, line.place)
+    raise Unreachable(line.place, "no member of the cluster keeps our keys just now")
 
 
 def _member(member: list[Any], asked: Place) -> Place:

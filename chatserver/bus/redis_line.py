@@ -29,6 +29,9 @@ _NOTHING: Final = object()
 class Unreachable(Exception):
     """Redis is not there, does not answer in time, or refuses. The text is for the operator and knows no password."""
 
+    def __init__(self, place: object, why: object) -> None:
+        super().__init__(f"Redis at {place}: {str(why).rstrip('.')}.")
+
 
 @dataclass(slots=True)
 class _Expected:
@@ -47,8 +50,13 @@ class Line(asyncio.Protocol):
     closed from here."""
 
     def __init__(
-        self, loop: AbstractEventLoop, told: Callable[[bytes, bytes], None], ended: Callable[[str], None]
+        self,
+        loop: AbstractEventLoop,
+        place: Place,
+        told: Callable[[bytes, bytes], None],
+        ended: Callable[[str], None],
     ) -> None:
+        self.place = place
         self._loop = loop
         self._told = told
         self._ended = ended
@@ -72,7 +80,7 @@ class Line(asyncio.Protocol):
     ) -> Self:
         """Connected, signed in, with the database chosen. Unreachable if that takes longer than the deadline."""
         loop = asyncio.get_running_loop()
-        line = cls(loop, told, ended)
+        line = cls(loop, place, told, ended)
         try:
             async with asyncio.timeout(DEADLINE):
                 if place.path:
@@ -83,14 +91,11 @@ class Line(asyncio.Protocol):
                     await line.ask(*greeting)
         except TimeoutError:
             line.close()
-            raise Unreachable(f"Redis at {place} does not answer.") from None
+            raise Unreachable(place, "it does not answer") from None
         except OSError as why:
             line.close()
-            raise Unreachable(f"Redis at {place} cannot be reached: {why.strerror or why}.") from None
-        except Unreachable as why:
-            line.close()
-            raise Unreachable(f"Redis at {place}: {why}") from None
-        except asyncio.CancelledError:
+            raise Unreachable(place, f"it cannot be reached ({why.strerror or why})") from None
+        except BaseException:
             line.close()
             raise
         return line
@@ -104,7 +109,7 @@ class Line(asyncio.Protocol):
                 return await future
         except TimeoutError:
             self._fail("it does not answer")
-            raise Unreachable("it does not answer.") from None
+            raise Unreachable(self.place, "it does not answer") from None
 
     def tell(self, *commands: Command, hints: int = 0) -> None:
         """Written at once; nobody waits for the answers. An error among them ends the line."""
@@ -141,7 +146,7 @@ class Line(asyncio.Protocol):
         self._transport = None
         for expected in self._expected:
             if expected.future is not None and not expected.future.done():
-                expected.future.set_exception(Unreachable(f"{self._why}."))
+                expected.future.set_exception(Unreachable(self.place, self._why))
         self._expected.clear()
         self._ended(self._why)
 
@@ -155,7 +160,7 @@ class Line(asyncio.Protocol):
     def _write(self, commands: tuple[Command, ...], hints: int, future: Future[list[Any]] | None) -> None:
         if self._transport is None or self._transport.is_closing():
             if future is not None:
-                future.set_exception(Unreachable(f"{self._why}."))
+                future.set_exception(Unreachable(self.place, self._why))
             return
         packed = b"".join([hiredis.pack_command(command) for command in commands])  # type: ignore[arg-type]
         self._expected.append(_Expected(len(commands), self._loop.time(), hints, len(packed), future))
@@ -178,15 +183,14 @@ class Line(asyncio.Protocol):
             self.unanswered_hints -= expected.hints
             self.unanswered_bytes -= expected.size
             if expected.future is not None and not expected.future.done():
-                _settle(expected.future, expected.answers)
+                self._settle(expected.future, expected.answers)
 
-
-def _settle(future: Future[list[Any]], answers: list[Any]) -> None:
-    refusal = next((answer for answer in answers if isinstance(answer, hiredis.ReplyError)), None)
-    if refusal is None:
-        future.set_result(answers)
-    else:
-        future.set_exception(Unreachable(f"it refuses: {refusal}"))
+    def _settle(self, future: Future[list[Any]], answers: list[Any]) -> None:
+        refusal = next((answer for answer in answers if isinstance(answer, hiredis.ReplyError)), None)
+        if refusal is None:
+            future.set_result(answers)
+        else:
+            future.set_exception(Unreachable(self.place, f"it refuses: {refusal}"))
 
 
 def _greeting(credentials: Credentials, db: int) -> list[Command]:

@@ -93,7 +93,9 @@ class Link:
         while True:
             await self._broken.wait()
             self._stop()
-            _log.warning("Redis is away: %s. Events of other nodes come late until it is back.", self._why)
+            _log.warning(
+                "Redis is away: %s. Events of other nodes come late until it is back.", self._why.rstrip(".")
+            )
             self._owner.down()
             await self._reconnect()
             _log.warning("Redis is back.")
@@ -126,7 +128,7 @@ class Link:
                 await self._listening.ask(("SUBSCRIBE", channel))
             await self._owner.join(self.speaking)
             if self._broken.is_set():
-                raise Unreachable(self._why)
+                raise Unreachable(place, self._why)
         except BaseException:
             self._stop()
             raise
@@ -183,4 +185,4 @@ async def _be_master(line: Line) -> None:
     """Sentinels may still name a server that has just become a replica."""
     (role,) = await line.ask(("ROLE",))
     if role[0] != b"master":
-        raise Unreachable("the server that the sentinels name is not the master any more.")
+        raise Unreachable(line.place, "the sentinels name it, but it is not the master any more")
