@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 BUCKETS: Final = 2**18
@@ -14,6 +15,7 @@ BUCKETS: Final = 2**18
 _BYTES: Final = BUCKETS // 8
 
 
+@lru_cache(maxsize=16_384)
 def bucket(topic: str) -> int:
     """The same on every node and for ever, which Python's own hash is not."""
     return zlib.crc32(topic.encode()) % BUCKETS

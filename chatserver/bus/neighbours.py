@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
+from msgspec import Struct
+
 from chatserver.bus import envelope
 from chatserver.bus.envelope import Announcement, Beat, Bye, Delta, Said, State
 from chatserver.bus.interest import Bits, bucket
@@ -24,23 +26,25 @@ LOST_MAX: Final = 1_000
 """Nodes whose key ran out, and the numbers that would tell them what they missed. Each start makes a new name."""
 
 
-class Recent:
-    """One event on its way to the others. Encoded when the first of them wants it."""
+class Recent(Struct, gc=False):
+    """One event on its way to the others. No cycle goes through it, and there are thousands: the collector need not look."""
 
-    __slots__ = ("_encoded", "_event", "_topics", "at", "buckets", "to")
+    event: Event
+    topics: tuple[str, ...]
+    at: float
+    buckets: tuple[int, ...]
+    to: tuple[Other, ...] = ()
+    """Who was told, or is told by the numbers that it was not."""
+    _encoded: bytes = b""
 
-    def __init__(self, event: Event, topics: list[str], at: float) -> None:
-        self.at = at
-        self.buckets = [bucket(topic) for topic in topics]
-        self.to: list[Other] = []
-        """Who was told, or is told by the numbers that it was not."""
-        self._event = event
-        self._topics = topics
-        self._encoded: bytes | None = None
+    @classmethod
+    def of(cls, event: Event, topics: tuple[str, ...], at: float) -> Recent:
+        return cls(event, topics, at, tuple(map(bucket, topics)))
 
     def encoded(self) -> bytes:
-        if self._encoded is None:
-            self._encoded = envelope.hint(self._event, self._topics)
+        """Made when the first node wants it, and the same for all."""
+        if not self._encoded:
+            self._encoded = envelope.hint(self.event, self.topics)
         return self._encoded
 
 
@@ -63,7 +67,7 @@ class Other:
         self.unsure_since: float | None = now
         """Since when its interest is not known. Hints wait until it is, which takes a moment: so they keep their order."""
 
-    def wants(self, buckets: list[int]) -> bool:
+    def wants(self, buckets: tuple[int, ...]) -> bool:
         return self.unsure_since is None and self.bits.any(buckets)
 
     def late(self, recent: Iterable[Recent], new: Bits) -> list[Recent]:

@@ -177,10 +177,11 @@ class RedisBus:
         said, self._said = self._said, []
         now = self._loop.time()
         for event, topics in said:
-            for_others = [topic for topic in topics if topic not in self._only_here]
-            if not for_others:
+            if not self._only_here.isdisjoint(topics):
+                topics = tuple([topic for topic in topics if topic not in self._only_here])
+            if not topics:
                 continue
-            one = Recent(event, for_others, now)
+            one = Recent.of(event, topics, now)
             self._neighbours.remember(one)
             for other in self._neighbours.others.values():
                 if other.wants(one.buckets):
@@ -188,7 +189,7 @@ class RedisBus:
         self._neighbours.forget_older(now)
 
     def _gather(self, other: Other, one: Recent, line: Line | None) -> None:
-        one.to.append(other)
+        one.to = (*one.to, other)
         if line is None or self._full(line):
             self._drop(other)
             return

@@ -275,4 +275,4 @@ async def test_whoever_listens_hears_all_while_topics_come_and_go(shared_redis: 
 
 def wants(node: Node, topic: str) -> bool:
     """Whether this node would tell any other of an event on this topic."""
-    return any(other.wants([bucket(topic)]) for other in node.bus._neighbours.others.values())
+    return any(other.wants((bucket(topic),)) for other in node.bus._neighbours.others.values())

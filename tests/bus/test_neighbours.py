@@ -28,15 +28,15 @@ class Seen:
 
     def _send(self, late: Late) -> None:
         for one in late.hints:
-            one.to.append(late.other)
+            one.to = (*one.to, late.other)
         self.late.append((late.other.node, [number(one) for one in late.hints]))
 
     def say(self, what: int, topic: str, at: float = 0.0) -> None:
-        one = Recent(DeskChanged(what), [topic], at)
+        one = Recent.of(DeskChanged(what), (topic,), at)
         self.me.remember(one)
         for other in self.me.others.values():
             if other.wants(one.buckets):
-                one.to.append(other)
+                one.to = (*one.to, other)
 
     def knows(self, node: str, *buckets: int, version: int = 0, now: float = 0.0) -> None:
         """It has read what this node listens to."""
@@ -129,11 +129,11 @@ def test_a_change_that_was_not_heard_is_read() -> None:
     seen.me.learn(delta(2, [Y]), 0)
     assert seen.looks == looks + 1
     seen.knows("b", X, version=1)
-    assert not seen.me.others["b"].wants([Y]), "that was older than what we heard of"
+    assert not seen.me.others["b"].wants((Y,)), "that was older than what we heard of"
     seen.knows("b", X, Y, version=2)
-    assert seen.me.others["b"].wants([Y])
+    assert seen.me.others["b"].wants((Y,))
     seen.me.learn(delta(2, [], [X]), 0)
-    assert seen.me.others["b"].wants([X]), "a change that was in what we read already"
+    assert seen.me.others["b"].wants((X,)), "a change that was in what we read already"
 
 
 def test_what_is_read_counts_with_the_changes_behind_it() -> None:
@@ -141,7 +141,7 @@ def test_what_is_read_counts_with_the_changes_behind_it() -> None:
     records: list[Announcement] = [state("b", 4, X), delta(5, [Y]), delta(6, [], [X]), delta(9, [X])]
     seen.me.read({"b": records}, 0, 0)
     other = seen.me.others["b"]
-    assert (other.version, other.wants([X]), other.wants([Y])) == (6, False, True)
+    assert (other.version, other.wants((X,)), other.wants((Y,))) == (6, False, True)
 
 
 def test_something_older_is_not_taken_for_news() -> None:
@@ -149,7 +149,7 @@ def test_something_older_is_not_taken_for_news() -> None:
     seen.knows("b", X, version=3)
     seen.me.learn(delta(4, [Y]), 0)
     seen.knows("b", X, version=3)
-    assert seen.me.others["b"].wants([Y])
+    assert seen.me.others["b"].wants((Y,))
 
 
 def test_who_says_goodbye_is_forgotten_at_once() -> None:

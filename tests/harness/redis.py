@@ -33,11 +33,10 @@ def program(name: str, package: str) -> str:
 class RedisServer:
     """`options`: as on its command line, added to those that keep it on loopback and off the disk."""
 
-    def __init__(self, directory: Path, *options: str, command: tuple[str, ...] = ()) -> None:
+    def __init__(self, directory: Path, *options: str) -> None:
         self.directory = directory
         self.port = free_port()
         self.options = options
-        self.command = command or (program("redis-server", "redis-server"),)
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -50,7 +49,7 @@ class RedisServer:
         self.directory.mkdir(exist_ok=True, parents=True)
         with (self.directory / "redis.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.command, "--port", str(self.port), "--bind", "127.0.0.1", *EMPTY, *self.options],
+                self.command(),
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -58,6 +57,10 @@ class RedisServer:
                 start_new_session=True,
             )
         wait_until(self._listens, f"a redis-server listens:\n{self.log()}", START_WITHIN)
+
+    def command(self) -> list[str]:
+        server = program("redis-server", "redis-server")
+        return [server, "--port", str(self.port), "--bind", "127.0.0.1", *EMPTY, *self.options]
 
     def kill(self) -> None:
         """SIGKILL: all that it held is gone."""
@@ -88,6 +91,24 @@ class RedisServer:
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
             return True
         return False
+
+
+class Sentinel(RedisServer):
+    """Watches the server at `master`, as "chat"; two sentinels must agree that it is down."""
+
+    def __init__(self, directory: Path, master: int, password: str) -> None:
+        super().__init__(directory)
+        directory.mkdir(parents=True)
+        (directory / "sentinel.conf").write_text(
+            f"port {self.port}\nbind 127.0.0.1\n"
+            f"sentinel monitor chat 127.0.0.1 {master} 2\n"
+            f"sentinel auth-pass chat {password}\n"
+            "sentinel down-after-milliseconds chat 1000\n"
+            "sentinel failover-timeout chat 6000\n"
+        )
+
+    def command(self) -> list[str]:
+        return [program("redis-sentinel", "redis-sentinel"), "sentinel.conf"]
 
 
 @contextmanager
