@@ -13,7 +13,7 @@ from chatserver.realtime.limits import Limits
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "bounds.md").read_text(encoding="utf-8")
 FIGURES = re.findall(r"`(\w+)\.(\w+)` ([\d.,]+\d|\d)( KiB| MiB)?", PAGE)
-PLACES = ("chatserver", "chatserver.core", "chatserver.realtime", "chatserver.store", "chatserver.services")
+PLACES = ("chatserver", *(f"chatserver.{room}" for room in ("bus", "core", "realtime", "store", "services")))
 UNITS = {"": 1, " KiB": 2**10, " MiB": 2**20}
 IN_KIB = {"CACHE_KIB"}
 

@@ -77,6 +77,7 @@ async def told_of_all(node: Node) -> None:
     await soon(lambda: not lost_in_silence(node.diary, node.name), f"{node.name} is told", within=2)
 
 
+@pytest.mark.fault
 async def test_redis_dies_and_comes_back_empty_under_load(redis: RedisServer) -> None:
     async with nodes(*[redis.url] * 3) as found:
         for node in found:
@@ -98,6 +99,7 @@ async def test_redis_dies_and_comes_back_empty_under_load(redis: RedisServer) ->
             await told_of_all(node)
 
 
+@pytest.mark.fault
 async def test_redis_hangs_and_goes_on_under_load(redis: RedisServer) -> None:
     async with nodes(redis.url, redis.url) as found:
         for node in found:
@@ -153,6 +155,7 @@ async def talking_alone(node: Node, numbers: Iterator[int]) -> AsyncIterator[Non
         await asyncio.wait([task])
 
 
+@pytest.mark.fault
 async def test_nothing_is_lost_in_silence_whoever_is_cut_off_and_when(redis: RedisServer) -> None:
     print(f"seed {SEED}")
     chance = random.Random(SEED)
