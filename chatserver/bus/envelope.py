@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
 
+from chatserver.bus.interest import BUCKETS
 from chatserver.core.events import Event
 
 VERSION: Final = 1
+Bucket = Annotated[int, msgspec.Meta(ge=0, lt=BUCKETS)]
 
 
 class NotUnderstood(Exception):
@@ -56,8 +58,8 @@ class Delta(Struct, frozen=True, tag=True):
     v: int
     node: str
     version: int
-    on: list[int]
-    off: list[int]
+    on: list[Bucket]
+    off: list[Bucket]
 
 
 class Beat(Struct, frozen=True, tag=True):

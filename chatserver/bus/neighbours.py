@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from msgspec import Struct
@@ -192,11 +193,10 @@ class Neighbours:
         self._look()
 
     def _adopt(self, node: str, records: list[Announcement], now: float) -> None:
-        state = records[0] if records else None
-        if not isinstance(state, State):
-            return  # another version: it would not understand our hints either
-        other = self.others.get(node) or self._met(node, now)
         bits, version = _bits_of(records)
+        if version < 0:
+            return  # no state that we can read: neither would the node understand our hints
+        other = self.others.get(node) or self._met(node, now)
         if version < other.latest or version == other.version:
             return  # we have heard of a later one, or have this one
         other.bits, other.version, other.latest = bits, version, version
@@ -217,7 +217,8 @@ def _bits_of(records: list[Announcement]) -> tuple[Bits, int]:
     bits, version = Bits(), -1
     for record in records:
         if isinstance(record, State):
-            bits, version = Bits(record.bits), record.version
+            with suppress(ValueError):
+                bits, version = Bits(record.bits), record.version
         elif isinstance(record, Delta) and record.version == version + 1:
             bits.set(record.on, True)
             bits.set(record.off, False)

@@ -150,8 +150,7 @@ class RedisBus:
             self._missed_due.cancel()
         if self._looking is not None:
             self._looking.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._looking
+            await asyncio.wait([self._looking])
         await self._link.close()
         self._metrics.redis_up = False
 
@@ -246,6 +245,8 @@ class RedisBus:
             _log.exception("a message of another node could not be dealt with")
 
     def _hear(self, said: Said) -> None:
+        if said.node == self._name:
+            raise NotUnderstood
         self._neighbours.hear(said, self._loop.time())
         if said.strange:
             self._strange(said.strange)

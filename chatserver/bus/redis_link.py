@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from contextlib import suppress
 from typing import Final, Protocol
 
 from chatserver.bus.redis_address import Address, Place
@@ -75,8 +74,7 @@ class Link:
     async def close(self) -> None:
         if self._keeper is not None:
             self._keeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._keeper
+            await asyncio.wait([self._keeper])
         self._stop()
 
     def returned(self) -> None:

@@ -15,8 +15,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from chatserver.bus import envelope
 from chatserver.bus import redis as redis_bus
-from chatserver.bus.envelope import Said
+from chatserver.bus.envelope import VERSION, Delta, Said, State
 from chatserver.bus.redis import BusUnreachable, RedisBus
 from chatserver.core.events import TicketChanged
 from chatserver.core.people import Customer
@@ -251,12 +252,15 @@ async def test_nonsense_on_the_channels_is_counted_said_once_and_ignored(
             deep,
             msgspec.msgpack.encode([1, "x"]),
             msgspec.msgpack.encode({"type": "No"}),
+            envelope.announcement(Delta(VERSION, "x~1", 1, [2**18], [-1])),
         ]
         with caplog.at_level(logging.WARNING):
             await say(redis.port, *[("PUBLISH", channel, each) for channel in channels for each in nonsense])
             a.say(1, "t")
             await b.hears(1)
-        assert b.metrics.hints_strange == 2 * len(nonsense)
+        await say(redis.port, ("PUBLISH", channels[0], envelope.batch(b.bus._name, 1, [])))
+        await soon(lambda: b.metrics.hints_strange == 2 * len(nonsense) + 1, "all are counted")
+        assert b.bus.others() == {"a"}
         assert (
             len([record for record in caplog.records if "not understood" in record.message]) == 2
         )  # one a node
@@ -267,8 +271,9 @@ async def test_nonsense_in_the_keys_is_ignored(redis: RedisServer) -> None:
     prefix = new_prefix()
     await say(
         redis.port,
-        ("SADD", f"{{{prefix}}}:nodes", "x~1", b"\xff\xfe", "gone~2"),
+        ("SADD", f"{{{prefix}}}:nodes", "x~1", "y~1", b"\xff\xfe", "gone~2"),
         ("RPUSH", f"{{{prefix}}}:node:x~1", b"nonsense"),
+        ("RPUSH", f"{{{prefix}}}:node:y~1", envelope.announcement(State(VERSION, "y~1", 1, b"no bits"))),
     )
     async with nodes(redis.url, prefix=prefix) as (a,):
         assert a.bus.others() == set()
