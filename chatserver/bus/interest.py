@@ -85,6 +85,10 @@ class Interest:
         self._change(number, False)
         return True
 
+    @property
+    def changed(self) -> bool:
+        return bool(self._changed)
+
     def changes(self) -> tuple[list[int], list[int]] | None:
         """The buckets that are new and those that are gone since the last call, as a version of its own; None: there are none."""
         if not self._changed:

@@ -165,7 +165,7 @@ class RedisBus:
         """The end of a turn: what changed in our interest, then one batch for each node that listens to what was said."""
         self._flush_due = False
         line = self._link.speaking if self._up else None
-        if line is not None:
+        if line is not None and self._interest.changed:
             self._announce(line)
         if self._said:
             self._gather_all(line)

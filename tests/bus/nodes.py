@@ -129,7 +129,7 @@ def knows(node: Node, other: Node) -> bool:
         held is not None
         and held.unsure_since is None
         and held.version == interest.version
-        and not interest._changed
+        and not interest.changed
     )
 
 
