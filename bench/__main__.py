@@ -14,7 +14,7 @@ import uvloop
 
 from bench import django, machine, node, processes
 from bench.report import Section
-from bench.scenarios import growth, idle, latency, limits, opening, saturation, starting, storm
+from bench.scenarios import growth, hop, idle, latency, limits, opening, saturation, starting, storm
 
 BUSY = 1.0
 """Load before the first run, from which on it is said beside the verdicts."""
@@ -112,6 +112,13 @@ def _growth(series: str, rounds: int, seconds: float) -> None:
         _report(growth.timers(rounds))
     else:
         _report(growth.messages_of(series, rounds, seconds))
+
+
+@main.command("hop")
+@_rounds(5)
+def _hop(rounds: int) -> None:
+    """What an event to another node costs, through Redis."""
+    _report(hop.measured(rounds))
 
 
 @main.command("limits")

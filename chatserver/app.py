@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from chatserver.bus.local import LocalBus
 from chatserver.core.errors import Refused
+from chatserver.core.events import WORKER_TOPIC
 from chatserver.metrics import Metrics
 from chatserver.realtime.agent import AgentEndpoint
 from chatserver.realtime.customer import CustomerEndpoint
@@ -27,7 +30,7 @@ from chatserver.services import followups, pairing
 from chatserver.services.accounts import Accounts
 from chatserver.services.books import Books
 from chatserver.services.house import House
-from chatserver.services.publishing import Publisher
+from chatserver.services.publishing import Publisher, learn
 from chatserver.services.reads import DatabaseReads
 from chatserver.settings import Settings
 from chatserver.store.base import StoreFailed
@@ -42,12 +45,17 @@ from chatserver.web.pages import Pages
 from chatserver.web.rooms import Rooms
 from chatserver.worker import LONGEST_SLEEP_MS, Worker
 
+if TYPE_CHECKING:
+    from chatserver.bus.redis import RedisBus
+
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], int]
 
 HINTLESS_SECONDS: Final = 1.5
 """How often a node looks for what others committed, where nothing else tells it: two seconds are promised."""
+HINTED_SECONDS: Final = 25.0
+"""The same where Redis tells it, and says when something was missed."""
 NODES_SLEEP_MS: Final = 1_000
 """The worker's longest sleep where other nodes write too."""
 
@@ -67,13 +75,15 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         if not pages.assets.built:
             log.warning("the front end is not built: `make run` builds it")
-        bus, books, metrics = LocalBus(), Books(), Metrics()
-        db = await Database.open(
-            settings.database,
-            clock=clock,
-            committed=Publisher(bus, books),
-            metrics=metrics,
-        )
+        books, metrics, missed = Books(), Metrics(), asyncio.Event()
+        bus = await _bus(settings, books, metrics, missed)
+        try:
+            db = await Database.open(
+                settings.database, clock=clock, committed=Publisher(bus, books), metrics=metrics
+            )
+        except BaseException:
+            await bus.close()
+            raise
         try:
             house = House(db, DatabaseReads(db, settings.policy), bus, db.clock, books)
             await house.refresh()
@@ -84,7 +94,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
                 accounts.live_sessions,
                 limits=_limits(settings),
                 metrics=metrics,
-                recheck_seconds=HINTLESS_SECONDS if settings.on_postgres else RECHECK_SECONDS,
+                recheck_seconds=_looks_every(settings) if settings.on_postgres else RECHECK_SECONDS,
             )
             rooms = Rooms(
                 pages=pages,
@@ -99,7 +109,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
             customers = CustomerEndpoint(hub, origins.origin_allowed, accounts.authenticate_customer)
             agents = AgentEndpoint(hub, origins.origin_allowed, accounts.authenticate_agent)
             longest_sleep = NODES_SLEEP_MS if settings.on_postgres else LONGEST_SLEEP_MS
-            async with _among_nodes(settings, house, db, bus, hub), Worker(house, longest_sleep), hub:
+            async with _among_nodes(settings, house, db, hub, missed), Worker(house, longest_sleep), hub:
                 app.state.hub = hub
                 log.info("serving", extra={"address": settings.address, "database": settings.database_shown})
                 yield {
@@ -110,6 +120,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
                     "agent_lines": Fallback(agents, origins.origin_allowed),
                 }
         finally:
+            await bus.close()
             await db.close()
 
     app = Starlette(
@@ -127,9 +138,31 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
     return app
 
 
+async def _bus(
+    settings: Settings, books: Books, metrics: Metrics, missed: asyncio.Event
+) -> LocalBus | RedisBus:
+    """Raises BusUnreachable, and ValueError for an address that cannot be meant."""
+    if not settings.redis_url:
+        return LocalBus()
+    from chatserver.bus.redis import RedisBus
+
+    return await RedisBus.open(
+        settings.redis_url,
+        node=secrets.token_hex(6),
+        local=frozenset({WORKER_TOPIC}),
+        missed=missed.set,
+        arrived=partial(learn, books),
+        metrics=metrics,
+    )
+
+
+def _looks_every(settings: Settings) -> float:
+    return HINTED_SECONDS if settings.redis_url else HINTLESS_SECONDS
+
+
 @asynccontextmanager
 async def _among_nodes(
-    settings: Settings, house: House, db: Database, bus: LocalBus, hub: Hub
+    settings: Settings, house: House, db: Database, hub: Hub, missed: asyncio.Event
 ) -> AsyncIterator[None]:
     """On SQLite there is one process; on PostgreSQL this is one of as many as were started."""
     if not settings.on_postgres:
@@ -144,10 +177,11 @@ async def _among_nodes(
     from chatserver.store.versions import Versions
 
     assert isinstance(db, PostgresDatabase)  # noqa: S101 - for mypy
-    catching_up = CatchingUp(house, Versions(db), bus.listened, bus.publish)
-    db.tell_doubts(catching_up.soon)
+    bus = house.bus
+    catching_up = CatchingUp(house, Versions(db), bus.listened, bus.here, missed)
+    db.tell_doubts(missed.set)
     async with Membership(house, Nodes(db), hub.claim_again):
-        looking = asyncio.create_task(catching_up.run(HINTLESS_SECONDS))
+        looking = asyncio.create_task(catching_up.run(_looks_every(settings)))
         try:
             yield
         finally:

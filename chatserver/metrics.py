@@ -45,6 +45,13 @@ class Metrics:
         self.frames = 0
         self.refused: dict[str, int] = {}
         self.closed: dict[int, int] = {}
+        self.redis_up: bool | None = None
+        """None: there is no Redis to be connected to, and nothing is said about it."""
+        self.redis_reconnects = 0
+        self.hints_sent = 0
+        self.hints_received = 0
+        self.hints_dropped = 0
+        self.hints_strange = 0
 
     def refuse(self, code: str) -> None:
         """An `error` frame was the answer."""
@@ -78,6 +85,27 @@ class Metrics:
         yield from _head("chatserver_closed_total", "counter", "Connections that ended, by close code.")
         for code, count in sorted(self.closed.items()):
             yield f'chatserver_closed_total{{code="{code}"}} {count}'
+        if self.redis_up is not None:
+            yield from self._redis_lines(self.redis_up)
+
+    def _redis_lines(self, up: bool) -> Iterator[str]:
+        yield from _head("chatserver_redis_up", "gauge", "Whether events of other nodes arrive at once.")
+        yield f"chatserver_redis_up {int(up)}"
+        yield from _head(
+            "chatserver_redis_reconnects_total", "counter", "Times that Redis was away and came back."
+        )
+        yield f"chatserver_redis_reconnects_total {self.redis_reconnects}"
+        yield from _head("chatserver_hints_total", "counter", "Events sent to and received from other nodes.")
+        yield f'chatserver_hints_total{{way="sent"}} {self.hints_sent}'
+        yield f'chatserver_hints_total{{way="received"}} {self.hints_received}'
+        yield from _head(
+            "chatserver_hints_dropped_total", "counter", "Events not sent: Redis was away or too slow."
+        )
+        yield f"chatserver_hints_dropped_total {self.hints_dropped}"
+        yield from _head(
+            "chatserver_hints_strange_total", "counter", "Messages on our channels that were not understood."
+        )
+        yield f"chatserver_hints_strange_total {self.hints_strange}"
 
 
 def _head(name: str, kind: str, what: str) -> Iterator[str]:

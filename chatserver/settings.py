@@ -22,6 +22,15 @@ from chatserver.core.policy import Policy
 PREFIX = "CHATSERVER_"
 UNPREFIXED = ("DATABASE_URL", "REDIS_URL", "HOST", "PORT")
 SQLITE = "sqlite:///"
+REDIS = (
+    "redis://",
+    "rediss://",
+    "unix://",
+    "redis+sentinel://",
+    "rediss+sentinel://",
+    "redis+cluster://",
+    "rediss+cluster://",
+)
 POSTGRES = ("postgres://", "postgresql://", "postgresql+asyncpg://")
 
 
@@ -124,7 +133,11 @@ def _postgres_url(text: str) -> str:
 
 
 def _redis_url(text: str) -> str:
-    raise ValueError("names a Redis server; this version runs as one process without it (Redis comes later)")
+    if not text.startswith(REDIS):
+        raise ValueError(
+            "must be an address like redis://host:6379, redis+sentinel://host,host/name or redis+cluster://host,host"
+        )
+    return text
 
 
 def _secret(text: str) -> str:
@@ -175,7 +188,9 @@ class Settings:
     redis_url: str = _setting(
         "",
         _redis_url,
-        "Reserved: Redis between several processes. One process needs none, setting it is refused.",
+        "Redis between several servers on one PostgreSQL: what one of them stores the others show at once, instead of within two "
+        "seconds. A server (`redis://`, `rediss://`, `unix://`), sentinels (`redis+sentinel://host,host/name`) or a cluster "
+        "(`redis+cluster://host,host`).",
     )
     secret: str = _setting(
         "",
@@ -376,6 +391,11 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             problems.append(f"{PREFIX}SECRET_FILE cannot be read: {problem}.")
         except ValueError as problem:
             problems.append(f"{PREFIX}SECRET_FILE names a file whose content {problem}.")
+    if given.get("redis_url") and not given.get("database_url", "").startswith(POSTGRES):
+        problems.append(
+            f"{PREFIX}REDIS_URL is for several servers on one PostgreSQL, and this one keeps its data in SQLite: "
+            f"set {PREFIX}DATABASE_URL to a PostgreSQL, or leave Redis out."
+        )
     given["policy"], contradictions = _policy({name: v for name, v in policy.items() if v is not None})
     problems += contradictions
     if problems:

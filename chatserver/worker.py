@@ -48,7 +48,9 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        self._hearing = self._house.bus.subscribe([events.WORKER_TOPIC], self._hear, _cannot_overflow)
+        self._hearing = self._house.bus.subscribe(
+            [events.WORKER_TOPIC, events.DESKS_TOPIC], self._hear, _cannot_overflow
+        )
         self._board.look_at_all()
         self._tasks = [
             asyncio.create_task(_forever(self._due, lambda: followups.due(self._house), "due tickets")),
@@ -174,7 +176,7 @@ class Board:
         self._attention[app_id] = current
         if before is not None and before != current:
             event = AttentionChanged(app_id)
-            self._house.bus.publish(event, topics(event))
+            self._house.bus.here(event, topics(event))
         boundary = current.until if current.open else current.next
         times = [boundary, self._fades(app_id, agents, now)]
         self._look_at[app_id] = min((t for t in times if t is not None), default=now + 86_400_000)
@@ -186,7 +188,7 @@ class Board:
         for ticket_id, place in current.items():
             if before.get(ticket_id) != place:
                 ticket = await self._house.ticket(ticket_id)
-                self._house.bus.publish(place, [events.customer_topic(app_id, ticket.customer.key)])
+                self._house.bus.here(place, [events.customer_topic(app_id, ticket.customer.key)])
 
     def _fades(self, app_id: int, agents: list[Agent], now: int) -> int | None:
         """When the next agent who dropped stops counting as one who attends."""

@@ -259,6 +259,12 @@ class MemoryBus:
                 subscription.end()
                 subscription.overflowed()
 
+    def here(self, event: Event, topics: Iterable[str]) -> None:
+        self.publish(event, topics)
+
+    def listened(self) -> list[str]:
+        return [topic for subscription in self._subscriptions for topic in subscription.topics]
+
     def subscribe(
         self, topics: Iterable[str], deliver: Callable[[Event], bool], overflowed: Callable[[], None]
     ) -> _Subscription:

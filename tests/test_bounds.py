@@ -13,14 +13,8 @@ from chatserver.realtime.limits import Limits
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "bounds.md").read_text(encoding="utf-8")
 FIGURES = re.findall(r"`(\w+)\.(\w+)` ([\d.,]+\d|\d)( KiB| MiB)?", PAGE)
-PLACES = (
-    "chatserver",
-    "chatserver.core",
-    "chatserver.realtime",
-    "chatserver.store",
-    "chatserver.store.sqlite",
-    "chatserver.services",
-)
+ROOMS = ("bus", "core", "realtime", "store", "store.sqlite", "store.postgres", "services")
+PLACES = ("chatserver", *(f"chatserver.{room}" for room in ROOMS))
 UNITS = {"": 1, " KiB": 2**10, " MiB": 2**20}
 IN_KIB = {"CACHE_KIB"}
 

@@ -83,6 +83,7 @@ def test_all_bad_values_are_listed_at_once_by_the_name_that_was_used() -> None:
         ("CHATSERVER_SECRET_FILE", "/nowhere/at/all"),
         ("CHATSERVER_DATABASE_URL", "mysql://localhost/chat"),
         ("CHATSERVER_DATABASE_URL", "sqlite:///:memory:"),
+        ("CHATSERVER_REDIS_URL", "memcached://localhost"),
         ("CHATSERVER_DATABASE_URL", "postgresql://localhost"),
         ("CHATSERVER_DATABASE_URL", "postgresql://localhost:port/chat"),
         ("CHATSERVER_CUSTOMER_HEARTBEAT_SECONDS", "nan"),
@@ -97,13 +98,11 @@ def test_a_value_that_cannot_be_used_is_refused(name: str, value: str) -> None:
     assert caught.value.problems[0].startswith(name)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("REDIS_URL", "redis://localhost")],
-)
-def test_what_comes_later_is_refused_with_a_sentence_that_says_so(name: str, value: str) -> None:
-    with pytest.raises(BadSettings, match="comes later"):
-        load({name: value})
+def test_redis_goes_with_postgresql_only() -> None:
+    with pytest.raises(BadSettings, match="SQLite"):
+        load({"REDIS_URL": "redis://localhost"})
+    both = {"REDIS_URL": "redis://localhost", "DATABASE_URL": "postgresql://localhost/chat"}
+    assert load(both).redis_url == "redis://localhost"
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])

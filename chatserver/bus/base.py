@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 from chatserver.core.events import Event
@@ -30,6 +30,12 @@ class Subscription(Protocol):
 
 class Bus(Protocol):
     def publish(self, event: Event, topics: Iterable[str]) -> None: ...
+
+    def here(self, event: Event, topics: Iterable[str]) -> None:
+        """As `publish`, to this node's listeners alone: what each node finds out by itself."""
+
+    def listened(self) -> Collection[str]:
+        """The topics that somebody on this node listens to, as they are now."""
 
     def subscribe(
         self, topics: Iterable[str], deliver: Callable[[Event], bool], overflowed: Callable[[], None]

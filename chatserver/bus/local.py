@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, KeysView
+from typing import NamedTuple
 
 from chatserver.core.events import Event
 
@@ -13,8 +14,14 @@ log = logging.getLogger(__name__)
 class LocalBus:
     """Keeps the contract of `bus/base.py` without a queue of its own: `deliver` puts into the listener's, at once."""
 
-    def __init__(self) -> None:
-        self._listeners: dict[str, dict[_Subscription, None]] = {}
+    def __init__(
+        self,
+        began: Callable[[str], None] = lambda topic: None,
+        ended: Callable[[str], None] = lambda topic: None,
+    ) -> None:
+        """`began` hears of each topic that gets its first listener, `ended` of each that loses its last one."""
+        self._topics = _Topics({}, began, ended)
+        self._listeners = self._topics.listeners
 
     def publish(self, event: Event, topics: Iterable[str]) -> None:
         # A dictionary for each listener once, in a stable order; a copy, since listeners may come and go meanwhile.
@@ -25,45 +32,65 @@ class LocalBus:
         for subscription in heard:
             subscription.hear(event)
 
+    def here(self, event: Event, topics: Iterable[str]) -> None:
+        """There is nowhere else."""
+        self.publish(event, topics)
+
     def listened(self) -> KeysView[str]:
         """The topics that somebody listens to, as they are now."""
         return self._listeners.keys()
 
+    async def close(self) -> None:
+        """There is nothing to close."""
+
     def subscribe(
         self, topics: Iterable[str], deliver: Callable[[Event], bool], overflowed: Callable[[], None]
     ) -> _Subscription:
-        subscription = _Subscription(self._listeners, deliver, overflowed)
+        subscription = _Subscription(self._topics, deliver, overflowed)
         for topic in topics:
             subscription.add(topic)
         return subscription
 
 
+class _Topics(NamedTuple):
+    listeners: dict[str, dict[_Subscription, None]]
+    began: Callable[[str], None]
+    ended: Callable[[str], None]
+
+
 class _Subscription:
     def __init__(
         self,
-        listeners: dict[str, dict[_Subscription, None]],
+        shared: _Topics,
         deliver: Callable[[Event], bool],
         overflowed: Callable[[], None],
     ) -> None:
-        self._listeners = listeners
+        self._shared = shared
         self._deliver = deliver
         self._overflowed = overflowed
         self._topics: set[str] = set()
         self._ended = False
 
     def add(self, topic: str) -> None:
-        if not self._ended:
-            self._topics.add(topic)
-            self._listeners.setdefault(topic, {})[self] = None
+        if self._ended:
+            return
+        self._topics.add(topic)
+        others = self._shared.listeners.get(topic)
+        if others is None:
+            self._shared.listeners[topic] = {self: None}
+            self._shared.began(topic)
+        else:
+            others[self] = None
 
     def drop(self, topic: str) -> None:
         if topic not in self._topics:
             return
         self._topics.remove(topic)
-        others = self._listeners[topic]
+        others = self._shared.listeners[topic]
         del others[self]
         if not others:
-            del self._listeners[topic]
+            del self._shared.listeners[topic]
+            self._shared.ended(topic)
 
     def end(self) -> None:
         self._ended = True

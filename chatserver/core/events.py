@@ -102,7 +102,9 @@ def app_topic(app_id: int) -> str:
 
 
 WORKER_TOPIC = "worker"
-"""What the worker's loops hear: every change of a ticket, a desk or somebody's presence."""
+"""What the worker's loops hear: every change of a ticket that this node committed."""
+DESKS_TOPIC = "desks"
+"""And what they hear from all nodes: a queue moved, or an agent's status, load or presence changed."""
 
 
 def session_topic(session_id: int) -> str:

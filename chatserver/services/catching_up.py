@@ -55,7 +55,8 @@ class Heard(NamedTuple):
 
 
 class CatchingUp:
-    """`listened`: the topics that somebody on this node listens to. `tell`: to those, of this node alone."""
+    """`listened`: the topics that somebody on this node listens to. `tell`: to those, of this node alone.
+    `asked`: set when something may be stored of which nobody was told."""
 
     def __init__(
         self,
@@ -63,20 +64,17 @@ class CatchingUp:
         versions: Versions,
         listened: Callable[[], Collection[str]],
         tell: Callable[[Event, list[str]], None],
+        asked: asyncio.Event | None = None,
     ) -> None:
         self._house = house
         self._versions = versions
         self._listened = listened
         self._tell = tell
         self._agents: dict[int, Agent] = {}
-        self._asked = asyncio.Event()
-
-    def soon(self) -> None:
-        """Something may be stored of which nobody was told."""
-        self._asked.set()
+        self._asked = asked or asyncio.Event()
 
     async def run(self, seconds: float) -> None:
-        """A turn each so many seconds, and whenever it is asked for; until it is cancelled."""
+        """A turn each so many seconds, and whenever it is `asked` for; until it is cancelled."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):

@@ -27,13 +27,19 @@ class Publisher:
                 self._bus.publish(event, topics(event))
 
 
+def learn(books: Books, event: Event) -> None:
+    """What another node committed and published."""
+    if isinstance(event, TicketChanged):
+        books.learn(event.after)
+
+
 def topics(event: Event) -> list[str]:
     """The topics of what a commit made. Typing and queue places name their listeners where they are made."""
     match event:
         case TicketChanged(before, after):
             return _concerned(before, after)
         case events.DeskChanged(app_id):
-            return [events.WORKER_TOPIC, events.desk_topic(app_id)]
+            return [events.DESKS_TOPIC, events.desk_topic(app_id)]
         case events.AttentionChanged(app_id):
             return [events.app_topic(app_id), events.desk_topic(app_id)]
         case events.AgentChanged(agent_id) | events.AgentGone(agent_id):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
 from chatserver.bus.base import Bus
 from chatserver.bus.local import LocalBus
+from chatserver.bus.redis import RedisBus
 from chatserver.core.events import DeskChanged, Event
-
-BUSES: dict[str, Callable[[], Bus]] = {"local": LocalBus}
+from tests.bus.nodes import new_prefix
+from tests.harness.redis import RedisServer
 
 
 class Listener:
@@ -31,16 +32,22 @@ class Listener:
         self.overflows += 1
 
 
-@pytest.fixture(params=BUSES)
-def bus(request: pytest.FixtureRequest) -> Bus:
-    return BUSES[request.param]()
+@pytest.fixture(params=["local", "redis"])
+async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
+    if request.param == "local":
+        yield LocalBus()
+        return
+    redis: RedisServer = request.getfixturevalue("shared_redis")
+    bus = await RedisBus.open(redis.url, node="alone", prefix=new_prefix(), missed=lambda: None)
+    yield bus
+    await bus.close()
 
 
 def event(number: int = 0) -> Event:
     return DeskChanged(number)
 
 
-def test_who_listens_to_a_topic_hears_it_and_who_does_not_hears_nothing(bus: Bus) -> None:
+async def test_who_listens_to_a_topic_hears_it_and_who_does_not_hears_nothing(bus: Bus) -> None:
     near, far = Listener(), Listener()
     bus.subscribe(["a"], near.deliver, near.overflowed)
     bus.subscribe(["b"], far.deliver, far.overflowed)
@@ -48,14 +55,14 @@ def test_who_listens_to_a_topic_hears_it_and_who_does_not_hears_nothing(bus: Bus
     assert (near.heard, far.heard) == ([event()], [])
 
 
-def test_an_event_on_several_topics_is_heard_once(bus: Bus) -> None:
+async def test_an_event_on_several_topics_is_heard_once(bus: Bus) -> None:
     listener = Listener()
     bus.subscribe(["a", "b"], listener.deliver, listener.overflowed)
     bus.publish(event(), ["a", "b", "a"])
     assert listener.heard == [event()]
 
 
-def test_events_are_heard_in_the_order_in_which_they_were_published(bus: Bus) -> None:
+async def test_events_are_heard_in_the_order_in_which_they_were_published(bus: Bus) -> None:
     listener = Listener()
     bus.subscribe(["a", "b"], listener.deliver, listener.overflowed)
     for number in range(100):
@@ -63,7 +70,7 @@ def test_events_are_heard_in_the_order_in_which_they_were_published(bus: Bus) ->
     assert listener.heard == [event(number) for number in range(100)]
 
 
-def test_a_full_listener_is_told_once_and_hears_nothing_more(bus: Bus) -> None:
+async def test_a_full_listener_is_told_once_and_hears_nothing_more(bus: Bus) -> None:
     full, other = Listener(room=2), Listener()
     bus.subscribe(["a"], full.deliver, full.overflowed)
     bus.subscribe(["a"], other.deliver, other.overflowed)
@@ -76,7 +83,7 @@ def test_a_full_listener_is_told_once_and_hears_nothing_more(bus: Bus) -> None:
     assert len(other.heard) == 6
 
 
-def test_a_listener_that_fails_fails_neither_the_publisher_nor_the_others(
+async def test_a_listener_that_fails_fails_neither_the_publisher_nor_the_others(
     bus: Bus, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken, other = Listener(), Listener()
@@ -93,7 +100,7 @@ def test_a_listener_that_fails_fails_neither_the_publisher_nor_the_others(
     assert len(caplog.records) == 1
 
 
-def test_add_and_drop_take_effect_at_once_and_may_be_repeated(bus: Bus) -> None:
+async def test_add_and_drop_take_effect_at_once_and_may_be_repeated(bus: Bus) -> None:
     listener = Listener()
     subscription = bus.subscribe([], listener.deliver, listener.overflowed)
     bus.publish(event(0), ["a"])
@@ -106,7 +113,7 @@ def test_add_and_drop_take_effect_at_once_and_may_be_repeated(bus: Bus) -> None:
     assert listener.heard == [event(1)]
 
 
-def test_an_ended_subscription_hears_nothing_and_cannot_come_back(bus: Bus) -> None:
+async def test_an_ended_subscription_hears_nothing_and_cannot_come_back(bus: Bus) -> None:
     listener = Listener()
     subscription = bus.subscribe(["a"], listener.deliver, listener.overflowed)
     subscription.end()
@@ -116,7 +123,7 @@ def test_an_ended_subscription_hears_nothing_and_cannot_come_back(bus: Bus) -> N
     assert (listener.heard, listener.overflows) == ([], 0)
 
 
-def test_a_listener_may_end_another_while_an_event_is_on_its_way(bus: Bus) -> None:
+async def test_a_listener_may_end_another_while_an_event_is_on_its_way(bus: Bus) -> None:
     second = Listener()
 
     def end_the_other(event: Event) -> bool:
@@ -129,7 +136,7 @@ def test_a_listener_may_end_another_while_an_event_is_on_its_way(bus: Bus) -> No
     assert second.heard == []
 
 
-def test_a_listener_may_publish_while_it_hears(bus: Bus) -> None:
+async def test_a_listener_may_publish_while_it_hears(bus: Bus) -> None:
     listener = Listener()
 
     def pass_on(heard: Event) -> bool:

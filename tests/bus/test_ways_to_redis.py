@@ -1,0 +1,134 @@
+"""Passwords, users, databases, Unix sockets and TLS; a Redis that hides or refuses something."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from chatserver.bus.redis import BusUnreachable, RedisBus
+from tests.bus.nodes import acquainted, new_prefix, nodes
+from tests.harness.redis import redis_server, say
+from tests.harness.server import free_port
+
+PASSWORD = "ge:h@im/"
+QUOTED = "ge%3Ah%40im%2F"
+CHANNELS_AND_KEYS = ("~{test}:*", "&test:*", "+@pubsub", "+@list", "+@set", "+@keyspace", "+@connection")
+
+
+async def test_by_a_password_and_a_unix_socket_and_in_a_database(tmp_path: Path) -> None:
+    socket = tmp_path / "redis.sock"
+    with redis_server(tmp_path / "redis", "--requirepass", PASSWORD, "--unixsocket", str(socket)) as redis:
+        by_port = f"redis://:{QUOTED}@127.0.0.1:{redis.port}/3"
+        by_path = f"unix://:{QUOTED}@{socket}?db=3"
+        async with nodes(by_port, by_path) as (a, b):
+            b.listen("t")
+            await acquainted(a, b)
+            a.say(1, "t")
+            await b.hears(1)
+
+
+async def test_a_user_needs_only_what_belongs_to_the_prefix(tmp_path: Path) -> None:
+    user = ("--user", "chat", "on", f">{PASSWORD}", *CHANNELS_AND_KEYS)
+    with redis_server(tmp_path / "redis", *user) as redis:
+        url = f"redis://chat:{QUOTED}@127.0.0.1:{redis.port}"
+        async with nodes(url, url, prefix="test") as (a, b):
+            b.listen("t")
+            await acquainted(a, b)
+            a.say(1, "t")
+            await b.hears(1)
+        with pytest.raises(BusUnreachable, match="NOPERM"):
+            await RedisBus.open(url, node="n", prefix="another", missed=lambda: None)
+
+
+async def test_a_wrong_password_is_said_and_not_repeated(tmp_path: Path) -> None:
+    with redis_server(tmp_path / "redis", "--requirepass", PASSWORD) as redis:
+        for url in (f"redis://:falsch@127.0.0.1:{redis.port}", redis.url):
+            with pytest.raises(BusUnreachable, match=r"^Redis at .*(WRONGPASS|NOAUTH)") as caught:
+                await RedisBus.open(url, node="n", missed=lambda: None)
+            assert f"127.0.0.1:{redis.port}" in str(caught.value)
+            assert "falsch" not in str(caught.value)
+
+
+async def test_two_prefixes_hear_nothing_of_each_other(tmp_path: Path) -> None:
+    with redis_server(tmp_path / "redis") as redis:
+        async with nodes(redis.url) as (a,), nodes(redis.url) as (b,):
+            b.listen("t")
+            a.say(1, "t")
+            assert a.bus.others() == b.bus.others() == set()
+            (keys,) = await say(redis.port, ("KEYS", "*"))
+            assert len(keys) == 4
+            assert b.heard == []
+
+
+async def test_by_tls(tmp_path: Path) -> None:
+    certificate, key = certificate_for_loopback(tmp_path)
+    port = free_port()
+    tls = ("--tls-port", str(port), "--tls-cert-file", str(certificate), "--tls-key-file", str(key))
+    with redis_server(
+        tmp_path / "redis", *tls, "--tls-auth-clients", "no", "--tls-ca-cert-file", str(certificate)
+    ):
+        url = f"rediss://127.0.0.1:{port}"
+        async with nodes(*[f"{url}?ssl_ca_certs={certificate}"] * 2) as (a, b):
+            b.listen("t")
+            await acquainted(a, b)
+            a.say(1, "t")
+            await b.hears(1)
+        with pytest.raises(BusUnreachable, match=f"127.0.0.1:{port}"):
+            await RedisBus.open(url, node="n", missed=lambda: None)  # nobody vouches for it
+        with pytest.raises(BusUnreachable, match=f"127.0.0.1:{port}"):
+            await RedisBus.open(f"redis://127.0.0.1:{port}", node="n", missed=lambda: None)
+
+
+@pytest.mark.parametrize("prefix", ["", "a b", "a{b}", "x" * 65])
+async def test_a_prefix_that_would_break_keys_is_refused(prefix: str) -> None:
+    with pytest.raises(ValueError, match="prefix"):
+        await RedisBus.open("redis://127.0.0.1:1", node="n", prefix=prefix, missed=lambda: None)
+
+
+async def test_the_operator_sees_what_goes_through_redis_and_that_it_is_there(tmp_path: Path) -> None:
+    new = new_prefix()
+    with redis_server(tmp_path / "redis") as redis:
+        async with nodes(redis.url, redis.url, prefix=new) as (a, b):
+            b.listen("t")
+            await acquainted(a, b)
+            a.say(1, "t")
+            await b.hears(1)
+            lines = a.metrics.text({}).splitlines()
+            assert "chatserver_redis_up 1" in lines
+            assert 'chatserver_hints_total{way="sent"} 1' in lines
+            assert 'chatserver_hints_total{way="received"} 1' in b.metrics.text({}).splitlines()
+    assert "chatserver_redis_up 0" in a.metrics.text({}).splitlines()
+
+
+def certificate_for_loopback(directory: Path) -> tuple[Path, Path]:
+    """Signed by itself, for a day."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = dt.datetime.now(dt.UTC)
+    loopback = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(loopback, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_file, key_file = directory / "redis.crt", directory / "redis.key"
+    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return certificate_file, key_file
