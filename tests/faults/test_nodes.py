@@ -1,4 +1,4 @@
-"""Real servers on one PostgreSQL, without Redis: wherever people are and whichever node dies, the checker finds nothing."""
+"""Real servers on one PostgreSQL, with and without Redis: wherever people are and whichever dies, the checker finds nothing."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.checker.checker import Stored
 from tests.faults.crowd import AT_EASE, Crowd, judge
 from tests.harness.peers import AgentPeer, Peer
 from tests.harness.postgres import Postgres
+from tests.harness.redis import RedisServer, redis_server
 from tests.harness.server import Server, running
 from tests.harness.sign_in import Desk
 from tests.harness.sizes import SEED, size
@@ -78,14 +79,26 @@ class Nodes(Crowd):
         ]
 
 
+@pytest.fixture(params=["hints polled", "Redis"])
+def hints(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RedisServer | None]:
+    if request.param != "Redis":
+        yield None
+        return
+    directory = tmp_path / "redis"
+    directory.mkdir()
+    with redis_server(directory) as server:
+        yield server
+
+
 @contextmanager
-def several(where: Path, url: str) -> Iterator[list[Server]]:
+def several(where: Path, url: str, hints: RedisServer | None) -> Iterator[list[Server]]:
+    settings = AT_EASE | ({"redis_url": hints.url} if hints else {})
     with ExitStack() as stack:
         servers = []
         for number in range(NODES):
             directory = where / f"node-{number}"
             directory.mkdir()
-            servers.append(stack.enter_context(running(directory, database_url=url, **AT_EASE)))
+            servers.append(stack.enter_context(running(directory, database_url=url, **settings)))
         yield servers
 
 
@@ -106,11 +119,11 @@ async def talking(servers: list[Server], url: str) -> AsyncIterator[Nodes]:
 
 
 def test_a_crowd_on_three_nodes_sees_one_order_whoever_is_where(
-    tmp_path: Path, postgres_server: Postgres
+    tmp_path: Path, postgres_server: Postgres, hints: RedisServer | None
 ) -> None:
     async def story() -> None:
         url = postgres_server.empty()
-        with several(tmp_path, url) as servers:
+        with several(tmp_path, url, hints) as servers:
             async with talking(servers, url) as crowd:
                 await crowd.acks(300)
                 await crowd.healed()
@@ -120,12 +133,12 @@ def test_a_crowd_on_three_nodes_sees_one_order_whoever_is_where(
 
 
 def test_nodes_are_killed_one_after_the_other_and_nothing_is_lost(
-    tmp_path: Path, postgres_server: Postgres
+    tmp_path: Path, postgres_server: Postgres, hints: RedisServer | None
 ) -> None:
     async def story() -> None:
         url = postgres_server.empty()
         dice = random.Random(SEED)
-        with several(tmp_path, url) as servers:
+        with several(tmp_path, url, hints) as servers:
             async with talking(servers, url) as crowd:
                 for _ in range(KILLS):
                     await crowd.acks(dice.choice((0, 20, 100)))
@@ -141,11 +154,11 @@ def test_nodes_are_killed_one_after_the_other_and_nothing_is_lost(
 
 
 def test_a_deploy_over_three_nodes_says_goodbye_and_loses_nothing(
-    tmp_path: Path, postgres_server: Postgres
+    tmp_path: Path, postgres_server: Postgres, hints: RedisServer | None
 ) -> None:
     async def story() -> None:
         url = postgres_server.empty()
-        with several(tmp_path, url) as servers:
+        with several(tmp_path, url, hints) as servers:
             async with talking(servers, url) as crowd:
                 for server in servers:
                     await crowd.acks(50)
@@ -158,6 +171,24 @@ def test_a_deploy_over_three_nodes_says_goodbye_and_loses_nothing(
                     }
                     await asyncio.to_thread(server.start)
                 await crowd.acks(20)
+                await crowd.healed()
+                judge(crowd, tmp_path)
+
+    asyncio.run(story())
+
+
+def test_redis_dies_and_comes_back_empty_under_load(tmp_path: Path, postgres_server: Postgres) -> None:
+    async def story() -> None:
+        url = postgres_server.empty()
+        (tmp_path / "redis").mkdir()
+        with redis_server(tmp_path / "redis") as hints, several(tmp_path, url, hints) as servers:
+            async with talking(servers, url) as crowd:
+                for broken in (hints.kill, hints.hang):
+                    await crowd.acks(50)
+                    await asyncio.to_thread(broken)
+                    await crowd.acks(100)
+                    await asyncio.to_thread(hints.start if broken == hints.kill else hints.go_on)
+                await crowd.acks(50)
                 await crowd.healed()
                 judge(crowd, tmp_path)
 
