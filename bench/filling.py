@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, create_engine, func, insert, select
 
 from bench.pairs import WORDS
-from chatserver.services.identity import Session, SessionTokens
+from chatserver.services.identity import Session, session_tokens
 from chatserver.store.tables import agent_apps, agents, apps, customers, items, sessions, tickets
 
 SECRET: Final = "a secret of the benchmark, which keeps nothing secret"  # noqa: S105 - its own words say it
@@ -152,7 +152,7 @@ def add_chats(
     _write(
         connection, items, (item for i in range(count) for item in _items(ticket + i, messages, agent, now))
     )
-    signer = SessionTokens(SECRET)
+    signer = session_tokens(SECRET)
     expires = _now() // 1000 + YEAR
     return [Kept(signer.sign(Session(key, k, expires)), ticket + i, messages + 2) for i, k in enumerate(keys)]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
@@ -18,10 +17,12 @@ from chatserver.core.people import App
 from chatserver.services.identity import (
     BadUserToken,
     Session,
-    SessionTokens,
+    SocketToken,
     User,
     anonymous_key,
     read_user_token,
+    session_tokens,
+    socket_tokens,
 )
 from chatserver.services.passwords import Passwords
 from chatserver.services.throttle import Throttle
@@ -35,7 +36,6 @@ from chatserver.store.work import Who
 __all__ = ["Accounts", "AgentSession", "CustomerIdentity", "Hello"]
 
 SOCKET_TOKEN_MS: Final = 30_000
-SOCKET_TOKENS_MAX: Final = 10_000
 SIGN_IN_WINDOW_SECONDS: Final = 15 * 60
 PASSWORD_LEAST: Final = 8
 
@@ -85,11 +85,11 @@ class Accounts:
         self._settings = settings
         self._find_app = find_app
         self._clock = clock
-        self._tokens = SessionTokens(secret)
+        self._tokens = session_tokens(secret)
         self._passwords = Passwords()
         self._tries = Throttle(settings.sign_in_tries, SIGN_IN_WINDOW_SECONDS)
         self._tries_from = Throttle(settings.sign_in_tries_per_address, SIGN_IN_WINDOW_SECONDS)
-        self._socket_tokens: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        self._socket_tokens = socket_tokens(secret)
 
     # — agents —————————————————————————————————————————————————————————————————
 
@@ -144,22 +144,22 @@ class Accounts:
         return not await rows.other_sessions(self._db, session.agent_id, now)
 
     def socket_token(self, session: AgentSession) -> str:
-        """For the first frame of the console's socket: one use, 30 s."""
-        token = secrets.token_urlsafe(32)
-        self._socket_tokens[token] = (session.id, self._clock() + SOCKET_TOKEN_MS)
-        if len(self._socket_tokens) > SOCKET_TOKENS_MAX:
-            self._socket_tokens.popitem(last=False)
-        return token
+        """For the first frame of the console's socket: one use, 30 s, at whichever node it arrives."""
+        expires_at = self._clock() + SOCKET_TOKEN_MS
+        one_use = SocketToken(session.id, session.agent_id, expires_at, secrets.token_urlsafe(16))
+        return self._socket_tokens.sign(one_use)
 
     async def authenticate_agent(self, token: str) -> AgentSession:
         """The session behind a socket token, which is spent by this. Raises Refused: unauthorized, token_expired."""
-        session_id, expires_at = self._socket_tokens.pop(token, (0, 0))
-        if not session_id:
+        held = self._socket_tokens.read(token)
+        if held is None:
             raise Refused("unauthorized")
         now = self._clock()
-        if expires_at < now:
+        if held.expires_at < now:
             raise Refused("token_expired")
-        session = await rows.session_by_id(self._db, session_id, now)
+        if not await rows.spend(self._db, held.agent_id, held.jti, expires_at=held.expires_at, now=now):
+            raise Refused("unauthorized")
+        session = await rows.session_by_id(self._db, held.session_id, now)
         if session is None:
             raise Refused("unauthorized")
         return session

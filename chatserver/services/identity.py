@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -23,6 +23,7 @@ _HEADERS = frozenset(
     {"alg", "typ", "kid"}
 )  # jwk, jku, x5c, crit …: a token does not bring its own key or rules
 _SALT = "customer-session"
+_SOCKET_SALT = "agent-socket"
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -66,28 +67,51 @@ def anonymous_key() -> str:
     return f"anon:{secrets.token_urlsafe(16)}"
 
 
-class SessionTokens:
-    """Signs and reads our customers' session tokens: HMAC-SHA256 over app, customer and expiry."""
+class SocketToken(msgspec.Struct, frozen=True, array_like=True):
+    """For one socket of an agent's session, until `expires_at` (ms). `jti` is spent with the first use."""
 
-    def __init__(self, secret: str) -> None:
+    session_id: int
+    agent_id: int
+    expires_at: int
+    jti: str
+
+
+T = TypeVar("T")
+
+
+class Signed(Generic[T]):
+    """Values of one kind that only we can have made, as text: HMAC-SHA256 with a salt of that kind, so that none passes for
+    another."""
+
+    def __init__(self, secret: str, salt: str, kind: type[T]) -> None:
         from itsdangerous import Signer
 
-        self._signer = Signer(secret, salt=_SALT, key_derivation="hmac", digest_method=hashlib.sha256)
+        self._kind = kind
+        self._signer = Signer(secret, salt=salt, key_derivation="hmac", digest_method=hashlib.sha256)
 
-    def sign(self, session: Session) -> str:
+    def sign(self, value: T) -> str:
         from itsdangerous.encoding import base64_encode
 
-        return self._signer.sign(base64_encode(msgspec.json.encode(session))).decode()
+        return self._signer.sign(base64_encode(msgspec.json.encode(value))).decode()
 
-    def read(self, token: str) -> Session | None:
-        """None for whatever we did not sign. Expiry and app are the caller's to check."""
+    def read(self, token: str) -> T | None:
+        """None for whatever we did not sign. What it says is the caller's to check."""
         from itsdangerous import BadData
         from itsdangerous.encoding import base64_decode
 
         try:
-            return msgspec.json.decode(base64_decode(self._signer.unsign(token)), type=Session)
+            return msgspec.json.decode(base64_decode(self._signer.unsign(token)), type=self._kind)
         except (BadData, msgspec.DecodeError, UnicodeError):
             return None
+
+
+def session_tokens(secret: str) -> Signed[Session]:
+    """Our customers' sessions: app, customer and expiry."""
+    return Signed(secret, _SALT, Session)
+
+
+def socket_tokens(secret: str) -> Signed[SocketToken]:
+    return Signed(secret, _SOCKET_SALT, SocketToken)
 
 
 def read_user_token(token: str, app: App, now: int) -> User:

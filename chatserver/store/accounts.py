@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, literal, select, update
 
 from chatserver.store.base import Violated
 from chatserver.store.database import Database, Reader
-from chatserver.store.portable import insert_or_not, one_of
+from chatserver.store.portable import insert_from_or_not, insert_or_not, one_of
 from chatserver.store.tables import agent_apps, agents, apps, sessions, used_tokens
 
 
@@ -128,6 +128,16 @@ async def use_token(db: Database, app_id: int, jti: str, *, expires_at: int, now
     """Remember that a host's user token was exchanged; False when it was before. Those that expired are forgotten."""
     over = delete(used_tokens).where(used_tokens.c.expires_at < now)
     new = insert_or_not(used_tokens, app_id=app_id, jti=jti, expires_at=expires_at)
+    return bool((await db.execute(over, new))[1])
+
+
+async def spend(db: Database, agent_id: int, jti: str, *, expires_at: int, now: int) -> bool:
+    """Remember that an agent's token for a socket was used; False when it was before, or when the agent attends no app."""
+    over = delete(used_tokens).where(used_tokens.c.expires_at < now)
+    of_agent = select(func.min(agent_apps.c.app_id), literal(f"socket {jti}"), literal(expires_at)).where(
+        agent_apps.c.agent_id == agent_id
+    )
+    new = insert_from_or_not(used_tokens, ["app_id", "jti", "expires_at"], of_agent.having(func.count() > 0))
     return bool((await db.execute(over, new))[1])
 
 

@@ -47,8 +47,8 @@ class Nodes(Crowd):
         server = self.dice.choice(self.servers)
         peer.port, peer.origin = server.port, server.origin
         if isinstance(peer, AgentPeer):
-            # A token for a socket is good at the server that gave it.
-            peer.ticket_for_socket = self._desks[server.port, peer.name].token
+            # A token for a socket is good at any server, whichever gave it.
+            peer.ticket_for_socket = self._desks[self.dice.choice(self.servers).port, peer.name].token
 
     def stored(self) -> list[Stored]:
         return self.rows

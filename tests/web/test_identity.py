@@ -19,7 +19,7 @@ from chatserver.core.people import App
 from chatserver.core.policy import Policy
 from chatserver.realtime.wire import CustomerHello
 from chatserver.services.accounts import Accounts, CustomerIdentity
-from chatserver.services.identity import BadUserToken, Session, SessionTokens, read_user_token
+from chatserver.services.identity import BadUserToken, Session, read_user_token, session_tokens
 from chatserver.settings import Settings
 from chatserver.store import people
 from chatserver.store.database import Database
@@ -151,7 +151,7 @@ def test_any_other_token_does_not_pass_and_the_developer_is_told_why(token: str)
 
 
 def test_our_tokens_say_what_was_signed() -> None:
-    tokens = SessionTokens("s" * 40)
+    tokens = session_tokens("s" * 40)
     session = Session("demo", "user:ñandú", NOW, "Ñ" * 100, "x" * 254)
     token = tokens.sign(session)
     assert tokens.read(token) == session
@@ -159,14 +159,14 @@ def test_our_tokens_say_what_was_signed() -> None:
 
 
 @pytest.mark.parametrize(
-    "token", ["", ".", "a.b", "ñ", "a" * 3000, SessionTokens("t" * 40).sign(Session("demo", "a", 1))]
+    "token", ["", ".", "a.b", "ñ", "a" * 3000, session_tokens("t" * 40).sign(Session("demo", "a", 1))]
 )
 def test_what_we_did_not_sign_says_nothing(token: str) -> None:
-    assert SessionTokens("s" * 40).read(token) is None
+    assert session_tokens("s" * 40).read(token) is None
 
 
 def test_a_changed_token_says_nothing() -> None:
-    tokens = SessionTokens("s" * 40)
+    tokens = session_tokens("s" * 40)
     token = tokens.sign(Session("demo", "user:u-17", NOW))
     for place in range(len(token)):
         other = "A" if token[place] != "A" else "B"

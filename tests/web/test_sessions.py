@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,7 +11,8 @@ from chatserver.bus.local import LocalBus
 from chatserver.core.errors import Refused
 from chatserver.core.events import Event, SessionEnded, session_topic
 from chatserver.core.people import App
-from chatserver.services.accounts import SOCKET_TOKENS_MAX, Accounts
+from chatserver.services.accounts import Accounts
+from chatserver.services.identity import Session, session_tokens
 from chatserver.settings import Settings
 from chatserver.store.database import Database
 from tests.web.conftest import EMAIL, PASSWORD, Clock
@@ -104,10 +106,19 @@ async def test_a_hash_of_older_parameters_is_made_anew_at_the_next_sign_in(door:
     assert await door.accounts.session(token) is not None
 
 
-async def test_unused_socket_tokens_are_bounded(door: Door) -> None:
+async def test_a_socket_token_is_good_once_also_when_it_comes_twice_at_once(door: Door) -> None:
     _, session = await door.accounts.sign_in(EMAIL, PASSWORD, "a")
-    first = door.accounts.socket_token(session)
-    last = [door.accounts.socket_token(session) for _ in range(SOCKET_TOKENS_MAX)][-1]
-    with pytest.raises(Refused, match="unauthorized"):
-        await door.accounts.authenticate_agent(first)
-    assert (await door.accounts.authenticate_agent(last)).id == session.id
+    token = door.accounts.socket_token(session)
+    tries = await asyncio.gather(
+        *(door.accounts.authenticate_agent(token) for _ in range(3)), return_exceptions=True
+    )
+    assert [one.code for one in tries if isinstance(one, Refused)] == ["unauthorized"] * 2
+    assert [one.id for one in tries if not isinstance(one, BaseException)] == [session.id]
+
+
+async def test_a_customers_token_opens_no_agents_socket(door: Door) -> None:
+    _, session = await door.accounts.sign_in(EMAIL, PASSWORD, "a")
+    signed = session_tokens("s" * 40).sign(Session("demo", "user:ana", 2**40))
+    for token in (signed, "", door.accounts.socket_token(session)[:-1]):
+        with pytest.raises(Refused, match="unauthorized"):
+            await door.accounts.authenticate_agent(token)
