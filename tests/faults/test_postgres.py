@@ -378,8 +378,10 @@ async def test_reads_that_find_all_connections_in_use_give_up_in_time_and_writin
     ana = house.who("ana")
     ticket = await house.start(ana, 0)
     used = [await house.db._pool.acquire() for _ in range(database.READERS)]
+    began = time.monotonic()
     with pytest.raises(TimeoutError):
         await items_after(house.db, ticket.id, 0, 10)
+    assert time.monotonic() - began < 10
     assert await house.say(ana, ticket.id, 1) == 2
     for connection in used:
         await house.db._pool.release(connection)
