@@ -17,8 +17,9 @@ from chatserver.core.errors import Refused
 from chatserver.store.base import StoreFailed
 from chatserver.store.items import items_after
 from chatserver.store.postgres import database
-from chatserver.store.postgres.patience import LOCK_MS
+from chatserver.store.postgres.patience import HELD_SECONDS, LOCK_MS
 from chatserver.store.work import Needs, World
+from chatserver.store.writer import GROUP_MAX
 from tests.harness.committing import CommitWire, Cut
 from tests.harness.postgres import Postgres, postgres
 from tests.harness.sizes import size
@@ -178,6 +179,19 @@ async def test_an_idle_connection_that_the_server_ended_costs_nobody_a_message(h
         assert await house.say(ana, ticket.id, number) == number + 1
 
 
+async def test_idle_connections_that_the_server_ended_cost_nobody_an_answer(house: PostgresHouse) -> None:
+    ana = house.who("ana")
+    ticket = await house.start(ana, 0)
+    for _ in range(FAULTS):
+        await asyncio.gather(*(items_after(house.db, ticket.id, 0, 10) for _ in range(20)))
+        ended = pids(house, reading=True)
+        assert len(ended) > 1
+        for pid in ended:
+            house.stored("SELECT pg_terminate_backend(?)", pid)
+        # The event loop has had no time to notice.
+        assert len(await items_after(house.db, ticket.id, 0, 10)) == 1
+
+
 async def test_readers_whose_connections_the_server_ends_recover(house: PostgresHouse) -> None:
     ana = house.who("ana")
     ticket = await house.start(ana, 0)
@@ -305,9 +319,10 @@ async def test_a_ticket_that_somebody_holds_does_not_hold_up_the_others(
             await soon(lambda: people.failed[held] > 0, "the first one is told to try again", 15)
             await people.more(100)
             people.longest.clear()
-            for _ in range(size(3, 30)):
+            end = time.monotonic() + HELD_SECONDS + size(2.0, 30.0)
+            while time.monotonic() < end:  # so long that it is tried again
                 failed = people.failed[held]
-                await people.more(200)
+                await people.more(100)
                 await soon(lambda before=failed: people.failed[held] > before, "told again", 15)  # type: ignore[misc]
             stalls = [people.longest[ticket] for ticket in others]
         await soon(lambda: people.longest[held] > 0, "it is free again", 15)
@@ -363,8 +378,10 @@ async def test_reads_that_find_all_connections_in_use_give_up_in_time_and_writin
     ana = house.who("ana")
     ticket = await house.start(ana, 0)
     used = [await house.db._pool.acquire() for _ in range(database.READERS)]
+    began = time.monotonic()
     with pytest.raises(TimeoutError):
         await items_after(house.db, ticket.id, 0, 10)
+    assert time.monotonic() - began < 10
     assert await house.say(ana, ticket.id, 1) == 2
     for connection in used:
         await house.db._pool.release(connection)
@@ -410,6 +427,23 @@ async def test_a_server_that_stands_still_for_long_is_given_up_and_used_again_wh
         assert len(await items_after(house.db, people.tickets[0], 0, 1)) == 1
     await ends(house)
     await soon(lambda: connections(house) == 0, "no connection is left open")
+
+
+async def test_who_waits_behind_others_for_a_server_that_stands_still_is_told_with_them(
+    impatient: None, server: Postgres
+) -> None:
+    house = await PostgresHouse.open(server.database())
+    ana = house.who("ana")
+    ticket = await house.start(ana, 0)
+    with server.frozen():
+        began = time.monotonic()
+        answers = await asyncio.gather(
+            *(house.say(ana, ticket.id, n) for n in range(12 * GROUP_MAX)), return_exceptions=True
+        )
+        took = time.monotonic() - began
+    assert {type(answer) for answer in answers} == {StoreFailed}
+    assert took < database.COMMAND_SECONDS + 6 * database.CONNECT_SECONDS
+    await ends(house)
 
 
 @pytest.mark.parametrize("state", ["frozen", "stopped", "held"])

@@ -367,25 +367,30 @@ def deadlocks(node: House) -> int:
     return int(rows[0][0])
 
 
-async def test_agents_and_tickets_named_in_any_order_are_locked_in_one(nodes: list[House]) -> None:
-    eva, luz = await nodes[0].agent("eva"), await nodes[0].agent("luz")
-    tickets = [(await nodes[0].start(nodes[0].who(str(n)), 0)).id for n in range(6)]
+@pytest.mark.parametrize("table", ["tickets", "agents", "apps"])
+async def test_rows_named_in_any_order_are_locked_in_one(nodes: list[House], table: str) -> None:
+    """Somebody holds the one in the middle: the two who come then would else have one end each, and wait for the other's."""
+    if table == "tickets":
+        rows = [(await nodes[0].start(nodes[0].who(str(n)), 0)).id for n in range(5)]
+    elif table == "agents":
+        rows = [await nodes[0].agent(name) for name in ("eva", "luz", "ines", "leo", "paz")]
+    else:
+        rows = [await nodes[0].new_app(name) for name in ("b", "c", "d", "e", "f")]
     before = deadlocks(nodes[0])
 
-    async def touch(node: House, ids: tuple[int, ...], agents: tuple[int, ...]) -> None:
-        def decide(world: World, now: int) -> None:
-            for agent_id in agents:
-                world.put_agent(world.agent(agent_id))
+    async def lock(node: House, ids: Iterable[int]) -> None:
+        given = tuple(ids)
+        needs = {
+            "tickets": Needs(tickets=given),
+            "agents": Needs(agents=given),
+            "apps": Needs(numbers=given),
+        }
+        await node.db.write(needs[table], lambda world, now: None)
 
-        await node.db.write(Needs(tickets=ids, agents=agents), decide)
-
-    for _ in range(30):
-        await asyncio.gather(
-            touch(nodes[0], tuple(tickets), ()),
-            touch(nodes[1], tuple(reversed(tickets)), ()),
-            touch(nodes[2], (*tickets[3:], *tickets[:3]), ()),
-        )
-        await asyncio.gather(
-            touch(nodes[0], (), (eva, luz)), touch(nodes[1], (), (luz, eva)), touch(nodes[2], (), (luz,))
-        )
+    async with nodes[0].held(f"SELECT id FROM {table} WHERE id = $1 FOR UPDATE", rows[2]):
+        locks = []
+        for node, ids in zip(nodes, (rows, rows[::-1], rows[2:] + rows[:2]), strict=True):
+            locks.append(asyncio.ensure_future(lock(node, ids)))
+            await soon(lambda: nodes[0].stored(WAITING) == [(len(locks),)], "it waits")
+    await asyncio.gather(*locks)
     assert deadlocks(nodes[0]) == before

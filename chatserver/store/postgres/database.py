@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, Self
 
@@ -118,8 +119,9 @@ class PostgresDatabase(Database):
 
     async def close(self) -> None:
         """Commit what waits, then close. Harmless twice."""
-        self._writer.take_no_more()
-        await asyncio.gather(self._writer.finish(), _close(self._pool))
+        reading = asyncio.ensure_future(_close(self._pool))
+        await self._writer.finish()
+        await reading
 
     async def rows(self, statement: Executable, **values: Any) -> list[Any]:
         """See `Reader`. Raises what asyncpg raises, TimeoutError and OSError."""
@@ -166,15 +168,17 @@ class _Looker(Reader):
 async def _rows(pool: Any, statement: Executable, values: dict[str, Any]) -> list[Any]:
     sql, given = constant(statement)
     arguments = [values.get(name, value) for name, value in given]
-    try:
-        return await _fetched(pool, sql, arguments)
-    except _CUT:  # a question may be asked twice; the pool has dropped the connection
-        return await _fetched(pool, sql, arguments)
-
-
-async def _fetched(pool: Any, sql: str, arguments: list[Any]) -> list[Any]:
-    async with pool.acquire(timeout=WAIT_SECONDS) as connection:
-        return list(await connection.fetch(sql, *arguments))
+    # A question may be asked again: all of the connections may have ended while they were idle.
+    for left in range(READERS, -1, -1):
+        async with pool.acquire(timeout=WAIT_SECONDS) as connection:
+            try:
+                return list(await connection.fetch(sql, *arguments))
+            except _CUT:
+                with suppress(asyncpg.InterfaceError):  # it noticed by now
+                    connection.terminate()  # else the pool would hand it out again
+                if not left:
+                    raise
+    raise AssertionError("unreachable")
 
 
 @lru_cache(maxsize=256)

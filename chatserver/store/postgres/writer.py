@@ -34,7 +34,7 @@ TRIES: Final = 5
 ID_BLOCKS: Final = 2**ID_COUNTER_BITS // 512
 """Of ids within one millisecond, a block for each group. Two nodes with the same block in the same millisecond meet at the
 primary key, and one of them tries again."""
-FINISH_SECONDS: Final = 2.0
+FINISH_SECONDS: Final = 4.0
 """What waits at the end is committed if the server takes no longer than this."""
 HIGHEST_ID: Final = "SELECT greatest((SELECT max(id) FROM tickets), (SELECT max(id) FROM customers), 0)"
 
@@ -115,17 +115,13 @@ class PostgresWriter(Writer):
         self._jobs.extend(jobs)
         self._woken.set()
 
-    def take_no_more(self) -> None:
-        """Whoever submits from here on is refused."""
+    async def finish(self) -> None:
+        """Take nothing more, commit what waits, close the connection; whatever the server does, within a few seconds. Harmless
+        twice."""
         if not self._closed:
             self._closed = True
             self._hand_over()
             self._woken.set()
-
-    async def finish(self) -> None:
-        """Take nothing more, commit what waits, close the connection; whatever the server does, within a few seconds. Harmless
-        twice."""
-        self.take_no_more()
         await asyncio.wait({self._task}, timeout=FINISH_SECONDS)
         if not self._task.done():
             self._giving_up = True  # everybody is still answered
@@ -184,7 +180,7 @@ class PostgresWriter(Writer):
             return not isinstance(jobs[0], Statements)
         if isinstance(problem, asyncpg.LockNotAvailableError):
             return not isinstance(jobs[0], Statements)
-        return isinstance(problem, _AGAIN) or (isinstance(problem, _CUT) and _is_lost(problem))
+        return isinstance(problem, (*_AGAIN, *_CUT))
 
     async def _find_held(self, group: list[UseCase]) -> None:
         """Somebody else holds what one of them needs: which one, is found by locking for each alone, and letting go."""
@@ -201,8 +197,6 @@ class PostgresWriter(Writer):
             await self._db.execute("ROLLBACK")
 
     async def _connected(self) -> None:
-        if self._db is not None and self._db.is_closed():
-            self._db = None
         if self._db is None:
             if self._giving_up:
                 raise Unreachable
@@ -305,7 +299,7 @@ class PostgresWriter(Writer):
     async def _roll_back(self, problem: Exception) -> None:
         if self._db is None:
             return
-        if not _is_lost(problem) and not self._db.is_closed():
+        if not isinstance(problem, _LOST):
             try:
                 await self._db.execute("ROLLBACK")
                 return
@@ -331,8 +325,3 @@ class PostgresWriter(Writer):
 def _changed(status: str) -> int:
     """Of `UPDATE 3` or `INSERT 0 1`."""
     return int(status.rpartition(" ")[2])
-
-
-def _is_lost(problem: Exception) -> bool:
-    """Not what asyncpg refuses to send, which is an InterfaceError too."""
-    return isinstance(problem, _LOST) and not isinstance(problem, ValueError)
