@@ -114,9 +114,9 @@ def _database_url(text: str) -> str:
     if text.startswith(POSTGRES):
         return _postgres_url(text)
     if not text.startswith(SQLITE) or not text.removeprefix(SQLITE) or ":memory:" in text:
-        what = f"{text.partition('://')[0]}://…" if "://" in text else repr(text)  # it may hold a password
+        # Never quoted: it may hold a password.
         raise ValueError(
-            f"must be a file like sqlite:///var/chatserver.db or a server like postgresql://user@host/name, not {what}"
+            "must be a file like sqlite:///var/chatserver.db or a server like postgresql://user@host/name"
         )
     return text
 
@@ -124,7 +124,8 @@ def _database_url(text: str) -> str:
 def _postgres_url(text: str) -> str:
     try:
         parts = urlsplit(text)
-        good = parts.path.strip("/") and (parts.port is None or parts.port > 0)
+        # A "/" in a password ends the host: it has to be written as %2F.
+        good = parts.path.strip("/") and "@" not in parts.path and (parts.port is None or parts.port > 0)
     except ValueError:
         good = False
     if not good:
@@ -155,7 +156,8 @@ def _text(text: str) -> str:
 
 
 def _setting(default: Any, cast: Callable[[str], Any], doc: str, shown: str | None = None) -> Any:
-    return field(default=default, metadata={"cast": cast, "doc": doc, "shown": shown})
+    secret = cast in (_database_url, _redis_url, _secret)  # they may stand in a traceback
+    return field(default=default, repr=not secret, metadata={"cast": cast, "doc": doc, "shown": shown})
 
 
 _day = 86_400

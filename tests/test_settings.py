@@ -113,10 +113,24 @@ def test_a_postgresql_database_is_named_by_its_url_and_shown_without_its_passwor
     assert found.database_shown == "db.example.com:6432/support"
 
 
-def test_a_database_that_cannot_be_used_is_refused_without_showing_its_password() -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://chat:hush@localhost/chat",
+        "postgresql:/chat:hush@localhost/chat",
+        "chat:hush@localhost/chat",
+        "postgresql://chat:12/hush@localhost/chat",
+    ],
+)
+def test_a_database_that_cannot_be_used_is_refused_without_showing_its_password(url: str) -> None:
     with pytest.raises(BadSettings) as caught:
-        load({"DATABASE_URL": "mysql://chat:hush@localhost/chat"})
+        load({"DATABASE_URL": url})
     assert "hush" not in str(caught.value.problems)
+
+
+def test_settings_that_are_printed_hold_no_password() -> None:
+    found = load({"DATABASE_URL": "postgresql://chat:hush@localhost/chat", "CHATSERVER_SECRET": "hush" * 9})
+    assert "hush" not in repr(found)
 
 
 def test_the_policy_of_all_apps_comes_from_the_environment() -> None:

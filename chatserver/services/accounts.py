@@ -104,7 +104,7 @@ class Accounts:
         Raises Refused: unauthorized (the same, after the same time, for unknown addresses and wrong passwords), rate_limited.
         """
         now = self._clock()
-        email = email.strip().lower()[:254]
+        email = email.strip().lower()[:254].replace("\0", "")
         # Counted before the password is looked at: many guesses at once are as many tries.
         self._tries_from.take(address, now)
         self._tries.take(email, now)
@@ -234,7 +234,9 @@ class Accounts:
         else:
             expires = now // 1000 + self._settings.anonymous_session_seconds
             name, email = _claimed(messages.name, hello.name), _claimed(messages.email, hello.email)
-        who = Who(app.id, session.key, name, email, hello.locale, hello.zone)
+        # Whatever a browser says of itself: no database takes a NUL in a text.
+        locale, zone = (said.replace("\0", "") for said in (hello.locale, hello.zone))
+        who = Who(app.id, session.key, name, email, locale, zone)
         kept = Session(
             app.key,
             session.key,

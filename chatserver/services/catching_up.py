@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 BATCH: Final = 500
 ITEMS_MAX: Final = 100
 """Of a ticket that are told in one go."""
+AGAIN_SECONDS: Final = 1.0
+"""After a look that failed."""
 Stored = Iterable[tuple[int, int]]
 """(ticket, version)."""
 
@@ -84,6 +86,8 @@ class CatchingUp:
                 await self.turn()
             except Exception as problem:
                 log.warning("could not look for what was missed: %s", type(problem).__name__)
+                await asyncio.sleep(AGAIN_SECONDS)
+                self._asked.set()
 
     async def turn(self) -> int:
         """Tell what was not told; gives how many tickets that were."""

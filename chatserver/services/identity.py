@@ -171,6 +171,6 @@ def _text(claims: dict[str, Any], name: str, longest: int) -> str:
     value = claims.get(name, "")
     if not isinstance(value, str) or len(value) > longest:
         raise BadUserToken(f"The claim {name} must be text of at most {longest} characters.")
-    if any("\ud800" <= c <= "\udfff" for c in value):
-        raise BadUserToken(f"The claim {name} holds half a character.")
+    if any("\ud800" <= c <= "\udfff" or c == "\0" for c in value):
+        raise BadUserToken(f"The claim {name} holds half a character, or one that is none.")
     return value.strip()

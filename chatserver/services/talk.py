@@ -27,7 +27,9 @@ def saying(house: House, who: Who, ticket_id: int, cid: str, text: str) -> Use[i
     """
     cid, text = messages.cid(cid), messages.body(text)
     people = house.people
-    _no_longer_typing(house, ticket_id, "customer")
+    known = house.books.tickets.get(ticket_id)
+    if known is not None and _is_of(known, who):
+        _no_longer_typing(house, ticket_id, "customer")
 
     def decide(world: World, now: int) -> int:
         ticket = world.ticket_of(who, ticket_id)
@@ -49,7 +51,9 @@ def saying_as(
     """
     cid, text = messages.cid(cid), messages.body(text)
     people, agent = house.people, house.people.agent(agent_id)
-    _no_longer_typing(house, ticket_id, "agent")
+    known = house.books.tickets.get(ticket_id)
+    if known is not None and known.agent_id == agent_id:
+        _no_longer_typing(house, ticket_id, "agent")
 
     def decide(world: World, now: int) -> int:
         ticket = world.ticket_for(agent, ticket_id)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 from playwright.sync_api import BrowserContext, FrameLocator, Locator, Page, expect
 
 from tests.harness.browser import PATIENCE_MS, Watch
+from tests.harness.postgres import fetched
 from tests.harness.server import PASSWORD, Server
 from tests.harness.waiting import wait_until
 
@@ -284,12 +287,16 @@ def assert_closed_with(server: Server, subject: str, reason: str) -> None:
     """The ticket is closed, once, for this reason: solved, agent, customer, inactivity, abandoned."""
 
     def found() -> list[str | None]:
+        query = (
+            "SELECT items.reason FROM items JOIN tickets ON tickets.id = items.ticket_id "
+            "WHERE items.kind = 'closed' AND tickets.subject = {}"
+        )
+        if url := server.settings.get("database_url"):
+            with ThreadPoolExecutor(1) as aside:  # Playwright keeps an event loop in this thread
+                rows = aside.submit(asyncio.run, fetched(str(url), query.format("?"), subject)).result()
+            return [row[0] for row in rows]
         with server.reading() as database:
-            query = (
-                "SELECT items.reason FROM items JOIN tickets ON tickets.id = items.ticket_id "
-                "WHERE items.kind = 'closed' AND tickets.subject = ?"
-            )
-            return [row[0] for row in database.execute(query, (subject,))]
+            return [row[0] for row in database.execute(query.format("?"), (subject,))]
 
     wait_until(found, f"{subject!r} is closed")
     assert found() == [reason]

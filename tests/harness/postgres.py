@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -14,7 +15,9 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 import pytest
 
 from chatserver.store.migrations.postgres import migrate
@@ -206,3 +209,14 @@ def postgres(*, relaxed: bool = True) -> Iterator[Postgres]:
             yield server
         finally:
             server.stop(signal.SIGQUIT)  # nobody will ever read it again
+
+
+async def fetched(url: str, query: str, *values: object) -> list[Any]:
+    """The rows of one statement by a connection of its own."""
+    numbers = itertools.count(1)
+    numbered = "".join(f"${next(numbers)}" if part == "?" else part for part in re.split(r"(\?)", query))
+    other = await asyncpg.connect(url)
+    try:
+        return [tuple(row) for row in await other.fetch(numbered, *values)]
+    finally:
+        await other.close()

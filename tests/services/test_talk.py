@@ -196,6 +196,23 @@ async def test_a_sign_from_before_a_message_does_not_come_back_after_it(scene: S
     assert shown(scene)[-1] is True, "and whoever types on is shown anew"
 
 
+async def test_nobody_ends_the_sign_of_somebody_else(scene: Scene) -> None:
+    await scene.agent()
+    await scene.agent(2)
+    ticket = await scene.chat(ANA)
+    soon = Soon(scene)
+    await talk.typing(scene.house, ANA, ticket.id)
+    await talk.typing_as_agent(scene.house, ticket.agent_id or 0, ticket.id)
+    talk.saying(scene.house, who("ben"), ticket.id, new_cid(), "Hola")
+    other = 1 if ticket.agent_id == 2 else 2
+    talk.saying_as(scene.house, other, ticket.id, new_cid(), "Hola", proposal=False)
+    soon.pass_ms(2_600)
+    for side in ("customer", "agent"):
+        typist = scene.house.books.typists.get((ticket.id, side))
+        assert typist is not None
+        assert typist.on
+
+
 async def test_the_first_sign_after_a_stop_is_put_off_and_not_swallowed(scene: Scene) -> None:
     await scene.agent()
     ticket = await scene.chat(ANA)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import re
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -28,6 +26,7 @@ from chatserver.store.sqlite.database import SqliteDatabase
 from chatserver.store.sqlite.loading import sql
 from chatserver.store.tables import agent_apps, agents, apps
 from chatserver.store.work import Needs, Who, World
+from tests.harness.postgres import fetched
 from tests.harness.waiting import soon
 
 POLICY = Policy()
@@ -272,17 +271,6 @@ class House:
     def loads_are_counted(self) -> None:
         """An agent's load is what can be counted."""
         assert [row for row in self.stored(COUNTED) if row[1] != row[2]] == []
-
-
-async def fetched(url: str, query: str, *values: object) -> list[Any]:
-    """The rows of one statement by a connection of its own."""
-    numbers = itertools.count(1)
-    numbered = "".join(f"${next(numbers)}" if part == "?" else part for part in re.split(r"(\?)", query))
-    other = await asyncpg.connect(url)
-    try:
-        return [tuple(row) for row in await other.fetch(numbered, *values)]
-    finally:
-        await other.close()
 
 
 class PostgresHouse(House):

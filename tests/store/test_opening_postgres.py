@@ -29,9 +29,9 @@ from chatserver.store.database import (
 from chatserver.store.migrations import HEAD
 from chatserver.store.migrations.postgres import known_revision, migrate
 from chatserver.store.tables import metadata
-from tests.harness.postgres import Postgres
+from tests.harness.postgres import Postgres, fetched
 from tests.harness.server import free_port
-from tests.store.house import House, PostgresHouse, fetched
+from tests.store.house import House, PostgresHouse
 
 COLUMNS = """SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns
 WHERE table_schema = 'public' AND table_name <> 'alembic_version' ORDER BY 1, 2"""

@@ -57,6 +57,12 @@ async def test_reads_share_a_few_connections_and_whoever_gives_up_leaves_theirs_
     assert await asyncio.gather(*asked) == [[(n,)] for n in range(100)]
     await asyncio.gather(*given_up, return_exceptions=True)
     assert len(readers._idle) == READERS
+    last = readers._idle[-1]
+    slow = asyncio.ensure_future(readers.fetch("SELECT 1", ()))
+    await asyncio.sleep(0)
+    slow.cancel()
+    await asyncio.gather(slow, return_exceptions=True)
+    assert readers._idle[0] is last  # it may be busy yet: it is taken last
     await readers.close()
     with pytest.raises(sqlite3.ProgrammingError):
         await readers.fetch("SELECT 1", ())

@@ -11,10 +11,15 @@ TRIES: Final = 3
 NOW: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 
+def _steady() -> float:
+    """Seconds by a clock that nobody sets and that goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class SharedClock:
     """ms since 1970 UTC. A machine whose own clock is an hour ahead must not close everybody's chats."""
 
-    def __init__(self, steady: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, steady: Callable[[], float] = _steady) -> None:
         self._steady = steady
         self._ahead = 0.0
         """Of the steady clock, in ms."""

@@ -129,7 +129,9 @@ class PostgresWriter(Writer):
                 self._connecting.cancel()
             if self._db is not None:
                 self._db.terminate()
-        await self._task
+        await asyncio.shield(
+            self._task
+        )  # whoever gives up waiting must not end it: callers are owed their answers
 
     # — the task ———————————————————————————————————————————————————————————————
 
@@ -233,17 +235,24 @@ class PostgresWriter(Writer):
         if world.changed or world.claimed:
             await apply(db, world, self.node)
             await self._commit()
-            self._metrics.commits.add(time.perf_counter() - began)
-            self._metrics.stored += len(able)
-            self._succeeded()
+            self._count(len(able), time.perf_counter() - began)
         else:
             await db.execute("ROLLBACK")
         self._deliver(world.events, outcomes)
 
+    def _count(self, size: int, seconds: float) -> None:
+        try:
+            self._metrics.commits.add(seconds)
+            self._metrics.stored += size
+            self._succeeded()
+        except Exception as surprise:  # what is durable must not be told as failed, nor be decided again
+            log.error("keeping count failed, the commit stands: %s", without_text(surprise))
+
     async def _commit(self) -> None:
         """Raises InDoubt when it was sent and nobody knows what became of it."""
         try:
-            await self._db.execute("COMMIT")
+            if await self._db.execute("COMMIT") != "COMMIT":
+                raise StoreFailed("rolled back")  # of an aborted transaction, without an error
         except _LOST as problem:
             self.doubtful()
             raise InDoubt from problem

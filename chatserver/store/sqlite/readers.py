@@ -36,11 +36,16 @@ class Readers:
             await self._turn.acquire()
         try:
             connection = self._idle.pop() if self._idle else await self._open()
+            given_up = True
             try:
-                return await connection.execute_fetchall(sql, values)  # type: ignore[return-value]  # plain rows, in a list
+                rows = await connection.execute_fetchall(sql, values)
+                given_up = False
+            except sqlite3.Error:
+                given_up = False
+                raise
             finally:
-                # Also while a statement goes on whose caller has given up: the next one stands in line behind it.
-                await self._give_back(connection)
+                await self._give_back(connection, busy=given_up)
+            return rows  # type: ignore[return-value]  # plain ones, in a list
         finally:
             self._turn.release()
 
@@ -50,9 +55,11 @@ class Readers:
         while self._idle:
             await self._idle.pop().close()
 
-    async def _give_back(self, connection: aiosqlite.Connection) -> None:
+    async def _give_back(self, connection: aiosqlite.Connection, *, busy: bool) -> None:
         if self._closed:
             await connection.close()
+        elif busy:  # its caller has given up, the statement may go on: to be taken last
+            self._idle.insert(0, connection)
         else:
             self._idle.append(connection)
 
