@@ -176,7 +176,7 @@ async def _among_nodes(
     from chatserver.store.postgres.nodes import Nodes
     from chatserver.store.versions import Versions
 
-    assert isinstance(db, PostgresDatabase)  # noqa: S101 - for mypy
+    assert isinstance(db, PostgresDatabase)  # noqa: S101 - mypy alone needs to be told
     bus = house.bus
     catching_up = CatchingUp(house, Versions(db), bus.listened, bus.here, missed)
     db.tell_doubts(missed.set)

@@ -41,7 +41,7 @@ def update(table: Table, columns: Sequence[str]) -> str:
     """Rows of these columns and the row's id, transposed."""
     given = (*columns, "id")
     rows = f"{arrays(table, given)} AS given({names(given)})"
-    return f"UPDATE {table.name} SET {_sets(columns)} FROM {rows} WHERE {table.name}.id = given.id"  # noqa: S608
+    return f"UPDATE {table.name} SET {_sets(columns)} FROM {rows} WHERE {table.name}.id = given.id"  # noqa: S608 - constants
 
 
 def update_seen(table: Table, columns: Sequence[str]) -> str:
