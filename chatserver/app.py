@@ -17,22 +17,25 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
+from chatserver import control
 from chatserver.bus.local import LocalBus
 from chatserver.core.errors import Refused
 from chatserver.core.events import WORKER_TOPIC
+from chatserver.core.people import App
 from chatserver.metrics import Metrics
 from chatserver.realtime.agent import AgentEndpoint
 from chatserver.realtime.customer import CustomerEndpoint
 from chatserver.realtime.fallback import Fallback
 from chatserver.realtime.hub import RECHECK_SECONDS, Hub
 from chatserver.realtime.limits import Limits
-from chatserver.services import followups, pairing
+from chatserver.services import administration, followups, pairing
 from chatserver.services.accounts import Accounts
 from chatserver.services.books import Books
 from chatserver.services.house import House
 from chatserver.services.publishing import Publisher, learn
 from chatserver.services.reads import DatabaseReads
 from chatserver.settings import Settings
+from chatserver.store.accounts import people_mark
 from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
 from chatserver.store.health import probe
@@ -94,7 +97,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
                 accounts.live_sessions,
                 limits=_limits(settings),
                 metrics=metrics,
-                recheck_seconds=_looks_every(settings) if settings.on_postgres else RECHECK_SECONDS,
+                recheck_seconds=HINTLESS_SECONDS if settings.on_postgres else RECHECK_SECONDS,
             )
             rooms = Rooms(
                 pages=pages,
@@ -109,7 +112,12 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
             customers = CustomerEndpoint(hub, origins.origin_allowed, accounts.authenticate_customer)
             agents = AgentEndpoint(hub, origins.origin_allowed, accounts.authenticate_agent)
             longest_sleep = NODES_SLEEP_MS if settings.on_postgres else LONGEST_SLEEP_MS
-            async with _among_nodes(settings, house, db, hub, missed), Worker(house, longest_sleep), hub:
+            async with (
+                _among_nodes(settings, house, db, hub, missed),
+                Worker(house, longest_sleep),
+                hub,
+                _orders(settings, db, hub),
+            ):
                 app.state.hub = hub
                 log.info("serving", extra={"address": settings.address, "database": settings.database_shown})
                 yield {
@@ -187,6 +195,29 @@ async def _among_nodes(
         finally:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _orders(settings: Settings, db: Database, hub: Hub) -> AsyncIterator[None]:
+    """What administrators change while this server runs: with SQLite it is asked to do it, on PostgreSQL it notices."""
+    if settings.on_postgres:
+        noticing = asyncio.create_task(
+            administration.notice(partial(people_mark, db), hub.people_changed, HINTLESS_SECONDS)
+        )
+        try:
+            yield
+        finally:
+            noticing.cancel()
+            await asyncio.gather(noticing, return_exceptions=True)
+        return
+
+    async def carry_out(order: administration.Order) -> App | None:
+        done = await administration.carry_out(db, order, settings.policy, db.clock())
+        await hub.people_changed()
+        return done
+
+    async with control.listening(control.path_beside(settings.database_path), carry_out):
+        yield
 
 
 def _routes() -> list[BaseRoute]:

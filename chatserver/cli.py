@@ -11,7 +11,7 @@ import click
 
 from chatserver import __version__
 from chatserver.cli_app import app
-from chatserver.cli_base import fail, load_settings, looking, said_plainly, with_database
+from chatserver.cli_base import fail, load_settings, looking, ordered, said_plainly, with_database
 
 if TYPE_CHECKING:
     from chatserver.settings import Settings
@@ -200,18 +200,11 @@ def _chosen(generate: bool) -> str:
 @click.option("--generate", is_flag=True, help="make up a password and print it, instead of asking")
 def add_agent(email: str, name: str, keys: tuple[str, ...], generate: bool) -> None:
     """Add an agent who attends these apps."""
-    from chatserver.services import accounts, apps
-    from chatserver.services.passwords import Passwords
-    from chatserver.store.database import wall_clock
+    from chatserver.services.administration import AddAgent
 
     settings = load_settings()
     password = _chosen(generate)
-
-    async def add(db: Database) -> None:
-        app_ids = [(await apps.find(db, key)).id for key in keys]
-        await accounts.add_agent(db, Passwords(), email, name, password, app_ids, wall_clock())
-
-    with_database(settings, add)
+    ordered(settings, AddAgent(email, name, password, keys))
     click.echo(f"{email} can sign in at {settings.address}/console")
     if generate:
         click.echo(f"password  {password}")
@@ -222,13 +215,11 @@ def add_agent(email: str, name: str, keys: tuple[str, ...], generate: bool) -> N
 @click.option("--generate", is_flag=True, help="make up a password and print it, instead of asking")
 def change_password(email: str, generate: bool) -> None:
     """Give an agent a new password; all their sessions end."""
-    from chatserver.services import accounts
-    from chatserver.services.passwords import Passwords
-    from chatserver.store.database import wall_clock
+    from chatserver.services.administration import ChangePassword
 
     settings = load_settings()
     password = _chosen(generate)
-    with_database(settings, lambda db: accounts.set_password(db, Passwords(), email, password, wall_clock()))
+    ordered(settings, ChangePassword(email, password))
     click.echo(f"The password of {email} was changed.")
     if generate:
         click.echo(f"password  {password}")

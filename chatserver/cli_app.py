@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from chatserver.cli_base import fail, load_settings, looking, said_plainly, with_database
+from chatserver.cli_base import fail, load_settings, looking, ordered, said_plainly
 
 if TYPE_CHECKING:
     from chatserver.core.people import App
@@ -64,28 +64,18 @@ def add_app(name: str, origins: tuple[str, ...], key: str, color: str, **hours: 
     Without others it has office hours: Monday to Friday 8:00-12:00 and 14:00-17:30, Bogotá.
     """
     from chatserver.services import apps
+    from chatserver.services.administration import AddApp
     from chatserver.services.hours_text import HoursGiven
     from chatserver.store.database import wall_clock
 
     _check_origins(origins)
     settings = load_settings()
-    now = wall_clock()
     # Before the database is touched, which would be made if there was none.
     schedule, color = said_plainly(
-        settings, lambda: (apps.schedule_for(HoursGiven(**hours), now), apps.color_of(color))
+        settings, lambda: (apps.schedule_for(HoursGiven(**hours), wall_clock()), apps.color_of(color))
     )
-    made = with_database(
-        settings,
-        lambda db: apps.add(
-            db,
-            key=key or apps.new_key(),
-            name=name,
-            origins=origins,
-            now=now,
-            schedule=schedule,
-            color=color,
-        ),
-    )
+    made = ordered(settings, AddApp(key or apps.new_key(), name, origins, schedule, color))
+    assert made is not None  # noqa: S101 - mypy alone needs to be told
     click.echo(
         f"key     {made.key}\n"
         f"secret  {made.secret}   (signs user tokens: only your backend may know it)\n\n"
@@ -141,10 +131,10 @@ def set_app(
     policy: tuple[str, ...],
     **hours: Any,
 ) -> None:
-    """Change the application KEY: what is not given stays. While the server is stopped; docs/hours.md explains hours."""
+    """Change the application KEY: what is not given stays. docs/hours.md explains hours."""
     from chatserver.services import apps
+    from chatserver.services.administration import ChangeApp
     from chatserver.services.hours_text import HoursGiven
-    from chatserver.store.database import wall_clock
 
     wanted = apps.Change(name, origins, color, HoursGiven(**hours), policy)
     if wanted == apps.Change():
@@ -153,7 +143,8 @@ def set_app(
         )
     _check_origins(origins)
     settings = load_settings()
-    after = with_database(settings, lambda db: apps.change(db, key, wanted, settings.policy, wall_clock()))
+    after = ordered(settings, ChangeApp(key, wanted))
+    assert after is not None  # noqa: S101 - mypy alone needs to be told
     click.echo(_described(after, settings, secret=False))
 
 

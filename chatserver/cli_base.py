@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from chatserver.core.people import App
+    from chatserver.services.administration import Order
     from chatserver.settings import Settings
     from chatserver.store.database import Database, Reader
 
@@ -38,17 +40,42 @@ def load_settings() -> Settings:
 
 
 def with_database(settings: Settings, work: Callable[[Database], Awaitable[R]]) -> R:
-    """Open the database for writing, do something, close it. Not while a server runs."""
+    """Open the database for writing, do something, close it. On SQLite not while a server runs."""
+    return said_plainly(settings, lambda: asyncio.run(_opened(settings, work)))
+
+
+async def _opened(settings: Settings, work: Callable[[Database], Awaitable[R]]) -> R:
     from chatserver.store.database import Database
 
-    async def run() -> R:
-        db = await Database.open(settings.database, committed=lambda events: None, alone=True)
-        try:
-            return await work(db)
-        finally:
-            await db.close()
+    db = await Database.open(settings.database, committed=lambda events: None)
+    try:
+        return await work(db)
+    finally:
+        await db.close()
 
-    return said_plainly(settings, lambda: asyncio.run(run()))
+
+def ordered(settings: Settings, order: Order) -> App | None:
+    """Carry out what an administrator wants; a server that has the SQLite file does it for us, one on PostgreSQL will notice."""
+    from chatserver import control
+    from chatserver.services.administration import carry_out
+    from chatserver.store.database import DatabaseInUse, wall_clock
+
+    def here() -> App | None:
+        return asyncio.run(_opened(settings, lambda db: carry_out(db, order, settings.policy, wall_clock())))
+
+    def here_or_there() -> App | None:
+        try:
+            return here()
+        except DatabaseInUse:
+            try:
+                return control.hand_over(control.path_beside(settings.database_path), order)
+            except control.NobodyThere:
+                pass
+            except control.NotDone as problem:
+                fail(str(problem))
+            raise
+
+    return said_plainly(settings, here_or_there)
 
 
 def looking(settings: Settings, work: Callable[[Reader], Awaitable[R]]) -> R:
@@ -69,31 +96,19 @@ def said_plainly(settings: Settings, do: Callable[[], R]) -> R:
     """What a person can put right becomes one sentence."""
     import sqlite3
 
-    from chatserver.core.errors import Refused
-    from chatserver.services.apps import BadOptions
-    from chatserver.store.accounts import Taken
+    from chatserver.services.administration import sentence
     from chatserver.store.database import DatabaseUnusable
 
     try:
         return do()
     except DatabaseUnusable as problem:
         fail(str(problem))
-    except BadOptions as bad:
-        fail("\n".join(bad.problems))
-    except Taken:
-        fail("That name is taken already.")
-    except Refused as refused:
-        fail(_REFUSALS.get(refused.code, refused.code).format(limit=refused.limit))
-    except LookupError as missing:
-        fail(f"There is no app with the key {missing.args[0]!r}; `chatserver app list` shows all.")
     except OSError as problem:
         fail(f"The database {settings.database_shown} cannot be used: {problem.strerror or problem}.")
     except sqlite3.Error as problem:
         fail(f"The database {settings.database_shown} cannot be used: {problem}.")
-
-
-_REFUSALS = {
-    "too_short": "A password has at least {limit} characters.",
-    "bad_email": "That is no e-mail address.",
-    "not_found": "There is no agent with that e-mail address.",
-}
+    except Exception as problem:
+        words = sentence(problem)
+        if words is None:
+            raise
+        fail(words)

@@ -234,6 +234,9 @@ class MemoryStore:
                 if early or not right:
                     yield [t.id]
 
+    async def open_ids(self, app_ids: Collection[int]) -> AsyncIterator[list[int]]:
+        yield [t.id for t in self._tickets.values() if t.chatting and t.app_id in app_ids]
+
 
 def _answer(future: asyncio.Future[Any], result: Any, problem: BaseException | None) -> None:
     if future.done():

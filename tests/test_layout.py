@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "services": frozenset({"store", "bus", "files", "core"}),
     "web": frozenset({"services", "store", "core"}),
     "realtime": frozenset({"services", "store", "bus", "core"}),
+    "control": frozenset({"services", "core"}),
     "demo": frozenset({"services", "store", "core"}),
     "worker": frozenset({"services", "store", "bus", "mail", "webhooks", "core"}),
     "server": frozenset({"realtime", "peers", "sockets"}),

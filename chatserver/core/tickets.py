@@ -433,6 +433,18 @@ def interrupted(ticket: Ticket, policy: Policy, now: int) -> Step:
     return Step(replace(ticket, floor_at=floor, gone_at=gone, answer_due_at=answer), ())
 
 
+def rules_changed(ticket: Ticket, policy: Policy, closes_at: int | None, now: int) -> Step:
+    """An administrator changed policy or hours (`closes_at`: until when who waits may wait). Whoever would be closed sooner by
+    the new rules is warned as by the old ones: nobody is closed by a rule that nobody saw."""
+    if not ticket.chatting:
+        return Step(ticket, ())
+    after = replace(ticket, queue_until=closes_at) if ticket.waiting else ticket
+    end, floor = due(after, policy), now + policy.inactivity_warning_seconds * 1000
+    if end is not None and end < floor and end != ticket.due_at:
+        after = replace(after, floor_at=floor)
+    return Step(after, ())
+
+
 # — inner ——————————————————————————————————————————————————————————————————————
 
 

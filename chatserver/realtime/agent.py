@@ -78,14 +78,16 @@ class AgentTalk(Talk[Frame]):
         self._agent_id = 0
         self._counted: tuple[int, ...] = ()
         """The apps whose counts are told to this connection."""
+        self._greeted_as: object = None
 
     async def greet(self, hello: AgentHello) -> None:
         session = await self._authenticate(hello.token)
         self.session_id, self._agent_id = session.id, session.agent_id
         self.person = ("agent", session.agent_id)
         with self.connection.holding():
-            # What they may hear of is fixed here; whoever changes an agent's apps ends the agent's sessions.
+            # What they hear of and are shown of apps is fixed here.
             app_ids = self._me.app_ids
+            self._greeted_as = self._shown()
             self.listen(
                 [
                     session_topic(session.id),
@@ -133,6 +135,18 @@ class AgentTalk(Talk[Frame]):
     async def _app(self, app_id: int) -> AppInfo:
         app = self.hub.house.people.app(app_id)
         return AppInfo(app.key, app.name, app.color, *await ticket_rows.desk_counts(self.hub.db, app_id))
+
+    def outdated(self) -> bool:
+        return self._greeted_as is not None and self._shown() != self._greeted_as
+
+    def _shown(self) -> object:
+        """What an administrator may change of what they were welcomed with; None once they are no more."""
+        people = self.hub.house.people
+        me = people.agents.get(self._agent_id)
+        if me is None:
+            return None
+        apps = [people.app(app_id) for app_id in me.app_ids]
+        return me.name, me.email, me.capacity, [(app.id, app.name, app.color) for app in apps]
 
     def leave(self) -> None:
         self.hub.agent_left(self._agent_id, self.connection.silent_seconds)

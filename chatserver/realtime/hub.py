@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Final, Protocol, Self
 
+from chatserver.core.events import DESKS_TOPIC, DeskChanged
 from chatserver.core.tickets import Ticket
 from chatserver.metrics import Metrics
 from chatserver.realtime.attention import AttentionFeed
@@ -22,7 +23,7 @@ from chatserver.realtime.ports import LiveSessions
 from chatserver.realtime.presence import Presence
 from chatserver.realtime.views import Audience, Views
 from chatserver.realtime.wire import GoAway
-from chatserver.services import attention, pairing
+from chatserver.services import attention, followups, pairing
 from chatserver.services.house import House
 from chatserver.store import tickets as ticket_rows
 from chatserver.store.database import Database
@@ -54,6 +55,9 @@ class Peer(Protocol):
 
     async def quiet(self) -> None:
         """Returns once every frame that was taken has been answered."""
+
+    def outdated(self) -> bool:
+        """What it was told at its beginning is not so any more: it has to come in again."""
 
     def check(self) -> None:
         """Its deadlines."""
@@ -231,6 +235,20 @@ class Hub:
         """Other nodes took this one for dead and spoke for its people: all of them are here."""
         self.customers_here.deny_all()
         self.agents_here.deny_all()
+
+    async def people_changed(self) -> None:
+        """An administrator changed apps, agents or passwords: what is open here follows. Raises what the store raises; harmless
+        twice."""
+        house, before = self.house, self.house.people.apps
+        await house.refresh()
+        changed = [app_id for app_id, app in house.people.apps.items() if app != before.get(app_id)]
+        await self.recheck_sessions()
+        for peer in self.peers:
+            if peer.outdated():
+                peer.connection.end(GOING_AWAY)
+        for app_id in changed:
+            house.bus.here(DeskChanged(app_id), [DESKS_TOPIC])
+        await followups.rules_changed(house, changed)
 
     async def recheck_sessions(self) -> None:
         """Close the sockets of sessions that ended without our hearing of it."""

@@ -135,6 +135,10 @@ class Talk(ABC, Generic[F]):
         if self._greeted:
             self.leave()
 
+    def outdated(self) -> bool:
+        """What `greet` said is not so any more."""
+        return False
+
     async def quiet(self) -> None:
         """Returns once every frame that was taken has been answered."""
         while self._under_way:

@@ -1,4 +1,4 @@
-"""Host applications: made and changed by an administrator. A running server learns of it by `House.refresh`."""
+"""Host applications: made and changed by an administrator."""
 
 from __future__ import annotations
 
@@ -34,6 +34,10 @@ class BadOptions(ValueError):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class UnknownApp(LookupError):
+    """There is no app with this key."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -79,10 +83,10 @@ async def add(
 
 
 async def find(db: Reader, key: str, default: Policy = _POLICY) -> App:
-    """`default`: what the app's own policy leaves open. Raises LookupError for an unknown key."""
+    """`default`: what the app's own policy leaves open. Raises UnknownApp."""
     app = await people.app_by_key(db, key, default)
     if app is None:
-        raise LookupError(key)
+        raise UnknownApp(key)
     return app
 
 
@@ -106,7 +110,7 @@ def color_of(text: str) -> str:
 
 
 async def change(db: Database, key: str, wanted: Change, default: Policy, now: int) -> App:
-    """The app as it is then. `default`: the server's policy. Raises LookupError for an unknown key, and BadOptions."""
+    """The app as it is then. `default`: the server's policy. Raises UnknownApp and BadOptions."""
     app = await find(db, key, default)
     chosen: dict[str, Any] = msgspec.json.decode(await rows.app_policy(db, key))
     at = datetime.fromtimestamp(now / 1000, UTC)

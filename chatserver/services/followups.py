@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from msgspec.structs import replace
 
@@ -30,6 +30,8 @@ AGAIN_MS = 60_000
 """A row whose decision failed is left alone for so long."""
 BREATH_MS = 20
 """Between two looks at what is due."""
+AT_ONCE = 50
+"""Chats whose rules changed, decided in one go: messages wait behind them."""
 SOON_MS = 250
 """The same where nothing is wrong with the row itself: the store was busy, or its clock is a little behind."""
 
@@ -235,6 +237,31 @@ async def _interrupt(house: House, ids: list[int], closing: Mapping[int, int | N
                 if ticket.waiting:
                     # Its app's hours may have been changed while the server was stopped.
                     step = Step(replace(step.ticket, queue_until=closing[ticket.app_id]), step.items)
+                world.put(ticket, step, policy)
+
+    await house.store.write(Needs(tickets=tuple(ids)), decide)
+
+
+# — after an administrator changed something ———————————————————————————————————
+
+
+async def rules_changed(house: House, app_ids: Collection[int]) -> None:
+    """Policies or hours of these apps are others now: what is due of their open chats follows. Harmless twice."""
+    closing = house.closing(app_ids)
+    async for ids in house.reads.open_ids(app_ids):
+        for start in range(0, len(ids), AT_ONCE):
+            await _follow_rules(house, ids[start : start + AT_ONCE], closing)
+
+
+async def _follow_rules(house: House, ids: list[int], closing: Mapping[int, int | None]) -> None:
+    people = house.people
+
+    def decide(world: World, now: int) -> None:
+        for ticket_id in ids:
+            ticket = world.ticket(ticket_id)
+            if ticket is not None:
+                policy = people.policy(ticket.app_id)
+                step = tickets.rules_changed(ticket, policy, closing[ticket.app_id], now)
                 world.put(ticket, step, policy)
 
     await house.store.write(Needs(tickets=tuple(ids)), decide)

@@ -45,6 +45,9 @@ class Reads(Protocol):
         at, in pages: those that are due in so little time from `now` that it gives them more, and those that policy or hours
         would have due at another time by now (`closing`: per app, until when who waits may wait). Some more do no harm."""
 
+    def open_ids(self, app_ids: Collection[int]) -> AsyncIterator[list[int]]:
+        """The open live tickets of these apps, in pages."""
+
 
 class DatabaseReads:
     """`Reads` on the database. `default`: what an app's policy leaves open."""
@@ -81,3 +84,6 @@ class DatabaseReads:
         self, app_ids: Collection[int], policy: Policy, closing: Mapping[int, int | None], now: int
     ) -> AsyncIterator[list[int]]:
         return interruptions.interrupted_ids(self._db, app_ids, policy, closing, now)
+
+    def open_ids(self, app_ids: Collection[int]) -> AsyncIterator[list[int]]:
+        return interruptions.open_ids(self._db, app_ids)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import Update, bindparam, delete, func, insert, literal, select, update
 
 from chatserver.store.base import Violated
 from chatserver.store.database import Database, Reader
 from chatserver.store.portable import insert_from_or_not, insert_or_not, one_of
-from chatserver.store.tables import agent_apps, agents, apps, sessions, used_tokens
+from chatserver.store.tables import agent_apps, agents, apps, meta, sessions, used_tokens
+
+PEOPLE: Final = "people"
+"""The row of `meta` that has another value after each change of apps, agents and their passwords: servers look at it."""
 
 
 class Taken(Exception):
@@ -34,7 +38,7 @@ async def add_agent(
     """Returns the new agent's id. Raises Taken."""
     agent = insert(agents).values(email=email, name=name, password_hash=password_hash, created_at=now)
     try:
-        ((agent_id,),) = (await db.execute(agent.returning(agents.c.id)))[0]
+        ((agent_id,),) = (await db.execute(agent.returning(agents.c.id), _changed()))[0]
     except Violated as failure:
         raise Taken from failure
     await attach(db, agent_id, app_ids)
@@ -45,7 +49,7 @@ async def attach(db: Database, agent_id: int, app_ids: Iterable[int]) -> None:
     """Let an agent attend these apps; harmless twice."""
     statements = [insert_or_not(agent_apps, agent_id=agent_id, app_id=app_id) for app_id in app_ids]
     if statements:
-        await db.execute(*statements)
+        await db.execute(*statements, _changed())
 
 
 async def set_password(
@@ -57,7 +61,7 @@ async def set_password(
         await db.execute(new)
         return []
     ended = update(sessions).where(sessions.c.agent_id == agent_id, sessions.c.ended_at.is_(None))
-    rows = (await db.execute(new, ended.values(ended_at=now).returning(sessions.c.id)))[1]
+    rows = (await db.execute(new, ended.values(ended_at=now).returning(sessions.c.id), _changed()))[1]
     return [row[0] for row in rows]
 
 
@@ -94,6 +98,7 @@ _ANY = select(sessions.c.id).where(
     sessions.c.ended_at.is_(None),
     sessions.c.expires_at > bindparam("now"),
 )
+_MARK = select(meta.c.value).where(meta.c.key == PEOPLE)
 _POLICY = select(apps.c.policy).where(apps.c.key == bindparam("key"))
 
 
@@ -144,7 +149,8 @@ async def spend(db: Database, agent_id: int, jti: str, *, expires_at: int, now: 
 async def add_app(db: Database, **values: Any) -> int:
     """`values`: columns of the table apps (JSON as text). Returns the new app's id. Raises Taken."""
     try:
-        ((app_id,),) = (await db.execute(insert(apps).values(**values).returning(apps.c.id)))[0]
+        new = insert(apps).values(**values).returning(apps.c.id)
+        ((app_id,),) = (await db.execute(new, _changed()))[0]
     except Violated as failure:
         raise Taken from failure
     return int(app_id)
@@ -159,4 +165,13 @@ async def app_policy(db: Reader, key: str) -> str:
 
 
 async def change_app(db: Database, key: str, **values: Any) -> None:
-    await db.execute(update(apps).where(apps.c.key == key).values(**values))
+    await db.execute(update(apps).where(apps.c.key == key).values(**values), _changed())
+
+
+async def people_mark(db: Reader) -> str:
+    """Another one after each change of apps, agents and their passwords, whoever made it."""
+    return str((await db.rows(_MARK))[0][0])
+
+
+def _changed() -> Update:
+    return update(meta).where(meta.c.key == PEOPLE).values(value=secrets.token_hex(8))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
@@ -30,7 +31,7 @@ class DatabaseUnusable(Exception):
 
 
 class DatabaseInUse(DatabaseUnusable):
-    """Another process has this database open."""
+    """Another process has this SQLite file open."""
 
 
 class DatabaseTooNew(DatabaseUnusable):
@@ -84,13 +85,11 @@ class Database(Reader):
         clock: Callable[[], int] | None = None,
         committed: Committed,
         metrics: Metrics | None = None,
-        alone: bool = False,
     ) -> Database:
         """Open the database at `where` (a path, a `sqlite:///` or a `postgresql://` URL), created or upgraded as needed.
 
         `clock`: the time in ms UTC, called where groups are decided, in any thread; None: the machine's on SQLite, on PostgreSQL
-        the database's, which is every node's. `committed`: see `store.base`. `metrics`: counts commits. `alone`: refused while
-        somebody else has it open so, as SQLite always is.
+        the database's, which is every node's. `committed`: see `store.base`. `metrics`: counts commits.
 
         Raises DatabaseUnusable, ValueError for a URL of no engine that we know, what the engine raises and OSError as they come.
         """
@@ -98,7 +97,7 @@ class Database(Reader):
             from chatserver.store.postgres.database import PostgresDatabase
 
             return await PostgresDatabase.opened(
-                str(where), clock=clock, committed=committed, metrics=metrics, alone=alone
+                str(where), clock=clock, committed=committed, metrics=metrics
             )
         from chatserver.store.sqlite.database import SqliteDatabase
 
@@ -151,6 +150,12 @@ class Database(Reader):
     @abstractmethod
     def _compiled(self, statement: Any) -> tuple[str, tuple[Any, ...]]:
         """The engine's text of a statement, and the values in its order."""
+
+
+def first_meta(now: int) -> dict[str, str]:
+    """The rows of `meta` that every database has from its first opening on."""
+    made = {"epoch": secrets.token_urlsafe(12), "secret": secrets.token_hex(32)}
+    return made | {"created_at": str(now), "people": ""}
 
 
 def wall_clock() -> int:

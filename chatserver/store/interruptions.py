@@ -43,6 +43,7 @@ _EARLY_OR_OTHER = select(_t.id).where(
         _t.due_at.is_distinct_from(_EXPECTED),
     ),
 )
+_OPEN_IDS = select(_t.id).where(*_OPEN, one_of(_t.app_id, "apps", aside=True))
 _OTHER_HOURS = select(_t.id).where(
     _t.app_id == bindparam("app_id"),
     _t.queue_rank.is_not(None),
@@ -65,6 +66,13 @@ def all_gone(app_ids: Iterable[int], policy: Policy, now: int) -> list[Update]:
     # Where no due time moves, none is named: SQLite would write its index anew.
     stood = left.where(_t.turn == "agent").values(due_at=case((_t.due_at < end, _t.due_at), else_=end))
     return [recounted, left] if policy.inactivity_strict else [recounted, stood, left]
+
+
+async def open_ids(db: Reader, app_ids: Iterable[int]) -> AsyncIterator[list[int]]:
+    """See `services.reads.Reads`."""
+    ids = [row[0] for row in await db.rows(_OPEN_IDS, apps=list(app_ids))]
+    for start in range(0, len(ids), PAGE):
+        yield ids[start : start + PAGE]
 
 
 async def interrupted_ids(

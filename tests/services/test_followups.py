@@ -408,3 +408,48 @@ async def test_a_ticket_of_an_unknown_app_is_put_off_and_not_asked_for_all_the_t
     scene.house.people = people
     with refused("not_found"):
         await talk.say(scene.house, BEA, chat.id, "c" * 22, "Hola")
+
+
+# — an administrator changes the rules —————————————————————————————————————————
+
+
+async def test_shorter_rules_hold_for_open_chats_at_once_but_nobody_is_closed_unwarned(scene: Scene) -> None:
+    await scene.agent()
+    chat = await scene.chat(ANA)
+    await scene.later(200)
+    await scene.policy(inactivity_seconds=120, inactivity_warning_seconds=60)
+    await followups.rules_changed(scene.house, [1])
+    await scene.later(59)
+    assert (await scene.ticket(chat.id)).state == "open", "by the new rules its end was over long ago"
+    await scene.later(1)
+    assert (await scene.ticket(chat.id)).close_reason == "inactivity"
+
+
+async def test_longer_rules_give_open_chats_their_time(scene: Scene) -> None:
+    await scene.agent()
+    chat = await scene.chat(ANA)
+    await scene.later(290)
+    await scene.policy(inactivity_seconds=600)
+    await followups.rules_changed(scene.house, [1])
+    await scene.later(309)
+    assert (await scene.ticket(chat.id)).state == "open"
+    await scene.later(1)
+    assert (await scene.ticket(chat.id)).state == "closed"
+
+
+async def test_other_hours_hold_for_who_waits(scene: Scene) -> None:
+    await scene.hours(ALWAYS)
+    waiting = await scene.start(ANA)
+    await scene.hours(DEFAULT)
+    await followups.rules_changed(scene.house, [1])
+    closes = scene.house.closing([1])[1]
+    assert closes is not None
+    assert (await scene.ticket(waiting.id)).queue_until == closes
+
+
+async def test_rules_that_did_not_change_touch_no_chat(scene: Scene) -> None:
+    await scene.agent()
+    chat = await scene.chat(ANA)
+    before = await scene.ticket(chat.id)
+    await followups.rules_changed(scene.house, [1])
+    assert await scene.ticket(chat.id) == before

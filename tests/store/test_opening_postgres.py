@@ -20,7 +20,6 @@ from sqlalchemy.pool import NullPool
 from chatserver.store import migrations
 from chatserver.store.database import (
     Database,
-    DatabaseInUse,
     DatabaseNotReady,
     DatabaseTooNew,
     DatabaseUnusable,
@@ -156,15 +155,6 @@ async def test_who_only_looks_makes_and_upgrades_nothing(postgres_server: Postgr
     await fetched(url, "UPDATE alembic_version SET version_num = '0001'")
     with pytest.raises(DatabaseNotReady, match="older release"):
         await Reader.look(url)
-
-
-async def test_who_wants_to_be_alone_is_refused_while_somebody_is(postgres_server: Postgres) -> None:
-    url = postgres_server.database()
-    first = await opened(url, alone=True)
-    with pytest.raises(DatabaseInUse, match="in use by another"):
-        await opened(url, alone=True)
-    await first.close()
-    await (await opened(url, alone=True)).close()
 
 
 # — who cannot come in —————————————————————————————————————————————————————————

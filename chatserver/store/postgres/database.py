@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
@@ -15,8 +14,8 @@ from sqlalchemy import Executable
 
 from chatserver.metrics import Metrics
 from chatserver.store.base import Committed
-from chatserver.store.database import Database, DatabaseInUse, Reader
-from chatserver.store.migrations.postgres import migrate, require_current, shown
+from chatserver.store.database import Database, Reader, first_meta
+from chatserver.store.migrations.postgres import migrate, require_current
 from chatserver.store.postgres.clock import SharedClock
 from chatserver.store.postgres.patience import LOCK_MS
 from chatserver.store.postgres.statements import DIALECT
@@ -33,10 +32,8 @@ ABANDONED_MS: Final = 5_000
 """A node that is frozen in the middle of a transaction loses it, and the locks with it."""
 WAIT_SECONDS: Final = 5.0
 """For a reading connection, while others have them all."""
-ALONE: Final = 0x616C6F6E
-"""Of PostgreSQL's advisory locks, the one of who wants to be alone."""
 
-# The database notices within half a minute that a node vanished, and lets go of the lock of who is alone.
+# The database notices within half a minute that a node vanished, and lets go of its locks.
 _ALIVE: Final = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2"}
 # A connection ended under a question.
 _CUT: Final = (
@@ -86,7 +83,6 @@ class PostgresDatabase(Database):
         clock: Callable[[], int] | None = None,
         committed: Committed,
         metrics: Metrics | None = None,
-        alone: bool = False,
         doubtful: Callable[[], None] = lambda: None,
     ) -> Self:
         """See `Database.open`. `doubtful`: see `PostgresWriter`."""
@@ -98,8 +94,6 @@ class PostgresDatabase(Database):
         async def connect() -> Any:
             connection = await _connect(dsn, _WRITING)
             try:
-                if alone:
-                    await _claim(connection, dsn)
                 await shared.ask(connection)
             except BaseException:
                 connection.terminate()
@@ -237,18 +231,8 @@ async def _close(pool: Any) -> None:
         pool.terminate()
 
 
-async def _claim(connection: Any, dsn: str) -> None:
-    """Held as long as this connection: a server that lost it has to win it again before it writes."""
-    if not await connection.fetchval(f"SELECT pg_try_advisory_lock({ALONE})"):
-        raise DatabaseInUse(
-            f"The database {shown(dsn)} is in use by another server or command. "
-            "Stop that one first, or use another database."
-        )
-
-
 async def _meta(connection: Any, now: int) -> dict[str, str]:
-    first = {"epoch": secrets.token_urlsafe(12), "secret": secrets.token_hex(32), "created_at": str(now)}
     await connection.executemany(
-        "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING", list(first.items())
+        "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING", list(first_meta(now).items())
     )
     return {row[0]: row[1] for row in await connection.fetch("SELECT key, value FROM meta")}

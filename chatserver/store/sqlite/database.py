@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import secrets
 import sqlite3
 from collections.abc import Callable
 from functools import cache, lru_cache
@@ -18,7 +17,7 @@ from sqlalchemy.dialects import sqlite
 
 from chatserver.metrics import Metrics
 from chatserver.store.base import Committed
-from chatserver.store.database import Database, Reader
+from chatserver.store.database import Database, Reader, first_meta
 from chatserver.store.migrations.sqlite import migrate, require_current
 from chatserver.store.sqlite.lock import Lock
 from chatserver.store.sqlite.readers import Readers
@@ -166,7 +165,7 @@ def _prepare(path: Path, now: int) -> tuple[sqlite3.Connection, dict[str, str]]:
     connection.execute("PRAGMA wal_autocheckpoint=0").fetchall()
     connection.execute(f"PRAGMA journal_size_limit={LOG_BYTES}").fetchall()
     connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-    first = {"epoch": secrets.token_urlsafe(12), "secret": secrets.token_hex(32), "created_at": str(now)}
+    first = first_meta(now)
     missing = set(first) - {row[0] for row in connection.execute("SELECT key FROM meta")}
     if missing:
         connection.execute("BEGIN IMMEDIATE")

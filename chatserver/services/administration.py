@@ -1,0 +1,107 @@
+"""What administrators order. An order is a value: whoever has the database open carries it out, a command by itself or the server
+that runs (`chatserver/control.py`), with the same outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from chatserver.core.errors import Refused
+from chatserver.core.hours import Schedule
+from chatserver.core.people import App
+from chatserver.core.policy import Policy
+from chatserver.services import accounts, apps
+from chatserver.services.passwords import Passwords
+from chatserver.store.accounts import Taken
+from chatserver.store.database import Database
+
+log = logging.getLogger(__name__)
+
+
+class AddApp(msgspec.Struct, frozen=True, tag=True):
+    key: str
+    name: str
+    origins: tuple[str, ...]
+    schedule: Schedule
+    color: str
+
+
+class ChangeApp(msgspec.Struct, frozen=True, tag=True):
+    key: str
+    wanted: apps.Change
+
+
+class AddAgent(msgspec.Struct, frozen=True, tag=True):
+    email: str
+    name: str
+    password: str
+    apps: tuple[str, ...]
+    """Keys of those to attend."""
+
+
+class ChangePassword(msgspec.Struct, frozen=True, tag=True):
+    """All sessions of the agent end."""
+
+    email: str
+    password: str
+
+
+Order = AddApp | ChangeApp | AddAgent | ChangePassword
+
+
+async def carry_out(db: Database, order: Order, policy: Policy, now: int) -> App | None:
+    """The app as it is then, if the order was about one. `policy`: the server's. Raises what `sentence` knows and what the store
+    raises."""
+    match order:
+        case AddApp(key, name, origins, schedule, color):
+            return await apps.add(
+                db, key=key, name=name, origins=origins, now=now, schedule=schedule, color=color
+            )
+        case ChangeApp(key, wanted):
+            return await apps.change(db, key, wanted, policy, now)
+        case AddAgent(email, name, password, keys):
+            app_ids = [(await apps.find(db, key)).id for key in keys]
+            await accounts.add_agent(db, Passwords(), email, name, password, app_ids, now)
+        case ChangePassword(email, password):
+            await accounts.set_password(db, Passwords(), email, password, now)
+    return None
+
+
+async def notice(
+    mark: Callable[[], Awaitable[str]], changed: Callable[[], Awaitable[None]], seconds: float
+) -> None:
+    """Look each so many seconds for what was ordered elsewhere; until it is cancelled. `mark`: `store.accounts.people_mark`."""
+    known = ""
+    while True:
+        try:
+            found = await mark()
+            if found != known:
+                await changed()
+                known = found
+        except Exception as problem:
+            log.warning("could not look for what administrators changed: %s", type(problem).__name__)
+        await asyncio.sleep(seconds)
+
+
+def sentence(problem: Exception) -> str | None:
+    """What an administrator can put right, in words; None for anything else."""
+    match problem:
+        case apps.BadOptions():
+            return "\n".join(problem.problems)
+        case Taken():
+            return "That name is taken already."
+        case Refused():
+            return _REFUSALS.get(problem.code, problem.code).format(limit=problem.limit)
+        case apps.UnknownApp():
+            return f"There is no app with the key {problem.args[0]!r}; `chatserver app list` shows all."
+    return None
+
+
+_REFUSALS = {
+    "too_short": "A password has at least {limit} characters.",
+    "bad_email": "That is no e-mail address.",
+    "not_found": "There is no agent with that e-mail address.",
+}

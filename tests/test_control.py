@@ -1,0 +1,170 @@
+"""What administrators change while servers run: a server on SQLite does it when it is asked, those on PostgreSQL notice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import re
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx2
+import pytest
+from click.testing import CliRunner, Result
+
+from chatserver import control
+from chatserver.cli import main
+from chatserver.services.administration import ChangePassword
+from tests.faults.crowd import AT_EASE
+from tests.harness.peers import AgentPeer, Diary
+from tests.harness.server import Server, running
+from tests.harness.sign_in import Desk
+from tests.harness.waiting import soon, wait_until
+
+
+@pytest.fixture(params=["sqlite", "two nodes on postgres"])
+def servers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Server]]:
+    settings = dict(AT_EASE)
+    if request.param != "sqlite":
+        settings["database_url"] = request.getfixturevalue("postgres_server").empty()
+    with ExitStack() as stack:
+        started = []
+        for number in range(1 if request.param == "sqlite" else 2):
+            directory = tmp_path / str(number)
+            directory.mkdir()
+            started.append(stack.enter_context(running(directory, **settings)))
+        yield started
+
+
+def command(server: Server, *arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments, env=server.environment(), catch_exceptions=False)
+
+
+def sign_in(server: Server, email: str, password: str) -> int:
+    headers = {"origin": server.origin, "sec-fetch-site": "same-origin"}
+    with httpx2.Client(base_url=server.origin, headers=headers, trust_env=False, verify=False) as client:
+        return client.post("/console/session", json={"email": email, "password": password}).status_code
+
+
+def test_an_app_and_its_agent_are_there_at_once(servers: list[Server]) -> None:
+    made = command(
+        servers[0], "app", "add", "Tienda", "--key", "tienda", "--origin", "https://t.test", "--always"
+    )
+    assert made.exit_code == 0, made.output
+    assert 'data-app="tienda"' in made.output
+    for server in servers:
+        wait_until(lambda: server.status("/embed/tienda") == 200, "the app is known")  # noqa: B023
+    added = command(servers[-1], "agent", "add", "eva@t.test", "--app", "tienda", "--generate")
+    password = re.findall(r"password +(\S+)", added.output)[0]
+    assert [sign_in(server, "eva@t.test", password) for server in servers] == [200] * len(servers)
+    assert [sign_in(server, "eva@t.test", "otra-clave") for server in servers] == [401] * len(servers)
+
+
+def test_who_is_connected_comes_in_again_and_sees_it(servers: list[Server]) -> None:
+    async def story() -> None:
+        agents = [agent_at(server) for server in servers]
+        running = [asyncio.create_task(agent.run()) for agent in agents]
+        try:
+            for agent in agents:
+                await soon(lambda: agent.online, "the agent is in")  # noqa: B023
+            assert (
+                await asyncio.to_thread(command, servers[0], "app", "set", "demo", "--name", "Otra")
+            ).exit_code == 0
+            for agent in agents:
+                await soon(lambda: (False, 4001) in agent.goodbyes, "the agent is sent for")  # noqa: B023
+                await soon(lambda: agent.online, "and comes back")  # noqa: B023
+            await asyncio.to_thread(command, servers[0], "agent", "password", "ana@demo.test", "--generate")
+            for agent in agents:
+                await soon(lambda: agent.goodbyes[-1][1] == 4502, "the sessions end")  # noqa: B023
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    asyncio.run(story())
+
+
+def agent_at(server: Server) -> AgentPeer:
+    desk = Desk(server, "ana@demo.test")
+    return AgentPeer("ana@demo.test", server.port, Diary(), random.Random(1), desk.token)
+
+
+def test_what_is_wrong_is_the_same_sentence(servers: list[Server]) -> None:
+    for arguments, sentence in (
+        (("app", "add", "X", "--key", "demo", "--origin", "https://t.test"), "taken already"),
+        (("app", "set", "nadie", "--name", "X"), "There is no app with the key 'nadie'"),
+        (
+            ("app", "set", "demo", "--policy", "inactivity_seconds=x"),
+            "inactivity_seconds must be a whole number",
+        ),
+        (("agent", "add", "no-address", "--app", "demo", "--generate"), "That is no e-mail address."),
+        (
+            ("agent", "password", "nadie@demo.test", "--generate"),
+            "There is no agent with that e-mail address.",
+        ),
+    ):
+        result = command(servers[0], *arguments)
+        assert (result.exit_code, sentence in result.stderr) == (1, True), (arguments, result.output)
+
+
+# — the socket —————————————————————————————————————————————————————————————————
+
+
+def test_the_socket_is_its_owners_goes_with_the_server_and_a_killed_ones_is_no_hindrance(
+    tmp_path: Path,
+) -> None:
+    with running(tmp_path, **AT_EASE) as server:
+        path = control.path_beside(server.database)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        server.kill()
+        assert path.exists()
+        with pytest.raises(control.NobodyThere):
+            control.hand_over(path, ChangePassword("ana@demo.test", "una-nueva-clave"))
+        assert command(server, "agent", "password", "ana@demo.test", "--generate").exit_code == 0
+        server.start()
+        assert command(server, "agent", "password", "ana@demo.test", "--generate").exit_code == 0
+        server.stop()
+        assert not path.exists()
+
+
+def test_a_path_longer_than_sockets_may_have_is_no_hindrance(tmp_path: Path) -> None:
+    deep = tmp_path / ("muy" * 20) / ("hondo" * 15)
+    deep.mkdir(parents=True)
+    with running(deep, **AT_EASE) as server:
+        assert command(server, "agent", "password", "ana@demo.test", "--generate").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"\n", b"{}\n", b"[1]\n", b'{"type":"Shutdown"}\n', b"\xff\n", b'{"type":"ChangePassword","email":1}\n'],
+)
+def test_an_order_that_is_none_is_answered_and_nothing_done(tmp_path: Path, line: bytes) -> None:
+    with running(tmp_path, **AT_EASE) as server:
+        answer = json.loads(said(server, line))
+        assert "another release" in answer["problem"]
+        assert server.ready()
+
+
+def test_who_says_too_much_or_leaves_costs_nothing(tmp_path: Path) -> None:
+    with running(tmp_path, **AT_EASE) as server:
+        assert said(server, b"x" * (control.LINE_BYTES + 10)) == b""
+        assert b"another release" in said(server, b"")  # an empty line is no order
+        assert command(server, "agent", "password", "ana@demo.test", "--generate").exit_code == 0
+        assert "Traceback" not in server.log()
+
+
+def said(server: Server, data: bytes) -> bytes:
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(10)
+        line.connect(os.fspath(control.path_beside(server.database)))
+        try:
+            line.sendall(data)
+            line.shutdown(socket.SHUT_WR)
+            return line.makefile("rb").read()
+        except (ConnectionResetError, BrokenPipeError):
+            return b""
