@@ -51,6 +51,30 @@ def with_database(settings: Settings, work: Callable[[Database], Awaitable[R]]) 
     return said_plainly(settings, lambda: asyncio.run(run()))
 
 
+def up_to_date(settings: Settings) -> None:
+    """PostgreSQL answers, within `wait_seconds`, and has this release's schema; also beside nodes that run."""
+    import time
+
+    from chatserver.store.database import DatabaseAway
+    from chatserver.store.migrations.postgres import migrate
+    from chatserver.store.postgres.database import plain_url
+
+    async def reach() -> None:
+        end, said = time.monotonic() + settings.wait_seconds, False
+        while True:
+            try:
+                return await migrate(plain_url(settings.database_url))
+            except DatabaseAway as away:
+                if time.monotonic() >= end:
+                    raise
+                if not said:
+                    click.echo(f"{away} Trying again for {settings.wait_seconds:g} s.", err=True)
+                said = True
+            await asyncio.sleep(0.25)
+
+    said_plainly(settings, lambda: asyncio.run(reach()))
+
+
 def looking(settings: Settings, work: Callable[[Reader], Awaitable[R]]) -> R:
     """Look into the database, also while a server runs."""
     from chatserver.store.database import Reader

@@ -33,6 +33,10 @@ class DatabaseInUse(DatabaseUnusable):
     """Another process has this database open."""
 
 
+class DatabaseAway(DatabaseUnusable):
+    """Nobody answers there, or it is only starting: a moment later it may be there."""
+
+
 class DatabaseTooNew(DatabaseUnusable):
     """The database was written by a newer release."""
 
