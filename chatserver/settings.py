@@ -190,7 +190,7 @@ class Settings:
     wait_seconds: float = _setting(
         10.0,
         _number(0, 3600),
-        "At a start PostgreSQL is waited for so long if it does not answer yet; then the command ends with 1, to be started again.",
+        "At a start PostgreSQL is waited for so long if it does not answer yet; then the command ends with 1, to be run again.",
     )
     redis_url: str = _setting(
         "",
