@@ -29,6 +29,8 @@ def test_a_rolling_restart_behind_nginx_loses_nothing_and_everybody_is_back(
                 assert all(peer.online for peer in crowd.everybody)
                 await crowd.healed()
                 judge(crowd, tmp_path)
-                assert {code for peer in crowd.everybody for _, code in peer.goodbyes} <= {4001}
+                # Everybody was told: by a node that stopped, or that they were slow to read. Nobody was simply cut off.
+                codes = {code for peer in crowd.everybody for _, code in peer.goodbyes}
+                assert {4001} <= codes <= {4001, 4002}
 
     asyncio.run(story())

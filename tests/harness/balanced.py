@@ -62,6 +62,7 @@ class Balanced(Server):
             self.nodes.append(Server(where, command="serve", **shared))
         # Makes the demo's apps and agents, and ends.
         self.first = Server(directory / "node-0", **shared)
+        self.first.port = self.port  # the demo's host page is where nginx will be
 
     def begin(self) -> None:
         self.first.start()
