@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -18,11 +16,10 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from chatserver import control
-from chatserver.bus.local import LocalBus
 from chatserver.core.errors import Refused
-from chatserver.core.events import WORKER_TOPIC
 from chatserver.core.people import App
 from chatserver.metrics import Metrics
+from chatserver.opening import HINTLESS_SECONDS, looks_every, opened
 from chatserver.realtime.agent import AgentEndpoint
 from chatserver.realtime.customer import CustomerEndpoint
 from chatserver.realtime.fallback import Fallback
@@ -30,10 +27,7 @@ from chatserver.realtime.hub import RECHECK_SECONDS, Hub
 from chatserver.realtime.limits import Limits
 from chatserver.services import administration, followups, pairing
 from chatserver.services.accounts import Accounts
-from chatserver.services.books import Books
 from chatserver.services.house import House
-from chatserver.services.publishing import Publisher, learn
-from chatserver.services.reads import DatabaseReads
 from chatserver.settings import Settings
 from chatserver.store.accounts import people_mark
 from chatserver.store.base import StoreFailed
@@ -48,17 +42,10 @@ from chatserver.web.pages import Pages
 from chatserver.web.rooms import Rooms
 from chatserver.worker import LONGEST_SLEEP_MS, Worker
 
-if TYPE_CHECKING:
-    from chatserver.bus.redis import RedisBus
-
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], int]
 
-HINTLESS_SECONDS: Final = 1.5
-"""How often a node looks for what others committed, where nothing else tells it: two seconds are promised."""
-HINTED_SECONDS: Final = 25.0
-"""The same where Redis tells it, and says when something was missed."""
 NODES_SLEEP_MS: Final = 1_000
 """The worker's longest sleep where other nodes write too."""
 
@@ -78,18 +65,8 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         if not pages.assets.built:
             log.warning("the front end is not built: `make run` builds it")
-        books, metrics, missed = Books(), Metrics(), asyncio.Event()
-        bus = await _bus(settings, books, metrics, missed)
-        try:
-            db = await Database.open(
-                settings.database, clock=clock, committed=Publisher(bus, books), metrics=metrics
-            )
-        except BaseException:
-            await bus.close()
-            raise
-        try:
-            house = House(db, DatabaseReads(db, settings.policy), bus, db.clock, books)
-            await house.refresh()
+        metrics, missed = Metrics(), asyncio.Event()
+        async with opened(settings, metrics, missed=missed.set, clock=clock) as (house, db):
             accounts = _accounts(settings, db, house)
             hub = Hub(
                 house,
@@ -127,9 +104,6 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
                     "customer_lines": Fallback(customers, origins.origin_allowed),
                     "agent_lines": Fallback(agents, origins.origin_allowed),
                 }
-        finally:
-            await bus.close()
-            await db.close()
 
     app = Starlette(
         routes=_routes(),
@@ -144,28 +118,6 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
     # A redirect would be built from the path that somebody sent: "//evil.test/" names another host.
     app.router.redirect_slashes = False
     return app
-
-
-async def _bus(
-    settings: Settings, books: Books, metrics: Metrics, missed: asyncio.Event
-) -> LocalBus | RedisBus:
-    """Raises BusUnreachable, and ValueError for an address that cannot be meant."""
-    if not settings.redis_url:
-        return LocalBus()
-    from chatserver.bus.redis import RedisBus
-
-    return await RedisBus.open(
-        settings.redis_url,
-        node=secrets.token_hex(6),
-        local=frozenset({WORKER_TOPIC}),
-        missed=missed.set,
-        arrived=partial(learn, books),
-        metrics=metrics,
-    )
-
-
-def _looks_every(settings: Settings) -> float:
-    return HINTED_SECONDS if settings.redis_url else HINTLESS_SECONDS
 
 
 @asynccontextmanager
@@ -189,7 +141,7 @@ async def _among_nodes(
     catching_up = CatchingUp(house, Versions(db), bus.listened, bus.here, missed)
     db.tell_doubts(missed.set)
     async with Membership(house, Nodes(db), hub.claim_again):
-        looking = asyncio.create_task(catching_up.run(_looks_every(settings)))
+        looking = asyncio.create_task(catching_up.run(lambda: looks_every(hub.metrics)))
         try:
             yield
         finally:

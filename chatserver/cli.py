@@ -11,7 +11,15 @@ import click
 
 from chatserver import __version__
 from chatserver.cli_app import app
-from chatserver.cli_base import fail, load_settings, looking, ordered, said_plainly, with_database
+from chatserver.cli_base import (
+    fail,
+    load_settings,
+    looking,
+    ordered,
+    said_plainly,
+    up_to_date,
+    with_database,
+)
 
 if TYPE_CHECKING:
     from chatserver.settings import Settings
@@ -78,7 +86,8 @@ def _check_port(settings: Settings) -> None:
 def _check_database(settings: Settings) -> None:
     """In use, of a newer release, or no database at all: also a sentence now."""
     if settings.on_postgres:
-        with_database(settings, _nothing)
+        up_to_date(settings)
+        _check_redis(settings)
         return
     from chatserver.store.migrations.sqlite import known_revision
     from chatserver.store.sqlite.lock import Lock
@@ -95,6 +104,39 @@ def _check_database(settings: Settings) -> None:
             lock.release()
 
     said_plainly(settings, check)
+
+
+def _check_redis(settings: Settings) -> None:
+    """An address that cannot be meant, or a password that is not taken. Whether Redis is there does not matter."""
+    if not settings.redis_url:
+        return
+    import asyncio
+
+    from chatserver.bus.redis import BusRefused, greet
+
+    try:
+        asyncio.run(greet(settings.redis_url))
+    except ValueError as problem:
+        fail(f"CHATSERVER_REDIS_URL {problem}")
+    except BusRefused as refused:
+        fail(str(refused))
+
+
+@main.command()
+def work() -> None:
+    """Until SIGTERM, what happens by itself: timers, and speaking for nodes that died. No pages. Beside `serve` on PostgreSQL."""
+    settings = load_settings()
+    if not settings.on_postgres:
+        fail(
+            "With SQLite one process does everything: `chatserver serve` does this work too. "
+            "A process beside it is for PostgreSQL: set DATABASE_URL to one."
+        )
+    import asyncio
+
+    _check_database(settings)
+    from chatserver.worker_process import work as until_told
+
+    asyncio.run(until_told(settings))
 
 
 @main.command()
@@ -123,7 +165,10 @@ def demo() -> None:
 def migrate() -> None:
     """Create the database, or bring it up to this version."""
     settings = load_settings()
-    with_database(settings, _nothing)
+    if settings.on_postgres:
+        up_to_date(settings)
+    else:
+        with_database(settings, _nothing)
     click.echo(f"{settings.database_shown} is up to date.")
 
 

@@ -78,6 +78,30 @@ def ordered(settings: Settings, order: Order) -> App | None:
     return said_plainly(settings, here_or_there)
 
 
+def up_to_date(settings: Settings) -> None:
+    """PostgreSQL answers, within `wait_seconds`, and has this release's schema; also beside nodes that run."""
+    import time
+
+    from chatserver.store.database import DatabaseAway
+    from chatserver.store.migrations.postgres import migrate
+    from chatserver.store.postgres.database import plain_url
+
+    async def reach() -> None:
+        end, said = time.monotonic() + settings.wait_seconds, False
+        while True:
+            try:
+                return await migrate(plain_url(settings.database_url))
+            except DatabaseAway as away:
+                if time.monotonic() >= end:
+                    raise
+                if not said:
+                    click.echo(f"{away} Trying again for {settings.wait_seconds:g} s.", err=True)
+                said = True
+            await asyncio.sleep(0.25)
+
+    said_plainly(settings, lambda: asyncio.run(reach()))
+
+
 def looking(settings: Settings, work: Callable[[Reader], Awaitable[R]]) -> R:
     """Look into the database, also while a server runs."""
     from chatserver.store.database import Reader

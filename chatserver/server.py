@@ -15,6 +15,7 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 
+from chatserver import systemd
 from chatserver.peers import RequestProtocol
 from chatserver.realtime.hub import DRAIN_SECONDS, Hub
 from chatserver.realtime.wire import MAX_FRAME_BYTES
@@ -42,6 +43,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
+        if self.started:
+            systemd.tell(systemd.READY)
         # What was made until here stays, and what messages are made of forms no cycles (it is not even looked at): the garbage
         # collector seldom has anything to find, and need not walk through all of this each time, nor now.
         gc.freeze()
@@ -56,6 +59,7 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        systemd.tell(systemd.STOPPING)
         # Whoever comes back at once finds nobody listening, rather than a server that turns everybody away while it drains.
         for listener in self.servers:
             listener.close()

@@ -187,6 +187,11 @@ class Settings:
         "The database: a SQLite file, or a PostgreSQL server (`postgresql://user:password@host:5432/name`).",
         shown="sqlite:///<DATA_DIR>/chatserver.db",
     )
+    wait_seconds: float = _setting(
+        10.0,
+        _number(0, 3600),
+        "At a start PostgreSQL is waited for so long if it does not answer yet; then the command ends with 1, to be run again.",
+    )
     redis_url: str = _setting(
         "",
         _redis_url,

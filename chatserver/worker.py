@@ -53,8 +53,8 @@ class Worker:
         )
         self._board.look_at_all()
         self._tasks = [
-            asyncio.create_task(_forever(self._due, lambda: followups.due(self._house), "due tickets")),
-            asyncio.create_task(_forever(self._desks, self._board.turn, "queue and attention")),
+            asyncio.create_task(forever(self._due, lambda: followups.due(self._house), "due tickets")),
+            asyncio.create_task(forever(self._desks, self._board.turn, "queue and attention")),
         ]
         return self
 
@@ -113,7 +113,7 @@ class Alarm:
                     await self._earlier.wait()
 
 
-async def _forever(alarm: Alarm, turn: Callable[[], Awaitable[int | None]], what: str) -> None:
+async def forever(alarm: Alarm, turn: Callable[[], Awaitable[int | None]], what: str) -> None:
     failing = False
     while True:
         alarm.begin()

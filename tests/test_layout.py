@@ -13,7 +13,7 @@ PACKAGE = ROOT / "chatserver"
 WIDGET = ROOT / "widget" / "src"
 
 # Leaves that anybody but core may use.
-LEAVES = frozenset({"i18n", "telemetry", "metrics", "settings"})
+LEAVES = frozenset({"i18n", "telemetry", "metrics", "settings", "systemd"})
 
 # room → the rooms that it may import, besides itself and the leaves
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -29,12 +29,15 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "control": frozenset({"services", "core"}),
     "demo": frozenset({"services", "store", "core"}),
     "worker": frozenset({"services", "store", "bus", "mail", "webhooks", "core"}),
+    "opening": frozenset({"services", "store", "bus", "core"}),
+    "worker_process": frozenset({"opening", "worker", "services", "store"}),
     "server": frozenset({"realtime", "peers", "sockets"}),
     "peers": frozenset({"realtime", "sockets"}),
     "sockets": frozenset({"realtime"}),
     "i18n": frozenset(),
     "telemetry": frozenset(),
     "metrics": frozenset(),
+    "systemd": frozenset(),
     "settings": frozenset({"core"}),
 }
 # They know every room; nobody but they may know them.

@@ -20,7 +20,8 @@ from chatserver.bus.envelope import VERSION, Announcement, Beat, Bye, Delta, Not
 from chatserver.bus.interest import Interest
 from chatserver.bus.local import LocalBus
 from chatserver.bus.neighbours import Late, Neighbours, Other, Recent
-from chatserver.bus.redis_line import Command, Line, Unreachable
+from chatserver.bus.redis_finding import find
+from chatserver.bus.redis_line import Command, Denied, Line, Unreachable
 from chatserver.bus.redis_link import Link
 from chatserver.core.events import Event
 from chatserver.metrics import Metrics
@@ -42,8 +43,23 @@ _PREFIX: Final = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _log = logging.getLogger(__name__)
 
 
-class BusUnreachable(Exception):
-    """Redis could not be reached at the start. The text names host and port, and no password."""
+class BusRefused(Exception):
+    """Redis does not take the password, user or database of its address. The text names host and port, and no password."""
+
+
+async def greet(url: str) -> None:
+    """ValueError and BusRefused as `RedisBus.open`, before anything else is started; nothing where Redis is not there."""
+    address = redis_address.parse(url)
+    with suppress(Unreachable):
+        try:
+            place = await find(address, "chatserver")
+            line = await Line.to(place, credentials=address.credentials, db=address.db, tls=address.tls)
+            try:
+                await line.ask(("PING",))
+            finally:
+                line.close()
+        except Denied as why:
+            raise BusRefused(str(why)) from None
 
 
 class RedisBus:
@@ -105,7 +121,8 @@ class RedisBus:
         called on the event loop when events of other nodes may be lost: who shows something should look at the database.
         `arrived` hears of each event of another node before its listeners do.
 
-        ValueError (a sentence about the URL) or BusUnreachable. Once it is open it looks after itself."""
+        ValueError (a sentence about the URL) or BusRefused. A Redis that is not there yet is waited for meanwhile: a node that
+        starts again while it is away must come up."""
         if not _PREFIX.fullmatch(prefix):
             raise ValueError("a prefix for Redis is at most 64 letters, digits and . : _ -")
         address = redis_address.parse(url)
@@ -113,8 +130,8 @@ class RedisBus:
         bus = cls(address, node, prefix, local, missed, arrived, metrics)
         try:
             await bus._link.open()
-        except Unreachable as why:
-            raise BusUnreachable(str(why)) from None
+        except Denied as why:
+            raise BusRefused(str(why)) from None
         return bus
 
     @property
@@ -381,6 +398,7 @@ class RedisBus:
     def down(self) -> None:
         self._up = False
         self._metrics.redis_up = False
+        self._missed()  # nobody will say what others commit from now on
 
     def beat(self) -> None:
         self._neighbours.forget_older(self._loop.time())

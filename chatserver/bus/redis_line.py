@@ -24,6 +24,15 @@ DEADLINE: Final = 1.75
 Command = tuple[str | bytes | int, ...]
 
 _NOTHING: Final = object()
+_DENIALS: Final = (
+    "NOAUTH",
+    "WRONGPASS",
+    "NOPERM",
+    "ERR AUTH",
+    "ERR invalid password",
+    "ERR Client sent AUTH",
+    "ERR DB index",
+)
 
 
 class Unreachable(Exception):
@@ -31,6 +40,10 @@ class Unreachable(Exception):
 
     def __init__(self, place: object, why: object) -> None:
         super().__init__(f"Redis at {place}: {str(why).rstrip('.')}.")
+
+
+class Denied(Unreachable):
+    """It is there, and does not take this password, user or database: to ask again would not help."""
 
 
 @dataclass(slots=True)
@@ -190,7 +203,8 @@ class Line(asyncio.Protocol):
         if refusal is None:
             future.set_result(answers)
         else:
-            future.set_exception(Unreachable(self.place, f"it refuses: {refusal}"))
+            kind = Denied if str(refusal).startswith(_DENIALS) else Unreachable
+            future.set_exception(kind(self.place, f"it refuses: {refusal}"))
 
 
 def _greeting(credentials: Credentials, db: int) -> list[Command]:

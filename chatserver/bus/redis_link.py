@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from chatserver.bus.redis_address import Address, Place
 from chatserver.bus.redis_finding import find
-from chatserver.bus.redis_line import DEADLINE, Line, Unreachable
+from chatserver.bus.redis_line import DEADLINE, Denied, Line, Unreachable
 
 TICK_SECONDS: Final = 0.25
 """How often deadlines are looked at: a Redis that hangs is noticed within two seconds."""
@@ -66,9 +66,16 @@ class Link:
         self._timer: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
-        """The first time must succeed (Unreachable); from then on the link looks after itself until `close`."""
-        await self._connect()
-        self._start(again=False)
+        """Denied is raised now, to a person who can put it right. A Redis that is not there is waited for: from here on the link
+        looks after itself until `close`."""
+        try:
+            await self._connect()
+        except Denied:
+            raise
+        except Unreachable as why:
+            self.fail(str(why))
+        else:
+            self._start(again=False)
         self._keeper = asyncio.create_task(self._keep(), name="redis link")
 
     async def close(self) -> None:

@@ -49,27 +49,18 @@ class Registry(Protocol):
     async def forget(self, node: int) -> None: ...
 
 
-class Membership:
-    """`async with Membership(…)` while this node serves. Entered, it is one of the nodes, and what an outage of all of them left
-    is put right. `claim_again`: this node was taken for dead, and says once more who is connected to it."""
+class Watching:
+    """`async with Watching(…)`: sees who of the nodes lives, and speaks for those that died. By itself it is no node, and while
+    none serves it does nothing: the next one to start puts right for all what the outage left."""
 
-    def __init__(self, house: House, registry: Registry, claim_again: Callable[[], None]) -> None:
+    def __init__(self, house: House, registry: Registry) -> None:
         self._house = house
         self._registry = registry
-        self._claim_again = claim_again
         self._task: asyncio.Task[None] | None = None
-        self.node = 0
-        self.rank = 0
-        """Among the nodes alive: 0 is the first to act on what is due."""
+        self.anybody = False
+        """Whether any node serves."""
 
     async def __aenter__(self) -> Self:
-        async with self._registry.starting():
-            now = self._house.now()
-            for node, seen_at in await self._registry.dead(now - DEAD_MS):
-                await self._speak_for(node, seen_at)
-            if not await self._registry.alive(now - DEAD_MS):
-                await followups.recover(self._house)
-            self.node = await self._registry.join(now)
         self._task = asyncio.create_task(self._beat())
         return self
 
@@ -79,21 +70,14 @@ class Membership:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        try:
-            async with asyncio.timeout(2):
-                await self._registry.forget(self.node)
-        except (StoreFailed, TimeoutError):
-            log.warning("could not say goodbye: the other nodes will notice")
 
     async def turn(self) -> None:
-        """Say that this node lives, and speak for those that do not."""
         now = self._house.now()
-        if not await self._registry.beat(self.node, now):
-            log.warning("the other nodes took this one for dead: it joins again")
-            self.node = await self._registry.join(now)
-            self._claim_again()
-        alive = await self._registry.alive(now - DEAD_MS)
-        self.rank = alive.index(self.node) if self.node in alive else len(alive)
+        self.anybody = bool(await self._registry.alive(now - DEAD_MS))
+        if self.anybody:
+            await self._speak_for_the_dead(now)
+
+    async def _speak_for_the_dead(self, now: int) -> None:
         for node, seen_at in await self._registry.dead(now - DEAD_MS):
             log.warning("node %d was last seen %.1f s ago: its people are gone", node, (now - seen_at) / 1000)
             await self._speak_for(node, seen_at)
@@ -130,3 +114,46 @@ class Membership:
                     world.put(ticket, tickets.customer_gone(ticket, since), people.policy(ticket.app_id))
 
         await self._house.store.write(Needs(tickets=tuple(ids)), decide)
+
+
+class Membership(Watching):
+    """`async with Membership(…)` while this node serves. Entered, it is one of the nodes, and what an outage of all of them left
+    is put right. `claim_again`: this node was taken for dead, and says once more who is connected to it."""
+
+    def __init__(self, house: House, registry: Registry, claim_again: Callable[[], None]) -> None:
+        super().__init__(house, registry)
+        self._claim_again = claim_again
+        self.node = 0
+        self.rank = 0
+        """Among the nodes alive: 0 is the first to act on what is due."""
+
+    async def __aenter__(self) -> Self:
+        async with self._registry.starting():
+            now = self._house.now()
+            for node, seen_at in await self._registry.dead(now - DEAD_MS):
+                await self._speak_for(node, seen_at)
+            if not await self._registry.alive(now - DEAD_MS):
+                await followups.recover(self._house)
+            self.node = await self._registry.join(now)
+        return await super().__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await super().__aexit__(kind, value, trace)
+        try:
+            async with asyncio.timeout(2):
+                await self._registry.forget(self.node)
+        except (StoreFailed, TimeoutError):
+            log.warning("could not say goodbye: the other nodes will notice")
+
+    async def turn(self) -> None:
+        """Say that this node lives, and speak for those that do not."""
+        now = self._house.now()
+        if not await self._registry.beat(self.node, now):
+            log.warning("the other nodes took this one for dead: it joins again")
+            self.node = await self._registry.join(now)
+            self._claim_again()
+        alive = await self._registry.alive(now - DEAD_MS)
+        self.rank = alive.index(self.node) if self.node in alive else len(alive)
+        await self._speak_for_the_dead(now)

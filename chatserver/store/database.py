@@ -34,6 +34,10 @@ class DatabaseInUse(DatabaseUnusable):
     """Another process has this SQLite file open."""
 
 
+class DatabaseAway(DatabaseUnusable):
+    """Nobody answers there, or it is only starting: a moment later it may be there."""
+
+
 class DatabaseTooNew(DatabaseUnusable):
     """The database was written by a newer release."""
 

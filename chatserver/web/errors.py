@@ -98,15 +98,21 @@ class Errors:
         )
 
 
+_HEALTH = frozenset({"/healthz", "/readyz"})
+
+
 class OwnHostsOnly:
-    """400 for a Host header that is not ours: nothing further is built from a name that a stranger chose (DNS rebinding)."""
+    """400 for a Host header that is not ours: nothing further is built from a name that a stranger chose (DNS rebinding).
+
+    Health is told under any name: a balancer that asks for it calls a node by its address, and nothing is built from that."""
 
     def __init__(self, app: ASGIApp, origins: Origins) -> None:
         self.app = app
         self.origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or self.origins.host(scope) is not None:
+        health = scope.get("path") in _HEALTH and scope["type"] == "http"
+        if scope["type"] == "lifespan" or health or self.origins.host(scope) is not None:
             await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})

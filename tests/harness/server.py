@@ -35,11 +35,18 @@ class Server:
     """`chatserver demo` on a free port, with its data in `directory`.
 
     Settings by their names without prefix, in small letters: `Server(tmp_path, inactivity_seconds=6)`. `under`: a command that
-    becomes the server (`tests.harness.tracing`). `log_file`: what it prints, "server.log" beside its data if not given.
+    becomes the server (`tests.harness.tracing`). `command`: of our command line. `log_file`: what it prints, "server.log" beside
+    its data if not given.
     """
 
     def __init__(
-        self, directory: Path, *, under: Sequence[str] = (), log_file: Path | None = None, **settings: object
+        self,
+        directory: Path,
+        *,
+        under: Sequence[str] = (),
+        log_file: Path | None = None,
+        command: str = "demo",
+        **settings: object,
     ) -> None:
         wrong = unknown({f"CHATSERVER_{name.upper()}": "" for name in settings})
         assert not wrong, f"no settings of the server: {wrong}"
@@ -47,6 +54,7 @@ class Server:
         self.port = free_port()
         self.settings = settings
         self.under = under
+        self.command = command
         self.log_file = log_file or directory / "server.log"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -166,7 +174,7 @@ class Server:
             connection.commit()
 
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        command = [*self.under, sys.executable, "-m", "chatserver", "demo"]
+        command = [*self.under, sys.executable, "-m", "chatserver", self.command]
         return subprocess.Popen(
             command,
             cwd=ROOT,

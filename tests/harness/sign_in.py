@@ -37,6 +37,8 @@ class Desk:
                 answer = client.post("/console/socket-token", json={})
         except httpx2.TransportError as error:
             raise OSError(str(error)) from error
+        if answer.status_code == 502:
+            raise OSError("a balancer says that nobody took it")
         assert answer.is_success, f"the token for a socket: {answer.status_code}: {answer.text}"
         token: str = answer.json()["token"]
         return token

@@ -23,7 +23,7 @@ from chatserver.services import followups, pairing, talk
 from chatserver.services.books import Books
 from chatserver.services.catching_up import ITEMS_MAX, CatchingUp, heard
 from chatserver.services.house import House
-from chatserver.services.nodes import DEAD_MS, Membership
+from chatserver.services.nodes import DEAD_MS, Membership, Watching
 from chatserver.services.publishing import Publisher
 from chatserver.services.reads import DatabaseReads
 from chatserver.store.postgres.database import PostgresDatabase
@@ -271,3 +271,19 @@ async def test_a_message_needs_no_node_of_its_own(nodes: tuple[Node, Node, Node]
     ticket = await a.chat(ANA)
     numbers = [await talk.say(node.house, ANA, ticket.id, new_cid(), "Hola") for node in (a, b, c, b, a)]
     assert numbers == list(range(ticket.last_seq + 1, ticket.last_seq + 6))
+
+
+async def test_who_serves_nobody_speaks_for_the_dead_while_others_live_and_waits_while_none_does(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, w = nodes
+    watching = Watching(w.house, w.registry)
+    dead = await a.registry.join(w.house.now())
+    await w.later(DEAD_MS / 1000 + 1)
+    await watching.turn()
+    assert [node for node, _ in await w.registry.dead(w.house.now() - DEAD_MS)] == [dead]
+    living = await b.registry.join(w.house.now())
+    await watching.turn()
+    assert watching.anybody
+    assert await w.registry.dead(w.house.now() - DEAD_MS) == []
+    assert await w.registry.alive(w.house.now() - DEAD_MS) == [living]

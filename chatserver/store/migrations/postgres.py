@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from chatserver.store import migrations
-from chatserver.store.database import DatabaseNotReady, DatabaseUnusable
+from chatserver.store.database import DatabaseAway, DatabaseNotReady, DatabaseUnusable
 
 TURN: Final = 0x63686174
 """Of PostgreSQL's advisory locks, the one that migrations hold."""
@@ -62,12 +62,12 @@ def shown(dsn: str) -> str:
 async def _connected(dsn: str) -> Any:
     try:
         return await asyncpg.connect(dsn, timeout=5, command_timeout=10)
+    except asyncpg.CannotConnectNowError as problem:
+        raise DatabaseAway(f"The database {shown(dsn)} cannot be used yet: {problem}.") from problem
     except asyncpg.PostgresError as problem:  # in the server's words, which quote no password
         raise DatabaseUnusable(f"The database {shown(dsn)} cannot be used: {problem}.") from problem
     except (OSError, TimeoutError) as problem:
-        raise DatabaseUnusable(
-            f"The database {shown(dsn)} cannot be reached: nobody answers there."
-        ) from problem
+        raise DatabaseAway(f"The database {shown(dsn)} cannot be reached: nobody answers there.") from problem
     except (ValueError, asyncpg.InterfaceError):
         raise DatabaseUnusable(
             "The URL of the database cannot be read: in a password, what is neither letter nor digit is written as %40 and so on."

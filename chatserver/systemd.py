@@ -1,0 +1,20 @@
+"""What systemd is told of this process (`Type=notify`), where it is systemd that started it; elsewhere nothing."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import suppress
+
+READY = "READY=1"
+STOPPING = "STOPPING=1"
+
+
+def tell(state: str) -> None:
+    where = os.environ.get("NOTIFY_SOCKET", "")
+    if not where:
+        return
+    # An @ stands for the zero byte of an abstract socket.
+    address = f"\0{where[1:]}" if where.startswith("@") else where
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as speaking:
+        speaking.sendto(state.encode(), address)

@@ -1,0 +1,200 @@
+"""Starting, being ready and ending, as whoever supervises the processes sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatserver.services.nodes import DEAD_MS
+from tests.harness.postgres import Postgres, fetched, programs
+from tests.harness.redis import redis_server
+from tests.harness.server import START_WITHIN, Server, free_port, running
+from tests.harness.waiting import wait_until
+
+
+@contextmanager
+def supervisor(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """The socket to which systemd listens."""
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as listening:
+        listening.bind(str(path))
+        listening.settimeout(START_WITHIN)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+        yield listening
+
+
+@contextmanager
+def worker(where: Path, **settings: Any) -> Iterator[Server]:
+    process = Server(where, command="work", **settings)
+    process.launch()
+    try:
+        wait_until(
+            lambda: '"working"' in process.log() or "working" in process.log(), "it works", START_WITHIN
+        )
+        yield process
+    finally:
+        if process.process is not None:
+            process.kill()
+
+
+def test_systemd_is_told_when_a_node_listens_and_when_it_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with supervisor(tmp_path / "notify", monkeypatch) as listening:
+        server = Server(tmp_path, command="serve")
+        server.launch()
+        assert listening.recv(100) == b"READY=1"
+        assert server.status("/readyz") == 200
+        server.terminate()
+        assert listening.recv(100) == b"STOPPING=1"
+        assert server.wait() in (0, -signal.SIGTERM)
+
+
+def test_three_nodes_that_start_at_once_before_their_postgresql_and_without_redis_come_up(
+    tmp_path: Path,
+) -> None:
+    with postgres_to_be(tmp_path) as postgres:
+        url = f"postgresql://chat@127.0.0.1:{postgres.port}/postgres"
+        nodes = []
+        for number in range(3):
+            (tmp_path / str(number)).mkdir()
+            settings: dict[str, Any] = {
+                "database_url": url,
+                "redis_url": f"redis://127.0.0.1:{free_port()}",
+                "wait_seconds": 60,
+            }
+            nodes.append(Server(tmp_path / str(number), command="serve", **settings))
+        try:
+            for node in nodes:
+                node.launch()
+            for node in nodes:
+                wait_until(partial(waits, node), "it waits", START_WITHIN)
+            postgres.start()
+            for node in nodes:
+                wait_until(node.ready, "a node is ready", START_WITHIN)
+                assert "Redis is away" in node.log()
+        finally:
+            for node in nodes:
+                if node.process is not None:
+                    node.kill()
+
+
+def waits(node: Server) -> bool:
+    return "Trying again" in node.log()
+
+
+@contextmanager
+def postgres_to_be(where: Path) -> Iterator[Postgres]:
+    """Made, and not started."""
+    found = programs()
+    if found is None:
+        pytest.skip("no PostgreSQL here: apt install postgresql")
+    with tempfile.TemporaryDirectory(prefix="chat-pg-") as directory:
+        server = Postgres(found, Path(directory), relaxed=True)
+        server.make()
+        try:
+            yield server
+        finally:
+            server.stop(signal.SIGQUIT)
+
+
+def test_a_database_that_does_not_come_is_a_sentence_and_an_end(tmp_path: Path) -> None:
+    for command in ("serve", "work", "migrate"):
+        done = chatserver(
+            command,
+            DATABASE_URL=f"postgresql://chat@127.0.0.1:{free_port()}/chat",
+            PORT=str(free_port()),
+            CHATSERVER_WAIT_SECONDS="0.5",
+        )
+        assert done.returncode == 1
+        assert "nobody answers there. Trying again for 0.5 s." in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_password_that_redis_does_not_take_is_a_sentence_and_an_end(
+    tmp_path: Path, postgres_server: Postgres
+) -> None:
+    with redis_server(tmp_path, "--requirepass", "right") as redis:
+        for wrong in (f"redis://:wrong@127.0.0.1:{redis.port}", f"redis://127.0.0.1:{redis.port}/x"):
+            for command in ("serve", "work"):
+                given = {
+                    "DATABASE_URL": postgres_server.database(),
+                    "REDIS_URL": wrong,
+                    "PORT": str(free_port()),
+                }
+                done = chatserver(command, **given)
+                assert done.returncode == 1
+                assert len(done.stderr.splitlines()) == 1
+                assert "edis" in done.stderr.lower()
+                assert "wrong" not in done.stderr
+
+
+def test_with_sqlite_there_is_no_worker_beside_the_server(tmp_path: Path) -> None:
+    done = chatserver("work", CHATSERVER_DATA_DIR=str(tmp_path))
+    assert done.returncode == 1
+    assert "With SQLite one process does everything" in done.stderr
+
+
+def chatserver(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "chatserver", *arguments],
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_readiness_tells_the_truth_of_the_database_and_does_not_ask_for_redis(
+    tmp_path: Path, postgres_server: Postgres
+) -> None:
+    with redis_server(tmp_path / "redis") as redis:
+        settings: dict[str, Any] = {"database_url": postgres_server.empty(), "redis_url": redis.url}
+        with running(tmp_path, **settings) as server:
+            redis.kill()
+            wait_until(lambda: "Redis is away" in server.log(), "it knows that Redis is away")
+            assert server.status("/readyz") == 200
+            with postgres_server.frozen():
+                # A second ago it took a write: that answer is good for a second.
+                wait_until(lambda: said(server, "/readyz") == (503, "database"), "it is not ready", 20)
+                assert server.status("/healthz") == 200
+            wait_until(server.ready, "it is ready again", 20)
+
+
+def said(server: Server, path: str) -> tuple[int, str]:
+    """Under the name that a balancer has for it, which is none of the server's."""
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)) as connection:
+        connection.request("GET", path, headers={"Host": f"10.0.0.7:{server.port}"})
+        answer = connection.getresponse()
+        return answer.status, ",".join(json.loads(answer.read()).get("reasons", []))
+
+
+def test_a_worker_speaks_for_a_node_that_died_and_ends_calmly(
+    tmp_path: Path, postgres_server: Postgres
+) -> None:
+    url = postgres_server.empty()
+    for name in ("a", "b", "w"):
+        (tmp_path / name).mkdir()
+    with running(tmp_path / "a", database_url=url), worker(tmp_path / "w", database_url=url) as working:
+        asyncio.run(fetched(url, "INSERT INTO nodes (started_at, seen_at) VALUES (1, 1) RETURNING id"))
+
+        def alone() -> bool:
+            return len(asyncio.run(fetched(url, "SELECT id FROM nodes"))) == 1
+
+        wait_until(alone, "the dead one is forgotten", 3 * DEAD_MS / 1000)
+        assert working.stop() == 0
+        assert "Traceback" not in working.whole_log()
