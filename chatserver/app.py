@@ -55,7 +55,7 @@ Clock = Callable[[], int]
 HINTLESS_SECONDS: Final = 1.5
 """How often a node looks for what others committed, where nothing else tells it: two seconds are promised."""
 HINTED_SECONDS: Final = 25.0
-"""The same where Redis tells it, and says when something was missed."""
+"""The same while Redis tells it, and says when something was missed."""
 NODES_SLEEP_MS: Final = 1_000
 """The worker's longest sleep where other nodes write too."""
 
@@ -181,7 +181,9 @@ async def _among_nodes(
     catching_up = CatchingUp(house, Versions(db), bus.listened, bus.here, missed)
     db.tell_doubts(missed.set)
     async with Membership(house, Nodes(db), hub.claim_again):
-        looking = asyncio.create_task(catching_up.run(_looks_every(settings)))
+        looking = asyncio.create_task(
+            catching_up.run(lambda: HINTED_SECONDS if bus.connected else HINTLESS_SECONDS)
+        )
         try:
             yield
         finally:

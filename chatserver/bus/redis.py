@@ -381,6 +381,7 @@ class RedisBus:
     def down(self) -> None:
         self._up = False
         self._metrics.redis_up = False
+        self._missed()  # what hung on the way; and whoever looks now and then learns to look more often
 
     def beat(self) -> None:
         self._neighbours.forget_older(self._loop.time())

@@ -75,11 +75,11 @@ class CatchingUp:
         self._agents: dict[int, Agent] = {}
         self._asked = asked or asyncio.Event()
 
-    async def run(self, seconds: float) -> None:
-        """A turn each so many seconds, and whenever it is `asked` for; until it is cancelled."""
+    async def run(self, seconds: Callable[[], float]) -> None:
+        """A turn each so many seconds, asked anew each time, and whenever it is `asked` for; until it is cancelled."""
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(seconds()):
                     await self._asked.wait()
             self._asked.clear()
             try:
