@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from chatserver import control
 from chatserver.core.errors import Refused
 from chatserver.core.people import App
 from chatserver.metrics import Metrics
-from chatserver.opening import HINTLESS_SECONDS, looks_every, opened
+from chatserver.opening import HINTED_SECONDS, HINTLESS_SECONDS, opened
 from chatserver.realtime.agent import AgentEndpoint
 from chatserver.realtime.customer import CustomerEndpoint
 from chatserver.realtime.fallback import Fallback
@@ -141,7 +142,9 @@ async def _among_nodes(
     catching_up = CatchingUp(house, Versions(db), bus.listened, bus.here, missed)
     db.tell_doubts(missed.set)
     async with Membership(house, Nodes(db), hub.claim_again):
-        looking = asyncio.create_task(catching_up.run(lambda: looks_every(hub.metrics)))
+        looking = asyncio.create_task(
+            catching_up.run(lambda: HINTED_SECONDS if bus.connected else HINTLESS_SECONDS)
+        )
         try:
             yield
         finally:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HINTLESS_SECONDS: Final = 1.5
 """How often a node looks for what others committed, where nothing else tells it: two seconds are promised."""
 HINTED_SECONDS: Final = 25.0
-"""The same where Redis tells it, and says when something was missed."""
+"""The same while Redis tells it, and says when something was missed."""
 
 
 @asynccontextmanager
@@ -69,8 +69,3 @@ async def _bus(
         arrived=partial(learn, books),
         metrics=metrics,
     )
-
-
-def looks_every(metrics: Metrics) -> float:
-    """Seconds: hints are polled for as long as no Redis brings them."""
-    return HINTED_SECONDS if metrics.redis_up else HINTLESS_SECONDS

@@ -265,6 +265,10 @@ class MemoryBus:
     def here(self, event: Event, topics: Iterable[str]) -> None:
         self.publish(event, topics)
 
+    @property
+    def connected(self) -> bool:
+        return False
+
     def listened(self) -> list[str]:
         return [topic for subscription in self._subscriptions for topic in subscription.topics]
 

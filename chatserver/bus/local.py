@@ -32,6 +32,10 @@ class LocalBus:
         for subscription in heard:
             subscription.hear(event)
 
+    @property
+    def connected(self) -> bool:
+        return False
+
     def here(self, event: Event, topics: Iterable[str]) -> None:
         """There is nowhere else."""
         self.publish(event, topics)

@@ -76,7 +76,7 @@ class CatchingUp:
         self._asked = asked or asyncio.Event()
 
     async def run(self, seconds: Callable[[], float]) -> None:
-        """A turn each so many seconds, and whenever it is `asked` for; until it is cancelled."""
+        """A turn each so many seconds, asked anew each time, and whenever it is `asked` for; until it is cancelled."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds()):

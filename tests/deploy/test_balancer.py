@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.crowd import AT_EASE, judge
-from tests.faults.test_nodes import talking
+from tests.faults.crowd import AT_EASE, judge, talking
 from tests.harness.balanced import balanced
 from tests.harness.postgres import Postgres
 
@@ -21,7 +20,7 @@ def test_a_rolling_restart_behind_nginx_loses_nothing_and_everybody_is_back(
     async def story() -> None:
         url = postgres_server.empty()
         with balanced(tmp_path, url, **AT_EASE) as door:
-            async with talking([door], url) as crowd:
+            async with talking(door) as crowd:
                 for node in door.nodes:
                     await crowd.acks(50)
                     assert await asyncio.to_thread(door.roll, node) < 15

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.harness.sign_in import Desk
 from tests.harness.sizes import SEED
 from tests.harness.waiting import soon
 
+MAILS = ("ana@demo.test", "luis@demo.test")
 BACKLOG = 6
 """Messages that each client keeps waiting, for each of its tickets."""
 AT_EASE: dict[str, Any] = {
@@ -33,22 +35,34 @@ client that takes a refusal for a failure may say 10,000 messages, and beyond th
 
 
 class Crowd:
-    """So many customers, a chat each, and the two agents of the demo: both need places for half of them."""
+    """So many customers, a chat each, and the two agents of the demo: both need places for half of them. They come to any of the
+    servers, and after each cut to any of them again."""
 
-    def __init__(self, server: Server, customers: int, seed: int) -> None:
-        self.server = server
+    def __init__(self, servers: Sequence[Server], customers: int, seed: int) -> None:
+        self.servers = servers
         self.diary = Diary()
         self.dice = random.Random(seed)
-        dice = self.dice
-        self.customers = [
-            CustomerPeer(f"cliente-{n}", server.port, self.diary, dice) for n in range(customers)
-        ]
+        dice, port = self.dice, servers[0].port
+        self.customers = [CustomerPeer(f"cliente-{n}", port, self.diary, dice) for n in range(customers)]
+        self._desks = {(server.port, mail): Desk(server, mail) for server in servers for mail in MAILS}
         self.agents = [
-            AgentPeer(mail, server.port, self.diary, dice, Desk(server, mail).token)
-            for mail in ("ana@demo.test", "luis@demo.test")
+            AgentPeer(mail, port, self.diary, dice, self._desks[port, mail].token) for mail in MAILS
         ]
+        for peer in self.everybody:
+            peer.before_connecting = partial(self.choose, peer)
         self.talking = True
+        self.calm = False
+        """Customers say one thing at a time and agents only read: nothing that they say themselves brings them what they missed,
+        and nobody falls so far behind that they are shown the newest part alone."""
         self.ticket_of: dict[str, int] = {}
+        self.rows: list[Stored] = []
+        """What is stored, as of `healed`."""
+
+    def choose(self, peer: Peer) -> None:
+        peer.comes_to(self.dice.choice(self.servers).port)
+        if isinstance(peer, AgentPeer):
+            # A token for a socket is good at any server, whichever gave it.
+            peer.ticket_for_socket = self._desks[self.dice.choice(self.servers).port, peer.name].token
 
     @property
     def everybody(self) -> list[Peer]:
@@ -72,16 +86,16 @@ class Crowd:
         while self.talking:
             for customer in self.customers:
                 self.fill(customer, [self.ticket_of[customer.name]])
-            for agent in self.agents:
+            for agent in self.agents if not self.calm else ():
                 self.fill(agent, agent.tickets())
             for peer in self.everybody:
                 await peer.flush()
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.1 if self.calm else 0.005)
 
     def fill(self, peer: Peer, tickets: list[int]) -> None:
         for ticket in tickets:
             waiting = sum(pending.ticket == ticket for pending in peer.outbox)
-            for _ in range(BACKLOG - waiting):
+            for _ in range((1 if self.calm else BACKLOG) - waiting):
                 peer.say(ticket)
 
     async def acks(self, more: int) -> None:
@@ -92,9 +106,10 @@ class Crowd:
         """All that was said has an answer, and every screen is level with the database."""
         self.talking = False
         for peer in self.everybody:
-            await soon(peer.settled, f"{peer.name} has an answer to everything", 20)
-        last = {row.ticket: 0 for row in self.stored()}
-        for row in self.stored():
+            await soon(peer.settled, f"{peer.name} has an answer to everything", 30)
+        self.rows = await self.stored()
+        last = {row.ticket: 0 for row in self.rows}
+        for row in self.rows:
             last[row.ticket] = max(last[row.ticket], row.seq)
 
         def level() -> bool:
@@ -114,11 +129,10 @@ class Crowd:
             for customer, ticket in self.ticket_of.items()
         }
 
-    def stored(self) -> list[Stored]:
+    async def stored(self) -> list[Stored]:
         customers = {ticket: name for name, ticket in self.ticket_of.items()}
         agents = {agent.id: agent.name for agent in self.agents}
-        with self.server.reading() as database:
-            rows = database.execute('SELECT ticket_id, seq, "by", author_id, cid, text FROM items').fetchall()
+        rows = await self.servers[0].rows('SELECT ticket_id, seq, "by", author_id, cid, text FROM items')
         stored = []
         for ticket, seq, by, author, cid, text in rows:
             assert not cid or text.startswith(f"{cid} de "), f"the text of {cid} is another one's"
@@ -131,13 +145,13 @@ class Crowd:
         desk = frozenset(agent.name for agent in self.agents)
         guests = dict.fromkeys(self.ticket_of.values(), desk)
         diary = self.diary
-        return Evidence(diary.history, diary.shown, self.stored(), self.members(), diary.owned, guests)
+        return Evidence(diary.history, diary.shown, self.rows, self.members(), diary.owned, guests)
 
 
 @asynccontextmanager
-async def talking(server: Server, customers: int = 6) -> AsyncIterator[Crowd]:
+async def talking(*servers: Server, customers: int = 6) -> AsyncIterator[Crowd]:
     """A crowd in the midst of it."""
-    crowd = Crowd(server, customers, SEED)
+    crowd = Crowd(servers, customers, SEED)
     tasks = [asyncio.create_task(peer.run(), name=peer.name) for peer in crowd.everybody]
     try:
         await crowd.gather()

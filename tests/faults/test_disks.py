@@ -48,15 +48,15 @@ async def all_are_refused(crowd: Crowd) -> None:
         return all(len(peer.refusals) >= REFUSALS for peer in crowd.everybody)
 
     await soon(nothing_else, "everybody was refused, and nothing acknowledged meanwhile", 60)
-    await soon(lambda: crowd.server.status("/readyz") == 503, "it says that it is not ready")
-    assert crowd.server.status("/healthz") == 200, "it answers all the same"
+    await soon(lambda: crowd.servers[0].status("/readyz") == 503, "it says that it is not ready")
+    assert crowd.servers[0].status("/healthz") == 200, "it answers all the same"
     for peer in crowd.everybody:
         assert {(refusal["code"], refusal["verb"]) for refusal in peer.refusals} == {("internal", "say")}
         assert peer.online, "a disk is no reason to end a connection"
 
 
 async def all_is_well(crowd: Crowd, notes: Path) -> None:
-    await soon(lambda: crowd.server.status("/readyz") == 200, "it is ready again")
+    await soon(lambda: crowd.servers[0].status("/readyz") == 200, "it is ready again")
     await crowd.acks(MESSAGES)
     await crowd.healed()
     judge(crowd, notes)

@@ -30,7 +30,7 @@ def test_after_many_kills_everything_acknowledged_is_there_once_and_in_order(tmp
     async def story() -> None:
         with running(tmp_path, **AT_EASE) as server:
             chats_at_once(server, CUSTOMERS)
-            async with talking(server, CUSTOMERS) as crowd:
+            async with talking(server, customers=CUSTOMERS) as crowd:
                 for _ in range(KILLS):
                     await crowd.acks(crowd.dice.choice(ACKS_BETWEEN_KILLS))
                     await killed(server, crowd)

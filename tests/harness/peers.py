@@ -54,7 +54,19 @@ class Diary:
     history: list[Op] = field(default_factory=list)
     shown: list[Shown] = field(default_factory=list)
     owned: list[Owned] = field(default_factory=list)
+    seen: list[tuple[str, str, float]] = field(default_factory=list)
+    """(reader, cid, monotonic seconds): when a message appeared on whose screen."""
     acks: int = 0
+
+    def delays(self, since: float, until: float) -> list[float]:
+        """Of what was acknowledged in this time: seconds from there to each screen of somebody else, in order."""
+        said = {op.cid: op for op in self.history if op.result == "ok" and since <= op.t_done < until}
+        found = [
+            max(0.0, at - said[cid].t_done)
+            for reader, cid, at in self.seen
+            if cid in said and reader != said[cid].client
+        ]
+        return sorted(found)
 
 
 @dataclass
@@ -127,6 +139,10 @@ class Peer(ABC):
         turned_away = bool(self.goodbyes) and self.goodbyes[-1][1] == TRY_LATER
         told, self.told_to_wait = self.told_to_wait, 0.0
         return max(told if turned_away else 0, self.dice.uniform(*self.pause) * (10 if turned_away else 1))
+
+    def comes_to(self, port: int) -> None:
+        """From the next connection on, to the server at this port."""
+        self.port, self.origin = port, f"http://127.0.0.1:{port}"
 
     def say(self, ticket: int) -> None:
         """A message of its own making; kept and sent again until the server has said what became of it."""
@@ -259,6 +275,8 @@ class Peer(ABC):
         cid = item["text"].split(" ")[0] if item["kind"] in TALK else ""
         self.diary.shown.append(Shown(self.name, ticket, item["seq"], cid))
         thread.last = item["seq"]
+        if cid:
+            self.diary.seen.append((self.name, cid, time.monotonic()))
 
     def _look(self, view: Frame) -> None:
         thread = self.threads.setdefault(view["id"], Thread())

@@ -165,6 +165,15 @@ class Server:
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
             yield connection
 
+    async def rows(self, query: str) -> list[Any]:
+        """Of its database, whichever engine keeps it."""
+        if url := self.settings.get("database_url"):
+            from tests.harness.postgres import fetched  # which needs what is here
+
+            return await fetched(str(url), query)
+        with self.reading() as database:
+            return database.execute(query).fetchall()
+
     @contextmanager
     def changing(self) -> Iterator[sqlite3.Connection]:
         """The database while the server is down; committed at the end."""
