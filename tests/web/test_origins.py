@@ -42,12 +42,20 @@ def scope(scheme: str = "http", **headers: str) -> dict[str, Any]:
     ],
 )
 def test_only_our_own_host_names_are_answered(served: Served, host: str, ours: bool) -> None:
-    answer = served.client.get("/healthz", headers={"host": host})
+    answer = served.client.get("/console", headers={"host": host})
     assert answer.status_code == (200 if ours else 400)
     if not ours:
         assert answer.json()["code"] == "wrong_host"
         assert "CHATSERVER_PUBLIC_URL" in answer.json()["message"]
         assert host not in answer.text or not host
+
+
+@pytest.mark.parametrize("host", ["10.0.0.7:8000", "127.0.0.1; script-src *", ""])
+def test_health_is_told_under_any_name_and_nothing_is_built_from_it(served: Served, host: str) -> None:
+    for path in ("/healthz", "/readyz"):
+        answer = served.client.get(path, headers={"host": host})
+        assert answer.status_code == 200
+        assert not host or host not in f"{answer.text} {answer.headers}"
 
 
 def test_two_host_headers_are_none() -> None:
