@@ -32,6 +32,10 @@ AGAIN = ("rate_limited", "internal")
 """Refusals that ask for the same frame once more."""
 
 
+class StartRefused(Exception):
+    """With the code: a customer may have so many chats open at once."""
+
+
 def new_cid() -> str:
     """128 random bits, 22 characters."""
     return secrets.token_urlsafe(16)
@@ -315,6 +319,9 @@ class Peer(ABC):
             self.told_to_wait = frame.get("retry_after", 0)
             return
         cid = frame.get("cid", "")
+        if (start := self._starts.pop(cid, None)) is not None:
+            start.set_exception(StartRefused(frame["code"]))
+            return
         if frame["code"] in AGAIN:
             # Later, and reading goes on meanwhile: a client that sleeps over a refusal does not hear a goodbye.
             wait = min(frame.get("retry_after", 0.05), 0.5)
@@ -370,7 +377,7 @@ class CustomerPeer(Peer):
         """Customers own nothing."""
 
     async def starts_chat(self, subject: str) -> int:
-        """The new ticket's id; sent again over new connections until it is there."""
+        """The new ticket's id; sent again over new connections until it is there. Raises StartRefused."""
         frame = {"type": "start", "cid": new_cid(), "subject": subject}
         answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._starts[frame["cid"]] = answer
