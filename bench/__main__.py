@@ -13,8 +13,8 @@ import click
 import uvloop
 
 from bench import django, machine, node, processes
-from bench.report import Section
-from bench.scenarios import growth, hop, idle, latency, limits, opening, saturation, starting, storm
+from bench.report import OUT, Section
+from bench.scenarios import growth, hop, idle, latency, limits, nodes, opening, saturation, starting, storm
 
 BUSY = 1.0
 """Load before the first run, from which on it is said beside the verdicts."""
@@ -121,6 +121,20 @@ def _hop(rounds: int) -> None:
     _report(hop.measured(rounds))
 
 
+@main.command("nodes")
+@_rounds(5)
+@_seconds(8.0)
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=OUT,
+    help="where PostgreSQL's data is, on a disk as it would be",
+)
+def _nodes(rounds: int, seconds: float, data: Path) -> None:
+    """One to three nodes on PostgreSQL beside one process on SQLite."""
+    _report(nodes.measured(rounds, seconds, data.resolve()))
+
+
 @main.command("limits")
 @_rounds(5)
 @_seconds(8.0)
@@ -163,6 +177,7 @@ def full() -> None:
         growth.messages_of("messages", 9, 2.0),
         growth.messages_of("connected", 9, 2.0),
         growth.timers(9),
+        nodes.measured(5, 8.0, OUT),
     )
 
 

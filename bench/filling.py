@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Table, create_engine, func, insert, select
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from bench.pairs import WORDS
 from chatserver.services.identity import Session, session_tokens
@@ -20,6 +23,7 @@ from chatserver.store.tables import agent_apps, agents, apps, customers, items, 
 
 SECRET: Final = "a secret of the benchmark, which keeps nothing secret"  # noqa: S105 - its own words say it
 """Given to the server, so that customers who were written in bulk have tokens."""
+T = TypeVar("T")
 BATCH: Final = 20_000
 YEAR: Final = 365 * 86_400
 LOADS: Final = """
@@ -54,6 +58,23 @@ def writing(database: Path) -> Iterator[Connection]:
         engine.dispose()
     with contextlib.closing(sqlite3.connect(database)) as after:
         after.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def write_postgres(url: str, fill: Callable[[Connection], T]) -> T:
+    """The same on PostgreSQL, as one function, since its driver knows only event loops."""
+
+    async def write() -> T:
+        engine = create_async_engine(url.replace("postgresql:", "postgresql+asyncpg:", 1))
+        try:
+            async with engine.begin() as connection:
+                filled = await connection.run_sync(fill)
+                await connection.exec_driver_sql(LOADS)
+                return filled
+        finally:
+            await engine.dispose()
+
+    with ThreadPoolExecutor(1) as aside:  # whoever asks may run on a loop
+        return aside.submit(asyncio.run, write()).result()
 
 
 def app_id(connection: Connection, key: str) -> int:

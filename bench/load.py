@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from bench.ledger import Faults, Ledger
 from bench.pairs import Language, Pair, Watch
-from bench.processes import Process, own_cpu
+from bench.processes import own_cpu
 
 SETTLE_SECONDS = 20.0
 """So long messages may still arrive after the last was sent; what is missing then is lost."""
@@ -48,10 +49,17 @@ class Measured:
         return self.generator_cpu / self.seconds * 100
 
 
+class Spends(Protocol):
+    """A process, or several."""
+
+    def cpu(self) -> float:
+        """Seconds of CPU so far."""
+
+
 class Meter:
     """Time, CPU and messages between two moments."""
 
-    def __init__(self, process: Process, ledger: Ledger) -> None:
+    def __init__(self, process: Spends, ledger: Ledger) -> None:
         self._process = process
         self._ledger = ledger
         self._from = (time.perf_counter(), process.cpu(), own_cpu(), ledger.done)
@@ -85,7 +93,7 @@ class Saturation:
         self._idle = asyncio.Event()
         self._watch = Watch(pairs, language, self.ledger, self._next)
 
-    async def run(self, process: Process, seconds: float, warm_up: float) -> Measured:
+    async def run(self, process: Spends, seconds: float, warm_up: float) -> Measured:
         """`warm_up`: seconds before the measurement begins."""
         with without_garbage_collection():
             for pair in self._watch.pairs:
@@ -132,7 +140,7 @@ class FixedRate:
         self._idle = asyncio.Event()
         self._watch = Watch(pairs, language, self.ledger, self._done)
 
-    async def run(self, process: Process, seconds: float, warm_up: float) -> Measured:
+    async def run(self, process: Spends, seconds: float, warm_up: float) -> Measured:
         with without_garbage_collection():
             await self._send_for(warm_up)
             self.ledger.acks.clear()

@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import http.client
 import json
+import random
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -22,7 +22,7 @@ import msgspec
 from bench import filling, processes, sockets
 from bench.filling import SECRET
 from bench.pairs import ID_DIGITS, WORDS, Pair, Refusal
-from bench.processes import READY_SECONDS, NotReady, Process, clean_environment, running
+from bench.processes import READY_SECONDS, NotReady, Process, clean_environment, free_port, running
 
 APP: Final = "demo"
 """Its key: the demo page is what the start of the server is measured with."""
@@ -39,6 +39,7 @@ RAISED: Final[dict[str, str]] = {
     "frames_burst": "100000",
 }
 """Thresholds of the limits: still computed for every frame, reached by none."""
+_DICE: Final = random.Random(1)  # noqa: S311 - a balancer's, which keeps no secret; the same in every run
 
 
 class _Item(msgspec.Struct):
@@ -164,13 +165,6 @@ def prepared(directory: Path, settings: Mapping[str, str] = RAISED) -> Ours:
     return ours
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def socket_tokens(ours: Ours, sessions: Sequence[str]) -> list[str]:
     """What the console's page asks for before it opens its socket; each is good for 30 s."""
     origin = f"http://127.0.0.1:{ours.port}"
@@ -195,6 +189,7 @@ class Person:
 
     def __init__(self) -> None:
         self.socket: sockets.Socket
+        self.port = 0
         self.welcome: dict[str, Any] = {}
         self.ping_at = 0.0
         self.heartbeat = 0.0
@@ -203,6 +198,7 @@ class Person:
 
     async def enter(self, port: int, path: str, hello: dict[str, Any], source: str = "127.0.0.1") -> None:
         """Again when a crowd is let in by and by; raises Refusal for anything else."""
+        self.port = port
         for _ in range(TRIES):
             self.socket = await sockets.connect(port, path, self._heard, lost=self._lost, source=source)
             try:
@@ -277,30 +273,50 @@ async def alive(people: Sequence[Person]) -> AsyncIterator[None]:
 
 def agents(ours: Ours, count: int) -> list[str]:
     """For one chat each, while the server is stopped: the tokens of their sessions."""
+    if url := ours.settings.get("database_url"):
+        return filling.write_postgres(url, lambda database: filling.add_agents(database, [APP], count)[1])
     with filling.writing(ours.database) as database:
         _, tokens = filling.add_agents(database, [APP], count)
     return tokens
 
 
-async def chats(ours: Ours, sessions: Sequence[str]) -> tuple[list[Pair], list[Person]]:
-    """An open chat for each agent, who has answered once: the pairs, and everybody who needs a heartbeat."""
+async def chats(
+    ours: Ours, sessions: Sequence[str], ports: Sequence[int] = (), *, together: bool = False
+) -> tuple[list[Pair], list[Person]]:
+    """An open chat for each agent, who has answered once: the pairs, and everybody who needs a heartbeat.
+
+    `ports`: of several nodes that serve the same, `ours` among them; everybody comes to any of them. `together`: then customers
+    come again to the node of their agent.
+    """
+    ports = ports or (ours.port,)
     agents, customers = [Person() for _ in sessions], [Person() for _ in sessions]
     for agent, token in zip(agents, socket_tokens(ours, sessions), strict=True):
-        await agent.enter(ours.port, "/ws/agent", {"token": token})
+        await agent.enter(_DICE.choice(ports), "/ws/agent", {"token": token})
     async with alive(agents):
         for customer in customers:
-            await customer.enter(ours.port, "/ws/customer", {"app": APP, "locale": "es-CO"})
+            await customer.enter(_DICE.choice(ports), "/ws/customer", {"app": APP, "locale": "es-CO"})
         given = [agent.expect(_is_given_to(agent)) for agent in agents]
         started = await asyncio.gather(*(_start(customer) for customer in customers))
         attended = [int(frame["ticket"]) for frame in await asyncio.gather(*given)]
         # An unanswered chat would pass on to another agent after a minute.
         await asyncio.gather(*(_answer(*both) for both in zip(agents, attended, strict=True)))
     by_ticket = dict(zip(attended, agents, strict=True))
+    if together:
+        for customer, ticket in zip(customers, started, strict=True):
+            await _come_to(customer, by_ticket[ticket].port)
     pairs = [
         Pair(i, customer.socket, by_ticket[ticket].socket, _message(ticket))
         for i, (customer, ticket) in enumerate(zip(customers, started, strict=True))
     ]
     return pairs, [*agents, *customers]
+
+
+async def _come_to(customer: Person, port: int) -> None:
+    """The same customer with another connection, at this node."""
+    if customer.port != port:
+        token = customer.welcome["token"]
+        customer.socket.cut()
+        await customer.enter(port, "/ws/customer", {"app": APP, "token": token, "locale": "es-CO"})
 
 
 async def _start(customer: Person) -> int:

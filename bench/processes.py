@@ -9,6 +9,7 @@ import os
 import resource
 import selectors
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -100,9 +101,15 @@ class Process:
 
 @contextlib.contextmanager
 def running(
-    command: Sequence[str], environment: Mapping[str, str], log: Path, cwd: Path = ROOT
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    log: Path,
+    cwd: Path = ROOT,
+    *,
+    core: int = SERVER_CORE,
+    user: str | None = None,
 ) -> Iterator[Process]:
-    """Start `command` on the servers' core, with standard error in `log`; it ends with the block."""
+    """Start `command`, with standard error in `log`; it ends with the block. `user`: who it becomes, None: stays."""
     with log.open("ab") as errors:
         popen = subprocess.Popen(
             command,
@@ -110,10 +117,11 @@ def running(
             cwd=cwd,
             stdout=subprocess.PIPE,
             stderr=errors,
+            user=user,
             preexec_fn=_end_with_us,
         )
     if (os.cpu_count() or 1) > 1:
-        os.sched_setaffinity(popen.pid, {SERVER_CORE})  # before it has threads, which inherit this
+        os.sched_setaffinity(popen.pid, {core})  # before it has threads, which inherit this
     process = Process(popen, log)
     try:
         yield process
@@ -148,6 +156,12 @@ def cpu_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) * TICK if fields else 0.0
 
 
+def cpu_of_ended(pid: int) -> float:
+    """Seconds, of the children that ended and were waited for; 0 when it is gone itself."""
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return (int(fields[13]) + int(fields[14])) * TICK if fields else 0.0
+
+
 def rss_of(pid: int) -> int:
     """Bytes; 0 when it is gone."""
     for line in _read(f"/proc/{pid}/status").splitlines():
@@ -159,6 +173,13 @@ def rss_of(pid: int) -> int:
 def own_cpu() -> float:
     """Seconds of CPU of this process, which generates the load."""
     return time.process_time()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _read(path: str, *, listing: bool = False) -> str:

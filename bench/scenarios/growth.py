@@ -16,8 +16,9 @@ from typing import Final
 from bench import crowd, filling, ours, plot
 from bench.ledger import Faults
 from bench.load import Measured, Saturation
-from bench.ours import APP, RAISED, Ours, free_port
+from bench.ours import APP, RAISED, Ours
 from bench.places import Place, ours_talking, workplace
+from bench.processes import free_port
 from bench.report import Section, Verdict, middle, ratios, spread
 from bench.scenarios.saturation import PAIRS, WARM_UP_SECONDS, kept
 from bench.waiting import quiet, until

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import shutil
-import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import processes
+from bench import processes, redis
 from bench.places import workplace
+from bench.processes import GENERATOR_CORE
 from bench.report import Section, Verdict, middle, ratios, spread
-from bench.waiting import until
 
 GROUPS = 3_000
 SIZES = (1, 20)
@@ -87,21 +84,22 @@ def _row(case: Case, costs: list[Cost], compared: list[float]) -> Sequence[str]:
 
 async def one(case: Case, directory: Path) -> Cost:
     """A fresh Redis and two fresh nodes."""
-    async with redis(directory) as (pid, port):
+    with redis.started(directory, GENERATOR_CORE) as server:
+        port = server.port
         other = None
         if case.listened:
             other = await Node.start(case, "hears", port)
         elif case.way == "ours":
             other = await Node.start(case, "ignores", port)
         says = await Node.start(case, "says", port)
-        before = _on_cpu(pid)
+        before = server.cpu()
         if other is not None:
             other.begin()
         says.begin()
         cpu_says = await says.cpu()
         cpu_hears = 0.0 if other is None else await other.cpu()
         messages = GROUPS * case.size
-        return cpu_says / messages * 1e6, cpu_hears / messages * 1e6, (_on_cpu(pid) - before) / messages * 1e6
+        return cpu_says / messages * 1e6, cpu_hears / messages * 1e6, (server.cpu() - before) / messages * 1e6
 
 
 class Node:
@@ -136,35 +134,3 @@ class Node:
         if not line.startswith(b"cpu "):
             raise processes.NotReady("a node broke off: not all was heard")
         return float(line.split()[1])
-
-
-@asynccontextmanager
-async def redis(directory: Path) -> AsyncIterator[tuple[int, int]]:
-    """Its process and its port."""
-    program = shutil.which("redis-server")
-    if program is None:
-        raise processes.NotReady("no redis-server here: apt install redis-server")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = await asyncio.create_subprocess_exec(
-        *(program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"),
-        cwd=directory,
-        stdout=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        await until(lambda: _listens(port))
-        yield process.pid, port
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _on_cpu(pid: int) -> float:
-    """Seconds, of the one thread that does Redis' work, finer than ticks."""
-    return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[0]) / 1e9
