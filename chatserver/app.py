@@ -36,6 +36,7 @@ from chatserver.settings import Settings
 from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
 from chatserver.store.health import probe
+from chatserver.watching import Watch
 from chatserver.web import console, demo, embed, site
 from chatserver.web.assets import Assets
 from chatserver.web.errors import Errors, OwnHostsOnly, Surprises
@@ -53,9 +54,9 @@ log = logging.getLogger(__name__)
 Clock = Callable[[], int]
 
 HINTLESS_SECONDS: Final = 1.5
-"""How often a node looks for what others committed, where nothing else tells it: two seconds are promised."""
+"""How often a node looks for what others committed, while nothing else tells it: two seconds are promised."""
 HINTED_SECONDS: Final = 25.0
-"""The same where Redis tells it, and says when something was missed."""
+"""The same while Redis tells it, and says when something was missed."""
 NODES_SLEEP_MS: Final = 1_000
 """The worker's longest sleep where other nodes write too."""
 
@@ -85,7 +86,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
             await bus.close()
             raise
         try:
-            house = House(db, DatabaseReads(db, settings.policy), bus, db.clock, books)
+            house = House(db, DatabaseReads(db, settings.policy), bus, db.clock, books, metrics=metrics)
             await house.refresh()
             accounts = _accounts(settings, db, house)
             hub = Hub(
@@ -96,20 +97,34 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
                 metrics=metrics,
                 recheck_seconds=_looks_every(settings) if settings.on_postgres else RECHECK_SECONDS,
             )
+            watch = Watch(
+                house,
+                db,
+                metrics,
+                connections=hub.count,
+                draining=lambda: hub.draining,
+                file=None if settings.on_postgres else settings.database_path,
+            )
             rooms = Rooms(
                 pages=pages,
                 origins=origins,
                 accounts=accounts,
                 find_app=lambda key: house.people.app_by_key(key),
                 agent_signed_out=lambda agent_id: pairing.agent_signed_out(house, agent_id),
-                metrics=lambda: metrics.text(hub.count()),
+                metrics=watch.text,
                 metrics_token=settings.metrics_token,
                 unready=Readiness(db, hub, db.clock).problems,
             )
             customers = CustomerEndpoint(hub, origins.origin_allowed, accounts.authenticate_customer)
             agents = AgentEndpoint(hub, origins.origin_allowed, accounts.authenticate_agent)
             longest_sleep = NODES_SLEEP_MS if settings.on_postgres else LONGEST_SLEEP_MS
-            async with _among_nodes(settings, house, db, hub, missed), Worker(house, longest_sleep), hub:
+            async with (
+                _among_nodes(settings, house, db, hub, missed),
+                Worker(house, longest_sleep),
+                hub,
+                watch,
+                _canary(settings, house, db),
+            ):
                 app.state.hub = hub
                 log.info("serving", extra={"address": settings.address, "database": settings.database_shown})
                 yield {
@@ -181,12 +196,26 @@ async def _among_nodes(
     catching_up = CatchingUp(house, Versions(db), bus.listened, bus.here, missed)
     db.tell_doubts(missed.set)
     async with Membership(house, Nodes(db), hub.claim_again):
-        looking = asyncio.create_task(catching_up.run(_looks_every(settings)))
+        looking = asyncio.create_task(
+            catching_up.run(lambda: HINTED_SECONDS if house.metrics.redis_up else HINTLESS_SECONDS)
+        )
         try:
             yield
         finally:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _canary(settings: Settings, house: House, db: Database) -> AsyncIterator[None]:
+    """Where nobody reads what it tells, there is none: it costs rows."""
+    if not (settings.metrics_token and settings.canary_seconds):
+        yield
+        return
+    from chatserver.canary import Canary
+
+    async with Canary(house, db, settings.canary_seconds):
+        yield
 
 
 def _routes() -> list[BaseRoute]:

@@ -27,6 +27,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "web": frozenset({"services", "store", "core"}),
     "realtime": frozenset({"services", "store", "bus", "core"}),
     "demo": frozenset({"services", "store", "core"}),
+    "watching": frozenset({"services", "store", "core"}),
+    "canary": frozenset({"services", "store", "bus", "core"}),
     "worker": frozenset({"services", "store", "bus", "mail", "webhooks", "core"}),
     "server": frozenset({"realtime", "peers", "sockets"}),
     "peers": frozenset({"realtime", "sockets"}),

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 BATCH: Final = 500
 ITEMS_MAX: Final = 100
 """Of a ticket that are told in one go."""
+LOOK_SECONDS: Final = 1.5
+"""At most so long after it became so, `every` is noticed to be shorter."""
 AGAIN_SECONDS: Final = 1.0
 """After a look that failed."""
 Stored = Iterable[tuple[int, int]]
@@ -75,15 +77,21 @@ class CatchingUp:
         self._agents: dict[int, Agent] = {}
         self._asked = asked or asyncio.Event()
 
-    async def run(self, seconds: float) -> None:
-        """A turn each so many seconds, and whenever it is `asked` for; until it is cancelled."""
+    async def run(self, every: Callable[[], float]) -> None:
+        """A turn each so many seconds (asked again and again: who tells us may go away), and whenever it is `asked` for; until it
+        is cancelled."""
+        steady = asyncio.get_running_loop().time
+        looked = steady()
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(min(every(), LOOK_SECONDS)):
                     await self._asked.wait()
+            if not self._asked.is_set() and steady() - looked < every():
+                continue
+            looked = steady()
             self._asked.clear()
             try:
-                await self.turn()
+                self._house.metrics.caught_up += await self.turn()
             except Exception as problem:
                 log.warning("could not look for what was missed: %s", type(problem).__name__)
                 await asyncio.sleep(AGAIN_SECONDS)
