@@ -34,6 +34,7 @@ from chatserver.store.accounts import people_mark
 from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
 from chatserver.store.health import probe
+from chatserver.watching import Watch
 from chatserver.web import console, demo, embed, site
 from chatserver.web.assets import Assets
 from chatserver.web.errors import Errors, OwnHostsOnly, Surprises
@@ -77,13 +78,21 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
                 metrics=metrics,
                 recheck_seconds=HINTLESS_SECONDS if settings.on_postgres else RECHECK_SECONDS,
             )
+            watch = Watch(
+                house,
+                db,
+                metrics,
+                connections=hub.count,
+                draining=lambda: hub.draining,
+                file=None if settings.on_postgres else settings.database_path,
+            )
             rooms = Rooms(
                 pages=pages,
                 origins=origins,
                 accounts=accounts,
                 find_app=lambda key: house.people.app_by_key(key),
                 agent_signed_out=lambda agent_id: pairing.agent_signed_out(house, agent_id),
-                metrics=lambda: metrics.text(hub.count()),
+                metrics=watch.text,
                 metrics_token=settings.metrics_token,
                 unready=Readiness(db, hub, db.clock).problems,
             )
@@ -95,6 +104,8 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
                 Worker(house, longest_sleep),
                 hub,
                 _orders(settings, db, hub),
+                watch,
+                _canary(settings, house, db),
             ):
                 app.state.hub = hub
                 log.info("serving", extra={"address": settings.address, "database": settings.database_shown})
@@ -172,6 +183,18 @@ async def _orders(settings: Settings, db: Database, hub: Hub) -> AsyncIterator[N
         return done
 
     async with control.listening(control.path_beside(settings.database_path), carry_out):
+        yield
+
+
+@asynccontextmanager
+async def _canary(settings: Settings, house: House, db: Database) -> AsyncIterator[None]:
+    """Where nobody reads what it tells, there is none: it costs rows."""
+    if not (settings.metrics_token and settings.canary_seconds):
+        yield
+        return
+    from chatserver.canary import Canary
+
+    async with Canary(house, db, settings.canary_seconds):
         yield
 
 

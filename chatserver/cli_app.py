@@ -86,11 +86,13 @@ def add_app(name: str, origins: tuple[str, ...], key: str, color: str, **hours: 
 @app.command("list")
 def list_apps() -> None:
     """All applications: key, name, origins."""
+    from chatserver.core.people import CANARY
     from chatserver.store import people
 
     settings = load_settings()
     for one in looking(settings, lambda db: people.apps(db, settings.policy)):
-        click.echo(f"{one.key}\t{one.name}\t{' '.join(one.origins)}")
+        if one.key != CANARY:
+            click.echo(f"{one.key}\t{one.name}\t{' '.join(one.origins)}")
 
 
 @app.command("show")

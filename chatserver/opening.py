@@ -46,7 +46,7 @@ async def opened(
         await bus.close()
         raise
     try:
-        house = House(db, DatabaseReads(db, settings.policy), bus, db.clock, books)
+        house = House(db, DatabaseReads(db, settings.policy), bus, db.clock, books, metrics=metrics)
         await house.refresh()
         yield house, db
     finally:

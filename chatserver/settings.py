@@ -225,6 +225,12 @@ class Settings:
         "Opens `/metrics` to a Prometheus server that sends it as `Authorization: Bearer …`; at least 32 characters.",
         shown="no such page",
     )
+    canary_seconds: float = _setting(
+        30.0,
+        _number(0, 3600),
+        "How often a server says something in a ticket of its own and measures when it and the others hear of it, where "
+        "METRICS_TOKEN is set; 0: never.",
+    )
     demo_password: str = _setting(
         "",
         _text,

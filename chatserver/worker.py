@@ -72,6 +72,11 @@ class Worker:
         if isinstance(event, TicketChanged):
             if event.after.due_at is not None:
                 self._due.no_later_than(event.after.due_at)
+            if event.after.answered_at is not None and (
+                event.before is not None and event.before.answered_at is None
+            ):
+                waited = event.after.answered_at - event.after.opened_at
+                self._house.metrics.first_answers.add(waited / 1000)
             if _place(event.before) != _place(event.after):
                 self._desks.no_later_than(self._board.dirty(event.after.app_id))
         elif isinstance(event, DeskChanged):

@@ -28,6 +28,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "realtime": frozenset({"services", "store", "bus", "core"}),
     "control": frozenset({"services", "core"}),
     "demo": frozenset({"services", "store", "core"}),
+    "watching": frozenset({"services", "store", "core"}),
+    "canary": frozenset({"services", "store", "bus", "core"}),
     "worker": frozenset({"services", "store", "bus", "mail", "webhooks", "core"}),
     "opening": frozenset({"services", "store", "bus", "core"}),
     "worker_process": frozenset({"opening", "worker", "services", "store"}),

@@ -11,6 +11,10 @@ from chatserver.core.policy import Policy
 Status = Literal["available", "busy", "away"]
 
 
+CANARY = ".canary"
+"""The key of the app whose only customers are the servers themselves (chatserver/canary.py). Nobody gets in by it."""
+
+
 class App(msgspec.Struct, frozen=True):
     """A host application. `key` is public (it stands in the host's page), `secret` signs the host's user tokens."""
 

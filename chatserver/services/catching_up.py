@@ -83,7 +83,7 @@ class CatchingUp:
                     await self._asked.wait()
             self._asked.clear()
             try:
-                await self.turn()
+                self._house.metrics.caught_up += await self.turn()
             except Exception as problem:
                 log.warning("could not look for what was missed: %s", type(problem).__name__)
                 await asyncio.sleep(AGAIN_SECONDS)

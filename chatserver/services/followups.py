@@ -46,8 +46,10 @@ async def due(house: House) -> int | None:
         for (ticket_id, _), outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 _failed(house, "ticket", ticket_id, outcome)
-            elif not outcome:
+            elif outcome is None:
                 house.books.put_off.put("ticket", ticket_id, house.now() + SOON_MS)
+            else:
+                house.metrics.lateness.add(outcome / 1000)
     next_due = await house.reads.next_due()
     if next_due is not None:
         # What is due and not looked at is another node's, for a moment yet.
@@ -77,25 +79,25 @@ def _failed(house: House, kind: str, row: int, why: BaseException) -> None:
 # — tickets ————————————————————————————————————————————————————————————————————
 
 
-async def _follow_up(house: House, ticket_id: int, app_id: int) -> bool:
-    """Whatever is due of a ticket: closing time, then the silence of its customer, then the agent's first answer. Gives whether
-    anything was."""
+async def _follow_up(house: House, ticket_id: int, app_id: int) -> int | None:
+    """Whatever is due of a ticket: closing time, then the silence of its customer, then the agent's first answer. Gives how late
+    (ms) it was, None when nothing was."""
     people, books = house.people, house.books
     apps, closing = people.circle(app_id), house.closing((app_id,))
     customer_typed = books.typed.get((ticket_id, "customer"))
     agent_typed = books.typed.get((ticket_id, "agent"))
 
-    def decide(world: World, now: int) -> bool:
+    def decide(world: World, now: int) -> int | None:
         before = world.ticket(ticket_id)
         if before is None:
-            return False
+            return None
         policy = people.policy(app_id)
         after = _closing_time(world, before, policy, closing[app_id], now)
         after = _silence(world, after, policy, customer_typed, now)
         after = _first_answer(world, people, after, agent_typed, apps, closing, now)
         if before.chatting and not after.chatting:
             moved(world, people, apps, now, before.agent_id)
-        return after != before
+        return now - (before.due_at or now) if after != before else None
 
     return await house.store.write(Needs(tickets=(ticket_id,), desks=apps), decide)
 

@@ -12,6 +12,7 @@ from chatserver.core.attention import in_ms
 from chatserver.core.errors import Refused
 from chatserver.core.hours import Opening, opening
 from chatserver.core.tickets import Ticket
+from chatserver.metrics import Metrics
 from chatserver.services.books import Books
 from chatserver.services.people import People, people
 from chatserver.services.reads import Reads
@@ -34,6 +35,7 @@ class House:
     people: People = field(default_factory=People)
     later: Callable[[float, Callable[[], None]], object] = call_later
     """Does something in so many seconds. For what may as well be forgotten: whatever must happen is a row that is due."""
+    metrics: Metrics = field(default_factory=Metrics)
     _openings: dict[int, tuple[int, Opening]] = field(default_factory=dict)
 
     async def refresh(self) -> None:

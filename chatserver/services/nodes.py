@@ -80,6 +80,7 @@ class Watching:
     async def _speak_for_the_dead(self, now: int) -> None:
         for node, seen_at in await self._registry.dead(now - DEAD_MS):
             log.warning("node %d was last seen %.1f s ago: its people are gone", node, (now - seen_at) / 1000)
+            self._house.metrics.buried += 1
             await self._speak_for(node, seen_at)
 
     async def _beat(self) -> None:
@@ -87,6 +88,7 @@ class Watching:
             try:
                 await self.turn()
             except (StoreFailed, Refused, OSError, TimeoutError):
+                self._house.metrics.beats_missed += 1
                 log.warning("a beat was missed", exc_info=True)
             except Exception:
                 log.exception("a beat failed, going on")
@@ -156,4 +158,5 @@ class Membership(Watching):
             self._claim_again()
         alive = await self._registry.alive(now - DEAD_MS)
         self.rank = alive.index(self.node) if self.node in alive else len(alive)
+        self._house.metrics.nodes_alive, self._house.metrics.node_rank = len(alive), self.rank
         await self._speak_for_the_dead(now)

@@ -13,7 +13,7 @@ import msgspec
 
 from chatserver.core.errors import Refused
 from chatserver.core.hours import Schedule
-from chatserver.core.people import Agent, App
+from chatserver.core.people import CANARY, Agent, App
 from chatserver.core.policy import Policy
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ def people(apps: Iterable[App], agents: Iterable[Agent]) -> People:
         apps=by_id,
         agents={agent.id: agent for agent in agents},
         schedules={app.id: msgspec.json.decode(app.schedule, type=Schedule) for app in by_id.values()},
-        keys={app.key: app.id for app in by_id.values()},
+        keys={app.key: app.id for app in by_id.values() if app.key != CANARY},
     )
 
 

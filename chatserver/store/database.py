@@ -115,6 +115,21 @@ class Database(Reader):
         return 0
 
     @property
+    def unanswered(self) -> int:
+        """Writes that were asked for and are not answered yet."""
+        return self._writer.unanswered
+
+    @property
+    def failing(self) -> bool:
+        """The last writes failed, whatever they were."""
+        return self._writer.failing
+
+    @property
+    def readers(self) -> tuple[int, int]:
+        """Of the connections that read: how many are busy and how many idle; (0, 0) where nobody counts."""
+        return 0, 0
+
+    @property
     def epoch(self) -> str:
         """See `store.base.Store`."""
         return self._meta["epoch"]

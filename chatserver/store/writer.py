@@ -74,6 +74,15 @@ class Writer(ABC):
         self._closed = False
         self._now = 0
 
+    @property
+    @abstractmethod
+    def failing(self) -> bool:
+        """What was tried last could not be written, and not for its own fault."""
+
+    @property
+    def unanswered(self) -> int:
+        return self._unanswered
+
     @abstractmethod
     def _take(self, jobs: list[Job]) -> None:
         """What one turn of the event loop submitted, for whoever forms the groups."""

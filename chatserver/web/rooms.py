@@ -22,7 +22,7 @@ class Rooms:
     """By its public key. Raises Refused(not_found)."""
     agent_signed_out: Callable[[int], Awaitable[None]]
     """An agent is signed in nowhere any more: their chats go back to the queue."""
-    metrics: Callable[[], str]
+    metrics: Callable[[], Awaitable[str]]
     """As a Prometheus server reads them."""
     metrics_token: str
     """Whoever shows it may read them; empty: nobody."""

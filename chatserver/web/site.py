@@ -57,7 +57,9 @@ async def metrics(request: Request) -> Response:
     shown = header(request.scope, b"authorization") or ""
     if not token or not secrets.compare_digest(shown.encode(), f"Bearer {token}".encode()):
         raise HTTPException(404)
-    return Response(rooms(request).metrics(), media_type=CONTENT_TYPE, headers={"cache-control": "no-store"})
+    return Response(
+        await rooms(request).metrics(), media_type=CONTENT_TYPE, headers={"cache-control": "no-store"}
+    )
 
 
 async def readyz(request: Request) -> Response:

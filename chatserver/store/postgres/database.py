@@ -129,6 +129,11 @@ class PostgresDatabase(Database):
     def node(self) -> int:
         return self._writer.node
 
+    @property
+    def readers(self) -> tuple[int, int]:
+        size, idle = self._pool.get_size(), self._pool.get_idle_size()
+        return size - idle, idle
+
     def session(self) -> Any:
         """A connection of the readers' for a while, as `async with`."""
         return self._pool.acquire()

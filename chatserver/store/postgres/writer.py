@@ -111,6 +111,10 @@ class PostgresWriter(Writer):
         self._woken = asyncio.Event()
         self._task = self._loop.create_task(self._run())
 
+    @property
+    def failing(self) -> bool:
+        return self._failing
+
     def _take(self, jobs: list[Job]) -> None:
         self._jobs.extend(jobs)
         self._woken.set()
@@ -174,6 +178,7 @@ class PostgresWriter(Writer):
                 if not left or not self._worth_another_try(problem, jobs):
                     self._failed(jobs, problem)
                     return
+                self._metrics.repeat(_met(problem))
 
     def _worth_another_try(self, problem: Exception, jobs: list[Any]) -> bool:
         if isinstance(problem, asyncpg.UniqueViolationError):
@@ -221,6 +226,7 @@ class PostgresWriter(Writer):
         await db.execute(f"BEGIN; SET LOCAL lock_timeout = {IMPATIENT_MS}" if short else "BEGIN")
         given_up = {id(case) for case in group if self._patience.ended(case.needs)}
         able = [case for case in group if id(case) not in given_up]
+        self._metrics.held_up += len(given_up)
         world = World()
         await load(db, world, [case.needs for case in able])
         now = self._tick()
@@ -243,6 +249,7 @@ class PostgresWriter(Writer):
     def _count(self, size: int, seconds: float) -> None:
         try:
             self._metrics.commits.add(seconds)
+            self._metrics.groups.add(size)
             self._metrics.stored += size
             self._succeeded()
         except Exception as surprise:  # what is durable must not be told as failed, nor be decided again
@@ -254,6 +261,7 @@ class PostgresWriter(Writer):
             if await self._db.execute("COMMIT") != "COMMIT":
                 raise StoreFailed("rolled back")  # of an aborted transaction, without an error
         except _LOST as problem:
+            self._metrics.doubtful += 1
             self.doubtful()
             raise InDoubt from problem
 
@@ -329,6 +337,17 @@ class PostgresWriter(Writer):
             except Exception:
                 self._db.terminate()
             self._db = None
+
+
+def _met(problem: Exception) -> str:
+    """In a word, for who counts."""
+    if isinstance(problem, asyncpg.DeadlockDetectedError):
+        return "deadlock"
+    if isinstance(problem, asyncpg.LockNotAvailableError):
+        return "lock"
+    if isinstance(problem, (*_AGAIN, asyncpg.UniqueViolationError)):
+        return "other node"
+    return "cut"
 
 
 def _changed(status: str) -> int:

@@ -85,6 +85,10 @@ class SqliteWriter(Writer):
             self._handed.put(None)
         await asyncio.to_thread(self._thread.join)
 
+    @property
+    def failing(self) -> bool:
+        return self._failing or self._broken
+
     def close(self) -> None:
         """After `finish`, and after the readers have closed: the last one to close moves the log into the database."""
         if self._broken:
@@ -152,6 +156,7 @@ class SqliteWriter(Writer):
         try:
             self._known.committed(world)
             self._metrics.commits.add(seconds)
+            self._metrics.groups.add(size)
             self._metrics.stored += size
         except Exception as surprise:  # what is durable must not be told as failed, nor be decided again
             self._known.forget()
