@@ -24,12 +24,15 @@ from chatserver.store.database import (
     DatabaseTooNew,
     DatabaseUnusable,
     Reader,
+    wall_clock,
 )
 from chatserver.store.migrations import HEAD
 from chatserver.store.migrations.postgres import known_revision, migrate
+from chatserver.store.postgres import clock
 from chatserver.store.tables import metadata
 from tests.harness.postgres import Postgres, fetched
 from tests.harness.server import free_port
+from tests.harness.waiting import soon
 from tests.store.house import House, PostgresHouse
 
 COLUMNS = """SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns
@@ -155,6 +158,17 @@ async def test_who_only_looks_makes_and_upgrades_nothing(postgres_server: Postgr
     await fetched(url, "UPDATE alembic_version SET version_num = '0001'")
     with pytest.raises(DatabaseNotReady, match="older release"):
         await Reader.look(url)
+
+
+async def test_the_time_is_asked_for_again_and_again(
+    postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "ASK_SECONDS", 0.05)
+    db = await opened(postgres_server.database())
+    assert isinstance(db.clock, clock.SharedClock)
+    db.clock._ahead += 3_600_000
+    await soon(lambda: abs(db.clock() - wall_clock()) < 1_000, "the hour is gone")
+    await db.close()
 
 
 # — who cannot come in —————————————————————————————————————————————————————————

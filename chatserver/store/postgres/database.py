@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, Self
@@ -12,7 +12,9 @@ from typing import Any, Final, Self
 import asyncpg
 from sqlalchemy import Executable
 
+from chatserver.core.policy import Policy
 from chatserver.metrics import Metrics
+from chatserver.store import interruptions
 from chatserver.store.base import Committed
 from chatserver.store.database import Database, Reader, first_meta
 from chatserver.store.migrations.postgres import migrate, require_current
@@ -28,6 +30,8 @@ READERS: Final = 6
 CONNECT_SECONDS: Final = 3.0
 COMMAND_SECONDS: Final = 8.0
 """A statement that takes longer than this has met a server that hangs: the connection is given up."""
+LONG_SECONDS: Final = 300.0
+"""The same at a start after an outage, of what touches all open chats."""
 ABANDONED_MS: Final = 5_000
 """A node that is frozen in the middle of a transaction loses it, and the locks with it."""
 WAIT_SECONDS: Final = 5.0
@@ -70,10 +74,14 @@ class PostgresDatabase(Database):
     _writer: PostgresWriter
 
     def __init__(
-        self, writer: PostgresWriter, clock: Callable[[], int], meta: dict[str, str], pool: Any
+        self, writer: PostgresWriter, clock: Callable[[], int], meta: dict[str, str], pool: Any, dsn: str
     ) -> None:
         super().__init__(writer, clock, meta)
         self._pool = pool
+        self._dsn = dsn
+        self._keeping = (
+            asyncio.create_task(clock.keep(pool.acquire)) if isinstance(clock, SharedClock) else None
+        )
 
     @classmethod
     async def opened(
@@ -109,10 +117,12 @@ class PostgresDatabase(Database):
             raise
 
         writer = PostgresWriter(connection, connect, now, committed, metrics or Metrics(), doubtful)
-        return cls(writer, now, meta, pool)
+        return cls(writer, now, meta, pool, dsn)
 
     async def close(self) -> None:
         """Commit what waits, then close. Harmless twice."""
+        if self._keeping is not None:
+            self._keeping.cancel()
         reading = asyncio.ensure_future(_close(self._pool))
         await self._writer.finish()
         await reading
@@ -120,6 +130,17 @@ class PostgresDatabase(Database):
     async def rows(self, statement: Executable, **values: Any) -> list[Any]:
         """See `Reader`. Raises what asyncpg raises, TimeoutError and OSError."""
         return await _rows(self._pool, statement, values)
+
+    async def all_gone(self, app_ids: Collection[int], policy: Policy, now: int) -> None:
+        """See `store.base.Store`. By a connection of its own: with 100,000 open chats it takes longer than others may."""
+        connection = await _connect(self._dsn, _WRITING, LONG_SECONDS)
+        try:
+            async with connection.transaction():
+                for statement in interruptions.all_gone(app_ids, policy, now):
+                    sql, values = compiled(statement)
+                    await connection.execute(sql, *values)
+        finally:
+            connection.terminate()
 
     def tell_doubts(self, doubtful: Callable[[], None]) -> None:
         """See `PostgresWriter`: whom to tell from here on."""
@@ -202,11 +223,11 @@ def plain_url(url: str) -> str:
     return f"postgresql://{rest}"
 
 
-async def _connect(dsn: str, settings: dict[str, str]) -> Any:
+async def _connect(dsn: str, settings: dict[str, str], patience: float = COMMAND_SECONDS) -> Any:
     return await asyncpg.connect(
         dsn,
         timeout=CONNECT_SECONDS,
-        command_timeout=COMMAND_SECONDS,
+        command_timeout=patience,
         server_settings={"application_name": "chatserver", **settings},
         target_session_attrs="read-write",
     )
