@@ -152,7 +152,7 @@ async def _among_nodes(
     bus = house.bus
     catching_up = CatchingUp(house, Versions(db), bus.listened, bus.here, missed)
     db.tell_doubts(missed.set)
-    async with Membership(house, Nodes(db), hub.claim_again):
+    async with Membership(house, Nodes(db), hub.claim_again, hub.claim):
         looking = asyncio.create_task(
             catching_up.run(lambda: HINTED_SECONDS if bus.connected else HINTLESS_SECONDS)
         )

@@ -236,6 +236,15 @@ class Hub:
         self.customers_here.deny_all()
         self.agents_here.deny_all()
 
+    def claim(self, tickets: list[int], agents: list[int]) -> None:
+        """A node may have died that claimed them: who of them is here too stays."""
+        for agent_id in agents:
+            self.agents_here.denied(agent_id)
+        for ticket_id in tickets:
+            ticket = self.house.books.tickets.peek(ticket_id)
+            if ticket is not None:
+                self.customers_here.denied(Who(ticket.app_id, ticket.customer.key))
+
     async def people_changed(self) -> None:
         """An administrator changed apps, agents or passwords: what is open here follows. Raises what the store raises; harmless
         twice."""

@@ -28,6 +28,8 @@ BEAT_SECONDS: Final = 1.5
 DEAD_MS: Final = 6_000
 """Three beats missed, and some. With it a dead node's agents get no new chats 8 s after its last sign of life, at most 15 are
 promised; their chats are back 30 s ⏱ after that sign."""
+SILENT_MS: Final = 4_000
+"""Two beats missed: a beat is left until it is dead for those who see its people too."""
 PAGE: Final = 500
 
 
@@ -120,11 +122,20 @@ class Watching:
 
 class Membership(Watching):
     """`async with Membership(…)` while this node serves. Entered, it is one of the nodes, and what an outage of all of them left
-    is put right. `claim_again`: this node was taken for dead, and says once more who is connected to it."""
+    is put right. `claim_again`: this node was taken for dead, and says once more who is connected to it; `claim`: another one may
+    have died, and who of its people (customers of these tickets, these agents) is connected to this node too is said once more,
+    before anybody says that they are gone."""
 
-    def __init__(self, house: House, registry: Registry, claim_again: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        house: House,
+        registry: Registry,
+        claim_again: Callable[[], None],
+        claim: Callable[[list[int], list[int]], None],
+    ) -> None:
         super().__init__(house, registry)
         self._claim_again = claim_again
+        self._claim = claim
         self.node = 0
         self.rank = 0
         """Among the nodes alive: 0 is the first to act on what is due."""
@@ -159,4 +170,6 @@ class Membership(Watching):
         alive = await self._registry.alive(now - DEAD_MS)
         self.rank = alive.index(self.node) if self.node in alive else len(alive)
         self._house.metrics.nodes_alive, self._house.metrics.node_rank = len(alive), self.rank
+        for node, _ in await self._registry.dead(now - SILENT_MS):
+            self._claim(*await self._registry.people_of(node))
         await self._speak_for_the_dead(now)

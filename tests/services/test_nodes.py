@@ -23,7 +23,7 @@ from chatserver.services import followups, pairing, talk
 from chatserver.services.books import Books
 from chatserver.services.catching_up import ITEMS_MAX, CatchingUp, heard
 from chatserver.services.house import House
-from chatserver.services.nodes import DEAD_MS, Membership, Watching
+from chatserver.services.nodes import DEAD_MS, SILENT_MS, Membership, Watching
 from chatserver.services.publishing import Publisher
 from chatserver.services.reads import DatabaseReads
 from chatserver.store.postgres.database import PostgresDatabase
@@ -45,9 +45,10 @@ class Node(Scene):
         self.local = bus
         self.told: list[Event] = []
         self.claimed_again = 0
+        self.asked_for: list[tuple[list[int], list[int]]] = []
         self.registry = Nodes(db)
         self.catching_up = CatchingUp(house, Versions(db), bus.listened, bus.publish)
-        self.membership = Membership(house, self.registry, self._claim_again)
+        self.membership = Membership(house, self.registry, self._claim_again, self._claim)
 
     @classmethod
     async def open(cls, url: str, clock: Clock) -> Node:
@@ -64,6 +65,9 @@ class Node(Scene):
 
     def _claim_again(self) -> None:
         self.claimed_again += 1
+
+    def _claim(self, tickets: list[int], agents: list[int]) -> None:
+        self.asked_for.append((tickets, agents))
 
     def changes(self) -> list[TicketChanged]:
         return [event for event in self.told if isinstance(event, TicketChanged)]
@@ -225,6 +229,30 @@ async def test_whoever_came_back_elsewhere_before_that_is_not_said_to_be_gone(
         a.clock.pass_seconds(DEAD_MS / 1000)
         await b.membership.turn()
         assert (await b.ticket(ticket.id)).gone_at is None
+
+
+async def test_who_is_seen_here_too_is_claimed_before_anybody_says_that_they_are_gone(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    async with b.membership:
+        await a.membership.__aenter__()
+        await pairing.agent_connected(a.house, 1)
+        ticket = await a.chat(ANA)
+        assert a.membership._task is not None
+        a.membership._task.cancel()
+        b.clock.pass_seconds(SILENT_MS / 1000)
+        await b.membership.turn()
+        assert b.asked_for == [([ticket.id], [1])]
+        before = (await b.ticket(ticket.id)).version
+        await pairing.agent_connected(b.house, 1)
+        await pairing.customer_connected(b.house, ANA)
+        b.clock.pass_seconds((DEAD_MS - SILENT_MS) / 1000)
+        await b.membership.turn()
+        assert await b.registry.dead(b.clock.now - DEAD_MS) == []
+        assert (await b.ticket(ticket.id)).version == before, "nobody was said to be gone"
+        assert AgentGone(1) not in b.told
+        assert (await b.house.reads.agents())[0].gone_at is None
 
 
 async def test_a_node_that_was_taken_for_dead_joins_again_and_claims_its_people(
