@@ -26,8 +26,6 @@ SHOWN: Final = (
     "shared_buffers",
 )
 """Settings that say what the figures are worth."""
-STATEMENTS: Final = {"shared_preload_libraries": "pg_stat_statements"}
-"""Lets each statement be counted; for the measurements that look at statements."""
 
 _names = itertools.count(1)
 
