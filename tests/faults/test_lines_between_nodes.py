@@ -237,15 +237,20 @@ async def test_nobody_speaks_as_a_node_without_its_signature(nodes: Two) -> None
         await client.still_speaks()
 
 
-@pytest.mark.parametrize(
-    "line_id", ["999999.{rest}", "0.{rest}", "{node}.short", "{node}.{rest}x", "-1.{rest}", "{rest}"]
-)
-async def test_a_line_of_nobody_is_unknown(nodes: Two, line_id: str) -> None:
+async def test_a_line_of_nobody_is_unknown(nodes: Two) -> None:
     async with opened(nodes.a, "poll") as client:
         node, rest = client.id.split(".")
         turns_to(client, nodes.b)
-        answer = await client.post({"type": "ping"}, line=line_id.format(node=node, rest=rest))
-        assert (answer.status_code, answer.json()) == (404, {"code": "unknown_line"})
+        for made_up in (
+            f"999999.{rest}",
+            f"0.{rest}",
+            f"-1.{rest}",
+            f"{node}.short",
+            f"{node}.{rest}x",
+            rest,
+        ):
+            answer = await client.post({"type": "ping"}, line=made_up)
+            assert (answer.status_code, answer.json()) == (404, {"code": "unknown_line"}), made_up
 
 
 def signed(secret: str, line_id: str, mode: str, at: int, body: bytes) -> dict[str, str]:
