@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -43,6 +43,10 @@ from chatserver.web.origins import Origins
 from chatserver.web.pages import Pages
 from chatserver.web.rooms import Rooms
 from chatserver.worker import LONGEST_SLEEP_MS, Worker
+
+if TYPE_CHECKING:
+    from chatserver.realtime.forwarding import Forwarding
+    from chatserver.store.postgres.database import PostgresDatabase
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +104,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
             agents = AgentEndpoint(hub, origins.origin_allowed, accounts.authenticate_agent)
             longest_sleep = NODES_SLEEP_MS if settings.on_postgres else LONGEST_SLEEP_MS
             async with (
-                _among_nodes(settings, house, db, hub, missed),
+                _among_nodes(settings, house, db, hub, missed) as forwarding,
                 Worker(house, longest_sleep),
                 hub,
                 _orders(settings, db, hub),
@@ -109,16 +113,20 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
             ):
                 app.state.hub = hub
                 log.info("serving", extra={"address": settings.address, "database": settings.database_shown})
+                customer_lines = Fallback(customers, origins.origin_allowed, forwarding)
+                agent_lines = Fallback(agents, origins.origin_allowed, forwarding)
                 yield {
                     "rooms": rooms,
                     "customers": customers,
                     "agents": agents,
-                    "customer_lines": Fallback(customers, origins.origin_allowed),
-                    "agent_lines": Fallback(agents, origins.origin_allowed),
+                    "customer_lines": customer_lines,
+                    "agent_lines": agent_lines,
+                    "nodes_customer_lines": customer_lines.from_node,
+                    "nodes_agent_lines": agent_lines.from_node,
                 }
 
     app = Starlette(
-        routes=_routes(),
+        routes=_routes() + (_routes_of_nodes() if settings.on_postgres else []),
         lifespan=lifespan,
         middleware=[
             Middleware(SecurityHeaders, origins=origins),
@@ -135,13 +143,14 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
 @asynccontextmanager
 async def _among_nodes(
     settings: Settings, house: House, db: Database, hub: Hub, missed: asyncio.Event
-) -> AsyncIterator[None]:
+) -> AsyncIterator[Forwarding | None]:
     """On SQLite there is one process; on PostgreSQL this is one of as many as were started."""
     if not settings.on_postgres:
         await followups.recover(house)
-        yield
+        yield None
         return
     # Only here, so that a start on SQLite does not import them.
+    from chatserver.realtime.forwarding import Forwarding
     from chatserver.services.catching_up import CatchingUp
     from chatserver.services.nodes import Membership
     from chatserver.store.postgres.database import PostgresDatabase
@@ -152,15 +161,32 @@ async def _among_nodes(
     bus = house.bus
     catching_up = CatchingUp(house, Versions(db), bus.listened, bus.here, missed)
     db.tell_doubts(missed.set)
-    async with Membership(house, Nodes(db), hub.claim_again, hub.claim):
+    forwarding = Forwarding(settings.secret or db.secret, house.now)
+
+    def told(node: int, urls: Mapping[int, str]) -> None:
+        # A poll under way elsewhere would hold up the end of a server that stops.
+        forwarding.living(node, {} if hub.draining else urls)
+
+    nodes = Nodes(db, await _node_url(settings, db))
+    async with Membership(house, nodes, hub.claim_again, hub.claim, told):
         looking = asyncio.create_task(
             catching_up.run(lambda: HINTED_SECONDS if bus.connected else HINTLESS_SECONDS)
         )
         try:
-            yield
+            yield forwarding
         finally:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
+
+
+async def _node_url(settings: Settings, db: PostgresDatabase) -> str:
+    """Where the other nodes reach this one."""
+    if settings.node_url:
+        return settings.node_url
+    host = settings.host
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        host = await db.local_address()
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
 @asynccontextmanager
@@ -218,6 +244,14 @@ def _routes() -> list[BaseRoute]:
         WebSocketRoute("/ws/agent", _Started("agents")),
         Route("/line/customer", _Started("customer_lines"), methods=["POST"]),
         Route("/line/agent", _Started("agent_lines"), methods=["POST"]),
+    ]
+
+
+def _routes_of_nodes() -> list[BaseRoute]:
+    """What the other nodes ask, each with a signature. Outside they lead nowhere."""
+    return [
+        Route("/node/line/customer", _Started("nodes_customer_lines"), methods=["POST"]),
+        Route("/node/line/agent", _Started("nodes_agent_lines"), methods=["POST"]),
     ]
 
 

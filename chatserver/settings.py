@@ -110,6 +110,15 @@ def _public_url(text: str) -> str:
     return f"{parts.scheme}://{netloc.removesuffix(f':{default}')}"
 
 
+def _node_url(text: str) -> str:
+    url = _public_url(text)
+    if not url.startswith("http://"):
+        raise ValueError(
+            f"must be an address like http://10.0.0.5:8000, since nodes speak without TLS, not {text!r}"
+        )
+    return url
+
+
 def _database_url(text: str) -> str:
     if text.startswith(POSTGRES):
         return _postgres_url(text)
@@ -179,6 +188,13 @@ class Settings:
         "",
         _text,
         "Addresses of proxies, with commas between, whose `X-Forwarded-For` is believed. Others' is ignored.",
+    )
+    node_url: str = _setting(
+        "",
+        _node_url,
+        "The address under which other servers on the same PostgreSQL reach this one, like `http://10.0.0.5:8000`, in a network "
+        "that nobody else reads.",
+        shown="http://<HOST>:<PORT>; where it listens on every address, the one on its way to the database",
     )
     data_dir: Path = _setting(Path("var"), _path, "Where the server keeps its data.")  # noqa: RUF009 - a Path cannot change
     database_url: str = _setting(

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from typing import Any, Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, MutableMapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -16,10 +16,16 @@ from chatserver.realtime.http_line import HttpLine
 from chatserver.realtime.ports import OriginAllowed, Scope
 from chatserver.realtime.wire import MAX_FRAME_BYTES
 
+if TYPE_CHECKING:
+    from chatserver.realtime.forwarding import Forwarding
+
 STREAM: Final = "chatserver.stream"
 """The scope's extension that lets an answer go on without end; gives the function that cuts it (`chatserver/peers.py`)."""
 FIRST_SECONDS: Final = 5.0
 """Until the first answer of a polled line goes out without `welcome`."""
+
+T = TypeVar("T")
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _ALWAYS: Final = [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
 _LINES: Final = (b"content-type", b"application/x-ndjson")
@@ -40,12 +46,15 @@ class PeerLeft(Exception):
 
 
 class Fallback:
-    """The lines of one audience; to be mounted as a Route for POST."""
+    """The lines of one audience; to be mounted as a Route for POST. `forwarding`: to other nodes, where there are any."""
 
-    def __init__(self, endpoint: Endpoint, origin_allowed: OriginAllowed) -> None:
+    def __init__(
+        self, endpoint: Endpoint, origin_allowed: OriginAllowed, forwarding: Forwarding | None = None
+    ) -> None:
         self._endpoint = endpoint
         self._origin_allowed = origin_allowed
         self._limits = endpoint.hub.limits
+        self._forwarding = forwarding
         self.lines: dict[str, HttpLine] = {}
         """By id. As many as the hub takes connections, and those that are just being refused."""
 
@@ -53,8 +62,15 @@ class Fallback:
         if not self._origin_allowed(scope):
             await _answer(send, 403)
             return
+        await self._answered(self._carry_out, scope, receive, send)
+
+    async def from_node(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What another node was asked about a line of this one; to be mounted as a Route of its own. It goes no further."""
+        await self._answered(self._carry_out_for_node, scope, receive, send)
+
+    async def _answered(self, carry_out: Application, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self._carry_out(scope, receive, send)
+            await carry_out(scope, receive, send)
         except PeerLeft:
             pass  # There is nobody to answer.
         except Problem as problem:
@@ -66,21 +82,59 @@ class Fallback:
                 await self._stream(scope, receive, send)
             case None, "poll":
                 await self._open_poll(scope, receive, send)
-            case str(line_id), None:
-                await self._say(self._line(line_id), receive, send)
-            case str(line_id), "poll":
-                await self._poll(self._line(line_id), receive, send)
-            case str(line_id), "end":
-                self._line(line_id).end()
-                await _answer(send, 204)
+            case str(line_id), (None | "poll" | "end") as mode:
+                if line := self.lines.get(line_id):
+                    await self._on(line, mode, receive, send)
+                else:
+                    await self._elsewhere(scope["path"], line_id, mode or "", receive, send)
             case _:
                 raise Problem(400, "bad_request")
 
-    def _line(self, line_id: str) -> HttpLine:
+    async def _on(self, line: HttpLine, mode: str | None, receive: Receive, send: Send) -> None:
+        match mode:
+            case "poll":
+                await self._poll(line, receive, send)
+            case "end":
+                line.end()
+                await _answer(send, 204)
+            case _:
+                await self._say(line, receive, send)
+
+    # — other nodes ————————————————————————————————————————————————————————————
+
+    async def _elsewhere(self, path: str, line_id: str, mode: str, receive: Receive, send: Send) -> None:
+        """Nothing is asked twice: should an answer be lost, who spoke opens another line and says again what was not answered."""
+        forwarding = self._forwarding
+        if (
+            forwarding is None
+            or not forwarding.elsewhere(line_id)
+            or forwarding.under_way >= self._limits.connections
+        ):
+            raise Problem(404, "unknown_line")
+        try:
+            body = _text(await _body(receive))
+            if mode == "poll":
+                poll = forwarding.ask(path, line_id, mode, body, self._limits.poll_seconds)
+                answer = await _while_there(receive, poll)
+            else:
+                answer = await forwarding.ask(path, line_id, mode, body)
+        except PeerLeft:
+            await forwarding.ask(path, line_id, "end", b"")
+            raise
+        if answer is None:
+            raise Problem(404, "unknown_line")
+        kind = {200: _LINES, 204: None}.get(answer.status, _JSON)
+        await _answer(send, answer.status, answer.body, kind)
+
+    async def _carry_out_for_node(self, scope: Scope, receive: Receive, send: Send) -> None:
+        line_id, mode = _header(scope, b"chat-line") or "", _header(scope, b"chat-mode")
+        body = await _body(receive)
+        if self._forwarding is None or not self._forwarding.signed(scope, line_id, mode or "", body):
+            raise Problem(403, "forbidden")
         line = self.lines.get(line_id)
         if line is None:
             raise Problem(404, "unknown_line")
-        return line
+        await self._on(line, mode, _again(body, receive), send)
 
     # — opening ————————————————————————————————————————————————————————————————
 
@@ -91,7 +145,7 @@ class Fallback:
         # Its connection may be cut after the line's end: no other request may come on it.
         headers = [*_ALWAYS, _LINES, (b"connection", b"close")]
         try:
-            async with _watching(receive, line):
+            async with _watching(receive, line.end):
                 await send({"type": "http.response.start", "status": 200, "headers": headers})
                 lines = _first(line)
                 while lines:
@@ -108,6 +162,8 @@ class Fallback:
 
     def _open(self, scope: Scope, body: bytes, **how: Any) -> HttpLine:
         address = (scope.get("client") or ("",))[0]
+        if self._forwarding is not None:
+            how["id"] = self._forwarding.new_id()
         line = HttpLine(address, lambda line_id: self.lines.pop(line_id, None), **how)
         self.lines[line.id] = line
         try:
@@ -143,7 +199,7 @@ class Fallback:
         """Answer with what there is for the line's peer within so many seconds."""
         line.present()
         try:
-            async with _watching(receive, line):
+            async with _watching(receive, line.end):
                 lines = await line.take(seconds)
             await _answer(send, 200, first + lines, _LINES)
             line.absent()
@@ -160,19 +216,32 @@ def _first(line: HttpLine) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def _watching(receive: Receive, line: HttpLine) -> AsyncIterator[None]:
+async def _watching(receive: Receive, left: Callable[[], object]) -> AsyncIterator[None]:
     """A peer that leaves while it is being answered has left the line."""
 
     async def until_gone() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        line.end()
+        left()
 
     watch = asyncio.create_task(until_gone())
     try:
         yield
     finally:
         watch.cancel()
+
+
+async def _while_there(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """Raises PeerLeft as soon as the peer leaves."""
+    working = asyncio.create_task(work)
+    try:
+        async with _watching(receive, working.cancel):
+            await asyncio.wait({working})
+    finally:
+        working.cancel()
+    if working.cancelled():
+        raise PeerLeft
+    return working.result()
 
 
 async def _body(receive: Receive) -> bytes:
@@ -187,6 +256,16 @@ async def _body(receive: Receive) -> bytes:
         if len(body) > MAX_FRAME_BYTES:
             raise Problem(413, "too_large")
     return body
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """The same request for who has not read its body yet."""
+    unread = [{"type": "http.request", "body": body}]
+
+    async def again() -> MutableMapping[str, Any]:
+        return unread.pop() if unread else await receive()
+
+    return again
 
 
 def _text(body: bytes) -> bytes:

@@ -59,7 +59,7 @@ def _nothing(*_: object) -> None:
 
 
 class HttpLine:
-    """One line (`Line`). `forget` is told its id once it has ended.
+    """One line (`Line`). `forget` is told its id, a random one if none is given, once it has ended.
 
     `cut` ends the streamed answer at once. `absence`: seconds that may pass between two answers; None: it has only one.
     """
@@ -69,10 +69,11 @@ class HttpLine:
         address: str,
         forget: Callable[[str], object],
         *,
+        id: str = "",  # noqa: A002 - it is called so
         cut: Callable[[], object] | None = None,
         absence: float | None = None,
     ) -> None:
-        self.id = secrets.token_urlsafe(16)
+        self.id = id or secrets.token_urlsafe(16)
         self.address = address
         self._forget = forget
         self._cut = cut or _nothing

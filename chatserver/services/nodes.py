@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -42,7 +42,7 @@ class Registry(Protocol):
 
     async def beat(self, node: int, now: int) -> bool: ...
 
-    async def alive(self, since: int) -> list[int]: ...
+    async def alive(self, since: int) -> dict[int, str]: ...
 
     async def dead(self, since: int) -> list[tuple[int, int]]: ...
 
@@ -124,7 +124,7 @@ class Membership(Watching):
     """`async with Membership(…)` while this node serves. Entered, it is one of the nodes, and what an outage of all of them left
     is put right. `claim_again`: this node was taken for dead, and says once more who is connected to it; `claim`: another one may
     have died, and who of its people (customers of these tickets, these agents) is connected to this node too is said once more,
-    before anybody says that they are gone."""
+    before anybody says that they are gone. `told` hears at each beat which node this is, and where each living one is reached."""
 
     def __init__(
         self,
@@ -132,10 +132,12 @@ class Membership(Watching):
         registry: Registry,
         claim_again: Callable[[], None],
         claim: Callable[[list[int], list[int]], None],
+        told: Callable[[int, Mapping[int, str]], None] = lambda node, living: None,
     ) -> None:
         super().__init__(house, registry)
         self._claim_again = claim_again
         self._claim = claim
+        self._told = told
         self.node = 0
         self.rank = 0
         """Among the nodes alive: 0 is the first to act on what is due."""
@@ -148,6 +150,7 @@ class Membership(Watching):
             if not await self._registry.alive(now - DEAD_MS):
                 await followups.recover(self._house)
             self.node = await self._registry.join(now)
+        await self._look(now)
         return await super().__aenter__()
 
     async def __aexit__(
@@ -167,9 +170,13 @@ class Membership(Watching):
             log.warning("the other nodes took this one for dead: it joins again")
             self.node = await self._registry.join(now)
             self._claim_again()
-        alive = await self._registry.alive(now - DEAD_MS)
-        self.rank = alive.index(self.node) if self.node in alive else len(alive)
-        self._house.metrics.nodes_alive, self._house.metrics.node_rank = len(alive), self.rank
+        await self._look(now)
         for node, _ in await self._registry.dead(now - SILENT_MS):
             self._claim(*await self._registry.people_of(node))
         await self._speak_for_the_dead(now)
+
+    async def _look(self, now: int) -> None:
+        alive = await self._registry.alive(now - DEAD_MS)
+        self.rank = list(alive).index(self.node) if self.node in alive else len(alive)
+        self._house.metrics.nodes_alive, self._house.metrics.node_rank = len(alive), self.rank
+        self._told(self.node, alive)

@@ -43,6 +43,7 @@ nodes = Table(
     Column("id", Id, primary_key=True),
     Column("started_at", Ms, nullable=False),
     Column("seen_at", Ms, nullable=False),
+    Column("url", Text, nullable=False, server_default=""),
 )
 
 apps = Table(

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from chatserver.store.database import DatabaseTooNew
 
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 """The newest revision in `versions/`."""
 
 

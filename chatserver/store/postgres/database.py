@@ -159,6 +159,12 @@ class PostgresDatabase(Database):
         """A connection of the readers' for a while, as `async with`."""
         return self._pool.acquire()
 
+    async def local_address(self) -> str:
+        """Of this machine, as it is on the way to the database; loopback where that is a Unix socket."""
+        async with self._pool.acquire(timeout=WAIT_SECONDS) as connection:
+            name = connection._transport.get_extra_info("sockname")
+        return str(name[0]) if isinstance(name, tuple) else "127.0.0.1"
+
     def serve_as(self, node: int) -> None:
         """From here on what this node claims is this node's (`nodes.py`)."""
         self._writer.node = node

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 STARTING: Final = 0x73746172
 """Of PostgreSQL's advisory locks, the one of who starts: the first one after an outage puts things right for all."""
 
-_ALIVE = select(nodes.c.id).where(nodes.c.seen_at > bindparam("since")).order_by(nodes.c.id)
+_ALIVE = select(nodes.c.id, nodes.c.url).where(nodes.c.seen_at > bindparam("since")).order_by(nodes.c.id)
 _DEAD = select(nodes.c.id, nodes.c.seen_at).where(nodes.c.seen_at <= bindparam("since"))
 _CUSTOMERS = select(tickets.c.id).where(
     OPEN_LIVE, tickets.c.node == bindparam("node"), tickets.c.gone_at.is_(None)
@@ -26,10 +26,11 @@ _AGENTS = select(agents.c.id).where(agents.c.node == bindparam("node"), agents.c
 
 
 class Nodes:
-    """`services.nodes.Registry` on PostgreSQL. Instants are ms UTC of the database's clock."""
+    """`services.nodes.Registry` on PostgreSQL. Instants are ms UTC of the database's clock. `url`: where this node is reached."""
 
-    def __init__(self, db: PostgresDatabase) -> None:
+    def __init__(self, db: PostgresDatabase, url: str = "") -> None:
         self._db = db
+        self._url = url
 
     @asynccontextmanager
     async def starting(self) -> AsyncIterator[None]:
@@ -43,7 +44,7 @@ class Nodes:
 
     async def join(self, now: int) -> int:
         """A new node; from here on claims are its."""
-        row = insert(nodes).values(started_at=now, seen_at=now).returning(nodes.c.id)
+        row = insert(nodes).values(started_at=now, seen_at=now, url=self._url).returning(nodes.c.id)
         ((node,),) = (await self._db.execute(row))[0]
         self._db.serve_as(int(node))
         return int(node)
@@ -53,8 +54,9 @@ class Nodes:
         alive = update(nodes).where(nodes.c.id == node).values(seen_at=now)
         return bool((await self._db.execute(alive))[0])
 
-    async def alive(self, since: int) -> list[int]:
-        return [row[0] for row in await self._db.rows(_ALIVE, since=since)]
+    async def alive(self, since: int) -> dict[int, str]:
+        """In the order of their ids: where each is reached."""
+        return {row[0]: row[1] for row in await self._db.rows(_ALIVE, since=since)}
 
     async def dead(self, since: int) -> list[tuple[int, int]]:
         """(node, when it was last seen) of those that have not been seen after `since`."""
