@@ -79,6 +79,8 @@ def test_all_bad_values_are_listed_at_once_by_the_name_that_was_used() -> None:
         ("CHATSERVER_PUBLIC_URL", "https://chat.example.com:port"),
         ("CHATSERVER_PUBLIC_URL", "https://*.example.com"),
         ("CHATSERVER_PUBLIC_URL", "https://ñandú.example.com"),
+        ("CHATSERVER_NODE_URL", "10.0.0.5:8000"),
+        ("CHATSERVER_NODE_URL", "https://10.0.0.5:8000"),
         ("CHATSERVER_SECRET", "too short"),
         ("CHATSERVER_SECRET_FILE", "/nowhere/at/all"),
         ("CHATSERVER_DATABASE_URL", "mysql://localhost/chat"),

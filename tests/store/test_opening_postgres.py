@@ -29,6 +29,7 @@ from chatserver.store.database import (
 from chatserver.store.migrations import HEAD
 from chatserver.store.migrations.postgres import known_revision, migrate
 from chatserver.store.postgres import clock
+from chatserver.store.postgres.database import PostgresDatabase
 from chatserver.store.tables import metadata
 from tests.harness.postgres import Postgres, fetched
 from tests.harness.server import free_port
@@ -244,6 +245,13 @@ async def test_writing_is_durable_and_a_frozen_node_loses_its_locks(postgres_ser
     assert 0 < int(found["idle_in_transaction_session_timeout"]) <= 10_000
     assert 0 < int(found["lock_timeout"]) < int(found["idle_in_transaction_session_timeout"])
     await house.db.close()
+
+
+async def test_a_machine_knows_its_address_on_the_way_to_the_database(postgres_server: Postgres) -> None:
+    db = await opened(postgres_server.database())
+    assert isinstance(db, PostgresDatabase)
+    assert await db.local_address() == "127.0.0.1"
+    await db.close()
 
 
 SET = ["synchronous_commit", "idle_in_transaction_session_timeout", "lock_timeout"]
