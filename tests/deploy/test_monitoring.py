@@ -1,4 +1,4 @@
-"""What an operator is given to watch the house by: docs/monitoring.md, deploy/prometheus and deploy/grafana speak of metrics that there are."""
+"""What operators watch the house by speaks of metrics that there are, and Prometheus takes what is for it."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_every_section_of_the_runbook_is_of_an_alert() -> None:
     runbook = DOCS.read_text().partition("\n## Runbook\n")[2]
     sections = re.findall(r"^### (.+)$", runbook, re.MULTILINE)
     assert {name.lower().replace(" ", "-") for name in sections} == set(
-        re.findall(r"#([\w-]+)$", RULES, re.M)
+        re.findall(r"#([\w-]+)$", RULES, re.MULTILINE)
     )
 
 
