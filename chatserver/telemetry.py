@@ -1,4 +1,5 @@
-"""Logging: one line per event, JSON unless at a terminal. Texts of messages, tokens and passwords are never logged.
+"""Logging: one line per event, JSON unless at a terminal. Texts of messages, tokens and passwords are never logged, and so
+neither are the words of an exception: a database quotes the row that it refuses, a parser the frame.
 
 Log a name and its facts: `log.info("session ended", extra={"session": 7})`.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import traceback
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -37,17 +39,44 @@ def facts(record: logging.LogRecord) -> dict[str, Any]:
     return {key: value for key, value in vars(record).items() if key not in _USUAL}
 
 
+def without_text(problem: BaseException) -> str:
+    """Where it happened and of which type it is, with what it came of; never its own words. SQLSTATE and the system's reason
+    quote nobody."""
+    told: list[str] = []
+    known: set[int] = set()
+    at: BaseException | None = problem
+    while at is not None and id(at) not in known:
+        known.add(id(at))
+        inner = [without_text(one) for one in at.exceptions] if isinstance(at, BaseExceptionGroup) else []
+        told.append("\n".join([_kind(at), "".join(traceback.format_tb(at.__traceback__)), *inner]))
+        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
+    return "\nafter ".join(told)
+
+
+def _kind(problem: BaseException) -> str:
+    if isinstance(problem, OSError) and problem.strerror:
+        return f"{type(problem).__name__}: {problem.strerror}"
+    state = getattr(problem, "sqlstate", None)
+    return f"{type(problem).__name__}{f' {state}' if isinstance(state, str) else ''}"
+
+
+def _said(record: logging.LogRecord) -> str:
+    """asyncio adds what it knows of a task, its exception's words included, in further lines."""
+    text = record.getMessage()
+    return text.partition("\n")[0] if record.name == "asyncio" else text
+
+
 class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "from": record.name,
-            "what": record.getMessage(),
+            "what": _said(record),
             **facts(record),
         }
-        if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
+        if record.exc_info and record.exc_info[1]:
+            line["trace"] = without_text(record.exc_info[1])
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
@@ -56,7 +85,7 @@ class PlainLines(logging.Formatter):
         at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         told = "".join(f" {key}={value}" for key, value in facts(record).items())
         # A line break in a value would look like another event.
-        line = f"{at} {record.levelname.lower():7} {record.getMessage()}{told}".replace("\n", "\\n")
-        if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+        line = f"{at} {record.levelname.lower():7} {_said(record)}{told}".replace("\n", "\\n")
+        if record.exc_info and record.exc_info[1]:
+            line += "\n" + without_text(record.exc_info[1])
         return line

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import traceback
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from chatserver.core.events import Event
 from chatserver.metrics import Metrics
 from chatserver.store.base import Committed, Done, StoreEnded
 from chatserver.store.work import Needs, World
+from chatserver.telemetry import without_text
 
 log = logging.getLogger(__name__)
 
@@ -140,8 +140,3 @@ class Writer(ABC):
                 done(result, problem)
             except Exception as surprise:  # the answers after it are due all the same
                 log.error("an answer failed, the commit stands: %s", without_text(surprise))
-
-
-def without_text(problem: BaseException) -> str:
-    """Where and of which type; never the exception's own words, which may quote a message."""
-    return type(problem).__name__ + "\n" + "".join(traceback.format_tb(problem.__traceback__))

@@ -8,11 +8,13 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+import asyncpg
 import pytest
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from chatserver import telemetry
+from chatserver.store.base import StoreFailed
 from chatserver.web.errors import Surprises
 
 
@@ -48,7 +50,54 @@ def test_a_failure_is_logged_with_its_trace_in_the_same_object() -> None:
     except RuntimeError:
         logging.getLogger("chatserver").exception("request failed")
     line = json.loads(stream.getvalue())
-    assert "RuntimeError: broken" in line["trace"]
+    assert "RuntimeError" in line["trace"]
+    assert "test_logging.py" in line["trace"]
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_nothing_that_an_exception_says_is_logged_whatever_it_came_of(form: str) -> None:
+    stream = io.StringIO()
+    telemetry.set_up("debug", form, stream)
+    word = "can" + "ario"  # source lines are shown, and are ours
+    refused = asyncpg.UniqueViolationError(word)
+    refused.detail = f"Key (email)=({word}@example.com) already exists."
+    try:
+        try:
+            try:
+                raise ValueError(word) from refused
+            except ValueError as problem:
+                raise ExceptionGroup(word, [problem, KeyError(word)]) from problem
+        except ExceptionGroup as group:
+            raise OSError(28, "No space left on device", word) from group
+    except OSError:
+        logging.getLogger("chatserver").exception("a beat failed")
+    try:
+        raise StoreFailed(word) from refused
+    except StoreFailed:
+        logging.getLogger("chatserver").warning("again", exc_info=True)
+    said = stream.getvalue()
+    assert "canario" not in said
+    assert "OSError: No space left on device" in said
+    assert "StoreFailed" in said
+    assert "UniqueViolationError 23505" in said
+
+
+def test_a_task_that_nobody_waited_for_is_named_without_its_words() -> None:
+    stream = io.StringIO()
+    telemetry.set_up("debug", "json", stream)
+    try:
+        raise ValueError("can" + "ario")
+    except ValueError as problem:
+        # As asyncio puts it.
+        logging.getLogger("asyncio").error(
+            "Task exception was never retrieved\nfuture: <Task finished exception=%r>",
+            problem,
+            exc_info=problem,
+        )
+    line = json.loads(stream.getvalue())
+    assert line["what"] == "Task exception was never retrieved"
+    assert "ValueError" in line["trace"]
+    assert "canario" not in stream.getvalue()
 
 
 async def test_who_leaves_in_the_middle_of_a_request_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:

@@ -26,8 +26,8 @@ from chatserver.store.writer import (
     Statements,
     UseCase,
     Writer,
-    without_text,
 )
+from chatserver.telemetry import without_text
 
 log = logging.getLogger(__name__)
 
