@@ -98,21 +98,22 @@ class Errors:
         )
 
 
-_HEALTH = frozenset({"/healthz", "/readyz"})
+_BY_ADDRESS = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 class OwnHostsOnly:
     """400 for a Host header that is not ours: nothing further is built from a name that a stranger chose (DNS rebinding).
 
-    Health is told under any name: a balancer that asks for it calls a node by its address, and nothing is built from that."""
+    Health and metrics are told under any name: balancers and Prometheus call a node by its address, nothing is built from that,
+    and metrics want a token that no browser has."""
 
     def __init__(self, app: ASGIApp, origins: Origins) -> None:
         self.app = app
         self.origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        health = scope.get("path") in _HEALTH and scope["type"] == "http"
-        if scope["type"] == "lifespan" or health or self.origins.host(scope) is not None:
+        by_address = scope.get("path") in _BY_ADDRESS and scope["type"] == "http"
+        if scope["type"] == "lifespan" or by_address or self.origins.host(scope) is not None:
             await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})

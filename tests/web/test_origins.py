@@ -56,6 +56,9 @@ def test_health_is_told_under_any_name_and_nothing_is_built_from_it(served: Serv
         answer = served.client.get(path, headers={"host": host})
         assert answer.status_code == 200
         assert not host or host not in f"{answer.text} {answer.headers}"
+    nobody = served.client.get("/metrics", headers={"host": host})
+    assert nobody.status_code == 404, "without the token there is no such page, under whatever name"
+    assert not host or host not in f"{nobody.text} {nobody.headers}"
 
 
 def test_two_host_headers_are_none() -> None:
