@@ -229,11 +229,12 @@ def plain_url(url: str) -> str:
     return f"postgresql://{rest}"
 
 
-async def _connect(dsn: str, settings: dict[str, str], patience: float = COMMAND_SECONDS) -> Any:
+async def _connect(dsn: str, settings: dict[str, str], patience: float | None = None) -> Any:
+    """`patience`: seconds that a statement may take, if more than others."""
     return await asyncpg.connect(
         dsn,
         timeout=CONNECT_SECONDS,
-        command_timeout=patience,
+        command_timeout=patience or COMMAND_SECONDS,
         server_settings={"application_name": "chatserver", **settings},
         target_session_attrs="read-write",
     )
