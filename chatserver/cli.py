@@ -20,6 +20,7 @@ from chatserver.cli_base import (
     up_to_date,
     with_database,
 )
+from chatserver.cli_data import backup, restore
 
 if TYPE_CHECKING:
     from chatserver.settings import Settings
@@ -180,6 +181,8 @@ async def _nothing(db: Database) -> None:
 
 
 main.add_command(app)
+main.add_command(backup)
+main.add_command(restore)
 
 
 @main.command()

@@ -1,0 +1,161 @@
+"""`chatserver backup` beside a server that is talked to, and `chatserver restore` of what it made."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from chatserver.cli import main
+from chatserver.store.sqlite import backup as copies
+from chatserver.store.sqlite.lock import Lock
+from tests.faults.crowd import AT_EASE, talking
+from tests.harness.peers import CustomerPeer, Diary
+from tests.harness.server import Server, running
+from tests.harness.sizes import size
+from tests.harness.waiting import soon
+
+COPIES = size(3, 20)
+
+
+def command(server: Server, *arguments: object) -> Result:
+    words = [str(argument) for argument in arguments]
+    return CliRunner().invoke(main, words, env=server.environment(), catch_exceptions=False)
+
+
+def rows(path: Path) -> set[tuple[int, int, str]]:
+    with closing(sqlite3.connect(path)) as database:
+        return set(database.execute("SELECT ticket_id, seq, text FROM items"))
+
+
+@pytest.mark.fault
+def test_what_was_acknowledged_before_is_in_the_copy_and_comes_back_from_it(tmp_path: Path) -> None:
+    data, copy = tmp_path / "data", tmp_path / "copy.db"
+    data.mkdir()
+
+    async def story(server: Server) -> int:
+        acknowledged: set[str] = set()
+        async with talking(server) as crowd:
+            for _ in range(COPIES):
+                await crowd.acks(30)
+                acknowledged = {op.cid for op in crowd.diary.history if op.result == "ok"}
+                made = await asyncio.to_thread(command, server, "backup", copy, "--force")
+                assert made.exit_code == 0, made.output
+                with closing(sqlite3.connect(copy)) as database:
+                    assert acknowledged <= {row[0] for row in database.execute("SELECT cid FROM items")}
+            await crowd.acks(30)  # nobody found the database locked
+        return len(acknowledged)
+
+    with running(data, **AT_EASE) as server:
+        acknowledged = asyncio.run(story(server))
+        before = asyncio.run(epoch(server))
+        assert acknowledged
+        kept = rows(copy)
+        refused = command(server, "restore", copy, "--force")
+        assert (refused.exit_code, "in use by another process" in refused.output) == (1, True)
+        server.stop()
+        later = rows(server.database)
+        put_back = command(server, "restore", copy, "--force")
+        assert put_back.exit_code == 0, put_back.output
+        (old,) = data.glob("chatserver.db.2*")
+        assert rows(old) == later
+        assert kept < later
+        server.start()
+        assert rows(server.database) >= kept
+        assert asyncio.run(epoch(server)) != before, "clients would go on from numbers that are not there"
+        server.stop()
+
+
+async def epoch(server: Server) -> str:
+    peer = CustomerPeer("alguien", server.port, Diary(), random.Random(1))
+    task = asyncio.create_task(peer.run())
+    await soon(lambda: peer.online, "somebody is welcome")
+    task.cancel()
+    await asyncio.wait([task])
+    return peer.epoch
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Server:
+    """A server's data, and nobody who serves it."""
+    data = tmp_path / "data"
+    data.mkdir()
+    server = Server(data)
+    assert command(server, "migrate").exit_code == 0
+    return server
+
+
+def test_a_copy_is_its_owners_is_one_file_and_says_what_is_in_it(stopped: Server, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    made = command(stopped, "backup", copy)
+    assert made.exit_code == 0, made.output
+    assert "no conversation yet" in made.output
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.glob("copy*")] == ["copy.db"]
+
+
+def test_what_cannot_be_is_a_sentence_and_leaves_everything(stopped: Server, tmp_path: Path) -> None:
+    copy, other = tmp_path / "copy.db", tmp_path / "diary.txt"
+    assert command(stopped, "backup", copy).exit_code == 0
+    other.write_text("Querido diario: " * 100)
+    whole = copy.read_bytes()
+    (tmp_path / "cut.db").write_bytes(whole[: len(whole) // 2])
+    empty = Server(tmp_path / "nowhere")
+    for server, arguments, sentence in (
+        (stopped, ("backup", copy), "is there already"),
+        (stopped, ("backup", tmp_path / "no" / "copy.db"), "could not be made: No such file or directory"),
+        (empty, ("backup", tmp_path / "b.db"), "nothing to back up"),
+        (stopped, ("restore", copy), "--force replaces it"),
+        (stopped, ("restore", tmp_path / "none.db", "--force"), "There is no file"),
+        (stopped, ("restore", other, "--force"), "cannot be read"),
+        (stopped, ("restore", tmp_path / "cut.db", "--force"), "cut.db"),
+    ):
+        before = stopped.database.read_bytes()
+        result = command(server, *arguments)
+        assert (result.exit_code, result.output.count("\n")) == (1, 1), (arguments, result.output)
+        assert sentence in result.output, (arguments, result.output)
+        assert stopped.database.read_bytes() == before
+        assert not list(tmp_path.rglob("*.part*"))
+
+
+def test_a_copy_in_which_an_item_is_missing_is_refused(stopped: Server, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    assert command(stopped, "backup", copy).exit_code == 0
+    with closing(sqlite3.connect(copy)) as database, database:
+        database.execute("INSERT INTO apps (id, key, name, secret, created_at) VALUES (1, 'a', 'A', 's', 0)")
+        database.execute("INSERT INTO customers (id, app_id, key, created_at) VALUES (1, 1, 'anon:x', 0)")
+        database.execute(
+            "INSERT INTO tickets (id, app_id, number, customer_id, cid, subject, opened_at, state, mode, turn,"
+            " active_at, last_seq, version) VALUES (1, 1, 1, 1, 'c', 'S', 0, 'open', 'live', 'agent', 0, 2, 1)"
+        )
+        database.execute(
+            "INSERT INTO items (ticket_id, seq, at, kind, \"by\", author_id) VALUES (1, 2, 0, 'message', 'customer', 1)"
+        )
+    refused = command(stopped, "restore", copy, "--force")
+    assert (refused.exit_code, "items are missing in 1 of its tickets" in refused.output) == (1, True)
+
+
+def test_an_end_in_the_middle_leaves_the_database_that_was(
+    stopped: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy.db"
+    assert command(stopped, "backup", copy).exit_code == 0
+    before = stopped.database.read_bytes()
+
+    def ends(*paths: Path) -> None:
+        raise KeyboardInterrupt
+
+    for moment in ("look_at", "_kept", "_synced"):
+        with monkeypatch.context() as then:
+            then.setattr(copies, moment, ends)
+            with pytest.raises(KeyboardInterrupt):
+                copies.restore(copy, stopped.database, force=True)
+        assert stopped.database.read_bytes() == before
+        assert not list(stopped.directory.glob("*.part*"))
+    Lock(stopped.database).release()  # nobody holds it any more
