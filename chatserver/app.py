@@ -14,9 +14,9 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import Lifespan, Receive, Scope, Send
 
-from chatserver import control
+from chatserver import control, telemetry
 from chatserver.core.errors import Refused
 from chatserver.core.people import App
 from chatserver.metrics import Metrics
@@ -127,7 +127,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
 
     app = Starlette(
         routes=_routes() + (_routes_of_nodes() if settings.on_postgres else []),
-        lifespan=lifespan,
+        lifespan=_logged(lifespan),
         middleware=[
             Middleware(SecurityHeaders, origins=origins),
             Middleware(OwnHostsOnly, origins=origins),
@@ -138,6 +138,21 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
     # A redirect would be built from the path that somebody sent: "//evil.test/" names another host.
     app.router.redirect_slashes = False
     return app
+
+
+def _logged(lifespan: Lifespan[Starlette]) -> Lifespan[Starlette]:
+    """Starlette tells a failure in words alone, and those may be somebody's."""
+
+    @asynccontextmanager
+    async def watched(app: Starlette) -> AsyncIterator[Any]:
+        try:
+            async with lifespan(app) as state:
+                yield state
+        except Exception:
+            log.exception("the server failed at its start or its end")
+            raise
+
+    return watched
 
 
 @asynccontextmanager
@@ -164,6 +179,7 @@ async def _among_nodes(
     forwarding = Forwarding(settings.secret or db.secret, house.now)
 
     def told(node: int, urls: Mapping[int, str]) -> None:
+        telemetry.is_node(node)
         # A poll under way elsewhere would hold up the end of a server that stops.
         forwarding.living(node, {} if hub.draining else urls)
 

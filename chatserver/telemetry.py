@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 import traceback
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -17,11 +18,19 @@ from typing import Any, TextIO
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 
+_here: dict[str, int] = {}
+
+
+def is_node(node: int) -> None:
+    """From now on each JSON line says which of several nodes this is."""
+    _here["node"] = node
+
+
 def set_up(level: str, form: str, stream: TextIO | None = None) -> None:
     """Send all logs to `stream` (stderr). `form`: "json", "text", or "auto" (JSON unless the stream is a terminal)."""
     stream = stream or sys.stderr
     as_json = form == "json" or (form == "auto" and not stream.isatty())
-    handler = logging.StreamHandler(stream)
+    handler = Lines(stream)
     handler.setFormatter(JsonLines() if as_json else PlainLines())
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(level.upper())
@@ -42,12 +51,17 @@ def facts(record: logging.LogRecord) -> dict[str, Any]:
 def without_text(problem: BaseException) -> str:
     """Where it happened and of which type it is, with what it came of; never its own words. SQLSTATE and the system's reason
     quote nobody."""
+    return _told(problem, set())
+
+
+def _told(problem: BaseException, known: set[int]) -> str:
+    """`known`: who is told already. Whoever is raised again out of a group came of the group, which holds it."""
     told: list[str] = []
-    known: set[int] = set()
     at: BaseException | None = problem
     while at is not None and id(at) not in known:
         known.add(id(at))
-        inner = [without_text(one) for one in at.exceptions] if isinstance(at, BaseExceptionGroup) else []
+        members = at.exceptions if isinstance(at, BaseExceptionGroup) else ()
+        inner = [_told(one, known) for one in members if id(one) not in known]
         told.append("\n".join([_kind(at), "".join(traceback.format_tb(at.__traceback__)), *inner]))
         at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
     return "\nafter ".join(told)
@@ -61,9 +75,21 @@ def _kind(problem: BaseException) -> str:
 
 
 def _said(record: logging.LogRecord) -> str:
-    """asyncio adds what it knows of a task, its exception's words included, in further lines."""
+    """What asyncio knows of a task, and uvicorn of a start that failed, comes in further lines, an exception's words included."""
     text = record.getMessage()
-    return text.partition("\n")[0] if record.name == "asyncio" else text
+    return text.partition("\n")[0] if record.name in ("asyncio", "uvicorn.error") else text
+
+
+class Lines(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A line that cannot be made is told by its place: logging itself would print its facts and its exception."""
+        line = {
+            "level": "error",
+            "from": record.name,
+            "what": f"a line of {record.pathname}:{record.lineno} is lost",
+        }
+        with suppress(OSError, ValueError):  # the stream itself may be what is broken
+            self.stream.write(json.dumps(line) + self.terminator)
 
 
 class JsonLines(logging.Formatter):
@@ -73,6 +99,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "from": record.name,
             "what": _said(record),
+            **_here,
             **facts(record),
         }
         if record.exc_info and record.exc_info[1]:
