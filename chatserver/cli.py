@@ -20,7 +20,7 @@ from chatserver.cli_base import (
     up_to_date,
     with_database,
 )
-from chatserver.cli_data import backup, restore
+from chatserver.cli_data import backup, move, restore
 
 if TYPE_CHECKING:
     from chatserver.settings import Settings
@@ -183,6 +183,7 @@ async def _nothing(db: Database) -> None:
 main.add_command(app)
 main.add_command(backup)
 main.add_command(restore)
+main.add_command(move)
 
 
 @main.command()

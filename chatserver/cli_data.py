@@ -1,7 +1,8 @@
-"""`chatserver backup` and `chatserver restore`."""
+"""`chatserver backup`, `chatserver restore` and `chatserver move`."""
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,8 @@ from chatserver.cli_base import fail, load_settings, said_plainly
 
 if TYPE_CHECKING:
     from chatserver.settings import Settings
-    from chatserver.store.sqlite.backup import Contents
+    from chatserver.store.moving import Moved, Progress
+    from chatserver.store.wholeness import Contents
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -21,44 +23,125 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.argument("file", type=_FILE)
 @click.option("--force", is_flag=True, help="replace FILE if it is there")
 def backup(file: Path, force: bool) -> None:
-    """Copy the database to FILE, also while the server runs. What FILE holds is looked at before it gets its name."""
-    from chatserver.store.sqlite.backup import back_up
+    """Copy the database to FILE, also while servers run. What FILE holds is looked at before it gets its name.
 
-    settings = _on_sqlite(load_settings(), "pg_dump --format=custom")
-    contents = said_plainly(settings, lambda: back_up(settings.database_path, file, force=force))
-    click.echo(f"{file}: {_told(contents)}")
+    With PostgreSQL by its pg_dump, which has to be installed.
+    """
+    from chatserver.store.making import sha256
+
+    settings = load_settings()
+    contents = said_plainly(settings, lambda: _back_up(settings, file, force))
+    click.echo(f"{file}: {file.stat().st_size / 1_000_000:.1f} MB, {_told(contents)}")
+    click.echo(f"sha256 {sha256(file)}")
+
+
+def _back_up(settings: Settings, file: Path, force: bool) -> Contents:
+    if settings.on_postgres:
+        import asyncio
+
+        from chatserver.store.postgres import backup as postgres
+
+        return asyncio.run(postgres.back_up(settings.database_url, file, force=force))
+    from chatserver.store.sqlite import backup as sqlite
+
+    return sqlite.back_up(settings.database_path, file, force=force)
 
 
 @click.command()
 @click.argument("file", type=_FILE)
-@click.option("--force", is_flag=True, help="replace the database that is there; it is kept beside")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="replace what is in the database: SQLite keeps it beside, PostgreSQL drops it",
+)
 def restore(file: Path, force: bool) -> None:
-    """Put FILE, which `chatserver backup` made, in the place of the database. Not while the server runs.
+    """Put FILE, which `chatserver backup` made, in the place of the database. Not while a server runs.
 
     Whoever was connected before sees at their return that the conversation is an earlier one. Sessions hold.
     """
-    from chatserver.store.sqlite.backup import restore as put_back
-
-    settings = _on_sqlite(load_settings(), "pg_restore")
-    path = settings.database_path
-    contents, kept = said_plainly(settings, lambda: put_back(file, path, force=force))
-    click.echo(f"{path}: {_told(contents)}")
-    if kept is not None:
-        click.echo(f"What was there before is kept as {kept}.")
+    settings = load_settings()
+    contents, before = said_plainly(settings, lambda: _put_back(settings, file, force))
+    click.echo(f"{settings.database_shown}: {_told(contents)}")
+    if before:
+        click.echo(before)
 
 
-def _on_sqlite(settings: Settings, instead: str) -> Settings:
+def _put_back(settings: Settings, file: Path, force: bool) -> tuple[Contents, str]:
+    """What there is now, and what became of what there was."""
     if settings.on_postgres:
-        fail(f"This is for SQLite. With PostgreSQL use its own tools ({instead}): docs/operations.md.")
-    return settings
+        import asyncio
+
+        from chatserver.store.postgres import backup as postgres
+
+        contents, gone = asyncio.run(postgres.restore(file, settings.database_url, force=force))
+        return contents, f"What was there before is gone: {postgres.told(gone)}." if gone else ""
+    from chatserver.store.sqlite import backup as sqlite
+
+    contents, kept = sqlite.restore(file, settings.database_path, force=force)
+    return contents, f"What was there before is kept as {kept}." if kept else ""
 
 
 def _told(contents: Contents) -> str:
-    size = f"{contents.size / 1_000_000:.1f} MB"
     if contents.last_at is None:
-        return f"{size}, no conversation yet."
+        return "no conversation yet."
     last = datetime.fromtimestamp(contents.last_at / 1000, UTC).isoformat(timespec="seconds")
     return (
-        f"{size}, {contents.tickets} tickets, {contents.items} messages and events, the last of {last}. "
+        f"{contents.tickets} tickets, {contents.items} messages and events, the last of {last}. "
         "Whatever was written after that is not in it."
     )
+
+
+@click.command()
+@click.option(
+    "--to", "url", required=True, metavar="URL", help="an empty PostgreSQL: postgresql://user@host:5432/name"
+)
+def move(url: str) -> None:
+    """Copy the SQLite database into an empty PostgreSQL one, and compare the two. Not while a server runs.
+
+    A password in URL can be seen in the list of processes: leave it out, and set PGPASSWORD or PGPASSFILE. The SQLite file stays.
+    """
+    from chatserver.settings import POSTGRES
+
+    settings = load_settings()
+    if settings.on_postgres:
+        fail(
+            "The data is in PostgreSQL already. There is no way back to SQLite: restore a backup made before the move."
+        )
+    if not url.startswith(POSTGRES):
+        fail("--to must be an address like postgresql://user@host:5432/name.")
+    moved = said_plainly(settings, lambda: _moved(settings, url))
+    rows = ", ".join(f"{count} {table}" for table, count in moved.rows.items() if count)
+    click.echo(f"Moved and compared: {rows}.")
+    if moved.cleaned:
+        click.echo(
+            f"{moved.cleaned} texts held characters that PostgreSQL does not take: they are \N{REPLACEMENT CHARACTER} there.",
+            err=True,
+        )
+    click.echo(
+        f"{settings.database_path} is as it was. From now on, for every server and command:\n"
+        f"DATABASE_URL={_without_password(url)}\n"
+        "REDIS_URL=redis://…  (only for several servers, docs/deploy.md)"
+    )
+
+
+def _moved(settings: Settings, url: str) -> Moved:
+    import asyncio
+
+    from chatserver.store.moving import move as moving
+
+    with click.progressbar(
+        length=1, label="Moving", file=sys.stderr, hidden=not sys.stderr.isatty(), update_min_steps=20_000
+    ) as bar:
+
+        def begun(rows: int) -> Progress:
+            bar.length = rows
+            return bar.update
+
+        return asyncio.run(moving(settings.database_path, url, begun))
+
+
+def _without_password(url: str) -> str:
+    before, at, host = url.rpartition("@")
+    scheme, _, people = before.partition("://")
+    user, colon, _ = people.partition(":")
+    return f"{scheme}://{user}{':…' if colon else ''}@{host}" if at else url

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from chatserver.cli import main
+from chatserver.store import making
 from chatserver.store.sqlite import backup as copies
 from chatserver.store.sqlite.lock import Lock
 from tests.faults.crowd import AT_EASE, talking
@@ -138,7 +139,7 @@ def test_a_copy_in_which_an_item_is_missing_is_refused(stopped: Server, tmp_path
             "INSERT INTO items (ticket_id, seq, at, kind, \"by\", author_id) VALUES (1, 2, 0, 'message', 'customer', 1)"
         )
     refused = command(stopped, "restore", copy, "--force")
-    assert (refused.exit_code, "items are missing in 1 of its tickets" in refused.output) == (1, True)
+    assert (refused.exit_code, "is damaged: 1 tickets lack an item" in refused.output) == (1, True)
 
 
 def test_an_end_in_the_middle_leaves_the_database_that_was(
@@ -151,9 +152,9 @@ def test_an_end_in_the_middle_leaves_the_database_that_was(
     def ends(*paths: Path) -> None:
         raise KeyboardInterrupt
 
-    for moment in ("look_at", "_kept", "_synced"):
+    for room, moment in ((copies, "look_at"), (copies, "_kept"), (making, "synced")):
         with monkeypatch.context() as then:
-            then.setattr(copies, moment, ends)
+            then.setattr(room, moment, ends)
             with pytest.raises(KeyboardInterrupt):
                 copies.restore(copy, stopped.database, force=True)
         assert stopped.database.read_bytes() == before

@@ -2,45 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import sqlite3
 import urllib.parse
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final
 
+from chatserver.store import wholeness
 from chatserver.store.database import DatabaseNotReady, DatabaseUnusable
+from chatserver.store.making import (
+    BESIDE,
+    BadCopy,
+    Exists,
+    in_the_making,
+    reason,
+    require_file,
+    require_new,
+)
 from chatserver.store.migrations.sqlite import known_revision
 from chatserver.store.sqlite.lock import Lock
+from chatserver.store.wholeness import Contents
 
-_LAST = "SELECT max(at) FROM items"
-_BROKEN = """
-SELECT count(*) FROM tickets t WHERE (last_seq, last_seq) IS NOT
-  (SELECT count(*), coalesce(max(seq), 0) FROM items WHERE ticket_id = t.id)
-"""
-"""Tickets of which an item is missing."""
-
-
-class BadCopy(DatabaseUnusable):
-    """What was made, or is to be restored, is no whole database of ours. The message is a sentence."""
-
-
-class Exists(DatabaseUnusable):
-    """Something is there already that would be replaced. The message is a sentence."""
-
-
-class Contents(NamedTuple):
-    """What a copy holds. `last_at`: when the last of it was written (ms UTC), None while nothing was."""
-
-    tickets: int
-    items: int
-    last_at: int | None
-    size: int
-    """Bytes."""
+BUSY_SECONDS: Final = 5
+# Nothing that was read could be trusted, so it cannot be put in order either: it is kept as it lies there.
+_DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def back_up(database: Path, target: Path, *, force: bool = False) -> Contents:
@@ -51,21 +39,28 @@ def back_up(database: Path, target: Path, *, force: bool = False) -> Contents:
     """
     if not database.exists():
         raise DatabaseNotReady(f"There is no database at {database}: there is nothing to back up.")
-    if target.exists() and not force:
-        raise Exists(f"{target} is there already: give another name, or --force to replace it.")
-    address = f"file:{urllib.parse.quote(str(database.absolute()))}?mode=ro"
+    if target.resolve() in {database.resolve().with_name(database.name + end) for end in ("", *BESIDE)}:
+        raise Exists(f"{target} is the database itself: give another name.")
+    require_new(target, force=force)
     try:
-        with _in_the_making(target) as part:
-            with (
-                closing(sqlite3.connect(address, uri=True)) as source,
-                closing(sqlite3.connect(part)) as copy,
-            ):
-                # All pages in one step: a copy in several would begin anew whenever somebody writes in between.
-                source.backup(copy, pages=-1)
-                copy.execute("PRAGMA journal_mode=DELETE").fetchall()  # one file is the whole of it
+        with in_the_making(target) as part:
+            _copy(database, part)
             return look_at(part, target)
     except (OSError, sqlite3.Error) as problem:
-        raise BadCopy(f"{target} could not be made: {_reason(problem)}.") from problem
+        raise BadCopy(f"{target} could not be made: {reason(problem)}.") from problem
+
+
+def _copy(database: Path, part: Path) -> None:
+    address = f"file:{urllib.parse.quote(str(database.absolute()))}?mode=ro"
+    with (
+        closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS)) as source,
+        closing(sqlite3.connect(part, isolation_level=None)) as copy,
+    ):
+        # Whoever makes the file sees to its being on the disk, and throws it away when it fails.
+        copy.execute("PRAGMA synchronous=OFF")
+        # All pages in one step: a copy in several would begin anew whenever somebody writes in between.
+        source.backup(copy, pages=-1)
+        copy.execute("PRAGMA journal_mode=DELETE").fetchall()  # one file is the whole of it
 
 
 def look_at(copy: Path, called: Path) -> Contents:
@@ -76,86 +71,89 @@ def look_at(copy: Path, called: Path) -> Contents:
             raise BadCopy(f"{called} is no database of this server.")
         with closing(sqlite3.connect(copy)) as database:
             found = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
-            broken = database.execute(_BROKEN).fetchone()[0]
-            tickets, items = (
-                database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - two constants
-                for table in ("tickets", "items")
-            )
-            last_at = database.execute(_LAST).fetchone()[0]
+            if found != "ok":
+                raise BadCopy(f"{called} is damaged: {found}.")
+            _keeps_to(database, revision, called)
+            return Contents(*database.execute(wholeness.CONTENTS).fetchone())
     except sqlite3.Error as problem:
         raise BadCopy(f"{called} cannot be read: {problem}.") from problem
-    if found != "ok" or broken:
+
+
+def _keeps_to(database: sqlite3.Connection, revision: str, called: Path) -> None:
+    for wrong, query in wholeness.checks(revision).items():
+        if count := database.execute(query).fetchone()[0]:
+            raise BadCopy(f"{called} is damaged: {count} {wrong}.")
+    if strangers := database.execute("PRAGMA foreign_key_check").fetchone():
         raise BadCopy(
-            f"{called} is damaged: {found if found != 'ok' else f'items are missing in {broken} of its tickets'}."
+            f"{called} is damaged: a row of {strangers[0]} belongs to one of {strangers[2]} that is not there."
         )
-    return Contents(tickets, items, last_at, copy.stat().st_size)
 
 
 def restore(source: Path, database: Path, *, force: bool = False) -> tuple[Contents, Path | None]:
     """Put a copy in the place of the database; gives what it holds, and where the database before it is kept.
 
-    The copy gets a new epoch, by which clients see that what they remember may not be there. Raises DatabaseInUse while a server
-    runs, Exists (without `force`), BadCopy and DatabaseTooNew, and what keeping the database before it raises; the database is
-    then as it was.
+    The copy gets a new epoch, by which clients see that what they remember may not be there. One of an older release is brought
+    up to date at the next start. Raises DatabaseInUse while a server runs, Exists (without `force`), BadCopy, DatabaseTooNew and
+    DatabaseUnusable; the database is then as it was.
     """
-    if not source.is_file():
-        raise BadCopy(f"There is no file {source}.")
+    require_file(source)
+    if database.exists() and database.samefile(source):
+        raise BadCopy(f"{source} is the database itself.")
+    if (log := source.with_name(source.name + "-wal")).exists() and log.stat().st_size:
+        raise BadCopy(f"{source} was not made by `chatserver backup`: part of it is in {log.name} beside it.")
+    if database.exists() and not force:
+        raise Exists(f"{database} is there already: --force replaces it, and keeps it beside.")
     database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = Lock(database)
     try:
-        if database.exists() and not force:
-            raise Exists(f"{database} is there already: --force replaces it, and keeps it beside.")
-        with _in_the_making(database) as part:
-            try:
-                shutil.copyfile(source, part)
-            except OSError as problem:
-                raise BadCopy(f"{source} cannot be copied: {_reason(problem)}.") from problem
-            contents = look_at(part, source)
-            with closing(sqlite3.connect(part)) as copy, copy:
-                copy.execute("PRAGMA journal_mode=DELETE").fetchall()
-                copy.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (secrets.token_urlsafe(12),))
+        with in_the_making(database) as part:
+            contents = _checked_copy(source, part)
             kept = _kept(database) if database.exists() else None
+    except sqlite3.Error as problem:
+        raise DatabaseUnusable(f"The database {database} cannot be kept: {problem}.") from problem
+    except OSError as problem:
+        raise DatabaseUnusable(f"The database {database} cannot be replaced: {reason(problem)}.") from problem
     finally:
         lock.release()
     return contents, kept
 
 
-@contextmanager
-def _in_the_making(target: Path) -> Iterator[Path]:
-    """A file beside `target` that takes its name at the end of the block, whole and on the disk; gone if the block fails."""
-    part = target.with_name(f"{target.name}.part")
-    part.unlink(missing_ok=True)
-    os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+def _checked_copy(source: Path, part: Path) -> Contents:
     try:
-        yield part
-        _synced(part)
-        part.replace(target)
-        _synced(target.parent)
-    finally:
-        for left in (part, *(part.with_name(part.name + end) for end in ("-wal", "-shm", "-journal"))):
-            left.unlink(missing_ok=True)
+        shutil.copyfile(source, part)
+    except OSError as problem:
+        raise BadCopy(f"{source} cannot be copied: {reason(problem)}.") from problem
+    contents = look_at(part, source)
+    with closing(sqlite3.connect(part)) as copy, copy:
+        copy.execute("PRAGMA journal_mode=DELETE").fetchall()
+        copy.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (secrets.token_urlsafe(12),))
+    return contents
 
 
 def _kept(database: Path) -> Path:
-    """A second name for the database as it was. Its log is moved into it first: it must not meet the next one."""
-    with closing(sqlite3.connect(database)) as old:
-        old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    for end in ("-wal", "-shm"):
-        left = database.with_name(database.name + end)
-        if left.exists():
-            raise DatabaseUnusable(f"{left} is still there: somebody else has the database open.")
+    """A second name for the database as it was; no log of it is left that could meet the next one."""
     kept = database.with_name(f"{database.name}.{datetime.now(UTC):%Y%m%dT%H%M%S}")
-    kept.hardlink_to(database)
+    damaged = not _log_moved_in(database)
+    for end in ("", *BESIDE) if damaged else ("",):
+        file = database.with_name(database.name + end)
+        if file.exists():
+            kept.with_name(kept.name + end).hardlink_to(file)
+    for end in BESIDE:
+        database.with_name(database.name + end).unlink(missing_ok=True)
     return kept
 
 
-def _reason(problem: Exception) -> object:
-    return getattr(problem, "strerror", None) or problem
-
-
-def _synced(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+def _log_moved_in(database: Path) -> bool:
+    """Whether the file alone is the whole database now; a damaged one never is. Raises DatabaseUnusable, sqlite3.Error."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        with closing(sqlite3.connect(database)) as old:
+            old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    except sqlite3.DatabaseError as problem:
+        if getattr(problem, "sqlite_errorcode", 0) & 0xFF not in _DAMAGED:
+            raise
+        return False
+    for end in BESIDE:
+        left = database.with_name(database.name + end)
+        if left.exists():
+            raise DatabaseUnusable(f"{left} is still there: somebody else has the database open.")
+    return True

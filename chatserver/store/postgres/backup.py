@@ -1,0 +1,233 @@
+"""A copy of a PostgreSQL database by `pg_dump` while nodes write to it, and the way back. Blocks the event loop: for commands."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import subprocess
+from pathlib import Path
+from typing import IO, Any, Final
+
+import asyncpg
+
+from chatserver.store import migrations, tables, wholeness
+from chatserver.store.database import DatabaseNotReady, DatabaseUnusable
+from chatserver.store.making import BadCopy, Exists, in_the_making, reason, require_file, require_new
+from chatserver.store.migrations.postgres import known_revision, migrate, shown
+from chatserver.store.postgres.database import plain_url
+from chatserver.store.postgres.programs import Address, Programs, address, found
+from chatserver.store.postgres.unused import NAME, OTHERS, connect, require_unused
+from chatserver.store.wholeness import Contents
+
+OURS: Final = ("alembic_version", *(table.name for table in tables.metadata.sorted_tables))
+_MAGIC: Final = b"PGDMP"
+_TABLE: Final = re.compile(r"^\d+; \d+ \d+ TABLE (\S+) (\S+) ", re.MULTILINE)
+
+
+# — there ——————————————————————————————————————————————————————————————————————
+
+
+async def back_up(url: str, target: Path, *, force: bool = False) -> Contents:
+    """Copy our tables as they are now to the file `target`, read the copy once, and only then give it its name.
+
+    Beside nodes: all of it is one snapshot. Raises DatabaseNotReady, NoProgram, Exists (without `force`), BadCopy, and
+    DatabaseUnusable.
+    """
+    dsn = plain_url(url)
+    revision = await known_revision(dsn)
+    if revision is None:
+        raise DatabaseNotReady(f"The database {shown(dsn)} is empty: there is nothing to back up.")
+    require_new(target, force=force)
+    connection = await connect(dsn)
+    try:
+        programs = found(connection.get_server_version().major)
+        # What is counted and looked at is what is dumped.
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            snapshot = await connection.fetchval("SELECT pg_export_snapshot()")
+            present = await _present(connection)
+            with in_the_making(target) as part:
+                _dump(programs, address(dsn, NAME), snapshot, present, part)
+                _read_through(programs, part, target)
+                return await _looked_at(connection, revision, f"The database {shown(dsn)}")
+    except OSError as problem:
+        raise BadCopy(f"{target} could not be made: {reason(problem)}.") from problem
+    except asyncpg.PostgresError as problem:
+        raise DatabaseUnusable(f"The database {shown(dsn)} cannot be copied: {problem}.") from problem
+    finally:
+        connection.terminate()
+
+
+async def _present(connection: Any) -> list[str]:
+    """Our tables that are there, and the sequence of ids, each with its schema: others may share the database."""
+    rows = await connection.fetch(
+        "SELECT format('%I.%I', relnamespace::regnamespace::text, relname) FROM pg_class "
+        "WHERE oid = ANY (SELECT to_regclass(name) FROM unnest($1::text[]) AS name)",
+        [*OURS, tables.ids.name],
+    )
+    return [row[0] for row in rows]
+
+
+def _dump(programs: Programs, where: Address, snapshot: str, present: list[str], part: Path) -> None:
+    wanted = [f"--table={name}" for name in present]
+    told = [programs.pg_dump, "--format=custom", "--no-password", f"--snapshot={snapshot}", f"--file={part}"]
+    done = _run([*told, *wanted, f"--dbname={where.url}"], where.environment)
+    if done.returncode:
+        raise BadCopy(f"pg_dump failed: {_last_line(done.stderr)}")
+
+
+def _read_through(programs: Programs, copy: Path, called: Path) -> str:
+    """All of it; gives its list of contents. Raises BadCopy."""
+    with copy.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise BadCopy(f"{called} is no copy that `chatserver backup` made of a PostgreSQL database.")
+    listed = _run([programs.pg_restore, "--list", str(copy)])
+    read = _run([programs.pg_restore, "--file=/dev/null", str(copy)])
+    for done in (listed, read):
+        if done.returncode:
+            raise BadCopy(f"{called} cannot be read: {_last_line(done.stderr)}")
+    return listed.stdout
+
+
+async def _looked_at(connection: Any, revision: str, called: str) -> Contents:
+    for wrong, query in wholeness.checks(revision).items():
+        if count := await connection.fetchval(query):
+            raise BadCopy(f"{called} is damaged: {count} {wrong}.")
+    return Contents(*await connection.fetchrow(wholeness.CONTENTS))
+
+
+# — and back ———————————————————————————————————————————————————————————————————
+
+
+async def restore(source: Path, url: str, *, force: bool = False) -> tuple[Contents, Contents | None]:
+    """Put a copy in the place of what is in the database; gives what it holds, and what went for it.
+
+    One transaction: what was there is dropped, the copy read in, looked at, and given a new epoch, by which clients see that what
+    they remember may not be there. Raises DatabaseInUse while nodes run, Exists (without `force`) where there is something of
+    ours, BadCopy, DatabaseTooNew, NoProgram, DatabaseUnusable; the database is then as it was.
+    """
+    dsn = plain_url(url)
+    require_file(source)
+    connection = await connect(dsn)
+    try:
+        programs = found(connection.get_server_version().major)
+        listed = _read_through(programs, source, source)
+        schema = {name: schema for schema, name in _TABLE.findall(listed)}.get("alembic_version")
+        if schema is None:
+            raise BadCopy(f"{source} is no copy of a database of this server.")
+        revision = _revision(programs, source)
+        await require_unused(connection, dsn)
+        present = await _present(connection)
+        gone = await _gone(connection) if present else None
+        if present and not force:
+            raise Exists(
+                f"The database {shown(dsn)} is not empty ({told(gone)}): restore into an empty one, or --force to drop that."
+            )
+        _restored(programs, address(dsn, NAME), source, _head(present), _tail(schema, revision))
+        await migrate(dsn)
+        return Contents(*await connection.fetchrow(wholeness.CONTENTS)), gone
+    except asyncpg.PostgresError as problem:
+        raise DatabaseUnusable(f"The database {shown(dsn)} cannot be used: {problem}.") from problem
+    except OSError as problem:
+        raise BadCopy(f"{source} cannot be restored: {reason(problem)}.") from problem
+    finally:
+        connection.terminate()
+
+
+async def _gone(connection: Any) -> Contents | None:
+    """None where our tables are not all there: half of a database of ours is still somebody's."""
+    try:
+        return Contents(*await connection.fetchrow(wholeness.CONTENTS))
+    except asyncpg.UndefinedTableError:
+        return None
+
+
+def told(contents: Contents | None) -> str:
+    """What there is, in a few words."""
+    return "no tickets" if contents is None else f"{contents.tickets} tickets, {contents.items} items"
+
+
+def _revision(programs: Programs, copy: Path) -> str:
+    """Of the database that was copied. Raises BadCopy, DatabaseTooNew."""
+    script = _run(
+        [programs.pg_restore, "--data-only", "--table=alembic_version", "--file=-", str(copy)]
+    ).stdout
+    row = re.search(r"^COPY .*alembic_version .*;\n(\w+)$", script, re.MULTILINE)
+    if row is None:
+        raise BadCopy(f"{copy} is no copy of a database of this server.")
+    migrations.checked(row[1], str(copy))
+    return row[1]
+
+
+def _head(present: list[str]) -> str:
+    """What is there goes, in an order in which nothing needs what went before it."""
+    goes = [name for ours in reversed(OURS) for name in present if name.rpartition(".")[2] == ours]
+    drops = [f"DROP TABLE {name};" for name in goes]
+    drops += [f"DROP SEQUENCE {name};" for name in present if name.rpartition(".")[2] == tables.ids.name]
+    return "\n".join(["BEGIN;", *drops, ""])
+
+
+def _tail(schema: str, revision: str) -> str:
+    looked = [
+        f"IF ({query}) > 0 THEN RAISE EXCEPTION 'the copy is damaged: {wrong.replace(chr(39), chr(39) * 2)}'; END IF;"
+        for wrong, query in wholeness.checks(revision).items()
+    ]
+    looked.append(f"IF ({OTHERS}) > 0 THEN RAISE EXCEPTION 'a server was started meanwhile'; END IF;")
+    return "\n".join(
+        [
+            f"SET LOCAL search_path = {schema}, pg_catalog;",
+            f"UPDATE meta SET value = '{secrets.token_urlsafe(12)}' WHERE key = 'epoch';",  # noqa: S608 - no quote in it
+            f"DO $$ BEGIN {' '.join(looked)} END $$;",
+            "COMMIT;",
+            "",
+        ]
+    )
+
+
+def _restored(programs: Programs, where: Address, source: Path, head: str, tail: str) -> None:
+    """Whatever ends before the tail has gone through leaves the transaction open, and so nothing of it."""
+    psql = [
+        programs.psql,
+        "--no-psqlrc",
+        "--quiet",
+        "--no-password",
+        "--set=ON_ERROR_STOP=1",
+        f"--dbname={where.url}",
+    ]
+    with subprocess.Popen(  # noqa: S603 - our own words
+        psql, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=where.environment
+    ) as shell:
+        assert shell.stdin is not None and shell.stderr is not None  # noqa: S101, PT018 - mypy needs to be told
+        problem = _fed(shell.stdin, programs, source, head, tail)
+        said = shell.stderr.read().decode(errors="replace")
+    if shell.returncode or problem:
+        raise DatabaseUnusable(f"Nothing was changed: {_last_line(said) or problem}")
+
+
+def _fed(shell: IO[bytes], programs: Programs, source: Path, head: str, tail: str) -> str:
+    """Why the tail was not sent, if it was not."""
+    problem = ""
+    script = [programs.pg_restore, "--no-owner", "--no-privileges", "--file=-", str(source)]
+    try:
+        shell.write(head.encode())
+        shell.flush()
+        read = subprocess.run(script, stdout=shell, stderr=subprocess.PIPE, check=False)  # noqa: S603 - our own words
+        if read.returncode:
+            problem = _last_line(read.stderr.decode(errors="replace"))
+        else:
+            shell.write(tail.encode())
+        shell.close()
+    except BrokenPipeError:  # it has said why
+        problem = problem or "psql ended."
+    return problem
+
+
+def _run(command: list[str], environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own words
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+
+
+def _last_line(said: str) -> str:
+    """Of what a program complained about: its first error."""
+    errors = [line for line in said.splitlines() if "error:" in line.lower()] or said.splitlines()[-1:]
+    return errors[0].strip() if errors else ""

@@ -1,0 +1,105 @@
+"""PostgreSQL's own programs for copies: where they are, and how they are told of a database without showing its password."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+
+from chatserver.store.database import DatabaseUnusable
+
+DEBIAN: Final = Path("/usr/lib/postgresql")
+"""Below it Debian keeps each version's programs; those on the PATH are the newest one's."""
+# What libpq reads in a URL; asyncpg takes everything else for a setting of the session.
+_LIBPQ: Final = frozenset(
+    {
+        "host",
+        "port",
+        "user",
+        "dbname",
+        "passfile",
+        "connect_timeout",
+        "target_session_attrs",
+        "sslmode",
+        "sslcert",
+    }
+    | {"sslkey", "sslpassword", "sslrootcert", "sslcrl", "gssencmode", "krbsrvname", "gsslib"}
+    | {"ssl_min_protocol_version", "ssl_max_protocol_version", "channel_binding", "keepalives_idle"}
+)
+
+
+class NoProgram(DatabaseUnusable):
+    """It is not installed, or too old for this. The message is a sentence."""
+
+
+class Programs(NamedTuple):
+    """All of one release, since they read what the others write."""
+
+    pg_dump: str
+    pg_restore: str
+    psql: str
+
+
+def found(least: int) -> Programs:
+    """For a server of PostgreSQL `least`: the same release or a newer one. Raises NoProgram."""
+    newest = 0
+    for directory in _directories():
+        programs = Programs(*(str(directory / name) for name in Programs._fields))
+        if all(os.access(program, os.X_OK) for program in programs):
+            release = _release(programs.pg_dump)
+            if release >= least:
+                return programs
+            newest = max(newest, release)
+    if newest:
+        raise NoProgram(
+            f"pg_dump and pg_restore here are of PostgreSQL {newest}, too old for a server of {least}: "
+            f"install postgresql-client-{least} or a newer one."
+        )
+    raise NoProgram(
+        "pg_dump, pg_restore and psql are needed, and not all of them are on the PATH: install postgresql-client."
+    )
+
+
+def _directories() -> list[Path]:
+    on_path = shutil.which("pg_dump")
+    debians = sorted(DEBIAN.glob("*/bin"), key=lambda place: float(place.parent.name), reverse=True)
+    return ([Path(on_path).parent] if on_path else []) + debians
+
+
+def _release(program: str) -> int:
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603 - found above
+    number = re.search(r"\) (\d+)", told)
+    return int(number[1]) if number else 0
+
+
+class Address(NamedTuple):
+    """A database for libpq: its URL without a password, for a command line, and what its environment has to say besides."""
+
+    url: str
+    environment: dict[str, str]
+
+
+def address(url: str, name: str) -> Address:
+    """`url`: as asyncpg takes it. `name`: what the database's administrator sees who is there."""
+    parts = urlsplit(url)
+    people, at, hosts = parts.netloc.rpartition("@")
+    user, _, password = people.partition(":")
+    given = dict(parse_qsl(parts.query, keep_blank_values=True))
+    password = given.pop("password", "") or unquote(password)
+    known = {key: value for key, value in given.items() if key in _LIBPQ}
+    session = {key: value for key, value in given.items() if key not in _LIBPQ}
+    environment = os.environ | {"PGAPPNAME": name}
+    if password:
+        environment["PGPASSWORD"] = password
+    if session:
+        environment["PGOPTIONS"] = " ".join(f"-c {key}={_escaped(value)}" for key, value in session.items())
+    plain = parts._replace(netloc=f"{user}{at}{hosts}", query=urlencode(known))
+    return Address(plain.geturl(), environment)
+
+
+def _escaped(value: str) -> str:
+    return re.sub(r"([\\\s])", r"\\\1", value)
