@@ -58,6 +58,8 @@ class Diary:
     history: list[Op] = field(default_factory=list)
     shown: list[Shown] = field(default_factory=list)
     owned: list[Owned] = field(default_factory=list)
+    shown_before: int = 0
+    """How many there were in `shown` when a story looked last."""
     seen: list[tuple[str, str, float]] = field(default_factory=list)
     """(reader, cid, monotonic seconds): when a message appeared on whose screen."""
     acks: int = 0
@@ -83,6 +85,8 @@ class Thread:
     """An `open` is on its way."""
     view: Frame = field(default_factory=dict)
     mine: tuple[int, int] | None = None
+    epoch: str = ""
+    """Under which `last` was learned."""
 
 
 class Peer(ABC):
@@ -110,6 +114,8 @@ class Peer(ABC):
         self.connections = 0
         self.acknowledged = 0
         """The highest number that an `ack` named."""
+        self.goes_back = False
+        """The database may be replaced by an earlier one: what was held of it then means nothing."""
         self.before_connecting: Callable[[], None] = lambda: None
         """Called before each try: it may lead to another server."""
         self._going = False
@@ -222,7 +228,10 @@ class Peer(ABC):
 
     async def _welcome(self, frame: Frame) -> None:
         self.epoch, known = frame["epoch"], self.epoch
-        assert known in ("", self.epoch), "the database is another one"
+        if known not in ("", self.epoch):
+            assert self.goes_back, "the database is another one"
+            for thread in self.threads.values():
+                thread.view = {}
         self.online = True
         for view in self.welcomed(frame):
             self._look(view)
@@ -233,7 +242,8 @@ class Peer(ABC):
         thread = self.threads.setdefault(ticket, Thread())
         if not thread.asked:
             thread.asked = True
-            await self._send({"type": "open", "ticket": ticket, "after": thread.last, "epoch": self.epoch})
+            epoch = thread.epoch or self.epoch
+            await self._send({"type": "open", "ticket": ticket, "after": thread.last, "epoch": epoch})
 
     async def _changed(self, frame: Frame) -> None:
         ticket = frame["ticket"]
@@ -261,12 +271,15 @@ class Peer(ABC):
         first = items[0]["seq"] if items else 1
         self.diary.shown.append(Shown(self.name, ticket, first, forget=True))
         thread.last = first - 1
+        thread.epoch = self.epoch
         for item in items:
             self._show_one(ticket, thread, item)
 
     async def _show(self, ticket: int, items: list[Frame]) -> None:
         """Items in order; one that would leave a gap is not shown, what lies between is asked for."""
         thread = self.threads.setdefault(ticket, Thread())
+        if thread.epoch not in ("", self.epoch):
+            return  # a snapshot is on its way
         for item in items:
             if thread.last >= 0 and item["seq"] <= thread.last:
                 continue
@@ -279,6 +292,7 @@ class Peer(ABC):
         cid = item["text"].split(" ")[0] if item["kind"] in TALK else ""
         self.diary.shown.append(Shown(self.name, ticket, item["seq"], cid))
         thread.last = item["seq"]
+        thread.epoch = self.epoch
         if cid:
             self.diary.seen.append((self.name, cid, time.monotonic()))
 
