@@ -239,7 +239,7 @@ def test_a_restore_that_is_killed_leaves_either_database_and_keeps_the_one_befor
     step = 1
     with killed_at("restore", copy, database) as killed:
         while killed(step):
-            kept = [whole(file) for file in data.glob("chatserver.db.2*")]
+            kept = [whole(file) for file in data.glob("chatserver.db.2*") if "-" not in file.name]
             found = whole(database)
             assert found == before or (found == after and kept), f"step {step}"
             assert all(one == before for one in kept), f"step {step}"
@@ -260,10 +260,11 @@ def test_a_crowd_moves_to_postgresql_and_resumes_as_if_nothing_had_been(
                 await crowd.acks(100)
                 refused = await asyncio.to_thread(command, server, "move", "--to", postgres_server.empty())
                 assert (refused.code, "in use by another process" in refused.output) == (1, True)
+                crowd.calm = True  # nobody may fall 500 items behind: then a snapshot would be right
                 await asyncio.to_thread(moved, server, postgres_server.empty())
                 crowd.diary.shown_before = len(crowd.diary.shown)
                 await asyncio.to_thread(server.start)
-                await crowd.acks(100)
+                await crowd.acks(60)
                 await crowd.healed()
                 judge(crowd, tmp_path)
                 assert not any(cleared(crowd, peer.name) for peer in crowd.everybody), "somebody began anew"

@@ -108,8 +108,21 @@ def test_what_cannot_be_is_a_sentence_and_leaves_everything(stopped: Server, tmp
     whole = copy.read_bytes()
     (tmp_path / "cut.db").write_bytes(whole[: len(whole) // 2])
     empty = Server(tmp_path / "nowhere")
+    logged = tmp_path / "logged.db"
+    logged.write_bytes(whole)
+    (tmp_path / "logged.db-wal").write_bytes(b"x")
+    database = stopped.database
     for server, arguments, sentence in (
         (stopped, ("backup", copy), "is there already"),
+        (stopped, ("backup", database, "--force"), "is the database itself"),
+        (stopped, ("backup", database.with_name("chatserver.db-wal"), "--force"), "is the database itself"),
+        (
+            stopped,
+            ("backup", data_link(stopped, tmp_path) / database.name, "--force"),
+            "is the database itself",
+        ),
+        (stopped, ("restore", database, "--force"), "is the database itself"),
+        (stopped, ("restore", logged, "--force"), "part of it is in logged.db-wal beside it"),
         (stopped, ("backup", tmp_path / "no" / "copy.db"), "could not be made: No such file or directory"),
         (empty, ("backup", tmp_path / "b.db"), "nothing to back up"),
         (stopped, ("restore", copy), "--force replaces it"),
@@ -123,6 +136,56 @@ def test_what_cannot_be_is_a_sentence_and_leaves_everything(stopped: Server, tmp
         assert sentence in result.output, (arguments, result.output)
         assert stopped.database.read_bytes() == before
         assert not list(tmp_path.rglob("*.part*"))
+
+
+def data_link(server: Server, where: Path) -> Path:
+    """Another way to its data."""
+    link = where / "link"
+    link.symlink_to(server.directory)
+    return link
+
+
+@pytest.mark.parametrize("harm", ["cut", "overwritten"])
+def test_a_damaged_database_can_be_replaced_and_is_kept_as_it_lies_there(
+    stopped: Server, tmp_path: Path, harm: str
+) -> None:
+    copy, database = tmp_path / "copy.db", stopped.database
+    assert command(stopped, "backup", copy).exit_code == 0
+    damaged = database.read_bytes()[:70_000] if harm == "cut" else b"Querido diario: " * 5_000
+    database.write_bytes(damaged)
+    log = b"whatever a log may hold" * 100
+    database.with_name("chatserver.db-wal").write_bytes(log)
+    assert command(stopped, "backup", tmp_path / "other.db").exit_code == 1
+    put_back = command(stopped, "restore", copy, "--force")
+    assert put_back.exit_code == 0, put_back.output
+    assert [path.suffix for path in stopped.directory.glob("chatserver.db-*")] == []
+    kept = {path.name.rpartition("-")[2] if "-" in path.name else "": path for path in kept_by(stopped)}
+    assert kept[""].read_bytes() == damaged
+    assert kept["wal"].read_bytes() == log
+    assert command(stopped, "migrate").exit_code == 0
+
+
+def kept_by(server: Server) -> list[Path]:
+    return list(server.directory.glob("chatserver.db.2*"))
+
+
+def test_two_commands_that_make_one_copy_do_not_meet(stopped: Server, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    with making.in_the_making(copy) as part:
+        refused = command(stopped, "backup", copy)
+        assert (refused.exit_code, "Another command is just making" in refused.output) == (1, True)
+        assert part.exists()
+    assert command(stopped, "backup", copy, "--force").exit_code == 0
+
+
+def test_a_load_that_is_not_what_can_be_counted_is_found(stopped: Server, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(stopped.database)) as database, database:
+        database.execute(
+            "INSERT INTO agents (email, name, password_hash, created_at, load) VALUES ('a', 'A', 'x', 0, 1)"
+        )
+    refused = command(stopped, "backup", tmp_path / "copy.db")
+    assert (refused.exit_code, "1 agents' loads are not their open chats" in refused.output) == (1, True)
+    assert list(tmp_path.glob("copy*")) == []
 
 
 def test_a_copy_in_which_an_item_is_missing_is_refused(stopped: Server, tmp_path: Path) -> None:

@@ -143,14 +143,26 @@ def _checked_copy(source: Path, part: Path) -> Contents:
 def _kept(database: Path) -> Path:
     """A second name for the database as it was; no log of it is left that could meet the next one."""
     kept = database.with_name(f"{database.name}.{datetime.now(UTC):%Y%m%dT%H%M%S}")
-    damaged = not _log_moved_in(database)
-    for end in ("", *BESIDE) if damaged else ("",):
-        file = database.with_name(database.name + end)
-        if file.exists():
-            kept.with_name(kept.name + end).hardlink_to(file)
+    logs = _logs_copied(database, kept)
+    if _log_moved_in(database):
+        for log in logs:
+            log.unlink()
+    kept.hardlink_to(database)
     for end in BESIDE:
         database.with_name(database.name + end).unlink(missing_ok=True)
     return kept
+
+
+def _logs_copied(database: Path, kept: Path) -> list[Path]:
+    """SQLite may throw away one that it cannot make anything of."""
+    made = []
+    for end in ("-wal", "-journal"):
+        log, copy = (path.with_name(path.name + end) for path in (database, kept))
+        if log.exists():
+            copy.touch(mode=0o600)
+            made.append(copy)
+            shutil.copyfile(log, copy)
+    return made
 
 
 def _log_moved_in(database: Path) -> bool:
