@@ -17,6 +17,7 @@ from chatserver.store import making
 from chatserver.store.sqlite import backup as copies
 from chatserver.store.sqlite.lock import Lock
 from tests.faults.crowd import AT_EASE, talking
+from tests.harness.disks import fill, may_mount, small_disk
 from tests.harness.peers import CustomerPeer, Diary
 from tests.harness.server import Server, running
 from tests.harness.sizes import size
@@ -223,3 +224,33 @@ def test_an_end_in_the_middle_leaves_the_database_that_was(
         assert stopped.database.read_bytes() == before
         assert not list(stopped.directory.glob("*.part*"))
     Lock(stopped.database).release()  # nobody holds it any more
+
+
+if (
+    may_mount()
+):  # some containers keep a small disk even from root, and there is no other way to fill one for a command
+
+    def test_a_disk_that_is_full_is_a_sentence_and_keeps_what_is_on_it(
+        stopped: Server, tmp_path: Path
+    ) -> None:
+        with small_disk(tmp_path / "disk", 1) as disk:
+            copy = disk / "copy.db"
+            assert command(stopped, "backup", copy).exit_code == 0
+            before = copy.read_bytes()
+            fill(disk)
+            refused = command(stopped, "backup", copy, "--force")
+            assert (refused.exit_code, "could not be made: database or disk is full" in refused.output) == (
+                1,
+                True,
+            )
+            assert copy.read_bytes() == before
+            small = Server(disk / "data")
+            (disk / "filler").unlink()
+            (disk / "data").mkdir()
+            fill(disk)
+            refused = command(small, "restore", copy)
+            assert (refused.exit_code, "No space left on device" in refused.output) == (1, True), (
+                refused.output
+            )
+            assert not list(disk.rglob("*.part*"))
+            assert not small.database.exists()
