@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
+import itertools
 import json
-import random
 import secrets
 import subprocess
 import sys
@@ -22,7 +22,7 @@ import msgspec
 from bench import filling, processes, sockets
 from bench.filling import SECRET
 from bench.pairs import ID_DIGITS, WORDS, Pair, Refusal
-from bench.processes import READY_SECONDS, NotReady, Process, clean_environment, free_port, running
+from bench.processes import NotReady, Process, clean_environment, free_port, running
 
 APP: Final = "demo"
 """Its key: the demo page is what the start of the server is measured with."""
@@ -39,7 +39,6 @@ RAISED: Final[dict[str, str]] = {
     "frames_burst": "100000",
 }
 """Thresholds of the limits: still computed for every frame, reached by none."""
-_DICE: Final = random.Random(1)  # noqa: S311 - a balancer's, which keeps no secret; the same in every run
 
 
 class _Item(msgspec.Struct):
@@ -137,16 +136,8 @@ class Ours:
     @contextmanager
     def serving(self) -> Iterator[Process]:
         with self.launched() as process:
-            self._ready(process)
+            process.until(lambda: self.answers("/readyz"))
             yield process
-
-    def _ready(self, process: Process) -> None:
-        deadline = time.monotonic() + READY_SECONDS
-        while time.monotonic() < deadline and process.running:
-            if self.answers("/readyz"):
-                return
-            time.sleep(0.01)
-        raise NotReady(process.printed())
 
     def answers(self, path: str) -> bool:
         """Whether this page is there now."""
@@ -285,16 +276,16 @@ async def chats(
 ) -> tuple[list[Pair], list[Person]]:
     """An open chat for each agent, who has answered once: the pairs, and everybody who needs a heartbeat.
 
-    `ports`: of several nodes that serve the same, `ours` among them; everybody comes to any of them. `together`: then customers
-    come again to the node of their agent.
+    `ports`: of several nodes that serve the same, `ours` among them; they take turns with the agents, and with the customers, as
+    balancers do. `together`: then customers come again to the node of their agent.
     """
-    ports = ports or (ours.port,)
+    for_agents, for_customers = (itertools.cycle(ports or (ours.port,)) for _ in range(2))
     agents, customers = [Person() for _ in sessions], [Person() for _ in sessions]
     for agent, token in zip(agents, socket_tokens(ours, sessions), strict=True):
-        await agent.enter(_DICE.choice(ports), "/ws/agent", {"token": token})
+        await agent.enter(next(for_agents), "/ws/agent", {"token": token})
     async with alive(agents):
         for customer in customers:
-            await customer.enter(_DICE.choice(ports), "/ws/customer", {"app": APP, "locale": "es-CO"})
+            await customer.enter(next(for_customers), "/ws/customer", {"app": APP, "locale": "es-CO"})
         given = [agent.expect(_is_given_to(agent)) for agent in agents]
         started = await asyncio.gather(*(_start(customer) for customer in customers))
         attended = [int(frame["ticket"]) for frame in await asyncio.gather(*given)]

@@ -9,13 +9,12 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from bench import processes
-from bench.processes import READY_SECONDS, NotReady, Process, clean_environment, free_port, running
+from bench.processes import NotReady, Process, clean_environment, free_port, running
 
 SHOWN: Final = (
     "server_version",
@@ -83,15 +82,9 @@ class Postgres:
     def settings(self) -> dict[str, str]:
         return {name: self.run(f"SHOW {name}") for name in SHOWN}
 
-    def ready(self) -> None:
-        """Returns when it answers. Raises NotReady."""
-        deadline = time.monotonic() + READY_SECONDS
+    def answers(self) -> bool:
         asking = [str(self._programs / "pg_isready"), *self._where()]
-        while time.monotonic() < deadline and self._process.running:
-            if subprocess.run(asking, capture_output=True, check=False).returncode == 0:
-                return
-            time.sleep(0.02)
-        raise NotReady(self._process.printed())
+        return subprocess.run(asking, capture_output=True, check=False).returncode == 0
 
     def _where(self) -> list[str]:
         return ["-h", "127.0.0.1", "-p", str(self._port), "-U", "chat"]
@@ -117,7 +110,7 @@ def started(where: Path, settings: Mapping[str, str] | None = None) -> Iterator[
         command = [str(programs / "postgres"), "-D", str(directory / "data"), *options]
         with running(command, clean_environment(), directory / "log", Path("/"), user=user) as process:
             server = Postgres(process, programs, port)
-            server.ready()
+            process.until(server.answers)
             yield server
 
 

@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final, cast
 
@@ -94,6 +94,14 @@ class Process:
                 if line.startswith(word):
                     return line.removeprefix(word).strip()
         raise NotReady(self.printed())
+
+    def until(self, ready: Callable[[], bool]) -> None:
+        """Returns as soon as it is. Raises NotReady when it ends before, or takes too long."""
+        deadline = time.monotonic() + READY_SECONDS
+        while not ready():
+            if time.monotonic() > deadline or not self.running:
+                raise NotReady(self.printed())
+            time.sleep(0.01)  # another process changes, not an event of ours
 
     def printed(self) -> str:
         return self.log.read_text(errors="replace")[-4000:]

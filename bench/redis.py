@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import shutil
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.processes import (
-    READY_SECONDS,
     SERVER_CORE,
     NotReady,
     Process,
@@ -48,11 +46,7 @@ def started(directory: Path, core: int = SERVER_CORE) -> Iterator[Redis]:
     with running(
         command, clean_environment(), directory / "redis-errors.log", directory, core=core
     ) as process:
-        deadline = time.monotonic() + READY_SECONDS
-        while not _listens(port):
-            if time.monotonic() > deadline or not process.running:
-                raise NotReady(process.printed())
-            time.sleep(0.01)
+        process.until(lambda: _listens(port))
         yield Redis(process, port)
 
 

@@ -199,10 +199,7 @@ async def _node_url(settings: Settings, db: PostgresDatabase) -> str:
     """Where the other nodes reach this one."""
     if settings.node_url:
         return settings.node_url
-    host = settings.host
-    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
-        host = await db.local_address()
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    return settings.url_at(await db.local_address() if settings.everywhere else settings.host)
 
 
 @asynccontextmanager

@@ -75,7 +75,6 @@ def add_app(name: str, origins: tuple[str, ...], key: str, color: str, **hours: 
         settings, lambda: (apps.schedule_for(HoursGiven(**hours), wall_clock()), apps.color_of(color))
     )
     made = ordered(settings, AddApp(key or apps.new_key(), name, origins, schedule, color))
-    assert made is not None  # noqa: S101 - mypy alone needs to be told
     click.echo(
         f"key     {made.key}\n"
         f"secret  {made.secret}   (signs user tokens: only your backend may know it)\n\n"
@@ -146,7 +145,6 @@ def set_app(
     _check_origins(origins)
     settings = load_settings()
     after = ordered(settings, ChangeApp(key, wanted))
-    assert after is not None  # noqa: S101 - mypy alone needs to be told
     click.echo(_described(after, settings, secret=False))
 
 

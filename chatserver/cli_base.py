@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar, overload
 
 import click
 
 if TYPE_CHECKING:
     from chatserver.core.people import App
-    from chatserver.services.administration import Order
+    from chatserver.services.administration import AddAgent, AddApp, ChangeApp, ChangePassword, Order
     from chatserver.settings import Settings
     from chatserver.store.database import Database, Reader
 
@@ -52,6 +52,14 @@ async def _opened(settings: Settings, work: Callable[[Database], Awaitable[R]]) 
         return await work(db)
     finally:
         await db.close()
+
+
+@overload
+def ordered(settings: Settings, order: AddApp | ChangeApp) -> App: ...
+
+
+@overload
+def ordered(settings: Settings, order: AddAgent | ChangePassword) -> None: ...
 
 
 def ordered(settings: Settings, order: Order) -> App | None:

@@ -21,6 +21,8 @@ from chatserver.core.policy import Policy
 
 PREFIX = "CHATSERVER_"
 UNPREFIXED = ("DATABASE_URL", "REDIS_URL", "HOST", "PORT")
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+"""What means all addresses, and the one of them that this machine itself calls."""
 SQLITE = "sqlite:///"
 REDIS = (
     "redis://",
@@ -352,10 +354,16 @@ class Settings:
     @property
     def address(self) -> str:
         """The origin to print for people: where a browser on this machine finds the server."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
-        if ":" in host and not host.startswith("["):
-            host = f"[{host}]"
-        return self.public_url or f"http://{host}:{self.port}"
+        return self.public_url or self.url_at(_EVERYWHERE.get(self.host, self.host))
+
+    @property
+    def everywhere(self) -> bool:
+        """It listens on all addresses of the machine."""
+        return self.host in _EVERYWHERE
+
+    def url_at(self, host: str) -> str:
+        """Where it is reached under this name or address of the machine."""
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
 _POLICY_DOCS = {

@@ -163,7 +163,7 @@ class Fallback:
     def _open(self, scope: Scope, body: bytes, **how: Any) -> HttpLine:
         address = (scope.get("client") or ("",))[0]
         if self._forwarding is not None:
-            how["id"] = self._forwarding.new_id()
+            how["line_id"] = self._forwarding.new_id()
         line = HttpLine(address, lambda line_id: self.lines.pop(line_id, None), **how)
         self.lines[line.id] = line
         try:

@@ -69,11 +69,11 @@ class HttpLine:
         address: str,
         forget: Callable[[str], object],
         *,
-        id: str = "",  # noqa: A002 - it is called so
+        line_id: str = "",
         cut: Callable[[], object] | None = None,
         absence: float | None = None,
     ) -> None:
-        self.id = id or secrets.token_urlsafe(16)
+        self.id = line_id or secrets.token_urlsafe(16)
         self.address = address
         self._forget = forget
         self._cut = cut or _nothing

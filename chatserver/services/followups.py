@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -228,6 +228,18 @@ def _alike(people: People) -> dict[Policy, list[int]]:
 
 
 async def _interrupt(house: House, ids: list[int], closing: Mapping[int, int | None]) -> None:
+    def after(ticket: Ticket, policy: Policy, now: int) -> Step:
+        step = tickets.interrupted(ticket, policy, now)
+        if ticket.waiting:
+            # Its app's hours may have been changed while the server was stopped.
+            step = Step(replace(step.ticket, queue_until=closing[ticket.app_id]), step.items)
+        return step
+
+    await each(house, ids, after)
+
+
+async def each(house: House, ids: Sequence[int], after: Callable[[Ticket, Policy, int], Step]) -> None:
+    """What `after` makes of each of these tickets (with its app's policy, and the time), in one go."""
     people = house.people
 
     def decide(world: World, now: int) -> None:
@@ -235,11 +247,7 @@ async def _interrupt(house: House, ids: list[int], closing: Mapping[int, int | N
             ticket = world.ticket(ticket_id)
             if ticket is not None:
                 policy = people.policy(ticket.app_id)
-                step = tickets.interrupted(ticket, policy, now)
-                if ticket.waiting:
-                    # Its app's hours may have been changed while the server was stopped.
-                    step = Step(replace(step.ticket, queue_until=closing[ticket.app_id]), step.items)
-                world.put(ticket, step, policy)
+                world.put(ticket, after(ticket, policy, now), policy)
 
     await house.store.write(Needs(tickets=tuple(ids)), decide)
 
@@ -250,20 +258,10 @@ async def _interrupt(house: House, ids: list[int], closing: Mapping[int, int | N
 async def rules_changed(house: House, app_ids: Collection[int]) -> None:
     """Policies or hours of these apps are others now: what is due of their open chats follows. Harmless twice."""
     closing = house.closing(app_ids)
+
+    def after(ticket: Ticket, policy: Policy, now: int) -> Step:
+        return tickets.rules_changed(ticket, policy, closing[ticket.app_id], now)
+
     async for ids in house.reads.open_ids(app_ids):
         for start in range(0, len(ids), AT_ONCE):
-            await _follow_rules(house, ids[start : start + AT_ONCE], closing)
-
-
-async def _follow_rules(house: House, ids: list[int], closing: Mapping[int, int | None]) -> None:
-    people = house.people
-
-    def decide(world: World, now: int) -> None:
-        for ticket_id in ids:
-            ticket = world.ticket(ticket_id)
-            if ticket is not None:
-                policy = people.policy(ticket.app_id)
-                step = tickets.rules_changed(ticket, policy, closing[ticket.app_id], now)
-                world.put(ticket, step, policy)
-
-    await house.store.write(Needs(tickets=tuple(ids)), decide)
+            await each(house, ids[start : start + AT_ONCE], after)

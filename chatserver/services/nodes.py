@@ -20,7 +20,6 @@ from chatserver.core.errors import Refused
 from chatserver.services import followups, pairing
 from chatserver.services.house import House
 from chatserver.store.base import StoreFailed
-from chatserver.store.work import Needs, World
 
 log = logging.getLogger(__name__)
 
@@ -100,24 +99,17 @@ class Watching:
         """Twice is harmless: several nodes may do so at once, and one may die in the middle of it."""
         waiting, agents = await self._registry.people_of(node)
         for start in range(0, len(waiting), PAGE):
-            await self._customers_gone(waiting[start : start + PAGE], seen_at)
+            await followups.each(
+                self._house,
+                waiting[start : start + PAGE],
+                lambda ticket, policy, now: tickets.customer_gone(ticket, seen_at),
+            )
         for agent_id in agents:
             try:
                 await pairing.agent_gone(self._house, agent_id, seen_at)
             except Refused:
                 log.info("agent %d of a dead node is no more", agent_id)
         await self._registry.forget(node)
-
-    async def _customers_gone(self, ids: list[int], since: int) -> None:
-        people = self._house.people
-
-        def decide(world: World, now: int) -> None:
-            for ticket_id in ids:
-                ticket = world.ticket(ticket_id)
-                if ticket is not None:
-                    world.put(ticket, tickets.customer_gone(ticket, since), people.policy(ticket.app_id))
-
-        await self._house.store.write(Needs(tickets=tuple(ids)), decide)
 
 
 class Membership(Watching):

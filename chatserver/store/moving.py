@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import asyncpg
 import msgspec
-from sqlalchemy import Table, Text
+from sqlalchemy import Column, ColumnElement, Select, Table, Text, collate, func, literal, select
 
 from chatserver.store import tables
 from chatserver.store.database import DatabaseNotReady, DatabaseUnusable
@@ -22,8 +22,9 @@ from chatserver.store.migrations.postgres import migrate as migrate_target
 from chatserver.store.migrations.postgres import shown
 from chatserver.store.migrations.sqlite import known_revision
 from chatserver.store.migrations.sqlite import migrate as migrate_source
-from chatserver.store.postgres.database import plain_url
+from chatserver.store.postgres.database import compiled, plain_url
 from chatserver.store.postgres.unused import connect, require_unused
+from chatserver.store.sqlite.database import compiled as in_sqlite
 from chatserver.store.sqlite.lock import Lock
 
 BATCH: Final = 5_000
@@ -57,12 +58,12 @@ class Source:
         self._db = database
 
     def count(self, table: Table) -> int:
-        return int(self._db.execute(f"SELECT count(*) FROM {table.name}").fetchone()[0])  # noqa: S608 - our own table
+        return int(self._db.execute(*in_sqlite(select(func.count()).select_from(table))).fetchone()[0])
 
     def batches(self, table: Table, *, ordered: bool = False) -> Iterator[list[Row]]:
         """All rows; `ordered`: by their keys, as PostgreSQL gives them too."""
-        order = f" ORDER BY {_keys(table)}" if ordered else ""
-        cursor = self._db.execute(f"SELECT {_columns(table)} FROM {table.name}{order}")  # noqa: S608 - our own table
+        rows = select(table).order_by(*table.primary_key) if ordered else select(table)
+        cursor = self._db.execute(*in_sqlite(rows))
         while batch := cursor.fetchmany(BATCH):
             yield batch
 
@@ -119,7 +120,7 @@ async def _require_empty(dsn: str) -> None:
         for table in MOVED:
             if table is tables.meta or not await connection.fetchval("SELECT to_regclass($1)", table.name):
                 continue
-            if await connection.fetchval(f"SELECT 1 FROM {table.name} LIMIT 1"):  # noqa: S608 - our own table
+            if await connection.fetchval(*_in_postgres(select(literal(1)).select_from(table).limit(1))):
                 raise Exists(
                     f"The database {shown(dsn)} is not empty (there are rows in {table.name}): "
                     "nothing there is replaced. Move to an empty one."
@@ -177,8 +178,9 @@ async def _compare(source: Source, connection: Any, table: Table, count: int, pr
 
 
 async def _stored(connection: Any, table: Table) -> AsyncIterator[list[Row]]:
-    query = f"SELECT {_columns(table)} FROM {table.name} ORDER BY {_keys(table, collate=True)}"  # noqa: S608 - our own table
-    cursor = await connection.cursor(query)
+    cursor = await connection.cursor(
+        *_in_postgres(select(table).order_by(*map(_bytewise, table.primary_key)))
+    )
     while batch := await cursor.fetch(BATCH):
         yield batch
 
@@ -203,20 +205,19 @@ async def _count_on(connection: Any) -> None:
     """Ids that PostgreSQL gives go on above those that came. Tickets and customers look at their highest by themselves."""
     for table in MOVED:
         if "id" in table.columns:
-            await connection.execute(
-                f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), "  # noqa: S608 - our own table
-                f"greatest(max(id), 1), max(id) IS NOT NULL) FROM {table.name}"
+            highest = func.max(table.c.id)
+            sequence = func.pg_get_serial_sequence(table.name, "id")
+            await connection.fetchval(
+                *_in_postgres(select(func.setval(sequence, func.greatest(highest, 1), highest.is_not(None))))
             )
 
 
-def _columns(table: Table) -> str:
-    return ", ".join(f'"{column.name}"' for column in table.columns)
+def _in_postgres(statement: Select[Any]) -> tuple[Any, ...]:
+    """As asyncpg takes it: the text, then the values."""
+    sql, values = compiled(statement)
+    return sql, *values
 
 
-def _keys(table: Table, *, collate: bool = False) -> str:
-    """SQLite compares texts byte by byte; PostgreSQL does so when told to."""
-    c = ' COLLATE "C"'
-    return ", ".join(
-        f'"{column.name}"{c if collate and isinstance(column.type, Text) else ""}'
-        for column in table.primary_key
-    )
+def _bytewise(column: Column[Any]) -> ColumnElement[Any]:
+    """As SQLite compares texts by itself; PostgreSQL does so when told to."""
+    return collate(column, "C") if isinstance(column.type, Text) else column

@@ -69,6 +69,11 @@ class Node(Scene):
     def _claim(self, tickets: list[int], agents: list[int]) -> None:
         self.asked_for.append((tickets, agents))
 
+    def falls_silent(self) -> None:
+        """It says nothing more, as if it had died."""
+        assert self.membership._task is not None
+        self.membership._task.cancel()
+
     def changes(self) -> list[TicketChanged]:
         return [event for event in self.told if isinstance(event, TicketChanged)]
 
@@ -201,8 +206,7 @@ async def test_who_was_connected_to_a_node_that_died_is_gone_since_its_last_sign
         died_at = a.clock.now
         await pairing.agent_connected(a.house, 1)
         here, there = await b.chat(ben), await a.chat(ANA)
-        assert a.membership._task is not None
-        a.membership._task.cancel()
+        a.falls_silent()
         a.clock.pass_seconds(DEAD_MS / 1000)
         await b.membership.turn()
         assert (await b.ticket(there.id)).gone_at == died_at
@@ -223,8 +227,7 @@ async def test_whoever_came_back_elsewhere_before_that_is_not_said_to_be_gone(
         await a.membership.__aenter__()
         await pairing.agent_connected(b.house, 1)
         ticket = await a.chat(ANA)
-        assert a.membership._task is not None
-        a.membership._task.cancel()
+        a.falls_silent()
         await pairing.customer_connected(b.house, ANA)
         a.clock.pass_seconds(DEAD_MS / 1000)
         await b.membership.turn()
@@ -239,8 +242,7 @@ async def test_who_is_seen_here_too_is_claimed_before_anybody_says_that_they_are
         await a.membership.__aenter__()
         await pairing.agent_connected(a.house, 1)
         ticket = await a.chat(ANA)
-        assert a.membership._task is not None
-        a.membership._task.cancel()
+        a.falls_silent()
         b.clock.pass_seconds(SILENT_MS / 1000)
         await b.membership.turn()
         assert b.asked_for == [([ticket.id], [1])]
@@ -277,8 +279,7 @@ async def test_two_nodes_may_speak_for_a_third_at_once(nodes: tuple[Node, Node, 
         await a.membership.__aenter__()
         await pairing.agent_connected(b.house, 1)
         ticket = await a.chat(ANA)
-        assert a.membership._task is not None
-        a.membership._task.cancel()
+        a.falls_silent()
         before = (await b.ticket(ticket.id)).version
         a.clock.pass_seconds(DEAD_MS / 1000)
         for node in (b, c):

@@ -152,7 +152,7 @@ import asyncio, os, signal, sys
 from pathlib import Path
 from chatserver.store.postgres import backup
 
-run = backup.subprocess.run
+run = backup.run
 
 def all_but_the_end(command, **given):
     done = run(command, **given)
@@ -160,7 +160,7 @@ def all_but_the_end(command, **given):
         os.kill(os.getpid(), signal.SIGKILL)
     return done
 
-backup.subprocess.run = all_but_the_end
+backup.run = all_but_the_end
 asyncio.run(backup.restore(Path(sys.argv[1]), sys.argv[2], force=True))
 """
 
@@ -210,7 +210,7 @@ async def test_a_copy_of_an_older_release_is_brought_up_to_date_and_of_a_newer_o
     await fetched(url, "UPDATE alembic_version SET version_num = '9999'")
     assert "newer release" in await refused(url, "backup", tmp_path / "other")
     pg_dump = [programs.found(13).pg_dump, "--format=custom", f"--file={tmp_path / 'newer'}", url]
-    assert (await asyncio.to_thread(copies._run, pg_dump)).returncode == 0
+    assert (await asyncio.to_thread(programs.run, pg_dump)).returncode == 0
     assert "newer release" in await refused(postgres_server.empty(), "restore", tmp_path / "newer")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
-import subprocess
+import tempfile
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -15,7 +16,7 @@ from chatserver.store.database import DatabaseNotReady, DatabaseUnusable
 from chatserver.store.making import BadCopy, Exists, in_the_making, reason, require_file, require_new
 from chatserver.store.migrations.postgres import known_revision, migrate, shown
 from chatserver.store.postgres.database import plain_url
-from chatserver.store.postgres.programs import Address, Programs, address, found
+from chatserver.store.postgres.programs import Address, Programs, address, found, run, start
 from chatserver.store.postgres.unused import NAME, OTHERS, connect, require_unused
 from chatserver.store.wholeness import Contents
 
@@ -70,7 +71,7 @@ async def _present(connection: Any) -> list[str]:
 def _dump(programs: Programs, where: Address, snapshot: str, present: list[str], part: Path) -> None:
     wanted = [f"--table={name}" for name in present]
     told = [programs.pg_dump, "--format=custom", "--no-password", f"--snapshot={snapshot}", f"--file={part}"]
-    done = _run([*told, *wanted, f"--dbname={where.url}"], where.environment)
+    done = run([*told, *wanted, f"--dbname={where.url}"], where.environment)
     if done.returncode:
         raise BadCopy(f"pg_dump failed: {_last_line(done.stderr)}")
 
@@ -80,8 +81,8 @@ def _read_through(programs: Programs, copy: Path, called: Path) -> str:
     with copy.open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise BadCopy(f"{called} is no copy that `chatserver backup` made of a PostgreSQL database.")
-    listed = _run([programs.pg_restore, "--list", str(copy)])
-    read = _run([programs.pg_restore, "--file=/dev/null", str(copy)])
+    listed = run([programs.pg_restore, "--list", str(copy)])
+    read = run([programs.pg_restore, "--file=/dev/null", str(copy)])
     for done in (listed, read):
         if done.returncode:
             raise BadCopy(f"{called} cannot be read: {_last_line(done.stderr)}")
@@ -148,7 +149,7 @@ def told(contents: Contents | None) -> str:
 
 def _revision(programs: Programs, copy: Path) -> str:
     """Of the database that was copied. Raises BadCopy, DatabaseTooNew."""
-    script = _run(
+    script = run(
         [programs.pg_restore, "--data-only", "--table=alembic_version", "--file=-", str(copy)]
     ).stdout
     row = re.search(r"^COPY .*alembic_version .*;\n(\w+)$", script, re.MULTILINE)
@@ -175,7 +176,7 @@ def _tail(schema: str, revision: str) -> str:
     return "\n".join(
         [
             f"SET LOCAL search_path = {schema}, pg_catalog;",
-            f"UPDATE meta SET value = '{secrets.token_urlsafe(12)}' WHERE key = 'epoch';",  # noqa: S608 - no quote in it
+            "UPDATE meta SET value = :'epoch' WHERE key = 'epoch';",
             f"DO $$ BEGIN {' '.join(looked)} END $$;",
             "COMMIT;",
             "",
@@ -191,14 +192,17 @@ def _restored(programs: Programs, where: Address, source: Path, head: str, tail:
         "--quiet",
         "--no-password",
         "--set=ON_ERROR_STOP=1",
+        f"--set=epoch={secrets.token_urlsafe(12)}",
         f"--dbname={where.url}",
     ]
-    with subprocess.Popen(  # noqa: S603 - our own words
-        psql, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=where.environment
-    ) as shell:
-        assert shell.stdin is not None and shell.stderr is not None  # noqa: S101, PT018 - mypy needs to be told
-        problem = _fed(shell.stdin, programs, source, head, tail)
-        said = shell.stderr.read().decode(errors="replace")
+    reading, writing = os.pipe()
+    # What it says goes to a file: a pipe could fill while it is still being fed.
+    with tempfile.TemporaryFile() as errors, os.fdopen(writing, "wb") as script:
+        with start(psql, reading, errors, where.environment) as shell:
+            os.close(reading)
+            problem = _fed(script, programs, source, head, tail)
+        errors.seek(0)
+        said = errors.read().decode(errors="replace")
     if shell.returncode or problem:
         raise DatabaseUnusable(f"Nothing was changed: {_last_line(said) or problem}")
 
@@ -206,25 +210,20 @@ def _restored(programs: Programs, where: Address, source: Path, head: str, tail:
 def _fed(shell: IO[bytes], programs: Programs, source: Path, head: str, tail: str) -> str:
     """Why the tail was not sent, if it was not."""
     problem = ""
-    script = [programs.pg_restore, "--no-owner", "--no-privileges", "--file=-", str(source)]
     try:
         shell.write(head.encode())
         shell.flush()
-        read = subprocess.run(script, stdout=shell, stderr=subprocess.PIPE, check=False)  # noqa: S603 - our own words
+        read = run(
+            [programs.pg_restore, "--no-owner", "--no-privileges", "--file=-", str(source)], stdout=shell
+        )
         if read.returncode:
-            problem = _last_line(read.stderr.decode(errors="replace"))
+            problem = _last_line(read.stderr)
         else:
             shell.write(tail.encode())
         shell.close()
     except BrokenPipeError:  # it has said why
         problem = problem or "psql ended."
     return problem
-
-
-def _run(command: list[str], environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - our own words
-        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
 
 
 def _last_line(said: str) -> str:

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import IO, Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from chatserver.store.database import DatabaseUnusable
@@ -71,9 +71,33 @@ def _directories() -> list[Path]:
 
 
 def _release(program: str) -> int:
-    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603 - found above
-    number = re.search(r"\) (\d+)", told)
+    number = re.search(r"\) (\d+)", run([program, "--version"]).stdout)
     return int(number[1]) if number else 0
+
+
+def run(
+    command: list[str], environment: dict[str, str] | None = None, stdout: IO[bytes] | int = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
+    """To its end, with nothing to read; what it says is text, unless `stdout` takes it."""
+    return subprocess.run(  # noqa: S603 - a program found here, and no shell
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+
+
+def start(
+    command: list[str], stdin: int, stderr: IO[bytes], environment: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    """Running, and reading from the descriptor `stdin`."""
+    return subprocess.Popen(  # noqa: S603 - a program found here, and no shell
+        command, stdin=stdin, stdout=subprocess.DEVNULL, stderr=stderr, env=environment
+    )
 
 
 class Address(NamedTuple):

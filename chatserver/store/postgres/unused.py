@@ -15,7 +15,7 @@ NAME: Final = "chatserver copying"
 ALIVE_MS: Final = 6_000
 """A node that was seen within so long may be one that cannot be seen among the connections, behind a pooler."""
 OTHERS: Final = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'chatserver'"
-_NODES: Final = f"SELECT count(*) FROM nodes WHERE seen_at > {NOW.removeprefix('SELECT ')} - {ALIVE_MS}"  # noqa: S608 - constants
+_NODES: Final = "SELECT count(*) FROM nodes WHERE seen_at > $1"
 
 
 async def connect(dsn: str) -> Any:
@@ -40,9 +40,9 @@ async def connect(dsn: str) -> Any:
 async def require_unused(connection: Any, dsn: str) -> None:
     """Raises DatabaseInUse."""
     others = await connection.fetchval(OTHERS)
-    nodes = (
-        await connection.fetchval(_NODES) if await connection.fetchval("SELECT to_regclass('nodes')") else 0
-    )
+    nodes = 0
+    if await connection.fetchval("SELECT to_regclass('nodes')"):
+        nodes = await connection.fetchval(_NODES, await connection.fetchval(NOW) - ALIVE_MS)
     if others or nodes:
         raise DatabaseInUse(
             f"The database {shown(dsn)} is in use by {max(others, nodes)} connections of servers or commands. "
