@@ -11,6 +11,7 @@ import socket
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -58,7 +59,7 @@ def test_an_app_and_its_agent_are_there_at_once(servers: list[Server]) -> None:
     assert made.exit_code == 0, made.output
     assert 'data-app="tienda"' in made.output
     for server in servers:
-        wait_until(lambda: server.status("/embed/tienda") == 200, "the app is known")  # noqa: B023
+        wait_until(partial(serves, server, "/embed/tienda"), "the app is known")
     added = command(servers[-1], "agent", "add", "eva@t.test", "--app", "tienda", "--generate")
     password = re.findall(r"password +(\S+)", added.output)[0]
     assert [sign_in(server, "eva@t.test", password) for server in servers] == [200] * len(servers)
@@ -71,22 +72,34 @@ def test_who_is_connected_comes_in_again_and_sees_it(servers: list[Server]) -> N
         running = [asyncio.create_task(agent.run()) for agent in agents]
         try:
             for agent in agents:
-                await soon(lambda: agent.online, "the agent is in")  # noqa: B023
+                await soon(partial(is_in, agent), "the agent is in")
             assert (
                 await asyncio.to_thread(command, servers[0], "app", "set", "demo", "--name", "Otra")
             ).exit_code == 0
             for agent in agents:
-                await soon(lambda: (False, 4001) in agent.goodbyes, "the agent is sent for")  # noqa: B023
-                await soon(lambda: agent.online, "and comes back")  # noqa: B023
+                await soon(partial(was_closed, agent, 4001), "the agent is sent for")
+                await soon(partial(is_in, agent), "and comes back")
             await asyncio.to_thread(command, servers[0], "agent", "password", "ana@demo.test", "--generate")
             for agent in agents:
-                await soon(lambda: agent.goodbyes[-1][1] == 4502, "the sessions end")  # noqa: B023
+                await soon(partial(was_closed, agent, 4502), "the sessions end")
         finally:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
     asyncio.run(story())
+
+
+def serves(server: Server, path: str) -> bool:
+    return server.status(path) == 200
+
+
+def is_in(agent: AgentPeer) -> bool:
+    return agent.online
+
+
+def was_closed(agent: AgentPeer, code: int) -> bool:
+    return (False, code) in agent.goodbyes
 
 
 def agent_at(server: Server) -> AgentPeer:
