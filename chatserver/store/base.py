@@ -14,7 +14,7 @@ from chatserver.store.work import Needs, World
 R = TypeVar("R")
 
 
-class Use(msgspec.Struct, Generic[R], frozen=True, gc=False):
+class Use(msgspec.Struct, Generic[R], frozen=True):
     """A use case, ready to be handed to `write` or `submit`."""
 
     needs: Needs

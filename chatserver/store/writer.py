@@ -32,8 +32,8 @@ ID_COUNTER_BITS: Final = 12
 from the outside. 41 bits of ms and 12 of counter fit the 53 bits that a browser's number holds (until 2094)."""
 
 
-class UseCase(msgspec.Struct, gc=False):
-    """One `submit` that waits for its group."""
+class UseCase(msgspec.Struct):
+    """One `submit` that waits for its group. Its caller may hold what became of it: the garbage collector has to see it."""
 
     needs: Needs
     decide: Callable[[World, int], Any]
@@ -136,7 +136,17 @@ class Writer(ABC):
                 log.error("publishing failed, the commit stands: %s", without_text(surprise))
         self._unanswered -= len(outcomes)
         for done, result, problem in outcomes:
+            if problem is not None:
+                _forget_way(problem)
             try:
                 done(result, problem)
             except Exception as surprise:  # the answers after it are due all the same
                 log.error("an answer failed, the commit stands: %s", without_text(surprise))
+
+
+def _forget_way(problem: BaseException) -> None:
+    """The frames that a problem came through hold the whole group, and a caller holds the problem: a circle for each refusal."""
+    at: BaseException | None = problem
+    while at is not None:
+        at.__traceback__ = None
+        at = at.__cause__ or at.__context__

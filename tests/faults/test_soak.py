@@ -1,7 +1,7 @@
 """Hours in minutes: people come, chat and go, and the process holds no more than before.
 
-The short form looks at what is counted after everybody has gone. The full form (FULL=1, SOAK_MINUTES) also watches the memory
-while 500 come and go, from the moment on at which the bounded books are full.
+The short form looks at what is counted after everybody has gone. The full form (FULL=1, SOAK_MINUTES, SOAK_STAY) also watches
+the memory while 500 come and go, from the moment on at which the bounded books are full.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ pytestmark = pytest.mark.fault
 MINUTES = float(os.environ.get("SOAK_MINUTES", "6")) if FULL else 0.1
 VISITORS = 500 if FULL else 40
 STAY = (5.0, 40.0) if FULL else (0.1, 1.0)
-"""Seconds that somebody is connected."""
+if "SOAK_STAY" in os.environ:
+    STAY = (0.1 * float(os.environ["SOAK_STAY"]), float(os.environ["SOAK_STAY"]))
+"""Seconds that somebody is connected. A shorter stay makes more visits in as many minutes."""
 BOOKS = 30_000 if FULL else 0
 """Tickets before the watch begins: more than are known by heart, in a file larger than the pages that are kept of it."""
 LOOK_SECONDS = 10.0
@@ -97,9 +99,13 @@ async def empty(server: Watched) -> Counts:
 
     deadline = time.monotonic() + 60
     while not await asyncio.to_thread(nobody):
-        assert time.monotonic() < deadline, f"somebody stays: {found}"
+        assert time.monotonic() < deadline, f"somebody stays: {found}\n{_who_keeps(server, found)}"
         await asyncio.sleep(0.2)
     return found
+
+
+def _who_keeps(server: Watched, found: Counts) -> str:
+    return "\n".join(f"{what}:\n{server.keepers(what)}" for what in LEFT_OVER[-3:-1] if found[what])
 
 
 async def visitor(port: int, dice: random.Random, end: float) -> int:

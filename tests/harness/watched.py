@@ -4,6 +4,7 @@ DIRECTORY/watch-port. Nothing of this is in the product. `python -m tests.harnes
 from __future__ import annotations
 
 import gc
+import inspect
 import json
 import os
 import socket
@@ -58,6 +59,33 @@ def counts() -> Counts:
     return answer
 
 
+def keepers(kind: str, deep: int = 6) -> list[str]:
+    """Who refers to the objects of type `kind`: for some of them the chain of types from the object outwards."""
+    gc.collect()
+    ones = [one for one in gc.get_objects() if type(one).__name__ == kind][:4]
+    return [line for one in ones for line in _chain(one, deep, {id(ones), id(_hubs)}, "")]
+
+
+def _chain(one: Any, deep: int, seen: set[int], indent: str) -> list[str]:
+    lines = [f"{indent}{type(one).__name__} {_told_short(one)}"]
+    seen.add(id(one))
+    if deep:
+        referrers = gc.get_referrers(one)
+        seen.add(id(referrers))
+        for other in referrers[:8]:
+            if id(other) not in seen and not (
+                inspect.isframe(other) and other.f_code.co_filename == __file__
+            ):
+                lines += _chain(other, deep - 1, seen, indent + "  ")
+    return lines
+
+
+def _told_short(one: Any) -> str:
+    if isinstance(one, dict):
+        return " ".join(str(key) for key in list(one)[:12])[:120]
+    return repr(one)[:160]
+
+
 def _of_hub(hub: Any) -> Counts:
     return {
         "lines": len(hub),
@@ -78,11 +106,19 @@ class Watched(Server):
     """`Server`, and what it holds."""
 
     def counts(self) -> Counts:
+        answer: Counts = json.loads(self._asked(""))
+        return answer
+
+    def keepers(self, kind: str) -> str:
+        """Who keeps the objects of type `kind`, for a failed test to say."""
+        return "\n".join(json.loads(self._asked(kind)))
+
+    def _asked(self, question: str) -> bytes:
         port_file = self.directory / "watch-port"
         wait_until(port_file.exists, "the watch is set")
         with socket.create_connection(("127.0.0.1", int(port_file.read_text()))) as connection:
-            answer: Counts = json.loads(b"".join(iter(lambda: connection.recv(65_536), b"")))
-        return answer
+            connection.sendall(f"{question}\n".encode())
+            return b"".join(iter(lambda: connection.recv(65_536), b""))
 
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "tests.harness.watched", str(self.directory)]
@@ -100,8 +136,9 @@ class Watched(Server):
 def _answer_for_ever(listener: socket.socket) -> None:
     while True:
         connection, _ = listener.accept()
-        with connection:
-            connection.sendall(json.dumps(counts()).encode())
+        with connection, connection.makefile() as asked:
+            kind = asked.readline().strip()
+            connection.sendall(json.dumps(keepers(kind) if kind else counts()).encode())
 
 
 def main() -> None:

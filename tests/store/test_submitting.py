@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from chatserver.core import tickets as core
+from chatserver.core.errors import Refused
 from chatserver.core.people import Customer
 from chatserver.store.base import StoreFailed
 from chatserver.store.work import Needs, Who, World
@@ -75,6 +78,52 @@ async def test_a_callback_hears_of_a_failed_commit(house: House) -> None:
     result, problem = await heard
     assert result is None
     assert isinstance(problem, StoreFailed)
+
+
+async def test_a_refusal_keeps_nothing_of_its_group(house: House) -> None:
+    """Nor anything that only the garbage collector would find: it looks seldom."""
+    gc.collect()
+    gc.disable()
+    try:
+        others = await _refused_in_company(house)
+        assert [other() for other in others] == [None, None]
+    finally:
+        gc.enable()
+
+
+async def _refused_in_company(house: House) -> list[weakref.ref[Any]]:
+    """References to what else was in the group of a use case that is refused, and of one that fails."""
+
+    def refuse(world: World, now: int) -> None:
+        raise Refused("not_found")
+
+    def fail(world: World, now: int) -> None:
+        raise LookupError
+
+    answers: list[type] = []
+    found: list[weakref.ref[Any]] = []
+    for broken in (refuse, fail):
+        other = _Caller()
+        found.append(weakref.ref(other))
+        async with house.writer_busy():
+            refused = asyncio.ensure_future(house.db.write(Needs(), broken))
+            house.db.submit(Needs(), other.decide, other.done)
+            del other
+            await asyncio.sleep(0)
+        await asyncio.wait({refused})
+        answers.append(type(refused.exception()))
+        del refused
+    await house.db.write(Needs(), lambda world, now: None)  # the group after it
+    assert answers == [Refused, LookupError]
+    return found
+
+
+class _Caller:
+    def decide(self, world: World, now: int) -> None:
+        """Succeeds."""
+
+    def done(self, result: Any, problem: BaseException | None) -> None:
+        assert problem is None
 
 
 async def test_nothing_is_taken_after_closing(house: House) -> None:
