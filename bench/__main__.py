@@ -14,7 +14,19 @@ import uvloop
 
 from bench import django, machine, node, processes
 from bench.report import OUT, Section
-from bench.scenarios import growth, hop, idle, latency, limits, nodes, opening, saturation, starting, storm
+from bench.scenarios import (
+    growth,
+    history,
+    hop,
+    idle,
+    latency,
+    limits,
+    nodes,
+    opening,
+    saturation,
+    starting,
+    storm,
+)
 
 BUSY = 1.0
 """Load before the first run, from which on it is said beside the verdicts."""
@@ -74,9 +86,14 @@ def _latency(servers: str, rounds: int, seconds: float) -> None:
 
 @main.command("idle")
 @click.option("--counts", default="2000", show_default=True, help="connections, with commas between")
-def _idle(counts: str) -> None:
+@click.option(
+    "--node",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="on a node with Redis and PostgreSQL, whose data is in this directory",
+)
+def _idle(counts: str, node: Path | None) -> None:
     """Memory and heartbeats of connections that say nothing."""
-    _report(idle.measured([int(count) for count in counts.split(",")]))
+    _report(idle.measured([int(count) for count in counts.split(",")], node and node.resolve()))
 
 
 @main.command("open")
@@ -135,6 +152,15 @@ def _nodes(rounds: int, seconds: float, data: Path) -> None:
     _report(nodes.measured(rounds, seconds, data.resolve()))
 
 
+@main.command("history")
+@_rounds(5)
+@_seconds(4.0)
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), default=OUT, help="as for `nodes`")
+def _history(rounds: int, seconds: float, data: Path) -> None:
+    """What a message costs on PostgreSQL beside 10⁴ to 10⁷ stored ones."""
+    _report(history.measured(rounds, seconds, data.resolve()))
+
+
 @main.command("limits")
 @_rounds(5)
 @_seconds(8.0)
@@ -178,6 +204,7 @@ def full() -> None:
         growth.messages_of("connected", 9, 2.0),
         growth.timers(9),
         nodes.measured(5, 8.0, OUT),
+        history.measured(5, 4.0, OUT),
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import ours, redis
+from sqlalchemy import Connection
+
+from bench import filling, ours, postgres, redis
 from bench.load import Spends
 from bench.ours import RAISED, Ours
 from bench.pairs import Pair
@@ -56,20 +58,23 @@ class Cluster:
 
 
 @asynccontextmanager
-async def talking(case: Case, postgres: Postgres, pairs: int) -> AsyncIterator[Cluster]:
-    """Fresh nodes over a fresh database."""
+async def talking(case: Case, postgres: Postgres, pairs: int, database: str = "") -> AsyncIterator[Cluster]:
+    """Fresh nodes over `database`, which has an app already, or over a fresh one."""
     with workplace() as directory, ExitStack() as stack:
-        settings = dict(RAISED)
+        # Chats of earlier talks in the same database stay with those who had them.
+        settings = RAISED | (filling.STILL if database else {})
         parts: dict[str, Sequence[Spends]] = {}
         if case.nodes:
-            settings["database_url"] = stack.enter_context(_database(postgres))
+            name = database or stack.enter_context(fresh(postgres))
+            settings["database_url"] = postgres.url(name)
             parts["PostgreSQL"] = [postgres]
         if case.redis:
             server = stack.enter_context(redis.started(directory))
             settings["redis_url"] = server.url
             parts["Redis"] = [server]
         nodes = [_node(directory / f"node-{number}", settings) for number in range(max(1, case.nodes))]
-        nodes[0].add_app(ours.APP)
+        if not database:
+            nodes[0].add_app(ours.APP)
         sessions = ours.agents(nodes[0], pairs)
         parts["nodes"] = [stack.enter_context(node.serving()) for node in nodes]
         ports = [node.port for node in nodes]
@@ -87,9 +92,28 @@ def _node(directory: Path, settings: Mapping[str, str]) -> Ours:
 
 
 @contextmanager
-def _database(postgres: Postgres) -> Iterator[str]:
+def fresh(postgres: Postgres) -> Iterator[str]:
+    """The name of an empty database, which ends with the block."""
     name = postgres.create()
     try:
-        yield postgres.url(name)
+        yield name
     finally:
         postgres.drop(name)
+
+
+@contextmanager
+def beside(directory: Path, data: Path) -> Iterator[dict[str, str]]:
+    """Settings for nodes on a PostgreSQL and a Redis that run while the block does. `data`: where PostgreSQL's is."""
+    with postgres.started(data) as server, redis.started(directory) as hints, fresh(server) as name:
+        yield RAISED | {"database_url": server.url(name), "redis_url": hints.url}
+
+
+@contextmanager
+def with_past(postgres: Postgres, fill: Callable[[Connection], None]) -> Iterator[str]:
+    """The name of a database with an app and what `fill` writes into it, as it is once the database has looked after it."""
+    with fresh(postgres) as name, workplace() as directory:
+        node = _node(directory / "filling", RAISED | {"database_url": postgres.url(name)})
+        node.add_app(ours.APP)
+        filling.write_postgres(postgres.url(name), fill)
+        postgres.run("VACUUM (ANALYZE)", "CHECKPOINT", database=name)
+        yield name

@@ -178,6 +178,31 @@ def add_chats(
     return [Kept(signer.sign(Session(key, k, expires)), ticket + i, messages + 2) for i, k in enumerate(keys)]
 
 
+def repeat_chats(connection: Connection, times: int) -> None:
+    """Everything that `add_chats` has written once more, until it is there so many times: by the database itself."""
+    step = _next(connection, tickets), _next(connection, customers)
+    for turn in range(1, times):
+        ticket, customer = step[0] * turn, step[1] * turn
+        others = {
+            customers: {"id": customers.c.id + customer, "key": customers.c.key + f"-{turn}"},
+            tickets: {
+                "id": tickets.c.id + ticket,
+                "number": tickets.c.number + ticket,
+                "customer_id": tickets.c.customer_id + customer,
+            },
+            items: {"ticket_id": items.c.ticket_id + ticket},
+        }
+        for table, changed in others.items():
+            first = next(
+                iter(changed)
+            )  # what numbers the rows: those that were there at first are below the step
+            most = step[1] if table is customers else step[0]
+            row = select(*(changed.get(column.name, column) for column in table.c)).where(
+                table.c[first] < most
+            )
+            connection.execute(insert(table).from_select([column.name for column in table.c], row))
+
+
 def _ticket(
     number: int,
     app: int,

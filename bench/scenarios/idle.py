@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
 
-from bench import crowd, ours, relays
+from bench import cluster, crowd, ours, relays
+from bench.ours import Ours
 from bench.places import workplace
 from bench.processes import Process, own_cpu
 from bench.report import Section, Verdict
@@ -21,35 +24,39 @@ SETTLE_SECONDS = 60.0
 KIB = 1024
 
 
-async def measured(counts: Sequence[int]) -> Section:
+async def measured(counts: Sequence[int], node: Path | None = None) -> Section:
+    """`node`: measure one with PostgreSQL, whose data is in this directory, and Redis, instead of a process with SQLite."""
     made = Section(
-        "idle",
+        "idle" if node is None else "idle-node",
         f"Idle: connected and authenticated, {IDLE_SECONDS:g} s with heartbeats",
         ("server", "connections", "KiB each", "CPU µs per connect", "CPU % while idle", "RSS MiB", "gen %"),
     )
     for count in counts:
-        for server in ("raw", "ours"):
-            await (_ours(made, count) if server == "ours" else _base(made, count))
+        await _base(made, count)
+        with workplace() as directory, ExitStack() as stack:
+            if node is None:
+                await _ours(made, "ours", count, ours.prepared(directory))
+            else:
+                settings = stack.enter_context(cluster.beside(directory, node))
+                await _ours(made, "node", count, ours.prepared(directory, settings))
     return made
 
 
-async def _ours(made: Section, count: int) -> None:
-    with workplace() as directory:
-        product = ours.prepared(directory)
-        with product.serving() as process:
-            first = await crowd.enter(product.port, FIRST)
-            async with ours.alive(first):
-                before, spent = await settled(process), process.cpu()
-                people = await crowd.enter(product.port, count)
-                async with ours.alive(people):
-                    after, entered = await settled(process), process.cpu()
-                    idle, own = await _idle(process)
-            crowd.cut([*first, *people])
-    _row(made, "ours", count, before, after, (entered - spent) / count, idle, own)
+async def _ours(made: Section, name: str, count: int, product: Ours) -> None:
+    with product.serving() as process:
+        first = await crowd.enter(product.port, FIRST)
+        async with ours.alive(first):
+            before, spent = await settled(process), process.cpu()
+            people = await crowd.enter(product.port, count)
+            async with ours.alive(people):
+                after, entered = await settled(process), process.cpu()
+                idle, own = await _idle(process)
+        crowd.cut([*first, *people])
+    _row(made, name, count, before, after, (entered - spent) / count, idle, own)
     each = (after - before) / count / KIB
     if count >= 2_000:
         for most in (32, 22):
-            what = f"idle connection at {count:,}: at most {most} KiB"
+            what = f"{name}: idle connection at {count:,}: at most {most} KiB"
             made.verdicts.append(Verdict(what, f"{each:.1f} KiB", each <= most))
 
 
