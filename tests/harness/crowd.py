@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 
 from tests.harness.peers import CustomerPeer, Diary, Frame
@@ -120,9 +120,12 @@ class Crowd:
 
 
 @asynccontextmanager
-async def gathering(port: int, size: int, *, within: float = 60) -> AsyncIterator[Crowd]:
-    """Everybody is in."""
+async def gathering(
+    port: int, size: int, *, within: float = 60, prepare: Callable[[Crowd], None] = lambda crowd: None
+) -> AsyncIterator[Crowd]:
+    """Everybody is in. `prepare`: before anybody comes."""
     crowd = Crowd(port, size)
+    prepare(crowd)
     tasks = [asyncio.create_task(one.run(), name=one.name) for one in crowd.people]
     tasks.append(asyncio.create_task(crowd.give_signs_of_life(), name="heartbeat"))
     try:

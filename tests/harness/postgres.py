@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 import os
 import pwd
 import re
@@ -39,13 +40,17 @@ def programs() -> Path | None:
 
 
 class Postgres:
-    """A running server. `relaxed`: commits do not wait for the disk, for all tests that are not about that."""
+    """A running server. `relaxed`: commits do not wait for the disk, for all tests that are not about that. `counting`: it counts
+    the statements of everybody (`statements`)."""
 
-    def __init__(self, bin_directory: Path, directory: Path, *, relaxed: bool) -> None:
+    def __init__(
+        self, bin_directory: Path, directory: Path, *, relaxed: bool, counting: bool = False
+    ) -> None:
         self._bin = bin_directory
         self.directory = directory
         self.port = free_port()
         self._relaxed = relaxed
+        self._counting = counting
         # PostgreSQL refuses root: then it is nobody who runs it, in a directory of nobody's.
         self._user = "nobody" if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
@@ -74,6 +79,7 @@ class Postgres:
             "shared_buffers": "64MB",
             "fsync": "off" if self._relaxed else "on",
             "full_page_writes": "off" if self._relaxed else "on",
+            "shared_preload_libraries": "pg_stat_statements" if self._counting else "",
         }
         given = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self.directory / "log").open("ab") as log:
@@ -85,6 +91,8 @@ class Postgres:
                 cwd="/",
             )
         wait_until(self._answers, "PostgreSQL answers", within=30)
+        if self._counting:
+            self.run("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """SIGINT: at once and cleanly; SIGQUIT: as after a crash. Harmless twice."""
@@ -143,6 +151,21 @@ class Postgres:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
 
+    def count_anew(self) -> None:
+        """`statements` begins at nothing."""
+        self.run("SELECT pg_stat_statements_reset()")
+
+    def statements(self, url: str) -> dict[str, int]:
+        """How often each was run in the database at `url` since `count_anew`, by its text."""
+        counts = (
+            "json_object_agg(query, calls) FROM (SELECT query, sum(calls) AS calls FROM pg_stat_statements"
+        )
+        where = f"WHERE dbid = (SELECT oid FROM pg_database WHERE datname = '{url.rpartition('/')[2]}')"
+        found: dict[str, int] = json.loads(
+            self.run(f"SELECT {counts} {where} GROUP BY query) AS each") or "{}"
+        )
+        return found
+
     def _children(self) -> list[int]:
         found = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
         return [int(pid) for pid in found.split()]
@@ -196,13 +219,13 @@ def _memory() -> str | None:
 
 
 @contextlib.contextmanager
-def postgres(*, relaxed: bool = True) -> Iterator[Postgres]:
-    """A server of its own, stopped at the end."""
+def postgres(*, relaxed: bool = True, counting: bool = False) -> Iterator[Postgres]:
+    """A server of its own, stopped at the end. `counting`: as for `Postgres`."""
     found = programs()
     if found is None:
         pytest.skip("no PostgreSQL here: apt install postgresql")
     with tempfile.TemporaryDirectory(prefix="chat-pg-", dir=_memory() if relaxed else None) as where:
-        server = Postgres(found, Path(where), relaxed=relaxed)
+        server = Postgres(found, Path(where), relaxed=relaxed, counting=counting)
         server.make()
         server.start()
         try:
