@@ -433,6 +433,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             f"{PREFIX}REDIS_URL is for several servers on one PostgreSQL, and this one keeps its data in SQLite: "
             f"set {PREFIX}DATABASE_URL to a PostgreSQL, or leave Redis out."
         )
+    problems += _traces_problems(environ)
     given["policy"], contradictions = _policy({name: v for name, v in policy.items() if v is not None})
     problems += contradictions
     if problems:
@@ -461,6 +462,38 @@ def _policy(given: dict[str, Any]) -> tuple[Policy, list[str]]:
         f"{PREFIX}INACTIVITY_WARNING_SECONDS ({policy.inactivity_warning_seconds}) is more than "
         f"{PREFIX}INACTIVITY_SECONDS ({policy.inactivity_seconds})."
     ]
+
+
+def traces_wanted(environ: Mapping[str, str] | None = None) -> bool:
+    """OpenTelemetry's own variables say where traces go, and not that there are none."""
+    environ = os.environ if environ is None else environ
+    off = _said(environ, "OTEL_SDK_DISABLED") == "true" or _said(environ, "OTEL_TRACES_EXPORTER") == "none"
+    return not off and any(_said(environ, name) for name in _COLLECTOR)
+
+
+_COLLECTOR = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_PROTOCOL = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+
+
+def _traces_problems(environ: Mapping[str, str]) -> list[str]:
+    """What would make them leave for nowhere. The rest of its variables the SDK reads itself."""
+    if not traces_wanted(environ):
+        return []
+    problems = [
+        f"{name} must be an address like http://collector:4318."  # not quoted: it may hold a password
+        for name in _COLLECTOR
+        if _said(environ, name) and not re.match(r"https?://[^/]", _said(environ, name))
+    ]
+    protocol = next((name for name in _PROTOCOL if _said(environ, name)), None)
+    if protocol and _said(environ, protocol) != "http/protobuf":
+        problems.append(f"{protocol} must be http/protobuf, which collectors take at port 4318.")
+    if _said(environ, "OTEL_TRACES_EXPORTER") not in ("", "otlp"):
+        problems.append("OTEL_TRACES_EXPORTER must be otlp or none.")
+    return problems
+
+
+def _said(environ: Mapping[str, str], name: str) -> str:
+    return environ.get(name, "").strip().lower()
 
 
 def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
