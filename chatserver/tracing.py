@@ -12,7 +12,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, ClassVar, Final, TypeVar, cast
 
 from opentelemetry.context import Context, attach, detach
@@ -30,7 +30,6 @@ from opentelemetry.trace import (
     format_trace_id,
     get_current_span,
     set_span_in_context,
-    use_span,
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.applications import Starlette
@@ -161,9 +160,24 @@ def _came_of(span: Span, problem: BaseException) -> None:
         span.set_status(StatusCode.ERROR)
 
 
-def _during(span: Span, *, ends: bool = False) -> AbstractContextManager[Span]:
-    """What is done and logged meanwhile belongs to it. It keeps no exception: those have words."""
-    return use_span(span, end_on_exit=ends, record_exception=False, set_status_on_exception=False)
+class During:
+    """What is done and logged within the block belongs to the span, which `ends` with it or not. OpenTelemetry's own `use_span`
+    takes four times as long, twice for each message."""
+
+    __slots__ = ("_ends", "_span", "_token")
+
+    def __init__(self, span: Span, *, ends: bool = False) -> None:
+        self._span = span
+        self._ends = ends
+
+    def __enter__(self) -> Span:
+        self._token = attach(set_span_in_context(self._span))
+        return self._span
+
+    def __exit__(self, *error: object) -> None:
+        detach(self._token)
+        if self._ends:
+            self._span.end()
 
 
 # — requests ———————————————————————————————————————————————————————————————————
@@ -194,7 +208,7 @@ class Requests:
                     span.set_status(StatusCode.ERROR)
             await send(message)
 
-        with _during(span, ends=True):
+        with During(span, ends=True):
             try:
                 await self.app(scope, receive, answered)
             except Exception as problem:
@@ -248,7 +262,7 @@ class Telling(Talk[Any]):
 
     @contextmanager
     def _telling(self, verb: str) -> Iterator[None]:
-        with _during(self._begin(verb), ends=True) as span:
+        with During(self._begin(verb), ends=True) as span:
             try:
                 yield
             except asyncio.CancelledError:
@@ -268,11 +282,11 @@ class Telling(Talk[Any]):
             await super()._answer(frame)
 
     def _submit(self, frame: Any, now: float) -> None:
-        with _during(self._begin(type_of(frame))):
+        with During(self._begin(type_of(frame))):
             super()._submit(frame, now)
 
     def _stored(self, frame: Any, heard_at: float, seq: int, problem: BaseException | None) -> None:
-        """Called within the span that was begun by `_submit`: the writer sees to that."""
+        """Called within the span that was begun by `_submit`, if that one is sampled: the writer sees to it."""
         super()._stored(frame, heard_at, seq, problem)
         get_current_span().end()
 
@@ -301,7 +315,7 @@ class Within:
         self._ours = ours
 
     def __call__(self, result: Any, problem: BaseException | None) -> None:
-        with _during(self.span):
+        with During(self.span):
             self._done(result, problem)
         if self._ours:
             if problem is not None:
@@ -320,7 +334,9 @@ class Recording(Writer):
         ours = isinstance(job, UseCase) and not span.get_span_context().is_valid
         if ours:
             span = self.tracer.start_span(_name(job), attributes={"chatserver.outcome": "ok"})
-        done, job.done = job.done, Within(job.done, span, ours)
+        done = job.done
+        if span.is_recording():
+            job.done = Within(done, span, ours)
         try:
             super().submit(job)
         except BaseException as problem:
@@ -342,9 +358,7 @@ class Recording(Writer):
     @contextmanager
     def _committing(self, jobs: Sequence[Job], engine: str, node: int = 0) -> Iterator[None]:
         """The group's span is in the trace of the first use case that is sampled, and linked with the others'."""
-        asking = [
-            job.done.span for job in jobs if isinstance(job.done, Within) and job.done.span.is_recording()
-        ]
+        asking = [job.done.span for job in jobs if isinstance(job.done, Within)]
         if not asking:
             yield
             return
@@ -358,7 +372,7 @@ class Recording(Writer):
         )
         for span in others:
             span.add_link(group.get_span_context())
-        with _during(group):
+        with During(group):
             try:
                 yield
             except Exception as problem:
@@ -408,7 +422,7 @@ class TracedBoard(Board):
     tracer: ClassVar[Tracer]
 
     async def _look(self, app_id: int, agents: list[Agent], now: int) -> None:
-        with _during(self.tracer.start_span("worker.queue_and_attention"), ends=True):
+        with During(self.tracer.start_span("worker.queue_and_attention"), ends=True):
             await super()._look(app_id, agents, now)
 
 
