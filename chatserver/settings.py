@@ -540,12 +540,31 @@ An app's own policy wins over these.
 """
 
 
+_TRACES = """
+## Traces
+
+With `pip install 'chatserver[otel]'`; read by OpenTelemetry's SDK, each as its specification says. What a span tells:
+[monitoring.md](monitoring.md#traces).
+
+| variable | default | what it does |
+|---|---|---|
+| `OTEL_EXPORTER_OTLP_ENDPOINT` | – | The collector, like `http://localhost:4318`: traces are made where it is named. |
+| `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | – | The same, with its path. |
+| `OTEL_EXPORTER_OTLP_PROTOCOL` | `http/protobuf` | No other one is spoken. |
+| `OTEL_EXPORTER_OTLP_HEADERS` | – | For a collector that wants a key. |
+| `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` | `parentbased_always_on` | `parentbased_traceidratio`, `0.01`: one of 100. |
+| `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | `chatserver` | Who tells it. |
+| `OTEL_BSP_MAX_QUEUE_SIZE` | `2048` | Spans that wait for the collector; further ones are dropped. |
+| `OTEL_SDK_DISABLED` | `false` | `true`: no traces, whatever else is set. So does `OTEL_TRACES_EXPORTER=none`. |
+"""
+
+
 def reference() -> str:
     """docs/settings.md."""
     own = [_row(f.name, f.metadata["shown"] or _shown(f.default), f.metadata["doc"]) for f in _own_fields()]
     defaults = {f.name: f.default for f in msgspec.structs.fields(Policy)}
     policy = [_row(name, _shown(defaults[name]), doc) for name, doc in _POLICY_DOCS.items()]
-    return _HEAD + "".join(own) + _POLICY_HEAD + "".join(policy)
+    return _HEAD + "".join(own) + _TRACES + _POLICY_HEAD + "".join(policy)
 
 
 def _row(name: str, default: str, doc: str) -> str:
