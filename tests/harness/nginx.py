@@ -49,7 +49,7 @@ IN_TURN = """
 location / {
     proxy_pass http://nodes;
     proxy_set_header Host $http_host;
-    add_header Taken-By $upstream_addr;
+    add_header Taken-By $upstream_addr always;
 }
 """
 """Each request to the next one of the nodes, whoever asks; the answer says to which."""
