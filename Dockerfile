@@ -1,11 +1,13 @@
 # Builds the wheel from this checkout, front end included, and installs it beside the locked dependencies.
 FROM python:3.13-slim AS build
+# requirements-otel.txt: with what makes traces (docs/monitoring.md).
+ARG LOCK=requirements.txt
 WORKDIR /src
-COPY requirements-build.txt requirements.txt ./
+COPY requirements-build.txt requirements.txt requirements-otel.txt ./
 RUN python -m venv /opt/build \
  && /opt/build/bin/pip install --no-cache-dir --require-hashes --requirement requirements-build.txt \
  && python -m venv /opt/chatserver \
- && /opt/chatserver/bin/pip install --no-cache-dir --require-hashes --requirement requirements.txt
+ && /opt/chatserver/bin/pip install --no-cache-dir --require-hashes --requirement ${LOCK}
 COPY . .
 # There is no Node in this image: scripts/front_end.py installs its locked one where the build's Python is.
 RUN /opt/build/bin/python scripts/front_end.py build \

@@ -94,6 +94,8 @@ class Ours:
     directory: Path
     port: int
     settings: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Others of its environment, by their whole names."""
 
     @property
     def database(self) -> Path:
@@ -109,6 +111,7 @@ class Ours:
             "CHATSERVER_LOG_LEVEL": "warning",
             "CHATSERVER_SECRET": SECRET,
             **given,
+            **self.variables,
         }
 
     def command(self, *arguments: str) -> None:

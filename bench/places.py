@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import ours, relays
+from bench import collector, ours, relays
 from bench.ours import Ours
 from bench.pairs import Language, Pair
 from bench.processes import Process
@@ -39,11 +39,18 @@ def workplace() -> Iterator[Path]:
 
 @asynccontextmanager
 async def talking(server: str, count: int) -> AsyncIterator[Place]:
-    """A fresh server. `server`: "ours", or one of the relays by its module's name."""
+    """A fresh server. `server`: "ours"; "traced" or "sampled", ours with every message traced, or one in a hundred; or one of the
+    relays by its module's name."""
     with workplace() as directory:
         if server == "ours":
             async with ours_talking(ours.prepared(directory), count) as place:
                 yield place
+        elif server in collector.SHARES:
+            async with collector.listening() as port:
+                product = ours.prepared(directory)
+                product.variables = collector.variables(port, collector.SHARES[server])
+                async with ours_talking(product, count) as place:
+                    yield place
         else:
             with relays.started(server, directory) as (process, port):
                 place = Place(

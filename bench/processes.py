@@ -204,6 +204,7 @@ def clean_environment() -> dict[str, str]:
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("CHATSERVER_") and name not in ("HOST", "PORT", "DATABASE_URL", "REDIS_URL")
+        if not name.startswith(("CHATSERVER_", "OTEL_"))
+        and name not in ("HOST", "PORT", "DATABASE_URL", "REDIS_URL")
     }
     return inherited | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}

@@ -47,6 +47,8 @@ from chatserver.worker import LONGEST_SLEEP_MS, Worker
 if TYPE_CHECKING:
     from chatserver.realtime.forwarding import Forwarding
     from chatserver.store.postgres.database import PostgresDatabase
+    from chatserver.telemetry import Traced
+    from chatserver.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -56,13 +58,20 @@ NODES_SLEEP_MS: Final = 1_000
 """The worker's longest sleep where other nodes write too."""
 
 
-def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | None = None) -> Starlette:
+def build_app(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    static: Path | None = None,
+    tracing: Tracing | None = None,
+) -> Starlette:
     """The whole server as an ASGI application.
 
     It opens the database when it starts and closes it when it ends; between the two `app.state.hub` is there to be drained.
     Raises at its start what `Database.open` raises (DatabaseUnusable). `clock`: as for `Database.open`. `static`: another
-    directory of built files.
+    directory of built files. `tracing`: makes traces, until the end.
     """
+    traced = tracing or telemetry.untraced
     origins = Origins(settings.host, settings.public_url)
     pages = Pages(Assets(static), settings.language)
     errors = Errors(pages)
@@ -72,7 +81,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
         if not pages.assets.built:
             log.warning("the front end is not built: `make run` builds it")
         metrics, missed = Metrics(), asyncio.Event()
-        async with opened(settings, metrics, missed=missed.set, clock=clock) as (house, db):
+        async with opened(settings, metrics, missed=missed.set, clock=clock, traced=traced) as (house, db):
             accounts = _accounts(settings, db, house)
             hub = Hub(
                 house,
@@ -100,12 +109,12 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
                 metrics_token=settings.metrics_token,
                 unready=Readiness(db, hub, db.clock).problems,
             )
-            customers = CustomerEndpoint(hub, origins.origin_allowed, accounts.authenticate_customer)
-            agents = AgentEndpoint(hub, origins.origin_allowed, accounts.authenticate_agent)
+            customers = CustomerEndpoint(hub, origins.origin_allowed, accounts.authenticate_customer, traced)
+            agents = AgentEndpoint(hub, origins.origin_allowed, accounts.authenticate_agent, traced)
             longest_sleep = NODES_SLEEP_MS if settings.on_postgres else LONGEST_SLEEP_MS
             async with (
-                _among_nodes(settings, house, db, hub, missed) as forwarding,
-                Worker(house, longest_sleep),
+                _among_nodes(settings, house, db, hub, missed, traced) as forwarding,
+                Worker(house, longest_sleep, traced=traced),
                 hub,
                 _orders(settings, db, hub),
                 watch,
@@ -125,10 +134,12 @@ def build_app(settings: Settings, *, clock: Clock | None = None, static: Path | 
                     "nodes_agent_lines": agent_lines.from_node,
                 }
 
+    routes = _routes() + (_routes_of_nodes() if settings.on_postgres else [])
     app = Starlette(
-        routes=_routes() + (_routes_of_nodes() if settings.on_postgres else []),
-        lifespan=_logged(lifespan),
+        routes=routes,
+        lifespan=_logged(tracing.until_end(lifespan) if tracing else lifespan),
         middleware=[
+            *([tracing.requests(routes)] if tracing else []),
             Middleware(SecurityHeaders, origins=origins),
             Middleware(OwnHostsOnly, origins=origins),
             Middleware(Surprises, errors=errors),
@@ -157,7 +168,7 @@ def _logged(lifespan: Lifespan[Starlette]) -> Lifespan[Starlette]:
 
 @asynccontextmanager
 async def _among_nodes(
-    settings: Settings, house: House, db: Database, hub: Hub, missed: asyncio.Event
+    settings: Settings, house: House, db: Database, hub: Hub, missed: asyncio.Event, traced: Traced
 ) -> AsyncIterator[Forwarding | None]:
     """On SQLite there is one process; on PostgreSQL this is one of as many as were started."""
     if not settings.on_postgres:
@@ -176,7 +187,7 @@ async def _among_nodes(
     bus = house.bus
     catching_up = CatchingUp(house, Versions(db), bus.listened, bus.here, missed)
     db.tell_doubts(missed.set)
-    forwarding = Forwarding(settings.secret or db.secret, house.now)
+    forwarding = traced(Forwarding)(settings.secret or db.secret, house.now)
 
     def told(node: int, urls: Mapping[int, str]) -> None:
         telemetry.is_node(node)

@@ -25,6 +25,7 @@ from chatserver.cli_data import backup, move, restore
 if TYPE_CHECKING:
     from chatserver.settings import Settings
     from chatserver.store.database import Database, Reader
+    from chatserver.tracing import Tracing
 
 
 @click.group()
@@ -49,10 +50,31 @@ def _serve(settings: Settings) -> None:
 
     _open_files(settings)
     try:
-        run(build_app(settings), settings)
+        run(build_app(settings, tracing=_tracing()), settings)
     except KeyboardInterrupt:
         # Ctrl-C, after everybody was told goodbye: an end like another, no error.
         click.echo("Stopped.")
+
+
+def _tracing() -> Tracing | None:
+    """Where the environment asks for traces: what makes them, or a sentence that says why it cannot."""
+    from chatserver.settings import traces_wanted
+
+    if not traces_wanted():
+        return None
+    try:
+        from chatserver.tracing import Tracing
+
+        return Tracing()
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] != "opentelemetry":
+            raise
+        fail(
+            "OTEL_EXPORTER_OTLP_ENDPOINT asks for traces, and what makes them is not installed: "
+            "pip install 'chatserver[otel]', or set OTEL_SDK_DISABLED=true."
+        )
+    except ValueError as problem:
+        fail(f"The variables of OpenTelemetry (OTEL_…) cannot be used: {problem}")
 
 
 def _open_files(settings: Settings) -> None:
@@ -135,9 +157,15 @@ def work() -> None:
     import asyncio
 
     _check_database(settings)
+    from chatserver.telemetry import untraced
     from chatserver.worker_process import work as until_told
 
-    asyncio.run(until_told(settings))
+    tracing = _tracing()
+    try:
+        asyncio.run(until_told(settings, tracing or untraced))
+    finally:
+        if tracing is not None:
+            tracing.close()
 
 
 @main.command()

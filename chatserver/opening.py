@@ -17,6 +17,7 @@ from chatserver.services.publishing import Publisher, learn
 from chatserver.services.reads import DatabaseReads
 from chatserver.settings import Settings
 from chatserver.store.database import Database
+from chatserver.telemetry import Traced, untraced
 
 if TYPE_CHECKING:
     from chatserver.bus.redis import RedisBus
@@ -34,13 +35,15 @@ async def opened(
     *,
     missed: Callable[[], None] = lambda: None,
     clock: Callable[[], int] | None = None,
+    traced: Traced = untraced,
 ) -> AsyncIterator[tuple[House, Database]]:
-    """A house that knows its people. `missed`: see `RedisBus.open`; `clock`: see `Database.open`. Raises what these two raise."""
+    """A house that knows its people. `missed`: see `RedisBus.open`; `clock`, `traced`: see `Database.open`. Raises what these two
+    raise."""
     books = Books()
     bus = await _bus(settings, books, metrics, missed)
     try:
         db = await Database.open(
-            settings.database, clock=clock, committed=Publisher(bus, books), metrics=metrics
+            settings.database, clock=clock, committed=Publisher(bus, books), metrics=metrics, traced=traced
         )
     except BaseException:
         await bus.close()

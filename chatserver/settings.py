@@ -433,6 +433,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             f"{PREFIX}REDIS_URL is for several servers on one PostgreSQL, and this one keeps its data in SQLite: "
             f"set {PREFIX}DATABASE_URL to a PostgreSQL, or leave Redis out."
         )
+    problems += _traces_problems(environ)
     given["policy"], contradictions = _policy({name: v for name, v in policy.items() if v is not None})
     problems += contradictions
     if problems:
@@ -461,6 +462,38 @@ def _policy(given: dict[str, Any]) -> tuple[Policy, list[str]]:
         f"{PREFIX}INACTIVITY_WARNING_SECONDS ({policy.inactivity_warning_seconds}) is more than "
         f"{PREFIX}INACTIVITY_SECONDS ({policy.inactivity_seconds})."
     ]
+
+
+def traces_wanted(environ: Mapping[str, str] | None = None) -> bool:
+    """OpenTelemetry's own variables say where traces go, and not that there are none."""
+    environ = os.environ if environ is None else environ
+    off = _said(environ, "OTEL_SDK_DISABLED") == "true" or _said(environ, "OTEL_TRACES_EXPORTER") == "none"
+    return not off and any(_said(environ, name) for name in _COLLECTOR)
+
+
+_COLLECTOR = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_PROTOCOL = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+
+
+def _traces_problems(environ: Mapping[str, str]) -> list[str]:
+    """What would make them leave for nowhere. The rest of its variables the SDK reads itself."""
+    if not traces_wanted(environ):
+        return []
+    problems = [
+        f"{name} must be an address like http://collector:4318."  # not quoted: it may hold a password
+        for name in _COLLECTOR
+        if _said(environ, name) and not re.match(r"https?://[^/]", _said(environ, name))
+    ]
+    protocol = next((name for name in _PROTOCOL if _said(environ, name)), None)
+    if protocol and _said(environ, protocol) != "http/protobuf":
+        problems.append(f"{protocol} must be http/protobuf, which collectors take at port 4318.")
+    if _said(environ, "OTEL_TRACES_EXPORTER") not in ("", "otlp"):
+        problems.append("OTEL_TRACES_EXPORTER must be otlp or none.")
+    return problems
+
+
+def _said(environ: Mapping[str, str], name: str) -> str:
+    return environ.get(name, "").strip().lower()
 
 
 def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
@@ -507,12 +540,31 @@ An app's own policy wins over these.
 """
 
 
+_TRACES = """
+## Traces
+
+With `pip install 'chatserver[otel]'`; read by OpenTelemetry's SDK, each as its specification says. What a span tells:
+[monitoring.md](monitoring.md#traces).
+
+| variable | default | what it does |
+|---|---|---|
+| `OTEL_EXPORTER_OTLP_ENDPOINT` | – | The collector, like `http://localhost:4318`: traces are made where it is named. |
+| `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | – | The same, with its path. |
+| `OTEL_EXPORTER_OTLP_PROTOCOL` | `http/protobuf` | No other one is spoken. |
+| `OTEL_EXPORTER_OTLP_HEADERS` | – | For a collector that wants a key. |
+| `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` | `parentbased_always_on` | `parentbased_traceidratio`, `0.01`: one of 100. |
+| `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | `chatserver` | Who tells it. |
+| `OTEL_BSP_MAX_QUEUE_SIZE` | `2048` | Spans that wait for the collector; further ones are dropped. |
+| `OTEL_SDK_DISABLED` | `false` | `true`: no traces, whatever else is set. So does `OTEL_TRACES_EXPORTER=none`. |
+"""
+
+
 def reference() -> str:
     """docs/settings.md."""
     own = [_row(f.name, f.metadata["shown"] or _shown(f.default), f.metadata["doc"]) for f in _own_fields()]
     defaults = {f.name: f.default for f in msgspec.structs.fields(Policy)}
     policy = [_row(name, _shown(defaults[name]), doc) for name, doc in _POLICY_DOCS.items()]
-    return _HEAD + "".join(own) + _POLICY_HEAD + "".join(policy)
+    return _HEAD + "".join(own) + _TRACES + _POLICY_HEAD + "".join(policy)
 
 
 def _row(name: str, default: str, doc: str) -> str:

@@ -12,10 +12,24 @@ import sys
 import traceback
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO, TypeVar
 
 # What every record has by itself; whatever else it has came from `extra`.
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+
+
+T = TypeVar("T")
+
+
+class Traced(Protocol):
+    """Of a class, one that does the same and is traced (`tracing.py`)."""
+
+    def __call__(self, kind: type[T], /) -> type[T]: ...
+
+
+def untraced(kind: type[T], /) -> type[T]:
+    """The class itself: where nobody collects traces nothing is made, asked or imported for them."""
+    return kind
 
 
 _here: dict[str, int] = {}

@@ -23,6 +23,7 @@ from chatserver.services import followups
 from chatserver.services.attention import attention_with, places_with
 from chatserver.services.house import House
 from chatserver.services.publishing import topics
+from chatserver.telemetry import Traced, untraced
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +40,13 @@ class Worker:
     """Start after `followups.recover`. `longest_sleep_ms`: look at least this often, because other nodes write too. Leaving the
     block ends the loops; what they had begun to write the store finishes."""
 
-    def __init__(self, house: House, longest_sleep_ms: int = LONGEST_SLEEP_MS) -> None:
+    def __init__(
+        self, house: House, longest_sleep_ms: int = LONGEST_SLEEP_MS, *, traced: Traced = untraced
+    ) -> None:
         self._house = house
         self._due = Alarm(house.now, longest_sleep_ms)
         self._desks = Alarm(house.now, longest_sleep_ms)
-        self._board = Board(house)
+        self._board = traced(Board)(house)
         self._hearing: Subscription | None = None
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -21,6 +21,7 @@ from chatserver.settings import Settings
 from chatserver.store.accounts import people_mark
 from chatserver.store.postgres.database import PostgresDatabase
 from chatserver.store.postgres.nodes import Nodes
+from chatserver.telemetry import Traced, untraced
 from chatserver.worker import Alarm, forever
 
 log = logging.getLogger(__name__)
@@ -29,12 +30,12 @@ LOOK_MS: Final = 1_000
 """Nobody tells this process that something was made due."""
 
 
-async def work(settings: Settings) -> None:
+async def work(settings: Settings, traced: Traced = untraced) -> None:
     """Until SIGTERM or SIGINT. Raises what `opened` raises."""
     ending = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
-    async with opened(settings, Metrics()) as (house, db):
+    async with opened(settings, Metrics(), traced=traced) as (house, db):
         assert isinstance(db, PostgresDatabase)  # noqa: S101 - mypy alone needs to be told
         async with Watching(house, Nodes(db)) as watching:
 

@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "metrics": frozenset(),
     "systemd": frozenset(),
     "settings": frozenset({"core"}),
+    "tracing": frozenset({"realtime", "worker", "store", "core"}),
 }
 # They know every room; nobody but they may know them.
 KNOW_EVERYTHING = frozenset({"app", "cli", "cli_app", "cli_base", "cli_data", "__main__"})

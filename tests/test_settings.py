@@ -100,6 +100,38 @@ def test_a_value_that_cannot_be_used_is_refused(name: str, value: str) -> None:
     assert caught.value.problems[0].startswith(name)
 
 
+COLLECTOR = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318"}
+
+
+def test_traces_are_made_where_opentelemetry_is_told_where_they_go_and_not_that_there_are_none() -> None:
+    assert not settings.traces_wanted({"OTEL_SERVICE_NAME": "chat", "OTEL_EXPORTER_OTLP_ENDPOINT": ""})
+    assert settings.traces_wanted(COLLECTOR)
+    assert settings.traces_wanted(
+        {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://otlp.example.com/v1/traces"}
+    )
+    assert not settings.traces_wanted(COLLECTOR | {"OTEL_SDK_DISABLED": "True"})
+    assert not settings.traces_wanted(COLLECTOR | {"OTEL_TRACES_EXPORTER": "none"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "chat:hush@collector:4318"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "grpc://chat:hush@collector:4317"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json"),
+        ("OTEL_TRACES_EXPORTER", "console"),
+    ],
+)
+def test_traces_that_would_go_nowhere_are_refused_without_showing_a_password(name: str, value: str) -> None:
+    with pytest.raises(BadSettings) as caught:
+        load(COLLECTOR | {name: value})
+    (problem,) = caught.value.problems
+    assert problem.startswith(name)
+    assert "hush" not in problem
+    load({name: value, "OTEL_SDK_DISABLED": "true"})
+
+
 def test_redis_goes_with_postgresql_only() -> None:
     with pytest.raises(BadSettings, match="SQLite"):
         load({"REDIS_URL": "redis://localhost"})

@@ -50,6 +50,7 @@ from chatserver.services import pairing, talk, tickets
 from chatserver.store import people as people_rows
 from chatserver.store import tickets as ticket_rows
 from chatserver.store.base import Use
+from chatserver.telemetry import Traced, untraced
 
 _FRAMES: Final = Frames[Frame](AgentFrame)
 BEGINNING: Final = DeskMore("waiting").rank
@@ -57,16 +58,23 @@ BEGINNING: Final = DeskMore("waiting").rank
 
 
 class AgentEndpoint(Endpoint):
-    def __init__(self, hub: Hub, origin_allowed: OriginAllowed, authenticate: AuthenticateAgent) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        origin_allowed: OriginAllowed,
+        authenticate: AuthenticateAgent,
+        traced: Traced = untraced,
+    ) -> None:
         super().__init__(hub, origin_allowed)
         self._authenticate = authenticate
+        self._made = traced(AgentTalk)
 
     @property
     def heartbeat(self) -> float:
         return self.hub.limits.agent_heartbeat
 
     def talk(self, connection: Connection) -> AgentTalk:
-        return AgentTalk(self.hub, connection, self._authenticate)
+        return self._made(self.hub, connection, self._authenticate)
 
 
 class AgentTalk(Talk[Frame]):

@@ -50,6 +50,7 @@ from chatserver.services import talk, tickets
 from chatserver.store import tickets as ticket_rows
 from chatserver.store.base import Use
 from chatserver.store.work import Who
+from chatserver.telemetry import Traced, untraced
 
 LIST: Final = 20
 """Tickets in `welcome` and in one `tickets` frame."""
@@ -60,16 +61,23 @@ _FRAMES: Final = Frames[Frame](CustomerFrame)
 
 
 class CustomerEndpoint(Endpoint):
-    def __init__(self, hub: Hub, origin_allowed: OriginAllowed, authenticate: AuthenticateCustomer) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        origin_allowed: OriginAllowed,
+        authenticate: AuthenticateCustomer,
+        traced: Traced = untraced,
+    ) -> None:
         super().__init__(hub, origin_allowed)
         self._authenticate = authenticate
+        self._made = traced(CustomerTalk)
 
     @property
     def heartbeat(self) -> float:
         return self.hub.limits.customer_heartbeat
 
     def talk(self, connection: Connection) -> CustomerTalk:
-        return CustomerTalk(self.hub, connection, self._authenticate)
+        return self._made(self.hub, connection, self._authenticate)
 
 
 class CustomerTalk(Talk[Frame]):

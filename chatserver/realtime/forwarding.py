@@ -102,8 +102,12 @@ class Forwarding:
         return hmac.compare_digest(self._signature(scope["path"], line_id, mode, int(at), body), signature)
 
     def _request(self, path: str, line_id: str, mode: str, body: bytes) -> bytes:
+        head = self._head(path, line_id, mode, body)
+        return "\r\n".join([*head, "", ""]).encode() + body
+
+    def _head(self, path: str, line_id: str, mode: str, body: bytes) -> list[str]:
         at = self._now()
-        head = [
+        return [
             f"POST {path} HTTP/1.1",
             "Host: localhost",  # every node answers to that name, whatever its public one is
             "Connection: close",
@@ -113,7 +117,6 @@ class Forwarding:
             f"Node-At: {at}",
             f"Node-Signature: {self._signature(path, line_id, mode, at, body).decode()}",
         ]
-        return "\r\n".join([*head, "", ""]).encode() + body
 
     def _signature(self, path: str, line_id: str, mode: str, at: int, body: bytes) -> bytes:
         said = "\n".join([path, line_id, mode, str(at), hashlib.sha256(body).hexdigest()])

@@ -19,6 +19,7 @@ from chatserver.store import interruptions, tables
 from chatserver.store.base import Committed, Done
 from chatserver.store.work import Needs, World
 from chatserver.store.writer import Statements, UseCase, Writer
+from chatserver.telemetry import Traced, untraced
 
 R = TypeVar("R")
 
@@ -89,11 +90,13 @@ class Database(Reader):
         clock: Callable[[], int] | None = None,
         committed: Committed,
         metrics: Metrics | None = None,
+        traced: Traced = untraced,
     ) -> Database:
         """Open the database at `where` (a path, a `sqlite:///` or a `postgresql://` URL), created or upgraded as needed.
 
         `clock`: the time in ms UTC, called where groups are decided, in any thread; None: the machine's on SQLite, on PostgreSQL
         the database's, which is every node's. `committed`: see `store.base`. `metrics`: counts commits.
+        `traced`: of the engine's writer.
 
         Raises DatabaseUnusable, ValueError for a URL of no engine that we know, what the engine raises and OSError as they come.
         """
@@ -101,12 +104,12 @@ class Database(Reader):
             from chatserver.store.postgres.database import PostgresDatabase
 
             return await PostgresDatabase.opened(
-                str(where), clock=clock, committed=committed, metrics=metrics
+                str(where), clock=clock, committed=committed, metrics=metrics, traced=traced
             )
         from chatserver.store.sqlite.database import SqliteDatabase
 
         return await SqliteDatabase.opened(
-            where, clock=clock or wall_clock, committed=committed, metrics=metrics
+            where, clock=clock or wall_clock, committed=committed, metrics=metrics, traced=traced
         )
 
     @property

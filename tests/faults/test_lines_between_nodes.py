@@ -7,10 +7,10 @@ import hashlib
 import hmac
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, ExitStack, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx2
 import pytest
@@ -18,16 +18,21 @@ import pytest
 from chatserver.realtime.forwarding import ANSWER_SECONDS, CONNECT_SECONDS, FRESH_MS
 from chatserver.services.nodes import BEAT_SECONDS, DEAD_MS
 from tests.harness.lines import LineClient, Mode, line, ndjson, request
+from tests.harness.nginx import IN_TURN, nginx
 from tests.harness.postgres import Postgres
+from tests.harness.redis import redis_server
 from tests.harness.server import Server, running
+from tests.harness.sign_in import Desk
 from tests.harness.waiting import soon
 from tests.realtime.chat import new_cid
+from tests.realtime.test_nginx import the_two_talk
 
 pytestmark = pytest.mark.fault
 
 SECRET = "the secret of one installation, both nodes"
 PATH = "/line/customer"
 HELLO = {"type": "hello", "v": 1, "app": "demo"}
+HELLO_AS_AGENT = {"type": "hello", "v": 1}
 SLOW = 2.0
 """Seconds that a busy machine may take on top of what is promised."""
 
@@ -197,6 +202,56 @@ async def test_a_node_that_stops_does_not_wait_for_polls_elsewhere(nodes: Two) -
         assert "graceful shutdown exceeded" not in nodes.b.whole_log()
         with suppress(httpx2.TransportError):
             assert (await poll).status_code in (200, 404)
+
+
+# — behind a balancer ——————————————————————————————————————————————————————————
+
+
+@pytest.fixture
+async def door(tmp_path: Path, postgres_server: Postgres) -> AsyncIterator[Server]:
+    """Seen from outside: Debian's nginx as it is, which knows nothing of lines, before three nodes that take turns."""
+    outside = Server(tmp_path)
+    with ExitStack() as stack:
+        (tmp_path / "redis").mkdir()
+        settings: dict[str, Any] = {
+            "database_url": postgres_server.empty(),
+            "redis_url": stack.enter_context(redis_server(tmp_path / "redis")).url,
+            "secret": SECRET,
+            "public_url": outside.origin,
+        }
+        ports = []
+        for name in "abc":
+            (tmp_path / name).mkdir()
+            ports.append(stack.enter_context(running(tmp_path / name, **settings)).port)
+        async with nginx(tmp_path, *ports, location=IN_TURN, port=outside.port):
+            yield outside
+
+
+@pytest.mark.parametrize("mode", ["stream", "poll"])
+async def test_two_talk_while_an_nginx_sends_each_request_to_another_node(door: Server, mode: Mode) -> None:
+    token = await asyncio.to_thread(Desk(door, "ana@demo.test").token)
+    async with (
+        line(door.port, "/line/agent", mode, HELLO_AS_AGENT | {"token": token}, origin=door.origin) as agent,
+        opened(door, mode) as customer,
+    ):
+        took = {who: nodes_that_take_what_is_said_by(who) for who in (agent, customer)}
+        await agent.expect("welcome")
+        await agent.send(type="status", status="available")
+        await agent.expect("done", verb="status")
+        await customer.expect("welcome")
+        await the_two_talk(customer, agent)
+        assert [len(nodes) for nodes in took.values()] == [3, 3]
+
+
+def nodes_that_take_what_is_said_by(client: LineClient) -> set[str]:
+    """By their addresses, from now on."""
+    found: set[str] = set()
+
+    async def note(answer: httpx2.Response) -> None:
+        found.add(answer.headers["taken-by"])
+
+    client.http.event_hooks = {"response": [note]}
+    return found
 
 
 # — strangers ——————————————————————————————————————————————————————————————————

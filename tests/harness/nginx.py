@@ -32,6 +32,9 @@ http {{
     fastcgi_temp_path fastcgi;
     uwsgi_temp_path uwsgi;
     scgi_temp_path scgi;
+    upstream nodes {{
+        {nodes}
+    }}
     server {{
         listen 127.0.0.1:{port};
         {location}
@@ -42,16 +45,29 @@ http {{
 
 
 PLAIN = "location / { proxy_pass http://127.0.0.1:8000; }"
+IN_TURN = """
+location / {
+    proxy_pass http://nodes;
+    proxy_set_header Host $http_host;
+    add_header Taken-By $upstream_addr always;
+}
+"""
+"""Each request to the next one of the nodes, whoever asks; the answer says to which."""
 
 
 @contextlib.asynccontextmanager
-async def nginx(directory: Path, behind: int, location: str = PLAIN, more: str = "") -> AsyncIterator[int]:
-    """The port of an nginx that passes everything on to `behind`, which `location` calls port 8000. `more`: other directives."""
+async def nginx(
+    directory: Path, *behind: int, location: str = PLAIN, more: str = "", port: int | None = None
+) -> AsyncIterator[int]:
+    """The port of an nginx that passes everything on to `behind`, the first of which `location` calls port 8000, and all of them
+    `nodes`. `more`: other directives."""
     if NGINX is None:
         pytest.skip("no nginx here: apt install nginx")
-    port = free_port()
-    location = location.replace("127.0.0.1:8000", f"127.0.0.1:{behind}")
-    (directory / "nginx.conf").write_text(CONFIG.format(port=port, location=location, more=more))
+    port = port or free_port()
+    location = location.replace("127.0.0.1:8000", f"127.0.0.1:{behind[0]}")
+    nodes = " ".join(f"server 127.0.0.1:{one};" for one in behind)
+    config = CONFIG.format(port=port, nodes=nodes, location=location, more=more)
+    (directory / "nginx.conf").write_text(config)
     log = directory / "error.log"
     child = await asyncio.create_subprocess_exec(
         NGINX, "-p", str(directory), "-c", "nginx.conf", "-e", str(log)

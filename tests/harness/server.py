@@ -9,7 +9,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -35,8 +35,8 @@ class Server:
     """`chatserver demo` on a free port, with its data in `directory`.
 
     Settings by their names without prefix, in small letters: `Server(tmp_path, inactivity_seconds=6)`. `under`: a command that
-    becomes the server (`tests.harness.tracing`). `command`: of our command line. `log_file`: what it prints, "server.log" beside
-    its data if not given.
+    becomes the server (`tests.harness.tracing`). `command`: of our command line. `variables`: others of the environment,
+    by their whole names. `log_file`: what it prints, "server.log" beside its data if not given.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class Server:
         under: Sequence[str] = (),
         log_file: Path | None = None,
         command: str = "demo",
+        variables: Mapping[str, str] | None = None,
         **settings: object,
     ) -> None:
         wrong = unknown({f"CHATSERVER_{name.upper()}": "" for name in settings})
@@ -55,6 +56,7 @@ class Server:
         self.settings = settings
         self.under = under
         self.command = command
+        self.variables = variables or {}
         self.log_file = log_file or directory / "server.log"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -79,7 +81,7 @@ class Server:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith("CHATSERVER_")
+            if not name.startswith(("CHATSERVER_", "OTEL_"))
             and name not in ("HOST", "PORT", "DATABASE_URL", "REDIS_URL")
         }
         given = {f"CHATSERVER_{name.upper()}": str(value) for name, value in self.settings.items()}
@@ -90,6 +92,7 @@ class Server:
             "CHATSERVER_DEMO_PASSWORD": PASSWORD,
             "PYTHONUNBUFFERED": "1",
             **given,
+            **self.variables,
         }
 
     def launch(self) -> None:

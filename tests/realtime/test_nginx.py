@@ -79,7 +79,7 @@ async def test_where_a_proxy_holds_the_stream_back_polling_works(chat: Chat, tmp
 async def test_the_proxy_of_the_documentation_passes_sockets_and_streams(chat: Chat, tmp_path: Path) -> None:
     guide = Path(__file__).parents[2] / "docs" / "embed.md"
     [location] = re.findall(r"```nginx\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
-    async with nginx(tmp_path, chat.port, location) as port, agent_line(port) as agent:
+    async with nginx(tmp_path, chat.port, location=location) as port, agent_line(port) as agent:
         chat.port = port
         async with chat.customer() as customer:
             await the_two_talk(customer, agent)

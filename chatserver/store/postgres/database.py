@@ -22,6 +22,7 @@ from chatserver.store.postgres.clock import SharedClock
 from chatserver.store.postgres.patience import LOCK_MS
 from chatserver.store.postgres.statements import DIALECT
 from chatserver.store.postgres.writer import PostgresWriter
+from chatserver.telemetry import Traced, untraced
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +92,7 @@ class PostgresDatabase(Database):
         clock: Callable[[], int] | None = None,
         committed: Committed,
         metrics: Metrics | None = None,
+        traced: Traced = untraced,
         doubtful: Callable[[], None] = lambda: None,
     ) -> Self:
         """See `Database.open`. `doubtful`: see `PostgresWriter`."""
@@ -116,7 +118,8 @@ class PostgresDatabase(Database):
             connection.terminate()
             raise
 
-        writer = PostgresWriter(connection, connect, now, committed, metrics or Metrics(), doubtful)
+        made = traced(PostgresWriter)
+        writer = made(connection, connect, now, committed, metrics or Metrics(), doubtful)
         return cls(writer, now, meta, pool, dsn)
 
     async def close(self) -> None:

@@ -22,6 +22,7 @@ from chatserver.store.migrations.sqlite import migrate, require_current
 from chatserver.store.sqlite.lock import Lock
 from chatserver.store.sqlite.readers import Readers
 from chatserver.store.sqlite.writer import SqliteWriter
+from chatserver.telemetry import Traced, untraced
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class SqliteDatabase(Database):
         clock: Callable[[], int],
         committed: Committed,
         metrics: Metrics | None = None,
+        traced: Traced = untraced,
     ) -> Self:
         """See `Database.open`; sqlite3.Error and OSError as they come. `clock` is called in the writing thread."""
         path = _path(where)
@@ -76,7 +78,7 @@ class SqliteDatabase(Database):
             lock.release()
             raise
         loop = asyncio.get_running_loop()
-        writer = SqliteWriter(connection, loop, clock, committed, metrics or Metrics())
+        writer = traced(SqliteWriter)(connection, loop, clock, committed, metrics or Metrics())
         return cls(writer, clock, meta, Readers(path), lock)
 
     async def close(self) -> None:
