@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatserver.store.postgres.patience import CALM_SECONDS, HELD_SECONDS, Patience
+from chatserver.store.postgres.patience import CALM_SECONDS, FORGET_SECONDS, HELD_SECONDS, Patience
 from chatserver.store.work import Needs
 from tests.store.house import cid
 
@@ -48,3 +48,22 @@ def test_what_is_held_is_refused_for_a_while_and_nothing_else() -> None:
     assert not patience.ended(ONE)
     patience.found_held(OTHER)
     assert not patience.ended(ONE)  # forgotten by now
+
+
+def test_what_was_held_is_looked_at_alone_before_a_group_waits_for_it_until_it_was_found_free() -> None:
+    steady = Steady()
+    patience = Patience(steady)
+    patience.found_held(ONE)
+    assert not patience.suspected(ONE)  # it is refused
+    steady.now += HELD_SECONDS
+    assert patience.suspected(SAYING)
+    assert not patience.suspected(OTHER)
+    patience.found_held(ONE)
+    assert patience.ended(ONE)
+    steady.now += HELD_SECONDS
+    patience.found_free(ONE)
+    assert not patience.suspected(ONE)
+    patience.found_held(ONE)
+    steady.now += HELD_SECONDS + FORGET_SECONDS
+    patience.found_held(OTHER)
+    assert not patience.suspected(ONE)

@@ -18,6 +18,9 @@ PROBE_MS: Final = 100
 HELD_SECONDS: Final = 3.0
 """What could not be locked is refused at once for so long, then tried again."""
 
+FORGET_SECONDS: Final = 60.0
+"""Rows that nobody asks for again are not remembered for ever."""
+
 
 class Patience:
     """What a node learned from locks that did not come in time."""
@@ -36,6 +39,12 @@ class Patience:
         until = self._held.get(rows_of(needs)) if self._held else None
         return until is not None and self._steady() < until
 
+    def suspected(self, needs: Needs) -> bool:
+        """Whether these rows were found held some time ago: somebody should look before a group waits for them, and holds up with
+        its own locks whoever needs the others."""
+        until = self._held.get(rows_of(needs)) if self._held else None
+        return until is not None and self._steady() >= until
+
     def lost(self) -> bool:
         """A group waited in vain. Gives whether this is news."""
         news = not self.short()
@@ -45,8 +54,11 @@ class Patience:
     def found_held(self, needs: Needs) -> None:
         """These are the rows that somebody holds."""
         now = self._steady()
-        self._held = {rows: until for rows, until in self._held.items() if now < until}
+        self._held = {rows: until for rows, until in self._held.items() if now < until + FORGET_SECONDS}
         self._held[rows_of(needs)] = now + HELD_SECONDS
+
+    def found_free(self, needs: Needs) -> None:
+        self._held.pop(rows_of(needs), None)
 
 
 def rows_of(needs: Needs) -> object:

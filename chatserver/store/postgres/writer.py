@@ -199,6 +199,7 @@ class PostgresWriter(Writer):
             await self._db.execute(f"BEGIN; SET LOCAL lock_timeout = {PROBE_MS}")
             try:
                 await load(self._db, World(), [needs])
+                self._patience.found_free(needs)
             except asyncpg.LockNotAvailableError:
                 self._patience.found_held(needs)
             await self._db.execute("ROLLBACK")
@@ -222,6 +223,8 @@ class PostgresWriter(Writer):
     async def _group(self, group: list[UseCase]) -> None:
         began = time.perf_counter()
         db = self._db
+        if suspects := [case for case in group if self._patience.suspected(case.needs)]:
+            await self._find_held(suspects)
         short = self._patience.short()
         await db.execute(f"BEGIN; SET LOCAL lock_timeout = {IMPATIENT_MS}" if short else "BEGIN")
         given_up = {id(case) for case in group if self._patience.ended(case.needs)}
