@@ -189,7 +189,14 @@ async def _among_nodes(
     db.tell_doubts(missed.set)
     forwarding = traced(Forwarding)(settings.secret or db.secret, house.now)
 
+    known: set[int] = set()
+    """The nodes that are alive."""
+
     def told(node: int, urls: Mapping[int, str]) -> None:
+        if known != urls.keys():
+            missed.set()  # a node that Redis does not reach came, or is gone: how often to look is asked anew
+        known.clear()
+        known.update(urls)
         telemetry.is_node(node)
         # A poll under way elsewhere would hold up the end of a server that stops.
         forwarding.living(node, {} if hub.draining else urls)
@@ -197,7 +204,7 @@ async def _among_nodes(
     nodes = Nodes(db, await _node_url(settings, db))
     async with Membership(house, nodes, hub.claim_again, hub.claim, told):
         looking = asyncio.create_task(
-            catching_up.run(lambda: HINTED_SECONDS if bus.connected else HINTLESS_SECONDS)
+            catching_up.run(lambda: HINTED_SECONDS if bus.hears(len(known)) else HINTLESS_SECONDS)
         )
         try:
             yield forwarding

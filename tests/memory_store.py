@@ -265,8 +265,7 @@ class MemoryBus:
     def here(self, event: Event, topics: Iterable[str]) -> None:
         self.publish(event, topics)
 
-    @property
-    def connected(self) -> bool:
+    def hears(self, nodes: int) -> bool:
         return False
 
     def listened(self) -> list[str]:

@@ -34,9 +34,8 @@ class Bus(Protocol):
     def here(self, event: Event, topics: Iterable[str]) -> None:
         """As `publish`, to this node's listeners alone: what each node finds out by itself."""
 
-    @property
-    def connected(self) -> bool:
-        """Whether other nodes' events arrive by themselves just now."""
+    def hears(self, nodes: int) -> bool:
+        """Whether the events of so many nodes, this one among them, arrive by themselves just now."""
 
     def listened(self) -> Collection[str]:
         """The topics that somebody on this node listens to, as they are now."""

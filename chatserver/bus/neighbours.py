@@ -17,8 +17,11 @@ from chatserver.bus.envelope import Announcement, Beat, Bye, Delta, Said, State
 from chatserver.bus.interest import Bits, bucket
 from chatserver.core.events import Event
 
+UNHEARD_SECONDS: Final = 1.25
+"""Two signs of life, and half of one. From then on hints of a node may be missing: whoever shows something looks at the database,
+within the two seconds that are promised (PROMISES P10). A node that was only busy costs everybody that look."""
 SILENT_SECONDS: Final = 3.0
-"""Three signs of life. A node that is heard is not forgotten because its key is not there: Redis may throw keys away."""
+"""Six signs of life. A node that is heard is not forgotten because its key is not there: Redis may throw keys away."""
 RECENT_SECONDS: Final = 2.0
 """Hints are kept so long for nodes whose interest is on its way. What takes longer ends in a new connection, and `missed`."""
 RECENT_MAX: Final = 4_096
@@ -112,6 +115,10 @@ class Neighbours:
 
     def said(self) -> dict[str, int]:
         return {node: other.said for node, other in self.others.items()}
+
+    def unheard(self, now: float) -> set[str]:
+        """Who should have been heard by now: they have died, or the way from them is not what it was."""
+        return {node for node, other in self.others.items() if now - other.heard_at > UNHEARD_SECONDS}
 
     # — what was heard —
 

@@ -93,6 +93,7 @@ class RedisBus:
         self._everybody = f"{prefix}:all"
         self._link = Link(address, prefix, (own_channel, self._everybody), self)
         self._up = False
+        self._unheard: set[str] = set()
         self._said: list[tuple[Event, tuple[str, ...]]] = []
         self._gathered: dict[Other, list[bytes]] = {}
         self._gathered_hints = 0
@@ -137,6 +138,9 @@ class RedisBus:
     @property
     def connected(self) -> bool:
         return self._up
+
+    def hears(self, nodes: int) -> bool:
+        return self._up and not self._unheard and len(self._neighbours.others) + 1 >= nodes
 
     def others(self) -> set[str]:
         """The names of the other nodes that are known to be alive."""
@@ -399,6 +403,11 @@ class RedisBus:
         self._up = False
         self._metrics.redis_up = False
         self._missed()  # nobody will say what others commit from now on
+
+    def ticked(self) -> None:
+        before, self._unheard = self._unheard, self._neighbours.unheard(self._loop.time())
+        if self._unheard - before:
+            self._missed()  # long before it is known what became of them
 
     def beat(self) -> None:
         self._neighbours.forget_older(self._loop.time())

@@ -17,8 +17,8 @@ from chatserver.bus.redis_line import DEADLINE, Denied, Line, Unreachable
 
 TICK_SECONDS: Final = 0.25
 """How often deadlines are looked at: a Redis that hangs is noticed within two seconds."""
-BEAT_TICKS: Final = 4
-"""A sign of life each second. Our own comes back to us: a second and `DEADLINE` without it, and the link is no link."""
+BEAT_TICKS: Final = 2
+"""A sign of life each half second. Our own comes back to us: so long and `DEADLINE` without it, and the link is no link."""
 RENEW_TICKS: Final = 20
 """Every five seconds what stands in Redis for a while only is written anew, and all is read again."""
 BACKOFF_SECONDS: Final = 0.1
@@ -41,6 +41,9 @@ class Owner(Protocol):
         """Joined; `again`: there was a gap."""
 
     def down(self) -> None: ...
+
+    def ticked(self) -> None:
+        """Whatever Redis said until now was read: who was not heard has not spoken, or not to us."""
 
     def beat(self) -> None: ...
 
@@ -175,6 +178,8 @@ class Link:
         if punctual and self._overdue(now):
             self.fail("it does not answer in time")
             return
+        if punctual:
+            self._owner.ticked()
         if self._ticks % BEAT_TICKS == 0:
             self._owner.beat()
         if self._ticks % RENEW_TICKS == 0:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from chatserver.bus import envelope
 from chatserver.bus.envelope import Announcement, Beat, Bye, Delta, Said, State
 from chatserver.bus.interest import Bits, bucket
-from chatserver.bus.neighbours import RECENT_MAX, RECENT_SECONDS, SILENT_SECONDS, Late, Neighbours, Recent
+from chatserver.bus.neighbours import (
+    RECENT_MAX,
+    RECENT_SECONDS,
+    SILENT_SECONDS,
+    UNHEARD_SECONDS,
+    Late,
+    Neighbours,
+    Recent,
+)
 from chatserver.core.events import DeskChanged
 
 X, Y = bucket("x"), bucket("y")
@@ -169,6 +177,17 @@ def test_who_is_neither_in_redis_nor_heard_is_forgotten_and_told_when_it_comes_b
     assert seen.me.others == {}
     seen.me.learn(beat(), 60)
     assert seen.me.said() == {"b": 8}, "a number that it did not hear"
+
+
+def test_a_node_that_was_not_heard_for_two_signs_of_life_is_missed_until_it_is_heard_again() -> None:
+    seen = Seen()
+    seen.knows("b", X)
+    seen.knows("c", X)
+    seen.me.learn(beat("c"), UNHEARD_SECONDS)
+    assert seen.me.unheard(UNHEARD_SECONDS) == set()
+    assert seen.me.unheard(UNHEARD_SECONDS + 0.1) == {"b"}
+    seen.me.learn(beat("b"), UNHEARD_SECONDS + 0.1)
+    assert seen.me.unheard(UNHEARD_SECONDS + 0.1) == set()
 
 
 def test_a_node_that_waited_longer_than_hints_are_kept_is_told() -> None:
