@@ -113,8 +113,8 @@ def build_app(
             agents = AgentEndpoint(hub, origins.origin_allowed, accounts.authenticate_agent, traced)
             longest_sleep = NODES_SLEEP_MS if settings.on_postgres else LONGEST_SLEEP_MS
             async with (
-                _among_nodes(settings, house, db, hub, missed, traced) as forwarding,
-                Worker(house, longest_sleep, traced=traced),
+                _among_nodes(settings, house, db, hub, missed, traced) as (forwarding, living),
+                Worker(house, longest_sleep, living, traced=traced),
                 hub,
                 _orders(settings, db, hub),
                 watch,
@@ -169,14 +169,16 @@ def _logged(lifespan: Lifespan[Starlette]) -> Lifespan[Starlette]:
 @asynccontextmanager
 async def _among_nodes(
     settings: Settings, house: House, db: Database, hub: Hub, missed: asyncio.Event, traced: Traced
-) -> AsyncIterator[Forwarding | None]:
-    """On SQLite there is one process; on PostgreSQL this is one of as many as were started."""
+) -> AsyncIterator[tuple[Forwarding | None, Callable[[], bool]]]:
+    """On SQLite there is one process; on PostgreSQL this is one of as many as were started. Gives how to reach the others, and
+    whether this one counts as alive among them."""
     if not settings.on_postgres:
         await followups.recover(house)
-        yield None
+        yield None, lambda: True
         return
     # Only here, so that a start on SQLite does not import them.
     from chatserver.realtime.forwarding import Forwarding
+    from chatserver.realtime.refuge import Refuge
     from chatserver.services.catching_up import CatchingUp
     from chatserver.services.nodes import Membership
     from chatserver.store.postgres.database import PostgresDatabase
@@ -202,15 +204,23 @@ async def _among_nodes(
         forwarding.living(node, {} if hub.draining else urls)
 
     nodes = Nodes(db, await _node_url(settings, db))
-    async with Membership(house, nodes, hub.claim_again, hub.claim, told):
-        looking = asyncio.create_task(
-            catching_up.run(lambda: HINTED_SECONDS if bus.hears(len(known)) else HINTLESS_SECONDS)
-        )
+    async with Membership(house, nodes, hub.claim_again, hub.claim, told) as membership:
+
+        def living() -> bool:
+            return membership.living
+
+        tasks = [
+            asyncio.create_task(
+                catching_up.run(lambda: HINTED_SECONDS if bus.hears(len(known)) else HINTLESS_SECONDS)
+            ),
+            asyncio.create_task(Refuge(hub, living, forwarding.anybody_ready).run()),
+        ]
         try:
-            yield forwarding
+            yield forwarding, living
         finally:
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _node_url(settings: Settings, db: PostgresDatabase) -> str:

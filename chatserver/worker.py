@@ -37,13 +37,20 @@ CLOCK_LOOK_MS = 1_000
 
 
 class Worker:
-    """Start after `followups.recover`. `longest_sleep_ms`: look at least this often, because other nodes write too. Leaving the
-    block ends the loops; what they had begun to write the store finishes."""
+    """Start after `followups.recover`. `longest_sleep_ms`: look at least this often, because other nodes write too. `may_act`:
+    whether this node may do now what is due. Leaving the block ends the loops; what they had begun to write
+    the store finishes."""
 
     def __init__(
-        self, house: House, longest_sleep_ms: int = LONGEST_SLEEP_MS, *, traced: Traced = untraced
+        self,
+        house: House,
+        longest_sleep_ms: int = LONGEST_SLEEP_MS,
+        may_act: Callable[[], bool] = lambda: True,
+        *,
+        traced: Traced = untraced,
     ) -> None:
         self._house = house
+        self._may_act = may_act
         self._due = Alarm(house.now, longest_sleep_ms)
         self._desks = Alarm(house.now, longest_sleep_ms)
         self._board = traced(Board)(house)
@@ -56,7 +63,7 @@ class Worker:
         )
         self._board.look_at_all()
         self._tasks = [
-            asyncio.create_task(forever(self._due, lambda: followups.due(self._house), "due tickets")),
+            asyncio.create_task(forever(self._due, self._follow_up, "due tickets")),
             asyncio.create_task(forever(self._desks, self._board.turn, "queue and attention")),
         ]
         return self
@@ -69,6 +76,9 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _follow_up(self) -> int | None:
+        return await followups.due(self._house) if self._may_act() else None
 
     def _hear(self, event: Event) -> bool:
         """Nothing is queued here: an event only moves an alarm, so there is always room."""

@@ -78,21 +78,36 @@ class Forwarding:
         leave.
         """
         owner = _owner(line_id)
-        url = urlsplit(self._urls.get(owner, ""))
         exchange = _Exchange(self._request(f"{BEFORE}{path}", line_id, mode, body))
-        loop = asyncio.get_running_loop()
         self._asked[exchange] = owner
         try:
+            answer = await self._exchanged(exchange, self._urls.get(owner, ""), ANSWER_SECONDS + waits)
+        finally:
+            del self._asked[exchange]
+        return answer if answer and answer.status in _PASSED_ON else None
+
+    async def anybody_ready(self) -> bool:
+        """Another node that was alive lately says that it takes people."""
+        urls = [url for node, url in self._urls.items() if node != self._node]
+        return any(await asyncio.gather(*map(self._ready, urls)))
+
+    async def _ready(self, url: str) -> bool:
+        exchange = _Exchange(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        answer = await self._exchanged(exchange, url, ANSWER_SECONDS)
+        return answer is not None and answer.status == 200
+
+    async def _exchanged(self, exchange: _Exchange, url: str, seconds: float) -> Answer | None:
+        there = urlsplit(url)
+        try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                await loop.create_connection(lambda: exchange, url.hostname or "", url.port or 80)
-            async with asyncio.timeout(ANSWER_SECONDS + waits):
-                answer = await exchange.answer
+                loop = asyncio.get_running_loop()
+                await loop.create_connection(lambda: exchange, there.hostname or "", there.port or 80)
+            async with asyncio.timeout(seconds):
+                return await exchange.answer
         except (OSError, TimeoutError):
             return None
         finally:
-            del self._asked[exchange]
             exchange.end()
-        return answer if answer and answer.status in _PASSED_ON else None
 
     def signed(self, scope: Scope, line_id: str, mode: str, body: bytes) -> bool:
         """A node asks this, and asks it now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
@@ -110,6 +111,8 @@ class Hub:
         """For those who come in, which may be a crowd."""
         self.draining = False
         """Readiness is over: no new sockets."""
+        self.shut = False
+        """People are sent elsewhere, and nothing more that they say is taken."""
         self.live_sessions = live_sessions
         self._recheck_seconds = recheck_seconds
         self._peers: dict[Peer, None] = {}
@@ -156,7 +159,7 @@ class Hub:
     @property
     def full(self) -> bool:
         """Takes no new socket now."""
-        return self.draining or len(self._peers) >= self.limits.connections
+        return self.shut or len(self._peers) >= self.limits.connections
 
     def door(self) -> Door:
         """Another one, for those who come in by one endpoint."""
@@ -203,6 +206,16 @@ class Hub:
         Returns when all are closed, after at most `seconds`.
         """
         self.draining = True
+        end = asyncio.get_running_loop().time() + seconds
+        await self.send_everybody_away(seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(end):
+                await self.customers_here.settled()
+                await self.agents_here.settled()
+
+    async def send_everybody_away(self, seconds: float = DRAIN_SECONDS) -> None:
+        """To any other node, until `shut` is taken back. Returns when all are closed, after at most `seconds`."""
+        self.shut = True
         peers = list(self._peers)
         log.info("draining %d connections", len(peers))
         soonest, latest = BACK_SECONDS
@@ -214,8 +227,6 @@ class Hub:
                 while self._tasks:
                     await asyncio.wait(self._tasks)
                 await self._empty.wait()
-                await self.customers_here.settled()
-                await self.agents_here.settled()
         except TimeoutError:
             log.warning("%d connections were not drained in %.0f s: cut", len(self._peers), seconds)
             for peer in self.peers:

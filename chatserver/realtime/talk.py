@@ -165,7 +165,7 @@ class Talk(ABC, Generic[F]):
 
     def hear(self, text: str | None) -> None:
         """One frame as it came; None for a binary one. Nothing here waits: what takes longer goes on beside it."""
-        if self.hub.draining:
+        if self.hub.shut:
             return  # Not taken and not answered: the client sends it again on its next connection.
         if not self._greeted:
             # Nothing else is heard before the answer to hello.

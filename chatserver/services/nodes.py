@@ -89,6 +89,7 @@ class Watching:
             try:
                 await self.turn()
             except (StoreFailed, Refused, OSError, TimeoutError):
+                self.anybody = False  # who knows: the outage may be everybody's
                 self._house.metrics.beats_missed += 1
                 log.warning("a beat was missed", exc_info=True)
             except Exception:
@@ -106,7 +107,7 @@ class Watching:
             )
         for agent_id in agents:
             try:
-                await pairing.agent_gone(self._house, agent_id, seen_at)
+                await pairing.agent_gone(self._house, agent_id, seen_at, node)
             except Refused:
                 log.info("agent %d of a dead node is no more", agent_id)
         await self._registry.forget(node)
@@ -114,7 +115,7 @@ class Watching:
 
 class Membership(Watching):
     """`async with Membership(…)` while this node serves. Entered, it is one of the nodes, and what an outage of all of them left
-    is put right. `claim_again`: this node was taken for dead, and says once more who is connected to it; `claim`: another one may
+    is put right. `claim_again`: this node counted as dead, and says once more who is connected to it; `claim`: another one may
     have died, and who of its people (customers of these tickets, these agents) is connected to this node too is said once more,
     before anybody says that they are gone. `told` hears at each beat which node this is, and where each living one is reached."""
 
@@ -133,17 +134,28 @@ class Membership(Watching):
         self.node = 0
         self.rank = 0
         """Among the nodes alive: 0 is the first to act on what is due."""
+        self._seen_at = 0
+
+    @property
+    def living(self) -> bool:
+        """Nobody can have taken this node for dead. Else it does nothing by itself until it has joined again: it was frozen, or
+        cut off from the database, or the database was away from all, who have to be heard first."""
+        return self._house.now() - self._seen_at < DEAD_MS
 
     async def __aenter__(self) -> Self:
+        await self._join()
+        return await super().__aenter__()
+
+    async def _join(self) -> None:
         async with self._registry.starting():
             now = self._house.now()
+            if not await self._registry.alive(now - DEAD_MS):
+                await followups.recover(self._house)  # first: nobody is gone for as long as the outage took
             for node, seen_at in await self._registry.dead(now - DEAD_MS):
                 await self._speak_for(node, seen_at)
-            if not await self._registry.alive(now - DEAD_MS):
-                await followups.recover(self._house)
             self.node = await self._registry.join(now)
+        self._seen_at = now
         await self._look(now)
-        return await super().__aenter__()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
@@ -158,11 +170,13 @@ class Membership(Watching):
     async def turn(self) -> None:
         """Say that this node lives, and speak for those that do not."""
         now = self._house.now()
-        if not await self._registry.beat(self.node, now):
-            log.warning("the other nodes took this one for dead: it joins again")
-            self.node = await self._registry.join(now)
+        if not self.living or not await self._registry.beat(self.node, now):
+            log.warning("the other nodes took this one for dead, or there was none: it joins again")
+            await self._join()
             self._claim_again()
-        await self._look(now)
+        else:
+            self._seen_at = now
+            await self._look(now)
         for node, _ in await self._registry.dead(now - SILENT_MS):
             self._claim(*await self._registry.people_of(node))
         await self._speak_for_the_dead(now)

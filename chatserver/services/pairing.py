@@ -130,16 +130,20 @@ async def agent_connected(house: House, agent_id: int) -> None:
     await _present(house, agent_id, change, here=True)
 
 
-async def agent_gone(house: House, agent_id: int, since: int | None = None) -> None:
+async def agent_gone(house: House, agent_id: int, since: int | None = None, node: int | None = None) -> None:
     """The agent's last connection ended: no new chats, and after the grace time theirs return (`followups`).
 
-    `since`: their last sign of life (ms), from which the grace is counted; None: just now.
+    `since`: their last sign of life (ms), from which the grace is counted; None: just now. `node`: the one that they left; None:
+    this one. Who came to another one since then is not gone.
     """
 
     def change(agent: Agent, now: int) -> Agent:
         return agent if agent.gone_at is not None else replace(agent, gone_at=min(since or now, now))
 
-    await _present(house, agent_id, change, AgentGone(agent_id))
+    def came_back(world: World) -> bool:
+        return world.elsewhere("agent", agent_id, node)
+
+    await _present(house, agent_id, change, AgentGone(agent_id), unless=came_back)
 
 
 async def agent_signed_out(house: House, agent_id: int) -> None:
@@ -162,6 +166,7 @@ async def _present(
     change: Callable[[Agent, int], Agent],
     *events: AgentChanged | AgentGone,
     here: bool = False,
+    unless: Callable[[World], bool] = lambda world: False,
 ) -> None:
     """An agent's status or presence changes: nothing happens when it is so already, else their queues may move."""
     people, apps = house.people, house.people.agent(agent_id).app_ids
@@ -171,14 +176,14 @@ async def _present(
         after = change(before, now)
         if here:
             world.claim("agent", agent_id)
-        if after == before:
+        if after == before or unless(world):
             return
         world.put_agent(after)
         for event in events:
             world.emit(event)
         moved(world, people, apps, now)
 
-    await house.store.write(Needs(agents=(agent_id,), desks=apps), decide)
+    await house.store.write(Needs(agents=(agent_id,), desks=apps, claims=True), decide)
 
 
 # — customers ——————————————————————————————————————————————————————————————————
@@ -197,11 +202,13 @@ async def customer_connected(house: House, who: Who) -> None:
 
 
 async def customer_gone(house: House, who: Who) -> None:
-    """The customer's last connection ended: from here on the clocks of their chats run."""
+    """The customer's last connection to this node ended: from here on the clocks of their chats run, unless they came to another
+    one since."""
     people = house.people
 
     def decide(world: World, now: int) -> None:
         for ticket in world.chats_of(who):
-            world.put(ticket, tickets.customer_gone(ticket, now), people.policy(ticket.app_id))
+            if not world.elsewhere("customer", ticket.id):
+                world.put(ticket, tickets.customer_gone(ticket, now), people.policy(ticket.app_id))
 
-    await house.store.write(Needs(customers=((who.app_id, who.key),)), decide)
+    await house.store.write(Needs(customers=((who.app_id, who.key),), claims=True), decide)

@@ -59,6 +59,8 @@ class Needs(msgspec.Struct, frozen=True, gc=False):
     """Agents all of whose open live tickets are wanted: as many as they attend, so for nothing that happens often."""
     desks: tuple[int, ...] = ()
     """App ids: all agents of the app with their loads, and the head of its queue."""
+    claims: bool = False
+    """Which node claimed `agents`, and the customers of all tickets, last."""
 
 
 class Desk(msgspec.Struct, frozen=True):
@@ -90,6 +92,8 @@ class World:
         self.changed_agents: dict[int, None] = {}
         self.claimed: dict[tuple[Side, int], None] = {}
         """Whose customer, or which agent, is connected to this node now."""
+        self._claimants: dict[tuple[Side, int], int] = {}
+        self._node = 0
         self.items: list[tuple[int, Item]] = []
         self.events: list[Event] = []
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
@@ -118,6 +122,11 @@ class World:
     def loaded_agent(self, agent: Agent) -> None:
         """With the load as stored: from here on the world keeps count."""
         self._agents[agent.id] = agent
+
+    def loaded_claims(self, node: int, claims: Iterable[tuple[Side, int, int]]) -> None:
+        """This node is `node`; each claim: whose it is, and of which node."""
+        self._node = node
+        self._claimants.update({(side, row): claimant for side, row, claimant in claims})
 
     def loaded_ids(self, **last: int) -> None:
         """The last id given for `ticket` and `customer`."""
@@ -245,6 +254,13 @@ class World:
         """The customer of this ticket, or this agent, is connected to this node: should it die, others say that they are gone.
         Nothing that anybody is told of; a store with one node only has no use for it."""
         self._set(self.claimed, (side, row), None)
+
+    def elsewhere(self, side: Side, row: int, node: int | None = None) -> bool:
+        """Somebody else than `node` (this one, if not given) claimed them last: that they left it is no news any more. A node may
+        say so a minute late, when it was frozen or cut off. Never so in a store with one node only."""
+        if (side, row) in self.claimed:
+            return False
+        return self._claimants.get((side, row), 0) not in (0, self._node if node is None else node)
 
     def emit(self, event: Event) -> None:
         """Publish after the commit. Ticket changes are published by `create` and `put` themselves."""

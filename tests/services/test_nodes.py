@@ -74,6 +74,12 @@ class Node(Scene):
         assert self.membership._task is not None
         self.membership._task.cancel()
 
+    async def lives_on(self, ms: int) -> None:
+        """So much time passes, and it says in the midst of it that it lives."""
+        for _ in range(2):
+            self.clock.pass_seconds(ms / 2000)
+            await self.membership.turn()
+
     def changes(self) -> list[TicketChanged]:
         return [event for event in self.told if isinstance(event, TicketChanged)]
 
@@ -207,8 +213,7 @@ async def test_who_was_connected_to_a_node_that_died_is_gone_since_its_last_sign
         await pairing.agent_connected(a.house, 1)
         here, there = await b.chat(ben), await a.chat(ANA)
         a.falls_silent()
-        a.clock.pass_seconds(DEAD_MS / 1000)
-        await b.membership.turn()
+        await b.lives_on(DEAD_MS)
         assert (await b.ticket(there.id)).gone_at == died_at
         assert (await b.ticket(here.id)).gone_at is None
         assert (await b.house.reads.agents())[0].gone_at == died_at
@@ -229,8 +234,7 @@ async def test_whoever_came_back_elsewhere_before_that_is_not_said_to_be_gone(
         ticket = await a.chat(ANA)
         a.falls_silent()
         await pairing.customer_connected(b.house, ANA)
-        a.clock.pass_seconds(DEAD_MS / 1000)
-        await b.membership.turn()
+        await b.lives_on(DEAD_MS)
         assert (await b.ticket(ticket.id)).gone_at is None
 
 
@@ -243,14 +247,12 @@ async def test_who_is_seen_here_too_is_claimed_before_anybody_says_that_they_are
         await pairing.agent_connected(a.house, 1)
         ticket = await a.chat(ANA)
         a.falls_silent()
-        b.clock.pass_seconds(SILENT_MS / 1000)
-        await b.membership.turn()
+        await b.lives_on(SILENT_MS)
         assert b.asked_for == [([ticket.id], [1])]
         before = (await b.ticket(ticket.id)).version
         await pairing.agent_connected(b.house, 1)
         await pairing.customer_connected(b.house, ANA)
-        b.clock.pass_seconds((DEAD_MS - SILENT_MS) / 1000)
-        await b.membership.turn()
+        await b.lives_on(DEAD_MS - SILENT_MS)
         assert await b.registry.dead(b.clock.now - DEAD_MS) == []
         assert (await b.ticket(ticket.id)).version == before, "nobody was said to be gone"
         assert AgentGone(1) not in b.told
@@ -263,14 +265,64 @@ async def test_a_node_that_was_taken_for_dead_joins_again_and_claims_its_people(
     a, b, _ = nodes
     async with a.membership, b.membership:
         first = a.membership.node
-        a.clock.pass_seconds(DEAD_MS / 1000)
-        await b.membership.turn()  # a was frozen meanwhile
+        await b.lives_on(DEAD_MS)  # a was frozen meanwhile
         await a.membership.turn()
         assert a.claimed_again == 1
         assert a.membership.node not in (first, b.membership.node)
         await b.membership.turn()
         assert {a.membership.rank, b.membership.rank} == {0, 1}
         assert b.claimed_again == 0
+
+
+async def test_what_a_frozen_node_says_late_of_those_who_left_it_is_refused(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    async with a.membership, b.membership:
+        await pairing.agent_connected(a.house, 1)
+        ticket = await a.chat(ANA)
+        a.falls_silent()
+        await b.lives_on(DEAD_MS)
+        await pairing.agent_connected(b.house, 1)
+        await pairing.customer_connected(b.house, ANA)
+        here = await b.ticket(ticket.id)
+        long_ago = a.clock.now - 60_000
+        await pairing.agent_gone(a.house, 1, long_ago)
+        await pairing.customer_gone(a.house, ANA)
+        await followups.due(a.house)
+        assert (await b.house.reads.agents())[0].gone_at is None
+        assert await b.ticket(ticket.id) == here
+        # Whom nobody else claimed has left indeed.
+        await pairing.agent_gone(b.house, 1)
+        await pairing.customer_gone(b.house, ANA)
+        assert (await b.house.reads.agents())[0].gone_at == b.clock.now
+        assert (await b.ticket(ticket.id)).gone_at == b.clock.now
+
+
+async def test_a_database_that_was_away_from_all_closes_nobodys_chat_and_takes_none_away(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    async with a.membership, b.membership:
+        for node in (a, b):
+            node.falls_silent()
+        await pairing.agent_connected(b.house, 1)
+        ticket = await b.chat(ANA)
+        await b.agent_says(ticket)
+        a.clock.pass_seconds(3600)
+        assert [node.membership.living for node in (a, b)] == [False, False]
+        await a.membership.turn()
+        assert [node.membership.living for node in (a, b)] == [True, False]
+        assert a.claimed_again == 1
+        await followups.due(a.house)
+        after = await a.ticket(ticket.id)
+        assert (after.state, after.agent_id) == ("open", 1)
+        assert after.due_at is not None
+        assert after.due_at > a.clock.now, "it was due long ago, when nobody could answer"
+        assert (await a.house.reads.agents())[0].gone_at == a.clock.now
+        await b.membership.turn()
+        assert b.claimed_again == 1
+        assert len(await a.registry.alive(a.clock.now - DEAD_MS)) == 2
 
 
 async def test_two_nodes_may_speak_for_a_third_at_once(nodes: tuple[Node, Node, Node]) -> None:

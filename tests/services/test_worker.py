@@ -180,6 +180,23 @@ async def test_a_failing_turn_is_logged_once_and_the_loop_goes_on(
     assert [r.getMessage() for r in caplog.records] == ["due tickets: failed, going on"]
 
 
+async def test_nothing_that_is_due_is_done_while_this_node_may_not_act(scene: Scene) -> None:
+    await scene.agent()
+    asked = 0
+
+    def may_act() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 3
+
+    async with Worker(scene.house, longest_sleep_ms=1, may_act=may_act):
+        chat = await scene.chat(ANA)
+        scene.clock.pass_seconds(300)
+        await scene.start(BEA, connected=False)
+        await eventually(lambda: any(e.after.state == "closed" for e in scene.changes_of(chat)))
+    assert asked > 3
+
+
 async def test_leaving_the_block_ends_the_loops(scene: Scene) -> None:
     async with Worker(scene.house) as worker:
         running = list(worker._tasks)

@@ -53,9 +53,12 @@ JOIN items ON items.ticket_id = wanted.ticket_id AND items.cid = wanted.cid
 AND CASE WHEN wanted.author_id = 0 THEN items."by" = 'customer'
 ELSE items."by" = 'agent' AND items.author_id = wanted.author_id END"""
 
+CLAIMS: Final = """SELECT 'agent', id, node FROM agents WHERE id = ANY($1::bigint[])
+UNION ALL SELECT 'customer', id, node FROM tickets WHERE id = ANY($2::bigint[])"""
 
-async def load(db: Any, world: World, group: Sequence[Needs]) -> None:
-    """Fill `world` with what all of `group` needs, within the transaction of `db` (asyncpg's connection)."""
+
+async def load(db: Any, world: World, group: Sequence[Needs], node: int) -> None:
+    """Fill `world` with what all of `group` needs, within the transaction of `db` (asyncpg's connection) of this `node`."""
     tickets = {one for needs in group for one in needs.tickets}
     said = list({one for needs in group for one in needs.said})
     people = list({one for needs in group for one in needs.customers})
@@ -87,6 +90,8 @@ async def load(db: Any, world: World, group: Sequence[Needs]) -> None:
             world.loaded_ticket(ticket_from(row))
     if said:
         await _load_said(db, world, said)
+    if any(needs.claims for needs in group):
+        world.loaded_claims(node, await db.fetch(CLAIMS, list(agents), list(tickets)))
 
 
 async def _load_said(db: Any, world: World, said: list[Any]) -> None:

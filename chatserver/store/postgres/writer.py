@@ -198,7 +198,7 @@ class PostgresWriter(Writer):
             tried.add(rows_of(needs))
             await self._db.execute(f"BEGIN; SET LOCAL lock_timeout = {PROBE_MS}")
             try:
-                await load(self._db, World(), [needs])
+                await load(self._db, World(), [needs], self.node)
                 self._patience.found_free(needs)
             except asyncpg.LockNotAvailableError:
                 self._patience.found_held(needs)
@@ -231,7 +231,7 @@ class PostgresWriter(Writer):
         able = [case for case in group if id(case) not in given_up]
         self._metrics.held_up += len(given_up)
         world = World()
-        await load(db, world, [case.needs for case in able])
+        await load(db, world, [case.needs for case in able], self.node)
         now = self._tick()
         if any(case.needs.numbers for case in able):
             await self._give_ids(world, now)
