@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -39,14 +39,16 @@ class Crowd:
     servers, and after each cut to any of them again."""
 
     def __init__(self, servers: Sequence[Server], customers: int, seed: int) -> None:
-        self.servers = servers
+        self.servers = list(servers)
+        self.home: dict[str, Server] = {}
+        """By name, who comes to this one alone."""
         self.diary = Diary()
         self.dice = random.Random(seed)
         dice, port = self.dice, servers[0].port
         self.customers = [CustomerPeer(f"cliente-{n}", port, self.diary, dice) for n in range(customers)]
-        self._desks = {(server.port, mail): Desk(server, mail) for server in servers for mail in MAILS}
+        self.desks = {(server.port, mail): Desk(server, mail) for server in servers for mail in MAILS}
         self.agents = [
-            AgentPeer(mail, port, self.diary, dice, self._desks[port, mail].token) for mail in MAILS
+            AgentPeer(mail, port, self.diary, dice, self.desks[port, mail].token) for mail in MAILS
         ]
         for peer in self.everybody:
             peer.before_connecting = partial(self.choose, peer)
@@ -59,10 +61,10 @@ class Crowd:
         """What is stored, as of `healed`."""
 
     def choose(self, peer: Peer) -> None:
-        peer.comes_to(self.dice.choice(self.servers).port)
+        peer.comes_to((self.home.get(peer.name) or self.dice.choice(self.servers)).port)
         if isinstance(peer, AgentPeer):
             # A token for a socket is good at any server, whichever gave it.
-            peer.ticket_for_socket = self._desks[self.dice.choice(self.servers).port, peer.name].token
+            peer.ticket_for_socket = self.desks[self.dice.choice(self.servers).port, peer.name].token
 
     @property
     def everybody(self) -> list[Peer]:
@@ -149,9 +151,21 @@ class Crowd:
 
 
 @asynccontextmanager
-async def talking(*servers: Server, customers: int = 6) -> AsyncIterator[Crowd]:
-    """A crowd in the midst of it."""
+async def talking(
+    *servers: Server,
+    customers: int = 6,
+    home: Mapping[str, Server] = {},
+    signs: bool = False,
+    patient: bool = False,
+) -> AsyncIterator[Crowd]:
+    """A crowd in the midst of it. `home`: who comes to one server alone; `signs`: they give signs of life, and expect them;
+    `patient`: the database may be away when somebody signs in."""
     crowd = Crowd(servers, customers, SEED)
+    crowd.home.update(home)
+    for desk in crowd.desks.values():
+        desk.patient = patient
+    for peer in crowd.everybody:
+        peer.gives_signs = signs
     tasks = [asyncio.create_task(peer.run(), name=peer.name) for peer in crowd.everybody]
     try:
         await crowd.gather()
@@ -163,6 +177,28 @@ async def talking(*servers: Server, customers: int = 6) -> AsyncIterator[Crowd]:
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
+
+
+@asynccontextmanager
+async def somebody(name: str, server: Server, crowd: Crowd) -> AsyncIterator[CustomerPeer]:
+    """Who has no chat, and comes to this server alone while it is their home."""
+    one = CustomerPeer(name, server.port, crowd.diary, crowd.dice)
+    one.gives_signs = True
+    one.before_connecting = partial(crowd.choose, one)
+    crowd.home[name] = server
+    task = asyncio.create_task(one.run(), name=name)
+    try:
+        await soon(lambda: one.online, f"{name} is in")
+        yield one
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def somebody_comes(crowd: Crowd, late: CustomerPeer) -> None:
+    """And talks with the others from here on."""
+    crowd.ticket_of[late.name] = await late.starts_chat("¿Hay alguien?")
+    crowd.customers.append(late)
 
 
 def integrity(database: sqlite3.Connection) -> str:

@@ -22,6 +22,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Origin
 
 from tests.checker.checker import Op, Owned, Result, Shown
+from tests.harness.waiting import LOOK_EVERY
 
 Frame = dict[str, Any]
 TALK = ("message", "proposal")
@@ -118,6 +119,10 @@ class Peer(ABC):
         """The database may be replaced by an earlier one: what was held of it then means nothing."""
         self.before_connecting: Callable[[], None] = lambda: None
         """Called before each try: it may lead to another server."""
+        self.gives_signs = False
+        """Pings as often as the server asks for, and takes a server that misses two of them for dead."""
+        self._heard_at = 0.0
+        self._heartbeat = 0.0
         self._going = False
         self._socket: ClientConnection | None = None
         self._starts: dict[str, asyncio.Future[int]] = {}
@@ -178,16 +183,30 @@ class Peer(ABC):
             for thread in self.threads.values():
                 thread.asked = False
             await self._send(first)
+            self._heard_at, self._heartbeat = time.monotonic(), self.open_within
+            signs = asyncio.create_task(self._give_signs(socket), name=f"{self.name} gives signs of life")
             try:
                 async for message in socket:
+                    self._heard_at = time.monotonic()
                     await self._take(json.loads(message))
             except ConnectionClosed:
                 pass
             finally:
+                signs.cancel()
                 self.online = False
                 self._socket = None
                 self._let_go_of_all()
                 self.goodbyes.append((self._going, socket.close_code or 1006))
+
+    async def _give_signs(self, socket: ClientConnection) -> None:
+        """For as long as the connection lasts, until the server is silent for two heartbeats and some."""
+        while self.gives_signs:
+            if time.monotonic() - self._heard_at > 2.5 * self._heartbeat:
+                socket.transport.abort()
+                return
+            if self.online:
+                await self._send({"type": "ping"})
+            await asyncio.sleep(self._heartbeat if self.online else LOOK_EVERY)
 
     async def flush(self) -> None:
         """Sends what waits, a few for each ticket at once."""
@@ -233,6 +252,7 @@ class Peer(ABC):
             for thread in self.threads.values():
                 thread.view = {}
         self.online = True
+        self._heartbeat = frame["heartbeat"]
         for view in self.welcomed(frame):
             self._look(view)
         for ticket in list(self.threads):

@@ -38,15 +38,17 @@ class Pipe:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        there, back = await asyncio.open_connection("127.0.0.1", self._target)
+        back = None
         try:
+            there, back = await asyncio.open_connection("127.0.0.1", self._target)
             await asyncio.gather(self._pump("up", reader, back), self._pump("down", there, writer))
         except (OSError, asyncio.CancelledError):
-            pass  # one end is gone, or the test is over
+            pass  # nobody is there, one end is gone, or the test is over
         finally:
             self._tasks.discard(task)
             writer.transport.abort()
-            back.transport.abort()
+            if back is not None:
+                back.transport.abort()
 
     async def _pump(self, way: Direction, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while piece := await source.read(65_536):

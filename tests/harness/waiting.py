@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 LOOK_EVERY = 0.02
 
@@ -23,5 +23,15 @@ async def soon(
     """`wait_until` for tests that run on an event loop."""
     end = time.monotonic() + within
     while not condition():
+        assert time.monotonic() < end, f"not within {within:g} s: {what}"
+        await asyncio.sleep(look_every)
+
+
+async def until(
+    look: Callable[[], Awaitable[object]], what: str, within: float = 10.0, look_every: float = 0.1
+) -> None:
+    """`soon` for a condition that has to be asked for elsewhere."""
+    end = time.monotonic() + within
+    while not await look():
         assert time.monotonic() < end, f"not within {within:g} s: {what}"
         await asyncio.sleep(look_every)
