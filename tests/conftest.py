@@ -10,6 +10,10 @@ import pytest
 
 from tests.harness.postgres import Postgres, postgres
 
+# Servers and commands are started some hundred times: what they are made of is compiled once, as where it is installed, and not
+# at each start, which takes a third of a second.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A deadline per example measures the machine, not the code.
 hypothesis.settings.register_profile("project", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("project")

@@ -28,15 +28,18 @@ from tests.harness.sign_in import Desk
 from tests.harness.waiting import soon, wait_until
 
 
-@pytest.fixture(params=["sqlite", "two nodes on postgres"])
-def servers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Server]]:
-    settings = dict(AT_EASE)
+@pytest.fixture(scope="module", params=["sqlite", "two nodes on postgres"])
+def servers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[Server]]:
+    """For all tests, each of which leaves apps and agents of its own, or a changed name and password, behind."""
+    settings, where = dict(AT_EASE), tmp_path_factory.mktemp("servers")
     if request.param != "sqlite":
         settings["database_url"] = request.getfixturevalue("postgres_server").empty()
     with ExitStack() as stack:
         started = []
         for number in range(1 if request.param == "sqlite" else 2):
-            directory = tmp_path / str(number)
+            directory = where / str(number)
             directory.mkdir()
             started.append(stack.enter_context(running(directory, **settings)))
         yield started
@@ -152,23 +155,28 @@ def test_a_path_longer_than_sockets_may_have_is_no_hindrance(tmp_path: Path) -> 
         assert command(server, "agent", "password", "ana@demo.test", "--generate").exit_code == 0
 
 
+@pytest.fixture(scope="module")
+def unharmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for all who say what it does not understand."""
+    with running(tmp_path_factory.mktemp("unharmed"), **AT_EASE) as server:
+        yield server
+
+
 @pytest.mark.parametrize(
     "line",
     [b"\n", b"{}\n", b"[1]\n", b'{"type":"Shutdown"}\n', b"\xff\n", b'{"type":"ChangePassword","email":1}\n'],
 )
-def test_an_order_that_is_none_is_answered_and_nothing_done(tmp_path: Path, line: bytes) -> None:
-    with running(tmp_path, **AT_EASE) as server:
-        answer = json.loads(said(server, line))
-        assert "another release" in answer["problem"]
-        assert server.ready()
+def test_an_order_that_is_none_is_answered_and_nothing_done(unharmed: Server, line: bytes) -> None:
+    answer = json.loads(said(unharmed, line))
+    assert "another release" in answer["problem"]
+    assert unharmed.ready()
 
 
-def test_who_says_too_much_or_leaves_costs_nothing(tmp_path: Path) -> None:
-    with running(tmp_path, **AT_EASE) as server:
-        assert said(server, b"x" * (control.LINE_BYTES + 10)) == b""
-        assert b"another release" in said(server, b"")  # an empty line is no order
-        assert command(server, "agent", "password", "ana@demo.test", "--generate").exit_code == 0
-        assert "Traceback" not in server.log()
+def test_who_says_too_much_or_leaves_costs_nothing(unharmed: Server) -> None:
+    assert said(unharmed, b"x" * (control.LINE_BYTES + 10)) == b""
+    assert b"another release" in said(unharmed, b"")  # an empty line is no order
+    assert command(unharmed, "agent", "password", "ana@demo.test", "--generate").exit_code == 0
+    assert "Traceback" not in unharmed.log()
 
 
 def said(server: Server, data: bytes) -> bytes:
