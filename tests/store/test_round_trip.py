@@ -152,7 +152,7 @@ def on_postgres(postgres_server: Postgres) -> Iterator[Trip]:
             try:
                 applied = postgres_applying.apply
                 loaded = postgres_loading.load
-                test(Store(lambda w: run(applied(db, w, 0)), lambda w, needs: run(loaded(db, w, needs))))
+                test(Store(lambda w: run(applied(db, w, 0)), lambda w, needs: run(loaded(db, w, needs, 0))))
             finally:
                 run(db.execute("ROLLBACK"))
 
