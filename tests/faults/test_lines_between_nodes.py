@@ -8,7 +8,8 @@ import hmac
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, ExitStack, suppress
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,13 +24,14 @@ from tests.harness.postgres import Postgres
 from tests.harness.redis import redis_server
 from tests.harness.server import Server, running
 from tests.harness.sign_in import Desk
-from tests.harness.waiting import soon
+from tests.harness.waiting import soon, wait_until
 from tests.realtime.chat import new_cid
 from tests.realtime.test_nginx import the_two_talk
 
 pytestmark = pytest.mark.fault
 
 SECRET = "the secret of one installation, both nodes"
+TOKEN = "a token for whoever reads the metrics"
 PATH = "/line/customer"
 HELLO = {"type": "hello", "v": 1, "app": "demo"}
 HELLO_AS_AGENT = {"type": "hello", "v": 1}
@@ -42,15 +44,28 @@ class Two(NamedTuple):
     b: Server
 
 
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory, postgres_server: Postgres) -> Iterator[Two]:
+    """For all who do them no harm."""
+    with two(tmp_path_factory.mktemp("nodes"), postgres_server.empty()) as nodes:
+        yield nodes
+
+
 @pytest.fixture
-def nodes(tmp_path: Path, postgres_server: Postgres) -> Iterator[Two]:
+def mortals(tmp_path: Path, postgres_server: Postgres) -> Iterator[Two]:
+    """For one story, in which one of them may die."""
+    with two(tmp_path, postgres_server.empty()) as nodes:
+        yield nodes
+
+
+@contextmanager
+def two(where: Path, url: str) -> Iterator[Two]:
     """The second one hears of the first when it starts."""
-    url = postgres_server.empty()
     for name in "ab":
-        (tmp_path / name).mkdir()
+        (where / name).mkdir()
     with (
-        running(tmp_path / "a", database_url=url, secret=SECRET) as a,
-        running(tmp_path / "b", database_url=url, secret=SECRET) as b,
+        running(where / "a", database_url=url, secret=SECRET) as a,
+        running(where / "b", database_url=url, secret=SECRET) as b,
     ):
         yield Two(a, b)
 
@@ -152,13 +167,13 @@ async def until_unknown(client: LineClient) -> None:
         pass
 
 
-async def test_a_line_of_a_node_that_died_is_unknown_at_once(nodes: Two) -> None:
-    async with opened(nodes.a, "poll") as client:
+async def test_a_line_of_a_node_that_died_is_unknown_at_once(mortals: Two) -> None:
+    async with opened(mortals.a, "poll") as client:
         await client.expect("welcome")
-        turns_to(client, nodes.b)
+        turns_to(client, mortals.b)
         poll = asyncio.create_task(client.poll())
-        await soon(lambda: asks(nodes.b, nodes.a), "the poll is passed on")
-        await asyncio.to_thread(nodes.a.kill)
+        await soon(lambda: asks(mortals.b, mortals.a), "the poll is passed on")
+        await asyncio.to_thread(mortals.a.kill)
         began = time.monotonic()
         assert (await client.post({"type": "ping"})).status_code == 404
         with suppress(httpx2.TransportError):
@@ -167,13 +182,13 @@ async def test_a_line_of_a_node_that_died_is_unknown_at_once(nodes: Two) -> None
         assert (await client.poll()).json() == {"code": "unknown_line"}
 
 
-async def test_a_line_of_a_node_that_hangs_is_unknown_before_its_peer_gives_up(nodes: Two) -> None:
-    async with opened(nodes.a, "poll") as client:
+async def test_a_line_of_a_node_that_hangs_is_unknown_before_its_peer_gives_up(mortals: Two) -> None:
+    async with opened(mortals.a, "poll") as client:
         await client.expect("welcome")
-        turns_to(client, nodes.b)
+        turns_to(client, mortals.b)
         await client.still_speaks()
-        assert nodes.a.process is not None
-        nodes.a.process.send_signal(signal.SIGSTOP)
+        assert mortals.a.process is not None
+        mortals.a.process.send_signal(signal.SIGSTOP)
         try:
             began = time.monotonic()
             poll = asyncio.create_task(client.poll())
@@ -185,21 +200,21 @@ async def test_a_line_of_a_node_that_hangs_is_unknown_before_its_peer_gives_up(n
             assert (await client.poll()).status_code == 404
             assert time.monotonic() - began < SLOW  # it is known to be dead
         finally:
-            nodes.a.process.send_signal(signal.SIGCONT)
+            mortals.a.process.send_signal(signal.SIGCONT)
 
 
-async def test_a_node_that_stops_does_not_wait_for_polls_elsewhere(nodes: Two) -> None:
-    async with opened(nodes.a, "poll") as client:
+async def test_a_node_that_stops_does_not_wait_for_polls_elsewhere(mortals: Two) -> None:
+    async with opened(mortals.a, "poll") as client:
         await client.expect("welcome")
-        turns_to(client, nodes.b)
+        turns_to(client, mortals.b)
         await client.still_speaks()
         poll = asyncio.create_task(client.poll())
-        await soon(lambda: asks(nodes.b, nodes.a), "the poll is passed on")
+        await soon(lambda: asks(mortals.b, mortals.a), "the poll is passed on")
         began = time.monotonic()
-        nodes.b.terminate()
-        await asyncio.to_thread(nodes.b.wait)
+        mortals.b.terminate()
+        await asyncio.to_thread(mortals.b.wait)
         assert time.monotonic() - began < 2 * BEAT_SECONDS + SLOW
-        assert "graceful shutdown exceeded" not in nodes.b.whole_log()
+        assert "graceful shutdown exceeded" not in mortals.b.whole_log()
         with suppress(httpx2.TransportError):
             assert (await poll).status_code in (200, 404)
 
@@ -207,24 +222,33 @@ async def test_a_node_that_stops_does_not_wait_for_polls_elsewhere(nodes: Two) -
 # — behind a balancer ——————————————————————————————————————————————————————————
 
 
-@pytest.fixture
-async def door(tmp_path: Path, postgres_server: Postgres) -> AsyncIterator[Server]:
+@pytest.fixture(scope="module")
+async def door(tmp_path_factory: pytest.TempPathFactory, postgres_server: Postgres) -> AsyncIterator[Server]:
     """Seen from outside: Debian's nginx as it is, which knows nothing of lines, before three nodes that take turns."""
-    outside = Server(tmp_path)
+    where = tmp_path_factory.mktemp("door")
+    outside = Server(where)
     with ExitStack() as stack:
-        (tmp_path / "redis").mkdir()
+        (where / "redis").mkdir()
         settings: dict[str, Any] = {
             "database_url": postgres_server.empty(),
-            "redis_url": stack.enter_context(redis_server(tmp_path / "redis")).url,
+            "redis_url": stack.enter_context(redis_server(where / "redis")).url,
             "secret": SECRET,
             "public_url": outside.origin,
+            "metrics_token": TOKEN,
         }
         ports = []
         for name in "abc":
-            (tmp_path / name).mkdir()
-            ports.append(stack.enter_context(running(tmp_path / name, **settings)).port)
-        async with nginx(tmp_path, *ports, location=IN_TURN, port=outside.port):
+            (where / name).mkdir()
+            ports.append(stack.enter_context(running(where / name, **settings)).port)
+        for port in ports:
+            wait_until(partial(knows_three, port), "it has heard of the others, at its next beat")
+        async with nginx(where, *ports, location=IN_TURN, port=outside.port):
             yield outside
+
+
+def knows_three(port: int) -> bool:
+    asked = httpx2.get(f"http://127.0.0.1:{port}/metrics", headers={"authorization": f"Bearer {TOKEN}"})
+    return "\nchatserver_nodes_alive 3\n" in asked.text
 
 
 @pytest.mark.parametrize("mode", ["stream", "poll"])
