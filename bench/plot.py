@@ -9,7 +9,7 @@ from html import escape
 from bench.report import middle
 
 WIDTH, HEIGHT = 640, 360
-LEFT, RIGHT, TOP, BOTTOM = 70, 24, 44, 52
+LEFT, RIGHT, TOP, BOTTOM = 70, 40, 44, 64
 COLORS = ("#0f6b5c", "#b4501e", "#3b5bab", "#8a6d1a", "#7a3b8f")
 Point = tuple[float, Sequence[float]]
 
@@ -42,7 +42,9 @@ def bars(title: str, unit: str, values: Sequence[tuple[str, Sequence[float]]]) -
             f'fill="{COLORS[i % len(COLORS)]}"/>'
         )
         parts.append(_whisker(centre, measured, top, "#222"))
-        parts.append(_label(centre, HEIGHT - BOTTOM + 18, name))
+        # Long names do not fit beside each other: a line for each part.
+        for line, part in enumerate(name.replace(" + ", ", + ").split(", ")):
+            parts.append(_label(centre, HEIGHT - BOTTOM + 18 + 16 * line, part))
     return _svg(parts)
 
 
