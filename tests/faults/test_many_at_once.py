@@ -1,12 +1,15 @@
-"""Many sockets say things at once, some of them over and over: each message is there once, with one number, in one order."""
+"""Many sockets say things at once, some of them over and over, on one server or on three: each message is there once, with one
+number, in one order."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import random
+import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from websockets.typing import Origin
 
 from tests.checker.checker import Evidence, Stored, check
 from tests.faults.crowd import AT_EASE
+from tests.faults.nodes import several_with_redis
 from tests.harness.peers import AgentPeer, CustomerPeer, Diary, Peer, new_cid
 from tests.harness.server import Server, running
 from tests.harness.sign_in import Desk
@@ -26,6 +30,7 @@ from tests.harness.waiting import soon
 pytestmark = pytest.mark.fault
 
 SENDS = size(1_000, 10_000)
+SENDS_AT_NODES = size(400, 10_000)
 PEOPLE = 5
 """What one person may say at once is limited, also with the widest limits."""
 REPEATS = 5
@@ -34,6 +39,20 @@ UNDER_WAY = 100
 """Frames without an answer, for each socket."""
 WRITERS = 50
 MESSAGES = size(1_000, 10_000)
+WRITERS_AT_NODES = size(30, 150)
+"""Fifty at each of three: half of them the customer's sockets, half of them the agent's; nobody else may write in a ticket."""
+MESSAGES_AT_NODES = size(600, 10_000)
+
+
+@pytest.fixture(params=["one server", "three nodes"])
+def servers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Server]]:
+    if request.param == "one server":
+        with running(tmp_path, **AT_EASE) as server:
+            yield [server]
+        return
+    url = request.getfixturevalue("postgres_server").empty()
+    with several_with_redis(tmp_path, url) as nodes:
+        yield nodes
 
 
 # — every send up to five times, on two sockets ————————————————————————————————
@@ -85,11 +104,12 @@ async def first_token(server: Server) -> str:
     return peer.token
 
 
-async def repeats(server: Server, sends: int, dice: random.Random) -> tuple[int, int]:
-    """One customer's part: a ticket and so many messages, everything over and over on two sockets. Gives messages and frames."""
+async def repeats(here: Server, there: Server, sends: int, dice: random.Random) -> tuple[int, int]:
+    """One customer's part: a ticket and so many messages, everything over and over on two sockets, one to each of the servers,
+    which may be the same. Gives messages and frames."""
     answers, copies = defaultdict[str, list[int]](list), dict[str, int]()
-    token = await first_token(server)
-    async with repeater(server, token, answers) as one, repeater(server, token, answers) as two:
+    token = await first_token(here)
+    async with repeater(here, token, answers) as one, repeater(there, token, answers) as two:
 
         async def send(frame: dict[str, Any]) -> None:
             copies[frame["cid"]] = dice.randint(1, REPEATS)
@@ -106,48 +126,48 @@ async def repeats(server: Server, sends: int, dice: random.Random) -> tuple[int,
         del copies[start["cid"]]
         for n in range(sends):
             await send({"type": "say", "ticket": ticket, "cid": new_cid(), "text": f"n.º {n}"})
-        await soon(answered, "every copy has its answer", 60)
+        await soon(answered, "every copy has its answer", 120)
     assert all(len(set(numbers)) == 1 for numbers in answers.values()), f"seed {SEED}: two numbers for one"
-    with server.reading() as database:
-        query = "SELECT cid, seq FROM items WHERE kind = 'message' AND ticket_id = ?"
-        rows = database.execute(query, (ticket,)).fetchall()
+    rows = await here.rows(f"SELECT cid, seq FROM items WHERE kind = 'message' AND ticket_id = {ticket}")
     assert len(rows) == sends
     assert dict(rows) == {cid: numbers[0] for cid, numbers in answers.items()}
     return len(rows), sum(copies.values())
 
 
 def test_a_message_sent_up_to_five_times_over_two_sockets_is_stored_once_and_answered_alike(
-    tmp_path: Path,
+    servers: list[Server],
 ) -> None:
     async def story() -> None:
-        with running(tmp_path, **AT_EASE) as server:
-            parts = [repeats(server, SENDS // PEOPLE, random.Random(SEED + n)) for n in range(PEOPLE)]
-            done = await asyncio.gather(*parts)
-            with server.reading() as database:
-                assert database.execute("SELECT count(*) FROM tickets").fetchone() == (PEOPLE,)
+        each = (SENDS if len(servers) == 1 else SENDS_AT_NODES) // PEOPLE
+        doors = itertools.cycle(servers)  # of several servers everybody's second socket is at another one
+        parts = [repeats(next(doors), next(doors), each, random.Random(SEED + n)) for n in range(PEOPLE)]
+        done = await asyncio.gather(*parts)
+        assert await servers[0].rows("SELECT count(*) FROM tickets") == [(PEOPLE,)]
         print(f"{sum(rows for rows, _ in done)} messages in {sum(frames for _, frames in done)} frames")
 
     asyncio.run(story())
 
 
-# — fifty writers on one ticket ————————————————————————————————————————————————
+# — many writers on one ticket —————————————————————————————————————————————————
 
 
 class Room:
-    """One ticket, the sockets of its customer and of its agent, half and half."""
+    """One ticket, and so many sockets of its customer and of its agent, half and half, spread over the servers."""
 
-    def __init__(self, server: Server, token: str) -> None:
-        self.server = server
+    def __init__(self, servers: Sequence[Server], token: str, writers: int, messages: int) -> None:
+        self.servers = servers
+        self.messages = messages
         self.diary = Diary()
-        dice, desk = random.Random(SEED), Desk(server, "luis@demo.test")
-        desk.token()  # the sign-in; from here on there is a session that all tabs share
+        dice, desk = random.Random(SEED), Desk(servers[0], "luis@demo.test")
+        desk.token()  # the sign-in; from here on there is a session that all tabs share, wherever they are
+        ports = itertools.cycle(server.port for server in servers)
         self.customers = [
-            CustomerPeer(f"cliente-{n}", server.port, self.diary, dice) for n in range(WRITERS // 2)
+            CustomerPeer(f"cliente-{n}", next(ports), self.diary, dice) for n in range(writers // 2)
         ]
         for customer in self.customers:
             customer.token = token
         self.agents = [
-            AgentPeer(f"agente-{n}", server.port, self.diary, dice, desk.token) for n in range(WRITERS // 2)
+            AgentPeer(f"agente-{n}", next(ports), self.diary, dice, desk.token) for n in range(writers // 2)
         ]
         self.ticket = 0
 
@@ -156,24 +176,22 @@ class Room:
         return [*self.customers, *self.agents]
 
     async def gather(self) -> None:
-        await soon(lambda: all(peer.online for peer in self.everybody), "all sockets are in", 30)
+        await soon(lambda: all(peer.online for peer in self.everybody), "all sockets are in", 60)
         await self.agents[0].is_available()
         self.ticket = await self.customers[0].starts_chat("Con todos a la vez")
         await soon(lambda: all(peer.tickets() for peer in self.agents), "every tab of the agent has it")
 
     async def talk(self) -> None:
         """Everybody at once; a few of each are under way at any time."""
-        for _ in range(MESSAGES // WRITERS):
-            for peer in self.everybody:
-                peer.say(self.ticket)
+        for peer, _ in zip(itertools.cycle(self.everybody), range(self.messages), strict=False):
+            peer.say(self.ticket)
         for peer in self.everybody:
             await peer.flush()
         await soon(lambda: all(peer.settled() for peer in self.everybody), "all is acknowledged", 240)
 
-    def stored(self) -> list[Stored]:
+    async def stored(self) -> list[Stored]:
         """A message's author is the socket that it came over: its text says which."""
-        with self.server.reading() as database:
-            rows = database.execute("SELECT ticket_id, seq, cid, kind, text FROM items").fetchall()
+        rows = await self.servers[0].rows("SELECT ticket_id, seq, cid, kind, text FROM items")
         return [
             Stored(ticket, seq, text.split(" de ")[1] if kind == "message" else "system", cid or "")
             for ticket, seq, cid, kind, text in rows
@@ -183,25 +201,28 @@ class Room:
         return all(peer.threads[self.ticket].last == last for peer in self.everybody)
 
 
-def test_fifty_writers_on_one_ticket_see_one_order_without_a_gap(tmp_path: Path) -> None:
+def test_many_writers_on_one_ticket_see_one_order_without_a_gap(servers: list[Server]) -> None:
     async def story() -> None:
-        with running(tmp_path, **AT_EASE) as server:
-            room = Room(server, await first_token(server))
-            tasks = [asyncio.create_task(peer.run()) for peer in room.everybody]
-            try:
-                await room.gather()
-                await room.talk()
-                stored = room.stored()
-                await soon(lambda: room.level(len(stored)), "every screen is level with the database", 120)
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-            assert sum(row.cid != "" for row in stored) == MESSAGES
-            # One ticket, so one sequence: rule c holds every one of the fifty screens against it.
-            members = {room.ticket: frozenset(peer.name for peer in room.everybody)}
-            violations = check(Evidence(room.diary.history, room.diary.shown, stored, members))
-            assert not violations, f"seed {SEED}: {violations[:5]} ({len(violations)} in all)"
-            print(f"{MESSAGES} messages of {WRITERS} sockets, {len(room.diary.shown)} shown")
+        alone = len(servers) == 1
+        writers, messages = (WRITERS, MESSAGES) if alone else (WRITERS_AT_NODES, MESSAGES_AT_NODES)
+        room = Room(servers, await first_token(servers[0]), writers, messages)
+        tasks = [asyncio.create_task(peer.run()) for peer in room.everybody]
+        try:
+            await room.gather()
+            began = time.monotonic()
+            await room.talk()
+            stored = await room.stored()
+            await soon(lambda: room.level(len(stored)), "every screen is level with the database", 120)
+            took = time.monotonic() - began
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        assert sum(row.cid != "" for row in stored) == messages
+        # One ticket, so one sequence: rule c holds every one of the screens against it.
+        members = {room.ticket: frozenset(peer.name for peer in room.everybody)}
+        violations = check(Evidence(room.diary.history, room.diary.shown, stored, members))
+        assert not violations, f"seed {SEED}: {violations[:5]} ({len(violations)} in all)"
+        print(f"{messages} messages of {writers} sockets, {len(room.diary.shown)} shown, in {took:.0f} s")
 
     asyncio.run(story())

@@ -7,17 +7,17 @@ import random
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.faults.crowd import AT_EASE, judge, talking
+from tests.faults.crowd import judge, talking
+from tests.faults.nodes import several
 from tests.harness.crowd import quantile
 from tests.harness.postgres import Postgres
 from tests.harness.redis import RedisServer, redis_server
-from tests.harness.server import Server, running
+from tests.harness.server import Server
 from tests.harness.sizes import SEED, size
 from tests.harness.waiting import soon
 
@@ -29,7 +29,6 @@ AWAY = size(100, 2_000)
 AWAY_LATEST = 2.0
 """Seconds, also for what is said while a Redis hangs and nobody has noticed yet (PROMISES P10)."""
 BACK_P99, BACK_WITHIN = 0.3, 10.0
-NODES = 3
 
 
 @pytest.fixture(params=["hints polled", "Redis"])
@@ -41,18 +40,6 @@ def hints(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RedisServe
     directory.mkdir()
     with redis_server(directory) as server:
         yield server
-
-
-@contextmanager
-def several(where: Path, url: str, hints: RedisServer | None) -> Iterator[list[Server]]:
-    settings = AT_EASE | ({"redis_url": hints.url} if hints else {})
-    with ExitStack() as stack:
-        servers = []
-        for number in range(NODES):
-            directory = where / f"node-{number}"
-            directory.mkdir()
-            servers.append(stack.enter_context(running(directory, database_url=url, **settings)))
-        yield servers
 
 
 def test_a_crowd_on_three_nodes_sees_one_order_whoever_is_where(
