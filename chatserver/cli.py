@@ -45,9 +45,11 @@ def _serve(settings: Settings) -> None:
     gc.disable()
     _check_port(settings)
     _check_database(settings)
+    from chatserver import telemetry
     from chatserver.app import build_app
     from chatserver.server import run
 
+    telemetry.take_last_words()
     _open_files(settings)
     try:
         run(build_app(settings, tracing=_tracing()), settings)
@@ -157,9 +159,10 @@ def work() -> None:
     import asyncio
 
     _check_database(settings)
-    from chatserver.telemetry import untraced
+    from chatserver.telemetry import take_last_words, untraced
     from chatserver.worker_process import work as until_told
 
+    take_last_words()
     tracing = _tracing()
     try:
         asyncio.run(until_told(settings, tracing or untraced))

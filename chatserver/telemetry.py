@@ -9,14 +9,18 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 import traceback
 from contextlib import suppress
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any, Protocol, TextIO, TypeVar
 
 # What every record has by itself; whatever else it has came from `extra`.
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -56,6 +60,22 @@ def set_up(level: str, form: str, stream: TextIO | None = None) -> None:
     # must not print the rows and frames that libraries see.
     for name in ("uvicorn", "sqlalchemy", "aiosqlite", "websockets", "asyncio", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def take_last_words() -> None:
+    """What nobody caught, on the way out or in a thread of its own, is logged like anything else: Python itself would print its
+    words. For a whole process, once `set_up` has said where to."""
+
+    def uncaught(
+        kind: type[BaseException], problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if issubclass(kind, KeyboardInterrupt | SystemExit):
+            return
+        log.critical("nobody caught this", exc_info=(kind, problem or kind(), trace))
+
+    sys.excepthook = uncaught
+    sys.unraisablehook = lambda told: uncaught(told.exc_type, told.exc_value, told.exc_traceback)
+    threading.excepthook = lambda told: uncaught(told.exc_type, told.exc_value, told.exc_traceback)
 
 
 def facts(record: logging.LogRecord) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -212,3 +214,32 @@ def test_levels_hold_and_requests_are_not_logged() -> None:
     logging.getLogger("chatserver").debug("looked")
     assert stream.getvalue().splitlines()[-1].endswith("looked")
     assert len(stream.getvalue().splitlines()) == 1
+
+
+def test_what_nobody_catches_is_logged_without_its_words() -> None:
+    """In a thread, while an object is thrown away, and on the way out of a process."""
+    script = """
+import sys, threading
+from chatserver import telemetry
+telemetry.set_up("info", "json")
+telemetry.take_last_words()
+
+class Clumsy:
+    def __del__(self):
+        fail()
+
+def fail():
+    raise ValueError(sys.argv[1])
+
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+Clumsy()
+fail()
+"""
+    ended = subprocess.run([sys.executable, "-c", script, WORD], capture_output=True, text=True, check=False)
+    lines = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert [(line["level"], line["what"]) for line in lines] == [("critical", "nobody caught this")] * 3
+    assert all("ValueError" in line["trace"] for line in lines)
+    assert WORD not in ended.stderr + ended.stdout
+    assert ended.returncode == 1
