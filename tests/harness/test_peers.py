@@ -22,7 +22,7 @@ async def test_what_was_refused_is_said_again_though_nothing_else_happens(code: 
         async for text in socket:
             frame = json.loads(text)
             if frame["type"] == "hello":
-                await answer(socket, type="welcome", epoch="e", token="t", tickets=[])
+                await answer(socket, type="welcome", epoch="e", token="t", heartbeat=25, tickets=[])
                 continue
             said.append(frame["cid"])
             if len(said) == 1:
