@@ -53,7 +53,7 @@ def wrong_by(seconds: int) -> tuple[str, ...]:
     """A command under which the machine's clock is wrong; what only measures how time passes is not."""
     found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
     if not found:
-        pytest.skip("no libfaketime here: apt install faketime")
+        pytest.skip("no libfaketime here: apt install libfaketime")
     # The library without its program, which would stay between us and the server: a kill has to meet the server.
     return ("env", f"LD_PRELOAD={found[0]}", f"FAKETIME={seconds:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC=1")
 
