@@ -131,13 +131,17 @@ async def start_chats(crowd: Crowd) -> None:
     crowd.ticket_of.update({one.name: ticket for one, ticket in zip(crowd.people, found, strict=True)})
 
 
+def closed(screens: Screens, enough: int) -> bool:
+    return len(screens.closed) >= enough
+
+
 async def kill_and_start(nodes: list[Server], screens: Screens) -> None:
     """One after the other, for as long as chats close."""
     while len(screens.closed) < TICKETS:
         for victim in nodes:
             await asyncio.to_thread(victim.kill)
             enough = min(TICKETS, len(screens.closed) + MEANWHILE)
-            await soon(lambda enough=enough: len(screens.closed) >= enough, "chats close", INACTIVITY + 30)  # type: ignore[misc]
+            await soon(partial(closed, screens, enough), "chats close", INACTIVITY + 30)
             victim.launch()
             await asyncio.to_thread(wait_until, victim.ready, "it is up again", 30)
 

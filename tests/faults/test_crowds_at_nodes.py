@@ -8,13 +8,14 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.faults.crowd import AT_EASE
 from tests.harness.admitted import METRICS_TOKEN, Doorbell, doorbells
-from tests.harness.crowd import Crowd, gathering, quantile
+from tests.harness.crowd import Crowd, Patient, gathering, quantile
 from tests.harness.postgres import Postgres, fetched, postgres
 from tests.harness.redis import redis_server
 from tests.harness.server import Server, running
@@ -65,9 +66,12 @@ async def crowd_at(servers: list[Server], people: int) -> AsyncIterator[Crowd]:
     dice = random.Random(SEED)
     ports = [server.port for server in servers]
 
+    def comes_anywhere(one: Patient) -> None:
+        one.comes_to(dice.choice(ports))
+
     def anywhere(crowd: Crowd) -> None:
         for one in crowd.people:
-            one.before_connecting = lambda one=one: one.comes_to(dice.choice(ports))  # type: ignore[misc]
+            one.before_connecting = partial(comes_anywhere, one)
 
     async with gathering(ports[0], people, within=PATIENCE, prepare=anywhere) as crowd:
         await crowd.start_chats()

@@ -98,6 +98,10 @@ async def all_ended(own: Postgres, three: Three) -> None:
     assert await fetched(three.url, query)
 
 
+def more_is_acknowledged(crowd: Crowd, than: int) -> bool:
+    return crowd.diary.acks > than
+
+
 @pytest.mark.parametrize("act", [restarted, all_ended])
 async def test_all_nodes_write_again_within_five_seconds_and_nothing_that_was_acknowledged_is_missing(
     tmp_path: Path, own: Postgres, act: Callable[[Postgres, Three], Awaitable[None]]
@@ -110,7 +114,7 @@ async def test_all_nodes_write_again_within_five_seconds_and_nothing_that_was_ac
             assert took < RECOVERED
             said = crowd.diary.acks
             assert await stored(three.url) >= said, "acknowledged, and not there"
-            await soon(lambda said=said: crowd.diary.acks > said + 50, "people talk on", RECOVERED)  # type: ignore[misc]
+            await soon(partial(more_is_acknowledged, crowd, said + 50), "people talk on", RECOVERED)
             print(
                 f"{act.__name__}: all nodes write after {took:.2f} s, people after {time.monotonic() - back:.2f} s"
             )
