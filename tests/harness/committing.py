@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Literal
 
+from tests.harness.listening import stop_listening
+
 COMMIT = b"COMMIT\x00"
 CHUNK = 65_536
 Cut = Literal["before", "after"]
@@ -33,7 +35,7 @@ class CommitWire:
         try:
             yield wire
         finally:
-            listener.close()
+            await stop_listening(listener)
             for end in wire._ends:
                 end.abort()
             await asyncio.gather(*wire._tasks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 
@@ -136,6 +137,12 @@ async def gathering(
             task.cancel()
         with suppress(asyncio.CancelledError):
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def together(waits: Iterable[float]) -> float:
+    """The share of them (s) that fall into the same tenth of a second, where most do."""
+    tenths = Counter(round(wait, 1) for wait in waits)
+    return max(tenths.values()) / tenths.total()
 
 
 def quantile(ordered: list[float], share: float) -> float:

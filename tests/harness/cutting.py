@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn
 
+from tests.harness.listening import stop_listening
+
 Way = Literal["up", "down"]
 """From the client to the server, and back."""
 CHUNK = 65_536
@@ -42,7 +44,7 @@ class CuttableWire:
         try:
             yield wire
         finally:
-            listener.close()
+            await stop_listening(listener)
             wire.drop()
             for task in wire._tasks:
                 task.cancel()

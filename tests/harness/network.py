@@ -13,6 +13,8 @@ from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from tests.harness.listening import stop_listening
+
 HEAD_LIMIT = 65_536
 CHUNK = 65_536
 QUIET_TURNS = 5
@@ -75,11 +77,10 @@ class Network:
         self._flowing.set()
 
     async def _close(self) -> None:
-        self._server.close()
+        await stop_listening(self._server)
         self._flowing.set()
-        # None is cancelled: one that has not begun yet would leave its connection open. A connection that was accepted last has
-        # no task of its own for a turn or two of the loop, and one that was aborted is closed a turn later: quiet is when it
-        # stays so.
+        # None is cancelled: one that has not begun yet would leave its connection open. One that was aborted is closed a turn
+        # of the loop later: quiet is when it stays so.
         quiet = 0
         while quiet < QUIET_TURNS:
             await self._cut()

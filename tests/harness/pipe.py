@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Literal
 
+from tests.harness.listening import stop_listening
+
 Direction = Literal["up", "down"]
 """From the client to the server, and back."""
 
@@ -76,5 +78,5 @@ async def pipe_to(port: int) -> AsyncIterator[Pipe]:
     try:
         yield pipe
     finally:
-        server.close()
+        await stop_listening(server)
         await pipe.close()
