@@ -108,7 +108,12 @@ class Accounts:
         # Counted before the password is looked at: many guesses at once are as many tries.
         self._tries_from.take(address, now)
         self._tries.take(email, now)
-        found = await people.agent_by_email(self._db, email)
+        try:
+            found = await people.agent_by_email(self._db, email)
+        except Exception:  # the database is away: nobody looked at the password
+            self._tries.give_back(email, now)
+            self._tries_from.give_back(address, now)
+            raise
         good = await self._passwords.verify(found.password_hash if found else None, password)
         if found is None or not good:
             raise Refused("unauthorized")

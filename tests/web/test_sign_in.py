@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from starlette.requests import Request
@@ -16,6 +16,8 @@ from starlette.websockets import WebSocketDisconnect
 
 from chatserver.realtime.close_codes import BAD_AUTH, SESSION_ENDED
 from chatserver.settings import Settings
+from chatserver.store import people
+from chatserver.store.base import StoreFailed
 from chatserver.web import console
 from tests.web.conftest import EMAIL, HOME, PASSWORD, Served, started
 
@@ -171,6 +173,20 @@ def test_after_too_many_wrong_passwords_an_address_has_to_wait_even_with_the_rig
         assert int(answer.headers["retry-after"]) >= wait - 1
         assert served.sign_in("luis@demo.test") == 200
         served.clock.elapse(wait)
+        assert served.sign_in() == 200
+
+
+def test_while_the_database_is_away_nobody_uses_up_their_tries(
+    settings: Settings, static: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def is_away(*_: object) -> NoReturn:
+        raise StoreFailed("away")
+
+    with started(settings, static, sign_in_tries=3, sign_in_tries_per_address=3) as served:
+        with monkeypatch.context() as away:
+            away.setattr(people, "agent_by_email", is_away)
+            assert {served.sign_in() for _ in range(10)} == {500}
+        assert served.sign_in(password="wrong-password") == 401
         assert served.sign_in() == 200
 
 
