@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import os
 import pwd
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from typing import Final
 
 from bench import processes
 from bench.processes import NotReady, Process, clean_environment, free_port, running
+from chatserver.store.postgres.programs import places
 
 SHOWN: Final = (
     "server_version",
@@ -115,13 +115,10 @@ def started(where: Path, settings: Mapping[str, str] | None = None) -> Iterator[
 
 
 def _programs() -> Path:
-    """On the PATH, or where Debian puts the newest version."""
-    if on_path := shutil.which("postgres"):
-        return Path(on_path).resolve().parent
-    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda p: float(p.parts[4]))
-    if not versions:
+    found = places("postgres", "initdb", "pg_isready", "psql")
+    if not found:
         raise NoPostgres("no PostgreSQL here: apt install postgresql")
-    return versions[-1].parent
+    return found[0]
 
 
 def _somebody(directory: Path) -> str | None:

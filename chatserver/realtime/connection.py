@@ -102,8 +102,10 @@ class Connection:
             self._live_bytes += packet.size
         else:
             self._put(packet, live=True)
-        # A large answer on its way is no sign of a slow reader: the deadline for sending is what watches over it.
-        if self._waiting + len(self._held or ()) > QUEUE_FRAMES or self._live_bytes > QUEUE_BYTES:
+        # A large answer on its way is no sign of a slow reader: the deadline for sending is what watches over it. Nor is what
+        # is held while we read, if the line takes whatever it is given: then only its size counts.
+        held = len(self._held or ()) if self._stuck_since is not None else 0
+        if self._waiting + held > QUEUE_FRAMES or self._live_bytes > QUEUE_BYTES:
             self.end(SLOW, flush=False)
             return False
         return True

@@ -93,11 +93,6 @@ class Accounts:
 
     # — agents —————————————————————————————————————————————————————————————————
 
-    async def set_password(self, email: str, password: str) -> None:
-        """While agents are connected: their sockets close. Raises Refused: not_found, too_short."""
-        for session_id in await set_password(self._db, self._passwords, email, password, self._clock()):
-            self._tell_ended(session_id)
-
     async def sign_in(self, email: str, password: str, address: str) -> tuple[str, AgentSession]:
         """Begin a session; returns its token, which only the agent's browser keeps. `address`: where the request came from.
 
@@ -277,13 +272,13 @@ async def add_agent(
     )
 
 
-async def set_password(db: Database, passwords: Passwords, email: str, password: str, now: int) -> list[int]:
-    """Ends all of the agent's sessions and returns their ids. Raises Refused: not_found, too_short."""
+async def set_password(db: Database, passwords: Passwords, email: str, password: str, now: int) -> None:
+    """Ends all of the agent's sessions. Raises Refused: not_found, too_short."""
     found = await people.agent_by_email(db, email.strip().lower())
     if found is None:
         raise Refused("not_found")
     hashed = await _hashed(passwords, password)
-    return await rows.set_password(db, found.agent.id, hashed, keep_sessions=False, now=now)
+    await rows.set_password(db, found.agent.id, hashed, keep_sessions=False, now=now)
 
 
 async def _hashed(passwords: Passwords, password: str) -> str:

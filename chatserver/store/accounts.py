@@ -54,15 +54,13 @@ async def attach(db: Database, agent_id: int, app_ids: Iterable[int]) -> None:
 
 async def set_password(
     db: Database, agent_id: int, password_hash: str, *, keep_sessions: bool, now: int
-) -> list[int]:
-    """Returns the sessions that this ended."""
+) -> None:
     new = update(agents).where(agents.c.id == agent_id).values(password_hash=password_hash)
     if keep_sessions:
         await db.execute(new)
-        return []
+        return
     ended = update(sessions).where(sessions.c.agent_id == agent_id, sessions.c.ended_at.is_(None))
-    rows = (await db.execute(new, ended.values(ended_at=now).returning(sessions.c.id), _changed()))[1]
-    return [row[0] for row in rows]
+    await db.execute(new, ended.values(ended_at=now), _changed())
 
 
 async def begin_session(db: Database, token_hash: str, agent_id: int, *, now: int, expires_at: int) -> int:

@@ -15,6 +15,7 @@ import pytest
 
 from chatserver.realtime.close_codes import GOING_AWAY
 from tests.faults.crowd import AT_EASE, Crowd, judge, somebody, talking
+from tests.harness.committing import CommitWire, Cut
 from tests.harness.postgres import Postgres, fetched, postgres
 from tests.harness.redis import redis_server
 from tests.harness.server import Server
@@ -28,6 +29,8 @@ TIMES = size(1, 10)
 """So often is it done."""
 RECOVERED = 5.0
 """Seconds until every node writes again, from when the database does (PROMISES R8)."""
+CUTS = size(5, 50)
+"""Commits whose connection is lost on the way: nearly all of them are of messages, and one in a while a node's sign of life."""
 HELD = size(4.0, 30.0)
 MET = 8.0
 """Until all nodes have waited for what somebody holds, and know what it is: twice two seconds, and what is refused for three."""
@@ -50,6 +53,7 @@ def own(tmp_path: Path) -> Iterator[Postgres]:
 
 @asynccontextmanager
 async def a_crowd(where: Path, own: Postgres, **settings: Any) -> AsyncIterator[tuple[Three, Crowd]]:
+    """`settings`: of `three_nodes`."""
     with redis_server(where / "redis") as redis:
         async with (
             three_nodes(where, own, redis, **AT_EASE, **settings) as three,
@@ -120,6 +124,24 @@ async def test_all_nodes_write_again_within_five_seconds_and_nothing_that_was_ac
             )
         await crowd.healed()
         judge(crowd, tmp_path)
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+async def test_what_a_node_committed_without_hearing_so_is_acknowledged_only_when_it_was_found_stored(
+    tmp_path: Path, own: Postgres, where: Cut
+) -> None:
+    async with (
+        CommitWire.to(own.port) as wire,
+        a_crowd(tmp_path, own, by_way_of=wire.port) as (_, crowd),
+    ):
+        for number in range(1, 1 + CUTS):
+            wire.planned = where
+            await soon(lambda number=number: wire.cuts == number, "a commit is cut")  # type: ignore[misc]
+            await crowd.acks(20)
+        await crowd.healed()
+        judge(crowd, tmp_path)
+        assert not [op for op in crowd.diary.history if op.result == "fail"], "told for good what nobody knew"
+        assert any(frame["code"] == "internal" for peer in crowd.everybody for frame in peer.refusals)
 
 
 async def test_a_ticket_that_somebody_holds_holds_up_no_other_at_any_node(

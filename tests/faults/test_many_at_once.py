@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,11 @@ MESSAGES = size(1_000, 10_000)
 WRITERS_AT_NODES = size(30, 150)
 """Fifty at each of three: half of them the customer's sockets, half of them the agent's; nobody else may write in a ticket."""
 MESSAGES_AT_NODES = size(600, 10_000)
+
+BEHIND = 300
+"""Messages that the slowest screen may lack when everybody says one more. All these clients share one processor: what they have
+been sent and not read yet is missing to them when two nodes speak in another order than they commit and a client asks for the
+gap. Beyond 500 the answer to that is the newest part alone (PROMISES P4)."""
 
 
 @pytest.fixture(params=["one server", "three nodes"])
@@ -182,12 +188,16 @@ class Room:
         await soon(lambda: all(peer.tickets() for peer in self.agents), "every tab of the agent has it")
 
     async def talk(self) -> None:
-        """Everybody at once; a few of each are under way at any time."""
-        for peer, _ in zip(itertools.cycle(self.everybody), range(self.messages), strict=False):
-            peer.say(self.ticket)
-        for peer in self.everybody:
-            await peer.flush()
-        await soon(lambda: all(peer.settled() for peer in self.everybody), "all is acknowledged", 240)
+        """Everybody at once, round after round; a few of each are under way at any time."""
+        for said in range(0, self.messages, len(self.everybody)):
+            await soon(partial(self.keeps_up, said), "every screen keeps up", 60)
+            for peer in self.everybody[: self.messages - said]:
+                peer.say(self.ticket)
+                await peer.flush()
+        await soon(lambda: all(peer.settled() for peer in self.everybody), "all is acknowledged", 60)
+
+    def keeps_up(self, said: int) -> bool:
+        return min(peer.threads[self.ticket].last for peer in self.everybody) >= said - BEHIND
 
     async def stored(self) -> list[Stored]:
         """A message's author is the socket that it came over: its text says which."""
@@ -219,6 +229,8 @@ def test_many_writers_on_one_ticket_see_one_order_without_a_gap(servers: list[Se
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         assert sum(row.cid != "" for row in stored) == messages
+        # Who takes what they are sent is never told to begin anew: each screen shows all there is, from the first item on.
+        assert not any(item.forget for item in room.diary.shown), f"seed {SEED}: a screen began anew"
         # One ticket, so one sequence: rule c holds every one of the screens against it.
         members = {room.ticket: frozenset(peer.name for peer in room.everybody)}
         violations = check(Evidence(room.diary.history, room.diary.shown, stored, members))

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import asyncpg
 import pytest
 
 from chatserver.core.errors import Refused
@@ -305,6 +306,51 @@ async def test_statements_whose_commit_is_in_doubt_are_doubted_too(server: Postg
         assert doubts == ["doubt"]
         assert house.stored("SELECT count(*) FROM apps") == [(2,)]
         await ends(house)
+
+
+REFUSED_AT_COMMIT = (
+    "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not this one'; END $$",
+    "CREATE CONSTRAINT TRIGGER refusing AFTER INSERT ON items DEFERRABLE INITIALLY DEFERRED "
+    "FOR EACH ROW EXECUTE FUNCTION refuse()",
+)
+
+
+class Spoiled:
+    """A writing connection whose transaction was aborted, and nobody noticed: PostgreSQL answers its COMMIT with a ROLLBACK."""
+
+    def __init__(self, real: Any) -> None:
+        self.real = real
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+    async def execute(self, sql: str, *values: Any) -> Any:
+        if sql == "COMMIT":
+            with contextlib.suppress(asyncpg.DivisionByZeroError):
+                await self.real.execute("SELECT 1 / 0")
+        return await self.real.execute(sql, *values)
+
+
+@pytest.mark.parametrize("how", ["with an error", "with a rollback"])
+async def test_a_message_whose_commit_the_server_refuses_is_acknowledged_to_nobody(
+    house: PostgresHouse, how: str
+) -> None:
+    ana = house.who("ana")
+    ticket = await house.start(ana, 0)
+    whole = house.db._writer._db
+    if how == "with a rollback":
+        house.db._writer._db = Spoiled(whole)
+    else:
+        for statement in REFUSED_AT_COMMIT:
+            house.stored(statement)
+    house.heard.clear()
+    results = await house.together(house.say(ana, ticket.id, 1), house.say(ana, ticket.id, 2))
+    assert [type(result) for result in results] == [StoreFailed] * 2
+    assert house.heard == []
+    assert house.sequence(ticket.id) == [1]
+    house.stored("DROP TRIGGER IF EXISTS refusing ON items")
+    house.db._writer._db = whole
+    assert await house.say(ana, ticket.id, 1) == 2
 
 
 # — waiting ————————————————————————————————————————————————————————————————————

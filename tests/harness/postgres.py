@@ -22,6 +22,7 @@ import asyncpg
 import pytest
 
 from chatserver.store.migrations.postgres import migrate
+from chatserver.store.postgres.programs import places
 from tests.harness.server import free_port
 from tests.harness.waiting import wait_until
 
@@ -32,11 +33,8 @@ _names = itertools.count(1)
 
 
 def programs() -> Path | None:
-    """Where `postgres` and `initdb` are: on the PATH, or where Debian puts the newest version."""
-    if on_path := shutil.which("postgres"):
-        return Path(on_path).resolve().parent
-    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda p: float(p.parts[4]))
-    return versions[-1].parent if versions else None
+    """Where those of the server and those that speak to it are."""
+    return next(iter(places("postgres", "initdb", "pg_isready")), None)
 
 
 class Postgres:

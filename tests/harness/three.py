@@ -76,13 +76,15 @@ async def three_nodes(
     redis: RedisServer,
     *,
     under: tuple[tuple[str, ...], ...] = (),
+    by_way_of: int = 0,
     **settings: Any,
 ) -> AsyncIterator[Three]:
-    """All are ready. `under`: commands that become the nodes (`Server`), one each."""
+    """All are ready. `under`: commands that become the nodes (`Server`), one each. `by_way_of`: a port that leads to
+    PostgreSQL, by which the victim goes."""
     url = postgres.empty()
     commands = under or ((), (), ())
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(pipe_to(postgres.port))
+        database = await stack.enter_async_context(pipe_to(by_way_of or postgres.port))
         hints = await stack.enter_async_context(pipe_to(redis.port))
         detour = {
             "database_url": url.replace(str(postgres.port), str(database.port)),

@@ -182,12 +182,23 @@ async def test_held_events_come_after_what_was_read_meanwhile() -> None:
     assert socket.texts == ["1", "2", "3"]
 
 
-def test_held_events_count_for_the_queue() -> None:
+def test_held_events_count_for_the_queue_of_who_does_not_read() -> None:
     socket = Socket()
+    socket.stick()
+    socket.connection.offer(packet(0))
     with socket.connection.holding():
         room = [socket.connection.offer(packet(number)) for number in range(QUEUE_FRAMES + 1)]
     assert room == [True] * QUEUE_FRAMES + [False]
     assert socket.connection.code == 4002
+
+
+def test_who_takes_all_that_is_sent_is_not_slow_however_much_happens_while_we_read_for_them() -> None:
+    socket = Socket()
+    happened = [str(number) for number in range(3 * QUEUE_FRAMES)]
+    with socket.connection.holding():
+        assert all(socket.connection.offer(packet(int(number))) for number in happened)
+    assert socket.connection.code is None
+    assert socket.texts == happened
 
 
 def test_a_line_that_takes_nothing_for_ten_seconds_ends_the_connection() -> None:

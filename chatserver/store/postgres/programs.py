@@ -47,13 +47,12 @@ class Programs(NamedTuple):
 def found(least: int) -> Programs:
     """For a server of PostgreSQL `least`: the same release or a newer one. Raises NoProgram."""
     newest = 0
-    for directory in _directories():
+    for directory in places(*Programs._fields):
         programs = Programs(*(str(directory / name) for name in Programs._fields))
-        if all(os.access(program, os.X_OK) for program in programs):
-            release = _release(programs.pg_dump)
-            if release >= least:
-                return programs
-            newest = max(newest, release)
+        release = _release(programs.pg_dump)
+        if release >= least:
+            return programs
+        newest = max(newest, release)
     if newest:
         raise NoProgram(
             f"pg_dump and pg_restore here are of PostgreSQL {newest}, too old for a server of {least}: "
@@ -64,10 +63,12 @@ def found(least: int) -> Programs:
     )
 
 
-def _directories() -> list[Path]:
-    on_path = shutil.which("pg_dump")
+def places(*names: str) -> list[Path]:
+    """The directories that have all of these programs of PostgreSQL's: the one on the PATH, then Debian's, newest first."""
+    on_path = shutil.which(names[0])
     debians = sorted(DEBIAN.glob("*/bin"), key=lambda place: float(place.parent.name), reverse=True)
-    return ([Path(on_path).parent] if on_path else []) + debians
+    candidates = ([Path(on_path).parent] if on_path else []) + debians
+    return [place for place in candidates if all(os.access(place / name, os.X_OK) for name in names)]
 
 
 def _release(program: str) -> int:
