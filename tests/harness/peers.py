@@ -37,6 +37,10 @@ class StartRefused(Exception):
     """With the code: a customer may have so many chats open at once."""
 
 
+class Unanswered(Exception):
+    """The connection ended before the answer came."""
+
+
 def new_cid() -> str:
     """128 random bits, 22 characters."""
     return secrets.token_urlsafe(16)
@@ -126,6 +130,7 @@ class Peer(ABC):
         self._going = False
         self._socket: ClientConnection | None = None
         self._starts: dict[str, asyncio.Future[int]] = {}
+        self._asked: dict[tuple[str, int], asyncio.Future[Frame]] = {}
         self._retries: set[asyncio.Task[None]] = set()
 
     path: str
@@ -165,6 +170,16 @@ class Peer(ABC):
         text = f"{cid} de {self.name}"
         self.outbox.append(Pending(ticket, cid, text, time.monotonic()))
 
+    async def asks(self, verb: str, ticket: int = 0, **fields: Any) -> Frame:
+        """The `done` or the `error` that answers it; one under way for each verb and ticket. Raises Unanswered."""
+        assert (verb, ticket) not in self._asked, f"{self.name} asks for {verb} of {ticket} already"
+        if not self.online:
+            raise Unanswered
+        answer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
+        self._asked[verb, ticket] = answer
+        await self._send({"type": verb} | ({"ticket": ticket} if ticket else {}) | fields)
+        return await answer
+
     def settled(self) -> bool:
         return self.online and not self.outbox
 
@@ -196,6 +211,7 @@ class Peer(ABC):
                 self.online = False
                 self._socket = None
                 self._let_go_of_all()
+                self._give_up_asking()
                 self.goodbyes.append((self._going, socket.close_code or 1006))
 
     async def _give_signs(self, socket: ClientConnection) -> None:
@@ -238,6 +254,8 @@ class Peer(ABC):
                 self._snapshot(frame)
             case "ack":
                 self._acked(frame)
+            case "done":
+                self._answered(frame)
             case "error":
                 self._refused(frame)
             case "goaway":
@@ -340,6 +358,19 @@ class Peer(ABC):
         for ticket, thread in self.threads.items():
             self._let_go(ticket, thread)
 
+    def _answered(self, frame: Frame) -> bool:
+        """Whether this is what `asks` waits for."""
+        answer = self._asked.pop((frame.get("verb", ""), frame.get("ticket", 0)), None)
+        if answer is not None and not answer.done():
+            answer.set_result(frame)
+        return answer is not None
+
+    def _give_up_asking(self) -> None:
+        for answer in self._asked.values():
+            if not answer.done():
+                answer.set_exception(Unanswered())
+        self._asked.clear()
+
     def _acked(self, frame: Frame) -> None:
         start = self._starts.pop(frame["cid"], None)
         if start is not None and not start.done():
@@ -351,6 +382,8 @@ class Peer(ABC):
         self.refusals.append(frame)
         if frame.get("verb") == "hello":
             self.told_to_wait = frame.get("retry_after", 0)
+            return
+        if self._answered(frame):
             return
         cid = frame.get("cid", "")
         if (start := self._starts.pop(cid, None)) is not None:

@@ -8,28 +8,20 @@ from tests.harness.server import PASSWORD, Server
 
 
 class Desk:
-    """Signs in at the first token; the session outlives the server's restarts."""
+    """Signs in at the first token, unless it is given the token of a `session` that is there already; the session outlives the
+    server's restarts."""
 
-    def __init__(self, server: Server, email: str) -> None:
+    def __init__(self, server: Server, email: str, session: str = "") -> None:
         self.server = server
         self.email = email
         self.patient = False
         """The database may be away: that a server fails for now is no surprise."""
-        self._cookies = httpx2.Cookies()
+        self._cookies = httpx2.Cookies({"session": session} if session else None)
 
     def token(self) -> str:
         """For one socket, good for 30 seconds. Raises OSError while the server is away."""
-        # A console is a page of the server's own origin: requests from elsewhere are refused.
-        headers = {"origin": self.server.origin, "sec-fetch-site": "same-origin"}
         try:
-            # It speaks without TLS: to load the certificates of the world's authorities would take most of the time.
-            with httpx2.Client(
-                base_url=self.server.origin,
-                headers=headers,
-                cookies=self._cookies,
-                trust_env=False,
-                verify=False,
-            ) as client:
+            with self._client() as client:
                 if not self._cookies:
                     signed_in = client.post(
                         "/console/session", json={"email": self.email, "password": PASSWORD}
@@ -46,6 +38,19 @@ class Desk:
         assert answer.is_success, f"the token for a socket: {answer.status_code}: {answer.text}"
         token: str = answer.json()["token"]
         return token
+
+    def sign_out(self) -> None:
+        with self._client() as client:
+            answer = client.delete("/console/session")
+        assert answer.is_success, f"signing out answered {answer.status_code}: {answer.text}"
+
+    def _client(self) -> httpx2.Client:
+        # A console is a page of the server's own origin: requests from elsewhere are refused.
+        headers = {"origin": self.server.origin, "sec-fetch-site": "same-origin"}
+        # It speaks without TLS: to load the certificates of the world's authorities would take most of the time.
+        return httpx2.Client(
+            base_url=self.server.origin, headers=headers, cookies=self._cookies, trust_env=False, verify=False
+        )
 
     def _may_fail(self, answer: httpx2.Response) -> None:
         if self.patient and answer.status_code == 500:
