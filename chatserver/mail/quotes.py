@@ -1,0 +1,410 @@
+"""What the author of a mail newly said, and what is folded: copies of other mails, signatures.
+
+Nothing is lost: the pieces together are the text. **Whatever is in doubt was said**: a quote that is shown costs a
+glance, a sentence that is folded costs an answer. So each kind of evidence is a function of its own, and a line
+that reads like a mail program's needs more than one sign: a date or an address, a verb, and a quote that follows.
+
+Lines are looked at from the top, once; what is looked at ahead is a few lines, and of a line its first
+`words.LONGEST` characters, by patterns whose repetitions have bounds. So the work grows as the mail does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from chatserver.mail import signatures, words
+from chatserver.mail.words import plain
+
+Kind = Literal["said", "quote", "signature"]
+Sure = Literal["", "quote", "signature", "rest", "matter"]
+"""What the HTML around a line shows. `rest`: a program put the other mail below here; `matter`: it was forwarded."""
+
+
+class Piece(msgspec.Struct, frozen=True, gc=False):
+    kind: Kind
+    text: str
+
+
+class Line(msgspec.Struct, frozen=True, gc=False):
+    text: str
+    """With the end of the line."""
+    sure: Sure = ""
+
+
+def pieces(text: str, *, forwarded: bool = False) -> list[Piece]:
+    """`forwarded`: the subject says so ("RV:", "Fwd:", "ENC:"); then what stands under headers is the matter."""
+    return cut([Line(line) for line in text.splitlines(keepends=True)], forwarded=forwarded)
+
+
+def said(found: Sequence[Piece]) -> str:
+    """What was newly said, without what is folded. It may be empty: then show the whole mail."""
+    return "\n\n".join(filter(None, (piece.text.strip() for piece in found if piece.kind == "said")))
+
+
+def cut(lines: Sequence[Line], *, forwarded: bool = False) -> list[Piece]:
+    bare = [plain(line.text) for line in lines]
+    kinds, matter = _Scan(lines, bare, forwarded).run()
+    for start, end in _runs(kinds, "said", matter):
+        for at in signatures.lines(lines, bare, start, end):
+            kinds[at] = "signature"
+    return list(_gather(lines, kinds))
+
+
+def _runs(kinds: Sequence[Kind], kind: Kind, until: int) -> Iterator[tuple[int, int]]:
+    start = 0
+    for at in range(until + 1):
+        if at == until or kinds[at] != kind:
+            if start < at:
+                yield start, at
+            start = at + 1
+
+
+def _gather(lines: Sequence[Line], kinds: Sequence[Kind]) -> Iterator[Piece]:
+    start = 0
+    for at in range(1, len(lines) + 1):
+        if at == len(lines) or kinds[at] != kinds[start]:
+            yield Piece(kinds[start], "".join(line.text for line in lines[start:at]))
+            start = at
+
+
+# What a line alone can show
+
+_ARROWED: Final = re.compile(r"\s{0,3}>")
+_DATE: Final = re.compile(
+    r"(?<!\d)(?:\d{1,2}[/.-]\d{1,2}[/.-](?:\d{4}|\d{2})|\d{4}[/.-]\d{1,2}[/.-]\d{1,2})(?!\d)"
+)
+_YEAR: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_CLOCK: Final = re.compile(r"(?<!\d)\d{1,2}[:h]\d{2}(?!\d)")
+_TOKEN: Final = re.compile(r"[a-z]+|\d+")
+_ADDRESS: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}")
+_BRACKETED: Final = re.compile(r"[<\[(] ?(?:mailto: ?)?[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}")
+_OPENER: Final = re.compile(rf"(?:(?:{'|'.join(words.OPENERS + words.WEEKDAYS)})\b|\d)")
+_VERB: Final = re.compile(rf"\b(?:{'|'.join(words.WROTE)})\b")
+_MONTHS: Final = frozenset(words.MONTHS)
+
+
+def _has_date(text: str) -> bool:
+    """ "3/6/24", "2024-06-03", "3 de junio", "Jun 3rd"."""
+    if _DATE.search(text):
+        return True
+    tokens = _TOKEN.findall(text)
+    for at, token in enumerate(tokens):
+        if token in _MONTHS and any(
+            near.isdigit() and len(near) <= 2 for near in tokens[max(0, at - 2) : at + 2]
+        ):
+            return True
+    return False
+
+
+def _is_arrowed(line: Line) -> bool:
+    return _ARROWED.match(line.text) is not None
+
+
+def _is_our_delimiter(bare: str) -> bool:
+    return bare.strip(" -#=*_~.[]") in words.OUR_DELIMITERS
+
+
+def _between_dashes(bare: str) -> str:
+    """What stands in "----- here -----"; "" if nothing does."""
+    return bare.strip("-_= ") if bare.startswith(("--", "==", "__")) else ""
+
+
+def _begins_forward(bare: str) -> bool:
+    return _between_dashes(bare).rstrip(" :") in words.FORWARDED or (
+        bare.endswith(":") and bare.rstrip(" :") in words.FORWARD_BEGINS
+    )
+
+
+def _is_separator(bare: str) -> bool:
+    """ "-----Mensaje original-----", "____________", "-----Juan wrote: -----"."""
+    inside = _between_dashes(bare)
+    if bare.startswith("_____"):
+        return not inside
+    return inside in words.ORIGINAL or (
+        bare.endswith("--") and inside.endswith(":") and _VERB.search(inside) is not None
+    )
+
+
+# What a few lines together show
+
+
+class Headers(msgspec.Struct, frozen=True, gc=False):
+    end: int
+    keys: frozenset[str]
+    has_address: bool
+    has_moment: bool
+
+    @property
+    def surely(self) -> bool:
+        """Without a line above that parts the mails: somebody may have written such lines."""
+        asked = {words.FROM, words.DATE} | (set() if self.has_address else {words.TO, words.SUBJECT})
+        return asked <= self.keys and bool(self.keys & {words.TO, words.SUBJECT}) and self.has_moment
+
+    @property
+    def likely(self) -> bool:
+        return len(self.keys) > 1 and words.FROM in self.keys and (self.has_address or self.has_moment)
+
+
+_KEY: Final = re.compile(r"([a-z][a-z.' -]{0,24}?)\*? ?:\*?(?!//)")
+_HEADERS_AT_MOST: Final = 24
+
+
+def _header_key(bare: str) -> str | None:
+    """`from`, `date` …; "" for a key that no mail program shows above a quote; None: no key at all."""
+    key = _KEY.match(bare)
+    return None if key is None else words.HEADERS.get(key[1].strip(), "")
+
+
+def _headers(bare: Sequence[str], start: int) -> Headers | None:
+    """The block of headers that begins here, if none of its keys is foreign (then it is a pasted log)."""
+    if not _header_key(bare[start]):
+        return None
+    keys: set[str] = set()
+    has_address = has_moment = False
+    end = start
+    for at in range(start, min(start + _HEADERS_AT_MOST, len(bare))):
+        line = bare[at]
+        key = _header_key(line)
+        if key == "":
+            if end == at:  # right below the others
+                return None
+            break
+        if key is None:
+            if not line and at + 1 < len(bare) and _header_key(bare[at + 1]):
+                continue  # paragraphs of HTML
+            if not line or not (
+                _ADDRESS.search(line) or line.endswith(";") or bare[at - 1].endswith((";", ","))
+            ):
+                break
+        if key:
+            keys.add(key)
+        has_address = has_address or _ADDRESS.search(line) is not None
+        has_moment = has_moment or (key == words.DATE and _has_date(line) and _CLOCK.search(line) is not None)
+        end = at + 1
+    return Headers(end, frozenset(keys), has_address, has_moment)
+
+
+class Attribution(msgspec.Struct, frozen=True, gc=False):
+    start: int
+    end: int
+    strong: bool
+    """Only a mail program writes so: it needs no arrows below."""
+
+
+_ATTRIBUTION_LINES: Final = 4
+
+
+def _attribution(lines: Sequence[Line], bare: Sequence[str], start: int) -> Attribution | None:
+    """ "El lun, 3 jun 2024 a las 10:15, Ana <a@b.pe> escribió:" over as many lines as programs wrap it to."""
+    if not bare[start]:
+        return None
+    first = bare[start]
+    opens = _OPENER.match(first) is not None and _has_date(first)
+    for end in range(start + 1, min(start + _ATTRIBUTION_LINES, len(bare)) + 1):
+        if not bare[end - 1] or (end - start > 1 and _is_arrowed(lines[end - 1])):
+            return None
+        joined = " ".join(bare[start:end])
+        if _reads_like_attribution(joined, opens):
+            if _said_above(bare, start, end):
+                return None  # what stands above it was said
+            original = " ".join(words.clean(line.text) for line in lines[start:end])
+            return Attribution(start, end, opens and _only_a_program_writes(joined, original))
+        if not opens:
+            return None
+    return None
+
+
+_SENTENCE_END: Final = re.compile(r"(?:[?!;:]|\w{4}\.)$")
+
+
+def _said_above(bare: Sequence[str], start: int, end: int) -> bool:
+    """A sentence ends before the last line, or the attribution begins at a later one."""
+    later = any(_OPENER.match(bare[at]) and _has_date(bare[at]) for at in range(start + 1, end))
+    return later or any(_SENTENCE_END.search(line) for line in bare[start : end - 1])
+
+
+def _reads_like_attribution(joined: str, opens: bool) -> bool:
+    if not joined.endswith(":"):
+        return False
+    text = joined.rstrip(" :*")
+    dated, addressed = _has_date(text), _ADDRESS.search(text) is not None
+    if not (dated or addressed):
+        return False
+    verb = _VERB.search(text)
+    if verb is None:  # "2024-06-03 10:15 GMT-05:00 Ana <a@b.pe>:"
+        return bool(
+            opens and dated and text.endswith(">") and _BRACKETED.search(text) and _CLOCK.search(text)
+        )
+    before = text[: verb.start()].split()
+    if before and before[-1] in words.TO_ME:
+        return False
+    after = text[verb.end() :].strip(" ,")
+    if not after:
+        return bool(before)
+    if opens:  # "Am Mo., 3. Juni 2024 um 10:15 Uhr schrieb Ana <a@b.de>:"
+        return after.endswith(">") and _BRACKETED.search(after) is not None
+    return _OPENER.match(after) is not None and _has_date(after)  # "Ana Paz wrote on 03/06/2024 10:15:32:"
+
+
+def _only_a_program_writes(joined: str, original: str) -> bool:
+    if not (_has_date(joined) and _CLOCK.search(joined)):
+        return False
+    if _BRACKETED.search(joined):
+        return True
+    if not (_YEAR.search(joined) or _DATE.search(joined)):
+        return False
+    name = original.rpartition(",")[2].rstrip(" :").split()
+    while name and plain(name[-1]) in {"escribio", "escreveu", "wrote", "written", "has"}:
+        name.pop()
+    return 0 < len(name) <= 6 and "," in original and all(part[0].isupper() for part in name)
+
+
+_NUMBER_OR_PROMPT: Final = re.compile(r"\s{0,3}>\s{0,3}(?:[\d$=<]|>>\s?\w)")
+
+
+def _looks_quoted(block: Sequence[Line], bare: Sequence[str]) -> bool:
+    """Lines with arrows but no word of whose they are: a mail program's are wrapped, or part paragraphs, or quote a quote."""
+    if len(block) < 2 or _NUMBER_OR_PROMPT.match(block[0].text):
+        return False
+    inside = [line.lstrip("> ") for line in bare]
+    nested = any(line.replace(" ", "").startswith(">>") for line in bare)
+    return nested or not all(inside) or (len(block) > 2 and max(map(len, inside)) >= 50)
+
+
+class _Scan:
+    """From the top to where the rest is sure to be a quote, or the matter itself."""
+
+    def __init__(self, lines: Sequence[Line], bare: Sequence[str], forwarded: bool) -> None:
+        self.lines = lines
+        self.bare = bare
+        self.forwarded = forwarded
+        self.kinds: list[Kind] = ["said"] * len(lines)
+        self.quoting = False
+        self.spoken: list[str] = []  # the last lines that were said
+
+    def run(self) -> tuple[list[Kind], int]:
+        """The kind of each line, and from which on all is the matter itself, its signatures included."""
+        at = 0
+        while at < len(self.lines):
+            end = self.step(at)
+            if end is None:
+                return self.kinds, at
+            at = end
+        return self.kinds, at
+
+    def step(self, at: int) -> int | None:
+        """Where to look next; None: here begins what was forwarded."""
+        line, bare = self.lines[at], self.bare[at]
+        if line.sure == "matter" or _begins_forward(bare):
+            return None
+        if line.sure == "quote":
+            return self.fold(at, at + 1)
+        if line.sure == "signature":
+            return self.sure_signature(at)
+        if line.sure == "rest":
+            return self.rest(at)
+        if _is_arrowed(line):
+            return self.arrows(at)
+        if _is_our_delimiter(bare):
+            return self.fold(at, len(self.lines))
+        if _is_separator(bare) or _header_key(bare):
+            end = self.other_mail(at)
+            return self.say(at) if end == at else end
+        found = _attribution(self.lines, self.bare, at) if bare else None
+        return self.say(at) if found is None else self.attributed(found)
+
+    def say(self, at: int) -> int:
+        if self.bare[at]:
+            self.spoken = [*self.spoken[-2:], self.bare[at]]
+        elif at and self.kinds[at - 1] == "quote":
+            self.kinds[at] = "quote"  # the empty lines below a quote are its own
+        return at + 1
+
+    def fold(self, start: int, end: int) -> int:
+        self.kinds[start:end] = ["quote"] * (end - start)
+        self.quoting = True
+        return end
+
+    def sure_signature(self, start: int) -> int:
+        end = start
+        while end < len(self.lines) and self.lines[end].sure == "signature":
+            end += 1
+        if end - start <= signatures.LINES_AT_MOST:
+            for at in signatures.without_afterword(self.bare, start, end):
+                self.kinds[at] = "signature"
+        return end
+
+    def arrows(self, start: int) -> int:
+        end = start
+        while end < len(self.lines) and _is_arrowed(self.lines[end]):
+            end += 1
+        if self.quoting or _looks_quoted(self.lines[start:end], self.bare[start:end]):
+            return self.fold(start, end)
+        for at in range(start, end):
+            self.say(at)
+        return end
+
+    def follows(self, at: int) -> int:
+        """The next line with something on it; the number of lines if there is none."""
+        while at < len(self.bare) and not self.bare[at]:
+            at += 1
+        return at
+
+    def looks_quoted(self, at: int) -> bool:
+        if at == len(self.lines):
+            return False
+        line = self.lines[at]
+        return _is_arrowed(line) or line.sure == "quote" or _is_our_delimiter(self.bare[at])
+
+    def attributed(self, found: Attribution) -> int:
+        below = self.follows(found.end)
+        if self.looks_quoted(below):
+            return self.fold(found.start, below)
+        if found.strong and not self.announced():
+            return self.fold(found.start, len(self.lines))
+        return self.say(found.start)
+
+    def other_mail(self, start: int) -> int | None:
+        """The end of what is folded from a separator or a block of headers on; `start`: they are neither."""
+        parted = _is_separator(self.bare[start])
+        at = self.follows(start + 1) if parted else start
+        if at == len(self.lines) or _is_arrowed(self.lines[at]):
+            return start
+        if parted and (found := _attribution(self.lines, self.bare, at)) is not None:
+            below = self.follows(found.end)
+            if self.looks_quoted(below):
+                return self.fold(start, below)
+            return self.rest(start) if found.strong else start
+        block = _headers(self.bare, at)
+        if block is None or not (block.surely or (parted and block.likely)):
+            return start
+        if not parted and start and self.bare[start - 1]:
+            return start  # in the middle of a paragraph
+        below = self.follows(block.end)
+        if self.looks_quoted(below):
+            return self.fold(start, below)
+        if below == len(self.lines):
+            return start  # headers of nothing
+        return self.rest(start)
+
+    def rest(self, start: int) -> int | None:
+        if self.is_matter(start):
+            return None
+        return self.fold(start, len(self.lines))
+
+    def is_matter(self, start: int) -> bool:
+        """Programs put the same headers above what is answered and what is forwarded."""
+        if self.forwarded or self.announced():
+            return True
+        return not self.spoken and not any(map(_is_our_delimiter, self.bare[start:]))
+
+    def announced(self) -> bool:
+        """ "Les reenvío lo que recibí:"."""
+        if not self.spoken:
+            return False
+        said_before = " ".join(self.spoken)
+        return self.spoken[-1].endswith(":") or any(word in said_before for word in words.MATTER_BELOW)
