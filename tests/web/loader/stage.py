@@ -6,12 +6,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from playwright.sync_api import Frame, Page, Request
+
+from tests.harness.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 LOADER = ROOT / "static" / "build" / "widget.js"
@@ -79,6 +82,11 @@ def _demo_page(chat: str) -> str:
         console_label="Consola de agentes",
         about="Cuadra es un producto inventado.",
     )
+
+
+def becomes_true(page: Page | Frame, expression: str, arg: object = None) -> None:
+    """Asked for from outside: what Playwright repeats within a page its policy may forbid (`unsafe-eval`)."""
+    wait_until(partial(page.evaluate, expression, arg), expression)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -160,7 +168,7 @@ class Stage:
     def visit(self, attributes: str = f"data-app={APP}", kind: str = "strict") -> None:
         """Open a host page whose script tag has these attributes, and wait until the SDK is there."""
         self.page.goto(f"http://localhost:{self.port}/{kind}?{attributes.replace(' ', '%20')}")
-        self.page.wait_for_function("window.SupportChat?.live")
+        becomes_true(self.page, "window.SupportChat?.live")
 
     def call(self, verb: str, *args: Any) -> Any:
         return self.page.evaluate(
@@ -174,7 +182,7 @@ class Stage:
         assert element is not None
         frame = element.content_frame()
         assert frame is not None
-        frame.wait_for_function("window.heard?.some((it) => it.type === 'panel')")
+        becomes_true(frame, "window.heard?.some((it) => it.type === 'panel')")
         return frame
 
     def lead_frame_to(self, url: str) -> Frame:
@@ -188,7 +196,7 @@ class Stage:
         frame = element.content_frame()
         assert frame is not None
         frame.wait_for_url(url)
-        frame.wait_for_function("!!window.say")
+        becomes_true(frame, "!!window.say")
         return frame
 
     def heard(self, kind: str) -> list[dict[str, Any]]:
@@ -209,7 +217,7 @@ class Stage:
         return found
 
     def wait_told(self, name: str) -> None:
-        self.page.wait_for_function("(name) => told.some((it) => it[0] === name)", arg=name)
+        becomes_true(self.page, "(name) => told.some((it) => it[0] === name)", arg=name)
 
     def focused(self) -> str:
         """The id or the tag of what has the focus, inside shadow roots too."""

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import expect
 
-from tests.web.loader.stage import Stage
+from tests.web.loader.stage import Stage, becomes_true
 
 pytestmark = pytest.mark.browser
 
@@ -40,7 +40,7 @@ def test_the_chat_stays_while_the_product_changes_its_section(stage: Stage) -> N
     stage.page.get_by_role("link", name="Clientes").click()
     expect(stage.page.get_by_role("heading", name="Clientes")).to_be_visible()
     stage.page.frame_locator("iframe").get_by_role("button", name="Cerrar").click()
-    frame.wait_for_function("heard.some((it) => it.type === 'page' && it.url.includes('vista=clientes'))")
+    becomes_true(frame, "heard.some((it) => it.type === 'page' && it.url.includes('vista=clientes'))")
     stage.page.go_back()
     expect(stage.page.get_by_role("heading", name="Facturas")).to_be_visible()
     assert not frame.is_detached()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.web.loader.stage import APP, Stage
+from tests.web.loader.stage import APP, Stage, becomes_true
 
 pytestmark = pytest.mark.browser
 
@@ -183,14 +183,14 @@ def test_messages_of_anybody_else_are_dropped(stage: Stage) -> None:
         "null",
     ):
         frame.evaluate(f"() => parent.postMessage({shape}, '*')")
-    stage.page.wait_for_function("others === 3")
+    becomes_true(stage.page, "others === 3")
     stage.say(type="unread", count=1)
     stage.wait_told("unread")
     assert stage.told("unread") == [1]
 
     # Our window, another origin: the frame was led elsewhere.
     stage.lead_frame_to(f"http://localhost:{stage.port}/embed/mute").evaluate(bad)
-    stage.page.wait_for_function("others === 4")
+    becomes_true(stage.page, "others === 4")
     assert stage.told("unread") == [1]
 
 
@@ -208,7 +208,7 @@ def test_nothing_is_told_to_a_frame_that_was_led_elsewhere(stage: Stage) -> None
         "() => document.documentElement.lastElementChild.shadowRoot.querySelector('iframe')"
         ".contentWindow.postMessage('last', '*')"
     )
-    frame.wait_for_function("heard.length > 0")
+    becomes_true(frame, "heard.length > 0")
     assert frame.evaluate("heard") == ["last"]
 
 
@@ -216,14 +216,14 @@ def test_an_open_ticket_brings_the_frame_back_unseen_on_the_next_page(stage: Sta
     stage.visit()
     stage.page.locator("#host-help").click()
     stage.say(type="keep", keep=True)
-    stage.page.wait_for_function("(key) => localStorage[key] === '1'", arg=f"supportchat:{APP}")
+    becomes_true(stage.page, "(key) => localStorage[key] === '1'", arg=f"supportchat:{APP}")
     stage.visit()
     stage.say(type="unread", count=3)
     expect(stage.page.get_by_role("button", name="Ayuda, 3 mensajes sin leer")).to_be_visible()
     expect(stage.page.locator("iframe")).to_be_hidden()
     assert stage.heard("panel")[-1]["open"] is False
     stage.say(type="keep", keep=False)
-    stage.page.wait_for_function("localStorage.length === 0")
+    becomes_true(stage.page, "localStorage.length === 0")
 
 
 def test_a_frame_that_does_not_answer_is_an_event_and_a_later_click_tries_again(stage: Stage) -> None:
@@ -248,7 +248,7 @@ def test_tokens_come_from_the_callback_and_never_stand_in_an_address(stage: Stag
     stage.call("open")
     assert stage.heard("boot")[0]["options"]["userToken"] == "secret-1"
     stage.say(type="needUserToken", id=7)
-    stage.frame().wait_for_function("heard.some((it) => it.type === 'userToken')")
+    becomes_true(stage.frame(), "heard.some((it) => it.type === 'userToken')")
     answer = stage.heard("userToken")[0]
     assert (answer["id"], answer["token"]) == (7, "secret-2")
     assert not any("secret" in frame.url for frame in stage.page.frames)
@@ -262,14 +262,14 @@ def test_an_answer_for_somebody_who_has_signed_out_is_not_passed_on(stage: Stage
     )
     stage.call("open")
     stage.say(type="needUserToken", id=1)
-    stage.page.wait_for_function("!!window.answer")
+    becomes_true(stage.page, "!!window.answer")
     stage.call("shutdown")
     expect(stage.page.locator("iframe")).to_have_count(0)
     stage.call("open")
     stage.frame()
     stage.page.evaluate("() => answer('late')")
     stage.call("showTickets")
-    stage.frame().wait_for_function("heard.some((it) => it.type === 'go')")
+    becomes_true(stage.frame(), "heard.some((it) => it.type === 'go')")
     assert stage.heard("userToken") == []
 
 
