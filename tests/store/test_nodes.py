@@ -7,7 +7,7 @@ import itertools
 import logging
 import random
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -92,21 +92,24 @@ def told(nodes: list[House]) -> list[list[Event]]:
 async def test_three_nodes_write_into_one_ticket_and_everybody_sees_one_order(nodes: list[House]) -> None:
     ana = nodes[0].who("ana")
     ticket = await nodes[0].start(ana, 0)
-    numbers = iter(range(1, MESSAGES + 1))
+    shares = [iter(range(1 + place, MESSAGES + 1, NODES)) for place in range(NODES)]
     answered: dict[int, int] = {}
 
-    async def writer(node: House) -> None:
-        for number in numbers:
+    async def writer(node: House, share: Iterator[int]) -> None:
+        for number in share:
             answered[number] = await node.say(ana, ticket.id, number)
 
-    await asyncio.gather(*(writer(node) for node in nodes for _ in range(WRITERS)))
+    await asyncio.gather(
+        *(writer(node, share) for node, share in zip(nodes, shares, strict=True) for _ in range(WRITERS))
+    )
     assert sorted(answered.values()) == list(range(2, MESSAGES + 2))
     assert nodes[0].sequence(ticket.id) == list(range(1, MESSAGES + 2))
     stored = nodes[0].stored("SELECT cid, seq FROM items WHERE kind = 'message'")
     assert dict(stored) == {cid(number): seq for number, seq in answered.items()}
     (story,) = in_one_chain(told(nodes)).values()
     assert [item.seq for event in story for item in event.items] == list(range(1, MESSAGES + 2))
-    assert all(node.commits > 1 for node in nodes)  # each had its share
+    # No group has more of a node than it has writers: its share took it several, whoever the ticket's lock went to.
+    assert all(node.commits >= MESSAGES // NODES // WRITERS for node in nodes)
     # Locks kept them apart; the version of the ticket and the unique indexes, which stand behind, had nothing to do.
     assert sum(node.decided for node in nodes) == MESSAGES + 1
     print(f"{MESSAGES} messages in {sum(node.commits for node in nodes)} commits of {NODES} nodes")
