@@ -342,11 +342,13 @@ async def test_nodes_that_lock_in_opposite_orders_both_commit_and_nobody_is_told
     """To end a chat is to take it from its agent, whose row is locked after the ticket's: the other way round than by those who
     ask for both. PostgreSQL ends one of them, who does it again."""
     caplog.set_level(logging.INFO)
-    one, other = nodes[:2]
+    # Sooner than after the second that PostgreSQL takes by default: before a wait for a lock ends, however slow the machine is.
+    (name,) = nodes[0].stored("SELECT current_database()")[0]
+    nodes[0].stored(f"ALTER DATABASE {name} SET deadlock_timeout = '50ms'")
+    one, other = [await node.reopen() for node in nodes[:2]]
     eva, ana = await one.agent("eva"), one.who("ana")
     ticket = await one.start(ana, 0)
     await one.assign(ticket.id, eva)
-    before = deadlocks(one)
 
     def named(world: World, now: int) -> tuple[int, str]:
         found = world.ticket(ticket.id)
@@ -361,13 +363,13 @@ async def test_nodes_that_lock_in_opposite_orders_both_commit_and_nobody_is_told
         await soon(lambda: one.stored(WAITING) == [(2,)], "the second has the agent, and waits too")
     assert (await first).state == "closed"
     assert await second in ((1, "open"), (0, "closed"))
-    await soon(lambda: deadlocks(one) == before + 1, "the server counted a deadlock")
+    assert met(nodes) == {"deadlock": 1}
     assert caplog.records == []
 
 
-def deadlocks(node: House) -> int:
-    rows = node.stored("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
-    return int(rows[0][0])
+def met(nodes: list[House]) -> Counter[str]:
+    """What made nodes do groups anew. The server's own count of deadlocks may come ten seconds late."""
+    return sum((Counter(node.metrics.repeated) for node in nodes), Counter())
 
 
 @pytest.mark.parametrize("table", ["tickets", "agents", "apps"])
@@ -379,7 +381,6 @@ async def test_rows_named_in_any_order_are_locked_in_one(nodes: list[House], tab
         rows = [await nodes[0].agent(name) for name in ("eva", "luz", "ines", "leo", "paz")]
     else:
         rows = [await nodes[0].new_app(name) for name in ("b", "c", "d", "e", "f")]
-    before = deadlocks(nodes[0])
 
     async def lock(node: House, ids: Iterable[int]) -> None:
         given = tuple(ids)
@@ -396,4 +397,4 @@ async def test_rows_named_in_any_order_are_locked_in_one(nodes: list[House], tab
             locks.append(asyncio.ensure_future(lock(node, ids)))
             await soon(lambda: nodes[0].stored(WAITING) == [(len(locks),)], "it waits")
     await asyncio.gather(*locks)
-    assert deadlocks(nodes[0]) == before
+    assert met(nodes) == {}
