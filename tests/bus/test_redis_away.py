@@ -26,7 +26,7 @@ from tests.bus.nodes import Node, acquainted, event, lost_in_silence, new_prefix
 from tests.harness.cutting import CuttableWire
 from tests.harness.redis import RedisServer, redis_server, say
 from tests.harness.sizes import SEED, size
-from tests.harness.waiting import soon
+from tests.harness.waiting import PATIENCE, soon
 
 BACK_WITHIN = 10.0
 AT_ONCE_SECONDS = 0.5
@@ -74,7 +74,7 @@ async def heard_of_by_all(found: list[Node]) -> None:
 
 async def told_of_all(node: Node) -> None:
     """It heard everything, or was told afterwards that it missed something."""
-    await soon(lambda: not lost_in_silence(node.diary, node.name), f"{node.name} is told", within=2)
+    await soon(lambda: not lost_in_silence(node.diary, node.name), f"{node.name} is told")
 
 
 @pytest.mark.fault
@@ -132,7 +132,7 @@ async def test_a_stream_that_is_cut_in_the_middle_is_heard_up_to_there_and_the_r
             await acquainted(a, b)
             numbers = iter(range(100_000))
             async with talking_alone(a, numbers):
-                await asyncio.wait_for(cut.done.wait(), 10)
+                await asyncio.wait_for(cut.done.wait(), PATIENCE)
                 await soon(lambda: b.missed, "it is told")
             await heard_of_by_all([a, b])
             numbers_heard = [number for number in b.heard if number < 20_000_000]
@@ -303,7 +303,7 @@ async def test_a_node_whose_key_was_lost_learns_that_others_may_have_forgotten_i
         b.listen("t")
         await acquainted(a, b)
         await say(redis.port, ("FLUSHALL",))
-        await soon(lambda: a.missed and b.missed, "both are told with the next renewal", within=8)
+        await soon(lambda: a.missed and b.missed, "both are told with the next renewal")
         a.say(1, "t")
         await b.hears(1)
 

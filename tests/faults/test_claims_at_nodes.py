@@ -212,7 +212,7 @@ class Office:
         await self.nobody_was_told_in_vain(told)
         await asyncio.gather(*(self.status(agent, "busy") for agent in staying))
         await asyncio.gather(*(agent.sign_in(self.url) for agent in leaving))
-        await soon(lambda: all(agent.online() for agent in leaving), "who signed out is in again", 20)
+        await soon(lambda: all(agent.online() for agent in leaving), "who signed out is in again")
         await asyncio.gather(*(self.status(agent, "busy") for agent in leaving))
         await self.all_screens_agree()
 
@@ -289,7 +289,7 @@ class Office:
             ]
 
         try:
-            await soon(lambda: not unlike(), "all screens agree with the database", 10)
+            await soon(lambda: not unlike(), "all screens agree with the database")
         except AssertionError:
             raise AssertionError(f"seed {SEED}: {unlike()[:3]} ({len(unlike())} in all)") from None
 
