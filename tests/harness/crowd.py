@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 
 from tests.harness.peers import CustomerPeer, Diary, Frame
+from tests.harness.sizes import STANDSTILL
 from tests.harness.waiting import soon
 
 BACKOFF_BASE, BACKOFF_CAP = 0.5, 30.0
@@ -149,3 +150,9 @@ def together(waits: Iterable[float]) -> float:
 def quantile(ordered: list[float], share: float) -> float:
     """Of a sorted list: 0.99 gives the value that 99 of 100 do not exceed."""
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def in_time(ordered: list[float], limit: float, share: float = 0.99) -> bool:
+    """Whether such a share of a sorted list of seconds keeps the limit. In the short form, where one standstill meets many of
+    them, half do, and that share with a standstill on top."""
+    return quantile(ordered, 0.5) <= limit and quantile(ordered, share) <= limit + STANDSTILL

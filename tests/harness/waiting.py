@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 
 LOOK_EVERY = 0.02
 PATIENCE = 30.0
-"""Seconds for what has to happen and promises no moment: it costs nothing where all is well, and a machine that stands still for a
-while is no failure. Where a moment is promised it is given as `within`."""
+"""Seconds for what has to happen and promises no moment. It costs nothing where all is well, and a machine that stands still for
+a while is no failure. Where a moment is promised it is given as `within`."""
 
 
 def wait_until(condition: Callable[[], object], what: str, within: float = PATIENCE) -> None:
