@@ -215,10 +215,10 @@ async def test_without_redis_it_is_slow_and_not_lost(postgres_server: Postgres, 
             server.kill()
             await soon(lambda: a.metrics.redis_up is False, "Redis is away")
             behind = b.db.clock()
-            await soon(lambda: a.metrics.canary_seen[b.db.node] * 1000 > behind, "heard all the same", 5)
+            await soon(lambda: a.metrics.canary_seen[b.db.node] * 1000 > behind, "heard all the same", 10)
             server.start()
             await soon(lambda: a.metrics.redis_up is True, "Redis is back")
             behind = b.db.clock()
-            await soon(lambda: a.metrics.canary_seen[b.db.node] * 1000 > behind, "and heard at once", 5)
+            await soon(lambda: a.metrics.canary_seen[b.db.node] * 1000 > behind, "and heard at once", 10)
             for one in (a, b):
                 assert one.metrics.canary_lost == {"self": 0, "others": 0}

@@ -226,7 +226,7 @@ async def test_interests_heal_after_a_change_that_was_not_heard(shared_redis: Re
         b.listen("t")
         await soon(lambda: b.bus._interest.version == 1, "b has told it")
         a.bus._neighbours._changed = learn  # type: ignore[method-assign]
-        await soon(lambda: wants(a, "t"), "the next sign of life tells that there was a change", within=3)
+        await soon(lambda: wants(a, "t"), "the next sign of life tells that there was a change")
         await acquainted(a, b)
         a.say(1, "t")
         await b.hears(1)
@@ -242,7 +242,7 @@ async def test_a_node_that_falls_silent_is_forgotten_when_its_key_runs_out(share
         (names,) = await say(shared_redis.port, ("SMEMBERS", f"{{{prefix}}}:nodes"))
         (gone,) = [name for name in names if name.startswith(b"b~")]
         await say(shared_redis.port, ("DEL", b"{%s}:node:%s" % (prefix.encode(), gone)))
-        await soon(lambda: a.bus.others() == set(), "it is forgotten", within=12)
+        await soon(lambda: a.bus.others() == set(), "it is forgotten")
         (names,) = await say(shared_redis.port, ("SMEMBERS", f"{{{prefix}}}:nodes"))
         assert gone not in names
 

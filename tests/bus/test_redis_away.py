@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from chatserver.bus import envelope
+from chatserver.bus import envelope, redis_line
 from chatserver.bus import redis as redis_bus
 from chatserver.bus.envelope import VERSION, Delta, Said, State
 from chatserver.bus.redis import RedisBus
@@ -25,12 +25,14 @@ from chatserver.core.tickets import Item, Ticket
 from tests.bus.nodes import Node, acquainted, event, lost_in_silence, new_prefix, nodes
 from tests.harness.cutting import CuttableWire
 from tests.harness.redis import RedisServer, redis_server, say
-from tests.harness.sizes import SEED, size
-from tests.harness.waiting import soon
+from tests.harness.sizes import SEED, STANDSTILL, size
+from tests.harness.waiting import PATIENCE, soon
 
 BACK_WITHIN = 10.0
 AT_ONCE_SECONDS = 0.5
 """For one `publish`: ten thousand times what it takes, and far less than any deadline."""
+STANDSTILLS = 2
+"""So many may take longer: the machine stood still. If publishing waited for Redis, each would, for as long as it is away."""
 
 
 @pytest.fixture
@@ -44,13 +46,16 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
 async def talking(speakers: list[Node]) -> AsyncIterator[None]:
     """Everybody says something again and again, each time on a topic that all the others listen to."""
     numbers = iter(range(10_000_000))
+    waited: list[float] = []
 
     async def talk() -> None:
         while True:
             for speaker in speakers:
                 began = time.perf_counter()
                 speaker.say(next(numbers), "t")
-                assert time.perf_counter() - began < AT_ONCE_SECONDS, "publishing waited"
+                if (took := time.perf_counter() - began) > AT_ONCE_SECONDS:
+                    waited.append(took)
+                    assert len(waited) <= STANDSTILLS, f"publishing waited: {waited}"
             await asyncio.sleep(0.001)
 
     task = asyncio.create_task(talk())
@@ -74,7 +79,7 @@ async def heard_of_by_all(found: list[Node]) -> None:
 
 async def told_of_all(node: Node) -> None:
     """It heard everything, or was told afterwards that it missed something."""
-    await soon(lambda: not lost_in_silence(node.diary, node.name), f"{node.name} is told", within=2)
+    await soon(lambda: not lost_in_silence(node.diary, node.name), f"{node.name} is told")
 
 
 @pytest.mark.fault
@@ -132,7 +137,7 @@ async def test_a_stream_that_is_cut_in_the_middle_is_heard_up_to_there_and_the_r
             await acquainted(a, b)
             numbers = iter(range(100_000))
             async with talking_alone(a, numbers):
-                await asyncio.wait_for(cut.done.wait(), 10)
+                await asyncio.wait_for(cut.done.wait(), PATIENCE)
                 await soon(lambda: b.missed, "it is told")
             await heard_of_by_all([a, b])
             numbers_heard = [number for number in b.heard if number < 20_000_000]
@@ -181,7 +186,7 @@ async def test_nothing_is_lost_in_silence_whoever_is_cut_off_and_when(redis: Red
             assert len(node.heard) == len(set(node.heard)), "nothing is heard twice"
 
 
-async def test_a_batch_that_vanishes_is_missed_within_two_seconds(redis: RedisServer) -> None:
+async def test_a_batch_that_vanishes_is_missed_with_the_next_sign_of_life(redis: RedisServer) -> None:
     async with nodes(redis.url, redis.url) as (a, b):
         b.listen("t")
         await acquainted(a, b)
@@ -190,7 +195,8 @@ async def test_a_batch_that_vanishes_is_missed_within_two_seconds(redis: RedisSe
         a.say(1, "t")
         await soon(lambda: vanished, "it is on its way")
         b.bus._hear = hear  # type: ignore[method-assign]
-        await soon(lambda: b.missed == 1, "the next sign of life tells it", within=2)
+        # Before the next renewal, after five seconds, would tell it too.
+        await soon(lambda: b.missed == 1, "the next sign of life tells it", within=2 + STANDSTILL)
         a.say(2, "t")
         await b.hears(2)
         assert (b.missed, a.missed) == (1, 0)
@@ -303,7 +309,7 @@ async def test_a_node_whose_key_was_lost_learns_that_others_may_have_forgotten_i
         b.listen("t")
         await acquainted(a, b)
         await say(redis.port, ("FLUSHALL",))
-        await soon(lambda: a.missed and b.missed, "both are told with the next renewal", within=8)
+        await soon(lambda: a.missed and b.missed, "both are told with the next renewal")
         a.say(1, "t")
         await b.hears(1)
 
@@ -329,12 +335,17 @@ async def test_a_closed_bus_still_serves_its_own_node_and_leaves_nothing_in_redi
         assert keys == []
 
 
-async def test_closing_waits_for_a_redis_that_hangs_for_a_moment_only(redis: RedisServer) -> None:
+async def test_closing_waits_for_a_redis_that_hangs_for_a_moment_only(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with nodes(redis.url) as (a,):
+        monkeypatch.setattr(
+            redis_line, "DEADLINE", PATIENCE
+        )  # far longer than the half second that it may take
         redis.hang()
         began = time.monotonic()
         await a.bus.close()
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < PATIENCE / 2
         redis.go_on()
 
 
@@ -374,7 +385,7 @@ async def test_a_redis_that_hangs_holds_no_start_up(redis: RedisServer) -> None:
     redis.hang()
     began = time.monotonic()
     bus = await open_bus(redis.url)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 3 + STANDSTILL
     redis.go_on()
     await soon(lambda: bus.connected, "it answers")
     await bus.close()

@@ -10,6 +10,7 @@ import pytest
 from tests.faults.crowd import AT_EASE, judge, talking
 from tests.harness.balanced import balanced
 from tests.harness.postgres import Postgres
+from tests.harness.waiting import soon
 
 pytestmark = pytest.mark.fault
 
@@ -25,7 +26,7 @@ def test_a_rolling_restart_behind_nginx_loses_nothing_and_everybody_is_back(
                     await crowd.acks(50)
                     assert await asyncio.to_thread(door.roll, node) < 15
                 await crowd.acks(50)
-                assert all(peer.online for peer in crowd.everybody)
+                await soon(lambda: all(peer.online for peer in crowd.everybody), "everybody is back")
                 await crowd.healed()
                 judge(crowd, tmp_path)
                 # Everybody was told: by a node that stopped, or that they were slow to read. Nobody was simply cut off.

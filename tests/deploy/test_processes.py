@@ -170,9 +170,9 @@ def test_readiness_tells_the_truth_of_the_database_and_does_not_ask_for_redis(
             assert server.status("/readyz") == 200
             with postgres_server.frozen():
                 # A second ago it took a write: that answer is good for a second.
-                wait_until(lambda: said(server, "/readyz") == (503, "database"), "it is not ready", 20)
+                wait_until(lambda: said(server, "/readyz") == (503, "database"), "it is not ready")
                 assert server.status("/healthz") == 200
-            wait_until(server.ready, "it is ready again", 20)
+            wait_until(server.ready, "it is ready again")
 
 
 def said(server: Server, path: str) -> tuple[int, str]:

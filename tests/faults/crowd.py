@@ -16,7 +16,7 @@ from tests.harness.peers import AgentPeer, CustomerPeer, Diary, Peer
 from tests.harness.server import Server
 from tests.harness.sign_in import Desk
 from tests.harness.sizes import SEED
-from tests.harness.waiting import soon
+from tests.harness.waiting import PATIENCE, soon
 
 MAILS = ("ana@demo.test", "luis@demo.test")
 BACKLOG = 6
@@ -101,14 +101,15 @@ class Crowd:
                 peer.say(ticket)
 
     async def acks(self, more: int) -> None:
+        """More of them; a slow machine takes its time for many."""
         target = self.diary.acks + more
-        await soon(lambda: self.diary.acks >= target, f"{more} more acknowledgements", 20)
+        await soon(lambda: self.diary.acks >= target, f"{more} more acknowledgements", PATIENCE + more / 50)
 
     async def healed(self) -> None:
         """All that was said has an answer, and every screen is level with the database."""
         self.talking = False
         for peer in self.everybody:
-            await soon(peer.settled, f"{peer.name} has an answer to everything", 30)
+            await soon(peer.settled, f"{peer.name} has an answer to everything", 60)
         self.rows = await self.stored()
         last = {row.ticket: 0 for row in self.rows}
         for row in self.rows:
@@ -122,7 +123,7 @@ class Crowd:
                 if peer.name in names
             )
 
-        await soon(level, "every screen shows the newest item", 20)
+        await soon(level, "every screen shows the newest item")
 
     def members(self) -> dict[int, frozenset[str]]:
         """A ticket's customer, and the agents who attend it in the end."""

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.faults.crowd import AT_EASE, MAILS
-from tests.harness.crowd import Crowd, Patient, quantile
+from tests.harness.crowd import Crowd, Patient, in_time, quantile
 from tests.harness.peers import AgentPeer
 from tests.harness.postgres import Postgres, fetched
 from tests.harness.redis import redis_server
@@ -150,20 +150,21 @@ async def late(three: Three) -> dict[str, list[float]]:
     """By what happened, how many seconds after its moment it was stored; in order."""
     rows = await fetched(
         three.url,
-        "SELECT ticket_id, kind, reason, at FROM items WHERE kind <> 'message' ORDER BY ticket_id, seq",
+        "SELECT ticket_id, kind, reason, at, author_id FROM items WHERE kind <> 'message' ORDER BY ticket_id, seq",
     )
     opened = dict(await fetched(three.url, "SELECT id, opened_at FROM tickets"))
-    ((gone_at,),) = await fetched(three.url, "SELECT min(gone_at) FROM agents WHERE gone_at > 0")
+    # Who left for good; the other one's node may be down for longer than the grace, too.
+    ((gone, gone_at),) = await fetched(three.url, "SELECT id, gone_at FROM agents WHERE email = ?", MAILS[0])
     found = defaultdict(list)
-    assigned: dict[int, int] = {}
-    for ticket, kind, reason, at in rows:
+    assigned: dict[int, tuple[int, int]] = {}
+    for ticket, kind, reason, at, agent in rows:
         if kind == "assigned":
-            assigned[ticket] = at
+            assigned[ticket] = (at, agent)
         elif kind == "closed":
             found["closed"].append((at - opened[ticket]) / 1000 - INACTIVITY)
         elif kind == "queued" and reason == "passed":
-            found["passed"].append((at - assigned[ticket]) / 1000 - FIRST_ANSWER)
-        elif kind == "queued" and reason == "agent_gone":
+            found["passed"].append((at - assigned[ticket][0]) / 1000 - FIRST_ANSWER)
+        elif kind == "queued" and reason == "agent_gone" and assigned[ticket][1] == gone:
             found["agent_gone"].append((at - gone_at) / 1000 - GRACE)
     return {kind: sorted(times) for kind, times in found.items()}
 
@@ -212,4 +213,4 @@ async def test_each_timer_fires_once_and_in_time_at_nodes_whose_clocks_are_an_ho
                     f"at most {times[-1]:.3f} s late"
                 )
                 assert times[0] > -0.05 if kind == "told" else times[0] >= 0, "too early"
-                assert quantile(times, 0.99) <= LATE[kind]
+                assert in_time(times, LATE[kind])

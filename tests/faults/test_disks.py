@@ -76,8 +76,8 @@ async def really_full(tmp_path: Path) -> None:
             await crowd.acks(MESSAGES)
             filler = await asyncio.to_thread(fill, disk)
             await all_are_refused(crowd)
-            spells = server.whole_log().count(AGAIN) + 1
-            assert server.whole_log().count(FULL_DISK) == spells, "said loudly, and not once per message"
+            log = server.whole_log()  # a disk that is nearly full may be so for a moment, and once more
+            assert log.count(FULL_DISK) - log.count(AGAIN) in (0, 1), "said loudly, and not once per message"
             filler.unlink()
             await all_is_well(crowd, tmp_path)
             assert STOPPED not in server.whole_log()
@@ -96,6 +96,7 @@ async def full_for_a_while(tmp_path: Path) -> None:
                 lambda: FULL_DISK in server.whole_log(), "the disk is full, and the operator is told", 60
             )
             await soon(lambda: AGAIN in server.whole_log(), "there is space again", 60)
+            await soon(lambda: any(peer.refusals for peer in crowd.everybody), "people were told")
             refused = {refusal["code"] for peer in crowd.everybody for refusal in peer.refusals}
             assert refused == {"internal"}
             await all_is_well(crowd, tmp_path)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.faults.crowd import AT_EASE, MAILS, Crowd, judge, somebody, somebody_comes, talking
-from tests.harness.crowd import quantile
+from tests.harness.crowd import in_time, quantile
 from tests.harness.peers import CustomerPeer
 from tests.harness.postgres import Postgres, fetched
 from tests.harness.redis import RedisServer, redis_server
@@ -36,7 +36,8 @@ SETTLED = 4.0
 """Seconds for a node that is back to say all that it has to say: two beats, and a second for what failed and is tried again."""
 LATEST = 2.0
 """For a message while a node is cut off from Redis (P10)."""
-HEARTBEATS = {"customer_heartbeat_seconds": size(1, 10), "agent_heartbeat_seconds": size(1, 5)}
+HEARTBEATS = {"customer_heartbeat_seconds": size(2, 10), "agent_heartbeat_seconds": size(2, 5)}
+"""Who misses two of them counts as gone: a machine may stand still for one."""
 SETTINGS: dict[str, Any] = AT_EASE | HEARTBEATS | {"agent_grace_seconds": GRACE}
 
 
@@ -145,7 +146,7 @@ async def test_the_people_of_a_node_that_is_lost_are_served_elsewhere_and_stay_t
         # The agent comes back to another node, is given chats, and the victim wakes up.
         crowd.home[agent.name] = three.a
         await soon(lambda: agent.online and agent.port == three.a.port, "the agent is elsewhere", 60)
-        await until(desk.chats, "the agent has chats again", 10)
+        await until(desk.chats, "the agent has chats again")
         while time.monotonic() - began < AWAY:
             await crowd.acks(1)
         assert not await three.absences()
@@ -175,7 +176,7 @@ async def test_a_node_cut_off_from_redis_hears_and_is_heard_within_two_seconds_a
         before = await three.returns()
         began = time.monotonic()
         three.hints.hold()
-        await soon(lambda: "Redis is away" in three.victim.whole_log(), "it has noticed", 10)
+        await soon(lambda: "Redis is away" in three.victim.whole_log(), "it has noticed")
         await crowd.acks(size(60, 1_000))
         assert not await three.absences()
         back = time.monotonic()
@@ -191,5 +192,5 @@ async def test_a_node_cut_off_from_redis_hears_and_is_heard_within_two_seconds_a
         print(
             f"{len(away)} seen, p50 {quantile(away, 0.5):.2f} s, at most {away[-1]:.2f} s; then p99 {quantile(after, 0.99):.3f} s"
         )
-        assert away[-1] <= LATEST
-        assert quantile(after, 0.99) <= 0.3
+        assert in_time(away, LATEST, 1)
+        assert in_time(after, 0.3)

@@ -107,7 +107,7 @@ async def test_a_cluster_replaces_the_member_that_keeps_our_keys(tmp_path: Path)
     members = [
         RedisServer(
             tmp_path / f"member{number}",
-            *("--cluster-enabled", "yes", "--cluster-node-timeout", "1000"),
+            *("--cluster-enabled", "yes", "--cluster-node-timeout", "2000"),
             *("--cluster-port", str(free_port()), "--repl-diskless-sync-delay", "0"),
         )
         for number in range(6)

@@ -59,7 +59,7 @@ class Doorbell:
         were in one second."""
         most, first = 0, 0
         for last in self.looks:
-            while last.answered - self.looks[first].asked > 1:
+            while self.looks[first] is not last and last.answered - self.looks[first].asked > 1:
                 first += 1
             most = max(most, last.admitted - self.looks[first].admitted)
         return most

@@ -8,7 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 EXECUTABLE = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [
@@ -22,8 +30,9 @@ ARGUMENTS = [
     # framed site, without which a widget from another site is refused any storage at all.
     "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,MediaRouter,OptimizationHints",
 ]
-PATIENCE_MS = 10_000
+PATIENCE_MS = 30_000
 """How long an expectation may take before it is a failure; what holds at once costs nothing."""
+expect.set_options(timeout=PATIENCE_MS)
 
 Scheme = Literal["light", "dark"]
 

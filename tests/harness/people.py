@@ -9,12 +9,10 @@ from typing import Literal
 
 from playwright.sync_api import BrowserContext, FrameLocator, Locator, Page, expect
 
-from tests.harness.browser import PATIENCE_MS, Watch
+from tests.harness.browser import Watch
 from tests.harness.postgres import fetched
 from tests.harness.server import PASSWORD, Server
 from tests.harness.waiting import wait_until
-
-expect.set_options(timeout=PATIENCE_MS)
 
 MAX_TABS = 60
 """Presses of Tab until something must have been reached."""

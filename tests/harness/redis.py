@@ -103,7 +103,7 @@ class Sentinel(RedisServer):
             f"port {self.port}\nbind 127.0.0.1\n"
             f"sentinel monitor chat 127.0.0.1 {master} 2\n"
             f"sentinel auth-pass chat {password}\n"
-            "sentinel down-after-milliseconds chat 1000\n"
+            "sentinel down-after-milliseconds chat 2000\n"
             "sentinel failover-timeout chat 6000\n"
         )
 

@@ -15,3 +15,7 @@ SEED = int(os.environ.get("SEED") or secrets.randbelow(100_000))
 
 def size(small: Size, full: Size) -> Size:
     return full if FULL else small
+
+
+STANDSTILL = size(2.0, 0.0)
+"""Seconds that a machine may stand still which has little and runs everything else as well: on top of what is promised."""

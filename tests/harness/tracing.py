@@ -75,7 +75,7 @@ def ended(trace: Path) -> None:
             file.seek(max(0, trace.stat().st_size - 4096))
             return b"+++ " in file.read().splitlines()[-1]
 
-    wait_until(complete, "the trace is complete", 20)
+    wait_until(complete, "the trace is complete")
 
 
 def read(trace: Path) -> Iterator[Call]:

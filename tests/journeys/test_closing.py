@@ -10,13 +10,15 @@ from playwright.sync_api import expect
 
 from tests.harness.people import Agent, Customer, assert_closed_with
 from tests.harness.settings import with_settings
+from tests.harness.sizes import STANDSTILL
 from tests.journeys.conftest import Stage
 
 pytestmark = pytest.mark.browser
 
 SUBJECT = "¿Cómo descargo el informe?"
-SECONDS = 6
+SECONDS = 8
 WARNING = 4
+"""Both, and what is between them: long enough to be seen by a browser that stands still for a moment."""
 short_clock = with_settings(inactivity_seconds=SECONDS, inactivity_warning_seconds=WARNING)
 
 
@@ -42,7 +44,7 @@ def test_silence_is_warned_of_and_then_closes_the_chat(stage: Stage) -> None:
     customer.sees_ticket_closed()
     ana.sees(re.compile(r"· Cerrado$"))
     assert_closed_with(stage.server, SUBJECT, "inactivity")
-    assert lateness(stage) <= 1.0
+    assert lateness(stage) <= 1.0 + STANDSTILL
 
 
 @short_clock
@@ -65,10 +67,10 @@ def test_the_clock_goes_on_over_a_restart_and_gives_at_least_the_warning(stage: 
     still_there(customer)
     stage.expects_interruptions()
     stage.server.kill()
+    down = time.time()
     stage.server.start()
-    back = time.time()
     customer.sees_ticket_closed()
-    assert time.time() - back >= WARNING - 1.0, "closed for the server's own silence"
+    assert closed_at(stage) - down >= WARNING, "closed for the server's own silence"
     assert_closed_with(stage.server, SUBJECT, "inactivity")
 
 
@@ -136,6 +138,12 @@ def test_a_message_that_waits_for_the_network_is_not_lost_when_the_ticket_closes
     customer.sees_ticket_closed()
     customer.sees("Llega tarde")
     expect(ana.page.get_by_text("Llega tarde")).to_have_count(0)
+
+
+def closed_at(stage: Stage) -> float:
+    """Seconds since 1970, by the server's own clock."""
+    with stage.server.reading() as database:
+        return float(database.execute("SELECT closed_at FROM tickets").fetchone()[0]) / 1000
 
 
 def lateness(stage: Stage) -> float:

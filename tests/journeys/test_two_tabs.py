@@ -79,7 +79,7 @@ def test_twenty_drafts_of_an_hour_without_a_network_arrive_once_and_in_order(sta
     for tab in (customer, other):
         for frame in tab.page.frames:  # what a browser says then; else the wait between two tries may be 30 s
             frame.evaluate("() => void dispatchEvent(new Event('online'))")
-    wait_until(lambda: len(stored(stage)) >= len(DRAFTS), "the drafts were sent", 15)
+    wait_until(lambda: len(stored(stage)) >= len(DRAFTS), "the drafts were sent")
     for talk in (ana.talk, other.talk, customer.talk):
         talk.shows_in_order(*DRAFTS)
     assert stored(stage) == DRAFTS

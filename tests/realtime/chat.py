@@ -43,7 +43,7 @@ from chatserver.store.database import Database
 from chatserver.store.work import Who
 
 ORIGIN = "https://chat.example.test"
-PATIENCE = 15
+PATIENCE = 30
 """Seconds until a test that waits for something says that it never came."""
 WIDE = Limits(
     messages=1_000_000,

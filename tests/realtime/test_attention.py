@@ -12,6 +12,7 @@ from chatserver.core.attention import Attention
 from chatserver.core.events import AttentionChanged, app_topic
 from chatserver.realtime.attention import AttentionFeed
 from chatserver.realtime.frames import Packet
+from tests.harness.waiting import PATIENCE
 
 
 async def test_a_change_is_told_also_when_its_first_lookup_fails(caplog: pytest.LogCaptureFixture) -> None:
@@ -32,7 +33,7 @@ async def test_a_change_is_told_also_when_its_first_lookup_fails(caplog: pytest.
     feed = AttentionFeed(bus, lookup, wait)
     feed.join(1, heard.put_nowait)
     bus.publish(AttentionChanged(1), [app_topic(1)])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         packet = await heard.get()
     assert json.loads(packet.body)["attention"]["attended"]
     assert len(waits) == len(caplog.records) == 1

@@ -222,7 +222,7 @@ async def test_a_second_signal_exits_at_once(tmp_path: Path) -> None:
         child.send_signal(signal.SIGTERM)
         await talker.expect("goaway")
         child.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(8):
             await child.wait()
         stuck.ws.transport.abort()
 

@@ -510,8 +510,8 @@ async def test_a_peer_of_which_nothing_is_heard_is_ended(tmp_path: Path) -> None
 async def test_a_stream_is_older_than_any_request_may_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(peers, "HEAD_SECONDS", 0.2)
-    monkeypatch.setattr(peers, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(peers, "HEAD_SECONDS", 1.0)
+    monkeypatch.setattr(peers, "REQUEST_SECONDS", 1.0)
     async with serving(tmp_path) as chat, customer_line(chat.port) as customer:
         async with raw(chat.port) as silent:
             assert await silent.cut_off(b"", 0) == 0  # a deadline has passed

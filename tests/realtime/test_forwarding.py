@@ -16,6 +16,7 @@ import pytest
 from chatserver.realtime.fallback import Fallback
 from chatserver.realtime.forwarding import ANSWER_BYTES, Answer, Forwarding
 from chatserver.realtime.limits import Limits
+from tests.harness.listening import stop_listening
 from tests.realtime.chat import PATIENCE, until
 
 LINE = f"2.{'x' * 22}"
@@ -28,20 +29,26 @@ async def answering(answer: bytes | None) -> AsyncIterator[Forwarding]:
     """Node 1, which is told of a node 2 that answers like this to whatever is asked, and closes; None: it says nothing."""
 
     async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        if answer is None:
-            await reader.read()
-        else:
-            writer.write(answer)
-        with contextlib.suppress(OSError):
-            writer.close()
-            await writer.wait_closed()
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            if answer is None:
+                await reader.read()
+            else:
+                writer.write(answer)
+            with contextlib.suppress(OSError):
+                writer.close()
+                await writer.wait_closed()
+        except asyncio.CancelledError:
+            writer.transport.abort()  # the test is over
+            raise
 
     server = await asyncio.start_server(answers, "127.0.0.1", 0)
     forwarding = Forwarding("s" * 32, lambda: 0)
     forwarding.living(1, {1: "", 2: f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"})
-    async with server:
+    try:
         yield forwarding
+    finally:
+        await stop_listening(server)
 
 
 async def asked(forwarding: Forwarding) -> Answer | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import dataclasses
 from collections.abc import AsyncIterator
@@ -28,10 +27,10 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextlib.asynccontextmanager
-async def through_a_pipe(where: Path) -> AsyncIterator[tuple[Chat, Pipe, Client]]:
+async def through_a_pipe(where: Path, limits: Limits = QUICK) -> AsyncIterator[tuple[Chat, Pipe, Client]]:
     """A customer behind a pipe who says nothing by itself."""
     async with (
-        serving(where, limits=QUICK) as chat,
+        serving(where, limits=limits) as chat,
         pipe_to(chat.port) as pipe,
         dataclasses.replace(chat, port=pipe.port).customer() as customer,
     ):
@@ -49,14 +48,19 @@ async def test_who_cannot_be_heard_any_more_is_told_and_let_go(tmp_path: Path) -
 
 
 async def test_who_hears_nothing_any_more_is_kept_while_they_can_be_heard(tmp_path: Path) -> None:
-    async with through_a_pipe(tmp_path) as (chat, pipe, customer):
+    async with through_a_pipe(tmp_path, Limits()) as (chat, pipe, customer):
         ticket = await customer.start()
         pipe.swallow("down")
-        before = chat.hub.now()
         await customer.send(type="say", ticket=ticket, cid="A" * 22, text="hola")
-        while chat.hub.now() - before < 3 * QUICK.customer_heartbeat:
+        connection = chat.hub.peers[-1].connection
+        for _ in range(3):
+            connection._heard_at -= chat.hub.limits.customer_heartbeat * 1.5  # so long they say nothing
+            quiet_since = connection._heard_at
+            connection.check()
             await customer.send(type="ping")
-            await asyncio.sleep(QUICK.customer_heartbeat / 3)
+            await until(lambda since=quiet_since: connection._heard_at > since)
+            connection.check()
+        assert connection.code is None
         assert len(chat.hub) == 1
         # It is the client that notices; what it says by then is stored once, and sent again it is the same.
         customer.ws.transport.abort()

@@ -101,6 +101,8 @@ async def test_a_customer_who_comes_back_costs_two_reads_at_most(
         ticket = await first.start()
         await first.say(ticket)
         monkeypatch.setattr(chat.db, "rows", counted)
+        for kept in (chat.hub.attention_lately, chat.hub.places_lately):  # no second passes meanwhile
+            monkeypatch.setattr(kept, "_now", lambda: 0.0)
         found = []
         for missed in (0, 1, 0, 1):
             before = len(reads)

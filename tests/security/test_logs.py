@@ -126,7 +126,7 @@ async def says(customer: CustomerPeer, ticket: int) -> None:
     for _ in range(5):
         customer.say(ticket)
     await customer.flush()
-    await soon(customer.settled, "all was acknowledged", 20)
+    await soon(customer.settled, "all was acknowledged")
 
 
 async def refused(customer: CustomerPeer, ticket: int, server: Server, postgres: Postgres) -> None:
@@ -137,7 +137,7 @@ async def refused(customer: CustomerPeer, ticket: int, server: Server, postgres:
     await customer.flush()
     await soon(lambda: any(one["code"] == "internal" for one in customer.refusals), "it is not taken")
     await administered(server, postgres, "ALTER TABLE items DROP CONSTRAINT wordless")
-    await soon(customer.settled, "it is acknowledged after all", 20)
+    await soon(customer.settled, "it is acknowledged after all")
 
 
 async def torn(customer: CustomerPeer, ticket: int, server: Server, postgres: Postgres) -> None:
@@ -148,7 +148,7 @@ async def torn(customer: CustomerPeer, ticket: int, server: Server, postgres: Po
     others = "datname = current_database() AND pid <> pg_backend_pid()"
     end = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {others}"
     assert int(await administered(server, postgres, end)) > 0
-    await soon(customer.settled, "all was acknowledged after all", 20)
+    await soon(customer.settled, "all was acknowledged after all")
 
 
 async def administered(server: Server, postgres: Postgres, statement: str) -> str:

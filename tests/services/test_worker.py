@@ -12,6 +12,7 @@ from chatserver.core.events import AttentionChanged, QueueMoved, app_topic, cust
 from chatserver.services import followups, pairing, tickets
 from chatserver.services.attention import attention, places
 from chatserver.worker import Alarm, Board, Worker
+from tests.harness.waiting import PATIENCE
 from tests.memory_store import Clock
 from tests.services.scene import Scene, bogota, who
 
@@ -20,7 +21,7 @@ ANA, BEA, EVA = who("ana"), who("bea"), who("eva")
 
 async def eventually(holds: Callable[[], bool]) -> None:
     """Let the loops run until it is so."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not holds():  # noqa: ASYNC110 - a condition of anything, not of one thing that could set an event
             await asyncio.sleep(0.001)
 
@@ -214,7 +215,7 @@ async def test_an_alarm_is_only_ever_made_earlier() -> None:
     await asyncio.sleep(0)
     assert not sleeping.done()
     alarm.no_later_than(clock.now)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await sleeping
 
 
@@ -223,5 +224,5 @@ async def test_what_is_asked_for_during_a_turn_counts_for_the_sleep_after_it() -
     alarm = Alarm(clock)
     alarm.begin()
     alarm.no_later_than(clock.now)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await alarm.sleep(None)

@@ -216,11 +216,18 @@ class House:
                 go_on.set()
                 await busy
             return
+        await self.becomes_patient()
         async with self.held("SELECT id FROM apps WHERE id = $1 FOR UPDATE", self.app):
             busy = asyncio.ensure_future(self.db.write(Needs(numbers=(self.app,)), lambda world, now: None))
             await soon(lambda: self.stored(WAITING) == [(1,)], "the writer waits for a lock")
             yield
         await busy
+
+    async def becomes_patient(self) -> None:
+        """On PostgreSQL: from here on its writer, which writes nothing just now, waits for a lock however long the test looks at
+        that."""
+        writer: Any = self.db._writer
+        await writer._db.execute("SET lock_timeout = 0")
 
     @asynccontextmanager
     async def held(self, query: str, *values: object) -> AsyncIterator[None]:

@@ -19,6 +19,7 @@ from chatserver.demo import prepare
 from chatserver.settings import Settings, load
 from chatserver.store.database import Database
 from tests.harness.asgi_line import with_lines
+from tests.harness.waiting import PATIENCE
 
 PASSWORD = "una-clave-para-probar"
 EMAIL = "ana@demo.test"
@@ -61,7 +62,7 @@ class Served:
 
     async def _nobody_connected(self) -> None:
         hub = self.app.state.hub
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             # The hub tells nobody when it is empty.
             while len(hub):  # noqa: ASYNC110 - a condition, bounded
                 await asyncio.sleep(0.001)
