@@ -118,6 +118,13 @@ class Database(Reader):
         return 0
 
     @property
+    def outlived(self) -> asyncio.Event:
+        """Set when the database has another epoch than the one that was opened: it is an earlier state, or a standby that took
+        over. Nothing is written from then on (StoreEnded), and the process has to end: what it knows and has told is of the epoch
+        before."""
+        return self._writer.outlived
+
+    @property
     def unanswered(self) -> int:
         """Writes that were asked for and are not answered yet."""
         return self._writer.unanswered
