@@ -13,6 +13,7 @@ from chatserver.bus.local import LocalBus
 from chatserver.core.events import WORKER_TOPIC
 from chatserver.metrics import Metrics
 from chatserver.services.books import Books
+from chatserver.services.doubts import Doubts
 from chatserver.services.house import House
 from chatserver.services.publishing import Publisher, learn
 from chatserver.services.reads import DatabaseReads
@@ -38,8 +39,8 @@ async def opened(
     clock: Callable[[], int] | None = None,
     traced: Traced = untraced,
 ) -> AsyncIterator[tuple[House, Database]]:
-    """A house that knows its people. `missed`: see `RedisBus.open`; `clock`, `traced`: see `Database.open`. Raises what these two
-    raise."""
+    """A house that knows its people. `missed`: see `RedisBus.open`; it is called after a commit in doubt too. `clock`, `traced`:
+    see `Database.open`. Raises what these two raise."""
     db = await Database.open(
         settings.database,
         clock=clock,
@@ -51,11 +52,19 @@ async def opened(
         books = Books()
         bus = await _bus(settings, installation(db), books, metrics, missed)
         publish = Publisher(bus, books)
+
+        def look() -> None:
+            bus.unsure()
+            missed()
+
+        doubts = Doubts(look, HINTLESS_SECONDS)
+        db.tell_doubts(doubts)
         try:
             house = House(db, DatabaseReads(db, settings.policy), bus, db.clock, books, metrics=metrics)
             await house.refresh()
             yield house, db
         finally:
+            doubts.end()
             await bus.close()
     finally:
         await db.close()

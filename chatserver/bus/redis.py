@@ -157,6 +157,12 @@ class RedisBus:
     def here(self, event: Event, topics: Iterable[str]) -> None:
         self._local.publish(event, topics)
 
+    def unsure(self) -> None:
+        for other in self._neighbours.others.values():
+            other.said += 1  # as of a hint that was never sent
+        if self._up:
+            self.beat()
+
     def listened(self) -> Collection[str]:
         return self._local.listened()
 

@@ -112,6 +112,10 @@ class Database(Reader):
             where, clock=clock or wall_clock, committed=committed, metrics=metrics, traced=traced
         )
 
+    def tell_doubts(self, doubtful: Callable[[], None]) -> None:
+        """Who hears, from here on, of each commit that was sent and not answered: nobody knows what became of it. On SQLite there
+        are none."""
+
     @property
     def node(self) -> int:
         """Which of many this one is; 0 where there is one only."""

@@ -150,7 +150,7 @@ class PostgresDatabase(Database):
             connection.terminate()
 
     def tell_doubts(self, doubtful: Callable[[], None]) -> None:
-        """See `PostgresWriter`: whom to tell from here on."""
+        """See `Database.tell_doubts`."""
         self._writer.doubtful = doubtful
 
     @property
