@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from chatserver.bus.base import Subscription
 from chatserver.bus.local import LocalBus
 from chatserver.core.events import (
     AgentChanged,
@@ -24,6 +25,7 @@ from chatserver.services.books import Books
 from chatserver.services.catching_up import ITEMS_MAX, CatchingUp, heard
 from chatserver.services.house import House
 from chatserver.services.nodes import DEAD_MS, SILENT_MS, Membership, Watching
+from chatserver.services.people import people
 from chatserver.services.publishing import Publisher
 from chatserver.services.reads import DatabaseReads
 from chatserver.store.postgres.database import PostgresDatabase
@@ -56,8 +58,8 @@ class Node(Scene):
         db = await PostgresDatabase.opened(url, clock=clock, committed=Publisher(bus, books))
         return cls(db, bus, books, clock)
 
-    def listens(self, *topics: str) -> None:
-        self.local.subscribe(topics, self._hear, lambda: None)
+    def listens(self, *topics: str) -> Subscription:
+        return self.local.subscribe(topics, self._hear, lambda: None)
 
     def _hear(self, event: Event) -> bool:
         self.told.append(event)
@@ -125,6 +127,59 @@ async def test_what_nobody_here_listens_to_is_not_looked_at(nodes: tuple[Node, N
     b.house.books.learn(await b.ticket(ticket.id))
     await a.says(ANA, ticket)
     assert await b.catching_up.turn() == 0
+
+
+async def test_more_tickets_than_the_house_remembers_are_told_once_and_then_when_they_change(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    everybody = [who(f"c{number}") for number in range(12)]
+    tickets = [await a.start(one) for one in everybody]
+    b.house.books = Books(10)
+    ears = [b.listens(customer_topic(1, one.key)) for one in everybody]
+    assert [await b.catching_up.turn() for _ in range(3)] == [12, 0, 0]
+    first = tickets[0]
+    assert b.house.books.tickets.peek(first.id) is None, "it is remembered: nothing is tested"
+    await a.says(everybody[0], first)
+    assert [await b.catching_up.turn() for _ in range(3)] == [1, 0, 0]
+    assert b.changes()[-1].after == await a.ticket(first.id)
+    for ear in ears:
+        ear.end()
+    await b.catching_up.turn()
+    assert not b.catching_up._told, "nobody listens any more"
+
+
+async def test_a_look_that_failed_in_its_midst_is_made_up_for(
+    nodes: tuple[Node, Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, _ = nodes
+    ticket = await a.start(ANA)
+    b.listens(customer_topic(1, ANA.key))
+
+    async def fails(*_: object) -> None:
+        raise TimeoutError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(b.house.reads, "ticket", fails)
+        with pytest.raises(TimeoutError):
+            await b.catching_up.turn()
+    assert b.changes() == []
+    assert await b.catching_up.turn() == 1
+    assert [change.after.id for change in b.changes()] == [ticket.id]
+
+
+async def test_what_is_of_an_app_that_was_just_made_is_told_when_the_node_knows_it(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    b.house.people = people([], [])
+    b.listens(agent_topic(1))
+    await a.chat(ANA)
+    await b.catching_up.turn()
+    assert b.changes() == []
+    await b.refresh()
+    await b.catching_up.turn()
+    assert len(b.changes()) == 1
 
 
 @pytest.mark.parametrize("topic", [customer_topic(1, ANA.key), agent_topic(1), desk_topic(1)])
