@@ -96,7 +96,11 @@ class CatchingUp:
         listened = self._listened()
         await self._look_at_agents()
         stored = await self._stored(heard(listened), listened)
-        behind = [ticket_id for ticket_id, version in stored.items() if self._is_news(ticket_id, version)]
+        closed = await self._of_tickets(
+            [told for told in self._told if told not in stored]
+        )  # or nobody listens
+        found = stored | closed
+        behind = [ticket_id for ticket_id, version in found.items() if self._is_news(ticket_id, version)]
         for start in range(0, len(behind), BATCH):
             batch = behind[start : start + BATCH]
             stored |= zip(batch, await asyncio.gather(*map(self._catch_up, batch)), strict=True)
@@ -106,8 +110,7 @@ class CatchingUp:
     async def _stored(self, to: Heard, listened: Collection[str]) -> dict[int, int]:
         found: dict[int, int] = {}
         known = [t.id for t in self._house.books.tickets.values() if _concerns(t, listened)]
-        for start in range(0, len(known), BATCH):
-            found.update(await self._versions.of_tickets(known[start : start + BATCH]))
+        found.update(await self._of_tickets(known))
         for app_id, keys in to.customers.items():
             for start in range(0, len(keys), BATCH):
                 found.update(await self._versions.of_customers(app_id, keys[start : start + BATCH]))
@@ -115,6 +118,12 @@ class CatchingUp:
             found.update(await self._versions.of_agents(to.agents))
         if to.desks:
             found.update(await self._versions.of_desks(to.desks))
+        return found
+
+    async def _of_tickets(self, ticket_ids: list[int]) -> dict[int, int]:
+        found: dict[int, int] = {}
+        for start in range(0, len(ticket_ids), BATCH):
+            found.update(await self._versions.of_tickets(ticket_ids[start : start + BATCH]))
         return found
 
     def _is_news(self, ticket_id: int, version: int) -> bool:

@@ -20,7 +20,8 @@ from chatserver.core.events import (
     desk_topic,
 )
 from chatserver.core.policy import Policy
-from chatserver.services import followups, pairing, talk
+from chatserver.core.tickets import Ticket
+from chatserver.services import followups, pairing, talk, tickets
 from chatserver.services.books import Books
 from chatserver.services.catching_up import ITEMS_MAX, CatchingUp, heard
 from chatserver.services.house import House
@@ -31,6 +32,7 @@ from chatserver.services.reads import DatabaseReads
 from chatserver.store.postgres.database import PostgresDatabase
 from chatserver.store.postgres.nodes import Nodes
 from chatserver.store.versions import Versions
+from chatserver.store.work import Who
 from tests.harness.postgres import Postgres
 from tests.memory_store import Clock, MemoryBus
 from tests.services.scene import DatabaseRows, Scene, new_cid, who
@@ -134,19 +136,25 @@ async def test_more_tickets_than_the_house_remembers_are_told_once_and_then_when
 ) -> None:
     a, b, _ = nodes
     everybody = [who(f"c{number}") for number in range(12)]
-    tickets = [await a.start(one) for one in everybody]
+    opened = [await a.start(one) for one in everybody]
     b.house.books = Books(10)
     ears = [b.listens(customer_topic(1, one.key)) for one in everybody]
     assert [await b.catching_up.turn() for _ in range(3)] == [12, 0, 0]
-    first = tickets[0]
-    assert b.house.books.tickets.peek(first.id) is None, "it is remembered: nothing is tested"
-    await a.says(everybody[0], first)
+    goes_on, ends = [ticket for ticket in opened if b.house.books.tickets.peek(ticket.id) is None]
+    await a.says(of(goes_on), goes_on)
     assert [await b.catching_up.turn() for _ in range(3)] == [1, 0, 0]
-    assert b.changes()[-1].after == await a.ticket(first.id)
+    assert b.changes()[-1].after == await a.ticket(goes_on.id)
+    await tickets.end(a.house, of(ends), ends.id)
+    assert [await b.catching_up.turn() for _ in range(3)] == [1, 0, 0]
+    assert (b.changes()[-1].after.id, b.changes()[-1].after.state) == (ends.id, "closed")
     for ear in ears:
         ear.end()
     await b.catching_up.turn()
     assert not b.catching_up._told, "nobody listens any more"
+
+
+def of(ticket: Ticket) -> Who:
+    return Who(ticket.app_id, ticket.customer.key)
 
 
 async def test_a_look_that_failed_in_its_midst_is_made_up_for(
