@@ -67,7 +67,9 @@ def chat(number: int) -> tuple[Event, list[str]]:
 
 
 async def ours_says(port: int) -> Say:
-    bus = await RedisBus.open(_url(port), node="says", local=frozenset({WORKER_TOPIC}), missed=_must_not)
+    bus = await RedisBus.open(
+        _url(port), installation="bench", node="says", local=frozenset({WORKER_TOPIC}), missed=_must_not
+    )
 
     def say(group: list[tuple[Event, list[str]]]) -> None:
         for event, topics in group:
@@ -77,7 +79,9 @@ async def ours_says(port: int) -> Say:
 
 
 async def ours_hears(port: int, heard: Callable[[], None]) -> None:
-    bus = await RedisBus.open(_url(port), node="hears", local=frozenset({WORKER_TOPIC}), missed=_must_not)
+    bus = await RedisBus.open(
+        _url(port), installation="bench", node="hears", local=frozenset({WORKER_TOPIC}), missed=_must_not
+    )
 
     def deliver(event: Event) -> bool:
         heard()
@@ -88,7 +92,7 @@ async def ours_hears(port: int, heard: Callable[[], None]) -> None:
 
 async def ours_ignores(port: int) -> RedisBus:
     """It is there and listens to something else."""
-    return await RedisBus.open(_url(port), node="ignores", missed=_must_not)
+    return await RedisBus.open(_url(port), installation="bench", node="ignores", missed=_must_not)
 
 
 # — a channel for each topic —

@@ -188,7 +188,6 @@ async def _among_nodes(
     assert isinstance(db, PostgresDatabase)  # noqa: S101 - mypy alone needs to be told
     bus = house.bus
     catching_up = CatchingUp(house, Versions(db), bus.listened, bus.here, missed)
-    db.tell_doubts(missed.set)
     forwarding = traced(Forwarding)(settings.secret or db.secret, house.now)
 
     known: set[int] = set()

@@ -52,7 +52,7 @@ def _serve(settings: Settings) -> None:
     telemetry.take_last_words()
     _open_files(settings)
     try:
-        run(build_app(settings, tracing=_tracing()), settings)
+        sys.exit(run(build_app(settings, tracing=_tracing()), settings))
     except KeyboardInterrupt:
         # Ctrl-C, after everybody was told goodbye: an end like another, no error.
         click.echo("Stopped.")
@@ -165,7 +165,7 @@ def work() -> None:
     take_last_words()
     tracing = _tracing()
     try:
-        asyncio.run(until_told(settings, tracing or untraced))
+        sys.exit(asyncio.run(until_told(settings, tracing or untraced)))
     finally:
         if tracing is not None:
             tracing.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from chatserver.bus.local import LocalBus
 from chatserver.core.events import WORKER_TOPIC
 from chatserver.metrics import Metrics
 from chatserver.services.books import Books
+from chatserver.services.doubts import Doubts
 from chatserver.services.house import House
 from chatserver.services.publishing import Publisher, learn
 from chatserver.services.reads import DatabaseReads
@@ -37,28 +39,45 @@ async def opened(
     clock: Callable[[], int] | None = None,
     traced: Traced = untraced,
 ) -> AsyncIterator[tuple[House, Database]]:
-    """A house that knows its people. `missed`: see `RedisBus.open`; `clock`, `traced`: see `Database.open`. Raises what these two
-    raise."""
-    books = Books()
-    bus = await _bus(settings, books, metrics, missed)
+    """A house that knows its people. `missed`: see `RedisBus.open`; it is called after a commit in doubt too. `clock`, `traced`:
+    see `Database.open`. Raises what these two raise."""
+    db = await Database.open(
+        settings.database,
+        clock=clock,
+        committed=lambda happened: publish(happened),  # not before there is a house
+        metrics=metrics,
+        traced=traced,
+    )
     try:
-        db = await Database.open(
-            settings.database, clock=clock, committed=Publisher(bus, books), metrics=metrics, traced=traced
-        )
-    except BaseException:
-        await bus.close()
-        raise
-    try:
-        house = House(db, DatabaseReads(db, settings.policy), bus, db.clock, books, metrics=metrics)
-        await house.refresh()
-        yield house, db
+        books = Books()
+        bus = await _bus(settings, installation(db), books, metrics, missed)
+        publish = Publisher(bus, books)
+
+        def look() -> None:
+            bus.unsure()
+            missed()
+
+        doubts = Doubts(look, HINTLESS_SECONDS)
+        db.tell_doubts(doubts)
+        try:
+            house = House(db, DatabaseReads(db, settings.policy), bus, db.clock, books, metrics=metrics)
+            await house.refresh()
+            yield house, db
+        finally:
+            doubts.end()
+            await bus.close()
     finally:
-        await bus.close()
         await db.close()
 
 
+def installation(db: Database) -> str:
+    """A name by which the nodes of one database find each other, and nobody else who is at the same Redis finds them. It tells
+    nothing of the secret that it is made of. With another epoch it is another one: an earlier state is a database of its own."""
+    return hmac.digest(db.secret.encode(), f"nodes of {db.epoch}".encode(), "sha256").hex()[:16]
+
+
 async def _bus(
-    settings: Settings, books: Books, metrics: Metrics, missed: Callable[[], None]
+    settings: Settings, installation: str, books: Books, metrics: Metrics, missed: Callable[[], None]
 ) -> LocalBus | RedisBus:
     if not settings.redis_url:
         return LocalBus()
@@ -67,6 +86,7 @@ async def _bus(
     return await RedisBus.open(
         settings.redis_url,
         node=secrets.token_hex(6),
+        installation=installation,
         local=frozenset({WORKER_TOPIC}),
         missed=missed,
         arrived=partial(learn, books),

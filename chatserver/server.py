@@ -29,7 +29,8 @@ GRACEFUL_SECONDS: Final = 4
 
 
 class Server(uvicorn.Server):
-    """Drains the sockets of `hub()` (None: there are none yet) before it shuts down; a second signal exits at once."""
+    """Drains the sockets of `hub()` (None: there are none yet) before it shuts down; a second signal exits at once. It ends by
+    itself when the database is another one."""
 
     def __init__(
         self, config: uvicorn.Config, hub: Callable[[], Hub | None], *, drain_seconds: float = DRAIN_SECONDS
@@ -50,6 +51,16 @@ class Server(uvicorn.Server):
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD, 20, 20)
         gc.enable()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: whether to end."""
+        return await super().on_tick(counter) or self.outlived
+
+    @property
+    def outlived(self) -> bool:
+        """See `Database.outlived`."""
+        hub = self._hub()
+        return hub is not None and hub.db.outlived.is_set()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit:
@@ -108,11 +119,13 @@ def config(app: Starlette, settings: Settings) -> uvicorn.Config:
     )
 
 
-def run(app: Starlette, settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. `app.state.hub` holds the sockets from the lifespan's start on."""
+def run(app: Starlette, settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT, or until the database is another one. `app.state.hub` holds the sockets from the lifespan's
+    start on. Gives the exit code of the process."""
     server = Server(
         config(app, settings),
         lambda: getattr(app.state, "hub", None),
         drain_seconds=settings.drain_seconds,
     )
     server.run()
+    return systemd.BEGIN_ANEW if server.outlived else 0

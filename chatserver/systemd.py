@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import suppress
+from typing import Final
 
 READY = "READY=1"
 STOPPING = "STOPPING=1"
+BEGIN_ANEW: Final = 75
+"""The exit code of a process that ends so as to be started anew (EX_TEMPFAIL). To who starts it again it is a failure."""
 
 
 def tell(state: str) -> None:

@@ -30,8 +30,9 @@ LOOK_MS: Final = 1_000
 """Nobody tells this process that something was made due."""
 
 
-async def work(settings: Settings, traced: Traced = untraced) -> None:
-    """Until SIGTERM or SIGINT. Raises what `opened` raises."""
+async def work(settings: Settings, traced: Traced = untraced) -> int:
+    """Until SIGTERM or SIGINT, or until the database is another one. Gives the exit code of the process. Raises what `opened`
+    raises."""
     ending = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
@@ -49,9 +50,11 @@ async def work(settings: Settings, traced: Traced = untraced) -> None:
             ]
             log.info("working", extra={"database": settings.database_shown})
             systemd.tell(systemd.READY)
-            await ending.wait()
+            ends = [asyncio.create_task(event.wait()) for event in (ending, db.outlived)]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             systemd.tell(systemd.STOPPING)
-            for task in tasks:
+            for task in (*tasks, *ends):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, *ends, return_exceptions=True)
     log.info("stopped")
+    return systemd.BEGIN_ANEW if db.outlived.is_set() else 0

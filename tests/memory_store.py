@@ -268,6 +268,8 @@ class MemoryBus:
     def hears(self, nodes: int) -> bool:
         return False
 
+    def unsure(self) -> None: ...
+
     def listened(self) -> list[str]:
         return [topic for subscription in self._subscriptions for topic in subscription.topics]
 

@@ -154,6 +154,7 @@ async def two(url: str, redis: RedisServer | None) -> AsyncIterator[tuple[Node, 
                 bus = await RedisBus.open(
                     redis.url,
                     node=f"node{number}",
+                    installation="test",
                     missed=missed.set,
                     arrived=partial(learn, books),
                     metrics=metrics,

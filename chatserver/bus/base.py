@@ -37,6 +37,9 @@ class Bus(Protocol):
     def hears(self, nodes: int) -> bool:
         """Whether the events of so many nodes, this one among them, arrive by themselves just now."""
 
+    def unsure(self) -> None:
+        """Something may have happened of which nobody was told: the other nodes, too, should look at the database."""
+
     def listened(self) -> Collection[str]:
         """The topics that somebody on this node listens to, as they are now."""
 

@@ -35,6 +35,9 @@ class LocalBus:
     def hears(self, nodes: int) -> bool:
         return False
 
+    def unsure(self) -> None:
+        """There is nobody else."""
+
     def here(self, event: Event, topics: Iterable[str]) -> None:
         """There is nowhere else."""
         self.publish(event, topics)

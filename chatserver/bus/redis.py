@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import secrets
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
@@ -39,7 +38,9 @@ MISSED_SECONDS: Final = 0.1
 GOODBYE_SECONDS: Final = 0.5
 """At the end, for what is still on its way."""
 
-_PREFIX: Final = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+OURS: Final = "chatserver"
+"""What all channels and keys begin with, whosever they are. A cluster keeps all these keys in one place."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -52,7 +53,7 @@ async def greet(url: str) -> None:
     address = redis_address.parse(url)
     with suppress(Unreachable):
         try:
-            place = await find(address, "chatserver")
+            place = await find(address, OURS)
             line = await Line.to(place, credentials=address.credentials, db=address.db, tls=address.tls)
             try:
                 await line.ask(("PING",))
@@ -70,7 +71,7 @@ class RedisBus:
         self,
         address: redis_address.Address,
         node: str,
-        prefix: str,
+        installation: str,
         local: frozenset[str],
         missed: Callable[[], None],
         arrived: Callable[[Event], None],
@@ -80,7 +81,9 @@ class RedisBus:
         self._arrived = arrived
         # A node that starts again under its old name is another one: the numbers begin anew.
         self._name = f"{node}~{secrets.token_hex(4)}"
-        self._prefix = prefix
+        self._channels = f"{OURS}:{installation}"
+        # What stands in braces decides where a cluster keeps a key.
+        self._keys = f"{{{OURS}}}:{installation}"
         self._only_here = local
         self._tell_missed = missed
         self._metrics = metrics
@@ -90,8 +93,8 @@ class RedisBus:
         self._neighbours = Neighbours(self._name, self._missed, self._look, self._send_late)
         own_channel = self._channel(self._name)
         self._own_channel = own_channel.encode()
-        self._everybody = f"{prefix}:all"
-        self._link = Link(address, prefix, (own_channel, self._everybody), self)
+        self._everybody = f"{self._channels}:all"
+        self._link = Link(address, OURS, (own_channel, self._everybody), self)
         self._up = False
         self._unheard: set[str] = set()
         self._said: list[tuple[Event, tuple[str, ...]]] = []
@@ -111,24 +114,22 @@ class RedisBus:
         url: str,
         *,
         node: str,
-        prefix: str = "chatserver",
+        installation: str,
         local: frozenset[str] = frozenset(),
         missed: Callable[[], None],
         arrived: Callable[[Event], None] = lambda event: None,
         metrics: Metrics | None = None,
     ) -> Self:
-        """`node`: a name of this node, no other's. `prefix`: before all channels and keys; two installations that share a Redis
-        need one each (a database number does not part channels). `local`: topics of which other nodes hear nothing. `missed` is
-        called on the event loop when events of other nodes may be lost: who shows something should look at the database.
-        `arrived` hears of each event of another node before its listeners do.
+        """`node`: a name of this node, no other's. `installation` (letters, digits, hyphens): nodes of one hear each other, and
+        nobody else who is at this Redis, in whichever of its databases. `local`: topics of which other nodes hear nothing.
+        `missed` is called on the event loop when events of other nodes may be lost: who shows something should look at the
+        database. `arrived` hears of each event of another node before its listeners do.
 
         ValueError (a sentence about the URL) or BusRefused. A Redis that is not there yet is waited for meanwhile: a node that
         starts again while it is away must come up."""
-        if not _PREFIX.fullmatch(prefix):
-            raise ValueError("a prefix for Redis is at most 64 letters, digits and . : _ -")
         address = redis_address.parse(url)
         metrics = metrics or Metrics()
-        bus = cls(address, node, prefix, local, missed, arrived, metrics)
+        bus = cls(address, node, installation, local, missed, arrived, metrics)
         try:
             await bus._link.open()
         except Denied as why:
@@ -155,6 +156,12 @@ class RedisBus:
 
     def here(self, event: Event, topics: Iterable[str]) -> None:
         self._local.publish(event, topics)
+
+    def unsure(self) -> None:
+        for other in self._neighbours.others.values():
+            other.said += 1  # as of a hint that was never sent
+        if self._up:
+            self.beat()
 
     def listened(self) -> Collection[str]:
         return self._local.listened()
@@ -429,11 +436,10 @@ class RedisBus:
 
     @property
     def _nodes(self) -> str:
-        return f"{{{self._prefix}}}:nodes"
+        return f"{self._keys}:nodes"
 
     def _key(self, name: str) -> str:
-        # What stands in braces decides where a cluster keeps a key: all of ours in one place.
-        return f"{{{self._prefix}}}:node:{name}"
+        return f"{self._keys}:node:{name}"
 
     def _channel(self, name: str) -> str:
-        return f"{self._prefix}:to:{name}"
+        return f"{self._channels}:to:{name}"

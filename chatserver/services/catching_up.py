@@ -73,6 +73,8 @@ class CatchingUp:
         self._listened = listened
         self._tell = tell
         self._agents: dict[int, Agent] = {}
+        self._told: dict[int, int] = {}
+        """The version of each ticket that somebody here listens to, as of the last look: more than the house remembers whole."""
         self._asked = asked or asyncio.Event()
 
     async def run(self, seconds: Callable[[], float]) -> None:
@@ -94,16 +96,21 @@ class CatchingUp:
         listened = self._listened()
         await self._look_at_agents()
         stored = await self._stored(heard(listened), listened)
-        behind = [ticket_id for ticket_id, version in stored.items() if self._is_news(ticket_id, version)]
+        closed = await self._of_tickets(
+            [told for told in self._told if told not in stored]
+        )  # or nobody listens
+        found = stored | closed
+        behind = [ticket_id for ticket_id, version in found.items() if self._is_news(ticket_id, version)]
         for start in range(0, len(behind), BATCH):
-            await asyncio.gather(*map(self._catch_up, behind[start : start + BATCH]))
+            batch = behind[start : start + BATCH]
+            stored |= zip(batch, await asyncio.gather(*map(self._catch_up, batch)), strict=True)
+        self._told = stored  # with whoever listened, what they listened to is forgotten
         return len(behind)
 
     async def _stored(self, to: Heard, listened: Collection[str]) -> dict[int, int]:
         found: dict[int, int] = {}
         known = [t.id for t in self._house.books.tickets.values() if _concerns(t, listened)]
-        for start in range(0, len(known), BATCH):
-            found.update(await self._versions.of_tickets(known[start : start + BATCH]))
+        found.update(await self._of_tickets(known))
         for app_id, keys in to.customers.items():
             for start in range(0, len(keys), BATCH):
                 found.update(await self._versions.of_customers(app_id, keys[start : start + BATCH]))
@@ -113,16 +120,25 @@ class CatchingUp:
             found.update(await self._versions.of_desks(to.desks))
         return found
 
+    async def _of_tickets(self, ticket_ids: list[int]) -> dict[int, int]:
+        found: dict[int, int] = {}
+        for start in range(0, len(ticket_ids), BATCH):
+            found.update(await self._versions.of_tickets(ticket_ids[start : start + BATCH]))
+        return found
+
     def _is_news(self, ticket_id: int, version: int) -> bool:
         known = self._house.books.tickets.peek(ticket_id)
-        return known is None or known.version < version
+        return (self._told.get(ticket_id, -1) if known is None else known.version) < version
 
-    async def _catch_up(self, ticket_id: int) -> None:
+    async def _catch_up(self, ticket_id: int) -> int:
+        """Gives the version that is told by now; -1 of an app that this node has not heard of yet."""
         house = self._house
         fresh = await house.reads.ticket(tuple(house.people.apps), ticket_id)
         known = house.books.tickets.peek(ticket_id)
-        if fresh is None or (known is not None and known.version >= fresh.version):
-            return  # told meanwhile
+        if fresh is None:
+            return -1
+        if known is not None and known.version >= fresh.version:
+            return known.version  # told meanwhile
         if known is None or fresh.last_seq - known.last_seq > ITEMS_MAX:
             event = TicketChanged(None, fresh, ())  # shown as a whole; whoever misses items asks for them
         else:
@@ -130,6 +146,7 @@ class CatchingUp:
             event = TicketChanged(known, fresh, tuple(item for item in items if item.seq <= fresh.last_seq))
         house.books.learn(fresh)
         self._tell(event, topics(event))
+        return fresh.version
 
     async def _look_at_agents(self) -> None:
         """Status and presence of agents: another node's change moves queues here, and their other tabs show it."""

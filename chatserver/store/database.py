@@ -112,10 +112,21 @@ class Database(Reader):
             where, clock=clock or wall_clock, committed=committed, metrics=metrics, traced=traced
         )
 
+    def tell_doubts(self, doubtful: Callable[[], None]) -> None:
+        """Who hears, from here on, of each commit that was sent and not answered: nobody knows what became of it. On SQLite there
+        are none."""
+
     @property
     def node(self) -> int:
         """Which of many this one is; 0 where there is one only."""
         return 0
+
+    @property
+    def outlived(self) -> asyncio.Event:
+        """Set when the database has another epoch than the one that was opened: it is an earlier state, or a standby that took
+        over. Nothing is written from then on (StoreEnded), and the process has to end: what it knows and has told is of the epoch
+        before."""
+        return self._writer.outlived
 
     @property
     def unanswered(self) -> int:

@@ -73,6 +73,8 @@ class Writer(ABC):
         self._jobs: deque[Job] = deque()
         self._closed = False
         self._now = 0
+        self.outlived = asyncio.Event()
+        """See `Database.outlived`."""
 
     @property
     @abstractmethod

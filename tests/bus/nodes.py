@@ -70,9 +70,14 @@ class Node:
         self.missed += 1
         self.diary.append(Entry("missed", 0, self.name))
 
-    async def open(self, url: str, prefix: str, local: frozenset[str] = frozenset()) -> None:
+    async def open(self, url: str, installation: str, local: frozenset[str] = frozenset()) -> None:
         self.bus = await RedisBus.open(
-            url, node=self.name, prefix=prefix, local=local, missed=self._missed, metrics=self.metrics
+            url,
+            node=self.name,
+            installation=installation,
+            local=local,
+            missed=self._missed,
+            metrics=self.metrics,
         )
         self.ears = self.bus.subscribe([], self._deliver, lambda: None)
 
@@ -81,26 +86,26 @@ def event(number: int) -> DeskChanged:
     return DeskChanged(number)
 
 
-def new_prefix() -> str:
+def new_installation() -> str:
     return f"test-{secrets.token_hex(4)}"
 
 
 @asynccontextmanager
 async def nodes(
     *urls: str,
-    prefix: str | None = None,
+    installation: str | None = None,
     local: frozenset[str] = frozenset(),
     names: str = "abcdefghij",
     beside: tuple[Node, ...] = (),
 ) -> AsyncIterator[list[Node]]:
     """A node for each URL; they know each other and those `beside` them, and share a diary."""
-    prefix = prefix or new_prefix()
+    installation = installation or new_installation()
     diary: Diary = beside[0].diary if beside else []
     async with AsyncExitStack() as stack:
         found = []
         for url, name in zip(urls, names, strict=False):
             node = Node(name, diary)
-            await node.open(url, prefix, local)
+            await node.open(url, installation, local)
             stack.push_async_callback(node.bus.close)
             found.append(node)
         await acquainted(*beside, *found)

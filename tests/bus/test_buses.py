@@ -10,7 +10,7 @@ from chatserver.bus.base import Bus
 from chatserver.bus.local import LocalBus
 from chatserver.bus.redis import RedisBus
 from chatserver.core.events import DeskChanged, Event
-from tests.bus.nodes import new_prefix
+from tests.bus.nodes import new_installation
 from tests.harness.redis import RedisServer
 
 
@@ -38,7 +38,7 @@ async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
         yield LocalBus()
         return
     redis: RedisServer = request.getfixturevalue("shared_redis")
-    bus = await RedisBus.open(redis.url, node="alone", prefix=new_prefix(), missed=lambda: None)
+    bus = await RedisBus.open(redis.url, node="alone", installation=new_installation(), missed=lambda: None)
     yield bus
     await bus.close()
 

@@ -18,23 +18,23 @@ from chatserver.bus.redis_line import Line
 from chatserver.core.events import WORKER_TOPIC, Event, SessionEnded, TicketChanged, Typing
 from chatserver.core.people import Customer
 from chatserver.core.tickets import Item, Ticket
-from tests.bus.nodes import Node, acquainted, new_prefix, nodes
+from tests.bus.nodes import Node, acquainted, new_installation, nodes
 from tests.harness.redis import RedisServer, say
 from tests.harness.sizes import SEED, size
 from tests.harness.waiting import soon
 
 
 @asynccontextmanager
-async def wire(redis: RedisServer, prefix: str) -> AsyncIterator[list[Said]]:
+async def wire(redis: RedisServer, installation: str) -> AsyncIterator[list[Said]]:
     """The batches to the nodes that are there now, as Redis sees them."""
     batches: list[Said] = []
     line = await Line.to(
         Place("127.0.0.1", redis.port),
         told=lambda channel, message: batches.append(envelope.read_batch(message)),
     )
-    (names,) = await say(redis.port, ("SMEMBERS", f"{{{prefix}}}:nodes"))
+    (names,) = await say(redis.port, ("SMEMBERS", f"{{chatserver}}:{installation}:nodes"))
     for name in names:
-        await line.ask(("SUBSCRIBE", f"{prefix}:to:{name.decode()}"))
+        await line.ask(("SUBSCRIBE", f"chatserver:{installation}:to:{name.decode()}"))
     try:
         yield batches
     finally:
@@ -68,10 +68,10 @@ async def test_events_arrive_as_they_were(shared_redis: RedisServer) -> None:
 
 
 async def test_only_who_listens_is_told_and_once_for_several_topics(shared_redis: RedisServer) -> None:
-    prefix = new_prefix()
+    installation = new_installation()
     async with (
-        nodes(*[shared_redis.url] * 3, prefix=prefix) as (a, b, c),
-        wire(shared_redis, prefix) as batches,
+        nodes(*[shared_redis.url] * 3, installation=installation) as (a, b, c),
+        wire(shared_redis, installation) as batches,
     ):
         b.listen("one", "two")
         c.listen("other")
@@ -87,10 +87,10 @@ async def test_only_who_listens_is_told_and_once_for_several_topics(shared_redis
 
 
 async def test_what_one_turn_says_goes_out_as_one_batch_per_node(shared_redis: RedisServer) -> None:
-    prefix = new_prefix()
+    installation = new_installation()
     async with (
-        nodes(*[shared_redis.url] * 3, prefix=prefix) as (a, b, c),
-        wire(shared_redis, prefix) as batches,
+        nodes(*[shared_redis.url] * 3, installation=installation) as (a, b, c),
+        wire(shared_redis, installation) as batches,
     ):
         b.listen("t")
         c.listen("t")
@@ -163,11 +163,11 @@ async def test_what_is_said_while_an_interest_is_on_its_way_is_heard_all_the_sam
 
 
 async def test_a_late_joiner_is_told_from_then_on(shared_redis: RedisServer) -> None:
-    prefix = new_prefix()
-    async with nodes(shared_redis.url, prefix=prefix) as (a,):
+    installation = new_installation()
+    async with nodes(shared_redis.url, installation=installation) as (a,):
         a.listen("t")
         a.say(1, "t")
-        async with nodes(shared_redis.url, prefix=prefix, names="b", beside=(a,)) as (b,):
+        async with nodes(shared_redis.url, installation=installation, names="b", beside=(a,)) as (b,):
             b.listen("t")
             a.say(2, "t")
             await soon(lambda: 2 in b.heard, "the newcomer hears")
@@ -234,16 +234,16 @@ async def test_interests_heal_after_a_change_that_was_not_heard(shared_redis: Re
 
 
 async def test_a_node_that_falls_silent_is_forgotten_when_its_key_runs_out(shared_redis: RedisServer) -> None:
-    prefix = new_prefix()
-    async with nodes(*[shared_redis.url] * 2, prefix=prefix) as (a, b):
+    installation = new_installation()
+    async with nodes(*[shared_redis.url] * 2, installation=installation) as (a, b):
         b.listen("t")
         await acquainted(a, b)
         await b.bus._link.close()  # it is gone, without a word
-        (names,) = await say(shared_redis.port, ("SMEMBERS", f"{{{prefix}}}:nodes"))
+        (names,) = await say(shared_redis.port, ("SMEMBERS", f"{{chatserver}}:{installation}:nodes"))
         (gone,) = [name for name in names if name.startswith(b"b~")]
-        await say(shared_redis.port, ("DEL", b"{%s}:node:%s" % (prefix.encode(), gone)))
+        await say(shared_redis.port, ("DEL", b"{chatserver}:%s:node:%s" % (installation.encode(), gone)))
         await soon(lambda: a.bus.others() == set(), "it is forgotten")
-        (names,) = await say(shared_redis.port, ("SMEMBERS", f"{{{prefix}}}:nodes"))
+        (names,) = await say(shared_redis.port, ("SMEMBERS", f"{{chatserver}}:{installation}:nodes"))
         assert gone not in names
 
 

@@ -22,7 +22,7 @@ from chatserver.bus.redis import RedisBus
 from chatserver.core.events import TicketChanged
 from chatserver.core.people import Customer
 from chatserver.core.tickets import Item, Ticket
-from tests.bus.nodes import Node, acquainted, event, lost_in_silence, new_prefix, nodes
+from tests.bus.nodes import Node, acquainted, event, lost_in_silence, new_installation, nodes
 from tests.harness.cutting import CuttableWire
 from tests.harness.redis import RedisServer, redis_server, say
 from tests.harness.sizes import SEED, STANDSTILL, size
@@ -129,9 +129,9 @@ async def test_a_stream_that_is_cut_in_the_middle_is_heard_up_to_there_and_the_r
 ) -> None:
     async with CuttableWire.to(redis.port) as wire, nodes(redis.url) as (a,):
         cut = wire.plan("down", after)  # the first connection is the one that listens
-        async with nodes(f"redis://127.0.0.1:{wire.port}", prefix=prefix_of(a), names="b", beside=(a,)) as (
-            b,
-        ):
+        async with nodes(
+            f"redis://127.0.0.1:{wire.port}", installation=installation_of(a), names="b", beside=(a,)
+        ) as (b,):
             a.listen("t")
             b.listen("t")
             await acquainted(a, b)
@@ -244,11 +244,11 @@ async def test_the_number_of_hints_on_their_way_is_bounded_too(
 async def test_nonsense_on_the_channels_is_counted_said_once_and_ignored(
     redis: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    prefix = new_prefix()
-    async with nodes(redis.url, redis.url, prefix=prefix) as (a, b):
+    installation = new_installation()
+    async with nodes(redis.url, redis.url, installation=installation) as (a, b):
         b.listen("t")
         await acquainted(a, b)
-        channels = [b.bus._own_channel.decode(), f"{prefix}:all"]
+        channels = [b.bus._own_channel.decode(), f"chatserver:{installation}:all"]
         deep = b"\x91" * 100_000
         nonsense = [
             b"",
@@ -273,16 +273,20 @@ async def test_nonsense_on_the_channels_is_counted_said_once_and_ignored(
 
 
 async def test_nonsense_in_the_keys_is_ignored(redis: RedisServer) -> None:
-    prefix = new_prefix()
+    installation = new_installation()
     await say(
         redis.port,
-        ("SADD", f"{{{prefix}}}:nodes", "x~1", "y~1", b"\xff\xfe", "gone~2"),
-        ("RPUSH", f"{{{prefix}}}:node:x~1", b"nonsense"),
-        ("RPUSH", f"{{{prefix}}}:node:y~1", envelope.announcement(State(VERSION, "y~1", 1, b"no bits"))),
+        ("SADD", f"{{chatserver}}:{installation}:nodes", "x~1", "y~1", b"\xff\xfe", "gone~2"),
+        ("RPUSH", f"{{chatserver}}:{installation}:node:x~1", b"nonsense"),
+        (
+            "RPUSH",
+            f"{{chatserver}}:{installation}:node:y~1",
+            envelope.announcement(State(VERSION, "y~1", 1, b"no bits")),
+        ),
     )
-    async with nodes(redis.url, prefix=prefix) as (a,):
+    async with nodes(redis.url, installation=installation) as (a,):
         assert a.bus.others() == set()
-        (names,) = await say(redis.port, ("SMEMBERS", f"{{{prefix}}}:nodes"))
+        (names,) = await say(redis.port, ("SMEMBERS", f"{{chatserver}}:{installation}:nodes"))
         assert b"gone~2" not in names
 
 
@@ -350,9 +354,9 @@ async def test_closing_waits_for_a_redis_that_hangs_for_a_moment_only(
 
 
 async def test_what_was_said_last_before_the_end_still_goes_out(redis: RedisServer) -> None:
-    prefix = new_prefix()
-    async with nodes(redis.url, prefix=prefix) as (b,):
-        async with nodes(redis.url, prefix=prefix, names="z", beside=(b,)) as (z,):
+    installation = new_installation()
+    async with nodes(redis.url, installation=installation) as (b,):
+        async with nodes(redis.url, installation=installation, names="z", beside=(b,)) as (z,):
             b.listen("t")
             await acquainted(b, z)
             z.say_all(range(10), "t")
@@ -365,7 +369,9 @@ async def test_a_redis_that_is_not_there_at_the_start_is_said_without_the_passwo
 ) -> None:
     redis = RedisServer(tmp_path, "--requirepass", "geheim")
     missed = asyncio.Event()
-    bus = await RedisBus.open(f"redis://:geheim@127.0.0.1:{redis.port}/0", node="n", missed=missed.set)
+    bus = await RedisBus.open(
+        f"redis://:geheim@127.0.0.1:{redis.port}/0", node="n", installation="i", missed=missed.set
+    )
     try:
         assert not bus.connected
         await soon(missed.is_set, "whoever shows something looks at the database")
@@ -407,8 +413,8 @@ async def test_something_else_behind_the_port_holds_no_start_up(answer: bytes) -
 
 
 async def open_bus(url: str) -> RedisBus:
-    return await RedisBus.open(url, node="n", missed=lambda: None)
+    return await RedisBus.open(url, node="n", installation="i", missed=lambda: None)
 
 
-def prefix_of(node: Node) -> str:
-    return node.bus._prefix
+def installation_of(node: Node) -> str:
+    return node.bus._keys.rpartition(":")[2]

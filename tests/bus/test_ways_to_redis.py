@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from chatserver.bus.redis import BusRefused, RedisBus
-from tests.bus.nodes import acquainted, new_prefix, nodes
+from tests.bus.nodes import acquainted, new_installation, nodes
 from tests.harness.redis import redis_server, say
 from tests.harness.server import free_port
 
 PASSWORD = "ge:h@im/"
 QUOTED = "ge%3Ah%40im%2F"
-CHANNELS_AND_KEYS = ("~{test}:*", "&test:*", "+@pubsub", "+@list", "+@set", "+@keyspace", "+@connection")
+VERBS = ("+@pubsub", "+@list", "+@set", "+@keyspace", "+@connection")
 
 
 async def test_by_a_password_and_a_unix_socket_and_in_a_database(tmp_path: Path) -> None:
@@ -33,29 +33,34 @@ async def test_by_a_password_and_a_unix_socket_and_in_a_database(tmp_path: Path)
             await b.hears(1)
 
 
-async def test_a_user_needs_only_what_belongs_to_the_prefix(tmp_path: Path) -> None:
-    user = ("--user", "chat", "on", f">{PASSWORD}", *CHANNELS_AND_KEYS)
-    with redis_server(tmp_path / "redis", *user) as redis:
-        url = f"redis://chat:{QUOTED}@127.0.0.1:{redis.port}"
-        async with nodes(url, url, prefix="test") as (a, b):
+async def test_a_user_needs_only_what_begins_with_our_name(tmp_path: Path) -> None:
+    """The patterns are those of docs/architecture.md."""
+    users = [
+        part
+        for name, ours in (("chat", "chatserver"), ("other", "another"))
+        for part in ("--user", name, "on", f">{PASSWORD}", f"~{{{ours}}}:*", f"&{ours}:*", *VERBS)
+    ]
+    with redis_server(tmp_path / "redis", *users) as redis:
+        at = f"{QUOTED}@127.0.0.1:{redis.port}"
+        async with nodes(*[f"redis://chat:{at}"] * 2) as (a, b):
             b.listen("t")
             await acquainted(a, b)
             a.say(1, "t")
             await b.hears(1)
         with pytest.raises(BusRefused, match="NOPERM"):
-            await RedisBus.open(url, node="n", prefix="another", missed=lambda: None)
+            await RedisBus.open(f"redis://other:{at}", node="n", installation="i", missed=lambda: None)
 
 
 async def test_a_wrong_password_is_said_and_not_repeated(tmp_path: Path) -> None:
     with redis_server(tmp_path / "redis", "--requirepass", PASSWORD) as redis:
         for url in (f"redis://:falsch@127.0.0.1:{redis.port}", redis.url):
             with pytest.raises(BusRefused, match=r"^Redis at .*(WRONGPASS|NOAUTH)") as caught:
-                await RedisBus.open(url, node="n", missed=lambda: None)
+                await RedisBus.open(url, node="n", installation="i", missed=lambda: None)
             assert f"127.0.0.1:{redis.port}" in str(caught.value)
             assert "falsch" not in str(caught.value)
 
 
-async def test_two_prefixes_hear_nothing_of_each_other(tmp_path: Path) -> None:
+async def test_two_installations_hear_nothing_of_each_other(tmp_path: Path) -> None:
     with redis_server(tmp_path / "redis") as redis:
         async with nodes(redis.url) as (a,), nodes(redis.url) as (b,):
             b.listen("t")
@@ -80,21 +85,15 @@ async def test_by_tls(tmp_path: Path) -> None:
             a.say(1, "t")
             await b.hears(1)
         for wrong in (url, f"redis://127.0.0.1:{port}"):  # nobody vouches for it; it speaks TLS only
-            bus = await RedisBus.open(wrong, node="n", missed=lambda: None)
+            bus = await RedisBus.open(wrong, node="n", installation="i", missed=lambda: None)
             assert not bus.connected
             await bus.close()
 
 
-@pytest.mark.parametrize("prefix", ["", "a b", "a{b}", "x" * 65])
-async def test_a_prefix_that_would_break_keys_is_refused(prefix: str) -> None:
-    with pytest.raises(ValueError, match="prefix"):
-        await RedisBus.open("redis://127.0.0.1:1", node="n", prefix=prefix, missed=lambda: None)
-
-
 async def test_the_operator_sees_what_goes_through_redis_and_that_it_is_there(tmp_path: Path) -> None:
-    new = new_prefix()
+    new = new_installation()
     with redis_server(tmp_path / "redis") as redis:
-        async with nodes(redis.url, redis.url, prefix=new) as (a, b):
+        async with nodes(redis.url, redis.url, installation=new) as (a, b):
             b.listen("t")
             await acquainted(a, b)
             a.say(1, "t")

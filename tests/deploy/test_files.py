@@ -95,6 +95,7 @@ def test_compose_takes_its_file(tmp_path: Path) -> None:
     done = run(compose, "--env-file", str(given), "-f", file, "config")
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r"^  node-\d:", done.stdout, re.MULTILINE)) == 3
+    assert len(re.findall(r"^    restart: unless-stopped$", done.stdout, re.MULTILINE)) == 6
     # What it sets are settings, and such as can be used.
     found = dict(
         re.findall(
@@ -159,6 +160,13 @@ def test_systemd_finds_the_units_well_locked_up(tmp_path: Path, name: str) -> No
         str(unit(tmp_path, name)),
     )
     assert done.returncode == 0, done.stdout[-300:]
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_systemd_starts_again_what_ended_by_itself_whatever_its_code(name: str) -> None:
+    text = (DEPLOY / "systemd" / name).read_text()
+    assert re.search(r"^Restart=on-failure$", text, re.MULTILINE)
+    assert "ExitStatus=" not in text, "some code would be no failure, or one after which nothing is started"
 
 
 # — Procfiles ——————————————————————————————————————————————————————————————————

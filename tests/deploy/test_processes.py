@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from chatserver.services.nodes import DEAD_MS
+from chatserver.systemd import BEGIN_ANEW
 from tests.harness.postgres import Postgres, fetched, programs
 from tests.harness.redis import redis_server
 from tests.harness.server import START_WITHIN, Server, free_port, running
@@ -198,3 +199,21 @@ def test_a_worker_speaks_for_a_node_that_died_and_ends_calmly(
         wait_until(alone, "the dead one is forgotten", 3 * DEAD_MS / 1000)
         assert working.stop() == 0
         assert "Traceback" not in working.whole_log()
+
+
+def test_a_worker_whose_database_is_another_one_ends_so_as_to_be_started_anew(
+    tmp_path: Path, postgres_server: Postgres
+) -> None:
+    url = postgres_server.empty()
+    with worker(tmp_path, database_url=url) as working:
+        for statement in (
+            "UPDATE meta SET value = 'another' WHERE key = 'epoch'",
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'chatserver' "
+            "AND datname = current_database()",
+            # One that died, and one that lives: there is something to write.
+            "INSERT INTO nodes (started_at, seen_at) VALUES (1, 1), (1, 9000000000000)",
+        ):
+            asyncio.run(fetched(url, statement))
+        assert working.wait() == BEGIN_ANEW
+        assert "is of another epoch" in working.log()
+        assert len(asyncio.run(fetched(url, "SELECT id FROM nodes"))) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 import shutil
 import signal
@@ -16,12 +17,15 @@ from typing import Any
 
 import pytest
 
+from chatserver.systemd import BEGIN_ANEW
 from tests.faults.crowd import AT_EASE, Crowd, judge, talking
 from tests.harness.commands import command, done
-from tests.harness.postgres import Postgres
+from tests.harness.peers import CustomerPeer, Diary
+from tests.harness.postgres import Postgres, fetched
 from tests.harness.preparing import chats_at_once
 from tests.harness.server import ROOT, Server, running
-from tests.harness.sizes import size
+from tests.harness.sizes import SEED, size
+from tests.harness.waiting import soon
 
 pytestmark = pytest.mark.fault
 
@@ -248,6 +252,57 @@ def test_a_restore_that_is_killed_leaves_either_database_and_keeps_the_one_befor
     assert whole(database) == after
     assert step > 10, "it did less than it has to"
     print(f"killed at {step - 1} steps")
+
+
+LOST = 2
+"""Messages that a standby had not heard of when it took over."""
+
+
+def test_a_node_whose_database_is_another_one_ends_and_who_saw_more_than_that_holds_begins_anew(
+    tmp_path: Path, postgres_server: Postgres
+) -> None:
+    async def story() -> None:
+        url = postgres_server.empty()
+        with running(tmp_path, database_url=url) as server:
+            diary = Diary()
+            ana = CustomerPeer("ana", server.port, diary, random.Random(SEED))
+            ana.goes_back = True
+            runs = asyncio.create_task(ana.run())
+            ticket = await ana.starts_chat("No puedo facturar")
+            for _ in range(LOST + 1):
+                ana.say(ticket)
+            await ana.flush()
+            await soon(ana.settled, "she has an answer to everything")
+            await soon(lambda: ana.threads[ticket].last >= ana.acknowledged, "she sees what she said")
+            await a_standby_took_over(url, ticket)
+            ana.say(ticket)
+            assert await asyncio.to_thread(server.wait) == BEGIN_ANEW
+            assert diary.acks == LOST + 1, "acknowledged, after the database was another one"
+            assert "is of another epoch" in server.log()
+            diary.shown.clear()
+            await asyncio.to_thread(server.start)
+            await soon(ana.settled, "her message is stored")
+            await soon(lambda: bool(diary.shown), "she is shown the conversation anew")
+            kept = [row[0] for row in await fetched(url, "SELECT seq FROM items ORDER BY seq")]
+            await soon(lambda: ana.threads[ticket].last == kept[-1], "she sees what is stored")
+            assert diary.shown[0].forget, "she would keep what there is no more"
+            assert [shown.seq for shown in diary.shown if not shown.forget] == kept
+            runs.cancel()
+            await asyncio.gather(runs, return_exceptions=True)
+
+    asyncio.run(story())
+
+
+async def a_standby_took_over(url: str, ticket: int) -> None:
+    """Which lacks the last messages, so that its epoch was changed. Returns when no connection is left that was made before."""
+    for statement in (
+        "UPDATE tickets SET last_seq = last_seq - ? WHERE id = ?",
+        "DELETE FROM items WHERE seq > (SELECT last_seq FROM tickets WHERE id = ticket_id)",
+        "UPDATE meta SET value = md5(random()::text) WHERE key = 'epoch'",
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'chatserver' "
+        "AND datname = current_database()",
+    ):
+        await fetched(url, statement, *((LOST, ticket) if "?" in statement else ()))
 
 
 def test_a_crowd_moves_to_postgresql_and_resumes_as_if_nothing_had_been(

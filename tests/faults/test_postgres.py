@@ -15,14 +15,15 @@ import asyncpg
 import pytest
 
 from chatserver.core.errors import Refused
-from chatserver.store.base import StoreFailed
+from chatserver.core.policy import Policy
+from chatserver.store.base import StoreEnded, StoreFailed
 from chatserver.store.items import items_after
 from chatserver.store.postgres import database
 from chatserver.store.postgres.patience import HELD_SECONDS, LOCK_MS
 from chatserver.store.work import Needs, World
 from chatserver.store.writer import GROUP_MAX
 from tests.harness.committing import CommitWire, Cut
-from tests.harness.postgres import Postgres, postgres
+from tests.harness.postgres import Postgres, fetched, postgres
 from tests.harness.sizes import size
 from tests.harness.waiting import LOOK_EVERY, soon
 from tests.store.house import PostgresHouse, cid
@@ -521,6 +522,57 @@ async def test_closing_ends_in_time_and_answers_everybody_whatever_the_server_do
         await asyncio.gather(*reads, return_exceptions=True)
     assert house.sequence(ticket.id) == [1]
     await soon(lambda: connections(house) == 0, "no connection is left open")
+
+
+# — another database in its place ——————————————————————————————————————————————
+
+
+async def has_another_epoch(house: PostgresHouse) -> None:
+    await fetched(str(house.where), "UPDATE meta SET value = 'another' WHERE key = 'epoch'")
+
+
+async def is_replaced(house: PostgresHouse) -> None:
+    """As when a standby takes over. Returns when no connection is left that was made before."""
+    await has_another_epoch(house)
+    ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+    others = "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    assert await fetched(str(house.where), f"{ended} {others}")
+
+
+async def test_a_database_of_another_epoch_is_not_written_to_and_everybody_is_told_so(
+    house: PostgresHouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    ana = house.who("ana")
+    ticket = await house.start(ana, 0)
+    await is_replaced(house)
+    assert not house.db.outlived.is_set()
+    with caplog.at_level(logging.CRITICAL):
+        for first in (1, 10):
+            said = [house.say(ana, ticket.id, first + n) for n in range(3)]
+            answers = await asyncio.gather(*said, return_exceptions=True)
+            assert {type(answer) for answer in answers} == {StoreEnded}
+        with pytest.raises(StoreEnded):
+            await house.new_app("another")
+        with pytest.raises(StoreEnded):
+            await house.db.all_gone([house.app], Policy(), house.clock.now)
+    assert house.db.outlived.is_set()
+    assert house.db.failing
+    assert house.sequence(ticket.id) == [1]
+    assert len(caplog.records) == 1, "it is said once"
+
+
+async def test_who_finds_another_epoch_ends_the_writing_by_connections_that_are_still_there_too(
+    house: PostgresHouse,
+) -> None:
+    ana = house.who("ana")
+    ticket = await house.start(ana, 0)
+    await has_another_epoch(house)
+    with pytest.raises(StoreEnded):
+        await house.db.all_gone([house.app], Policy(), house.clock.now)
+    assert house.stored("SELECT gone_at FROM tickets") == [(None,)]
+    with pytest.raises(StoreEnded):
+        await house.say(ana, ticket.id, 1)
+    assert house.sequence(ticket.id) == [1]
 
 
 # — rows that nobody can store —————————————————————————————————————————————————

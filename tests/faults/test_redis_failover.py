@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from chatserver.bus.redis import OURS
 from chatserver.bus.redis_address import parse
 from chatserver.bus.redis_finding import find
 from tests.bus.nodes import Node, acquainted, lost_in_silence, nodes
@@ -129,8 +130,7 @@ async def test_a_cluster_replaces_the_member_that_keeps_our_keys(tmp_path: Path)
 
         await until(ready, "the cluster is one")
         async with nodes(url, url, url) as found:
-            prefix = found[0].bus._prefix
-            home = (await find(parse(url), prefix)).port
+            home = (await find(parse(url), OURS)).port
             member = next(member for member in members if member.port == home)
             await loses_its_server(found, member, member.kill)
-            assert (await find(parse(url), prefix)).port != home
+            assert (await find(parse(url), OURS)).port != home

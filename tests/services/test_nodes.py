@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from chatserver.bus.base import Subscription
 from chatserver.bus.local import LocalBus
 from chatserver.core.events import (
     AgentChanged,
@@ -19,16 +20,19 @@ from chatserver.core.events import (
     desk_topic,
 )
 from chatserver.core.policy import Policy
-from chatserver.services import followups, pairing, talk
+from chatserver.core.tickets import Ticket
+from chatserver.services import followups, pairing, talk, tickets
 from chatserver.services.books import Books
 from chatserver.services.catching_up import ITEMS_MAX, CatchingUp, heard
 from chatserver.services.house import House
 from chatserver.services.nodes import DEAD_MS, SILENT_MS, Membership, Watching
+from chatserver.services.people import people
 from chatserver.services.publishing import Publisher
 from chatserver.services.reads import DatabaseReads
 from chatserver.store.postgres.database import PostgresDatabase
 from chatserver.store.postgres.nodes import Nodes
 from chatserver.store.versions import Versions
+from chatserver.store.work import Who
 from tests.harness.postgres import Postgres
 from tests.memory_store import Clock, MemoryBus
 from tests.services.scene import DatabaseRows, Scene, new_cid, who
@@ -56,8 +60,8 @@ class Node(Scene):
         db = await PostgresDatabase.opened(url, clock=clock, committed=Publisher(bus, books))
         return cls(db, bus, books, clock)
 
-    def listens(self, *topics: str) -> None:
-        self.local.subscribe(topics, self._hear, lambda: None)
+    def listens(self, *topics: str) -> Subscription:
+        return self.local.subscribe(topics, self._hear, lambda: None)
 
     def _hear(self, event: Event) -> bool:
         self.told.append(event)
@@ -125,6 +129,65 @@ async def test_what_nobody_here_listens_to_is_not_looked_at(nodes: tuple[Node, N
     b.house.books.learn(await b.ticket(ticket.id))
     await a.says(ANA, ticket)
     assert await b.catching_up.turn() == 0
+
+
+async def test_more_tickets_than_the_house_remembers_are_told_once_and_then_when_they_change(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    everybody = [who(f"c{number}") for number in range(12)]
+    opened = [await a.start(one) for one in everybody]
+    b.house.books = Books(10)
+    ears = [b.listens(customer_topic(1, one.key)) for one in everybody]
+    assert [await b.catching_up.turn() for _ in range(3)] == [12, 0, 0]
+    goes_on, ends = [ticket for ticket in opened if b.house.books.tickets.peek(ticket.id) is None]
+    await a.says(of(goes_on), goes_on)
+    assert [await b.catching_up.turn() for _ in range(3)] == [1, 0, 0]
+    assert b.changes()[-1].after == await a.ticket(goes_on.id)
+    await tickets.end(a.house, of(ends), ends.id)
+    assert [await b.catching_up.turn() for _ in range(3)] == [1, 0, 0]
+    assert (b.changes()[-1].after.id, b.changes()[-1].after.state) == (ends.id, "closed")
+    for ear in ears:
+        ear.end()
+    await b.catching_up.turn()
+    assert not b.catching_up._told, "nobody listens any more"
+
+
+def of(ticket: Ticket) -> Who:
+    return Who(ticket.app_id, ticket.customer.key)
+
+
+async def test_a_look_that_failed_in_its_midst_is_made_up_for(
+    nodes: tuple[Node, Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, _ = nodes
+    ticket = await a.start(ANA)
+    b.listens(customer_topic(1, ANA.key))
+
+    async def fails(*_: object) -> None:
+        raise TimeoutError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(b.house.reads, "ticket", fails)
+        with pytest.raises(TimeoutError):
+            await b.catching_up.turn()
+    assert b.changes() == []
+    assert await b.catching_up.turn() == 1
+    assert [change.after.id for change in b.changes()] == [ticket.id]
+
+
+async def test_what_is_of_an_app_that_was_just_made_is_told_when_the_node_knows_it(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    b.house.people = people([], [])
+    b.listens(agent_topic(1))
+    await a.chat(ANA)
+    await b.catching_up.turn()
+    assert b.changes() == []
+    await b.refresh()
+    await b.catching_up.turn()
+    assert len(b.changes()) == 1
 
 
 @pytest.mark.parametrize("topic", [customer_topic(1, ANA.key), agent_topic(1), desk_topic(1)])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, Final, Self
 
@@ -15,7 +15,7 @@ from sqlalchemy import Executable
 from chatserver.core.policy import Policy
 from chatserver.metrics import Metrics
 from chatserver.store import interruptions
-from chatserver.store.base import Committed
+from chatserver.store.base import Committed, StoreEnded
 from chatserver.store.database import Database, Reader, first_meta
 from chatserver.store.migrations.postgres import migrate, require_current
 from chatserver.store.postgres.clock import SharedClock
@@ -101,26 +101,29 @@ class PostgresDatabase(Database):
         shared = SharedClock()
         now = clock or shared
 
-        async def connect() -> Any:
-            connection = await _connect(dsn, _WRITING)
-            try:
-                await shared.ask(connection)
-            except BaseException:
-                connection.terminate()
-                raise
-            return connection
-
-        connection = await connect()
-        try:
+        connection = await _connect(dsn, _WRITING)
+        with _given_up_with(connection):
+            await shared.ask(connection)
             meta = await _meta(connection, now())
             pool = await _readers(dsn)
-        except BaseException:
-            connection.terminate()
-            raise
+
+        async def connect_again() -> Any:
+            connection = await _connect(dsn, _WRITING)
+            with _given_up_with(connection):
+                await db.require_epoch(connection)
+                await shared.ask(connection)
+            return connection
 
         made = traced(PostgresWriter)
-        writer = made(connection, connect, now, committed, metrics or Metrics(), doubtful)
-        return cls(writer, now, meta, pool, dsn)
+        writer = made(connection, connect_again, now, committed, metrics or Metrics(), doubtful)
+        db = cls(writer, now, meta, pool, dsn)
+        return db
+
+    async def require_epoch(self, connection: Any) -> None:
+        """Asked of each connection that is going to write and was not there when the database was opened. Raises StoreEnded."""
+        if await connection.fetchval("SELECT value FROM meta WHERE key = 'epoch'") != self.epoch:
+            self._writer.outlive()
+            raise StoreEnded("the database is of another epoch")
 
     async def close(self) -> None:
         """Commit what waits, then close. Harmless twice."""
@@ -138,6 +141,7 @@ class PostgresDatabase(Database):
         """See `store.base.Store`. By a connection of its own: with 100,000 open chats it takes longer than others may."""
         connection = await _connect(self._dsn, _WRITING, LONG_SECONDS)
         try:
+            await self.require_epoch(connection)
             async with connection.transaction():
                 for statement in interruptions.all_gone(app_ids, policy, now):
                     sql, values = compiled(statement)
@@ -146,7 +150,7 @@ class PostgresDatabase(Database):
             connection.terminate()
 
     def tell_doubts(self, doubtful: Callable[[], None]) -> None:
-        """See `PostgresWriter`: whom to tell from here on."""
+        """See `Database.tell_doubts`."""
         self._writer.doubtful = doubtful
 
     @property
@@ -265,6 +269,16 @@ async def _close(pool: Any) -> None:
             await pool.close()
     except Exception:
         pool.terminate()
+
+
+@contextmanager
+def _given_up_with(connection: Any) -> Iterator[None]:
+    """It ends when what is done first with it fails."""
+    try:
+        yield
+    except BaseException:
+        connection.terminate()
+        raise
 
 
 async def _meta(connection: Any, now: int) -> dict[str, str]:

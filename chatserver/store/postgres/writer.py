@@ -11,7 +11,7 @@ from typing import Any, Final
 import asyncpg
 
 from chatserver.metrics import Metrics
-from chatserver.store.base import Committed, StoreFailed, Violated
+from chatserver.store.base import Committed, StoreEnded, StoreFailed, Violated
 from chatserver.store.postgres.applying import Overtaken, apply
 from chatserver.store.postgres.loading import load
 from chatserver.store.postgres.patience import IMPATIENT_MS, PROBE_MS, Patience, rows_of
@@ -92,8 +92,8 @@ class PostgresWriter(Writer):
         metrics: Metrics,
         doubtful: Callable[[], None],
     ) -> None:
-        """`connection`: asyncpg's, handed over for good; `connect` makes another one. `doubtful`: a commit was sent and not
-        answered, so something may be stored of which nobody was told."""
+        """`connection`: asyncpg's, handed over for good; `connect` makes another one, or raises StoreEnded. `doubtful`: a commit
+        was sent and not answered, so something may be stored of which nobody was told."""
         super().__init__(asyncio.get_running_loop(), clock, committed, metrics)
         self._db = connection
         self._connect = connect
@@ -114,6 +114,16 @@ class PostgresWriter(Writer):
     @property
     def failing(self) -> bool:
         return self._failing
+
+    def outlive(self) -> None:
+        """See `Database.outlived`. Harmless twice."""
+        if not self.outlived.is_set():
+            log.critical(
+                "the database is of another epoch than when this process began: nothing more is written, and the process ends. "
+                "It has to be started anew"
+            )
+            self._failing = True
+            self.outlived.set()
 
     def _take(self, jobs: list[Job]) -> None:
         self._jobs.extend(jobs)
@@ -205,6 +215,8 @@ class PostgresWriter(Writer):
             await self._db.execute("ROLLBACK")
 
     async def _connected(self) -> None:
+        if self.outlived.is_set():
+            raise StoreEnded
         if self._db is None:
             if self._giving_up:
                 raise Unreachable
@@ -214,7 +226,7 @@ class PostgresWriter(Writer):
             if connected.cancelled():
                 raise Unreachable
             if (problem := connected.exception()) is not None:
-                raise Unreachable from problem
+                raise (StoreEnded if isinstance(problem, StoreEnded) else Unreachable) from problem
             self._db = connected.result()
             self._last_id_ms = None
             if self._failing:
@@ -304,14 +316,13 @@ class PostgresWriter(Writer):
         elif not isinstance(problem, asyncpg.LockNotAvailableError) and not self._failing:
             self._failing = True
             log.error("cannot write, refusing messages until it is possible again: %s", without_text(problem))
-        if isinstance(problem, Unreachable):  # whoever waits behind them would wait for nothing
+        if isinstance(problem, Unreachable | StoreEnded):  # whoever waits behind them would wait for nothing
             jobs = [*jobs, *self._jobs]
             self._jobs.clear()
             self._alone = 0
-        kind = Violated if isinstance(problem, asyncpg.IntegrityConstraintViolationError) else StoreFailed
         outcomes: list[Outcome] = []
         for job in jobs:  # one exception each: every raise writes a traceback into its own
-            failure = kind(type(problem).__name__)
+            failure = _told(problem)(type(problem).__name__)
             failure.__cause__ = problem
             outcomes.append((job.done, None, failure))
         self._deliver([], outcomes)
@@ -340,6 +351,13 @@ class PostgresWriter(Writer):
             except Exception:
                 self._db.terminate()
             self._db = None
+
+
+def _told(problem: Exception) -> type[StoreFailed]:
+    """What a caller gets of it."""
+    if isinstance(problem, StoreEnded):
+        return StoreEnded
+    return Violated if isinstance(problem, asyncpg.IntegrityConstraintViolationError) else StoreFailed
 
 
 def _met(problem: Exception) -> str:
