@@ -148,11 +148,11 @@ class Membership(Watching):
 
     async def _join(self) -> None:
         async with self._registry.starting():
-            now = self._house.now()
-            if not await self._registry.alive(now - DEAD_MS):
+            if not await self._registry.alive(self._house.now() - DEAD_MS):
                 await followups.recover(self._house)  # first: nobody is gone for as long as the outage took
-            for node, seen_at in await self._registry.dead(now - DEAD_MS):
+            for node, seen_at in await self._registry.dead(self._house.now() - DEAD_MS):
                 await self._speak_for(node, seen_at)
+            now = self._house.now()  # all this may have taken longer than a node may be silent
             self.node = await self._registry.join(now)
         self._seen_at = now
         await self._look(now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -26,6 +27,7 @@ from chatserver.services.house import House
 from chatserver.services.nodes import DEAD_MS, SILENT_MS, Membership, Watching
 from chatserver.services.publishing import Publisher
 from chatserver.services.reads import DatabaseReads
+from chatserver.store.postgres import database
 from chatserver.store.postgres.database import PostgresDatabase
 from chatserver.store.postgres.nodes import Nodes
 from chatserver.store.versions import Versions
@@ -200,6 +202,49 @@ async def test_the_first_node_after_an_outage_puts_things_right_and_the_others_l
         async with b.membership:
             assert (await a.ticket(ticket.id)).gone_at is None
             assert (await a.house.reads.agents())[0].gone_at is None
+
+
+async def test_a_start_that_takes_longer_than_a_node_may_be_silent_makes_a_living_node_and_is_not_repeated(
+    nodes: tuple[Node, Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, _ = nodes
+    recover, recovered = followups.recover, []
+
+    async def slow(house: House) -> None:
+        await recover(house)
+        recovered.append(house)
+        a.clock.pass_seconds(DEAD_MS / 1000 + 1)
+
+    monkeypatch.setattr(followups, "recover", slow)
+    async with a.membership:
+        assert a.membership.living
+        await pairing.agent_connected(a.house, 1)
+        async with b.membership:
+            assert recovered == [a.house]
+            assert list(await b.registry.alive(b.clock.now - DEAD_MS)) == [
+                a.membership.node,
+                b.membership.node,
+            ]
+            assert (await b.house.reads.agents())[0].gone_at is None
+
+
+async def test_a_node_waits_for_another_one_that_starts_for_longer_than_a_statement_may_take(
+    postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "COMMAND_SECONDS", 0.2)
+    db = await PostgresDatabase.opened(postgres_server.database(), committed=lambda events: None)
+    registry = Nodes(db)
+
+    async def start() -> None:
+        async with registry.starting():
+            pass
+
+    async with registry.starting():
+        other = asyncio.create_task(start())
+        ended, _ = await asyncio.wait([other], timeout=3 * database.COMMAND_SECONDS)
+        assert not ended, "it gave up, or did not wait"
+    await other
+    await db.close()
 
 
 async def test_who_was_connected_to_a_node_that_died_is_gone_since_its_last_sign_of_life(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
+from chatserver.store.postgres.database import LONG_SECONDS
 from chatserver.store.rows import OPEN_LIVE
 from chatserver.store.tables import agents, nodes, tickets
 
@@ -34,10 +35,10 @@ class Nodes:
 
     @asynccontextmanager
     async def starting(self) -> AsyncIterator[None]:
-        """One node at a time."""
+        """One node at a time; the others wait for as long as it may take to put right what an outage left."""
         async with self._db.session() as connection:
-            await connection.execute(f"SELECT pg_advisory_lock({STARTING})")
             try:
+                await connection.execute(f"SELECT pg_advisory_lock({STARTING})", timeout=LONG_SECONDS)
                 yield
             finally:
                 await connection.execute(f"SELECT pg_advisory_unlock({STARTING})")
