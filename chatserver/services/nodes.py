@@ -15,7 +15,6 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-from chatserver.core import tickets
 from chatserver.core.errors import Refused
 from chatserver.services import followups, pairing
 from chatserver.services.house import House
@@ -97,20 +96,23 @@ class Watching:
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _speak_for(self, node: int, seen_at: int) -> None:
-        """Twice is harmless: several nodes may do so at once, and one may die in the middle of it."""
+        """Its people are gone since `seen_at`. Twice is harmless: several nodes may do so at once, and one may die in the middle
+        of it. The node is forgotten when nobody is left to speak for, so what failed is done by whoever looks next."""
         waiting, agents = await self._registry.people_of(node)
         for start in range(0, len(waiting), PAGE):
-            await followups.each(
-                self._house,
-                waiting[start : start + PAGE],
-                lambda ticket, policy, now: tickets.customer_gone(ticket, seen_at),
+            page = waiting[start : start + PAGE]
+            await asyncio.gather(
+                *(pairing.customer_lost(self._house, ticket, seen_at, node) for ticket in page)
             )
         for agent_id in agents:
             try:
                 await pairing.agent_gone(self._house, agent_id, seen_at, node)
-            except Refused:
-                log.info("agent %d of a dead node is no more", agent_id)
-        await self._registry.forget(node)
+            except Refused as refusal:
+                if refusal.code != "unauthorized":
+                    raise
+                log.info("agent %d is no more, or was not heard of here yet", agent_id)
+        if not any(await self._registry.people_of(node)):
+            await self._registry.forget(node)
 
 
 class Membership(Watching):
@@ -163,8 +165,9 @@ class Membership(Watching):
         await super().__aexit__(kind, value, trace)
         try:
             async with asyncio.timeout(2):
-                await self._registry.forget(self.node)
-        except (StoreFailed, TimeoutError):
+                # Those of whose leaving a drain had no time to tell.
+                await self._speak_for(self.node, self._house.now())
+        except (StoreFailed, Refused, TimeoutError):
             log.warning("could not say goodbye: the other nodes will notice")
 
     async def turn(self) -> None:

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from chatserver.bus.local import LocalBus
+from chatserver.core.errors import Refused
 from chatserver.core.events import (
     AgentChanged,
     AgentGone,
@@ -384,12 +385,83 @@ async def test_two_nodes_may_speak_for_a_third_at_once(nodes: tuple[Node, Node, 
         assert (await b.ticket(ticket.id)).version == before + 1
 
 
-async def test_a_node_that_leaves_is_forgotten_at_once(nodes: tuple[Node, Node, Node]) -> None:
+async def test_a_node_that_leaves_is_forgotten_at_once_and_says_what_was_not_said_of_who_was_with_it(
+    nodes: tuple[Node, Node, Node],
+) -> None:
     a, b, _ = nodes
     async with b.membership:
         async with a.membership:
             assert len(await b.registry.alive(0)) == 2
+            await pairing.agent_connected(a.house, 1)
+            ticket = await a.chat(ANA)
+            a.clock.pass_seconds(1)
         assert list(await b.registry.alive(0)) == [b.membership.node]
+        assert (await b.house.reads.agents())[0].gone_at == a.clock.now
+        assert (await b.ticket(ticket.id)).gone_at == a.clock.now
+
+
+async def test_a_node_whose_people_could_not_be_spoken_for_is_kept_until_they_are(
+    nodes: tuple[Node, Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, _ = nodes
+
+    async def too_many_wait(*_: object) -> None:
+        raise Refused("rate_limited", retry_after=1)
+
+    async with b.membership:
+        b.falls_silent()  # it acts when the test says so
+        await a.membership.__aenter__()
+        died_at = a.clock.now
+        await pairing.agent_connected(a.house, 1)
+        a.falls_silent()
+        with monkeypatch.context() as busy:
+            busy.setattr(pairing, "agent_gone", too_many_wait)
+            with pytest.raises(Refused):
+                await b.lives_on(DEAD_MS)
+        await b.lives_on(1_000)
+        assert (await b.house.reads.agents())[0].gone_at == died_at
+        assert await b.registry.dead(b.clock.now - DEAD_MS) == []
+
+
+async def test_an_agent_of_whom_a_node_has_not_heard_yet_is_spoken_for_when_it_has(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    async with b.membership:
+        b.falls_silent()
+        await a.membership.__aenter__()
+        died_at = a.clock.now
+        await a.agent(2)
+        await pairing.agent_connected(a.house, 2)
+        a.falls_silent()
+        await b.lives_on(DEAD_MS)
+        assert [node for node, _ in await b.registry.dead(b.clock.now - DEAD_MS)] == [a.membership.node]
+        await b.refresh()
+        await b.lives_on(1_000)
+        assert (await b.house.reads.agents())[1].gone_at == died_at
+        assert await b.registry.dead(b.clock.now - DEAD_MS) == []
+
+
+async def test_who_comes_elsewhere_while_a_node_is_about_to_speak_for_them_is_not_said_to_be_gone(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, c = nodes
+    async with a.membership, b.membership, c.membership:
+        await pairing.agent_connected(a.house, 1)
+        ticket = await a.chat(ANA)
+        dead = a.membership.node
+        await pairing.agent_connected(c.house, 1)
+        await pairing.customer_connected(c.house, ANA)
+        for other in (b, c):
+            await pairing.agent_gone(other.house, 1, other.clock.now, dead)
+            await pairing.customer_lost(other.house, ticket.id, other.clock.now, dead)
+        # In one group with their coming, too.
+        await asyncio.gather(
+            pairing.agent_connected(b.house, 1),
+            pairing.agent_gone(b.house, 1, b.clock.now, c.membership.node),
+        )
+        assert (await b.house.reads.agents())[0].gone_at is None
+        assert (await b.ticket(ticket.id)).gone_at is None
 
 
 async def test_a_message_needs_no_node_of_its_own(nodes: tuple[Node, Node, Node]) -> None:

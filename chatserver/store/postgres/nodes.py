@@ -23,7 +23,9 @@ _DEAD = select(nodes.c.id, nodes.c.seen_at).where(nodes.c.seen_at <= bindparam("
 _CUSTOMERS = select(tickets.c.id).where(
     OPEN_LIVE, tickets.c.node == bindparam("node"), tickets.c.gone_at.is_(None)
 )
-_AGENTS = select(agents.c.id).where(agents.c.node == bindparam("node"), agents.c.gone_at.is_(None))
+_AGENTS = select(agents.c.id).where(
+    agents.c.node == bindparam("node"), agents.c.gone_at.is_(None), agents.c.disabled_at.is_(None)
+)
 
 
 class Nodes:
