@@ -28,6 +28,7 @@ DEAD_MS: Final = 6_000
 promised; their chats are back 30 s ⏱ after that sign."""
 SILENT_MS: Final = 4_000
 """Two beats missed: a beat is left until it is dead for those who see its people too."""
+NEVER: Final = 0
 PAGE: Final = 500
 
 
@@ -57,8 +58,14 @@ class Watching:
         self._house = house
         self._registry = registry
         self._task: asyncio.Task[None] | None = None
-        self.anybody = False
-        """Whether any node serves."""
+        self._seen_at = NEVER
+        """When it was last known that a node serves (ms); of a node, when it last said so itself."""
+
+    @property
+    def living(self) -> bool:
+        """A node serves, as far as is known; of a node: itself, and nobody can have taken it for dead. Else it does nothing by
+        itself: it was frozen, or cut off from the database, or the database was away from all, who have to be heard first."""
+        return self._house.now() - self._seen_at < DEAD_MS
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._beat())
@@ -73,8 +80,8 @@ class Watching:
 
     async def turn(self) -> None:
         now = self._house.now()
-        self.anybody = bool(await self._registry.alive(now - DEAD_MS))
-        if self.anybody:
+        self._seen_at = now if await self._registry.alive(now - DEAD_MS) else NEVER
+        if self.living:
             await self._speak_for_the_dead(now)
 
     async def _speak_for_the_dead(self, now: int) -> None:
@@ -87,12 +94,9 @@ class Watching:
         while True:
             try:
                 await self.turn()
-            except (StoreFailed, Refused, OSError, TimeoutError):
-                self.anybody = False  # who knows: the outage may be everybody's
+            except Exception:
                 self._house.metrics.beats_missed += 1
                 log.warning("a beat was missed", exc_info=True)
-            except Exception:
-                log.exception("a beat failed, going on")
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _speak_for(self, node: int, seen_at: int) -> None:
@@ -136,13 +140,6 @@ class Membership(Watching):
         self.node = 0
         self.rank = 0
         """Among the nodes alive: 0 is the first to act on what is due."""
-        self._seen_at = 0
-
-    @property
-    def living(self) -> bool:
-        """Nobody can have taken this node for dead. Else it does nothing by itself until it has joined again: it was frozen, or
-        cut off from the database, or the database was away from all, who have to be heard first."""
-        return self._house.now() - self._seen_at < DEAD_MS
 
     async def __aenter__(self) -> Self:
         await self._join()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
+import asyncpg
 import pytest
 
 from chatserver.bus.local import LocalBus
@@ -33,6 +34,7 @@ from chatserver.store.postgres.database import PostgresDatabase
 from chatserver.store.postgres.nodes import Nodes
 from chatserver.store.versions import Versions
 from tests.harness.postgres import Postgres
+from tests.harness.waiting import soon
 from tests.memory_store import Clock, MemoryBus
 from tests.services.scene import DatabaseRows, Scene, new_cid, who
 
@@ -482,6 +484,37 @@ async def test_who_serves_nobody_speaks_for_the_dead_while_others_live_and_waits
     assert [node for node, _ in await w.registry.dead(w.house.now() - DEAD_MS)] == [dead]
     living = await b.registry.join(w.house.now())
     await watching.turn()
-    assert watching.anybody
+    assert watching.living
     assert await w.registry.dead(w.house.now() - DEAD_MS) == []
     assert list(await w.registry.alive(w.house.now() - DEAD_MS)) == [living]
+
+
+async def test_who_serves_nobody_believes_in_no_node_whose_sign_of_life_is_old(
+    nodes: tuple[Node, Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, _, w = nodes
+    watching = Watching(w.house, w.registry)
+    await a.registry.join(a.house.now())
+    await watching.turn()
+    assert watching.living
+    looked = asyncio.Event()
+
+    async def in_recovery(since: int) -> dict[int, str]:
+        looked.set()
+        raise asyncpg.CannotConnectNowError("the database system is in recovery mode")
+
+    monkeypatch.setattr(w.registry, "alive", in_recovery)
+    async with watching:
+        await soon(looked.is_set, "it looks")
+        a.clock.pass_seconds(DEAD_MS / 1000)
+        assert not watching.living
+
+
+async def test_who_serves_nobody_and_was_frozen_believes_in_no_node(nodes: tuple[Node, Node, Node]) -> None:
+    a, _, w = nodes
+    watching = Watching(w.house, w.registry)
+    assert not watching.living
+    await a.registry.join(a.house.now())
+    await watching.turn()
+    a.clock.pass_seconds(600)
+    assert not watching.living
