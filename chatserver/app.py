@@ -56,6 +56,8 @@ Clock = Callable[[], int]
 
 NODES_SLEEP_MS: Final = 1_000
 """The worker's longest sleep where other nodes write too."""
+PATIENCE_SECONDS: Final = 2.0
+"""A database that has not written a row by then takes no writes."""
 
 
 def build_app(
@@ -99,16 +101,6 @@ def build_app(
                 draining=lambda: hub.draining,
                 file=None if settings.on_postgres else settings.database_path,
             )
-            rooms = Rooms(
-                pages=pages,
-                origins=origins,
-                accounts=accounts,
-                find_app=lambda key: house.people.app_by_key(key),
-                agent_signed_out=lambda agent_id: pairing.agent_signed_out(house, agent_id),
-                metrics=watch.text,
-                metrics_token=settings.metrics_token,
-                unready=Readiness(db, hub, db.clock).problems,
-            )
             customers = CustomerEndpoint(hub, origins.origin_allowed, accounts.authenticate_customer, traced)
             agents = AgentEndpoint(hub, origins.origin_allowed, accounts.authenticate_agent, traced)
             longest_sleep = NODES_SLEEP_MS if settings.on_postgres else LONGEST_SLEEP_MS
@@ -121,6 +113,16 @@ def build_app(
                 _canary(settings, house, db),
             ):
                 app.state.hub = hub
+                rooms = Rooms(
+                    pages=pages,
+                    origins=origins,
+                    accounts=accounts,
+                    find_app=lambda key: house.people.app_by_key(key),
+                    agent_signed_out=lambda agent_id: pairing.agent_signed_out(house, agent_id),
+                    metrics=watch.text,
+                    metrics_token=settings.metrics_token,
+                    unready=Readiness(db, hub, living).problems,
+                )
                 log.info("serving", extra={"address": settings.address, "database": settings.database_shown})
                 customer_lines = Fallback(customers, origins.origin_allowed, forwarding)
                 agent_lines = Fallback(agents, origins.origin_allowed, forwarding)
@@ -212,7 +214,7 @@ async def _among_nodes(
             asyncio.create_task(
                 catching_up.run(lambda: HINTED_SECONDS if bus.hears(len(known)) else HINTLESS_SECONDS)
             ),
-            asyncio.create_task(Refuge(hub, living, forwarding.anybody_ready).run()),
+            asyncio.create_task(Refuge(hub, living, partial(_writes, db), forwarding.anybody_ready).run()),
         ]
         try:
             yield forwarding, living
@@ -335,31 +337,38 @@ def _limits(settings: Settings) -> Limits:
 
 
 class Readiness:
-    """Whether traffic should come here. Whoever asks often gets the answer of the last second: asking costs a write."""
+    """Whether traffic should come here. `living`: whether this process counts as alive among the nodes. Whoever asks often gets
+    the answer of the last second, either answer: it costs a write, or two seconds in which everybody else waits for theirs."""
 
     FRESH_MS: Final = 1_000
-    PATIENCE_SECONDS: Final = 2.0
 
-    def __init__(self, db: Database, hub: Hub, clock: Clock) -> None:
+    def __init__(self, db: Database, hub: Hub, living: Callable[[], bool]) -> None:
         self._db = db
         self._hub = hub
-        self._clock = clock
-        self._written_at = 0
+        self._living = living
+        self._writes = False
+        self._asked_at = 0
         self._turn = asyncio.Lock()
 
     async def problems(self) -> list[str]:
         problems = ["draining"] if self._hub.draining else []
         async with self._turn:
-            if abs(self._clock() - self._written_at) > self.FRESH_MS and not await self._writable():
-                problems.append("database")
+            if abs(self._db.clock() - self._asked_at) > self.FRESH_MS:
+                self._writes = await _writes(self._db)
+                self._asked_at = self._db.clock()
+        if not self._writes:
+            problems.append("database")
+        elif not self._living():
+            problems.append("joining")
         return problems
 
-    async def _writable(self) -> bool:
-        try:
-            async with asyncio.timeout(self.PATIENCE_SECONDS):
-                await probe(self._db, self._clock())
-        except (StoreFailed, Refused, TimeoutError):
-            log.exception("the database takes no writes")
-            return False
-        self._written_at = self._clock()
-        return True
+
+async def _writes(db: Database) -> bool:
+    """The database takes a write, now."""
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await probe(db, db.clock())
+    except (StoreFailed, Refused, TimeoutError):
+        log.exception("the database takes no writes")
+        return False
+    return True

@@ -41,7 +41,7 @@ async def work(settings: Settings, traced: Traced = untraced) -> int:
         async with Watching(house, Nodes(db)) as watching:
 
             async def turn() -> int | None:
-                return await followups.due(house) if watching.anybody else None
+                return await followups.due(house) if watching.living else None
 
             mark = partial(people_mark, db)
             tasks = [

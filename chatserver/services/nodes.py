@@ -15,7 +15,6 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-from chatserver.core import tickets
 from chatserver.core.errors import Refused
 from chatserver.services import followups, pairing
 from chatserver.services.house import House
@@ -29,6 +28,7 @@ DEAD_MS: Final = 6_000
 promised; their chats are back 30 s ⏱ after that sign."""
 SILENT_MS: Final = 4_000
 """Two beats missed: a beat is left until it is dead for those who see its people too."""
+NEVER: Final = 0
 PAGE: Final = 500
 
 
@@ -58,8 +58,14 @@ class Watching:
         self._house = house
         self._registry = registry
         self._task: asyncio.Task[None] | None = None
-        self.anybody = False
-        """Whether any node serves."""
+        self._seen_at = NEVER
+        """When it was last known that a node serves (ms); of a node, when it last said so itself."""
+
+    @property
+    def living(self) -> bool:
+        """A node serves, as far as is known; of a node: itself, and nobody can have taken it for dead. Else it does nothing by
+        itself: it was frozen, or cut off from the database, or the database was away from all, who have to be heard first."""
+        return self._house.now() - self._seen_at < DEAD_MS
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._beat())
@@ -74,8 +80,8 @@ class Watching:
 
     async def turn(self) -> None:
         now = self._house.now()
-        self.anybody = bool(await self._registry.alive(now - DEAD_MS))
-        if self.anybody:
+        self._seen_at = now if await self._registry.alive(now - DEAD_MS) else NEVER
+        if self.living:
             await self._speak_for_the_dead(now)
 
     async def _speak_for_the_dead(self, now: int) -> None:
@@ -88,29 +94,29 @@ class Watching:
         while True:
             try:
                 await self.turn()
-            except (StoreFailed, Refused, OSError, TimeoutError):
-                self.anybody = False  # who knows: the outage may be everybody's
+            except Exception:
                 self._house.metrics.beats_missed += 1
                 log.warning("a beat was missed", exc_info=True)
-            except Exception:
-                log.exception("a beat failed, going on")
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _speak_for(self, node: int, seen_at: int) -> None:
-        """Twice is harmless: several nodes may do so at once, and one may die in the middle of it."""
+        """Its people are gone since `seen_at`. Twice is harmless: several nodes may do so at once, and one may die in the middle
+        of it. The node is forgotten when nobody is left to speak for, so what failed is done by whoever looks next."""
         waiting, agents = await self._registry.people_of(node)
         for start in range(0, len(waiting), PAGE):
-            await followups.each(
-                self._house,
-                waiting[start : start + PAGE],
-                lambda ticket, policy, now: tickets.customer_gone(ticket, seen_at),
+            page = waiting[start : start + PAGE]
+            await asyncio.gather(
+                *(pairing.customer_lost(self._house, ticket, seen_at, node) for ticket in page)
             )
         for agent_id in agents:
             try:
                 await pairing.agent_gone(self._house, agent_id, seen_at, node)
-            except Refused:
-                log.info("agent %d of a dead node is no more", agent_id)
-        await self._registry.forget(node)
+            except Refused as refusal:
+                if refusal.code != "unauthorized":
+                    raise
+                log.info("agent %d is no more, or was not heard of here yet", agent_id)
+        if not any(await self._registry.people_of(node)):
+            await self._registry.forget(node)
 
 
 class Membership(Watching):
@@ -134,13 +140,6 @@ class Membership(Watching):
         self.node = 0
         self.rank = 0
         """Among the nodes alive: 0 is the first to act on what is due."""
-        self._seen_at = 0
-
-    @property
-    def living(self) -> bool:
-        """Nobody can have taken this node for dead. Else it does nothing by itself until it has joined again: it was frozen, or
-        cut off from the database, or the database was away from all, who have to be heard first."""
-        return self._house.now() - self._seen_at < DEAD_MS
 
     async def __aenter__(self) -> Self:
         await self._join()
@@ -148,11 +147,11 @@ class Membership(Watching):
 
     async def _join(self) -> None:
         async with self._registry.starting():
-            now = self._house.now()
-            if not await self._registry.alive(now - DEAD_MS):
+            if not await self._registry.alive(self._house.now() - DEAD_MS):
                 await followups.recover(self._house)  # first: nobody is gone for as long as the outage took
-            for node, seen_at in await self._registry.dead(now - DEAD_MS):
+            for node, seen_at in await self._registry.dead(self._house.now() - DEAD_MS):
                 await self._speak_for(node, seen_at)
+            now = self._house.now()  # all this may have taken longer than a node may be silent
             self.node = await self._registry.join(now)
         self._seen_at = now
         await self._look(now)
@@ -163,8 +162,9 @@ class Membership(Watching):
         await super().__aexit__(kind, value, trace)
         try:
             async with asyncio.timeout(2):
-                await self._registry.forget(self.node)
-        except (StoreFailed, TimeoutError):
+                # Those of whose leaving a drain had no time to tell.
+                await self._speak_for(self.node, self._house.now())
+        except (StoreFailed, Refused, TimeoutError):
             log.warning("could not say goodbye: the other nodes will notice")
 
     async def turn(self) -> None:

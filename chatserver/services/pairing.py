@@ -212,3 +212,16 @@ async def customer_gone(house: House, who: Who) -> None:
                 world.put(ticket, tickets.customer_gone(ticket, now), people.policy(ticket.app_id))
 
     await house.store.write(Needs(customers=((who.app_id, who.key),), claims=True), decide)
+
+
+async def customer_lost(house: House, ticket_id: int, since: int, node: int) -> None:
+    """The customer of this chat was connected to `node`, which is no more: gone `since` then (ms), unless they came to another
+    one."""
+    people = house.people
+
+    def decide(world: World, now: int) -> None:
+        ticket = world.ticket(ticket_id)
+        if ticket is not None and not world.elsewhere("customer", ticket_id, node):
+            world.put(ticket, tickets.customer_gone(ticket, since), people.policy(ticket.app_id))
+
+    await house.store.write(Needs(tickets=(ticket_id,), claims=True), decide)

@@ -258,9 +258,8 @@ class World:
     def elsewhere(self, side: Side, row: int, node: int | None = None) -> bool:
         """Somebody else than `node` (this one, if not given) claimed them last: that they left it is no news any more. A node may
         say so a minute late, when it was frozen or cut off. Never so in a store with one node only."""
-        if (side, row) in self.claimed:
-            return False
-        return self._claimants.get((side, row), 0) not in (0, self._node if node is None else node)
+        claimant = self._node if (side, row) in self.claimed else self._claimants.get((side, row), 0)
+        return claimant not in (0, self._node if node is None else node)
 
     def emit(self, event: Event) -> None:
         """Publish after the commit. Ticket changes are published by `create` and `put` themselves."""

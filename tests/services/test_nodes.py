@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
+import asyncpg
 import pytest
 
 from chatserver.bus.base import Subscription
 from chatserver.bus.local import LocalBus
+from chatserver.core.errors import Refused
 from chatserver.core.events import (
     AgentChanged,
     AgentGone,
@@ -29,11 +32,13 @@ from chatserver.services.nodes import DEAD_MS, SILENT_MS, Membership, Watching
 from chatserver.services.people import people
 from chatserver.services.publishing import Publisher
 from chatserver.services.reads import DatabaseReads
+from chatserver.store.postgres import database
 from chatserver.store.postgres.database import PostgresDatabase
 from chatserver.store.postgres.nodes import Nodes
 from chatserver.store.versions import Versions
 from chatserver.store.work import Who
 from tests.harness.postgres import Postgres
+from tests.harness.waiting import soon
 from tests.memory_store import Clock, MemoryBus
 from tests.services.scene import DatabaseRows, Scene, new_cid, who
 
@@ -265,6 +270,49 @@ async def test_the_first_node_after_an_outage_puts_things_right_and_the_others_l
             assert (await a.house.reads.agents())[0].gone_at is None
 
 
+async def test_a_start_that_takes_longer_than_a_node_may_be_silent_makes_a_living_node_and_is_not_repeated(
+    nodes: tuple[Node, Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, _ = nodes
+    recover, recovered = followups.recover, []
+
+    async def slow(house: House) -> None:
+        await recover(house)
+        recovered.append(house)
+        a.clock.pass_seconds(DEAD_MS / 1000 + 1)
+
+    monkeypatch.setattr(followups, "recover", slow)
+    async with a.membership:
+        assert a.membership.living
+        await pairing.agent_connected(a.house, 1)
+        async with b.membership:
+            assert recovered == [a.house]
+            assert list(await b.registry.alive(b.clock.now - DEAD_MS)) == [
+                a.membership.node,
+                b.membership.node,
+            ]
+            assert (await b.house.reads.agents())[0].gone_at is None
+
+
+async def test_a_node_waits_for_another_one_that_starts_for_longer_than_a_statement_may_take(
+    postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "COMMAND_SECONDS", 0.2)
+    db = await PostgresDatabase.opened(postgres_server.database(), committed=lambda events: None)
+    registry = Nodes(db)
+
+    async def start() -> None:
+        async with registry.starting():
+            pass
+
+    async with registry.starting():
+        other = asyncio.create_task(start())
+        ended, _ = await asyncio.wait([other], timeout=3 * database.COMMAND_SECONDS)
+        assert not ended, "it gave up, or did not wait"
+    await other
+    await db.close()
+
+
 async def test_who_was_connected_to_a_node_that_died_is_gone_since_its_last_sign_of_life(
     nodes: tuple[Node, Node, Node],
 ) -> None:
@@ -402,12 +450,83 @@ async def test_two_nodes_may_speak_for_a_third_at_once(nodes: tuple[Node, Node, 
         assert (await b.ticket(ticket.id)).version == before + 1
 
 
-async def test_a_node_that_leaves_is_forgotten_at_once(nodes: tuple[Node, Node, Node]) -> None:
+async def test_a_node_that_leaves_is_forgotten_at_once_and_says_what_was_not_said_of_who_was_with_it(
+    nodes: tuple[Node, Node, Node],
+) -> None:
     a, b, _ = nodes
     async with b.membership:
         async with a.membership:
             assert len(await b.registry.alive(0)) == 2
+            await pairing.agent_connected(a.house, 1)
+            ticket = await a.chat(ANA)
+            a.clock.pass_seconds(1)
         assert list(await b.registry.alive(0)) == [b.membership.node]
+        assert (await b.house.reads.agents())[0].gone_at == a.clock.now
+        assert (await b.ticket(ticket.id)).gone_at == a.clock.now
+
+
+async def test_a_node_whose_people_could_not_be_spoken_for_is_kept_until_they_are(
+    nodes: tuple[Node, Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, _ = nodes
+
+    async def too_many_wait(*_: object) -> None:
+        raise Refused("rate_limited", retry_after=1)
+
+    async with b.membership:
+        b.falls_silent()  # it acts when the test says so
+        await a.membership.__aenter__()
+        died_at = a.clock.now
+        await pairing.agent_connected(a.house, 1)
+        a.falls_silent()
+        with monkeypatch.context() as busy:
+            busy.setattr(pairing, "agent_gone", too_many_wait)
+            with pytest.raises(Refused):
+                await b.lives_on(DEAD_MS)
+        await b.lives_on(1_000)
+        assert (await b.house.reads.agents())[0].gone_at == died_at
+        assert await b.registry.dead(b.clock.now - DEAD_MS) == []
+
+
+async def test_an_agent_of_whom_a_node_has_not_heard_yet_is_spoken_for_when_it_has(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    async with b.membership:
+        b.falls_silent()
+        await a.membership.__aenter__()
+        died_at = a.clock.now
+        await a.agent(2)
+        await pairing.agent_connected(a.house, 2)
+        a.falls_silent()
+        await b.lives_on(DEAD_MS)
+        assert [node for node, _ in await b.registry.dead(b.clock.now - DEAD_MS)] == [a.membership.node]
+        await b.refresh()
+        await b.lives_on(1_000)
+        assert (await b.house.reads.agents())[1].gone_at == died_at
+        assert await b.registry.dead(b.clock.now - DEAD_MS) == []
+
+
+async def test_who_comes_elsewhere_while_a_node_is_about_to_speak_for_them_is_not_said_to_be_gone(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, c = nodes
+    async with a.membership, b.membership, c.membership:
+        await pairing.agent_connected(a.house, 1)
+        ticket = await a.chat(ANA)
+        dead = a.membership.node
+        await pairing.agent_connected(c.house, 1)
+        await pairing.customer_connected(c.house, ANA)
+        for other in (b, c):
+            await pairing.agent_gone(other.house, 1, other.clock.now, dead)
+            await pairing.customer_lost(other.house, ticket.id, other.clock.now, dead)
+        # In one group with their coming, too.
+        await asyncio.gather(
+            pairing.agent_connected(b.house, 1),
+            pairing.agent_gone(b.house, 1, b.clock.now, c.membership.node),
+        )
+        assert (await b.house.reads.agents())[0].gone_at is None
+        assert (await b.ticket(ticket.id)).gone_at is None
 
 
 async def test_a_message_needs_no_node_of_its_own(nodes: tuple[Node, Node, Node]) -> None:
@@ -428,6 +547,37 @@ async def test_who_serves_nobody_speaks_for_the_dead_while_others_live_and_waits
     assert [node for node, _ in await w.registry.dead(w.house.now() - DEAD_MS)] == [dead]
     living = await b.registry.join(w.house.now())
     await watching.turn()
-    assert watching.anybody
+    assert watching.living
     assert await w.registry.dead(w.house.now() - DEAD_MS) == []
     assert list(await w.registry.alive(w.house.now() - DEAD_MS)) == [living]
+
+
+async def test_who_serves_nobody_believes_in_no_node_whose_sign_of_life_is_old(
+    nodes: tuple[Node, Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, _, w = nodes
+    watching = Watching(w.house, w.registry)
+    await a.registry.join(a.house.now())
+    await watching.turn()
+    assert watching.living
+    looked = asyncio.Event()
+
+    async def in_recovery(since: int) -> dict[int, str]:
+        looked.set()
+        raise asyncpg.CannotConnectNowError("the database system is in recovery mode")
+
+    monkeypatch.setattr(w.registry, "alive", in_recovery)
+    async with watching:
+        await soon(looked.is_set, "it looks")
+        a.clock.pass_seconds(DEAD_MS / 1000)
+        assert not watching.living
+
+
+async def test_who_serves_nobody_and_was_frozen_believes_in_no_node(nodes: tuple[Node, Node, Node]) -> None:
+    a, _, w = nodes
+    watching = Watching(w.house, w.registry)
+    assert not watching.living
+    await a.registry.join(a.house.now())
+    await watching.turn()
+    a.clock.pass_seconds(600)
+    assert not watching.living

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
+from chatserver.store.postgres.database import LONG_SECONDS
 from chatserver.store.rows import OPEN_LIVE
 from chatserver.store.tables import agents, nodes, tickets
 
@@ -22,7 +23,9 @@ _DEAD = select(nodes.c.id, nodes.c.seen_at).where(nodes.c.seen_at <= bindparam("
 _CUSTOMERS = select(tickets.c.id).where(
     OPEN_LIVE, tickets.c.node == bindparam("node"), tickets.c.gone_at.is_(None)
 )
-_AGENTS = select(agents.c.id).where(agents.c.node == bindparam("node"), agents.c.gone_at.is_(None))
+_AGENTS = select(agents.c.id).where(
+    agents.c.node == bindparam("node"), agents.c.gone_at.is_(None), agents.c.disabled_at.is_(None)
+)
 
 
 class Nodes:
@@ -34,10 +37,10 @@ class Nodes:
 
     @asynccontextmanager
     async def starting(self) -> AsyncIterator[None]:
-        """One node at a time."""
+        """One node at a time; the others wait for as long as it may take to put right what an outage left."""
         async with self._db.session() as connection:
-            await connection.execute(f"SELECT pg_advisory_lock({STARTING})")
             try:
+                await connection.execute(f"SELECT pg_advisory_lock({STARTING})", timeout=LONG_SECONDS)
                 yield
             finally:
                 await connection.execute(f"SELECT pg_advisory_unlock({STARTING})")

@@ -1,0 +1,62 @@
+"""When a server says that traffic may come."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from chatserver.app import Readiness
+from tests.memory_store import Clock
+
+
+class Asked(Readiness):
+    """Of a server on a database that takes each write, at once."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.hub, self.clock = SimpleNamespace(draining=False), Clock()
+        self.living, self.hangs, self.probes = True, False, 0
+        db: Any = SimpleNamespace(clock=self.clock)
+        hub: Any = self.hub
+        super().__init__(db, hub, lambda: self.living)
+        monkeypatch.setattr("chatserver.app.probe", self._probe)
+
+    async def _probe(self, db: object, now: int) -> None:
+        self.probes += 1
+        if self.hangs:
+            await asyncio.Event().wait()
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    monkeypatch.setattr("chatserver.app.PATIENCE_SECONDS", 0.05)
+    return Asked(monkeypatch)
+
+
+async def test_a_server_is_ready_while_it_writes_and_lives(asked: Asked) -> None:
+    assert await asked.problems() == []
+
+
+async def test_a_node_that_writes_and_has_not_joined_the_others_yet_says_so(asked: Asked) -> None:
+    asked.living = False
+    assert await asked.problems() == ["joining"]
+    asked.living = True
+    assert await asked.problems() == []
+
+
+async def test_a_node_without_a_database_says_that_alone(asked: Asked) -> None:
+    asked.living, asked.hangs, asked.hub.draining = False, True, True
+    assert await asked.problems() == ["draining", "database"]
+
+
+async def test_many_who_ask_of_a_database_that_hangs_wait_for_one_answer(asked: Asked) -> None:
+    asked.hangs = True
+    answers = await asyncio.gather(*(asked.problems() for _ in range(20)))
+    assert answers == [["database"]] * 20
+    assert asked.probes == 1
+    asked.hangs = False
+    assert await asked.problems() == ["database"], "the answer of the last second"
+    asked.clock.pass_seconds(1.1)
+    assert await asked.problems() == []
