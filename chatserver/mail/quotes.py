@@ -299,7 +299,8 @@ class _Scan:
     def step(self, at: int) -> int | None:
         """Where to look next; None: here begins what was forwarded."""
         line, bare = self.lines[at], self.bare[at]
-        if line.sure == "matter" or _begins_forward(bare):
+        first_of_quote = line.sure == "quote" and not self.quoting
+        if line.sure == "matter" or _begins_forward(bare.lstrip("> ") if first_of_quote else bare):
             return None
         if line.sure == "quote":
             return self.fold(at, at + 1)
