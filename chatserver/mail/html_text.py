@@ -182,7 +182,7 @@ class _Reader:
         self.too_deep = 0
         self.rest: Sure = ""  # "rest" or "matter" for the next line
         self.link: list[str] | None = None
-        self.unended: set[str] = set()  # what was sought and stands nowhere further down
+        self.tags_end = True  # a ">" stands further down
 
     def page(self) -> Page:
         at = 0
@@ -194,19 +194,12 @@ class _Reader:
             self.lines.pop()
         return Page(tuple(self.lines), self.hidden, self.whole)
 
-    def find(self, sought: str, at: int) -> int:
-        """As `str.find`, but what is missing is sought once."""
-        found = -1 if sought in self.unended else self.source.find(sought, at)
-        if found < 0:
-            self.unended.add(sought)
-        return found
-
     # What stands at a place
 
     def step(self, at: int) -> int:
         source = self.source
         if source[at] != "<":
-            end = self.find("<", at)
+            end = source.find("<", at)
             end = len(source) if end < 0 else end
             self.words(source[at:end])
             return end
@@ -236,20 +229,20 @@ class _Reader:
         return end
 
     def skip(self, at: int, ending: str) -> int:
-        end = self.find(ending, at + 2)
+        end = self.source.find(ending, at + 2)
         end = len(self.source) if end < 0 else end + len(ending)
         self.hidden += end - at
         return end
 
     def end_of_tag(self, at: int) -> int:
         """Behind its ">", which is none inside quotes; -1 if there is none."""
-        while found := _NEXT_IN_TAG.search(self.source, at) if ">" not in self.unended else None:
+        while self.tags_end and (found := _NEXT_IN_TAG.search(self.source, at)):
             at = found.end()
             if found[0] == ">":
                 return at
-            closing = self.find(found[0], at) if self.source[at - 2] == "=" else -1
+            closing = self.source.find(found[0], at) if self.source[at - 2] == "=" else -1
             at = closing + 1 if closing >= 0 else at
-        self.unended.add(">")
+        self.tags_end = False
         return -1
 
     # Elements
