@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from chatserver.mail.quotes import Line, Piece, Sure, cut
+from chatserver.mail.quotes import Line, Mail, Piece, Sure, cut
 
 HTML_AT_MOST: Final = 2_000_000
 """Characters that are read; of what is longer the rest is left out, and `Page.whole` is False."""
@@ -100,9 +100,9 @@ def text(source: str) -> str:
     return read(source).text
 
 
-def pieces(source: str, *, forwarded: bool = False) -> list[Piece]:
+def pieces(source: str, mail: Mail | None = None) -> list[Piece]:
     """As `quotes.pieces` of the text, with what the HTML shows as further evidence. Together they are `text`."""
-    return cut(read(source).lines, forwarded=forwarded)
+    return cut(read(source).lines, mail)
 
 
 # What an element shows
@@ -115,7 +115,10 @@ _HIDES: Final = re.compile(
 _QUOTES: Final = frozenset(
     {"moz-cite-prefix", "yahoo_quoted", "gmail_attr", "protonmail_quote", "zmail_extra"}
 )
-_SIGNATURES: Final = frozenset({"gmail_signature", "moz-signature", "protonmail_signature_block-user"})
+_SIGNATURES: Final = frozenset(
+    {"gmail_signature", "gmail_signature_prefix", "moz-signature", "protonmail_signature_block-user"}
+)
+_SIGNATURE_IDS: Final = frozenset({"ms-outlook-mobile-signature", "signature", "composer_signature"})
 _RESTS: Final = frozenset(
     {"divrplyfwdmsg", "appendonsend", "mail-editor-reference-message-container", "olk_src_body_section"}
 )
@@ -127,15 +130,15 @@ def _attributes(tag: str) -> dict[str, str]:
 
 
 def _shown_by(name: str, attributes: dict[str, str]) -> Sure:
-    ids = attributes.get("id", "").lower()
+    ids = attributes.get("id", "").lower().removeprefix("x_")
     names = {
-        ids.removeprefix("x_"),
+        ids,
         *(one.removeprefix("x_") for one in attributes.get("class", "").lower().split()),
     }
     style = attributes.get("style", "").lower().replace(" ", "")
     if "moz-forward-container" in names:
         return "matter"
-    if names & _SIGNATURES or ids == "ms-outlook-mobile-signature":
+    if names & _SIGNATURES or ids in _SIGNATURE_IDS:
         return "signature"
     if names & _RESTS or (name == "div" and _WORD_RULE.search(style)):
         return "rest"

@@ -4,8 +4,9 @@ Nothing is lost: the pieces together are the text. **Whatever is in doubt was sa
 glance, a sentence that is folded costs an answer. So each kind of evidence is a function of its own, and a line
 that reads like a mail program's needs more than one sign: a date or an address, a verb, and a quote that follows.
 
-Lines are looked at from the top, once; what is looked at ahead is a few lines, and of a line its first
-`words.LONGEST` characters, by patterns whose repetitions have bounds. So the work grows as the mail does.
+Lines are looked at from the top, once; what is looked at ahead is a few lines or is then skipped, and of a line
+its first `words.LONGEST` characters, by patterns whose repetitions have bounds. So the work grows as the mail does,
+and it ends: what stands below the first `LOOKED_AT` characters was said.
 """
 
 from __future__ import annotations
@@ -20,8 +21,13 @@ from chatserver.mail import signatures, words
 from chatserver.mail.words import plain
 
 Kind = Literal["said", "quote", "signature"]
+Intent = Literal["", "answer", "forward", "fresh"]
 Sure = Literal["", "quote", "signature", "rest", "matter"]
 """What the HTML around a line shows. `rest`: a program put the other mail below here; `matter`: it was forwarded."""
+
+
+LOOKED_AT: Final = 200_000
+"""Characters: a mail of so much text is a log or a thread of years, and neither needs to be folded to its end."""
 
 
 class Piece(msgspec.Struct, frozen=True, gc=False):
@@ -35,9 +41,16 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     sure: Sure = ""
 
 
-def pieces(text: str, *, forwarded: bool = False) -> list[Piece]:
-    """`forwarded`: the subject says so ("RV:", "Fwd:", "ENC:"); then what stands under headers is the matter."""
-    return cut([Line(line) for line in text.splitlines(keepends=True)], forwarded=forwarded)
+class Mail(msgspec.Struct, frozen=True, gc=False):
+    """What is known of a mail beside its text, "" if it is not."""
+
+    author: str = ""
+    """The name that its From shows, else the address."""
+    subject: str = ""
+
+
+def pieces(text: str, mail: Mail | None = None) -> list[Piece]:
+    return cut([Line(line) for line in text.splitlines(keepends=True)], mail)
 
 
 def said(found: Sequence[Piece]) -> str:
@@ -45,13 +58,53 @@ def said(found: Sequence[Piece]) -> str:
     return "\n\n".join(filter(None, (piece.text.strip() for piece in found if piece.kind == "said")))
 
 
-def cut(lines: Sequence[Line], *, forwarded: bool = False) -> list[Piece]:
-    bare = [plain(line.text) for line in lines]
-    kinds, matter = _Scan(lines, bare, forwarded).run()
+def cut(lines: Sequence[Line], mail: Mail | None = None) -> list[Piece]:
+    mail = mail or Mail()
+    looked_at = lines[: _how_many(lines)]
+    bare = [plain(line.text) for line in looked_at]
+    kinds, matter = _Scan(looked_at, bare, _intent(mail.subject)).run()
+    known = signatures.Known(_names(mail.author), _asks(bare, kinds))
     for start, end in _runs(kinds, "said", matter):
-        for at in signatures.lines(lines, bare, start, end):
+        for at in signatures.lines(looked_at, bare, start, end, known):
             kinds[at] = "signature"
+    kinds += ["said"] * (len(lines) - len(looked_at))
     return list(_gather(lines, kinds))
+
+
+def _how_many(lines: Sequence[Line]) -> int:
+    size = 0
+    for at, line in enumerate(lines):
+        size += len(line.text)
+        if size > LOOKED_AT:
+            return at
+    return len(lines)
+
+
+_PREFIX: Final = re.compile(r"(?:\[[^\]]{0,80}\] ?)?([a-z]{1,12}) ?(?:\[\d{1,3}\]|\(\d{1,3}\))? ?:")
+
+
+def _intent(subject: str) -> Intent:
+    """ "RV: x", "[#12] Fwd: x" were forwarded; "RES: x" answers."""
+    bare = plain(subject)
+    prefix = _PREFIX.match(bare)
+    if prefix is not None and prefix[1] in words.FORWARD_PREFIXES:
+        return "forward"
+    if prefix is not None and prefix[1] in words.ANSWER_PREFIXES:
+        return "answer"
+    return "fresh" if bare else ""
+
+
+def _names(author: str) -> frozenset[str]:
+    name = plain(author.partition("@")[0])
+    return frozenset(part for part in _NAME_PARTS.split(name) if len(part) > 1)
+
+
+def _asks(bare: Sequence[str], kinds: Sequence[Kind]) -> bool:
+    """The quoted mail asks for what stands on a card."""
+    return any(
+        kind == "quote" and any(word in line for word in words.DATA)
+        for line, kind in zip(bare, kinds, strict=True)
+    )
 
 
 def _runs(kinds: Sequence[Kind], kind: Kind, until: int) -> Iterator[tuple[int, int]]:
@@ -79,6 +132,10 @@ _DATE: Final = re.compile(
 )
 _YEAR: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _CLOCK: Final = re.compile(r"(?<!\d)\d{1,2}[:h]\d{2}(?!\d)")
+_DOTTED_CLOCK: Final = re.compile(r"(?<![\d.])\d{1,2}\.\d{2}(?![\d.])")
+"""So a clock is written in Italy; elsewhere it is a price."""
+_INDENTED: Final = re.compile(r" {4}|\t")
+_NAME_PARTS: Final = re.compile(r"[^\w']+|_")
 _TOKEN: Final = re.compile(r"[a-z]+|\d+")
 _ADDRESS: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}")
 _BRACKETED: Final = re.compile(r"[<\[(] ?(?:mailto: ?)?[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}")
@@ -104,8 +161,17 @@ def _is_arrowed(line: Line) -> bool:
     return _ARROWED.match(line.text) is not None
 
 
+_STROKES: Final = "-#=*_~"
+
+
 def _is_our_delimiter(bare: str) -> bool:
-    return bare.strip(" -#=*_~.[]") in words.OUR_DELIMITERS
+    """Ours, or another desk's: "##- Please type your reply above this line -##"."""
+    inside = bare.strip(" .[]" + _STROKES)
+    if inside in words.OUR_DELIMITERS:
+        return True
+    if not inside or bare[0] not in _STROKES or len(inside) > 100:
+        return False
+    return all(any(word in inside for word in kind) for kind in words.REPLY_ABOVE_LINE)
 
 
 def _between_dashes(bare: str) -> str:
@@ -137,16 +203,28 @@ class Headers(msgspec.Struct, frozen=True, gc=False):
     keys: frozenset[str]
     has_address: bool
     has_moment: bool
+    foreign: bool
+    """Among its keys is one that no mail program shows: it is a pasted log."""
 
     @property
     def surely(self) -> bool:
         """Without a line above that parts the mails: somebody may have written such lines."""
         asked = {words.FROM, words.DATE} | (set() if self.has_address else {words.TO, words.SUBJECT})
-        return asked <= self.keys and bool(self.keys & {words.TO, words.SUBJECT}) and self.has_moment
+        return (
+            not self.foreign
+            and asked <= self.keys
+            and bool(self.keys & {words.TO, words.SUBJECT})
+            and self.has_moment
+        )
 
     @property
     def likely(self) -> bool:
-        return len(self.keys) > 1 and words.FROM in self.keys and (self.has_address or self.has_moment)
+        return (
+            not self.foreign
+            and len(self.keys) > 1
+            and words.FROM in self.keys
+            and (self.has_address or self.has_moment)
+        )
 
 
 _KEY: Final = re.compile(r"([a-z][a-z.' -]{0,24}?)\*? ?:\*?(?!//)")
@@ -160,18 +238,17 @@ def _header_key(bare: str) -> str | None:
 
 
 def _headers(bare: Sequence[str], start: int) -> Headers | None:
-    """The block of headers that begins here, if none of its keys is foreign (then it is a pasted log)."""
+    """The block of headers that begins here."""
     if not _header_key(bare[start]):
         return None
     keys: set[str] = set()
-    has_address = has_moment = False
+    has_address = has_moment = foreign = False
     end = start
     for at in range(start, min(start + _HEADERS_AT_MOST, len(bare))):
         line = bare[at]
         key = _header_key(line)
         if key == "":
-            if end == at:  # right below the others
-                return None
+            foreign = end == at  # right below the others
             break
         if key is None:
             if not line and at + 1 < len(bare) and _header_key(bare[at + 1]):
@@ -183,9 +260,14 @@ def _headers(bare: Sequence[str], start: int) -> Headers | None:
         if key:
             keys.add(key)
         has_address = has_address or _ADDRESS.search(line) is not None
-        has_moment = has_moment or (key == words.DATE and _has_date(line) and _CLOCK.search(line) is not None)
+        has_moment = has_moment or (key == words.DATE and _has_moment(line))
         end = at + 1
-    return Headers(end, frozenset(keys), has_address, has_moment)
+    return Headers(end, frozenset(keys), has_address, has_moment, foreign)
+
+
+def _has_moment(line: str) -> bool:
+    clock = _CLOCK.search(line) or _DOTTED_CLOCK.search(line)
+    return clock is not None and _has_date(line)
 
 
 class Attribution(msgspec.Struct, frozen=True, gc=False):
@@ -243,8 +325,8 @@ def _reads_like_attribution(joined: str, opens: bool) -> bool:
     if before and before[-1] in words.TO_ME:
         return False
     after = text[verb.end() :].strip(" ,")
-    if not after:
-        return bool(before)
+    if not after:  # "Ana <a@b.pe> wrote:", and not "[3/6/24 10:15] Ana wrote:", a line of a chat
+        return bool(before) and (opens or addressed)
     if opens:  # "Am Mo., 3. Juni 2024 um 10:15 Uhr schrieb Ana <a@b.de>:"
         return after.endswith(">") and _BRACKETED.search(after) is not None
     return _OPENER.match(after) is not None and _has_date(after)  # "Ana Paz wrote on 03/06/2024 10:15:32:"
@@ -275,15 +357,23 @@ def _looks_quoted(block: Sequence[Line], bare: Sequence[str]) -> bool:
     return nested or not all(inside) or (len(block) > 2 and max(map(len, inside)) >= 50)
 
 
+def _is_attributed_within(block: Sequence[Line]) -> bool:
+    """ "> El 3 jun 2024, a las 10:15, Ana <a@b.pe> escribió:", as telephones put it into the quote."""
+    inside = [Line(line.text.lstrip("> ")) for line in block[:_ATTRIBUTION_LINES]]
+    found = _attribution(inside, [plain(line.text) for line in inside], 0)
+    return found is not None and found.strong
+
+
 class _Scan:
     """From the top to where the rest is sure to be a quote, or the matter itself."""
 
-    def __init__(self, lines: Sequence[Line], bare: Sequence[str], forwarded: bool) -> None:
+    def __init__(self, lines: Sequence[Line], bare: Sequence[str], intent: Intent) -> None:
         self.lines = lines
         self.bare = bare
-        self.forwarded = forwarded
+        self.intent = intent
         self.kinds: list[Kind] = ["said"] * len(lines)
         self.quoting = False
+        self.no_headers_until = 0
         self.spoken: list[str] = []  # the last lines that were said
 
     def run(self) -> tuple[list[Kind], int]:
@@ -311,8 +401,8 @@ class _Scan:
         if _is_arrowed(line):
             return self.arrows(at)
         if _is_our_delimiter(bare):
-            return self.fold(at, len(self.lines))
-        if _is_separator(bare) or _header_key(bare):
+            return self.say(at) if self.announced() else self.fold(at, len(self.lines))
+        if _is_separator(bare) or (at >= self.no_headers_until and _header_key(bare)):
             end = self.other_mail(at)
             return self.say(at) if end == at else end
         found = _attribution(self.lines, self.bare, at) if bare else None
@@ -334,7 +424,7 @@ class _Scan:
         end = start
         while end < len(self.lines) and self.lines[end].sure == "signature":
             end += 1
-        if end - start <= signatures.LINES_AT_MOST:
+        if end - start <= signatures.LINES_AT_MOST and not signatures.tells(self.lines[start:end]):
             for at in signatures.without_afterword(self.bare, start, end):
                 self.kinds[at] = "signature"
         return end
@@ -343,7 +433,8 @@ class _Scan:
         end = start
         while end < len(self.lines) and _is_arrowed(self.lines[end]):
             end += 1
-        if self.quoting or _looks_quoted(self.lines[start:end], self.bare[start:end]):
+        block = self.lines[start:end]
+        if self.quoting or _looks_quoted(block, self.bare[start:end]) or _is_attributed_within(block):
             return self.fold(start, end)
         for at in range(start, end):
             self.say(at)
@@ -366,12 +457,22 @@ class _Scan:
         if self.looks_quoted(below):
             return self.fold(found.start, below)
         if found.strong and not self.announced():
-            return self.fold(found.start, len(self.lines))
+            return self.fold(found.start, self.end_of_indented(below) or len(self.lines))
         return self.say(found.start)
+
+    def end_of_indented(self, at: int) -> int:
+        """Of a quote that is indented and has nothing typed above it; 0 if it is not."""
+        if self.spoken or at == len(self.lines) or not _INDENTED.match(self.lines[at].text):
+            return 0
+        while at < len(self.lines) and (not self.bare[at] or _INDENTED.match(self.lines[at].text)):
+            at += 1
+        return at
 
     def other_mail(self, start: int) -> int | None:
         """The end of what is folded from a separator or a block of headers on; `start`: they are neither."""
         parted = _is_separator(self.bare[start])
+        if not parted and start and self.bare[start - 1]:
+            return start  # in the middle of a paragraph
         at = self.follows(start + 1) if parted else start
         if at == len(self.lines) or _is_arrowed(self.lines[at]):
             return start
@@ -382,9 +483,8 @@ class _Scan:
             return self.rest(start) if found.strong else start
         block = _headers(self.bare, at)
         if block is None or not (block.surely or (parted and block.likely)):
+            self.no_headers_until = block.end if block else 0  # the less so what begins within
             return start
-        if not parted and start and self.bare[start - 1]:
-            return start  # in the middle of a paragraph
         below = self.follows(block.end)
         if self.looks_quoted(below):
             return self.fold(start, below)
@@ -399,9 +499,11 @@ class _Scan:
 
     def is_matter(self, start: int) -> bool:
         """Programs put the same headers above what is answered and what is forwarded."""
-        if self.forwarded or self.announced():
+        if self.intent == "forward" or self.announced():
             return True
-        return not self.spoken and not any(map(_is_our_delimiter, self.bare[start:]))
+        if self.intent == "answer" or any(map(_is_our_delimiter, self.bare[start:])):
+            return False
+        return self.intent == "fresh" or not self.spoken
 
     def announced(self) -> bool:
         """ "Les reenvío lo que recibí:"."""

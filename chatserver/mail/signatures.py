@@ -1,18 +1,23 @@
 """Where a signature stands below what was said: a card, a notice of confidentiality, "Enviado desde mi iPhone".
 
-Whatever is in doubt was said, and so are the sign-off, the bare name below it and a "P.D." wherever it stands.
+Whatever is in doubt was said, and so are the sign-off, the first name below it and a "P.D." wherever it stands.
+A card below a sign-off or below the full name of the mail's author is one, unless the data on it was asked for.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
+
+import msgspec
 
 from chatserver.mail import words
 
 LINES_AT_MOST: Final = 25
 _CARD_LINES: Final = 14
+_ANSWER_WORDS: Final = 8
 
 
 class HasText(Protocol):
@@ -20,15 +25,32 @@ class HasText(Protocol):
     def text(self) -> str: ...
 
 
-def lines(these: Sequence[HasText], bare: Sequence[str], start: int, end: int) -> Iterator[int]:
+class Known(msgspec.Struct, frozen=True, gc=False):
+    """What is known of a mail beside its text."""
+
+    names: frozenset[str] = frozenset()
+    """Of its author, plain."""
+    asked: bool = False
+    """The quoted mail asks for a name, a telephone or the like: then they are the answer."""
+
+
+def lines(these: Sequence[HasText], bare: Sequence[str], start: int, end: int, known: Known) -> Iterator[int]:
     """Which of the lines start … end, all of them said, are signature."""
     bottom = _below_notices(these, bare, start, end)
     yield from range(bottom, end)
-    for card in (_after_dashes, _after_sign_off):
-        top = card(these, bare, start, bottom)
-        if top is not None:
-            yield from without_afterword(bare, top, bottom)
-            return
+    below_dashes = _after_dashes(these, bare, start, bottom, known)
+    if below_dashes is not None:
+        yield from range(*below_dashes)
+        return
+    top = _top_of_card(these, bare, start, bottom, known)
+    if top is not None:
+        yield from without_afterword(bare, top, bottom)
+
+
+def tells(these: Sequence[HasText]) -> bool:
+    """Somebody typed where the HTML has the signature."""
+    texts = [words.clean(line.text) for line in these]
+    return any(text.endswith("?") or (_sentence(text) and not is_sent_from(text)) for text in texts)
 
 
 def without_afterword(bare: Sequence[str], start: int, end: int) -> Iterator[int]:
@@ -78,70 +100,115 @@ def is_sent_from(text: str) -> bool:
         return False
     rest = [word.strip(".,()") for word in line[len(prefix) :].split()]
     known = [words.plain(word) for word in rest]
-    return any(word in words.DEVICES for word in known) and all(
-        plain in words.DEVICES
-        or plain in words.DEVICE_FILLING
-        or word[:1].isupper()
-        or any(map(str.isdigit, word))
-        for word, plain in zip(rest, known, strict=True)
-    )
+    named = [
+        word for word, plain in zip(rest, known, strict=True)
+        if plain not in words.DEVICES | words.DEVICE_FILLING
+    ]  # fmt: skip
+    branded = all(word[:1].isupper() or any(map(str.isdigit, word)) for word in named)
+    on_a_device = any(word in words.DEVICES for word in known)
+    by_a_program = bool(named) and any(word in words.MAIL_PROGRAM for word in known)
+    return branded and (on_a_device or by_a_program)
 
 
-def _is_notice(paragraph: str) -> bool:
-    text = paragraph.lstrip("-_*= \"'")
+def _is_notice(paragraph: str, kinds: int = 4) -> bool:
+    """`kinds` of what such a notice says: fewer are enough below a card."""
+    text = paragraph.lstrip("-_*= \"'«“")
     if len(text) < 200 and text.startswith((*words.PRINTING, *words.VIRUS_FREE)):
         return True
-    if len(text) < 120 or not text.startswith(words.NOTICE_BEGINS):
+    if len(text) < (120 if kinds > 2 else 60) or not text.startswith(words.NOTICE_BEGINS):
         return False
-    return sum(any(word in text for word in kind) for kind in words.NOTICE_WORDS) >= 4
+    return sum(any(word in text for word in kind) for kind in words.NOTICE_WORDS) >= kinds
 
 
 # Cards
 
 
-def _after_dashes(these: Sequence[HasText], bare: Sequence[str], start: int, end: int) -> int | None:
-    """Below "-- ", the mark of old; without its blank only above what looks like a card."""
-    for at in range(max(start, end - LINES_AT_MOST), end):
+def _after_dashes(
+    these: Sequence[HasText], bare: Sequence[str], start: int, end: int, known: Known
+) -> tuple[int, int] | None:
+    """Below "-- ", the mark of old, to where sentences begin; without its blank only above what looks like a card."""
+    for at in range(max(start, end - 2 * LINES_AT_MOST), end):
         if bare[at] != "--":
             continue
-        below = [line for line in range(at + 1, end) if bare[line]]
-        if not below:
-            return None
-        exact = these[at].text.rstrip("\r\n") == "-- "
-        before_afterword = [line for line in without_afterword(bare, at + 1, end) if bare[line]]
-        texts = [words.clean(these[line].text) for line in before_afterword]
-        if any(text.endswith("?") or _sentence(text) for text in texts):
-            return None
-        if exact or (texts and _is_name(texts[0]) and len(texts) <= _CARD_LINES and _card(texts)):
-            return at
-        return None
-    return None
-
-
-def _after_sign_off(these: Sequence[HasText], bare: Sequence[str], start: int, end: int) -> int | None:
-    """Below "Saludos," and a name: where a card begins, every line of which looks like one."""
-    for sign_off in range(end - 1, max(start, end - LINES_AT_MOST) - 1, -1):
-        if not _is_sign_off(bare[sign_off]):
-            continue
-        before_afterword = list(without_afterword(bare, sign_off + 1, end))
-        below = [line for line in before_afterword if bare[line]]
-        if below and _is_name(words.clean(these[below[0]].text)):
-            below.pop(0)
+        last = at + 1
+        for part in _paragraphs(bare, at + 1, end):
+            texts = [words.clean(these[line].text) for line in part]
+            if bare[part[0]].startswith(words.AFTERWORDS) or any(
+                text.endswith("?") or _sentence(text) for text in texts
+            ):
+                break
+            last = next((line for line in range(part[-1] + 1, end) if bare[line]), end)
+        below = [line for line in range(at + 1, last) if bare[line]]
         texts = [words.clean(these[line].text) for line in below]
-        return below[0] if texts and len(texts) <= _CARD_LINES and _card(texts) else None
+        if not texts or len(texts) > LINES_AT_MOST:
+            return None
+        goes_on = any(bare[last:end]) and not bare[last].startswith(words.AFTERWORDS)
+        if these[at].text.rstrip("\r\n") == "-- " and not goes_on:
+            return at, last
+        own = _first_of_full_name(texts[0]) in known.names
+        named = own or (_is_name(texts[0]) and len(texts) <= _CARD_LINES)
+        return (at, last) if named and _is_card(bare, these, below, proved=own) else None
     return None
+
+
+def _paragraphs(bare: Sequence[str], start: int, end: int) -> Iterator[range]:
+    first = start
+    for at in range(start, end + 1):
+        if at == end or not bare[at]:
+            if first < at:
+                yield range(first, at)
+            first = at + 1
+
+
+def _top_of_card(
+    these: Sequence[HasText], bare: Sequence[str], start: int, end: int, known: Known
+) -> int | None:
+    """The highest line below which there is nothing but a card."""
+    full = [at for at in range(max(start, end - 4 * LINES_AT_MOST), end) if bare[at]][-LINES_AT_MOST:]
+    for above, at in itertools.pairwise(full):
+        title = words.clean(these[at].text)
+        signed = _is_sign_off(bare[above])
+        first = _first_of_full_name(title)
+        owner = first is not None and (signed or first in known.names or first == bare[above].strip(" .,"))
+        if not owner and not signed:
+            continue
+        rows = [row for row in without_afterword(bare, at, end) if bare[row]]
+        if not owner and _is_name(title) and len(rows) > 1 and len(title.split()) < 3:
+            rows = rows[1:]  # the first name
+        if not 0 < len(rows) - owner <= _CARD_LINES or not _is_card(bare, these, rows):
+            continue
+        if owner or len(rows) > 1 or rows[0] > at:
+            return None if _is_answer(bare, start, above, known) else rows[0]
+    return None
+
+
+def _is_answer(bare: Sequence[str], start: int, above: int, known: Known) -> bool:
+    """What looks like a card is what the mail is about."""
+    last = bare[above]
+    said = sum(len(line.split()) for line in bare[start : above + 1] if not _is_sign_off(line))
+    if known.asked and said < _ANSWER_WORDS:
+        return True
+    if _is_sign_off(last):
+        return False
+    return last.endswith(":") or (
+        len(last.split()) < _ANSWER_WORDS and any(word in last for word in words.DATA)
+    )
 
 
 def _is_sign_off(bare: str) -> bool:
     """Alone on its line, or with a name: "Saludos, Ana"."""
     phrase, _, name = bare.rstrip(" .,;!:").partition(",")
-    return phrase.strip(" .") in words.SIGN_OFFS and len(name.split()) <= 3
+    if phrase.strip(" .") in words.SIGN_OFFS:
+        return len(name.split()) <= 3
+    return not name and phrase.startswith(words.SIGN_OFF_BEGINS) and len(phrase.split()) <= 6
 
 
-_NAME: Final = re.compile(r"[^\W\d_][^\W\d_.'-]*[.]?$")
+_NAME: Final = re.compile(r"[^\W\d_][^\W\d_.'’-]*[.]?$")
 _PARTICLES: Final = frozenset(
     {"de", "del", "la", "las", "los", "y", "e", "da", "do", "dos", "das", "of", "the", "and", "en"}
+    | {"a", "al", "na", "no", "em", "for", "para"}
 )
+_NAME_ENDS: Final = re.compile(r"[,|(/–]| - ")
 
 
 def _is_name(text: str) -> bool:
@@ -151,6 +218,15 @@ def _is_name(text: str) -> bool:
     )
 
 
+def _first_of_full_name(text: str) -> str | None:
+    """ "Dr. Ana Paz, Gerente": "ana"; None if the line does not begin with a name of two words."""
+    name = _NAME_ENDS.split(text, maxsplit=1)[0].strip()
+    parts = [words.plain(part).strip(".") for part in name.split()]
+    while parts and parts[0] in words.TITLES:
+        parts = parts[1:]
+    return parts[0] if len(parts) > 1 and _is_name(name) else None
+
+
 _PHONE: Final = re.compile(r"(?<![\w-])\+?\(?\d[\d ().-]{5,22}\d")
 _ADDRESS_OR_LINK: Final = re.compile(
     r"[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}|(?:www\.|https?://)\S", re.IGNORECASE
@@ -158,20 +234,44 @@ _ADDRESS_OR_LINK: Final = re.compile(
 _LABEL: Final = re.compile(r"([^\W\d_][^\W\d_. -]{0,24}(?: [^\W\d_]{1,12})?\.?) ?: ?")
 
 
-def _card(texts: Sequence[str]) -> bool:
-    return all(map(_may_stand_on_card, texts)) and any(map(_proves_card, texts))
+def _is_card(
+    bare: Sequence[str], these: Sequence[HasText], rows: Sequence[int], *, proved: bool = False
+) -> bool:
+    """`proved`: what makes it a card is known."""
+    after = -1
+    for row in rows:
+        text = words.clean(these[row].text)
+        if row < after:
+            continue
+        if bare[row].lstrip("\"'«“").startswith((*words.NOTICE_BEGINS, *words.PRINTING)):
+            after = next((at for at in range(row, rows[-1] + 1) if not bare[at]), rows[-1] + 1)
+            if _is_notice(" ".join(bare[row:after]), kinds=2):
+                continue
+            after = -1
+        if not _may_stand_on_card(text):
+            return False
+        proved = proved or _proves_card(text)
+    return proved
+
+
+def _tokens(text: str) -> list[str]:
+    return [token.strip(".,|()") for token in words.plain(text).replace("/", "/ ").split()]
 
 
 def _proves_card(text: str) -> bool:
     """A phone, an address, a link, a role, a company."""
     if _ADDRESS_OR_LINK.search(text) or _PHONE.search(text):
         return True
-    tokens = [token.strip(".,|()") for token in words.plain(text).replace("/", " ").split()]
-    return any(token in words.ROLES or token in words.COMPANIES for token in tokens)
+    tokens = _tokens(text)
+    if any(token in words.ROLES or token in words.COMPANIES for token in tokens):
+        return True
+    return any(map(str.isdigit, text)) and any(token in words.STREETS for token in tokens)
 
 
 def _may_stand_on_card(text: str) -> bool:
-    if len(text) > 110 or text.endswith(("?", "!")) or _sentence(text):
+    if len(text) > 110 or text.endswith(("?", "!", ":", ";")) or _sentence(text):
+        return False
+    if any(map(str.isdigit, text)) and any(token.rstrip(":") in words.IDENTIFIERS for token in _tokens(text)):
         return False
     label = _LABEL.match(text)
     if (
@@ -184,11 +284,10 @@ def _may_stand_on_card(text: str) -> bool:
 
 
 def _is_place(text: str) -> bool:
-    parts = text.replace(",", " ").replace("-", " ").replace("|", " ").split()
-    tokens = [part.strip(".").casefold() for part in parts]
-    if any(token in words.STREETS for token in tokens):
+    if any(token in words.STREETS for token in _tokens(text)):
         return True
-    return len(parts) <= 8 and all(part[0].isupper() or part in _PARTICLES for part in parts)
+    parts = [part for part in re.split(r"[\s,|/&()-]+", text) if part]
+    return 0 < len(parts) <= 8 and all(part[0].isupper() or part in _PARTICLES for part in parts)
 
 
 def _sentence(text: str) -> bool:
