@@ -1,14 +1,15 @@
 """The text of an HTML mail, and what its HTML shows to be a quote or a signature. Only this text is ever shown of it.
 
-Read from front to back with a stack of open elements that has a bound; nothing recurses, nothing is looked at
-twice. Not by `html.parser`: of an unclosed "<!--" repeated it looks for the end from each anew, so its work grows
-with the square of the mail, and on "<![x" it raises.
+Read from front to back with a stack of open elements that has a bound; nothing recurses, and each step passes
+over what it looked at, so that the work grows as the mail does. Not by `html.parser`: of an unclosed "<!--"
+repeated it looks for the end from each anew, so its work grows with the square of the mail, and on "<![x" it raises.
 """
 
 from __future__ import annotations
 
 import html
 import re
+from collections import Counter
 from typing import Final
 
 import msgspec
@@ -179,9 +180,13 @@ class _Reader:
         self.whole = whole
         self.lines: list[Line] = []
         self.line: list[str] = []  # what stands on the line so far
+        self.inked = False  # something of it is seen
         self.size = 0
         self.hidden = 0
         self.open = [Open("")]
+        self.open_of: Counter[str] = (
+            Counter()
+        )  # the stack by names, so that an end without a beginning costs nothing
         self.too_deep = 0
         self.rest: Sure = ""  # "rest" or "matter" for the next line
         self.link: list[str] | None = None
@@ -257,7 +262,7 @@ class _Reader:
         if name == "br":
             self.end_line(blank=True)
             return
-        if name in {"td", "th"} and any(part.strip() for part in self.line):
+        if name in {"td", "th"} and self.inked:
             self.line.append(" | ")
         if name in _BLOCKS or name in _PARAGRAPHS:
             self.end_line()
@@ -265,6 +270,7 @@ class _Reader:
             self.empty_line()
         if name == "li":
             self.line.append("- ")
+            self.inked = True
         if name not in _KEPT_OPEN:
             return
         attributes = _attributes(tag)
@@ -280,6 +286,7 @@ class _Reader:
         href = attributes.get("href", "")[:_LINK_AT_MOST] if name == "a" else around.href
         if name == "a":
             self.link = []
+        self.open_of[name] += 1
         self.open.append(
             Open(
                 name,
@@ -301,14 +308,17 @@ class _Reader:
         if self.too_deep:
             self.too_deep -= 1
             return
-        for at in range(len(self.open) - 1, 0, -1):
-            if self.open[at].name == name:
-                if name == "a":
-                    self.end_link(self.open[at].href)
-                elif self.open[-1].sure != self.open[at - 1].sure:
-                    self.end_line()
-                del self.open[at:]
-                return
+        if not self.open_of[name]:
+            return
+        at = len(self.open) - 1
+        while self.open[at].name != name:
+            at -= 1
+        if name == "a":
+            self.end_link(self.open[at].href)
+        elif self.open[-1].sure != self.open[at - 1].sure:
+            self.end_line()
+        self.open_of.subtract(one.name for one in self.open[at:])
+        del self.open[at:]
 
     def end_link(self, href: str) -> None:
         shown = _SPACE.sub(" ", "".join(self.link or ())).strip()
@@ -334,6 +344,7 @@ class _Reader:
         else:
             shown = _SPACE.sub(" ", shown)
         self.line.append(shown)
+        self.inked = self.inked or not shown.isspace()
         if self.link is not None:
             self.link.append(shown)
 
@@ -343,6 +354,7 @@ class _Reader:
         if not self.open[-1].pre:
             line = re.sub(" {2,}", " ", line).strip(" ")
         self.line = []
+        self.inked = False
         if blank or line:
             self.put(line)
 

@@ -313,7 +313,7 @@ def _reads_like_attribution(joined: str, opens: bool) -> bool:
     if not joined.endswith(":"):
         return False
     text = joined.rstrip(" :*")
-    dated, addressed = _has_date(text), _ADDRESS.search(text) is not None
+    dated, addressed = _has_date(text), "@" in text and _ADDRESS.search(text) is not None
     if not (dated or addressed):
         return False
     verb = _VERB.search(text)

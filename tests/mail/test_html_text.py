@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chatserver.mail.html_text import ARROWS_AT_MOST, TEXT_AT_MOST, pieces, read, text
 from chatserver.mail.quotes import said
+from tests.mail.steps import steps
 
 SHOWN = {
     "paragraphs": ("<p>Uno</p><p>Dos</p>", "Uno\n\nDos\n"),
@@ -122,18 +121,22 @@ def test_a_mail_of_nothing_but_depth_is_bounded() -> None:
 HOSTILE = (
     *("<!--", "<!", "<![x", "<a ", '<a b="', "<a b='>", "<a b=\"'>", "<", "</", "<div>", "</div>", "<script>", "&#", "&a"),
     *("<a href=x>", "a<br>", "<td>a", "<a b=c ", "<p>", "<pre>\n", "<span class=gmail_quote>", "<div style='display:none'>"),
-    *("<style></style>", '<a x="">', "<title><", "<blockquote>", " ", "\n"),
+    *("<td> ", "<li><td> ", "<pre> <td>", "<style></style>", '<a x="">', "<title><", "<blockquote>", " ", "\n"),
 )  # fmt: skip
+
+
+def work(source: str) -> int:
+    return steps(lambda: read(source))
 
 
 @pytest.mark.parametrize("shape", HOSTILE)
 @pytest.mark.parametrize("end", ["", ">", "\"'>"], ids=["open", "closed", "quotes"])
 def test_work_grows_as_the_mail_does(shape: str, end: str) -> None:
-    def seconds(size: int) -> float:
-        source = shape * (size // len(shape)) + end
-        begun = time.process_time()
-        read(source)
-        return time.process_time() - begun
+    assert (
+        work(shape * (8_000 // len(shape)) + end) < 6 * work(shape * (2_000 // len(shape)) + end) + 1_000
+    )  # four times the mail; its square would be 16 times
 
-    small, large = min(seconds(20_000) for _ in range(2)), seconds(160_000)
-    assert large < 0.1 + 24 * small, (small, large)  # eight times the mail; its square would be 64 times
+
+def test_an_end_without_a_beginning_costs_the_same_however_deep_it_stands() -> None:
+    deep, ends = "<div>" * 150, "</span>" * 100
+    assert work(deep + ends) - work(deep) < 2 * work(ends)

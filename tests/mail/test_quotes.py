@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import itertools
-import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatserver.mail.quotes import Mail, pieces, said
+from chatserver.mail.quotes import LOOKED_AT, Mail, pieces, said
+from tests.mail.steps import steps
 
+MAIL = Mail("Ana Paz", "Re: x")
 NARROW = "\u202f"
 OUTLOOK_ES = "De: Soporte <soporte@acme.test>\nEnviado el: lunes, 3 de junio de 2024 10:15 a. m.\nPara: Ana\nAsunto: RE: [#12]\n"
 OUTLOOK_PT = "De: Suporte <s@acme.test>\nEnviada em: segunda-feira, 3 de junho de 2024 10:15\nPara: Ana\nAssunto: RE: [#12]\n"
@@ -216,16 +217,22 @@ HOSTILE = (
     *("El 3 jun 2024 escribió:\n", "De: a\n", "De: a@b.test\n\n", "escribió ", "Saludos,\n", "1 ", "1/", "(1"),
     *("-----Mensaje original-----\n", "Enviado desde mi ", "https://", "Este mensaje confidencial ", "a.", "Tel: "),
     *("El lun, 3 jun 2024 a las 10:15, Ana <a@b.test> escribió:\n\nX\n", "Este mensaje\n", "____\n\nDe: a\n"),
+    *("De: a@b.test\nX: 1\n\n", "____\n\n\n", "-- \nAna\n\n", "Ana Paz\nTel. 999888777\n\n", "> El 3/6/24 10:15, Ana:\nx\n"),
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("shape", HOSTILE)
 def test_work_grows_as_the_mail_does(shape: str) -> None:
-    def seconds(size: int) -> float:
-        text = shape * (size // len(shape))
-        begun = time.process_time()
-        assert "".join(piece.text for piece in pieces(text)) == text
-        return time.process_time() - begun
+    def work(size: int) -> int:
+        return steps(lambda: pieces(shape * (size // len(shape)), MAIL))
 
-    small, large = min(seconds(20_000) for _ in range(2)), seconds(160_000)
-    assert large < 0.1 + 24 * small, (small, large)  # eight times the text; its square would be 64 times
+    assert work(8_000) < 6 * work(2_000) + 1_000  # four times the text; its square would be 16 times
+
+
+def test_of_a_mail_without_end_the_beginning_is_looked_at_and_the_rest_was_said() -> None:
+    line = "x" * 499 + "\n"
+    text = "Sigue igual.\n\n" + FOLDED["gmail es, without arrows"] + line * (LOOKED_AT // 500)
+    found = pieces(text * 2)
+    assert [piece.kind for piece in found] == ["said", "quote", "said"]
+    assert "".join(piece.text for piece in found) == text * 2
+    assert LOOKED_AT - 500 < sum(len(piece.text) for piece in found[:-1]) <= LOOKED_AT
