@@ -141,6 +141,8 @@ _ADDRESS: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}")
 _BRACKETED: Final = re.compile(r"[<\[(] ?(?:mailto: ?)?[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}")
 _OPENER: Final = re.compile(rf"(?:(?:{'|'.join(words.OPENERS + words.WEEKDAYS)})\b|\d)")
 _VERB: Final = re.compile(rf"\b(?:{'|'.join(words.WROTE)})\b")
+_GLUED: Final = re.compile(rf"(.{{1,300}}>,? (?:{'|'.join(words.WROTE)}):) {{2,9}}\S")
+"""Yahoo on telephones goes on in the same line: "Ana <a@b.pe> escribió:   Hola"."""
 _MONTHS: Final = frozenset(words.MONTHS)
 
 
@@ -193,6 +195,14 @@ def _is_separator(bare: str) -> bool:
     return inside in words.ORIGINAL or (
         bare.endswith("--") and inside.endswith(":") and _VERB.search(inside) is not None
     )
+
+
+def _is_framed_attribution(bare: str) -> bool:
+    """ "---- El lun, 03 jun 2024 10:15:32 -0500 Ana <a@b.pe> escribió ----", ">>> Ana 3/6/2024 10:15 >>>"."""
+    if not (bare.startswith(("---", ">>>")) and bare.endswith(bare[:3])):
+        return False
+    inside = bare.strip("-> ")
+    return _has_moment(inside) and (bare[0] == ">" or _VERB.search(inside) is not None)
 
 
 # What a few lines together show
@@ -265,6 +275,17 @@ def _headers(bare: Sequence[str], start: int) -> Headers | None:
     return Headers(end, frozenset(keys), has_address, has_moment, foreign)
 
 
+def _are_headers_without_colons(bare: Sequence[str]) -> bool:
+    """ "De "Ana" <a@b.pe>", "Fecha 3/6/2024 10:15:32": so eM Client and Notes write them."""
+    return (
+        bare[0].startswith(("de ", "from "))
+        and "@" in bare[0]
+        and any(
+            line.startswith(("fecha ", "data ", "date ", "enviado ")) and _has_moment(line) for line in bare
+        )
+    )
+
+
 def _has_moment(line: str) -> bool:
     clock = _CLOCK.search(line) or _DOTTED_CLOCK.search(line)
     return clock is not None and _has_date(line)
@@ -290,11 +311,14 @@ def _attribution(lines: Sequence[Line], bare: Sequence[str], start: int) -> Attr
         if not bare[end - 1] or (end - start > 1 and _is_arrowed(lines[end - 1])):
             return None
         joined = " ".join(bare[start:end])
+        if opens and (glued := _GLUED.match(joined)):
+            joined = glued[1]
         if _reads_like_attribution(joined, opens):
             if _said_above(bare, start, end):
                 return None  # what stands above it was said
             original = " ".join(words.clean(line.text) for line in lines[start:end])
-            return Attribution(start, end, opens and _only_a_program_writes(joined, original))
+            alone = not any(bare[max(0, start - 1) : start]) and not any(bare[end : end + 1])
+            return Attribution(start, end, _only_a_program_writes(joined, original, named=opens and alone))
         if not opens:
             return None
     return None
@@ -329,15 +353,19 @@ def _reads_like_attribution(joined: str, opens: bool) -> bool:
         return bool(before) and (opens or addressed)
     if opens:  # "Am Mo., 3. Juni 2024 um 10:15 Uhr schrieb Ana <a@b.de>:"
         return after.endswith(">") and _BRACKETED.search(after) is not None
-    return _OPENER.match(after) is not None and _has_date(after)  # "Ana Paz wrote on 03/06/2024 10:15:32:"
+    after = after.lstrip(
+        "( "
+    )  # "Ana Paz wrote on 03/06/2024 10:15:32:", "Ana escreveu (segunda, 3/06/2024 à(s) 10:15):"
+    return _OPENER.match(after) is not None and _has_date(after)
 
 
-def _only_a_program_writes(joined: str, original: str) -> bool:
+def _only_a_program_writes(joined: str, original: str, *, named: bool) -> bool:
+    """`named`: a name without an address is enough."""
     if not (_has_date(joined) and _CLOCK.search(joined)):
         return False
     if _BRACKETED.search(joined):
         return True
-    if not (_YEAR.search(joined) or _DATE.search(joined)):
+    if not named or not (_YEAR.search(joined) or _DATE.search(joined)):
         return False
     name = original.rpartition(",")[2].rstrip(" :").split()
     while name and plain(name[-1]) in {"escribio", "escreveu", "wrote", "written", "has"}:
@@ -398,6 +426,8 @@ class _Scan:
             return self.sure_signature(at)
         if line.sure == "rest":
             return self.rest(at)
+        if _is_framed_attribution(bare):
+            return self.rest(at)
         if _is_arrowed(line):
             return self.arrows(at)
         if _is_our_delimiter(bare):
@@ -456,7 +486,7 @@ class _Scan:
         below = self.follows(found.end)
         if self.looks_quoted(below):
             return self.fold(found.start, below)
-        if found.strong and not self.announced():
+        if found.strong and self.intent != "fresh" and not self.announced():
             return self.fold(found.start, self.end_of_indented(below) or len(self.lines))
         return self.say(found.start)
 
@@ -481,6 +511,8 @@ class _Scan:
             if self.looks_quoted(below):
                 return self.fold(start, below)
             return self.rest(start) if found.strong else start
+        if parted and _are_headers_without_colons(self.bare[at : at + 6]):
+            return self.rest(start)
         block = _headers(self.bare, at)
         if block is None or not (block.surely or (parted and block.likely)):
             self.no_headers_until = block.end if block else 0  # the less so what begins within

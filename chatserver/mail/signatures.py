@@ -113,9 +113,11 @@ def is_sent_from(text: str) -> bool:
 def _is_notice(paragraph: str, kinds: int = 4) -> bool:
     """`kinds` of what such a notice says: fewer are enough below a card."""
     text = paragraph.lstrip("-_*= \"'«“")
-    if len(text) < 200 and text.startswith((*words.PRINTING, *words.VIRUS_FREE)):
+    if len(text) < 250 and text.startswith((*words.PRINTING, *words.VIRUS_FREE)):
         return True
     if len(text) < (120 if kinds > 2 else 60) or not text.startswith(words.NOTICE_BEGINS):
+        return False
+    if "?" in text or not any(word in text for word in words.NOTICE_TELLS):
         return False
     return sum(any(word in text for word in kind) for kind in words.NOTICE_WORDS) >= kinds
 
@@ -195,9 +197,12 @@ def _is_answer(bare: Sequence[str], start: int, above: int, known: Known) -> boo
     )
 
 
+_UNSAID_END: Final = re.compile(r"[^\w?]{1,10}$")
+
+
 def _is_sign_off(bare: str) -> bool:
     """Alone on its line, or with a name: "Saludos, Ana"."""
-    phrase, _, name = bare.rstrip(" .,;!:").partition(",")
+    phrase, _, name = _UNSAID_END.sub("", bare).partition(",")
     if phrase.strip(" .") in words.SIGN_OFFS:
         return len(name.split()) <= 3
     return not name and phrase.startswith(words.SIGN_OFF_BEGINS) and len(phrase.split()) <= 6
@@ -248,10 +253,14 @@ def _is_card(
             if _is_notice(" ".join(bare[row:after]), kinds=2):
                 continue
             after = -1
-        if not _may_stand_on_card(text):
+        if not (_may_stand_on_card(text) or (row == rows[-1] and _is_slogan(text))):
             return False
         proved = proved or _proves_card(text)
     return proved
+
+
+def _is_slogan(text: str) -> bool:
+    return len(text) < 100 and text[0] in '"“«' and text[-1] in '"”»'
 
 
 def _tokens(text: str) -> list[str]:
@@ -263,6 +272,8 @@ def _proves_card(text: str) -> bool:
     if _ADDRESS_OR_LINK.search(text) or _PHONE.search(text):
         return True
     tokens = _tokens(text)
+    if tokens[0] in words.CARD_LABELS and text[-1].isdigit():  # "Anexo 204"
+        return True
     if any(token in words.ROLES or token in words.COMPANIES for token in tokens):
         return True
     return any(map(str.isdigit, text)) and any(token in words.STREETS for token in tokens)

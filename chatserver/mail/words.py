@@ -41,7 +41,7 @@ WROTE: Final = _of("""
 TO_ME: Final = frozenset(_of("me / nos / le / les / te / lhe / lhes / se"))
 """Before the verb they show that a person tells it: "me escribió". No mail program says so."""
 
-OPENERS: Final = _of("el / on / em / no dia / dia / a / am / le / il / il giorno / en / na")
+OPENERS: Final = _of("el / on / em / no dia / dia / a / as / am / le / il / il giorno / en / na")
 
 WEEKDAYS: Final = _of("""
     lunes / martes / miercoles / jueves / viernes / sabado / domingo / lun / mar / mie / jue / vie / sab / dom
@@ -69,7 +69,8 @@ ORIGINAL: Final = frozenset(
     _of("""
     mensaje original / mensagem original / original message / correo original / missatge original
     / ursprungliche nachricht / message d'origine / message original / messaggio originale
-    / original appointment / cita original / e-mail original / email original
+    / original appointment / cita original / e-mail original / email original / original / reply message
+    / mensaje de respuesta / mensagem de resposta
 """)
 )
 FORWARDED: Final = frozenset(
@@ -87,7 +88,9 @@ FORWARD_BEGINS: Final = frozenset(
 )
 """Whole lines that end in a colon; the others stand between dashes."""
 
-ANSWER_PREFIXES: Final = frozenset(_of("re / res / resp / rv re / aw / sv / r / rif / ref / antw / odp"))
+ANSWER_PREFIXES: Final = frozenset(
+    _of("re / res / resp / respuesta / resposta / aw / sv / r / rif / ref / antw / odp")
+)
 FORWARD_PREFIXES: Final = frozenset(
     _of("rv / fw / fwd / enc / wg / tr / i / reenv / reenviado / encaminhado")
 )
@@ -122,7 +125,8 @@ HEADERS: Final[dict[str, str]] = {
     for key in _of(keys)
 }
 MATTER_BELOW: Final = _of("""
-    reenvi / encaminh / forwarding / fwd / ver abajo / mas abajo / de abajo / abaixo / below / fyi
+    reenvi / encaminh / forwarding / fwd / ver abajo / mas abajo / de abajo / abaixo / below / fyi / entre lineas / entre linhas / inline / en rojo / en azul / em vermelho / em azul
+    / in red / in blue / en el cuerpo / no corpo / a continuacion / mismo correo / mesmo e-mail
     / siguiente correo / correo siguiente / adjunto correo / seguinte e-mail / following mail
 """)
 """Said above a block of headers they show that what is below is the matter itself."""
@@ -221,7 +225,7 @@ SENT_FROM: Final = _of("""
     / enviado com / enviado de / enviado usando / sent from / sent via / sent with / sent using / get outlook for
     / obtener outlook para / obten outlook para / obtenga outlook para / descargar outlook para
     / consigue outlook para / obter o outlook para / obtenha o outlook para / baixe o outlook para
-    / envoye de / envoye depuis / gesendet von / von meinem / inviato da / inviato dal
+    / get / obten / obtener / obtenha / obter / envoye de / envoye depuis / gesendet von / von meinem / inviato da / inviato dal
 """)
 DEVICES: Final = frozenset(
     _of("""
@@ -235,7 +239,7 @@ DEVICE_FILLING: Final = frozenset(
     _of("""
     mi / my / meu / minha / un / una / um / de / do / da / para / for / con / with / the / a / el / la / o / en / on
     / no / na / correo / mail / email / app / inteligente / smart / seguro / secure / mon / mio / dal / gesendet
-    / tu / aplicacion / aplicativo / e-mail / personal / mobile / com / por / desde / encrypted / cifrado
+    / get / obten / obtenga / obtenha / electronico / eletronico / tu / aplicacion / aplicativo / e-mail / personal / mobile / com / por / desde / encrypted / cifrado
 """)
 )
 MAIL_PROGRAM: Final = frozenset(_of("correo / mail / email / e-mail / app"))
@@ -249,6 +253,9 @@ NOTICE_BEGINS: Final = _of("""
     / clausula de / declaracion de / en cumplimiento de / de conformidad con / la informacion de este
     / this e-mail / this email / this message / this communication / the information contained
     / the information in this / the contents of this / disclaimer / notice / important notice / privileged
+    / importante: / le informamos que / de acuerdo con / en virtud de / proteccion de datos / si usted no es
+    / if you are not the / if you have received this / se voce / caso voce / se nao e o / this transmission
+    / atencion: / atencao: / o presente e-mail / a presente mensagem / a informacao transmitida / o presente correio
 """)
 NOTICE_WORDS: Final = (
     _of("confidencia / confidential / privilegiad / privileged / sigilo / reservad"),
@@ -270,6 +277,13 @@ NOTICE_WORDS: Final = (
 )
 """Kinds of things that such a notice says."""
 
+NOTICE_TELLS: Final = _of("""
+    si usted / si ha / si no es / si lo ha / si lo reci / si recib / si este / si ud / en caso de / prohib / proib
+    / exclusiv / if you / if received / intended / se voce / se a rec / se o rec / se nao / caso voce / caso tenha
+    / caso nao / caso a tenha / solicitamos / rogamos / puede contener / pode conter / may contain / destina-se
+""")
+"""A notice is about whoever may read it; without one of these somebody tells what happened."""
+
 PRINTING: Final = _of("""
     antes de imprimir / piense en el medio ambiente / before printing / consider the environment
     / please consider the environment / pense no meio ambiente / por favor, considere el medio
@@ -277,4 +291,8 @@ PRINTING: Final = _of("""
     / think before you print / please think before / antes de imprimi-lo / pense antes de imprimir
     / piense antes de imprimir / pense na natureza
 """)
-VIRUS_FREE: Final = _of("libre de virus / livre de virus / virus-free / sin virus / no virus found")
+VIRUS_FREE: Final = _of("""
+    libre de virus / livre de virus / virus-free / sin virus / no virus found / el software de antivirus
+    / este correo electronico ha sido comprobado / este e-mail foi verificado pelo antivirus
+    / este email foi escaneado pelo avast / this email has been checked for viruses
+""")
