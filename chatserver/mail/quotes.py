@@ -11,6 +11,7 @@ and it ends: what stands below the first `LOOKED_AT` characters was said.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final, Literal
@@ -18,6 +19,7 @@ from typing import Final, Literal
 import msgspec
 
 from chatserver.mail import signatures, words
+from chatserver.mail.signatures import Asked
 from chatserver.mail.words import plain
 
 Kind = Literal["said", "quote", "signature"]
@@ -99,12 +101,16 @@ def _names(author: str) -> frozenset[str]:
     return frozenset(part for part in _NAME_PARTS.split(name) if len(part) > 1)
 
 
-def _asks(bare: Sequence[str], kinds: Sequence[Kind]) -> bool:
-    """The quoted mail asks for what stands on a card."""
-    return any(
-        kind == "quote" and any(word in line for word in words.DATA)
-        for line, kind in zip(bare, kinds, strict=True)
-    )
+def _asks(bare: Sequence[str], kinds: Sequence[Kind]) -> Asked:
+    """Whether the quoted mail asks for what stands on a card."""
+    quoted = [line.lstrip("> ") for line, kind in zip(bare, kinds, strict=True) if kind == "quote"]
+    asked: Asked = ""
+    for line, below in itertools.pairwise([*quoted, ""]):
+        things = sum(word in line or word in below for word in words.DATA)
+        asked = "one" if things else asked
+        if things > 1 and any(word in line or word in below for word in words.REQUESTS):
+            return "all"
+    return asked
 
 
 def _runs(kinds: Sequence[Kind], kind: Kind, until: int) -> Iterator[tuple[int, int]]:
@@ -134,7 +140,7 @@ _YEAR: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _CLOCK: Final = re.compile(r"(?<!\d)\d{1,2}[:h]\d{2}(?!\d)")
 _DOTTED_CLOCK: Final = re.compile(r"(?<![\d.])\d{1,2}\.\d{2}(?![\d.])")
 """So a clock is written in Italy; elsewhere it is a price."""
-_INDENTED: Final = re.compile(r" {4}|\t")
+_MARKED: Final = re.compile(r" {4}|\t|[|:»│] ")
 _NAME_PARTS: Final = re.compile(r"[^\w']+|_")
 _TOKEN: Final = re.compile(r"[a-z]+|\d+")
 _ADDRESS: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}")
@@ -163,7 +169,7 @@ def _is_arrowed(line: Line) -> bool:
     return _ARROWED.match(line.text) is not None
 
 
-_STROKES: Final = "-#=*_~"
+_STROKES: Final = "-–—#=*_~"
 
 
 def _is_our_delimiter(bare: str) -> bool:
@@ -340,6 +346,8 @@ def _reads_like_attribution(joined: str, opens: bool) -> bool:
     dated, addressed = _has_date(text), "@" in text and _ADDRESS.search(text) is not None
     if not (dated or addressed):
         return False
+    if text.startswith(words.QUOTING):  # "Citando Ana <a@b.pe>:"
+        return text.endswith(">") and _BRACKETED.search(text) is not None
     verb = _VERB.search(text)
     if verb is None:  # "2024-06-03 10:15 GMT-05:00 Ana <a@b.pe>:"
         return bool(
@@ -430,13 +438,19 @@ class _Scan:
             return self.rest(at)
         if _is_arrowed(line):
             return self.arrows(at)
-        if _is_our_delimiter(bare):
+        if _is_our_delimiter(bare) or (bare and self.is_rule_of_delimiter(at)):
             return self.say(at) if self.announced() else self.fold(at, len(self.lines))
         if _is_separator(bare) or (at >= self.no_headers_until and _header_key(bare)):
             end = self.other_mail(at)
             return self.say(at) if end == at else end
         found = _attribution(self.lines, self.bare, at) if bare else None
         return self.say(at) if found is None else self.attributed(found)
+
+    def is_rule_of_delimiter(self, at: int) -> bool:
+        if self.bare[at].strip(_STROKES):
+            return False
+        below = self.follows(at + 1)
+        return below < len(self.bare) and _is_our_delimiter(self.bare[below])
 
     def say(self, at: int) -> int:
         if self.bare[at]:
@@ -464,11 +478,29 @@ class _Scan:
         while end < len(self.lines) and _is_arrowed(self.lines[end]):
             end += 1
         block = self.lines[start:end]
-        if self.quoting or _looks_quoted(block, self.bare[start:end]) or _is_attributed_within(block):
+        if self.is_quoted(start, end, block):
             return self.fold(start, end)
         for at in range(start, end):
             self.say(at)
         return end
+
+    def is_quoted(self, start: int, end: int, block: Sequence[Line]) -> bool:
+        """By a program: what somebody quotes by hand stands below "dice:", or between what is said."""
+        if _is_attributed_within(block):
+            return True
+        if self.spoken and self.spoken[-1].endswith(":") and self.bare[self.before(start)] == self.spoken[-1]:
+            return False
+        if self.quoting:
+            return True
+        by_hand = self.intent == "fresh" or (self.spoken and self.follows(end) < len(self.lines))
+        return not by_hand and _looks_quoted(block, self.bare[start:end])
+
+    def before(self, at: int) -> int:
+        """The line above with something on it; 0 if there is none."""
+        at = max(0, at - 1)
+        while at and not self.bare[at]:
+            at -= 1
+        return at
 
     def follows(self, at: int) -> int:
         """The next line with something on it; the number of lines if there is none."""
@@ -487,14 +519,15 @@ class _Scan:
         if self.looks_quoted(below):
             return self.fold(found.start, below)
         if found.strong and self.intent != "fresh" and not self.announced():
-            return self.fold(found.start, self.end_of_indented(below) or len(self.lines))
+            return self.fold(found.start, self.end_of_marked(below) or len(self.lines))
         return self.say(found.start)
 
-    def end_of_indented(self, at: int) -> int:
-        """Of a quote that is indented and has nothing typed above it; 0 if it is not."""
-        if self.spoken or at == len(self.lines) or not _INDENTED.match(self.lines[at].text):
+    def end_of_marked(self, at: int) -> int:
+        """Of a quote all lines of which are marked, or are indented with nothing typed above it; 0 if they are not."""
+        mark = _MARKED.match(self.lines[at].text) if at < len(self.lines) else None
+        if mark is None or (self.spoken and mark[0].isspace()):
             return 0
-        while at < len(self.lines) and (not self.bare[at] or _INDENTED.match(self.lines[at].text)):
+        while at < len(self.lines) and (not self.bare[at] or self.lines[at].text.startswith(mark[0])):
             at += 1
         return at
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -25,13 +25,16 @@ class HasText(Protocol):
     def text(self) -> str: ...
 
 
+Asked = Literal["", "one", "all"]
+"""Whether the quoted mail speaks of a name, a telephone or the like, or asks for several: then they are the answer."""
+
+
 class Known(msgspec.Struct, frozen=True, gc=False):
     """What is known of a mail beside its text."""
 
     names: frozenset[str] = frozenset()
     """Of its author, plain."""
-    asked: bool = False
-    """The quoted mail asks for a name, a telephone or the like: then they are the answer."""
+    asked: Asked = ""
 
 
 def lines(these: Sequence[HasText], bare: Sequence[str], start: int, end: int, known: Known) -> Iterator[int]:
@@ -105,21 +108,25 @@ def is_sent_from(text: str) -> bool:
         if plain not in words.DEVICES | words.DEVICE_FILLING
     ]  # fmt: skip
     branded = all(word[:1].isupper() or any(map(str.isdigit, word)) for word in named)
-    on_a_device = any(word in words.DEVICES for word in known)
-    by_a_program = bool(named) and any(word in words.MAIL_PROGRAM for word in known)
-    return branded and (on_a_device or by_a_program)
+    on_a_device = any(word in words.DEVICES for word in known) or (named and known[0] in words.MY)
+    by_a_program = bool(named) and bare.startswith(words.WITH_A_PROGRAM)
+    return branded and bool(on_a_device or by_a_program)
 
 
 def _is_notice(paragraph: str, kinds: int = 4) -> bool:
     """`kinds` of what such a notice says: fewer are enough below a card."""
     text = paragraph.lstrip("-_*= \"'«“")
-    if len(text) < 250 and text.startswith((*words.PRINTING, *words.VIRUS_FREE)):
+    if len(text) < 250 and (text.startswith((*words.PRINTING, *words.VIRUS_FREE)) or _spares_paper(text)):
         return True
     if len(text) < (120 if kinds > 2 else 60) or not text.startswith(words.NOTICE_BEGINS):
         return False
     if "?" in text or not any(word in text for word in words.NOTICE_TELLS):
         return False
     return sum(any(word in text for word in kind) for kind in words.NOTICE_WORDS) >= kinds
+
+
+def _spares_paper(text: str) -> bool:
+    return ("imprim" in text or "print" in text) and any(word in text for word in words.NATURE)
 
 
 # Cards
@@ -169,9 +176,10 @@ def _top_of_card(
     full = [at for at in range(max(start, end - 4 * LINES_AT_MOST), end) if bare[at]][-LINES_AT_MOST:]
     for above, at in itertools.pairwise(full):
         title = words.clean(these[at].text)
-        signed = _is_sign_off(bare[above])
+        typed = bare[above].strip(" .,")
+        signed = _is_sign_off(bare[above]) or typed in known.names
         first = _first_of_full_name(title)
-        owner = first is not None and (signed or first in known.names or first == bare[above].strip(" .,"))
+        owner = first is not None and (signed or first in known.names or first == typed)
         if not owner and not signed:
             continue
         rows = [row for row in without_afterword(bare, at, end) if bare[row]]
@@ -179,7 +187,7 @@ def _top_of_card(
             rows = rows[1:]  # the first name
         if not 0 < len(rows) - owner <= _CARD_LINES or not _is_card(bare, these, rows):
             continue
-        if owner or len(rows) > 1 or rows[0] > at:
+        if owner or len(rows) > 1 or rows[0] > at or typed in known.names:
             return None if _is_answer(bare, start, above, known) else rows[0]
     return None
 
@@ -188,7 +196,7 @@ def _is_answer(bare: Sequence[str], start: int, above: int, known: Known) -> boo
     """What looks like a card is what the mail is about."""
     last = bare[above]
     said = sum(len(line.split()) for line in bare[start : above + 1] if not _is_sign_off(line))
-    if known.asked and said < _ANSWER_WORDS:
+    if known.asked == "all" or (known.asked and said < _ANSWER_WORDS):
         return True
     if _is_sign_off(last):
         return False
@@ -197,14 +205,15 @@ def _is_answer(bare: Sequence[str], start: int, above: int, known: Known) -> boo
     )
 
 
+_SIGN_OFF_ENDS: Final = re.compile("[,.]")
 _UNSAID_END: Final = re.compile(r"[^\w?]{1,10}$")
 
 
 def _is_sign_off(bare: str) -> bool:
     """Alone on its line, or with a name: "Saludos, Ana"."""
-    phrase, _, name = _UNSAID_END.sub("", bare).partition(",")
-    if phrase.strip(" .") in words.SIGN_OFFS:
-        return len(name.split()) <= 3
+    phrase, *name = _SIGN_OFF_ENDS.split(_UNSAID_END.sub("", bare), maxsplit=1)
+    if phrase.strip() in words.SIGN_OFFS:
+        return len(" ".join(name).split()) <= 3
     return not name and phrase.startswith(words.SIGN_OFF_BEGINS) and len(phrase.split()) <= 6
 
 
@@ -213,7 +222,7 @@ _PARTICLES: Final = frozenset(
     {"de", "del", "la", "las", "los", "y", "e", "da", "do", "dos", "das", "of", "the", "and", "en"}
     | {"a", "al", "na", "no", "em", "for", "para"}
 )
-_NAME_ENDS: Final = re.compile(r"[,|(/–]| - ")
+_NAME_ENDS: Final = re.compile(r"[,|(/–<]| - ")
 
 
 def _is_name(text: str) -> bool:
@@ -280,18 +289,15 @@ def _proves_card(text: str) -> bool:
 
 
 def _may_stand_on_card(text: str) -> bool:
-    if len(text) > 110 or text.endswith(("?", "!", ":", ";")) or _sentence(text):
+    if len(text) > 110 or text.endswith(("?", "!", ":", ";")):
         return False
     if any(map(str.isdigit, text)) and any(token.rstrip(":") in words.IDENTIFIERS for token in _tokens(text)):
         return False
     label = _LABEL.match(text)
-    if (
-        label is not None
-        and words.plain(label[1]) not in words.CARD_LABELS
-        and "//" not in text[: label.end() + 2]
-    ):
-        return False  # "Usuario: ana" is what the mail is about
-    return bool(label or _proves_card(text) or _is_name(text) or _is_place(text))
+    if label is not None and "//" not in text[: label.end() + 2]:
+        name = words.plain(label[1])  # "Usuario: ana" is what the mail is about
+        return name in words.CARD_LABELS or name.split()[0] in words.CARD_LABELS
+    return not _sentence(text) and (_proves_card(text) or _is_name(text) or _is_place(text))
 
 
 def _is_place(text: str) -> bool:

@@ -36,17 +36,21 @@ def _of(phrases: str) -> tuple[str, ...]:
 # Above a quote
 
 WROTE: Final = _of("""
-    escribio / ha escrito / escribe / escreveu / escreve / wrote / writes / schrieb / a ecrit / ha scritto / scrisse
+    escribio / ha escrito / escribe / escreveu / escreve / wrote / writes / schrieb / a ecrit
+    / ha scritto / scrisse
 """)
 TO_ME: Final = frozenset(_of("me / nos / le / les / te / lhe / lhes / se"))
 """Before the verb they show that a person tells it: "me escribió". No mail program says so."""
+
+QUOTING: Final = ("citando ", "cita de ", "quoting ", "zitat von ")
 
 OPENERS: Final = _of("el / on / em / no dia / dia / a / as / am / le / il / il giorno / en / na")
 
 WEEKDAYS: Final = _of("""
     lunes / martes / miercoles / jueves / viernes / sabado / domingo / lun / mar / mie / jue / vie / sab / dom
     / segunda / terca / quarta / quinta / sexta / seg / ter / qua / qui / sex
-    / monday / tuesday / wednesday / thursday / friday / saturday / sunday / mon / tue / wed / thu / fri / sat / sun
+    / monday / tuesday / wednesday / thursday / friday / saturday / sunday / mon / tue / wed / thu / fri
+    / sat / sun
     / montag / dienstag / mittwoch / donnerstag / freitag / samstag / sonntag
     / lundi / mardi / mercredi / jeudi / vendredi / samedi / dimanche
     / lunedi / martedi / mercoledi / giovedi / venerdi / domenica
@@ -114,20 +118,27 @@ HEADERS: Final[dict[str, str]] = {
     for kind, keys in {
         FROM: "de / from / von / da / remitente / remetente / desde",
         DATE: """enviado / enviado el / enviados / enviada / enviada el / enviadas / enviado em / enviada em / sent
-            / fecha / data / date / gesendet / datum / envoye / inviato / fecha de envio / fecha y hora / data e hora
+            / fecha / data / date / gesendet / datum / envoye / inviato / fecha de envio / fecha y hora
+            / data e hora
             / sent on / date sent / enviado a las""",
         TO: "para / to / an / a / per / destinatario / destinatarios",
         COPY: "cc / c.c / cco / bcc / kopie / copia / con copia a / com copia para",
         SUBJECT: "asunto / assunto / subject / betreff / objet / oggetto",
         OTHER: """importancia / importance / prioridad / prioridade / reply-to / responder a / adjuntos
-            / datos adjuntos / archivos adjuntos / anexos / attachments / sensitivity / confidencialidad""",
+            / datos adjuntos / archivos adjuntos / anexos / attachments / cuando / ubicacion / when
+            / where / quando / onde / local
+            / categorias / organizacion / organizacao / organization / sensitivity / confidencialidad""",
     }.items()
     for key in _of(keys)
 }
 MATTER_BELOW: Final = _of("""
-    reenvi / encaminh / forwarding / fwd / ver abajo / mas abajo / de abajo / abaixo / below / fyi / entre lineas / entre linhas / inline / en rojo / en azul / em vermelho / em azul
+    reenvi / encaminh / forwarding / fwd / ver abajo / mas abajo / de abajo / abaixo / below / fyi
+    / entre lineas / entre linhas / inline / en rojo / en azul / em vermelho / em azul
     / in red / in blue / en el cuerpo / no corpo / a continuacion / mismo correo / mesmo e-mail
-    / siguiente correo / correo siguiente / adjunto correo / seguinte e-mail / following mail
+    / siguiente correo / copio / les pego / pego el / pego abajo / pego el correo / transcribo
+    / me llego est / me llego el sig / recibi est / recibi el sig / recebi est / chegou est / segue o e-mail
+    / colo o / colo abaixo / i received this / got this / pasted / pasting / copied / correo siguiente
+    / adjunto correo / seguinte e-mail / following mail
 """)
 """Said above a block of headers they show that what is below is the matter itself."""
 
@@ -159,7 +170,9 @@ AFTERWORDS: Final = _of("p.d / pd: / pd. / p.s / ps: / ps. / posdata / post data
 
 TITLES: Final = frozenset(
     _of(
-        "dr / dra / lic / ing / sr / sra / srta / prof / mr / mrs / ms / arq / abg / cpc / eng / don / dona / mtro / mtra"
+        """
+    dr / dra / lic / ing / sr / sra / srta / prof / mr / mrs / ms / arq / abg / cpc / eng / don / dona / mtro / mtra
+"""
     )
 )
 ROLES: Final = frozenset(
@@ -168,17 +181,20 @@ ROLES: Final = frozenset(
     / contador / contadora / ingeniero / ingeniera / ing / lic / administrador / administradora
     / ejecutivo / ejecutiva / supervisor / supervisora / auxiliar / tecnico / tecnica / encargado / encargada
     / presidente / abogado / abogada / consultor / consultora / secretaria / tesorero / tesorera / socio / socia
-    / diretor / diretora / coordenador / coordenadora / assistente / engenheiro / engenheira / advogado / advogada
+    / diretor / diretora / coordenador / coordenadora / assistente / engenheiro / engenheira / advogado
+    / advogada
     / contabilista / supervisao / manager / head / chief / ceo / cfo / cto / officer / engineer / partner
     / analyst / assistant / accountant / specialist / especialista / departamento / depto / area / lead
     / gerencia / dpto / department / subgerente / lider / responsable / responsavel / coordinator / director
-    / administrator / consultant / buyer / comprador / compradora / vendedor / vendedora / arquitecto / arquitecta
+    / administrator / consultant / buyer / comprador / compradora / vendedor / vendedora / arquitecto
+    / arquitecta
     / enfermera / enfermero / medico / medica / profesor / profesora / professor / professora
 """)
 )
 COMPANIES: Final = frozenset(
     _of("""
-    s.a / sa / s|a / a|s / s.a.c / sac / s.a.s / sas / s.r.l / srl / s.l / sl / ltda / ltd / inc / llc / s.a. de c.v / c.v
+    s.a / sa / s|a / a|s / s.a.c / sac / s.a.s / sas / s.r.l / srl / s.l / sl / ltda / ltd / inc / llc
+    / s.a. de c.v / c.v
     / cia / corp / gmbh / eirl / e.i.r.l / s.p.a / spa / grupo / lda / eireli / s.l.u / slu / plc / group
     / universidad / universidade / university / banco / bank / hospital / clinica / clinic / ministerio
     / municipalidad / municipio / prefeitura / council / notaria / farmacia / pharmacy / colegio / escuela
@@ -189,8 +205,10 @@ COMPANIES: Final = frozenset(
 )
 CARD_LABELS: Final = frozenset(
     _of("""
-    tel / tel. / telf / telefono / telefonos / telefone / telefones / phone / cel / cel. / celular / movil / mobile
-    / m / t / c / p / e / w / d / o / f / fax / whatsapp / wsp / ext / anexo / ramal / oficina / office / fono / fone
+    tel / tel. / telf / telefono / telefonos / telefone / telefones / phone / cel / cel. / celular
+    / movil / mobile
+    / m / t / c / p / e / w / d / o / f / fax / whatsapp / wsp / ext / anexo / ramal / oficina / office
+    / fono / fone
     / fijo / fixo / directo / direto / direct / central / email / e-mail / mail / correo / correo electronico
     / web / www / sitio web / skype / linkedin / direccion / endereco / address / site / pbx / telemovel
     / telefax / tlf / instagram / horario / horarios
@@ -198,34 +216,45 @@ CARD_LABELS: Final = frozenset(
 )
 STREETS: Final = frozenset(
     _of("""
-    av / c| / avda / avenida / calle / jr / jiron / carrera / cra / cl / cll / rua / street / st / road / piso / planta
+    av / c| / avda / avenida / calle / jr / jiron / carrera / cra / cl / cll / rua / street / st / road
+    / piso / planta
     / oficina / of / col / colonia / blvd / paseo / km / urb / cep / c.p / cp / suite / edificio / torre / plaza
     / consultorio / bloque / bloco / sala / andar / bairro / barrio / reg / mat / floor / lane / avenue / berth
 """)
 )
 IDENTIFIERS: Final = frozenset(
     _of("""
-    dni / ruc / cpf / cnpj / nit / rut / rfc / curp / cedula / cc / pasaporte / passaporte / passport / pedido / factura
+    dni / ruc / cpf / cnpj / nit / rut / rfc / curp / cedula / cc / pasaporte / passaporte / passport
+    / pedido / factura
     / fatura / invoice / order / orden / ordem / ticket / caso / case / chamado / contrato / poliza / apolice
-    / cuenta / conta / account / usuario / user / cliente / serie / serial / codigo / code / placa / guia / monto
+    / cuenta / conta / account / usuario / user / cliente / serie / serial / codigo / code / placa / guia
+    / monto
 """)
 )
 """With a number they are what the mail is about, not a card's."""
 DATA: Final = _of("""
-    nombre / nome / name / telefono / telefone / phone / direccion / endereco / address / datos / dados / details
+    nombre / nome / name / telefono / telefone / phone / direccion / endereco / address / datos / dados
+    / details
     / celular / cargo / empresa / profesion / profissao / cedula / contacto / contato
 """)
 """What a mail asks for when a card is the answer."""
+
+REQUESTS: Final = _of("""
+    ? / envi / indi / inform / mand / facilit / confirm / proporcion / compart / escrib / escrev / dig / necesit
+    / precis / please / send / provide / favor / podria / poderia
+""")
 
 # What programs and companies put below
 
 SENT_FROM: Final = _of("""
     enviado desde / enviado con / enviado mediante / enviado a traves de / enviado por / enviado via
     / mandado desde / enviado do / enviado da / enviado pelo / enviado pela / enviada do / enviado a partir do
-    / enviado com / enviado de / enviado usando / sent from / sent via / sent with / sent using / get outlook for
+    / enviado com / enviado de / enviado usando / sent from / sent via / sent with / sent using
+    / get outlook for
     / obtener outlook para / obten outlook para / obtenga outlook para / descargar outlook para
     / consigue outlook para / obter o outlook para / obtenha o outlook para / baixe o outlook para
-    / get / obten / obtener / obtenha / obter / envoye de / envoye depuis / gesendet von / von meinem / inviato da / inviato dal
+    / get / obten / obtener / obtenha / obter / envoye de / envoye depuis / gesendet von / von meinem
+    / inviato da / inviato dal
 """)
 DEVICES: Final = frozenset(
     _of("""
@@ -237,12 +266,17 @@ DEVICES: Final = frozenset(
 )
 DEVICE_FILLING: Final = frozenset(
     _of("""
-    mi / my / meu / minha / un / una / um / de / do / da / para / for / con / with / the / a / el / la / o / en / on
+    mi / my / meu / minha / un / una / um / de / do / da / para / for / con / with / the / a / el / la
+    / o / en / on
     / no / na / correo / mail / email / app / inteligente / smart / seguro / secure / mon / mio / dal / gesendet
-    / get / obten / obtenga / obtenha / electronico / eletronico / tu / aplicacion / aplicativo / e-mail / personal / mobile / com / por / desde / encrypted / cifrado
+    / get / obten / obtenga / obtenha / electronico / eletronico / please / excuse / any / typos
+    / brevity / por / favor / disculpa / disculpe / la / las / los / faltas / errores
+    / brevedad / desculpe / erros / brevidade / tu / aplicacion / aplicativo / e-mail / personal / mobile
+    / com / por / desde / encrypted / cifrado
 """)
 )
-MAIL_PROGRAM: Final = frozenset(_of("correo / mail / email / e-mail / app"))
+MY: Final = frozenset(_of("mi / my / meu / minha"))
+WITH_A_PROGRAM: Final = ("enviado con ", "enviado com ", "sent with ", "sent using ", "enviado usando ")
 """With a name behind it, of whatever program."""
 
 NOTICE_BEGINS: Final = _of("""
@@ -255,19 +289,22 @@ NOTICE_BEGINS: Final = _of("""
     / the information in this / the contents of this / disclaimer / notice / important notice / privileged
     / importante: / le informamos que / de acuerdo con / en virtud de / proteccion de datos / si usted no es
     / if you are not the / if you have received this / se voce / caso voce / se nao e o / this transmission
-    / atencion: / atencao: / o presente e-mail / a presente mensagem / a informacao transmitida / o presente correio
+    / atencion: / atencao: / o presente e-mail / a presente mensagem / a informacao transmitida
+    / o presente correio
 """)
 NOTICE_WORDS: Final = (
     _of("confidencia / confidential / privilegiad / privileged / sigilo / reservad"),
     _of("""
-    destinatari / intended recipient / addressee / intended for / dirigid / intended solely / destina-se / titular
+    destinatari / intended recipient / addressee / intended for / dirigid / intended solely / destina-se
+    / titular
     """),
     _of("""
     por error / por erro / in error / por engano / equivocacion / received this by mistake / recibido este
     """),
     _of("elimin / delete / destru / destroy / apag / borr"),
     _of("""
-    prohibid / proibid / prohibited / unauthori / no autorizad / nao autorizad / strictly / divulga / sin autorizacion
+    prohibid / proibid / prohibited / unauthori / no autorizad / nao autorizad / strictly / divulga
+    / sin autorizacion
     """),
     _of("notifi / notify / avis / inform / comuni"),
     _of("copia / copy / copi / distribu / reprodu / dissemin / difusion / difusao"),
@@ -278,8 +315,10 @@ NOTICE_WORDS: Final = (
 """Kinds of things that such a notice says."""
 
 NOTICE_TELLS: Final = _of("""
-    si usted / si ha / si no es / si lo ha / si lo reci / si recib / si este / si ud / en caso de / prohib / proib
-    / exclusiv / if you / if received / intended / se voce / se a rec / se o rec / se nao / caso voce / caso tenha
+    si usted / si ha / si no es / si lo ha / si lo reci / si recib / si este / si ud / en caso de
+    / prohib / proib
+    / exclusiv / if you / if received / intended / se voce / se a rec / se o rec / se nao / caso voce
+    / caso tenha
     / caso nao / caso a tenha / solicitamos / rogamos / puede contener / pode conter / may contain / destina-se
 """)
 """A notice is about whoever may read it; without one of these somebody tells what happened."""
@@ -290,6 +329,10 @@ PRINTING: Final = _of("""
     / por favor considere el medio / no imprima este / evite imprimir / cuidemos el medio ambiente
     / think before you print / please think before / antes de imprimi-lo / pense antes de imprimir
     / piense antes de imprimir / pense na natureza
+""")
+NATURE: Final = _of("""
+    medio ambiente / meio ambiente / environment / planeta / planet / naturaleza / natureza / arboles
+    / arvores / trees
 """)
 VIRUS_FREE: Final = _of("""
     libre de virus / livre de virus / virus-free / sin virus / no virus found / el software de antivirus

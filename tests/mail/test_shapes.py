@@ -18,5 +18,9 @@ def test_each_line_is_what_it_is(shape: str) -> None:
     _, author, subject = head.split(" · ")
     text = "".join(line.removeprefix("~")[2:] + "\n" for line in lines)
     expected = [(KINDS[line[:2]], line[2:]) for line in lines if line != "~"]
-    found = [(piece.kind, line) for piece in pieces(text, Mail(author, subject)) for line in piece.text.splitlines()]
+    found = [
+        (piece.kind, line)
+        for piece in pieces(text, Mail(author, subject))
+        for line in piece.text.splitlines()
+    ]
     assert [(kind, line) for kind, line in found if line.strip()] == expected
