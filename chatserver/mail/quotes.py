@@ -47,8 +47,10 @@ class Mail(msgspec.Struct, frozen=True, gc=False):
     """What is known of a mail beside its text, "" if it is not."""
 
     author: str = ""
-    """The name that its From shows, else the address."""
+    """Its From: a name, an address or both."""
     subject: str = ""
+    answers: bool = False
+    """It has an In-Reply-To or References."""
 
 
 def pieces(text: str, mail: Mail | None = None) -> list[Piece]:
@@ -64,8 +66,8 @@ def cut(lines: Sequence[Line], mail: Mail | None = None) -> list[Piece]:
     mail = mail or Mail()
     looked_at = lines[: _how_many(lines)]
     bare = [plain(line.text) for line in looked_at]
-    kinds, matter = _Scan(looked_at, bare, _intent(mail.subject)).run()
-    known = signatures.Known(_names(mail.author), _asks(bare, kinds))
+    kinds, matter = _Scan(looked_at, bare, _intent(mail)).run()
+    known = signatures.Known(_names(mail.author), plain(mail.author.rpartition("@")[2]), _asks(bare, kinds))
     for start, end in _runs(kinds, "said", matter):
         for at in signatures.lines(looked_at, bare, start, end, known):
             kinds[at] = "signature"
@@ -82,16 +84,19 @@ def _how_many(lines: Sequence[Line]) -> int:
     return len(lines)
 
 
-_PREFIX: Final = re.compile(r"(?:\[[^\]]{0,80}\] ?)?([a-z]{1,12}) ?(?:\[\d{1,3}\]|\(\d{1,3}\))? ?:")
+_PREFIX: Final = re.compile(r"(?:^|[\s\[\]:-])([a-z]{1,12}) ?(?:\[\d{1,3}\]|\(\d{1,3}\))? ?(?=:)")
 
 
-def _intent(subject: str) -> Intent:
-    """ "RV: x", "[#12] Fwd: x" were forwarded; "RES: x" answers."""
-    bare = plain(subject)
-    prefix = _PREFIX.match(bare)
-    if prefix is not None and prefix[1] in words.FORWARD_PREFIXES:
-        return "forward"
-    if prefix is not None and prefix[1] in words.ANSWER_PREFIXES:
+def _intent(mail: Mail) -> Intent:
+    """ "RV: x", "[#12] Fwd: x" were forwarded, though they may have References; "RES: x" answers."""
+    bare = plain(mail.subject)
+    for prefix in _PREFIX.finditer(bare):
+        if len(prefix[1]) > 1 or prefix.start() == 0:
+            if prefix[1] in words.FORWARD_PREFIXES:
+                return "forward"
+            if prefix[1] in words.ANSWER_PREFIXES:
+                return "answer"
+    if mail.answers:
         return "answer"
     return "fresh" if bare else ""
 
@@ -177,7 +182,10 @@ def _is_our_delimiter(bare: str) -> bool:
     inside = bare.strip(" .[]" + _STROKES)
     if inside in words.OUR_DELIMITERS:
         return True
-    if not inside or bare[0] not in _STROKES or len(inside) > 100:
+    framed = bare.startswith(tuple(_STROKES)) or (
+        inside.startswith(words.REPLY_ABOVE_BEGINS) and inside.endswith(words.REPLY_ABOVE_ENDS)
+    )
+    if not inside or not framed or len(inside) > 100 or "?" in inside:
         return False
     return all(any(word in inside for word in kind) for kind in words.REPLY_ABOVE_LINE)
 
@@ -198,9 +206,9 @@ def _is_separator(bare: str) -> bool:
     inside = _between_dashes(bare)
     if bare.startswith("_____"):
         return not inside
-    return inside in words.ORIGINAL or (
-        bare.endswith("--") and inside.endswith(":") and _VERB.search(inside) is not None
-    )
+    if inside in words.ORIGINAL or (inside.startswith(words.ORIGINAL_OF) and "@" in inside):
+        return True
+    return bare.endswith("--") and inside.endswith(":") and _VERB.search(inside) is not None
 
 
 def _is_framed_attribution(bare: str) -> bool:

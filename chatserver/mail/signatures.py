@@ -34,6 +34,8 @@ class Known(msgspec.Struct, frozen=True, gc=False):
 
     names: frozenset[str] = frozenset()
     """Of its author, plain."""
+    domain: str = ""
+    """Of the author's address: it is often the company's name."""
     asked: Asked = ""
 
 
@@ -81,7 +83,10 @@ def _below_notices(these: Sequence[HasText], bare: Sequence[str], start: int, en
         if not is_sent_from(these[first].text):
             while first > start and bare[first - 1] and last - first < LINES_AT_MOST:
                 first -= 1
-            if not _is_notice(" ".join(bare[first:last])):
+            paragraph = " ".join(bare[first:last])
+            if not _is_notice(
+                paragraph, kinds=2 if paragraph.lstrip("-_*= ").startswith(words.NOTICE_TITLES) else 3
+            ):
                 return last if found_one else end
         bottom = first
 
@@ -113,7 +118,7 @@ def is_sent_from(text: str) -> bool:
     return branded and bool(on_a_device or by_a_program)
 
 
-def _is_notice(paragraph: str, kinds: int = 4) -> bool:
+def _is_notice(paragraph: str, kinds: int = 3) -> bool:
     """`kinds` of what such a notice says: fewer are enough below a card."""
     text = paragraph.lstrip("-_*= \"'«“")
     if len(text) < 250 and (text.startswith((*words.PRINTING, *words.VIRUS_FREE)) or _spares_paper(text)):
@@ -154,9 +159,9 @@ def _after_dashes(
         goes_on = any(bare[last:end]) and not bare[last].startswith(words.AFTERWORDS)
         if these[at].text.rstrip("\r\n") == "-- " and not goes_on:
             return at, last
-        own = _first_of_full_name(texts[0]) in known.names
+        own = _is_own_name(_full_name(texts[0]), known)
         named = own or (_is_name(texts[0]) and len(texts) <= _CARD_LINES)
-        return (at, last) if named and _is_card(bare, these, below, proved=own) else None
+        return (at, last) if named and _is_card(bare, these, below, known, proved=own) else None
     return None
 
 
@@ -178,14 +183,14 @@ def _top_of_card(
         title = words.clean(these[at].text)
         typed = bare[above].strip(" .,")
         signed = _is_sign_off(bare[above]) or typed in known.names
-        first = _first_of_full_name(title)
-        owner = first is not None and (signed or first in known.names or first == typed)
+        name = _full_name(title)
+        owner = bool(name) and (signed or name[0] == typed or _is_own_name(name, known))
         if not owner and not signed:
             continue
         rows = [row for row in without_afterword(bare, at, end) if bare[row]]
         if not owner and _is_name(title) and len(rows) > 1 and len(title.split()) < 3:
             rows = rows[1:]  # the first name
-        if not 0 < len(rows) - owner <= _CARD_LINES or not _is_card(bare, these, rows):
+        if not 0 < len(rows) - owner <= _CARD_LINES or not _is_card(bare, these, rows, known):
             continue
         if owner or len(rows) > 1 or rows[0] > at or typed in known.names:
             return None if _is_answer(bare, start, above, known) else rows[0]
@@ -232,13 +237,21 @@ def _is_name(text: str) -> bool:
     )
 
 
-def _first_of_full_name(text: str) -> str | None:
-    """ "Dr. Ana Paz, Gerente": "ana"; None if the line does not begin with a name of two words."""
+def _full_name(text: str) -> list[str]:
+    """ "Dr. Ana Paz, Gerente": ana, paz; nothing if the line does not begin with a name of two words."""
     name = _NAME_ENDS.split(text, maxsplit=1)[0].strip()
     parts = [words.plain(part).strip(".") for part in name.split()]
     while parts and parts[0] in words.TITLES:
         parts = parts[1:]
-    return parts[0] if len(parts) > 1 and _is_name(name) else None
+    return parts if len(parts) > 1 and _is_name(name) else []
+
+
+def _is_own_name(parts: Sequence[str], known: Known) -> bool:
+    """Of the mail's author: "Ana Paz" of ana.p@b.pe or of apaz@b.pe."""
+    if not parts or not parts[0]:
+        return False
+    first, *others = parts
+    return first in known.names or any(first[0] + other in known.names for other in others)
 
 
 _PHONE: Final = re.compile(r"(?<![\w-])\+?\(?\d[\d ().-]{5,22}\d")
@@ -249,7 +262,7 @@ _LABEL: Final = re.compile(r"([^\W\d_][^\W\d_. -]{0,24}(?: [^\W\d_]{1,12})?\.?) 
 
 
 def _is_card(
-    bare: Sequence[str], these: Sequence[HasText], rows: Sequence[int], *, proved: bool = False
+    bare: Sequence[str], these: Sequence[HasText], rows: Sequence[int], known: Known, *, proved: bool = False
 ) -> bool:
     """`proved`: what makes it a card is known."""
     after = -1
@@ -264,8 +277,13 @@ def _is_card(
             after = -1
         if not (_may_stand_on_card(text) or (row == rows[-1] and _is_slogan(text))):
             return False
-        proved = proved or _proves_card(text)
+        proved = proved or _proves_card(text) or _is_of_domain(text, known.domain)
     return proved
+
+
+def _is_of_domain(text: str, domain: str) -> bool:
+    """ "Viñedos del Sol" of ana@vinedosdelsol.pe."""
+    return any(len(token) > 3 and token in domain for token in _tokens(text))
 
 
 def _is_slogan(text: str) -> bool:

@@ -36,7 +36,7 @@ def _of(phrases: str) -> tuple[str, ...]:
 # Above a quote
 
 WROTE: Final = _of("""
-    escribio / ha escrito / escribe / escreveu / escreve / wrote / writes / schrieb / a ecrit
+    escribio / ha escrito / escribe / escreveu / escreve / va escriure / escribiu / wrote / writes / schrieb / a ecrit
     / ha scritto / scrisse
 """)
 TO_ME: Final = frozenset(_of("me / nos / le / les / te / lhe / lhes / se"))
@@ -77,6 +77,13 @@ ORIGINAL: Final = frozenset(
     / mensaje de respuesta / mensagem de resposta
 """)
 )
+ORIGINAL_OF: Final = (
+    "mensaje de ",
+    "mensagem de ",
+    "message from ",
+    "mensaje original de ",
+    "mensagem original de ",
+)
 FORWARDED: Final = frozenset(
     _of("""
     forwarded message / mensaje reenviado / mensagem encaminhada / mensagem reencaminhada
@@ -106,11 +113,29 @@ OUR_DELIMITERS: Final = frozenset(
 """)
 )
 REPLY_ABOVE_LINE: Final = (
-    _of("reply / respuesta / responda / responde / resposta / escriba / escreva / type / write"),
-    _of("above / encima / sobre / arriba / acima"),
+    _of("reply / respuesta / responda / responde / resposta / digite / escriba / escreva / type / write"),
+    _of("below / abajo / abaixo / bajo / above / encima / sobre / arriba / acima"),
     _of("line / linea / linha"),
 )
-"""One of each stands in another desk's delimiter, between its strokes."""
+"""One of each stands in another desk's delimiter."""
+REPLY_ABOVE_BEGINS: Final = (
+    "por favor",
+    "please",
+    "respond",
+    "escrib",
+    "escrev",
+    "digite",
+    "reply",
+    "type ",
+    "write ",
+    "no escrib",
+)
+REPLY_ABOVE_ENDS: Final = tuple(
+    f"{above} {line}"
+    for above in ("above", "encima de", "arriba de", "acima")
+    for line in ("this line", "esta linea", "desta linha", "da linha")
+)
+"""If there are no strokes."""
 
 FROM, DATE, TO, COPY, SUBJECT, OTHER = "from", "date", "to", "copy", "subject", "other"
 HEADERS: Final[dict[str, str]] = {
@@ -189,6 +214,18 @@ ROLES: Final = frozenset(
     / administrator / consultant / buyer / comprador / compradora / vendedor / vendedora / arquitecto
     / arquitecta
     / enfermera / enfermero / medico / medica / profesor / profesora / professor / professora
+    / compras / ventas / vendas / finanzas / financas / financeiro / contabilidad / contabilidade / logistica
+    / sistemas / soporte / suporte / sales / marketing / operaciones / operacoes / tesoreria / tesouraria
+    / facturacion / faturamento / cobranzas / cobranca / administracion / administracao / secretario / secretary
+    / propietario / proprietario / fundador / fundadora / founder / owner / gestor / gestora / desarrollador
+    / desarrolladora / desenvolvedor / desenvolvedora / developer / arquiteto / arquiteta / architect / psicologo
+    / psicologa / odontologo / odontologa / dentista / dentist / veterinario / veterinaria / enfermeira / enfermeiro
+    / nurse / docente / teacher / rector / reitor / decano / dean / notario / agente / agent / broker / corredor
+    / representante / representative / vp / vicepresidente / president / treasurer / clerk / recepcionista
+    / receptionist / recepcion / recepcao / bibliotecaria / librarian / designer / disenador / disenadora / editor
+    / editora / inspector / perito / almacen / almoxarifado / mantenimiento / manutencao / produccion / producao
+    / calidad / qualidade / juridico / juridica / comercial / registrar / trainer / planner / supervision
+    / coordinacion / coordenacao / direccion / direcao / subdirector / subdirectora / recursos / engineering
 """)
 )
 COMPANIES: Final = frozenset(
@@ -201,6 +238,15 @@ COMPANIES: Final = frozenset(
     / escola / school / instituto / institute / fundacion / fundacao / foundation / asociacion / associacao
     / association / cooperativa / estudio / law / agencia / agency / laboratorio / constructora / construtora
     / transportes / seguros / inmobiliaria / imobiliaria
+    / taller / tienda / libreria / livraria / ferreteria / panaderia / padaria / restaurante / restaurant / hotel
+    / pousada / posada / editorial / imprenta / grafica / academia / academy / jardin / creche / iglesia / igreja
+    / church / parroquia / sindicato / camara / consejo / conselho / gobierno / governo / ayuntamiento / alcaldia
+    / superintendencia / tribunal / juzgado / policia / museo / museu / museum / biblioteca / library / teatro / club
+    / clube / federacion / federacao / consorcio / condominio / inversiones / investimentos / industria / industrias
+    / distribuidora / importadora / exportadora / servicios / servicos / services / soluciones / solucoes / solutions
+    / consulting / consultores / consultoria / abogados / advogados / advocacia / associates / partners / asociados
+    / associados / hermanos / irmaos / hijos / filhos / sons / & / empresa / company / centro / center / centre / trust
+    / sociedad / sociedade / society / atelie / studio / loja / store / shop / oficina / office
 """)
 )
 CARD_LABELS: Final = frozenset(
@@ -292,6 +338,11 @@ NOTICE_BEGINS: Final = _of("""
     / atencion: / atencao: / o presente e-mail / a presente mensagem / a informacao transmitida
     / o presente correio
 """)
+NOTICE_TITLES: Final = _of("""
+    aviso de confidencialid / aviso legal / nota de confidencialid / clausula de confidencialid / confidentiality notice
+    / confidentiality note / disclaimer / privileged and confidential / aviso de privac
+""")
+"""What begins so needs to say less."""
 NOTICE_WORDS: Final = (
     _of("confidencia / confidential / privilegiad / privileged / sigilo / reservad"),
     _of("""

@@ -58,4 +58,8 @@ def plain(path: Path) -> tuple[str, quotes.Mail] | None:
 
 def known(mail: EmailMessage) -> quotes.Mail:
     author = mail["from"].addresses[0]
-    return quotes.Mail(author.display_name or author.addr_spec, mail["subject"] or "")
+    return quotes.Mail(
+        f"{author.display_name} <{author.addr_spec}>",
+        mail["subject"] or "",
+        "In-Reply-To" in mail or "References" in mail,
+    )
