@@ -192,6 +192,10 @@ def _top_of_card(
             rows = rows[1:]  # the first name
         if not 0 < len(rows) - owner <= _CARD_LINES or not _is_card(bare, these, rows, known):
             continue
+        if not signed and above == at - 1 and name[0] != typed and not _ENDS.search(bare[above]):
+            continue  # in the middle of a list or of a sentence
+        if not owner and rows[0] == at and typed not in known.names and not _reaches(these, rows, known):
+            continue  # nobody's
         if owner or len(rows) > 1 or rows[0] > at or typed in known.names:
             return None if _is_answer(bare, start, above, known) else rows[0]
     return None
@@ -205,12 +209,12 @@ def _is_answer(bare: Sequence[str], start: int, above: int, known: Known) -> boo
         return True
     if _is_sign_off(last):
         return False
-    return last.endswith(":") or (
-        len(last.split()) < _ANSWER_WORDS and any(word in last for word in words.DATA)
-    )
+    short = len(last.split()) < _ANSWER_WORDS
+    return last.endswith(":") or any(word in last for word in (words.DATA if short else words.ALL_DATA))
 
 
 _SIGN_OFF_ENDS: Final = re.compile("[,.]")
+_ENDS: Final = re.compile(r"[^\w\s,;:-]$")
 _UNSAID_END: Final = re.compile(r"[^\w?]{1,10}$")
 
 
@@ -284,6 +288,15 @@ def _is_card(
 def _is_of_domain(text: str, domain: str) -> bool:
     """ "Viñedos del Sol" of ana@vinedosdelsol.pe."""
     return any(len(token) > 3 and token in domain for token in _tokens(text))
+
+
+def _reaches(these: Sequence[HasText], rows: Sequence[int], known: Known) -> bool:
+    """By telephone, mail or web."""
+    texts = [words.clean(these[row].text) for row in rows]
+    return any(
+        _ADDRESS_OR_LINK.search(text) or _PHONE.search(text) or _is_of_domain(text, known.domain)
+        for text in texts
+    )
 
 
 def _is_slogan(text: str) -> bool:

@@ -290,6 +290,9 @@ REQUESTS: Final = _of("""
     / precis / please / send / provide / favor / podria / poderia
 """)
 
+ALL_DATA: Final = ("datos", "dados", "details", "ficha", "siguiente", "seguinte", "following")
+"""So a sentence of any length announces them."""
+
 # What programs and companies put below
 
 SENT_FROM: Final = _of("""
