@@ -16,7 +16,7 @@ import msgspec
 from chatserver.mail import words
 
 LINES_AT_MOST: Final = 25
-_CARD_LINES: Final = 14
+_CARD_LINES: Final = 15
 _ANSWER_WORDS: Final = 8
 
 
@@ -123,7 +123,7 @@ def _is_notice(paragraph: str, kinds: int = 3) -> bool:
     text = paragraph.lstrip("-_*= \"'«“")
     if len(text) < 250 and (text.startswith((*words.PRINTING, *words.VIRUS_FREE)) or _spares_paper(text)):
         return True
-    if len(text) < (120 if kinds > 2 else 60) or not text.startswith(words.NOTICE_BEGINS):
+    if len(text) < (80 if kinds > 2 else 60) or not text.startswith(words.NOTICE_BEGINS):
         return False
     if "?" in text or not any(word in text for word in words.NOTICE_TELLS):
         return False
@@ -147,9 +147,9 @@ def _after_dashes(
         last = at + 1
         for part in _paragraphs(bare, at + 1, end):
             texts = [words.clean(these[line].text) for line in part]
-            if bare[part[0]].startswith(words.AFTERWORDS) or any(
-                text.endswith("?") or _sentence(text) for text in texts
-            ):
+            tells = any(text.endswith("?") or _sentence(text) for text in texts)
+            notice = _is_notice(" ".join(bare[part[0] : part[-1] + 1]), kinds=2)
+            if bare[part[0]].startswith(words.AFTERWORDS) or (tells and not notice):
                 break
             last = next((line for line in range(part[-1] + 1, end) if bare[line]), end)
         below = [line for line in range(at + 1, last) if bare[line]]
@@ -180,25 +180,30 @@ def _top_of_card(
     """The highest line below which there is nothing but a card."""
     full = [at for at in range(max(start, end - 4 * LINES_AT_MOST), end) if bare[at]][-LINES_AT_MOST:]
     for above, at in itertools.pairwise(full):
-        title = words.clean(these[at].text)
-        typed = bare[above].strip(" .,")
-        signed = _is_sign_off(bare[above]) or typed in known.names
-        name = _full_name(title)
-        owner = bool(name) and (signed or name[0] == typed or _is_own_name(name, known))
-        if not owner and not signed:
-            continue
-        rows = [row for row in without_afterword(bare, at, end) if bare[row]]
-        if not owner and _is_name(title) and len(rows) > 1 and len(title.split()) < 3:
-            rows = rows[1:]  # the first name
-        if not 0 < len(rows) - owner <= _CARD_LINES or not _is_card(bare, these, rows, known):
-            continue
-        if not signed and above == at - 1 and name[0] != typed and not _ENDS.search(bare[above]):
-            continue  # in the middle of a list or of a sentence
-        if not owner and rows[0] == at and typed not in known.names and not _reaches(these, rows, known):
-            continue  # nobody's
-        if owner or len(rows) > 1 or rows[0] > at or typed in known.names:
+        rows = _rows(these, bare, above, at, end, known)
+        if rows and len(rows) <= _CARD_LINES and _is_card(bare, these, rows, known):
             return None if _is_answer(bare, start, above, known) else rows[0]
     return None
+
+
+def _rows(
+    these: Sequence[HasText], bare: Sequence[str], above: int, at: int, end: int, known: Known
+) -> list[int]:
+    """The lines of what may be a card and begins at this line, by what stands `above`; none if it cannot."""
+    rows = [row for row in without_afterword(bare, at, end) if bare[row]]
+    title = words.clean(these[at].text)
+    name = _full_name(title)
+    typed = bare[above].strip(" .,")
+    signed = _is_sign_off(bare[above]) or typed in known.names
+    apart = above < at - 1 or _ENDS.search(bare[above])  # not in the middle of a list or of a sentence
+    if name and (signed or name[0] == typed or (apart and _is_own_name(name, known))):
+        return rows if len(rows) > 1 else []
+    if not signed:
+        return []
+    if _is_name(title) and len(title.split()) < 3 and len(rows) > 1:
+        return rows[1:]  # below the first name
+    nobodys = typed not in known.names and (len(rows) < 2 or not _reaches(these, rows, known))
+    return [] if nobodys else rows
 
 
 def _is_answer(bare: Sequence[str], start: int, above: int, known: Known) -> bool:

@@ -254,7 +254,7 @@ CARD_LABELS: Final = frozenset(
     tel / tel. / telf / telefono / telefonos / telefone / telefones / phone / cel / cel. / celular
     / movil / mobile
     / m / t / c / p / e / w / d / o / f / fax / whatsapp / wsp / ext / anexo / ramal / oficina / office
-    / fono / fone
+    / fono / fone / mob / cell / ph / sede / url
     / fijo / fixo / directo / direto / direct / central / email / e-mail / mail / correo / correo electronico
     / web / www / sitio web / skype / linkedin / direccion / endereco / address / site / pbx / telemovel
     / telefax / tlf / instagram / horario / horarios
@@ -330,7 +330,7 @@ WITH_A_PROGRAM: Final = ("enviado con ", "enviado com ", "sent with ", "sent usi
 
 NOTICE_BEGINS: Final = _of("""
     este mensaje / este correo / este e-mail / este email / esta comunicacion / aviso legal / aviso de
-    / la informacion contenida / la informacion transmitida / confidencial / nota de confidencialid
+    / la informacion contenida / la informacion transmitida / confidencial / confidential / nota de confidencialid
     / el contenido de este / el presente correo / el presente mensaje / la presente comunicacion / advertencia
     / esta mensagem / as informacoes contidas / a informacao contida / o conteudo dest / nota de / aviso:
     / clausula de / declaracion de / en cumplimiento de / de conformidad con / la informacion de este
