@@ -14,7 +14,8 @@ from typing import Final
 
 import msgspec
 
-from chatserver.mail.quotes import Line, Mail, Piece, Sure, cut
+from chatserver.mail.marks import Line, Sure
+from chatserver.mail.quotes import Mail, Piece, cut
 
 HTML_AT_MOST: Final = 2_000_000
 """Characters that are read; of what is longer the rest is left out, and `Page.whole` is False."""
