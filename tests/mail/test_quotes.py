@@ -229,6 +229,11 @@ def test_work_grows_as_the_mail_does(shape: str) -> None:
     assert work(8_000) < 6 * work(2_000) + 1_000  # four times the text; its square would be 16 times
 
 
+def test_headers_that_head_nothing_are_looked_at_once() -> None:
+    text = "De: a\n\n" * 500
+    assert steps(lambda: pieces(text)) < 2 * steps(lambda: pieces(text.replace(":", "-")))
+
+
 def test_of_a_mail_without_end_the_beginning_is_looked_at_and_the_rest_was_said() -> None:
     line = "x" * 499 + "\n"
     text = "Sigue igual.\n\n" + FOLDED["gmail es, without arrows"] + line * (LOOKED_AT // 500)
