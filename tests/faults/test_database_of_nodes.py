@@ -19,7 +19,7 @@ from tests.harness.committing import CommitWire, Cut
 from tests.harness.postgres import Postgres, fetched, postgres
 from tests.harness.redis import redis_server
 from tests.harness.server import Server
-from tests.harness.sizes import size
+from tests.harness.sizes import STANDSTILL, size
 from tests.harness.three import Three, three_nodes
 from tests.harness.waiting import soon, until, wait_until
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.fault
 
 TIMES = size(1, 10)
 """So often is it done."""
-RECOVERED = 5.0
+RECOVERED = 5.0 + STANDSTILL
 """Seconds until every node writes again, from when the database does (PROMISES R8)."""
 CUTS = size(5, 50)
 """Commits whose connection is lost on the way: nearly all of them are of messages, and one in a while a node's sign of life."""

@@ -24,7 +24,7 @@ from chatserver.store.work import Needs, World
 from chatserver.store.writer import GROUP_MAX
 from tests.harness.committing import CommitWire, Cut
 from tests.harness.postgres import Postgres, fetched, postgres
-from tests.harness.sizes import size
+from tests.harness.sizes import STANDSTILL, size
 from tests.harness.waiting import LOOK_EVERY, soon
 from tests.store.house import PostgresHouse, cid
 
@@ -33,9 +33,9 @@ pytestmark = pytest.mark.fault
 TICKETS, WRITERS = 6, 24
 FAULTS = size(2, 25)
 """So often is it done in one test."""
-RECOVERED = 5.0
+RECOVERED = 5.0 + STANDSTILL
 """Seconds from when the server answers again until a node writes again."""
-ENDED = 7.0
+ENDED = 7.0 + STANDSTILL
 """Seconds that closing may take, whatever the server does."""
 
 
@@ -394,6 +394,8 @@ async def test_a_node_that_freezes_inside_its_transaction_loses_its_locks_and_wr
 ) -> None:
     if not size(0, 1):
         monkeypatch.setitem(database._WRITING, "idle_in_transaction_session_timeout", "3000")
+        # Who waits is told so, several times by then.
+        monkeypatch.setitem(database._WRITING, "lock_timeout", "500")
     frozen = await PostgresHouse.open(server.database())
     other = await PostgresHouse.open(frozen.where)
     ana = frozen.who("ana")
@@ -440,10 +442,10 @@ async def test_reads_that_find_all_connections_in_use_give_up_in_time_and_writin
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seconds become tenths, but for the full form."""
+    """Seconds are fewer, but for the full form; a server that only stands still for a moment is not given up."""
     if not size(0, 1):
-        monkeypatch.setattr(database, "COMMAND_SECONDS", 1.0)
-        monkeypatch.setattr(database, "CONNECT_SECONDS", 0.5)
+        monkeypatch.setattr(database, "COMMAND_SECONDS", 2.0)
+        monkeypatch.setattr(database, "CONNECT_SECONDS", 1.0)
 
 
 async def test_a_server_that_stands_still_for_a_moment_loses_nobody_a_message(
@@ -489,7 +491,7 @@ async def test_who_waits_behind_others_for_a_server_that_stands_still_is_told_wi
         )
         took = time.monotonic() - began
     assert {type(answer) for answer in answers} == {StoreFailed}
-    assert took < database.COMMAND_SECONDS + 6 * database.CONNECT_SECONDS
+    assert took < database.COMMAND_SECONDS + 6 * database.CONNECT_SECONDS + STANDSTILL
     await ends(house)
 
 
