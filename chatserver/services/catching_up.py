@@ -96,10 +96,9 @@ class CatchingUp:
         listened = self._listened()
         await self._look_at_agents()
         stored = await self._stored(heard(listened), listened)
-        closed = await self._of_tickets(
-            [told for told in self._told if told not in stored]
-        )  # or nobody listens
-        found = stored | closed
+        # Closed by now, or nobody here listens to it any more.
+        left = await self._of_tickets([told for told in self._told if told not in stored])
+        found = stored | left
         behind = [ticket_id for ticket_id, version in found.items() if self._is_news(ticket_id, version)]
         for start in range(0, len(behind), BATCH):
             batch = behind[start : start + BATCH]
