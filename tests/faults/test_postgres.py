@@ -9,6 +9,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from types import NoneType
 from typing import Any
 
 import asyncpg
@@ -20,7 +21,7 @@ from chatserver.store.base import StoreEnded, StoreFailed
 from chatserver.store.items import items_after
 from chatserver.store.postgres import database
 from chatserver.store.postgres.patience import HELD_SECONDS, LOCK_MS
-from chatserver.store.work import Needs, World
+from chatserver.store.work import Needs, Who, World
 from chatserver.store.writer import GROUP_MAX
 from tests.harness.committing import CommitWire, Cut
 from tests.harness.postgres import Postgres, fetched, postgres
@@ -377,6 +378,55 @@ async def test_a_ticket_that_somebody_holds_does_not_hold_up_the_others(
     assert max(stalls) < LOCK_MS / 2
     assert caplog.text.count("somebody else holds rows") == 1
     print(f"held up others for at most {max(stalls)} ms")
+
+
+CAME_AND_WENT = 80
+"""Agents of one app, each of whom needs its row and their own; and questions of a customer of it."""
+ANSWERED = 1.5
+"""Seconds, for whoever needs nothing that is held, the time included until it is known what is."""
+
+
+@pytest.mark.parametrize(
+    ("table", "lock"),
+    [
+        ("apps", "FOR UPDATE"),
+        ("agents", "FOR UPDATE"),
+        ("customers", "FOR UPDATE"),
+        ("tickets", "FOR NO KEY UPDATE"),
+    ],
+)
+async def test_a_row_that_many_need_holds_up_nobody_else_however_many_ask_for_it(
+    house: PostgresHouse, table: str, lock: str
+) -> None:
+    desk, bob = await house.new_app("other"), Who(1, "anon:bob")
+    agents = [await house.agent(f"agent {n}", desk) for n in range(CAME_AND_WENT)]
+    waiting = await house.start(Who(desk, "anon:ana"), 1)
+    other = await house.start(bob, 0)
+    row = {"apps": desk, "agents": agents[40], "customers": waiting.customer.id, "tickets": waiting.id}[table]
+
+    async def comes(agent_id: int) -> None:
+        await house.db.write(Needs(agents=(agent_id,), desks=(desk,)), lambda world, now: world.desk(desk))
+
+    async def asks(number: int) -> None:
+        await house.start(Who(desk, "anon:ana"), 2 + number)
+
+    async with house.held(f"SELECT id FROM {table} WHERE id = $1 {lock}", row):
+        began = time.monotonic()
+        asking = [asyncio.ensure_future(comes(one)) for one in agents]
+        asking += [asyncio.ensure_future(asks(n)) for n in range(CAME_AND_WENT)]
+        longest, said = 0.0, 0
+        while time.monotonic() - began < HELD_SECONDS + 2.0:  # so long that it is looked at again
+            before = time.monotonic()
+            said += 1
+            await house.say(bob, other.id, said)
+            longest = max(longest, time.monotonic() - before)
+            asking += [asyncio.ensure_future(comes(one)) for one in agents[said % 8 :: 8]]
+        answers = await asyncio.gather(*asking, return_exceptions=True)
+    refused = sum(isinstance(answer, StoreFailed) for answer in answers)
+    print(f"{table} held: {said} said, waited {longest:.2f} s at most; {refused} of {len(asking)} refused")
+    assert refused
+    assert {type(answer) for answer in answers} <= {StoreFailed, NoneType, Refused}
+    assert longest < ANSWERED
 
 
 async def test_the_first_wait_for_a_held_ticket_is_the_only_long_one(house: PostgresHouse) -> None:

@@ -14,7 +14,8 @@ from chatserver.metrics import Metrics
 from chatserver.store.base import Committed, StoreEnded, StoreFailed, Violated
 from chatserver.store.postgres.applying import Overtaken, apply
 from chatserver.store.postgres.loading import load
-from chatserver.store.postgres.patience import IMPATIENT_MS, PROBE_MS, Patience, rows_of
+from chatserver.store.postgres.looking import look
+from chatserver.store.postgres.patience import IMPATIENT_MS, LOOK_EVERY_MS, LOOKS, Patience
 from chatserver.store.work import World
 from chatserver.store.writer import (
     ID_COUNTER_BITS,
@@ -200,19 +201,14 @@ class PostgresWriter(Writer):
         return isinstance(problem, (*_AGAIN, *_CUT))
 
     async def _find_held(self, group: list[UseCase]) -> None:
-        """Somebody else holds what one of them needs: which one, is found by locking for each alone, and letting go."""
-        tried: set[object] = set()
-        for needs in (case.needs for case in group):
-            if self._patience.ended(needs) or rows_of(needs) in tried:
-                continue
-            tried.add(rows_of(needs))
-            await self._db.execute(f"BEGIN; SET LOCAL lock_timeout = {PROBE_MS}")
-            try:
-                await load(self._db, World(), [needs], self.node)
-                self._patience.found_free(needs)
-            except asyncpg.LockNotAvailableError:
-                self._patience.found_held(needs)
-            await self._db.execute("ROLLBACK")
+        """Somebody else holds what one of them needs: what it is, so that it is refused and the others go on."""
+        needs = [case.needs for case in group if not self._patience.ended(case.needs)]
+        held = await look(self._db, needs)
+        for _ in range(LOOKS - 1):
+            if held:
+                await asyncio.sleep(LOOK_EVERY_MS / 1000)
+                held &= await look(self._db, needs)
+        self._patience.looked(needs, held)
 
     async def _connected(self) -> None:
         if self.outlived.is_set():
