@@ -19,7 +19,7 @@ from chatserver.core.errors import Refused
 from chatserver.core.policy import Policy
 from chatserver.store.base import StoreEnded, StoreFailed
 from chatserver.store.items import items_after
-from chatserver.store.postgres import database
+from chatserver.store.postgres import database, writer
 from chatserver.store.postgres.patience import HELD_SECONDS, LOCK_MS
 from chatserver.store.work import Needs, Who, World
 from chatserver.store.writer import GROUP_MAX
@@ -427,6 +427,18 @@ async def test_a_row_that_many_need_holds_up_nobody_else_however_many_ask_for_it
     assert refused
     assert {type(answer) for answer in answers} <= {StoreFailed, NoneType, Refused}
     assert longest < ANSWERED
+
+
+async def test_a_ticket_that_is_let_go_while_it_is_looked_at_is_refused_to_nobody(
+    house: PostgresHouse, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(writer, "LOOK_EVERY_MS", 500)  # the test's own way to letting go is longer than 20 ms
+    ana = house.who("ana")
+    ticket = await house.start(ana, 0)
+    async with house.held("SELECT id FROM tickets WHERE id = $1 FOR UPDATE", ticket.id):
+        said = asyncio.ensure_future(house.say(ana, ticket.id, 1))
+        await soon(lambda: "somebody else holds rows" in caplog.text, "it has waited in vain")
+    assert await said == 2
 
 
 async def test_the_first_wait_for_a_held_ticket_is_the_only_long_one(house: PostgresHouse) -> None:

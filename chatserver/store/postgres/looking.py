@@ -42,18 +42,18 @@ WHERE needed NOT IN (SELECT id FROM free)"""  # noqa: S608 - constants only
 _PEOPLE = """unnest($1::bigint[], $2::text[]) AS given(app_id, key)
 JOIN customers ON customers.app_id = given.app_id AND customers.key = given.key"""
 
-APPS: Final = _held("apps", "SELECT 'app', id, '', id FROM unnest($1::bigint[]) AS given(id)")
-AGENTS: Final = _held(
+HELD_APPS: Final = _held("apps", "SELECT 'app', id, '', id FROM unnest($1::bigint[]) AS given(id)")
+HELD_AGENTS: Final = _held(
     "agents",
     "SELECT 'agent', id, '', id FROM unnest($1::bigint[]) AS given(id)",
     """SELECT 'desk', app_id, '', agent_id FROM agent_apps JOIN agents ON agents.id = agent_id
     WHERE app_id = ANY($2::bigint[]) AND disabled_at IS NULL""",
 )
-CUSTOMERS: Final = _held(
+HELD_CUSTOMERS: Final = _held(
     "customers",
     f"SELECT 'customer', given.app_id, given.key, customers.id FROM {_PEOPLE}",  # noqa: S608 - constants only
 )
-TICKETS: Final = _held(
+HELD_TICKETS: Final = _held(
     "tickets",
     f"""SELECT 'customer', given.app_id, given.key, tickets.id FROM {_PEOPLE}
     JOIN tickets ON customer_id = customers.id AND state = 'open' AND mode = 'live'""",  # noqa: S608 - constants only
@@ -62,8 +62,9 @@ TICKETS: Final = _held(
     JOIN customers ON customers.app_id = given.app_id AND customers.key = given.key
     JOIN tickets ON customer_id = customers.id AND tickets.cid = given.cid""",
     "SELECT 'ticket', id, '', id FROM unnest($6::bigint[]) AS given(id)",
-    """SELECT 'attended', agent_id, '', id FROM tickets
-    WHERE agent_id = ANY($7::bigint[]) AND state = 'open' AND mode = 'live'""",
+    """SELECT 'attended', given.agent_id, '', chat.id FROM unnest($7::bigint[]) AS given(agent_id), LATERAL (
+        SELECT id FROM tickets WHERE agent_id = given.agent_id AND state = 'open' AND mode = 'live' OFFSET 0
+    ) AS chat""",
     f"""SELECT 'desk', desk.app_id, '', head.id FROM unnest($8::bigint[]) AS desk(app_id), LATERAL (
         SELECT id FROM tickets WHERE app_id = desk.app_id AND queue_rank IS NOT NULL
         ORDER BY queue_rank, id LIMIT {WAITING_HEAD}
@@ -82,9 +83,9 @@ async def look(db: Any, group: Sequence[Needs]) -> set[Wanted]:
 
     people, opened, desks = columns(given("customers"), 2), columns(given("opened"), 3), given("desks")
     await db.execute("BEGIN")
-    held = await db.fetch(APPS, given("numbers") + desks)
-    held += await db.fetch(AGENTS, given("agents"), desks)
-    held += await db.fetch(CUSTOMERS, *people)
-    held += await db.fetch(TICKETS, *people, *opened, given("tickets"), given("attended"), desks)
+    held = await db.fetch(HELD_APPS, given("numbers") + desks)
+    held += await db.fetch(HELD_AGENTS, given("agents"), desks)
+    held += await db.fetch(HELD_CUSTOMERS, *people)
+    held += await db.fetch(HELD_TICKETS, *people, *opened, given("tickets"), given("attended"), desks)
     await db.execute("ROLLBACK")
     return {tuple(row) for row in held}
