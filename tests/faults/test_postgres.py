@@ -20,6 +20,7 @@ from chatserver.core.policy import Policy
 from chatserver.store.base import StoreEnded, StoreFailed
 from chatserver.store.items import items_after
 from chatserver.store.postgres import database, writer
+from chatserver.store.postgres.looking import Wanted, look
 from chatserver.store.postgres.patience import HELD_SECONDS, LOCK_MS
 from chatserver.store.work import Needs, Who, World
 from chatserver.store.writer import GROUP_MAX
@@ -430,15 +431,23 @@ async def test_a_row_that_many_need_holds_up_nobody_else_however_many_ask_for_it
 
 
 async def test_a_ticket_that_is_let_go_while_it_is_looked_at_is_refused_to_nobody(
-    house: PostgresHouse, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    house: PostgresHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "LOOK_EVERY_MS", 500)  # the test's own way to letting go is longer than 20 ms
+    seen: list[set[Wanted]] = []
+
+    async def looked(*what: Any) -> set[Wanted]:
+        seen.append(await look(*what))
+        return set(seen[-1])
+
+    monkeypatch.setattr(writer, "look", looked)
+    monkeypatch.setattr(writer, "LOOK_EVERY_MS", 500)  # letting go takes the test longer than 20 ms
     ana = house.who("ana")
     ticket = await house.start(ana, 0)
     async with house.held("SELECT id FROM tickets WHERE id = $1 FOR UPDATE", ticket.id):
         said = asyncio.ensure_future(house.say(ana, ticket.id, 1))
-        await soon(lambda: "somebody else holds rows" in caplog.text, "it has waited in vain")
+        await soon(lambda: seen, "it is looked at")
     assert await said == 2
+    assert seen == [{("ticket", ticket.id, "")}, set()]
 
 
 async def test_the_first_wait_for_a_held_ticket_is_the_only_long_one(house: PostgresHouse) -> None:
