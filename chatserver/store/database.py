@@ -32,7 +32,7 @@ class DatabaseUnusable(Exception):
 
 
 class DatabaseInUse(DatabaseUnusable):
-    """Another process has this SQLite file open, or holds a table that an upgrade changes."""
+    """Another process has this SQLite file open."""
 
 
 class DatabaseAway(DatabaseUnusable):

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from chatserver.store import migrations
-from chatserver.store.database import DatabaseAway, DatabaseInUse, DatabaseNotReady, DatabaseUnusable
+from chatserver.store.database import DatabaseAway, DatabaseNotReady, DatabaseUnusable
 
 log = logging.getLogger(__name__)
 
@@ -18,9 +18,10 @@ TURN: Final = 0x63686174
 """Of PostgreSQL's advisory locks, the one that migrations hold."""
 OLDEST: Final = 13
 """The first PostgreSQL with everything that the statements use, and older than any that is cared for."""
-LOCK_SECONDS: Final = 2.0
-"""So long an upgrade waits for a table that somebody reads, a running pg_dump say; whoever else wants that table waits behind it.
-At most 5 s are promised (PROMISES R19), and one may wait for two tables, one after the other."""
+LOCK_SECONDS: Final = 1.25
+"""So long an upgrade waits for a table that somebody reads, a running pg_dump say, and whoever else wants that table waits behind
+it: less long than nodes do before they refuse something (`patience.LOCK_MS`), and longer than it takes PostgreSQL to call its own
+vacuum off (`deadlock_timeout`, 1 s)."""
 TRIES: Final = 5
 PAUSE_SECONDS: Final = 1.0
 """Between two tries; the nodes go on meanwhile."""
@@ -32,7 +33,7 @@ ORDER BY xact_start LIMIT 1"""
 
 async def migrate(dsn: str) -> None:
     """Create or upgrade the database, all or nothing. Raises DatabaseTooNew, DatabaseNotReady for a PostgreSQL that is too old,
-    DatabaseInUse when somebody holds a table for long, DatabaseUnusable when it cannot be reached, and what asyncpg raises."""
+    DatabaseUnusable when it cannot be reached or somebody holds a table for long, and what asyncpg raises."""
     if await known_revision(dsn) != migrations.HEAD:
         await _upgrade(dsn)
 
@@ -111,7 +112,7 @@ async def _upgrade(dsn: str) -> None:
                         raise
                     sentence = f"The database {shown(dsn)} cannot be upgraded now: {await _in_the_way(dsn)}"
                     if not left:
-                        raise DatabaseInUse(
+                        raise DatabaseUnusable(
                             f"{sentence} Nothing was changed. Try again after that."
                         ) from None
                     log.warning("%s Trying again.", sentence)
