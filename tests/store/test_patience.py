@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from chatserver.store.postgres.looking import wanted
-from chatserver.store.postgres.patience import CALM_SECONDS, FORGET_SECONDS, HELD_SECONDS, Patience
+from chatserver.store.postgres.patience import (
+    CALM_SECONDS,
+    FORGET_SECONDS,
+    HASTY_MS,
+    HELD_SECONDS,
+    IMPATIENT_MS,
+    LOCK_MS,
+    Patience,
+)
 from chatserver.store.work import Needs
 from tests.store.house import cid
 
 ONE, OTHER = Needs(tickets=(1,)), Needs(tickets=(2,))
 COMING = Needs(agents=(7,), desks=(1,))
+SIGNING_IN = ("DELETE FROM used_tokens", "INSERT INTO used_tokens")
 SAYING = Needs(tickets=(1,), said=((1, "customer", 0, cid(1)),))
 
 
@@ -23,16 +32,27 @@ class Steady:
 def test_who_waited_in_vain_is_impatient_until_it_is_long_ago() -> None:
     steady = Steady()
     patience = Patience(steady)
-    assert not patience.short()
+    assert patience.ms() == LOCK_MS
     assert patience.lost()  # news
-    assert patience.short()
+    assert patience.ms() == IMPATIENT_MS
     steady.now += CALM_SECONDS - 1
     assert not patience.lost()
     steady.now += CALM_SECONDS - 1
-    assert patience.short()
+    assert patience.ms() == IMPATIENT_MS
     steady.now += 2
-    assert not patience.short()
+    assert patience.ms() == LOCK_MS
     assert patience.lost()
+
+
+def test_statements_such_as_waited_in_vain_are_hasty_until_it_is_long_ago() -> None:
+    steady = Steady()
+    patience = Patience(steady)
+    assert patience.ms(SIGNING_IN) == LOCK_MS
+    patience.lost(SIGNING_IN)
+    assert patience.ms(SIGNING_IN) == HASTY_MS
+    assert patience.ms(("UPDATE nodes",)) == patience.ms() == IMPATIENT_MS
+    steady.now += CALM_SECONDS
+    assert patience.ms(SIGNING_IN) == LOCK_MS
 
 
 def test_what_is_held_is_refused_for_a_while_and_nothing_else() -> None:

@@ -1,17 +1,23 @@
-"""What of a group's needs somebody else holds: all rows are looked at without waiting, in four statements however many they are.
+"""What of a group's needs somebody else holds: all rows are looked at without waiting, in a few statements however many they are.
 
-A row holds up whoever names it, and whoever needs all rows of a kind among which it is: an agent's the desks of their apps.
+A row holds up whoever names it, and whoever needs all rows of a kind among which it is: an agent's the desks of their apps. Which
+transaction holds it is looked at too: where many come and go, other nodes' groups have a row all the time, each for a moment, and
+who waits gets it in their turn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from chatserver.store.work import WAITING_HEAD, Needs
 
 Wanted = tuple[str, int, str]
 """What a use case waits for: `("app", 1, "")`, `("ticket", 9, "")`, `("customer", 1, "anon:x")` …"""
+Held = Mapping[tuple[Wanted, int], int]
+"""What is wanted and the id of a row that it needs → the transaction that holds this row, or `SEVERAL`."""
+SEVERAL: Final = 0
+"""More than one have a share in it, and nobody says which."""
 
 
 def wanted(needs: Needs) -> Iterator[Wanted]:
@@ -35,7 +41,7 @@ def _held(table: str, *rows: str) -> str:
     """`rows`: SELECTs of what is wanted (three columns) and the id of a row of `table` that it needs."""
     return f"""WITH wanted(what, id, key, needed) AS ({" UNION ALL ".join(rows)}), free AS (
     SELECT id FROM {table} WHERE id = ANY(ARRAY(SELECT needed FROM wanted)) FOR NO KEY UPDATE SKIP LOCKED
-) SELECT what, wanted.id, wanted.key FROM wanted JOIN {table} ON {table}.id = needed
+) SELECT what, wanted.id, wanted.key, needed, {table}.xmax FROM wanted JOIN {table} ON {table}.id = needed
 WHERE needed NOT IN (SELECT id FROM free)"""  # noqa: S608 - constants only
 
 
@@ -70,9 +76,11 @@ HELD_TICKETS: Final = _held(
         ORDER BY queue_rank, id LIMIT {WAITING_HEAD}
     ) AS head""",  # noqa: S608 - constants only
 )
+# A number that is not among these is that of a list of transactions.
+RUNNING: Final = "SELECT transactionid FROM pg_locks WHERE locktype = 'transactionid' AND granted"
 
 
-async def look(db: Any, group: Sequence[Needs]) -> set[Wanted]:
+async def look(db: Any, group: Sequence[Needs]) -> Held:
     """What of it somebody else holds at this moment. `db`: asyncpg's connection, in no transaction."""
 
     def given(name: str) -> list[Any]:
@@ -87,5 +95,18 @@ async def look(db: Any, group: Sequence[Needs]) -> set[Wanted]:
     held += await db.fetch(HELD_AGENTS, given("agents"), desks)
     held += await db.fetch(HELD_CUSTOMERS, *people)
     held += await db.fetch(HELD_TICKETS, *people, *opened, given("tickets"), given("attended"), desks)
+    running = {row[0] for row in await db.fetch(RUNNING)} if held else set()
     await db.execute("ROLLBACK")
-    return {tuple(row) for row in held}
+    return {
+        ((what, one, key), row): holder if holder in running else SEVERAL
+        for what, one, key, row, holder in held
+    }
+
+
+def held_since(before: Held, now: Held) -> Held:
+    """What the same transaction holds as before."""
+    return {
+        place: holder or now[place]
+        for place, holder in before.items()
+        if place in now and (holder == now[place] or SEVERAL in (holder, now[place]))
+    }

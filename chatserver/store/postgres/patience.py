@@ -9,8 +9,9 @@ from typing import Final
 from chatserver.store.postgres.looking import Wanted, wanted
 from chatserver.store.work import Needs
 
-LOCK_MS: Final = 1_000
-"""Longer than any group holds its rows; whoever holds them so long is frozen, or a person in a database shell."""
+LOCK_MS: Final = 1_500
+"""Longer than any group holds its rows; whoever holds them so long is frozen, or a person in a database shell. Longer, too, than
+it takes PostgreSQL to end a deadlock (`deadlock_timeout`, 1 s)."""
 IMPATIENT_MS: Final = 250
 """So long is waited once that has happened, until `CALM_SECONDS` after it happened last."""
 CALM_SECONDS: Final = 10.0
@@ -19,7 +20,9 @@ LOOKS: Final = 5
 LOOK_EVERY_MS: Final = 20
 HELD_SECONDS: Final = 3.0
 """What could not be locked is refused at once for so long, then tried again."""
-
+HASTY_MS: Final = 20
+"""So long wait statements such as waited in vain within `CALM_SECONDS`: whose rows they need is not known before they run, and a
+hundred people who sign in must not wait one after the other."""
 FORGET_SECONDS: Final = 60.0
 """Rows that nobody asks for again are not remembered for ever."""
 
@@ -30,11 +33,15 @@ class Patience:
     def __init__(self, steady: Callable[[], float] = time.monotonic) -> None:
         self._steady = steady
         self._impatient_until = 0.0
+        self._hasty_until: dict[tuple[str, ...], float] = {}
         self._held: dict[Wanted, float] = {}
 
-    def short(self) -> bool:
-        """Wait `IMPATIENT_MS` instead of `LOCK_MS`."""
-        return self._steady() < self._impatient_until
+    def ms(self, statements: tuple[str, ...] = ()) -> int:
+        """So long should a group wait for each lock, or these statements if any."""
+        now = self._steady()
+        if now < self._hasty_until.get(statements, now):
+            return HASTY_MS
+        return IMPATIENT_MS if now < self._impatient_until else LOCK_MS
 
     def ended(self, needs: Needs) -> bool:
         """Whether something of it was found held just now, so that nobody should wait for it."""
@@ -46,10 +53,13 @@ class Patience:
         with its own locks whoever needs the others."""
         return bool(self._held) and not self.ended(needs) and any(one in self._held for one in wanted(needs))
 
-    def lost(self) -> bool:
-        """A group waited in vain. Gives whether this is news."""
-        news = not self.short()
-        self._impatient_until = self._steady() + CALM_SECONDS
+    def lost(self, statements: tuple[str, ...] = ()) -> bool:
+        """A group waited in vain, or these statements. Gives whether this is news."""
+        now = self._steady()
+        news = now >= self._impatient_until
+        self._impatient_until = now + CALM_SECONDS
+        if statements:
+            self._hasty_until[statements] = self._impatient_until
         return news
 
     def looked(self, at: Iterable[Needs], held: Iterable[Wanted]) -> None:
