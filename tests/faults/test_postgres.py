@@ -490,6 +490,28 @@ async def test_a_ticket_that_goes_from_one_group_to_the_next_all_the_time_is_ref
         await connection.close()
 
 
+async def test_what_its_group_refused_is_not_waited_for_when_the_time_of_that_ends_meanwhile(
+    house: PostgresHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, inside, now = house.who("ana"), house.db._writer, 0.0
+    ticket = await house.start(ana, 0)
+    begin = inside._begin
+
+    async def begun_late(job: Any) -> None:
+        nonlocal now
+        now += HELD_SECONDS
+        await begin(job)
+
+    monkeypatch.setattr(inside, "_patience", patience.Patience(lambda: now))
+    async with house.held("SELECT id FROM tickets WHERE id = $1 FOR UPDATE", ticket.id):
+        with pytest.raises(StoreFailed):
+            await house.say(ana, ticket.id, 1)
+        monkeypatch.setattr(inside, "_begin", begun_late)
+        with pytest.raises(StoreFailed):
+            await house.say(ana, ticket.id, 1)
+    assert house.metrics.repeated == {"lock": 1}
+
+
 SIGNING_IN = 40
 
 
