@@ -465,7 +465,7 @@ async def test_a_ticket_that_goes_from_one_group_to_the_next_all_the_time_is_ref
 ) -> None:
     ana = house.who("ana")
     ticket = await house.start(ana, 0)
-    holder, following = [await asyncpg.connect(house.where) for _ in range(2)]
+    both = holder, following = [await asyncpg.connect(house.where) for _ in range(2)]
     looks = 0
 
     async def holds(connection: Any) -> None:
@@ -484,10 +484,12 @@ async def test_a_ticket_that_goes_from_one_group_to_the_next_all_the_time_is_ref
 
     monkeypatch.setattr(writer, "look", looked)
     await holds(holder)
-    assert await house.say(ana, ticket.id, 1) == 2
+    try:
+        assert await house.say(ana, ticket.id, 1) == 2
+    finally:
+        for connection in both:
+            await connection.close()
     assert looks >= LOOKS
-    for connection in (holder, following):
-        await connection.close()
 
 
 async def test_what_its_group_refused_is_not_waited_for_when_the_time_of_that_ends_meanwhile(
