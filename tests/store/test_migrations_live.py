@@ -6,12 +6,16 @@ import asyncio
 import itertools
 import shutil
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from chatserver.store import migrations
+from chatserver.store.database import DatabaseUnusable
+from chatserver.store.migrations import postgres
 from chatserver.store.migrations.postgres import known_revision, migrate
 from tests.harness.postgres import Postgres, fetched
 from tests.harness.sizes import size
@@ -74,16 +78,21 @@ class OldNode:
             await connection.close()
 
 
+async def old_database(url: str, revision: str, where: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a release with this newest revision left it, with what people wrote."""
+    with monkeypatch.context() as then:
+        only_until(revision, where, then)
+        await migrate(url)
+    for statement in PAST.strip().split(";\n"):
+        await fetched(url, statement)
+
+
 @pytest.mark.parametrize(("before", "after"), list(itertools.pairwise(REVISIONS)))
 async def test_an_old_node_goes_on_writing_while_the_schema_grows(
     postgres_server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str
 ) -> None:
     url = postgres_server.empty()
-    with monkeypatch.context() as then:
-        only_until(before, tmp_path, then)
-        await migrate(url)
-    for statement in PAST.strip().split(";\n"):
-        await fetched(url, statement)
+    await old_database(url, before, tmp_path, monkeypatch)
     old = OldNode(url)
     writing = asyncio.create_task(old.run())
     await soon(lambda: len(old.waits) > 20 or writing.done(), "the old node writes")
@@ -99,3 +108,55 @@ async def test_an_old_node_goes_on_writing_while_the_schema_grows(
     await writing  # raises what it met
     print(f"{before} → {after}: {took:.2f} s over {TICKETS} tickets; longest wait {max(old.waits):.3f} s")
     assert max(old.waits) < LONGEST_SECONDS
+
+
+@asynccontextmanager
+async def a_backup_runs(url: str) -> AsyncIterator[None]:
+    """As pg_dump does: a transaction that has read a table, and reads on."""
+    connection = await asyncpg.connect(url, server_settings={"application_name": "pg_dump"})
+    try:
+        await connection.execute("BEGIN; LOCK TABLE tickets IN ACCESS SHARE MODE")
+        yield
+    finally:
+        await connection.close()
+
+
+async def test_behind_a_backup_an_upgrade_gives_up_and_says_who_is_in_the_way_and_nobody_waits_for_it_long(
+    postgres_server: Postgres,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(postgres, "TRIES", 2)
+    monkeypatch.setattr(postgres, "PAUSE_SECONDS", 0.1)
+    url = postgres_server.empty()
+    await old_database(url, "0003", tmp_path, monkeypatch)
+    old = OldNode(url)
+    writing = asyncio.create_task(old.run())
+    in_the_way = r"pg_dump \(process \d+\) has been in a transaction for \d+ s"
+    async with a_backup_runs(url), asyncio.timeout(20):
+        with pytest.raises(DatabaseUnusable, match=in_the_way):
+            await migrate(url)
+    assert "Trying again" in caplog.text
+    assert await known_revision(url) == "0003"
+    await migrate(url)
+    assert await known_revision(url) == migrations.HEAD
+    old.ending = True
+    await writing
+    print(f"longest wait {max(old.waits):.2f} s")
+    assert max(old.waits) < LONGEST_SECONDS
+
+
+async def test_an_upgrade_goes_on_by_itself_when_the_backup_ends(
+    postgres_server: Postgres,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    url = postgres_server.empty()
+    await old_database(url, "0003", tmp_path, monkeypatch)
+    async with a_backup_runs(url):
+        upgrading = asyncio.create_task(migrate(url))
+        await soon(lambda: "Trying again" in caplog.text or upgrading.done(), "it has waited in vain")
+    await upgrading
+    assert await known_revision(url) == migrations.HEAD

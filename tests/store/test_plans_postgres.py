@@ -15,7 +15,7 @@ from chatserver.store import accounts, people, tickets
 from chatserver.store.database import Database
 from chatserver.store.interruptions import all_gone, interrupted_ids
 from chatserver.store.items import items_after, items_before
-from chatserver.store.postgres import applying, loading, writer
+from chatserver.store.postgres import applying, loading, looking, writer
 from chatserver.store.postgres.database import PostgresDatabase, compiled, constant
 from tests.harness.postgres import Postgres
 from tests.store.house import POLICY
@@ -111,7 +111,7 @@ async def plan_for(connection: Any, sql: str, values: list[Any]) -> dict[str, An
 
 HOT = {
     name: value
-    for module in (loading, applying, writer)
+    for module in (loading, looking, applying, writer)
     for name, value in vars(module).items()
     if name.isupper() and isinstance(value, str) and not name.startswith("_")
 } | {f"UPDATES {len(columns)}": sql for columns, sql in applying.UPDATES.items()}
@@ -127,6 +127,7 @@ def test_all_statements_of_the_writer_are_looked_at() -> None:
         "NUMBERS",
         "INSERT_ITEMS",
         "MOVE_LOADS",
+        "HELD_TICKETS",
     } <= HOT.keys()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -10,15 +12,28 @@ import asyncpg
 from chatserver.store import migrations
 from chatserver.store.database import DatabaseAway, DatabaseNotReady, DatabaseUnusable
 
+log = logging.getLogger(__name__)
+
 TURN: Final = 0x63686174
 """Of PostgreSQL's advisory locks, the one that migrations hold."""
 OLDEST: Final = 13
 """The first PostgreSQL with everything that the statements use, and older than any that is cared for."""
+LOCK_SECONDS: Final = 1.25
+"""So long an upgrade waits for a table that somebody reads, a running pg_dump say, and whoever else wants that table waits behind
+it: less long than nodes do before they refuse something (`patience.LOCK_MS`), and longer than it takes PostgreSQL to call its own
+vacuum off (`deadlock_timeout`, 1 s)."""
+TRIES: Final = 5
+PAUSE_SECONDS: Final = 1.0
+"""Between two tries; the nodes go on meanwhile."""
+OLDEST_TRANSACTION: Final = """SELECT coalesce(nullif(application_name, ''), usename, backend_type), pid,
+    extract(epoch FROM clock_timestamp() - xact_start)::integer
+FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
+ORDER BY xact_start LIMIT 1"""
 
 
 async def migrate(dsn: str) -> None:
     """Create or upgrade the database, all or nothing. Raises DatabaseTooNew, DatabaseNotReady for a PostgreSQL that is too old,
-    DatabaseUnusable when it cannot be reached, and what asyncpg raises."""
+    DatabaseUnusable when it cannot be reached or somebody holds a table for long, and what asyncpg raises."""
     if await known_revision(dsn) != migrations.HEAD:
         await _upgrade(dsn)
 
@@ -75,6 +90,7 @@ async def _connected(dsn: str) -> Any:
 
 
 async def _upgrade(dsn: str) -> None:
+    from sqlalchemy.exc import DBAPIError
     from sqlalchemy.ext.asyncio import create_async_engine
     from sqlalchemy.pool import NullPool
 
@@ -83,8 +99,34 @@ async def _upgrade(dsn: str) -> None:
 
     engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
     try:
-        async with engine.begin() as connection:
-            await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({TURN})")
-            await connection.run_sync(migrations.upgrade)
+        async with engine.connect() as connection:
+            await connection.exec_driver_sql(f"SELECT pg_advisory_lock({TURN})")
+            await connection.commit()
+            for left in range(TRIES - 1, -1, -1):
+                try:
+                    async with connection.begin():
+                        await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS:g}s'")
+                        return await connection.run_sync(migrations.upgrade)
+                except DBAPIError as problem:
+                    if getattr(problem.orig, "sqlstate", None) != asyncpg.LockNotAvailableError.sqlstate:
+                        raise
+                    sentence = f"The database {shown(dsn)} cannot be upgraded now: {await _in_the_way(dsn)}"
+                    if not left:
+                        raise DatabaseUnusable(
+                            f"{sentence} Nothing was changed. Try again after that."
+                        ) from None
+                    log.warning("%s Trying again.", sentence)
+                await asyncio.sleep(PAUSE_SECONDS)
     finally:
         await engine.dispose()
+
+
+async def _in_the_way(dsn: str) -> str:
+    connection = await _connected(dsn)
+    try:
+        oldest = await connection.fetchrow(OLDEST_TRANSACTION)
+    finally:
+        await connection.close()
+    if oldest is None:
+        return "somebody held a table until just now."
+    return "{} (process {}) has been in a transaction for {} s, and may hold a table.".format(*oldest)

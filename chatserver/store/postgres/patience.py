@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Final
 
+from chatserver.store.postgres.looking import Wanted, wanted
 from chatserver.store.work import Needs
 
-LOCK_MS: Final = 2_000
-"""Longer than any group holds its rows; whoever holds them so long is frozen, or a person in a database shell."""
+LOCK_MS: Final = 1_500
+"""Longer than any group holds its rows; whoever holds them so long is frozen, or a person in a database shell. Longer, too, than
+it takes PostgreSQL to end a deadlock (`deadlock_timeout`, 1 s)."""
 IMPATIENT_MS: Final = 250
 """So long is waited once that has happened, until `CALM_SECONDS` after it happened last."""
 CALM_SECONDS: Final = 10.0
-PROBE_MS: Final = 100
-"""So long for each, while it is found out which rows they are."""
+LOOKS: Final = 5
+"""So often it is looked at which rows they are: another node's group holds its own for a moment only."""
+LOOK_EVERY_MS: Final = 20
 HELD_SECONDS: Final = 3.0
 """What could not be locked is refused at once for so long, then tried again."""
-
+HASTY_MS: Final = 20
+"""So long wait statements such as waited in vain within `CALM_SECONDS`: whose rows they need is not known before they run, and a
+hundred people who sign in must not wait one after the other."""
 FORGET_SECONDS: Final = 60.0
 """Rows that nobody asks for again are not remembered for ever."""
 
@@ -28,40 +33,42 @@ class Patience:
     def __init__(self, steady: Callable[[], float] = time.monotonic) -> None:
         self._steady = steady
         self._impatient_until = 0.0
-        self._held: dict[Any, float] = {}
+        self._hasty_until: dict[tuple[str, ...], float] = {}
+        self._held: dict[Wanted, float] = {}
 
-    def short(self) -> bool:
-        """Wait `IMPATIENT_MS` instead of `LOCK_MS`."""
-        return self._steady() < self._impatient_until
+    def ms(self, statements: tuple[str, ...] = ()) -> int:
+        """So long should a group wait for each lock, or these statements if any."""
+        now = self._steady()
+        if now < self._hasty_until.get(statements, now):
+            return HASTY_MS
+        return IMPATIENT_MS if now < self._impatient_until else LOCK_MS
 
     def ended(self, needs: Needs) -> bool:
-        """Whether these rows were found held just now, so that nobody should wait for them."""
-        until = self._held.get(rows_of(needs)) if self._held else None
-        return until is not None and self._steady() < until
+        """Whether something of it was found held just now, so that nobody should wait for it."""
+        now = self._steady()
+        return bool(self._held) and any(now < self._held.get(one, now) for one in wanted(needs))
 
     def suspected(self, needs: Needs) -> bool:
-        """Whether these rows were found held some time ago: somebody should look before a group waits for them, and holds up with
-        its own locks whoever needs the others."""
-        until = self._held.get(rows_of(needs)) if self._held else None
-        return until is not None and self._steady() >= until
+        """Whether something of it was found held some time ago: it should be looked at before a group waits for it, and holds up
+        with its own locks whoever needs the others."""
+        return bool(self._held) and not self.ended(needs) and any(one in self._held for one in wanted(needs))
 
-    def lost(self) -> bool:
-        """A group waited in vain. Gives whether this is news."""
-        news = not self.short()
-        self._impatient_until = self._steady() + CALM_SECONDS
+    def lost(self, statements: tuple[str, ...] = ()) -> bool:
+        """A group waited in vain, or these statements. Gives whether this is news."""
+        now = self._steady()
+        news = now >= self._impatient_until
+        self._impatient_until = now + CALM_SECONDS
+        if statements:
+            self._hasty_until[statements] = self._impatient_until
         return news
 
-    def found_held(self, needs: Needs) -> None:
-        """These are the rows that somebody holds."""
+    def looked(self, at: Iterable[Needs], held: Iterable[Wanted]) -> None:
+        """Of what these want, somebody holds this and nothing else."""
         now = self._steady()
-        self._held = {rows: until for rows, until in self._held.items() if now < until + FORGET_SECONDS}
-        self._held[rows_of(needs)] = now + HELD_SECONDS
-
-    def found_free(self, needs: Needs) -> None:
-        self._held.pop(rows_of(needs), None)
-
-
-def rows_of(needs: Needs) -> object:
-    """The same for all use cases that will wait for the same rows. Whoever opens a ticket waits for the app's, most likely."""
-    of_customers = () if needs.desks or needs.numbers else needs.customers
-    return needs.tickets or of_customers, needs.agents, needs.attended, needs.desks, needs.numbers
+        free = {one for needs in at for one in wanted(needs)}
+        self._held = {
+            one: until
+            for one, until in self._held.items()
+            if one not in free and now < until + FORGET_SECONDS
+        }
+        self._held.update(dict.fromkeys(held, now + HELD_SECONDS))

@@ -14,7 +14,8 @@ from chatserver.metrics import Metrics
 from chatserver.store.base import Committed, StoreEnded, StoreFailed, Violated
 from chatserver.store.postgres.applying import Overtaken, apply
 from chatserver.store.postgres.loading import load
-from chatserver.store.postgres.patience import IMPATIENT_MS, PROBE_MS, Patience, rows_of
+from chatserver.store.postgres.looking import held_since, look
+from chatserver.store.postgres.patience import LOCK_MS, LOOK_EVERY_MS, LOOKS, Patience
 from chatserver.store.work import World
 from chatserver.store.writer import (
     ID_COUNTER_BITS,
@@ -181,7 +182,7 @@ class PostgresWriter(Writer):
             except Exception as problem:
                 await self._roll_back(problem)
                 held = isinstance(problem, asyncpg.LockNotAvailableError)
-                if held and self._patience.lost():
+                if held and self._patience.lost(_texts(jobs[0])):
                     log.warning(
                         "somebody else holds rows of the database: what needs them is refused meanwhile"
                     )
@@ -200,19 +201,18 @@ class PostgresWriter(Writer):
         return isinstance(problem, (*_AGAIN, *_CUT))
 
     async def _find_held(self, group: list[UseCase]) -> None:
-        """Somebody else holds what one of them needs: which one, is found by locking for each alone, and letting go."""
-        tried: set[object] = set()
-        for needs in (case.needs for case in group):
-            if self._patience.ended(needs) or rows_of(needs) in tried:
-                continue
-            tried.add(rows_of(needs))
-            await self._db.execute(f"BEGIN; SET LOCAL lock_timeout = {PROBE_MS}")
-            try:
-                await load(self._db, World(), [needs], self.node)
-                self._patience.found_free(needs)
-            except asyncpg.LockNotAvailableError:
-                self._patience.found_held(needs)
-            await self._db.execute("ROLLBACK")
+        """Somebody else holds what one of them needs: what it is, so that it is refused and the others go on."""
+        needs = [case.needs for case in group if not self._patience.ended(case.needs)]
+        held = await look(self._db, needs)
+        for _ in range(LOOKS - 1):
+            if held:
+                await asyncio.sleep(LOOK_EVERY_MS / 1000)
+                held = held_since(held, await look(self._db, needs))
+        self._patience.looked(needs, {wanted for wanted, _ in held})
+
+    async def _begin(self, job: Job) -> None:
+        ms = self._patience.ms(_texts(job))
+        await self._db.execute("BEGIN" if ms == LOCK_MS else f"BEGIN; SET LOCAL lock_timeout = {ms}")
 
     async def _connected(self) -> None:
         if self.outlived.is_set():
@@ -235,11 +235,11 @@ class PostgresWriter(Writer):
     async def _group(self, group: list[UseCase]) -> None:
         began = time.perf_counter()
         db = self._db
+        given_up = {id(case) for case in group if self._patience.ended(case.needs)}
         if suspects := [case for case in group if self._patience.suspected(case.needs)]:
             await self._find_held(suspects)
-        short = self._patience.short()
-        await db.execute(f"BEGIN; SET LOCAL lock_timeout = {IMPATIENT_MS}" if short else "BEGIN")
-        given_up = {id(case) for case in group if self._patience.ended(case.needs)}
+            given_up |= {id(case) for case in suspects if self._patience.ended(case.needs)}
+        await self._begin(group[0])
         able = [case for case in group if id(case) not in given_up]
         self._metrics.held_up += len(given_up)
         world = World()
@@ -292,7 +292,7 @@ class PostgresWriter(Writer):
 
     async def _execute(self, jobs: list[Statements]) -> None:
         (job,) = jobs
-        await self._db.execute("BEGIN")
+        await self._begin(job)
         results: list[Any] = []
         for sql, values in job.statements:
             statement = await self._db.prepare(sql)
@@ -351,6 +351,10 @@ class PostgresWriter(Writer):
             except Exception:
                 self._db.terminate()
             self._db = None
+
+
+def _texts(job: Job) -> tuple[str, ...]:
+    return tuple(sql for sql, _ in job.statements) if isinstance(job, Statements) else ()
 
 
 def _told(problem: Exception) -> type[StoreFailed]:
