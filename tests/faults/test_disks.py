@@ -21,7 +21,8 @@ MESSAGES = size(100, 2_000)
 """Acknowledged before it breaks, and again afterwards."""
 REFUSALS = size(20, 200)
 """Answers `internal` in a row."""
-DISK_MIB = size(8, 24)
+DISK_MIB = 64
+"""Room for a write-ahead log as long as it ever becomes, 40 MB: else a fast crowd fills the disk once more by itself."""
 FAILING_SYNC = size(40, 400)
 """Which fdatasync of the writing thread fails; those before it succeed."""
 FULL_FOR = 150
