@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 
 import asyncpg
 import pytest
+from sqlalchemy import update
 
 from chatserver.bus.base import Subscription
 from chatserver.bus.local import LocalBus
@@ -32,9 +33,11 @@ from chatserver.services.nodes import BEAT_SECONDS, DEAD_MS, SILENT_MS, Membersh
 from chatserver.services.people import people
 from chatserver.services.publishing import Publisher
 from chatserver.services.reads import DatabaseReads
+from chatserver.store import tables
 from chatserver.store.postgres import database
 from chatserver.store.postgres.database import PostgresDatabase
 from chatserver.store.postgres.nodes import Nodes
+from chatserver.store.tickets import OTHERS_MS
 from chatserver.store.versions import Versions
 from chatserver.store.work import Who
 from tests.harness.postgres import Postgres
@@ -560,6 +563,25 @@ async def test_who_comes_elsewhere_while_a_node_is_about_to_speak_for_them_is_no
         )
         assert (await b.house.reads.agents())[0].gone_at is None
         assert (await b.ticket(ticket.id)).gone_at is None
+
+
+async def test_a_node_looks_at_what_is_due_when_it_is_and_at_anothers_when_that_one_had_its_time(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, c = nodes
+    async with a.membership, b.membership, c.membership:
+        await pairing.agent_connected(a.house, 1)
+        first, second = await a.chat(ANA), await b.chat(who("ben"))
+        for ticket, ms in ((first, 0), (second, OTHERS_MS // 2)):
+            due = update(tables.tickets).where(tables.tickets.c.id == ticket.id)
+            await a.house.store.execute(due.values(due_at=a.clock.now + ms))  # type: ignore[attr-defined]
+        now = a.clock.now
+        looks = [await node.house.reads.next_due() for node in (a, b, c)]
+        assert looks == [now, now + OTHERS_MS // 2, now + OTHERS_MS]
+        for node, at in zip((a, b, c), looks, strict=True):
+            assert at is not None
+            assert await node.house.reads.due(at - 1, 9) == []
+            assert await node.house.reads.due(at, 9) != []
 
 
 async def test_a_message_needs_no_node_of_its_own(nodes: tuple[Node, Node, Node]) -> None:
