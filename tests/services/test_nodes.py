@@ -146,6 +146,7 @@ async def test_more_tickets_than_the_house_remembers_are_told_once_and_then_when
     a, b, _ = nodes
     everybody = [who(f"c{number}") for number in range(12)]
     opened = [await a.start(one) for one in everybody]
+    await pairing.set_status(a.house, 1, "busy")  # who has to wait waits on, when somebody's chat ends
     b.house.books = Books(10)
     ears = [b.listens(customer_topic(1, one.key)) for one in everybody]
     assert [await b.catching_up.turn() for _ in range(3)] == [12, 0, 0]
