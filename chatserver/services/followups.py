@@ -52,7 +52,7 @@ async def due(house: House) -> int | None:
                 house.metrics.lateness.add(outcome / 1000)
     next_due = await house.reads.next_due()
     if next_due is not None:
-        # What is due and not looked at is another node's, for a moment yet.
+        # What fell due meanwhile.
         next_due = max(next_due, house.now() + BREATH_MS)
     times = [await _return_chats(house), next_due]
     if house.books.put_off.count(house.now()):

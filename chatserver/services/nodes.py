@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -24,12 +25,13 @@ log = logging.getLogger(__name__)
 
 BEAT_SECONDS: Final = 1.5
 DEAD_MS: Final = 6_000
-"""Three beats missed, and some. With it a dead node's agents get no new chats 8 s after its last sign of life, at most 15 are
+"""Three beats missed, and some. With it a dead node's agents get no new chats 9 s after its last sign of life, at most 15 are
 promised; their chats are back 30 s ⏱ after that sign."""
 SILENT_MS: Final = 4_000
 """Two beats missed: a beat is left until it is dead for those who see its people too."""
 NEVER: Final = 0
-PAGE: Final = 500
+PAGE: Final = 100
+"""So many are spoken for in one commit: messages and beats wait behind it."""
 
 
 class Registry(Protocol):
@@ -57,7 +59,9 @@ class Watching:
     def __init__(self, house: House, registry: Registry) -> None:
         self._house = house
         self._registry = registry
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self.rank = 1
+        """0: the first of the nodes alive, which speaks for the dead at once; the others do a beat later, should it not."""
         self._seen_at = NEVER
         """When it was last known that a node serves (ms); of a node, when it last said so itself."""
 
@@ -68,24 +72,27 @@ class Watching:
         return self._house.now() - self._seen_at < DEAD_MS
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._beat())
+        self._tasks = [asyncio.create_task(self._beat()), asyncio.create_task(self._bury())]
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def turn(self) -> None:
+        """See whether a node lives."""
         now = self._house.now()
         self._seen_at = now if await self._registry.alive(now - DEAD_MS) else NEVER
-        if self.living:
-            await self._speak_for_the_dead(now)
 
-    async def _speak_for_the_dead(self, now: int) -> None:
-        for node, seen_at in await self._registry.dead(now - DEAD_MS):
+    async def bury(self) -> None:
+        """Speak for those that died. Beside the beats, since it may take longer than a node may be silent."""
+        if not self.living:
+            return
+        now, later = self._house.now(), round(BEAT_SECONDS * 1000) if self.rank else 0
+        for node, seen_at in await self._registry.dead(now - DEAD_MS - later):
             log.warning("node %d was last seen %.1f s ago: its people are gone", node, (now - seen_at) / 1000)
             self._house.metrics.buried += 1
             await self._speak_for(node, seen_at)
@@ -99,24 +106,40 @@ class Watching:
                 log.warning("a beat was missed", exc_info=True)
             await asyncio.sleep(BEAT_SECONDS)
 
+    async def _bury(self) -> None:
+        while True:
+            try:
+                await self.bury()
+            except Exception:
+                log.warning("some of a dead node's people are to be spoken for again", exc_info=True)
+            await asyncio.sleep(BEAT_SECONDS)
+
     async def _speak_for(self, node: int, seen_at: int) -> None:
         """Its people are gone since `seen_at`. Twice is harmless: several nodes may do so at once, and one may die in the middle
         of it. The node is forgotten when nobody is left to speak for, so what failed is done by whoever looks next."""
-        waiting, agents = await self._registry.people_of(node)
-        for start in range(0, len(waiting), PAGE):
-            page = waiting[start : start + PAGE]
-            await asyncio.gather(
-                *(pairing.customer_lost(self._house, ticket, seen_at, node) for ticket in page)
+        tickets, agents = await self._registry.people_of(node)
+        words = [
+            *(partial(self._agent_lost, agent_id, seen_at, node) for agent_id in agents),
+            *(partial(pairing.customer_lost, self._house, ticket_id, seen_at, node) for ticket_id in tickets),
+        ]
+        failed: list[BaseException] = []
+        for start in range(0, len(words), PAGE):
+            said = await asyncio.gather(
+                *(word() for word in words[start : start + PAGE]), return_exceptions=True
             )
-        for agent_id in agents:
-            try:
-                await pairing.agent_gone(self._house, agent_id, seen_at, node)
-            except Refused as refusal:
-                if refusal.code != "unauthorized":
-                    raise
-                log.info("agent %d is no more, or was not heard of here yet", agent_id)
+            failed += filter(None, said)
+        if failed:
+            raise failed[0]
         if not any(await self._registry.people_of(node)):
             await self._registry.forget(node)
+
+    async def _agent_lost(self, agent_id: int, seen_at: int, node: int) -> None:
+        try:
+            await pairing.agent_gone(self._house, agent_id, seen_at, node)
+        except Refused as refusal:
+            if refusal.code != "unauthorized":
+                raise
+            log.info("agent %d is no more, or was not heard of here yet", agent_id)
 
 
 class Membership(Watching):
@@ -138,8 +161,6 @@ class Membership(Watching):
         self._claim = claim
         self._told = told
         self.node = 0
-        self.rank = 0
-        """Among the nodes alive: 0 is the first to act on what is due."""
 
     async def __aenter__(self) -> Self:
         await self._join()
@@ -149,8 +170,8 @@ class Membership(Watching):
         async with self._registry.starting():
             if not await self._registry.alive(self._house.now() - DEAD_MS):
                 await followups.recover(self._house)  # first: nobody is gone for as long as the outage took
-            for node, seen_at in await self._registry.dead(self._house.now() - DEAD_MS):
-                await self._speak_for(node, seen_at)
+                for node, seen_at in await self._registry.dead(self._house.now() - DEAD_MS):
+                    await self._speak_for(node, seen_at)
             now = self._house.now()  # all this may have taken longer than a node may be silent
             self.node = await self._registry.join(now)
         self._seen_at = now
@@ -168,7 +189,7 @@ class Membership(Watching):
             log.warning("could not say goodbye: the other nodes will notice")
 
     async def turn(self) -> None:
-        """Say that this node lives, and speak for those that do not."""
+        """Say that this node lives, and claim who of those that are silent is here."""
         now = self._house.now()
         if not self.living or not await self._registry.beat(self.node, now):
             log.warning("the other nodes took this one for dead, or there was none: it joins again")
@@ -179,7 +200,6 @@ class Membership(Watching):
             await self._look(now)
         for node, _ in await self._registry.dead(now - SILENT_MS):
             self._claim(*await self._registry.people_of(node))
-        await self._speak_for_the_dead(now)
 
     async def _look(self, now: int) -> None:
         alive = await self._registry.alive(now - DEAD_MS)

@@ -33,10 +33,10 @@ class Reads(Protocol):
         """How long (seconds) the last 20 answered chats of an app took, from pairing to close."""
 
     async def due(self, now: int, limit: int) -> list[tuple[int, int]]:
-        """(ticket, app) of what is due at `now` (ms), the most overdue first."""
+        """(ticket, app) of what this node has to look at at `now` (ms), the most overdue first."""
 
     async def next_due(self) -> int | None:
-        """When (ms) the next ticket is due."""
+        """When (ms) this node has to look at the next ticket."""
 
     def interrupted_ids(
         self, app_ids: Collection[int], policy: Policy, closing: Mapping[int, int | None], now: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import BindParameter, bindparam, func, or_, select, tuple_
+from sqlalchemy import BindParameter, bindparam, case, func, or_, select, tuple_
 
 from chatserver.core.tickets import Ticket
 from chatserver.store.database import Database
@@ -50,7 +50,11 @@ _HANDLED_MS = (
     .order_by(_t.closed_at.desc())
     .limit(_limit)
 )
-_NEXT_DUE = select(func.min(_t.due_at)).where(_t.due_at.is_not(None))
+_first = tickets.alias()
+_FIRST_DUE = select(func.min(_first.c.due_at)).where(_first.c.due_at.is_not(None)).scalar_subquery()
+_NEXT_DUE = select(
+    func.min(case((_t.node == bindparam("node"), _t.due_at), else_=_t.due_at + OTHERS_MS))
+).where(_t.due_at <= _FIRST_DUE + OTHERS_MS)  # whatever is due after that is not the next one
 _DUE = (
     select(_t.id, _t.app_id)
     .where(
@@ -131,8 +135,8 @@ async def handled_seconds(db: Database, app_id: int, limit: int = 20) -> list[in
 
 
 async def next_due(db: Database) -> int | None:
-    """When (ms) the next ticket has to be looked at; None while none has to."""
-    ((due_at,),) = await db.rows(_NEXT_DUE)
+    """When (ms) this node has to look at the next ticket (`due`); None while none has to be looked at."""
+    ((due_at,),) = await db.rows(_NEXT_DUE, node=db.node)
     return None if due_at is None else int(due_at)
 
 

@@ -175,7 +175,7 @@ async def test_each_timer_fires_once_and_in_time_at_nodes_whose_clocks_are_an_ho
     wrong = (wrong_by(3600), (), wrong_by(-3600))
     with redis_server(tmp_path / "redis") as redis:
         async with (
-            three_nodes(tmp_path, postgres_server, redis, under=wrong, **SETTINGS) as three,
+            three_nodes(tmp_path, postgres_server, redis, under=wrong, straight=True, **SETTINGS) as three,
             people(three) as (crowd, screens, an_agent),
         ):
             assert [hours_wrong(node) for node in three.nodes] == [1, 0, -1]

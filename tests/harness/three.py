@@ -77,10 +77,12 @@ async def three_nodes(
     *,
     under: tuple[tuple[str, ...], ...] = (),
     by_way_of: int = 0,
+    straight: bool = False,
     **settings: Any,
 ) -> AsyncIterator[Three]:
     """All are ready. `under`: commands that become the nodes (`Server`), one each. `by_way_of`: a port that leads to
-    PostgreSQL, by which the victim goes."""
+    PostgreSQL, by which the victim goes. `straight`: it goes as the others do; nothing of its network can fail, nor is it held up
+    by a crowd in the test's event loop, where the pipes are."""
     url = postgres.empty()
     commands = under or ((), (), ())
     async with AsyncExitStack() as stack:
@@ -91,7 +93,7 @@ async def three_nodes(
             "redis_url": redis.url.replace(str(redis.port), str(hints.port)),
         }
         made = []
-        for number, ways in enumerate(({}, {}, detour)):
+        for number, ways in enumerate(({}, {}, {} if straight else detour)):
             directory = where / f"node-{number}"
             directory.mkdir()
             given = {"database_url": url, "redis_url": redis.url} | settings | ways

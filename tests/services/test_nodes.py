@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 
 import asyncpg
 import pytest
+from sqlalchemy import update
 
 from chatserver.bus.base import Subscription
 from chatserver.bus.local import LocalBus
@@ -28,13 +29,15 @@ from chatserver.services import followups, pairing, talk, tickets
 from chatserver.services.books import Books
 from chatserver.services.catching_up import ITEMS_MAX, CatchingUp, heard
 from chatserver.services.house import House
-from chatserver.services.nodes import DEAD_MS, SILENT_MS, Membership, Watching
+from chatserver.services.nodes import BEAT_SECONDS, DEAD_MS, SILENT_MS, Membership, Watching
 from chatserver.services.people import people
 from chatserver.services.publishing import Publisher
 from chatserver.services.reads import DatabaseReads
+from chatserver.store import tables
 from chatserver.store.postgres import database
 from chatserver.store.postgres.database import PostgresDatabase
 from chatserver.store.postgres.nodes import Nodes
+from chatserver.store.tickets import OTHERS_MS
 from chatserver.store.versions import Versions
 from chatserver.store.work import Who
 from tests.harness.postgres import Postgres
@@ -80,14 +83,15 @@ class Node(Scene):
 
     def falls_silent(self) -> None:
         """It says nothing more, as if it had died."""
-        assert self.membership._task is not None
-        self.membership._task.cancel()
+        for task in self.membership._tasks:
+            task.cancel()
 
     async def lives_on(self, ms: int) -> None:
-        """So much time passes, and it says in the midst of it that it lives."""
+        """So much time passes, and it says in the midst of it that it lives; at the end it speaks for the dead."""
         for _ in range(2):
             self.clock.pass_seconds(ms / 2000)
             await self.membership.turn()
+        await self.membership.bury()
 
     def changes(self) -> list[TicketChanged]:
         return [event for event in self.told if isinstance(event, TicketChanged)]
@@ -142,6 +146,7 @@ async def test_more_tickets_than_the_house_remembers_are_told_once_and_then_when
     a, b, _ = nodes
     everybody = [who(f"c{number}") for number in range(12)]
     opened = [await a.start(one) for one in everybody]
+    await pairing.set_status(a.house, 1, "busy")  # who has to wait waits on, when somebody's chat ends
     b.house.books = Books(10)
     ears = [b.listens(customer_topic(1, one.key)) for one in everybody]
     assert [await b.catching_up.turn() for _ in range(3)] == [12, 0, 0]
@@ -450,6 +455,36 @@ async def test_two_nodes_may_speak_for_a_third_at_once(nodes: tuple[Node, Node, 
         assert (await b.ticket(ticket.id)).version == before + 1
 
 
+async def test_the_first_of_the_nodes_alive_speaks_for_the_dead_at_once_and_another_one_a_beat_later(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, c = nodes
+
+    async def beats(count: int) -> None:
+        for _ in range(count):
+            a.clock.pass_seconds(BEAT_SECONDS)
+            for node in (b, c):
+                await node.membership.turn()
+
+    async def dead_after(node: Node) -> list[int]:
+        await node.membership.bury()
+        return [dead for dead, _ in await node.registry.dead(node.clock.now - DEAD_MS)]
+
+    missed = round(DEAD_MS / 1000 / BEAT_SECONDS)
+    async with b.membership, c.membership:
+        for node in (b, c):
+            node.falls_silent()
+        dead = await a.registry.join(a.clock.now)
+        await beats(missed)
+        assert await dead_after(c) == [dead]
+        assert await dead_after(b) == []
+        dead = await a.registry.join(a.clock.now)
+        await beats(missed)
+        assert await dead_after(c) == [dead]
+        await beats(1)
+        assert await dead_after(c) == []
+
+
 async def test_a_node_that_leaves_is_forgotten_at_once_and_says_what_was_not_said_of_who_was_with_it(
     nodes: tuple[Node, Node, Node],
 ) -> None:
@@ -478,11 +513,13 @@ async def test_a_node_whose_people_could_not_be_spoken_for_is_kept_until_they_ar
         await a.membership.__aenter__()
         died_at = a.clock.now
         await pairing.agent_connected(a.house, 1)
+        ticket = await a.chat(ANA)
         a.falls_silent()
         with monkeypatch.context() as busy:
             busy.setattr(pairing, "agent_gone", too_many_wait)
             with pytest.raises(Refused):
                 await b.lives_on(DEAD_MS)
+        assert (await b.ticket(ticket.id)).gone_at == died_at, "the others are spoken for"
         await b.lives_on(1_000)
         assert (await b.house.reads.agents())[0].gone_at == died_at
         assert await b.registry.dead(b.clock.now - DEAD_MS) == []
@@ -529,6 +566,25 @@ async def test_who_comes_elsewhere_while_a_node_is_about_to_speak_for_them_is_no
         assert (await b.ticket(ticket.id)).gone_at is None
 
 
+async def test_a_node_looks_at_what_is_due_when_it_is_and_at_anothers_when_that_one_had_its_time(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, c = nodes
+    async with a.membership, b.membership, c.membership:
+        await pairing.agent_connected(a.house, 1)
+        first, second = await a.chat(ANA), await b.chat(who("ben"))
+        for ticket, ms in ((first, 0), (second, OTHERS_MS // 2)):
+            due = update(tables.tickets).where(tables.tickets.c.id == ticket.id)
+            await a.house.store.execute(due.values(due_at=a.clock.now + ms))  # type: ignore[attr-defined]
+        now = a.clock.now
+        looks = [await node.house.reads.next_due() for node in (a, b, c)]
+        assert looks == [now, now + OTHERS_MS // 2, now + OTHERS_MS]
+        for node, at in zip((a, b, c), looks, strict=True):
+            assert at is not None
+            assert await node.house.reads.due(at - 1, 9) == []
+            assert await node.house.reads.due(at, 9) != []
+
+
 async def test_a_message_needs_no_node_of_its_own(nodes: tuple[Node, Node, Node]) -> None:
     a, b, c = nodes
     ticket = await a.chat(ANA)
@@ -542,11 +598,13 @@ async def test_who_serves_nobody_speaks_for_the_dead_while_others_live_and_waits
     a, b, w = nodes
     watching = Watching(w.house, w.registry)
     dead = await a.registry.join(w.house.now())
-    await w.later(DEAD_MS / 1000 + 1)
+    await w.later(DEAD_MS / 1000 + BEAT_SECONDS)
     await watching.turn()
+    await watching.bury()
     assert [node for node, _ in await w.registry.dead(w.house.now() - DEAD_MS)] == [dead]
     living = await b.registry.join(w.house.now())
     await watching.turn()
+    await watching.bury()
     assert watching.living
     assert await w.registry.dead(w.house.now() - DEAD_MS) == []
     assert list(await w.registry.alive(w.house.now() - DEAD_MS)) == [living]
