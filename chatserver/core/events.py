@@ -60,6 +60,13 @@ class AgentGone(msgspec.Struct, frozen=True, tag=True):
     agent_id: int
 
 
+class Left(msgspec.Struct, frozen=True, tag=True):
+    """The last connection that somebody had to a node ended at this time (ms): another one, to which they are connected since
+    earlier, says so once more, before that node says that they are gone."""
+
+    at: int
+
+
 class SessionEnded(msgspec.Struct, frozen=True, tag=True):
     """A session was signed out or revoked: its sockets close within two seconds."""
 
@@ -74,6 +81,7 @@ Event = (
     | AttentionChanged
     | AgentChanged
     | AgentGone
+    | Left
     | SessionEnded
 )
 

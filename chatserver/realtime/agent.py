@@ -159,9 +159,12 @@ class AgentTalk(Talk[Frame]):
     def leave(self) -> None:
         self.hub.agent_left(self._agent_id, self.connection.silent_seconds)
 
+    def still_here(self) -> None:
+        self.hub.agents_here.denied(self._agent_id)
+
     def _deliver(self, event: Event) -> bool:
         if type(event) is AgentGone:
-            self.hub.agents_here.denied(event.agent_id)
+            self.still_here()
             return True
         return super()._deliver(event)
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Final, Protocol, Self
 
-from chatserver.core.events import DESKS_TOPIC, DeskChanged
+from chatserver.core.events import DESKS_TOPIC, DeskChanged, Left, agent_topic, customer_topic
 from chatserver.core.tickets import Ticket
 from chatserver.metrics import Metrics
 from chatserver.realtime.attention import AttentionFeed
@@ -40,6 +40,10 @@ DRAIN_SECONDS: Final = 10.0
 BACK_SECONDS: Final = (0.5, 5.0)
 """Who is sent away comes back at a random moment in between, so that the next server is not run over; a crowd takes longer, as
 long as it takes to be let in."""
+
+
+LEAVING_SECONDS: Final = 0.25
+"""While this server ends: so long other nodes have to say that they see somebody too, which takes milliseconds through Redis."""
 
 
 class Peer(Protocol):
@@ -91,15 +95,18 @@ class Hub:
         self.openings = Buckets(self.limits.address_tickets, self.limits.address_tickets)
         """Of tickets, by network address: new visitors cost nothing, so what one person may do is no limit to a robot."""
         self.customers_here: Presence[Who] = Presence(
-            lambda who: pairing.customer_connected(house, who), lambda who: pairing.customer_gone(house, who)
+            lambda who: pairing.customer_connected(house, who),
+            lambda who, since: pairing.customer_gone(house, who, since),
+            left=lambda who: self._told_left(customer_topic(who.app_id, who.key)),
+            linger=self.limits.linger,
         )
         """By app and key alone: two tabs in two languages are one customer."""
         self.agents_here: Presence[int] = Presence(
             lambda agent_id: pairing.agent_connected(house, agent_id),
-            lambda agent_id: pairing.agent_gone(house, agent_id, self._last_signs.get(agent_id)),
+            lambda agent_id, since: pairing.agent_gone(house, agent_id, since),
+            left=lambda agent_id: self._told_left(agent_topic(agent_id)),
+            linger=self.limits.linger,
         )
-        self._last_signs: dict[int, int] = {}
-        """When (ms) each agent who left was last heard of."""
         self.attention = AttentionFeed(house.bus, lambda app_id: attention.attention(house, app_id))
         self.counts = CountFeed(
             house.bus,
@@ -189,9 +196,15 @@ class Hub:
             self._empty.set()
 
     def agent_left(self, agent_id: int, silent_seconds: float) -> None:
-        """One of the agent's connections ended, of which nothing had been heard for so long."""
-        self._last_signs[agent_id] = self.house.now() - round(silent_seconds * 1000)
-        self.agents_here.leave(agent_id)
+        """One of the agent's connections ended, of which nothing had been heard for so long: since then they are gone."""
+        self.agents_here.leave(agent_id, self.house.now() - round(silent_seconds * 1000), silent_seconds)
+
+    def customer_left(self, who: Who, silent_seconds: float) -> None:
+        """The same of a customer, who is gone since now: their silence alone runs no clock."""
+        self.customers_here.leave(who, self.house.now(), silent_seconds)
+
+    def _told_left(self, topic: str) -> None:
+        self.house.bus.publish(Left(self.house.now()), [topic])
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run to the end, whatever becomes of the connection: a frame that was read is carried out."""
@@ -207,6 +220,8 @@ class Hub:
         """
         self.draining = True
         end = asyncio.get_running_loop().time() + seconds
+        for here in (self.customers_here, self.agents_here):
+            here.hurry(min(LEAVING_SECONDS, self.limits.linger))
         await self.send_everybody_away(seconds)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(end):

@@ -13,14 +13,18 @@ from chatserver.store.base import StoreEnded
 class Register:
     """Writes down what it is told; each telling takes until `go_on`."""
 
-    def __init__(self) -> None:
+    def __init__(self, linger: float = 0.0) -> None:
+        self.left: list[str] = []
+        self.since: list[int | None] = []
         self.told: list[str] = []
         self.waits: list[float] = []
         self.fail = 0
         self.ended = False
         self._gate = asyncio.Event()
         self._gate.set()
-        self.presence: Presence[str] = Presence(self._connected, self._gone, self._wait)
+        self.presence: Presence[str] = Presence(
+            self._connected, self._gone, self._wait, left=self.left.append, linger=linger
+        )
 
     def hold(self) -> None:
         self._gate.clear()
@@ -31,7 +35,8 @@ class Register:
     async def _connected(self, key: str) -> None:
         await self._tell(f"{key} in")
 
-    async def _gone(self, key: str) -> None:
+    async def _gone(self, key: str, since: int | None) -> None:
+        self.since.append(since)
         await self._tell(f"{key} out")
 
     async def _tell(self, what: str) -> None:
@@ -160,3 +165,62 @@ async def test_who_is_here_and_was_said_to_be_gone_is_told_once_more(register: R
     register.presence.denied("ben")
     await register.presence.settled()
     assert register.told == ["ana in", "ana in"]
+
+
+LINGER = 0.05
+
+
+async def test_who_comes_back_soon_was_never_gone_and_says_so_once_more() -> None:
+    register = Register(LINGER)
+    register.presence.enter("ana")
+    await register.presence.settled()
+    register.presence.leave("ana")
+    assert register.left == ["ana"], "nobody is asked who sees her"
+    register.presence.enter("ana")
+    await register.presence.settled()
+    assert register.told == ["ana in", "ana in"]
+
+
+async def test_who_does_not_come_back_is_gone_since_they_left() -> None:
+    register = Register(LINGER)
+    register.presence.enter("ana")
+    await register.presence.settled()
+    left = asyncio.get_running_loop().time()
+    register.presence.leave("ana", 1234)
+    await register.presence.settled()
+    assert register.told == ["ana in", "ana out"]
+    assert register.since == [1234]
+    assert asyncio.get_running_loop().time() - left >= LINGER
+
+
+async def test_each_leaving_is_waited_for_anew() -> None:
+    register = Register(LINGER)
+    register.presence.enter("ana")
+    register.presence.leave("ana", 1)
+    register.presence.enter("ana")
+    register.presence.leave("ana", 2)
+    assert len(register.presence._lingering) == 1
+    await register.presence.settled()
+    assert register.told == ["ana in", "ana out"]
+    assert register.since == [2]
+
+
+async def test_whose_silence_was_long_enough_is_gone_at_once() -> None:
+    register = Register(60)
+    register.presence.enter("ana")
+    await register.presence.settled()
+    register.presence.leave("ana", silent=61)
+    await register.presence.settled()
+    assert register.told == ["ana in", "ana out"]
+
+
+async def test_a_server_that_ends_does_not_wait_so_long() -> None:
+    register = Register(60)
+    register.presence.enter("ana")
+    register.presence.enter("eva")
+    await register.presence.settled()
+    register.presence.leave("ana")
+    register.presence.hurry(LINGER)
+    register.presence.leave("eva")
+    await register.presence.settled()
+    assert sorted(register.told[2:]) == ["ana out", "eva out"]

@@ -205,7 +205,10 @@ async def test_what_waits_and_what_was_there_is_in_the_welcome(chat: Chat) -> No
 async def test_an_agent_who_fell_silent_is_gone_since_they_were_last_heard(
     tmp_path: Path, engine: str
 ) -> None:
-    async with serving(tmp_path, limits=Limits(agent_heartbeat=0.2)) as chat, chat.agent(1) as agent:
+    async with (
+        serving(tmp_path, limits=Limits(agent_heartbeat=0.2, linger=0)) as chat,
+        chat.agent(1) as agent,
+    ):
         asked = chat.house.now()
         await agent.still_speaks()
         heard = chat.house.now()
