@@ -61,10 +61,10 @@ class AgentGone(msgspec.Struct, frozen=True, tag=True):
 
 
 class Left(msgspec.Struct, frozen=True, tag=True):
-    """The last connection that somebody had to a node ended at this time (ms): another one, to which they are connected since
-    earlier, says so once more, before that node says that they are gone."""
+    """The last connection that somebody had to a node ended, and was heard of last at that time (ms): another one, to which they
+    are connected too, says so once more, before that node says that they are gone."""
 
-    at: int
+    heard: int
 
 
 class SessionEnded(msgspec.Struct, frozen=True, tag=True):

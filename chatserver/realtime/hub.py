@@ -40,8 +40,6 @@ DRAIN_SECONDS: Final = 10.0
 BACK_SECONDS: Final = (0.5, 5.0)
 """Who is sent away comes back at a random moment in between, so that the next server is not run over; a crowd takes longer, as
 long as it takes to be let in."""
-
-
 LEAVING_SECONDS: Final = 0.25
 """While this server ends: so long other nodes have to say that they see somebody too, which takes milliseconds through Redis."""
 
@@ -97,14 +95,16 @@ class Hub:
         self.customers_here: Presence[Who] = Presence(
             lambda who: pairing.customer_connected(house, who),
             lambda who, since: pairing.customer_gone(house, who, since),
-            left=lambda who: self._told_left(customer_topic(who.app_id, who.key)),
+            now=house.now,
+            left=lambda who, heard: house.bus.publish(Left(heard), [customer_topic(who.app_id, who.key)]),
             linger=self.limits.linger,
         )
         """By app and key alone: two tabs in two languages are one customer."""
         self.agents_here: Presence[int] = Presence(
             lambda agent_id: pairing.agent_connected(house, agent_id),
             lambda agent_id, since: pairing.agent_gone(house, agent_id, since),
-            left=lambda agent_id: self._told_left(agent_topic(agent_id)),
+            now=house.now,
+            left=lambda agent_id, heard: house.bus.publish(Left(heard), [agent_topic(agent_id)]),
             linger=self.limits.linger,
         )
         self.attention = AttentionFeed(house.bus, lambda app_id: attention.attention(house, app_id))
@@ -195,17 +195,6 @@ class Hub:
         if not self._peers:
             self._empty.set()
 
-    def agent_left(self, agent_id: int, silent_seconds: float) -> None:
-        """One of the agent's connections ended, of which nothing had been heard for so long: since then they are gone."""
-        self.agents_here.leave(agent_id, self.house.now() - round(silent_seconds * 1000), silent_seconds)
-
-    def customer_left(self, who: Who, silent_seconds: float) -> None:
-        """The same of a customer, who is gone since now: their silence alone runs no clock."""
-        self.customers_here.leave(who, self.house.now(), silent_seconds)
-
-    def _told_left(self, topic: str) -> None:
-        self.house.bus.publish(Left(self.house.now()), [topic])
-
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run to the end, whatever becomes of the connection: a frame that was read is carried out."""
         task = asyncio.create_task(work)
@@ -216,17 +205,23 @@ class Hub:
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
         """Send everybody away: no new sockets, what was read is answered, everything queued is sent, then GOING_AWAY.
 
-        Returns when all are closed, after at most `seconds`.
+        Returns when all are closed, and it is told that they are gone, after at most `seconds` and LEAVING_SECONDS.
         """
         self.draining = True
         end = asyncio.get_running_loop().time() + seconds
-        for here in (self.customers_here, self.agents_here):
-            here.hurry(min(LEAVING_SECONDS, self.limits.linger))
+        self._hurry(LEAVING_SECONDS if self.house.bus.hears(2) else 0)
         await self.send_everybody_away(seconds)
+        left = end - asyncio.get_running_loop().time()
+        if left < LEAVING_SECONDS:
+            self._hurry(0)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(end):
+            async with asyncio.timeout(max(left, LEAVING_SECONDS)):
                 await self.customers_here.settled()
                 await self.agents_here.settled()
+
+    def _hurry(self, linger: float) -> None:
+        self.customers_here.hurry(linger)
+        self.agents_here.hurry(linger)
 
     async def send_everybody_away(self, seconds: float = DRAIN_SECONDS) -> None:
         """To any other node, until `shut` is taken back. Returns when all are closed, after at most `seconds`."""

@@ -118,8 +118,8 @@ class Talk(ABC, Generic[F]):
         """The connection ended; called once after a greeting that succeeded."""
 
     @abstractmethod
-    def still_here(self) -> None:
-        """Somebody may say that this person is gone."""
+    def still_here(self, heard: int = 0) -> None:
+        """Another node, which heard of this person last at that time (ms; 0: nobody knows), may say that they are gone."""
 
     # — life ———————————————————————————————————————————————————————————————————
 
@@ -163,9 +163,7 @@ class Talk(ABC, Generic[F]):
             self.connection.end(SESSION_ENDED, flush=False)
             return True
         if isinstance(event, Left):
-            age = round((self.hub.now() - self.connection.opened_at) * 1000)
-            if self.hub.house.now() - age < event.at:  # who came since then has said so after it
-                self.still_here()
+            self.still_here(event.heard)
             return True
         packet = self.hub.views.packet(event, self.audience)
         return packet is None or self.connection.offer(packet)

@@ -202,17 +202,14 @@ async def customer_connected(house: House, who: Who) -> None:
 
 
 async def customer_gone(house: House, who: Who, since: int | None = None) -> None:
-    """The customer's last connection to this node ended, at this time (ms; None: just now): since then the clocks of their chats
-    run, unless another node claimed them last."""
+    """The customer's last connection to this node ended. Since their last sign of life (ms; None: just now) the clocks of their
+    chats run, unless another node claimed them last."""
     people = house.people
 
     def decide(world: World, now: int) -> None:
+        gone_at = min(since or now, now)
         for ticket in world.chats_of(who):
             if not world.elsewhere("customer", ticket.id):
-                world.put(
-                    ticket,
-                    tickets.customer_gone(ticket, min(since or now, now)),
-                    people.policy(ticket.app_id),
-                )
+                world.put(ticket, tickets.customer_gone(ticket, gone_at), people.policy(ticket.app_id))
 
     await house.store.write(Needs(customers=((who.app_id, who.key),), claims=True), decide)

@@ -52,6 +52,7 @@ WIDE = Limits(
     frame_burst=10_000,
     reads=1_000_000,
     read_burst=10_000,
+    linger=0,
 )
 """For tests that say everything at once."""
 _numbers = itertools.count(1)
