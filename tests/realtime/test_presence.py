@@ -222,6 +222,7 @@ async def test_each_leaving_is_waited_for_anew() -> None:
 async def test_whose_silence_was_long_enough_is_gone_at_once_and_since_they_were_heard() -> None:
     register = await here(5, "ana")
     register.presence.leave("ana", silent=61)
+    assert not register.presence._lingering
     assert register.left == [("ana", 939_000)]
     await register.presence.settled()
     assert register.told == ["ana out"]
@@ -256,7 +257,8 @@ async def test_a_clock_that_is_set_back_keeps_nobody_here() -> None:
     register.presence.leave("ana")
     register.now -= 3_600_000
     register.presence.leave("ana")
-    await register.presence.settled()
+    async with asyncio.timeout(10):
+        await register.presence.settled()
     assert register.told == ["ana out"]
     assert register.since == [register.now]
 
