@@ -333,6 +333,7 @@ def _limits(settings: Settings) -> Limits:
         hello_seconds=settings.hello_seconds,
         customer_heartbeat=settings.customer_heartbeat_seconds,
         agent_heartbeat=settings.agent_heartbeat_seconds,
+        linger=settings.linger_seconds,
     )
 
 

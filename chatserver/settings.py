@@ -266,6 +266,12 @@ class Settings:
         _number(0.5, 60),
         "How often an agent's browser gives a sign of life; after two missed it is gone.",
     )
+    linger_seconds: float = _setting(
+        5.0,
+        _number(0, 10),
+        "Who left counts as gone after so long, and as of then: who reloads a page, or has another tab at another server, was "
+        "never gone.",
+    )
     hello_seconds: float = _setting(
         10.0, _number(0.5, 60), "A new connection must say who it is within so long."
     )

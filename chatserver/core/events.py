@@ -60,6 +60,13 @@ class AgentGone(msgspec.Struct, frozen=True, tag=True):
     agent_id: int
 
 
+class Left(msgspec.Struct, frozen=True, tag=True):
+    """The last connection that somebody had to a node ended, and was heard of last at that time (ms): another one, to which they
+    are connected too, says so once more, before that node says that they are gone."""
+
+    heard: int
+
+
 class SessionEnded(msgspec.Struct, frozen=True, tag=True):
     """A session was signed out or revoked: its sockets close within two seconds."""
 
@@ -74,6 +81,7 @@ Event = (
     | AttentionChanged
     | AgentChanged
     | AgentGone
+    | Left
     | SessionEnded
 )
 

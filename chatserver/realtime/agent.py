@@ -157,11 +157,14 @@ class AgentTalk(Talk[Frame]):
         return me.name, me.email, me.capacity, [(app.id, app.name, app.color) for app in apps]
 
     def leave(self) -> None:
-        self.hub.agent_left(self._agent_id, self.connection.silent_seconds)
+        self.hub.agents_here.leave(self._agent_id, self.connection.silent_seconds)
+
+    def still_here(self, heard: int = 0) -> None:
+        self.hub.agents_here.denied(self._agent_id, heard)
 
     def _deliver(self, event: Event) -> bool:
         if type(event) is AgentGone:
-            self.hub.agents_here.denied(event.agent_id)
+            self.still_here()
             return True
         return super()._deliver(event)
 

@@ -123,11 +123,14 @@ class CustomerTalk(Talk[Frame]):
         return Who(app_id=self.who.app_id, key=self.who.key)
 
     def leave(self) -> None:
-        self.hub.customers_here.leave(self._key)
+        self.hub.customers_here.leave(self._key, self.connection.silent_seconds)
+
+    def still_here(self, heard: int = 0) -> None:
+        self.hub.customers_here.denied(self._key, heard)
 
     def _deliver(self, event: Event) -> bool:
         if type(event) is TicketChanged and event.after.gone_at is not None and event.after.chatting:
-            self.hub.customers_here.denied(self._key)
+            self.still_here(event.after.gone_at)
         return super()._deliver(event)
 
     def over(self) -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Final, Protocol, Self
 
-from chatserver.core.events import DESKS_TOPIC, DeskChanged
+from chatserver.core.events import DESKS_TOPIC, DeskChanged, Left, agent_topic, customer_topic
 from chatserver.core.tickets import Ticket
 from chatserver.metrics import Metrics
 from chatserver.realtime.attention import AttentionFeed
@@ -40,6 +40,8 @@ DRAIN_SECONDS: Final = 10.0
 BACK_SECONDS: Final = (0.5, 5.0)
 """Who is sent away comes back at a random moment in between, so that the next server is not run over; a crowd takes longer, as
 long as it takes to be let in."""
+LEAVING_SECONDS: Final = 0.25
+"""While this server ends: so long other nodes have to say that they see somebody too, which takes milliseconds through Redis."""
 
 
 class Peer(Protocol):
@@ -91,15 +93,20 @@ class Hub:
         self.openings = Buckets(self.limits.address_tickets, self.limits.address_tickets)
         """Of tickets, by network address: new visitors cost nothing, so what one person may do is no limit to a robot."""
         self.customers_here: Presence[Who] = Presence(
-            lambda who: pairing.customer_connected(house, who), lambda who: pairing.customer_gone(house, who)
+            lambda who: pairing.customer_connected(house, who),
+            lambda who, since: pairing.customer_gone(house, who, since),
+            now=house.now,
+            left=lambda who, heard: house.bus.publish(Left(heard), [customer_topic(who.app_id, who.key)]),
+            linger=self.limits.linger,
         )
         """By app and key alone: two tabs in two languages are one customer."""
         self.agents_here: Presence[int] = Presence(
             lambda agent_id: pairing.agent_connected(house, agent_id),
-            lambda agent_id: pairing.agent_gone(house, agent_id, self._last_signs.get(agent_id)),
+            lambda agent_id, since: pairing.agent_gone(house, agent_id, since),
+            now=house.now,
+            left=lambda agent_id, heard: house.bus.publish(Left(heard), [agent_topic(agent_id)]),
+            linger=self.limits.linger,
         )
-        self._last_signs: dict[int, int] = {}
-        """When (ms) each agent who left was last heard of."""
         self.attention = AttentionFeed(house.bus, lambda app_id: attention.attention(house, app_id))
         self.counts = CountFeed(
             house.bus,
@@ -188,11 +195,6 @@ class Hub:
         if not self._peers:
             self._empty.set()
 
-    def agent_left(self, agent_id: int, silent_seconds: float) -> None:
-        """One of the agent's connections ended, of which nothing had been heard for so long."""
-        self._last_signs[agent_id] = self.house.now() - round(silent_seconds * 1000)
-        self.agents_here.leave(agent_id)
-
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run to the end, whatever becomes of the connection: a frame that was read is carried out."""
         task = asyncio.create_task(work)
@@ -203,15 +205,23 @@ class Hub:
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
         """Send everybody away: no new sockets, what was read is answered, everything queued is sent, then GOING_AWAY.
 
-        Returns when all are closed, after at most `seconds`.
+        Returns when all are closed, and it is told that they are gone, after at most `seconds` and LEAVING_SECONDS.
         """
         self.draining = True
         end = asyncio.get_running_loop().time() + seconds
+        self._hurry(LEAVING_SECONDS if self.house.bus.hears(2) else 0)
         await self.send_everybody_away(seconds)
+        left = end - asyncio.get_running_loop().time()
+        if left < LEAVING_SECONDS:
+            self._hurry(0)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(end):
+            async with asyncio.timeout(max(left, LEAVING_SECONDS)):
                 await self.customers_here.settled()
                 await self.agents_here.settled()
+
+    def _hurry(self, linger: float) -> None:
+        self.customers_here.hurry(linger)
+        self.agents_here.hurry(linger)
 
     async def send_everybody_away(self, seconds: float = DRAIN_SECONDS) -> None:
         """To any other node, until `shut` is taken back. Returns when all are closed, after at most `seconds`."""

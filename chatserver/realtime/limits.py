@@ -40,6 +40,8 @@ class Limits(msgspec.Struct, frozen=True):
     customer_heartbeat: float = 25
     agent_heartbeat: float = 5
     """Seconds, give or take a tenth; after 2.4 of them without a frame a connection is dead."""
+    linger: float = 5
+    """Seconds after a last sign of life before anybody is said to be gone: who reloads, or comes to another node, is not."""
 
 
 ADDRESS_SHARE: Final = 0.5

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from chatserver.bus.base import Subscription
 from chatserver.core.errors import Refused
-from chatserver.core.events import Event, SessionEnded
+from chatserver.core.events import Event, Left, SessionEnded
 from chatserver.core.tickets import Item, Ticket
 from chatserver.realtime.close_codes import (
     BAD_AUTH,
@@ -117,6 +117,10 @@ class Talk(ABC, Generic[F]):
     def leave(self) -> None:
         """The connection ended; called once after a greeting that succeeded."""
 
+    @abstractmethod
+    def still_here(self, heard: int = 0) -> None:
+        """Another node, which heard of this person last at that time (ms; 0: nobody knows), may say that they are gone."""
+
     # — life ———————————————————————————————————————————————————————————————————
 
     def listen(self, topics: Iterable[str]) -> None:
@@ -157,6 +161,9 @@ class Talk(ABC, Generic[F]):
     def _deliver(self, event: Event) -> bool:
         if isinstance(event, SessionEnded):
             self.connection.end(SESSION_ENDED, flush=False)
+            return True
+        if isinstance(event, Left):
+            self.still_here(event.heard)
             return True
         packet = self.hub.views.packet(event, self.audience)
         return packet is None or self.connection.offer(packet)

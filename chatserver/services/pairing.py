@@ -134,7 +134,7 @@ async def agent_gone(house: House, agent_id: int, since: int | None = None, node
     """The agent's last connection ended: no new chats, and after the grace time theirs return (`followups`).
 
     `since`: their last sign of life (ms), from which the grace is counted; None: just now. `node`: the one that they left; None:
-    this one. Who came to another one since then is not gone.
+    this one. Whom another one claimed last is not gone.
     """
 
     def change(agent: Agent, now: int) -> Agent:
@@ -201,15 +201,16 @@ async def customer_connected(house: House, who: Who) -> None:
     await house.store.write(Needs(customers=((who.app_id, who.key),)), decide)
 
 
-async def customer_gone(house: House, who: Who) -> None:
-    """The customer's last connection to this node ended: from here on the clocks of their chats run, unless they came to another
-    one since."""
+async def customer_gone(house: House, who: Who, since: int | None = None) -> None:
+    """The customer's last connection to this node ended. Since their last sign of life (ms; None: just now) the clocks of their
+    chats run, unless another node claimed them last."""
     people = house.people
 
     def decide(world: World, now: int) -> None:
+        gone_at = min(since or now, now)
         for ticket in world.chats_of(who):
             if not world.elsewhere("customer", ticket.id):
-                world.put(ticket, tickets.customer_gone(ticket, now), people.policy(ticket.app_id))
+                world.put(ticket, tickets.customer_gone(ticket, gone_at), people.policy(ticket.app_id))
 
     await house.store.write(Needs(customers=((who.app_id, who.key),), claims=True), decide)
 

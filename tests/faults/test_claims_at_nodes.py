@@ -4,9 +4,7 @@ who was too late is told so, and sees who was first."""
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import random
-import secrets
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Sequence
@@ -25,7 +23,7 @@ from tests.harness.owners import watch_owners, wrongs
 from tests.harness.peers import AgentPeer, CustomerPeer, Diary, Frame, Peer
 from tests.harness.postgres import Postgres, fetched
 from tests.harness.server import Server, running
-from tests.harness.sign_in import Desk
+from tests.harness.sign_in import Desk, agent_mail, more_agents, new_session
 from tests.harness.sizes import SEED, size
 from tests.harness.waiting import soon
 
@@ -47,13 +45,6 @@ MAY_ANSWER = {
 }
 """By verb; the empty one is `done`."""
 SETTINGS: dict[str, Any] = AT_EASE | {"open_chats_per_customer": 1_000, "first_answer_seconds": 3_600}
-
-_MORE_AGENTS = """WITH made AS (
-    INSERT INTO agents (email, name, password_hash, status, capacity, created_at)
-    SELECT 'agente-' || n || '@demo.test', 'Agente ' || n, '-', 'busy', 1, 0 FROM generate_series(1, $1::int) AS n RETURNING id
-) INSERT INTO agent_apps (agent_id, app_id) SELECT made.id, apps.id FROM made, apps WHERE apps.key = 'demo'"""
-_SIGN_IN = """INSERT INTO sessions (token_hash, agent_id, created_at, expires_at)
-SELECT $1, id, 0, 9000000000000 FROM agents WHERE email = $2"""
 
 
 class Screen(AgentPeer):
@@ -80,7 +71,7 @@ class Colleague:
     """An agent with a tab at each node."""
 
     def __init__(self, number: int, nodes: Sequence[Server], diary: Diary, dice: random.Random) -> None:
-        self.mail = f"agente-{number}@demo.test"
+        self.mail = agent_mail(number)
         self.session = ""
         self.screens = [
             Screen(self.mail, node.port, diary, dice, partial(self._token, node)) for node in nodes
@@ -99,10 +90,7 @@ class Colleague:
         return all(screen.online for screen in self.screens)
 
     async def sign_in(self, url: str) -> None:
-        """With a session that the database finds: a password would take most of the test's time."""
-        token = secrets.token_urlsafe(32)
-        await fetched(url, _SIGN_IN, hashlib.sha256(token.encode()).hexdigest(), self.mail)
-        self.session = token
+        self.session = await new_session(url, self.mail)
 
     async def sign_out(self, node: Server) -> None:
         """At one node, which ends the tabs at all of them. Their chats go to somebody else, or back to the queue."""
@@ -308,7 +296,7 @@ async def office(where: Path, url: str) -> AsyncIterator[Office]:
     (where / "first").mkdir()
     with running(where / "first", database_url=url):
         pass  # makes the demo's app
-    await fetched(url, _MORE_AGENTS, AGENTS)
+    await more_agents(url, AGENTS)
     await watch_owners(url)
     with several_with_redis(where, url, **SETTINGS) as nodes:
         everyone = Office(url, nodes)

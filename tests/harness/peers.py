@@ -113,6 +113,8 @@ class Peer(ABC):
         self.goodbyes: list[tuple[bool, int]] = []
         """For each connection that ended: whether a `goaway` came first, and the close code."""
         self.refusals: list[Frame] = []
+        self.typing: list[int] = []
+        """Tickets in which the other side was shown to type."""
         self.told_to_wait = 0.0
         """Seconds, by the last `goaway` or the last `error` that answered a `hello`."""
         self.online = False
@@ -179,6 +181,9 @@ class Peer(ABC):
         self._asked[verb, ticket] = answer
         await self._send({"type": verb} | ({"ticket": ticket} if ticket else {}) | fields)
         return await answer
+
+    async def types(self, ticket: int) -> None:
+        await self._send({"type": "typing", "ticket": ticket, "on": True})
 
     def settled(self) -> bool:
         return self.online and not self.outbox
@@ -258,6 +263,8 @@ class Peer(ABC):
                 self._answered(frame)
             case "error":
                 self._refused(frame)
+            case "typing" if frame.get("on", True):
+                self.typing.append(frame["ticket"])
             case "goaway":
                 self._going = True
                 self.told_to_wait = frame.get("retry_after", 0)

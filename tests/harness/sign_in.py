@@ -2,9 +2,40 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
+
 import httpx2
 
+from tests.harness.postgres import fetched
 from tests.harness.server import PASSWORD, Server
+
+_MORE_AGENTS = """WITH made AS (
+    INSERT INTO agents (email, name, password_hash, status, capacity, created_at)
+    SELECT 'agente-' || n || '@demo.test', 'Agente ' || n, '-', 'busy', 1, 0 FROM generate_series(1, $1::int) AS n RETURNING id
+) INSERT INTO agent_apps (agent_id, app_id) SELECT made.id, apps.id FROM made, apps WHERE apps.key = 'demo'"""
+_CHANGED = "UPDATE meta SET value = gen_random_uuid() WHERE key = 'people'"
+_SIGN_IN = """INSERT INTO sessions (token_hash, agent_id, created_at, expires_at)
+SELECT $1, id, 0, 9000000000000 FROM agents WHERE email = $2"""
+
+
+def agent_mail(number: int) -> str:
+    """Of the agents that `more_agents` makes, from 1 on."""
+    return f"agente-{number}@demo.test"
+
+
+async def more_agents(url: str, count: int) -> None:
+    """Into a PostgreSQL database with the demo's app: busy, with room for one chat each, and without a password that fits. Nodes
+    that run already know them soon after."""
+    await fetched(url, _MORE_AGENTS, count)
+    await fetched(url, _CHANGED)
+
+
+async def new_session(url: str, mail: str) -> str:
+    """The token of one that the database finds: a password would take most of a test's time."""
+    token = secrets.token_urlsafe(32)
+    await fetched(url, _SIGN_IN, hashlib.sha256(token.encode()).hexdigest(), mail)
+    return token
 
 
 class Desk:

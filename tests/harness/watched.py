@@ -92,6 +92,7 @@ def _of_hub(hub: Any) -> Counts:
         "customers": len(hub.customers_here._counts),
         "customers told": len(hub.customers_here._told),
         "doubtful": len(hub.customers_here._doubtful),
+        "lingering": len(hub.customers_here._lingering) + len(hub.customers_here._heard),
         "messages": len(hub.messages._buckets),
         "openings": len(hub.openings._buckets),
         "hub tasks": len(hub._tasks),

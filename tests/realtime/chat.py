@@ -52,6 +52,7 @@ WIDE = Limits(
     frame_burst=10_000,
     reads=1_000_000,
     read_burst=10_000,
+    linger=0,
 )
 """For tests that say everything at once."""
 _numbers = itertools.count(1)
@@ -244,8 +245,8 @@ async def serving(
     trusted_proxies: str = "",
     clock: Callable[[], int] | None = None,
 ) -> AsyncIterator[Chat]:
-    """One app `demo`, always open, and the agents 1 and 2. `clock`: ms since 1970, instead of the machine's. The database is a
-    SQLite file in `where`, or the one whose URL stands in the file `ENGINE` there."""
+    """One app `demo`, always open, and the agents 1 and 2. Without `limits` who leaves is gone at once. `clock`: ms since 1970,
+    instead of the machine's. The database is a SQLite file in `where`, or the one whose URL stands in the file `ENGINE` there."""
     now = clock or _now
     bus, books = LocalBus(), Books()
     url = where / ENGINE
@@ -256,7 +257,7 @@ async def serving(
         await _furnish(db)
     await house.refresh()
     doorman = Doorman(house)
-    hub = Hub(house, db, doorman.live, limits=limits)
+    hub = Hub(house, db, doorman.live, limits=limits or Limits(linger=0))
     customers = CustomerEndpoint(hub, origin_allowed, doorman.customer)
     agents = AgentEndpoint(hub, origin_allowed, doorman.agent)
     fallbacks = [Fallback(customers, origin_allowed), Fallback(agents, origin_allowed)]

@@ -91,7 +91,7 @@ async def test_a_drop_of_a_few_seconds_moves_no_chat_and_tells_nobody(tmp_path: 
 async def test_an_agent_whose_laptop_sleeps_is_away_since_the_last_sign_of_life(
     tmp_path: Path, engine: str
 ) -> None:
-    limits = Limits(agent_heartbeat=0.3)
+    limits = Limits(agent_heartbeat=0.3, linger=0)
     async with serving(tmp_path, limits=limits) as chat, pipe_to(chat.port) as pipe:
         chat.port, direct = pipe.port, chat.port
         async with chat.agent() as asleep:

@@ -16,6 +16,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from chatserver import peers
+from chatserver.realtime.limits import Limits
 from tests.harness.lines import request
 from tests.realtime.chat import PATIENCE, WIDE, Chat, Client, new_cid, serving, until
 from tests.security.raw import Raw, raw
@@ -140,6 +141,46 @@ async def test_a_peer_that_does_not_read_cannot_hold_up_a_drain(chat: Chat) -> N
         await chat.until_empty()
         await until(lambda: not chat.server.server_state.connections)
         stuck.ws.transport.abort()
+
+
+async def test_who_left_just_before_a_drain_is_gone_with_it_and_since_they_left(
+    tmp_path: Path, engine: str
+) -> None:
+    async with serving(tmp_path, limits=Limits(linger=60)) as chat:
+        async with chat.agent(), chat.customer() as customer:
+            ticket = await customer.start()
+            closing = chat.house.now()
+        await chat.until_empty()
+        left = chat.house.now()
+        assert await gone_since(chat, ticket) == {None}, "nobody is waited for"
+        await chat.hub.drain()
+        for gone in await gone_since(chat, ticket):
+            assert gone is not None
+            assert closing <= gone <= left
+
+
+async def test_who_had_to_be_cut_off_is_gone_when_the_drain_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        serving(tmp_path, limits=msgspec.structs.replace(WIDE, linger=60)) as chat,
+        chat.agent() as talker,
+        chat.customer(narrow=True) as stuck,
+    ):
+        monkeypatch.setattr(chat.house.bus, "hears", lambda nodes: True)  # there are others, who are asked
+        ticket = await stuck.start()
+        connection = chat.hub.peers[-1].connection
+        stuck.ws.transport.pause_reading()
+        while not connection.waits_for_its_peer:
+            await talker.say(ticket, "x" * 8_000)
+        await chat.hub.drain(0.2)
+        assert None not in await gone_since(chat, ticket)
+        stuck.ws.transport.abort()
+
+
+async def gone_since(chat: Chat, ticket: int) -> set[int | None]:
+    """Its customer, and the first agent."""
+    return {(await chat.house.ticket(ticket)).gone_at, (await chat.house.reads.agents())[0].gone_at}
 
 
 @contextlib.asynccontextmanager

@@ -202,20 +202,28 @@ async def test_what_waits_and_what_was_there_is_in_the_welcome(chat: Chat) -> No
         assert [view["subject"] for view in agent.welcome["tickets"]] == ["Espera"]
 
 
-async def test_an_agent_who_fell_silent_is_gone_since_they_were_last_heard(
-    tmp_path: Path, engine: str
-) -> None:
-    async with serving(tmp_path, limits=Limits(agent_heartbeat=0.2)) as chat, chat.agent(1) as agent:
+async def test_who_fell_silent_is_gone_since_they_were_last_heard(tmp_path: Path, engine: str) -> None:
+    limits = Limits(agent_heartbeat=0.2, customer_heartbeat=0.2, linger=0)
+    async with (
+        serving(tmp_path, limits=limits) as chat,
+        chat.agent(1) as agent,
+        chat.customer() as customer,
+    ):
+        ticket = await customer.start()
         asked = chat.house.now()
-        await agent.still_speaks()
+        for one in (agent, customer):
+            await one.still_speaks()
         heard = chat.house.now()
-        assert await agent.close_code() == 4003
+        for one in (agent, customer):
+            assert await one.close_code() == 4003
         await chat.until_empty()
-        await chat.hub.agents_here.settled()
-        gone = (await chat.house.reads.agents())[0].gone_at
-        assert gone is not None
-        # Silence is measured by another clock than the hour, and rounded.
-        assert asked - CLOCKS_APART_MS <= gone <= heard + CLOCKS_APART_MS
+        for presence in (chat.hub.agents_here, chat.hub.customers_here):
+            await presence.settled()
+        agents = await chat.house.reads.agents()
+        for gone in (agents[0].gone_at, (await chat.house.ticket(ticket)).gone_at):
+            assert gone is not None
+            # Silence is measured by another clock than the hour, and rounded.
+            assert asked - CLOCKS_APART_MS <= gone <= heard + CLOCKS_APART_MS
 
 
 async def test_an_agent_who_closes_is_gone_since_then(chat: Chat) -> None:
