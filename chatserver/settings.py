@@ -270,7 +270,7 @@ class Settings:
         5.0,
         _number(0, 10),
         "Who left counts as gone after so long, and as of then: who reloads a page, or has another tab at another server, was "
-        "never gone.",
+        "never gone. Not longer than `CHATSERVER_AGENT_GRACE_SECONDS`.",
     )
     hello_seconds: float = _setting(
         10.0, _number(0.5, 60), "A new connection must say who it is within so long."

@@ -46,6 +46,7 @@ SETTINGS: dict[str, Any] = AT_EASE | {
     "inactivity_strict": True,
     "first_answer_seconds": FIRST_ANSWER,
     "agent_grace_seconds": GRACE,
+    "linger_seconds": 1,  # nobody is said to be gone later than their grace ends
 }
 
 
