@@ -142,13 +142,15 @@ class Presence(Generic[K]):
             self._tellers[key] = asyncio.create_task(self._tell_until_true(key))
 
     def _untold(self, key: K) -> bool:
-        return key in self._doubtful or self._here(key) != (key in self._told)
+        if key in self._lingering:
+            return False  # whether they are here is not known; to claim them now may take them from where they are
+        return key in self._doubtful or (key in self._counts) != (key in self._told)
 
     async def _tell_until_true(self, key: K) -> None:
         failures = 0
         try:
             while self._untold(key):
-                here = self._here(key)
+                here = key in self._counts
                 doubtful = key in self._doubtful
                 self._doubtful.discard(key)
                 try:

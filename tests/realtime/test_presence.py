@@ -251,6 +251,15 @@ async def test_who_was_seen_elsewhere_after_their_last_sign_of_life_here_is_gone
     assert register.since == [990_000]
 
 
+async def test_who_left_is_not_claimed_while_they_are_waited_for() -> None:
+    """They may be at another node by then, which claimed them: whoever claims last is believed when it says that they are gone."""
+    register = await here(LINGER, "ana")
+    register.presence.denied("ana")
+    register.presence.leave("ana")
+    await register.presence.settled()
+    assert register.told == ["ana out"]
+
+
 async def test_a_clock_that_is_set_back_keeps_nobody_here() -> None:
     register = await here(LINGER, "ana")
     register.presence.enter("ana")
