@@ -276,6 +276,7 @@ def test_a_node_whose_database_is_another_one_ends_and_who_saw_more_than_that_ho
             await soon(lambda: ana.threads[ticket].last >= ana.acknowledged, "she sees what she said")
             await a_standby_took_over(url, ticket)
             ana.say(ticket)
+            await ana.flush()
             assert await asyncio.to_thread(server.wait) == BEGIN_ANEW
             assert diary.acks == LOST + 1, "acknowledged, after the database was another one"
             assert "is of another epoch" in server.log()
