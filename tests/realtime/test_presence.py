@@ -252,7 +252,7 @@ async def test_who_was_seen_elsewhere_after_their_last_sign_of_life_here_is_gone
 
 
 async def test_who_left_is_not_claimed_while_they_are_waited_for() -> None:
-    """They may be at another node by then, which claimed them: whoever claims last is believed when it says that they are gone."""
+    """They may be at another node by then, which claimed them, and whoever claimed last is believed to see them go."""
     register = await here(LINGER, "ana")
     register.presence.denied("ana")
     register.presence.leave("ana")
