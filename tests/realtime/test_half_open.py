@@ -47,6 +47,18 @@ async def test_who_cannot_be_heard_any_more_is_told_and_let_go(tmp_path: Path) -
         await chat.until_empty()
 
 
+async def test_whose_signs_of_life_wait_after_a_standstill_of_the_server_is_not_let_go(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path, limits=Limits()) as chat, chat.customer() as customer:
+        connection = chat.hub.peers[-1].connection
+        connection._heard_at = long_ago = connection._heard_at - 10 * chat.hub.limits.customer_heartbeat
+        await customer.send(type="ping")
+        assert connection._heard_at == long_ago, "it was read before the server looked"
+        await chat.hub._sweep()
+        assert connection.code is None
+
+
 async def test_who_hears_nothing_any_more_is_kept_while_they_can_be_heard(tmp_path: Path) -> None:
     async with through_a_pipe(tmp_path, Limits()) as (chat, pipe, customer):
         ticket = await customer.start()
