@@ -362,7 +362,8 @@ async def test_nodes_that_lock_in_opposite_orders_both_commit_and_nobody_is_told
         await soon(lambda: one.stored(WAITING) == [(2,)], "the second has the agent, and waits too")
     assert (await first).state == "closed"
     assert await second in ((1, "open"), (0, "closed"))
-    assert repeated(one, other) == {"deadlock": 1}
+    # Once, or again: who gave way may have the agent once more before the other one wakes up.
+    assert repeated(one, other).keys() == {"deadlock"}
     assert caplog.records == []
 
 
