@@ -48,14 +48,16 @@ async def test_a_user_needs_only_what_begins_with_our_name(tmp_path: Path) -> No
             a.say(1, "t")
             await b.hears(1)
         with pytest.raises(BusRefused, match="NOPERM"):
-            await RedisBus.open(f"redis://other:{at}", node="n", installation="i", missed=lambda: None)
+            await RedisBus.open(
+                f"redis://other:{at}", node="n", installation="i", key=b"k", missed=lambda: None
+            )
 
 
 async def test_a_wrong_password_is_said_and_not_repeated(tmp_path: Path) -> None:
     with redis_server(tmp_path / "redis", "--requirepass", PASSWORD) as redis:
         for url in (f"redis://:falsch@127.0.0.1:{redis.port}", redis.url):
             with pytest.raises(BusRefused, match=r"^Redis at .*(WRONGPASS|NOAUTH)") as caught:
-                await RedisBus.open(url, node="n", installation="i", missed=lambda: None)
+                await RedisBus.open(url, node="n", installation="i", key=b"k", missed=lambda: None)
             assert f"127.0.0.1:{redis.port}" in str(caught.value)
             assert "falsch" not in str(caught.value)
 
@@ -85,7 +87,7 @@ async def test_by_tls(tmp_path: Path) -> None:
             a.say(1, "t")
             await b.hears(1)
         for wrong in (url, f"redis://127.0.0.1:{port}"):  # nobody vouches for it; it speaks TLS only
-            bus = await RedisBus.open(wrong, node="n", installation="i", missed=lambda: None)
+            bus = await RedisBus.open(wrong, node="n", installation="i", key=b"k", missed=lambda: None)
             assert not bus.connected
             await bus.close()
 
