@@ -395,6 +395,9 @@ class RedisBus:
         except Unreachable as why:
             if line is self._link.speaking:
                 self._link.fail(str(why))
+        except Exception:
+            if line is self._link.speaking:
+                self._link.not_understood()
 
     # — what the link calls —
 

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import hiredis
 import msgspec
 import pytest
 
@@ -402,6 +403,25 @@ async def test_something_else_behind_the_port_holds_no_start_up(answer: bytes) -
             assert isinstance(transport, asyncio.Transport)
             transport.write(answer)
             transport.close()
+
+    server = await asyncio.get_running_loop().create_server(Strange, "127.0.0.1", 0)
+    async with server:
+        bus = await open_bus(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        assert not bus.connected
+        await bus.close()
+
+
+@pytest.mark.parametrize("answer", [b":1\r\n", b"*1\r\n:1\r\n"])
+async def test_a_redis_that_answers_nonsense_is_away(answer: bytes) -> None:
+    class Strange(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
+            self.transport, self.reader = transport, hiredis.Reader()
+
+        def data_received(self, data: bytes) -> None:
+            self.reader.feed(data)
+            while self.reader.gets():
+                self.transport.write(answer)
 
     server = await asyncio.get_running_loop().create_server(Strange, "127.0.0.1", 0)
     async with server:
