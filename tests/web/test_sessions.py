@@ -116,7 +116,7 @@ async def test_a_socket_token_is_good_once_also_when_it_comes_twice_at_once(door
 
 
 async def test_a_used_socket_token_is_known_also_where_a_clock_is_behind(door: Door) -> None:
-    """Nodes hear within a minute, one after the other, that the database's clock was set; whoever comes in removes what is over."""
+    """Nodes hear one by one, within a minute, that the database's clock was set; whoever comes in removes what is over."""
     _, session = await door.accounts.sign_in(EMAIL, PASSWORD, "a")
     token = door.accounts.socket_token(session)
     await door.accounts.authenticate_agent(token)
