@@ -49,6 +49,8 @@ async def known_revision(dsn: str) -> str | None:
             )
         known = await connection.fetchval("SELECT to_regclass('alembic_version')")
         stored = await connection.fetchval("SELECT version_num FROM alembic_version") if known else None
+    except asyncpg.InsufficientPrivilegeError as problem:
+        raise _not_theirs(dsn, problem) from None
     finally:
         await connection.close()
     return migrations.checked(stored, shown(dsn))
@@ -108,7 +110,10 @@ async def _upgrade(dsn: str) -> None:
                         await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS:g}s'")
                         return await connection.run_sync(migrations.upgrade)
                 except DBAPIError as problem:
-                    if getattr(problem.orig, "sqlstate", None) != asyncpg.LockNotAvailableError.sqlstate:
+                    state = getattr(problem.orig, "sqlstate", None)
+                    if state == asyncpg.InsufficientPrivilegeError.sqlstate:
+                        raise _not_theirs(dsn, problem.orig) from None
+                    if state != asyncpg.LockNotAvailableError.sqlstate:
                         raise
                     sentence = f"The database {shown(dsn)} cannot be upgraded now: {await _in_the_way(dsn)}"
                     if not left:
@@ -119,6 +124,12 @@ async def _upgrade(dsn: str) -> None:
                 await asyncio.sleep(PAUSE_SECONDS)
     finally:
         await engine.dispose()
+
+
+def _not_theirs(dsn: str, problem: BaseException | None) -> DatabaseUnusable:
+    """In the server's words too, which name a table or schema and nothing of what is in it."""
+    words = str(problem).rpartition(": ")[2]
+    return DatabaseUnusable(f"The database {shown(dsn)} has to belong to the user who comes: {words}.")
 
 
 async def _in_the_way(dsn: str) -> str:
