@@ -213,7 +213,10 @@ async def test_a_server_that_is_not_there_is_one_sentence() -> None:
 
 async def test_a_name_that_nobody_knows_is_one_sentence() -> None:
     said = await refusal("postgresql://chat:hunter2@nowhere.invalid/support")
-    assert said == "The database nowhere.invalid:5432/support cannot be reached: nobody answers there."
+    assert (
+        said
+        == "The database nowhere.invalid:5432/support cannot be reached: no address is known for that name."
+    )
 
 
 async def test_a_database_that_is_not_there_is_one_sentence(postgres_server: Postgres) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -83,6 +84,10 @@ async def _connected(dsn: str) -> Any:
         raise DatabaseAway(f"The database {shown(dsn)} cannot be used yet: {problem}.") from problem
     except asyncpg.PostgresError as problem:  # in the server's words, which quote no password
         raise DatabaseUnusable(f"The database {shown(dsn)} cannot be used: {problem}.") from problem
+    except socket.gaierror as problem:
+        raise DatabaseAway(
+            f"The database {shown(dsn)} cannot be reached: no address is known for that name."
+        ) from problem
     except (OSError, TimeoutError) as problem:
         raise DatabaseAway(f"The database {shown(dsn)} cannot be reached: nobody answers there.") from problem
     except (ValueError, asyncpg.InterfaceError):
