@@ -68,7 +68,12 @@ def chat(number: int) -> tuple[Event, list[str]]:
 
 async def ours_says(port: int) -> Say:
     bus = await RedisBus.open(
-        _url(port), installation="bench", node="says", local=frozenset({WORKER_TOPIC}), missed=_must_not
+        _url(port),
+        installation="bench",
+        key=b"k",
+        node="says",
+        local=frozenset({WORKER_TOPIC}),
+        missed=_must_not,
     )
 
     def say(group: list[tuple[Event, list[str]]]) -> None:
@@ -80,7 +85,12 @@ async def ours_says(port: int) -> Say:
 
 async def ours_hears(port: int, heard: Callable[[], None]) -> None:
     bus = await RedisBus.open(
-        _url(port), installation="bench", node="hears", local=frozenset({WORKER_TOPIC}), missed=_must_not
+        _url(port),
+        installation="bench",
+        key=b"k",
+        node="hears",
+        local=frozenset({WORKER_TOPIC}),
+        missed=_must_not,
     )
 
     def deliver(event: Event) -> bool:
@@ -92,7 +102,7 @@ async def ours_hears(port: int, heard: Callable[[], None]) -> None:
 
 async def ours_ignores(port: int) -> RedisBus:
     """It is there and listens to something else."""
-    return await RedisBus.open(_url(port), installation="bench", node="ignores", missed=_must_not)
+    return await RedisBus.open(_url(port), installation="bench", key=b"k", node="ignores", missed=_must_not)
 
 
 # — a channel for each topic —

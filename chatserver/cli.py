@@ -23,6 +23,7 @@ from chatserver.cli_base import (
 from chatserver.cli_data import backup, move, restore
 
 if TYPE_CHECKING:
+    from chatserver.core.people import Agent
     from chatserver.settings import Settings
     from chatserver.store.database import Database, Reader
     from chatserver.tracing import Tracing
@@ -288,6 +289,21 @@ def add_agent(email: str, name: str, keys: tuple[str, ...], generate: bool) -> N
     click.echo(f"{email} can sign in at {settings.address}/console")
     if generate:
         click.echo(f"password  {password}")
+
+
+@agent.command("list")
+def list_agents() -> None:
+    """All agents: e-mail address, name, keys of their apps."""
+    from chatserver.store import people
+
+    settings = load_settings()
+
+    async def look(db: Reader) -> tuple[list[Agent], dict[int, str]]:
+        return await people.agents(db), {app.id: app.key for app in await people.apps(db, settings.policy)}
+
+    agents, keys = looking(settings, look)
+    for one in agents:
+        click.echo(f"{one.email}\t{one.name}\t{' '.join(keys[app] for app in sorted(one.app_ids))}")
 
 
 @agent.command("password")

@@ -35,12 +35,13 @@ async def opened(
     settings: Settings,
     metrics: Metrics,
     *,
+    serves: bool = True,
     missed: Callable[[], None] = lambda: None,
     clock: Callable[[], int] | None = None,
     traced: Traced = untraced,
 ) -> AsyncIterator[tuple[House, Database]]:
-    """A house that knows its people. `missed`: see `RedisBus.open`; it is called after a commit in doubt too. `clock`, `traced`:
-    see `Database.open`. Raises what these two raise."""
+    """A house that knows its people. `serves`, `missed`: see `RedisBus.open`; the latter is called after a commit in doubt too.
+    `clock`, `traced`: see `Database.open`. Raises what these two raise."""
     db = await Database.open(
         settings.database,
         clock=clock,
@@ -50,7 +51,7 @@ async def opened(
     )
     try:
         books = Books()
-        bus = await _bus(settings, installation(db), books, metrics, missed)
+        bus = await _bus(settings, db, serves, books, metrics, missed)
         publish = Publisher(bus, books)
 
         def look() -> None:
@@ -70,23 +71,36 @@ async def opened(
         await db.close()
 
 
-def installation(db: Database) -> str:
-    """A name by which the nodes of one database find each other, and nobody else who is at the same Redis finds them. It tells
-    nothing of the secret that it is made of. With another epoch it is another one: an earlier state is a database of its own."""
-    return hmac.digest(db.secret.encode(), f"nodes of {db.epoch}".encode(), "sha256").hex()[:16]
+def installation(db: Database) -> tuple[str, bytes]:
+    """A name by which the nodes of one database find each other, and nobody else who is at the same Redis finds them; and the key
+    by which they know that it was one of them who said something. Neither tells anything of the secret that it is made of. With
+    another epoch they are others: an earlier state is a database of its own."""
+    name, key = [
+        hmac.digest(db.secret.encode(), f"{what} of {db.epoch}".encode(), "sha256")
+        for what in ("nodes", "hints")
+    ]
+    return name.hex()[:16], key
 
 
 async def _bus(
-    settings: Settings, installation: str, books: Books, metrics: Metrics, missed: Callable[[], None]
+    settings: Settings,
+    db: Database,
+    serves: bool,
+    books: Books,
+    metrics: Metrics,
+    missed: Callable[[], None],
 ) -> LocalBus | RedisBus:
     if not settings.redis_url:
         return LocalBus()
     from chatserver.bus.redis import RedisBus
 
+    name, key = installation(db)
     return await RedisBus.open(
         settings.redis_url,
         node=secrets.token_hex(6),
-        installation=installation,
+        installation=name,
+        key=key,
+        serves=serves,
         local=frozenset({WORKER_TOPIC}),
         missed=missed,
         arrived=partial(learn, books),

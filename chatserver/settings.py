@@ -6,6 +6,7 @@ Every setting is `CHATSERVER_<NAME>`; DATABASE_URL, REDIS_URL, HOST and PORT are
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import typing
@@ -112,6 +113,18 @@ def _public_url(text: str) -> str:
     return f"{parts.scheme}://{netloc.removesuffix(f':{default}')}"
 
 
+def _networks(text: str) -> str:
+    """Names would be taken and never match, so that all the world had the proxy's address."""
+    for one in text.split(","):
+        try:
+            ipaddress.ip_network(one.strip())
+        except ValueError:
+            raise ValueError(
+                f"must be addresses or networks like 10.0.0.5,10.1.0.0/24, with commas between, not {one.strip()!r}"
+            ) from None
+    return text
+
+
 def _node_url(text: str) -> str:
     url = _public_url(text)
     if not url.startswith("http://"):
@@ -188,8 +201,9 @@ class Settings:
     )
     trusted_proxies: str = _setting(
         "",
-        _text,
-        "Addresses of proxies, with commas between, whose `X-Forwarded-For` is believed. Others' is ignored.",
+        _networks,
+        "Addresses (or networks: `10.1.0.0/24`) of proxies, with commas between, whose `X-Forwarded-For` is believed. Others' is "
+        "ignored.",
     )
     node_url: str = _setting(
         "",

@@ -36,7 +36,7 @@ async def work(settings: Settings, traced: Traced = untraced) -> int:
     ending = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
-    async with opened(settings, Metrics(), traced=traced) as (house, db):
+    async with opened(settings, Metrics(), serves=False, traced=traced) as (house, db):
         assert isinstance(db, PostgresDatabase)  # noqa: S101 - mypy alone needs to be told
         async with Watching(house, Nodes(db)) as watching:
 

@@ -112,7 +112,11 @@ def agent_at(server: Server) -> AgentPeer:
 
 def test_what_is_wrong_is_the_same_sentence(servers: list[Server]) -> None:
     for arguments, sentence in (
-        (("app", "add", "X", "--key", "demo", "--origin", "https://t.test"), "taken already"),
+        (("app", "add", "X", "--key", "demo", "--origin", "https://t.test"), "That key is taken already."),
+        (
+            ("agent", "add", "ana@demo.test", "--app", "demo", "--generate"),
+            "That e-mail address is taken already.",
+        ),
         (("app", "set", "nadie", "--name", "X"), "There is no app with the key 'nadie'"),
         (
             ("app", "set", "demo", "--policy", "inactivity_seconds=x"),

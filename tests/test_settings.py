@@ -81,6 +81,10 @@ def test_all_bad_values_are_listed_at_once_by_the_name_that_was_used() -> None:
         ("CHATSERVER_PUBLIC_URL", "https://ñandú.example.com"),
         ("CHATSERVER_NODE_URL", "10.0.0.5:8000"),
         ("CHATSERVER_NODE_URL", "https://10.0.0.5:8000"),
+        ("CHATSERVER_TRUSTED_PROXIES", "balancer.internal"),
+        ("CHATSERVER_TRUSTED_PROXIES", "10.0.0.5 10.0.0.6"),
+        ("CHATSERVER_TRUSTED_PROXIES", "10.0.0.5/24"),
+        ("CHATSERVER_TRUSTED_PROXIES", "*"),
         ("CHATSERVER_SECRET", "too short"),
         ("CHATSERVER_SECRET_FILE", "/nowhere/at/all"),
         ("CHATSERVER_DATABASE_URL", "mysql://localhost/chat"),
@@ -198,6 +202,11 @@ def test_the_secret_may_stand_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text("s" * 40 + "\n")
     assert load({"CHATSERVER_SECRET_FILE": str(file)}).secret == "s" * 40
+
+
+def test_proxies_are_trusted_by_their_addresses_and_networks() -> None:
+    for given in ("10.0.0.5", "10.0.0.5, 10.1.0.0/24", "::1,fd00::/8"):
+        assert load({"CHATSERVER_TRUSTED_PROXIES": given}).trusted_proxies == given
 
 
 def test_the_public_address_is_written_as_browsers_write_origins() -> None:

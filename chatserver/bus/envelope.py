@@ -64,13 +64,15 @@ class Delta(Struct, frozen=True, tag=True):
 
 class Beat(Struct, frozen=True, tag=True):
     """A sign of life to everybody, each second. `said`: the number of the last batch to each other node: who has another one
-    missed something. `version`: that of the node's interest. `again`: it has just come and wants to hear the same of others."""
+    missed something. `version`: that of the node's interest. `again`: it has just come and wants to hear the same of others.
+    `serves`: it is a node, and not only what does what is due beside them."""
 
     v: int
     node: str
     version: int
     said: dict[str, int]
     again: bool = False
+    serves: bool = True
 
 
 class Bye(Struct, frozen=True, tag=True):

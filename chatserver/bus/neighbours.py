@@ -55,7 +55,7 @@ class Recent(Struct, gc=False):
 class Other:
     """Another node."""
 
-    __slots__ = ("bits", "heard", "heard_at", "latest", "node", "said", "unsure_since", "version")
+    __slots__ = ("bits", "heard", "heard_at", "latest", "node", "said", "serves", "unsure_since", "version")
 
     def __init__(self, node: str, now: float, said: int) -> None:
         self.node = node
@@ -64,6 +64,8 @@ class Other:
         self.heard = 0
         """The number of the last batch from it."""
         self.heard_at = now
+        self.serves = False
+        """As it said with its last sign of life."""
         self.bits = Bits()
         self.version = -1
         self.latest = -1
@@ -170,6 +172,7 @@ class Neighbours:
         return self.others[node]
 
     def _beat(self, other: Other, beat: Beat) -> None:
+        other.serves = beat.serves
         number = beat.said.get(self._node)
         if number is not None:
             if number != other.heard:

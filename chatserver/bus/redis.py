@@ -22,6 +22,7 @@ from chatserver.bus.neighbours import Late, Neighbours, Other, Recent
 from chatserver.bus.redis_finding import find
 from chatserver.bus.redis_line import Command, Denied, Line, Unreachable
 from chatserver.bus.redis_link import Link
+from chatserver.bus.seal import Seal
 from chatserver.core.events import Event
 from chatserver.metrics import Metrics
 
@@ -72,6 +73,8 @@ class RedisBus:
         address: redis_address.Address,
         node: str,
         installation: str,
+        key: bytes,
+        serves: bool,
         local: frozenset[str],
         missed: Callable[[], None],
         arrived: Callable[[Event], None],
@@ -84,6 +87,8 @@ class RedisBus:
         self._channels = f"{OURS}:{installation}"
         # What stands in braces decides where a cluster keeps a key.
         self._keys = f"{{{OURS}}}:{installation}"
+        self._seal = Seal(key)
+        self._serves = serves
         self._only_here = local
         self._tell_missed = missed
         self._metrics = metrics
@@ -115,21 +120,24 @@ class RedisBus:
         *,
         node: str,
         installation: str,
+        key: bytes,
+        serves: bool = True,
         local: frozenset[str] = frozenset(),
         missed: Callable[[], None],
         arrived: Callable[[Event], None] = lambda event: None,
         metrics: Metrics | None = None,
     ) -> Self:
         """`node`: a name of this node, no other's. `installation` (letters, digits, hyphens): nodes of one hear each other, and
-        nobody else who is at this Redis, in whichever of its databases. `local`: topics of which other nodes hear nothing.
-        `missed` is called on the event loop when events of other nodes may be lost: who shows something should look at the
-        database. `arrived` hears of each event of another node before its listeners do.
+        nobody else who is at this Redis, in whichever of its databases. `key` (at most 64 bytes): theirs alone, and what is said
+        without it is ignored. `serves`: it is one of the nodes that `hears` counts. `local`: topics of which other nodes hear
+        nothing. `missed` is called on the event loop when events of other nodes may be lost: who shows something should look at
+        the database. `arrived` hears of each event of another node before its listeners do.
 
         ValueError (a sentence about the URL) or BusRefused. A Redis that is not there yet is waited for meanwhile: a node that
         starts again while it is away must come up."""
         address = redis_address.parse(url)
         metrics = metrics or Metrics()
-        bus = cls(address, node, installation, local, missed, arrived, metrics)
+        bus = cls(address, node, installation, key, serves, local, missed, arrived, metrics)
         try:
             await bus._link.open()
         except Denied as why:
@@ -141,7 +149,8 @@ class RedisBus:
         return self._up
 
     def hears(self, nodes: int) -> bool:
-        return self._up and not self._unheard and len(self._neighbours.others) + 1 >= nodes
+        serving = sum(other.serves for other in self._neighbours.others.values())
+        return self._up and not self._unheard and serving + 1 >= nodes
 
     def others(self) -> set[str]:
         """The names of the other nodes that are known to be alive."""
@@ -175,13 +184,12 @@ class RedisBus:
         """The others forget this node at once. Takes half a second at most."""
         self._flush()
         if self._link.speaking is not None:
-            bye = envelope.announcement(Bye(VERSION, self._name))
             with suppress(Unreachable, TimeoutError):
                 async with asyncio.timeout(GOODBYE_SECONDS):
                     await self._link.speaking.ask(
                         ("DEL", self._key(self._name)),
                         ("SREM", self._nodes, self._name),
-                        ("PUBLISH", self._everybody, bye),
+                        self._to_everybody(Bye(VERSION, self._name)),
                     )
         self._up = False
         if self._missed_due is not None:
@@ -255,9 +263,9 @@ class RedisBus:
         commands: list[Command] = []
         for other, hints in self._gathered.items():
             other.said += 1
-            commands.append(
-                ("PUBLISH", self._channel(other.node), envelope.batch(self._name, other.said, hints))
-            )
+            channel = self._channel(other.node)
+            batch = envelope.batch(self._name, other.said, hints)
+            commands.append(("PUBLISH", channel, self._seal.put(channel, batch)))
         line.tell(*commands, hints=self._gathered_hints)
         self._metrics.hints_sent += self._gathered_hints
         self._gathered = {}
@@ -273,10 +281,11 @@ class RedisBus:
 
     def told(self, channel: bytes, message: bytes) -> None:
         try:
+            said = self._seal.taken(channel.decode(), message)
             if channel == self._own_channel:
-                self._hear(envelope.read_batch(message))
+                self._hear(envelope.read_batch(said))
             else:
-                self._learn(envelope.read_announcement(message))
+                self._learn(envelope.read_announcement(said))
         except NotUnderstood:
             self._strange(1)
         except Exception:
@@ -331,9 +340,8 @@ class RedisBus:
         changes = self._interest.changes()
         if changes is None:
             return
-        said = envelope.announcement(Delta(VERSION, self._name, self._interest.version, *changes))
-        key = self._key(self._name)
-        line.tell(("RPUSH", key, said), ("PEXPIRE", key, KEY_MS), ("PUBLISH", self._everybody, said))
+        said = Delta(VERSION, self._name, self._interest.version, *changes)
+        line.tell(self._record(said), ("PEXPIRE", self._key(self._name), KEY_MS), self._to_everybody(said))
         self._deltas += 1
         if self._deltas > DELTAS_MAX:
             line.tell(*self._renewal())
@@ -344,7 +352,7 @@ class RedisBus:
         key = self._key(self._name)
         state = State(VERSION, self._name, self._interest.version, self._interest.bits.packed())
         return [
-            ("RPUSH", key, envelope.announcement(state)),
+            self._record(state),
             ("LTRIM", key, -1, -1),
             ("PEXPIRE", key, KEY_MS),
             ("SADD", self._nodes, self._name),
@@ -355,16 +363,16 @@ class RedisBus:
         (members,) = await line.ask(("SMEMBERS", self._nodes))
         names = [member.decode(errors="replace") for member in members]
         keys = await line.ask(*[("LRANGE", self._key(name), 0, -1) for name in names]) if names else []
-        found = {name: [*self._records(key)] for name, key in zip(names, keys, strict=True) if key}
+        found = {name: [*self._records(name, key)] for name, key in zip(names, keys, strict=True) if key}
         gone = [name for name in names if name not in found]
         if gone:
             line.tell(("SREM", self._nodes, *gone))
         self._neighbours.read(found, since, self._loop.time())
 
-    def _records(self, key: list[bytes]) -> Iterable[Announcement]:
+    def _records(self, name: str, key: list[bytes]) -> Iterable[Announcement]:
         for record in key:
             try:
-                yield envelope.read_announcement(record)
+                yield envelope.read_announcement(self._seal.taken(self._key(name), record))
             except NotUnderstood:
                 self._strange(1)
 
@@ -387,6 +395,9 @@ class RedisBus:
         except Unreachable as why:
             if line is self._link.speaking:
                 self._link.fail(str(why))
+        except Exception:
+            if line is self._link.speaking:
+                self._link.not_understood()
 
     # — what the link calls —
 
@@ -429,8 +440,22 @@ class RedisBus:
             )
 
     def _sign_of_life(self, again: bool = False) -> Command:
-        beat = Beat(VERSION, self._name, self._interest.version, self._neighbours.said(), again)
-        return ("PUBLISH", self._everybody, envelope.announcement(beat))
+        said = self._neighbours.said()
+        return self._to_everybody(
+            Beat(VERSION, self._name, self._interest.version, said, again, self._serves)
+        )
+
+    def _to_everybody(self, said: Announcement) -> Command:
+        return (
+            "PUBLISH",
+            self._everybody,
+            self._seal.put(self._everybody, envelope.announcement(said)),
+        )
+
+    def _record(self, said: Announcement) -> Command:
+        """Behind what stands under our key."""
+        key = self._key(self._name)
+        return ("RPUSH", key, self._seal.put(key, envelope.announcement(said)))
 
     # — names —
 

@@ -190,7 +190,7 @@ class Line(asyncio.Protocol):
         if expected.future is not None:
             expected.answers.append(reply)
         elif isinstance(reply, hiredis.ReplyError):
-            self._fail(f"it refuses: {reply}")
+            self._fail(_refused(reply))
         if expected.left == 0:
             self._expected.popleft()
             self.unanswered_hints -= expected.hints
@@ -204,7 +204,12 @@ class Line(asyncio.Protocol):
             future.set_result(answers)
         else:
             kind = Denied if str(refusal).startswith(_DENIALS) else Unreachable
-            future.set_exception(kind(self.place, f"it refuses: {refusal}"))
+            future.set_exception(kind(self.place, _refused(refusal)))
+
+
+def _refused(reply: object) -> str:
+    """In its own words, without what it repeats of a command that it does not know: that may be a password, or a message."""
+    return f"it refuses: {str(reply).partition(', with args')[0]}"
 
 
 def _greeting(credentials: Credentials, db: int) -> list[Command]:

@@ -77,6 +77,8 @@ class Link:
             raise
         except Unreachable as why:
             self.fail(str(why))
+        except Exception:
+            self.not_understood()
         else:
             self._start(again=False)
         self._keeper = asyncio.create_task(self._keep(), name="redis link")
@@ -96,6 +98,11 @@ class Link:
         if not self._broken.is_set():
             self._why = why
             self._broken.set()
+
+    def not_understood(self) -> None:
+        """While an exception is handled: what it says is in no form that Redis has."""
+        _log.exception("the connection to Redis failed in a way that nobody expected")
+        self.fail("what it answers is not understood")
 
     async def _keep(self) -> None:
         while True:
@@ -119,7 +126,7 @@ class Link:
             except Unreachable as why:
                 _log.info("Redis is still away: %s", why)
             except Exception:
-                _log.exception("the connection to Redis failed in a way that nobody expected")
+                self.not_understood()
             else:
                 return
             tries = min(tries + 1, 10)

@@ -36,6 +36,8 @@ from chatserver.store.work import Who
 __all__ = ["Accounts", "AgentSession", "CustomerIdentity", "Hello"]
 
 SOCKET_TOKEN_MS: Final = 30_000
+REMEMBERED_MS: Final = 120_000
+"""So long beyond its end it is known that a token was used: a minute passes until a node knows that its clock is another one."""
 SIGN_IN_WINDOW_SECONDS: Final = 15 * 60
 PASSWORD_LEAST: Final = 8
 
@@ -157,7 +159,8 @@ class Accounts:
         now = self._clock()
         if held.expires_at < now:
             raise Refused("token_expired")
-        if not await rows.spend(self._db, held.agent_id, held.jti, expires_at=held.expires_at, now=now):
+        forget_at = held.expires_at + REMEMBERED_MS
+        if not await rows.spend(self._db, held.agent_id, held.jti, expires_at=forget_at, now=now):
             raise Refused("unauthorized")
         session = await rows.session_by_id(self._db, held.session_id, now)
         if session is None:
@@ -219,8 +222,7 @@ class Accounts:
         return Session(app.key, user.key, 0, name, email)
 
     async def _first_use(self, app: App, user: User, now: int) -> bool:
-        # Kept a little longer than the token can pass, whatever the clocks.
-        forget_at = (user.expires + 2 * 60) * 1000
+        forget_at = user.expires * 1000 + REMEMBERED_MS
         return await rows.use_token(self._db, app.id, user.jti, expires_at=forget_at, now=now)
 
     def _identified(

@@ -92,7 +92,7 @@ def sentence(problem: Exception) -> str | None:
         case apps.BadOptions():
             return "\n".join(problem.problems)
         case Taken():
-            return "That name is taken already."
+            return f"That {problem.args[0]} is taken already."
         case Refused():
             return _REFUSALS.get(problem.code, problem.code).format(limit=problem.limit)
         case apps.UnknownApp():

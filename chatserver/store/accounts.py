@@ -19,7 +19,7 @@ PEOPLE: Final = "people"
 
 
 class Taken(Exception):
-    """Another row has this key or e-mail address already."""
+    """Another row has it already: "key" or "e-mail address", the first argument."""
 
 
 class AgentSession(msgspec.Struct, frozen=True):
@@ -40,7 +40,7 @@ async def add_agent(
     try:
         ((agent_id,),) = (await db.execute(agent.returning(agents.c.id), _changed()))[0]
     except Violated as failure:
-        raise Taken from failure
+        raise Taken("e-mail address") from failure
     await attach(db, agent_id, app_ids)
     return int(agent_id)
 
@@ -150,7 +150,7 @@ async def add_app(db: Database, **values: Any) -> int:
         new = insert(apps).values(**values).returning(apps.c.id)
         ((app_id,),) = (await db.execute(new, _changed()))[0]
     except Violated as failure:
-        raise Taken from failure
+        raise Taken("key") from failure
     return int(app_id)
 
 

@@ -59,7 +59,7 @@ async def app_by_key(db: Reader, key: str, default: Policy) -> App | None:
     return _app_from(rows[0], default) if rows else None
 
 
-async def agents(db: Database) -> list[Agent]:
+async def agents(db: Reader) -> list[Agent]:
     """All agents who were not disabled, with their loads, by id."""
     return [agent_from(row) for row in await db.rows(_AGENTS)]
 

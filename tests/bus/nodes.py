@@ -5,13 +5,17 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from chatserver.bus.base import Subscription
 from chatserver.bus.redis import RedisBus
+from chatserver.bus.seal import Seal
 from chatserver.core.events import DeskChanged, Event
 from chatserver.metrics import Metrics
 from tests.harness.waiting import soon
+
+KEY: Final = b"of all nodes here"
+SEAL: Final = Seal(KEY)
 
 
 class Entry(NamedTuple):
@@ -75,6 +79,7 @@ class Node:
             url,
             node=self.name,
             installation=installation,
+            key=KEY,
             local=local,
             missed=self._missed,
             metrics=self.metrics,

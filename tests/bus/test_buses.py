@@ -38,7 +38,9 @@ async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
         yield LocalBus()
         return
     redis: RedisServer = request.getfixturevalue("shared_redis")
-    bus = await RedisBus.open(redis.url, node="alone", installation=new_installation(), missed=lambda: None)
+    bus = await RedisBus.open(
+        redis.url, node="alone", installation=new_installation(), key=b"k", missed=lambda: None
+    )
     yield bus
     await bus.close()
 

@@ -18,7 +18,7 @@ from chatserver.bus.redis_line import Line
 from chatserver.core.events import WORKER_TOPIC, Event, SessionEnded, TicketChanged, Typing
 from chatserver.core.people import Customer
 from chatserver.core.tickets import Item, Ticket
-from tests.bus.nodes import Node, acquainted, new_installation, nodes
+from tests.bus.nodes import SEAL, Node, acquainted, new_installation, nodes
 from tests.harness.redis import RedisServer, say
 from tests.harness.sizes import SEED, size
 from tests.harness.waiting import soon
@@ -30,7 +30,9 @@ async def wire(redis: RedisServer, installation: str) -> AsyncIterator[list[Said
     batches: list[Said] = []
     line = await Line.to(
         Place("127.0.0.1", redis.port),
-        told=lambda channel, message: batches.append(envelope.read_batch(message)),
+        told=lambda channel, message: batches.append(
+            envelope.read_batch(SEAL.taken(channel.decode(), message))
+        ),
     )
     (names,) = await say(redis.port, ("SMEMBERS", f"{{chatserver}}:{installation}:nodes"))
     for name in names:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import hiredis
 import msgspec
 import pytest
 
@@ -22,7 +23,7 @@ from chatserver.bus.redis import RedisBus
 from chatserver.core.events import TicketChanged
 from chatserver.core.people import Customer
 from chatserver.core.tickets import Item, Ticket
-from tests.bus.nodes import Node, acquainted, event, lost_in_silence, new_installation, nodes
+from tests.bus.nodes import SEAL, Node, acquainted, event, lost_in_silence, new_installation, nodes
 from tests.harness.cutting import CuttableWire
 from tests.harness.redis import RedisServer, redis_server, say
 from tests.harness.sizes import SEED, STANDSTILL, size
@@ -260,10 +261,12 @@ async def test_nonsense_on_the_channels_is_counted_said_once_and_ignored(
             envelope.announcement(Delta(VERSION, "x~1", 1, [2**18], [-1])),
         ]
         with caplog.at_level(logging.WARNING):
-            await say(redis.port, *[("PUBLISH", channel, each) for channel in channels for each in nonsense])
+            said = [(place, SEAL.put(place, each)) for place in channels for each in nonsense]
+            await say(redis.port, *[("PUBLISH", *each) for each in said])
             a.say(1, "t")
             await b.hears(1)
-        await say(redis.port, ("PUBLISH", channels[0], envelope.batch(b.bus._name, 1, [])))
+        ours = SEAL.put(channels[0], envelope.batch(b.bus._name, 1, []))
+        await say(redis.port, ("PUBLISH", channels[0], ours))
         await soon(lambda: b.metrics.hints_strange == 2 * len(nonsense) + 1, "all are counted")
         assert b.bus.others() == {"a"}
         assert (
@@ -274,15 +277,12 @@ async def test_nonsense_on_the_channels_is_counted_said_once_and_ignored(
 
 async def test_nonsense_in_the_keys_is_ignored(redis: RedisServer) -> None:
     installation = new_installation()
+    x, y = [f"{{chatserver}}:{installation}:node:{name}" for name in ("x~1", "y~1")]
     await say(
         redis.port,
         ("SADD", f"{{chatserver}}:{installation}:nodes", "x~1", "y~1", b"\xff\xfe", "gone~2"),
-        ("RPUSH", f"{{chatserver}}:{installation}:node:x~1", b"nonsense"),
-        (
-            "RPUSH",
-            f"{{chatserver}}:{installation}:node:y~1",
-            envelope.announcement(State(VERSION, "y~1", 1, b"no bits")),
-        ),
+        ("RPUSH", x, SEAL.put(x, b"nonsense")),
+        ("RPUSH", y, SEAL.put(y, envelope.announcement(State(VERSION, "y~1", 1, b"no bits")))),
     )
     async with nodes(redis.url, installation=installation) as (a,):
         assert a.bus.others() == set()
@@ -300,8 +300,8 @@ async def test_a_later_version_may_add_fields_and_events(redis: RedisServer) -> 
         channel = a.bus._own_channel.decode()
         await say(
             redis.port,
-            ("PUBLISH", channel, encode([1, "later~1", 1, hints, {"trace": "x"}])),
-            ("PUBLISH", channel, encode([2, "much later~1", 1, hints])),
+            ("PUBLISH", channel, SEAL.put(channel, encode([1, "later~1", 1, hints, {"trace": "x"}]))),
+            ("PUBLISH", channel, SEAL.put(channel, encode([2, "much later~1", 1, hints]))),
         )
         await soon(lambda: len(a.heard) == 2, "the two that are known")
         await soon(lambda: a.metrics.hints_strange == 3, "two events and one batch of another version")
@@ -369,7 +369,7 @@ async def test_a_redis_that_is_not_there_at_the_start_is_said_without_the_passwo
     redis = RedisServer(tmp_path, "--requirepass", "geheim")
     missed = asyncio.Event()
     bus = await RedisBus.open(
-        f"redis://:geheim@127.0.0.1:{redis.port}/0", node="n", installation="i", missed=missed.set
+        f"redis://:geheim@127.0.0.1:{redis.port}/0", node="n", installation="i", key=b"k", missed=missed.set
     )
     try:
         assert not bus.connected
@@ -411,8 +411,27 @@ async def test_something_else_behind_the_port_holds_no_start_up(answer: bytes) -
         await bus.close()
 
 
+@pytest.mark.parametrize("answer", [b":1\r\n", b"*1\r\n:1\r\n"])
+async def test_a_redis_that_answers_nonsense_is_away(answer: bytes) -> None:
+    class Strange(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
+            self.transport, self.reader = transport, hiredis.Reader()
+
+        def data_received(self, data: bytes) -> None:
+            self.reader.feed(data)
+            while self.reader.gets():
+                self.transport.write(answer)
+
+    server = await asyncio.get_running_loop().create_server(Strange, "127.0.0.1", 0)
+    async with server:
+        bus = await open_bus(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        assert not bus.connected
+        await bus.close()
+
+
 async def open_bus(url: str) -> RedisBus:
-    return await RedisBus.open(url, node="n", installation="i", missed=lambda: None)
+    return await RedisBus.open(url, node="n", installation="i", key=b"k", missed=lambda: None)
 
 
 def installation_of(node: Node) -> str:

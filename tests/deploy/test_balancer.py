@@ -21,6 +21,8 @@ def test_a_rolling_restart_behind_nginx_loses_nothing_and_everybody_is_back(
     async def story() -> None:
         url = postgres_server.empty()
         with balanced(tmp_path, url, **AT_EASE) as door:
+            for inside in ("/metrics", "/node/line/customer"):
+                assert await asyncio.to_thread(door.status, inside) == 404, f"{inside} is seen from outside"
             async with talking(door) as crowd:
                 for node in door.nodes:
                     await crowd.acks(50)

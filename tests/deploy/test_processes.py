@@ -19,12 +19,16 @@ from typing import Any
 
 import pytest
 
+from chatserver.bus.redis import RedisBus
+from chatserver.metrics import Metrics
+from chatserver.opening import opened
 from chatserver.services.nodes import DEAD_MS
+from chatserver.settings import load
 from chatserver.systemd import BEGIN_ANEW
 from tests.harness.postgres import Postgres, fetched, programs
 from tests.harness.redis import redis_server
 from tests.harness.server import START_WITHIN, Server, free_port, running
-from tests.harness.waiting import wait_until
+from tests.harness.waiting import soon, wait_until
 
 
 @contextmanager
@@ -217,3 +221,28 @@ def test_a_worker_whose_database_is_another_one_ends_so_as_to_be_started_anew(
         assert working.wait() == BEGIN_ANEW
         assert "is of another epoch" in working.log()
         assert len(asyncio.run(fetched(url, "SELECT id FROM nodes"))) == 2
+
+
+def test_the_worker_is_no_node_that_stands_in_for_one_that_redis_does_not_reach(
+    tmp_path: Path, postgres_server: Postgres
+) -> None:
+    """Else the others looked at the database each 25 s only, and what that one commits came so late."""
+
+    async def story(url: str, hints: str) -> None:
+        settings = load({"DATABASE_URL": url, "REDIS_URL": hints})
+        async with opened(settings, Metrics()) as (house, _), opened(settings, Metrics()) as (another, _):
+            bus = house.bus
+            assert isinstance(bus, RedisBus)
+            others = bus._neighbours.others
+            await soon(lambda: len(others) == 2, "worker and node are known")
+            known_at = asyncio.get_running_loop().time()
+            await soon(lambda: min(other.heard_at for other in others.values()) > known_at, "and live")
+            await soon(lambda: bus.hears(2) and another.bus.hears(2), "the nodes hear each other")
+            assert not bus.hears(3)
+
+    url = postgres_server.database()
+    with (
+        redis_server(tmp_path / "redis") as hints,
+        worker(tmp_path, database_url=url, redis_url=hints.url),
+    ):
+        asyncio.run(story(url, hints.url))

@@ -128,7 +128,7 @@ def test_what_cannot_be_is_a_sentence_and_leaves_everything(stopped: Server, tmp
         (empty, ("backup", tmp_path / "b.db"), "nothing to back up"),
         (stopped, ("restore", copy), "--force replaces it"),
         (stopped, ("restore", tmp_path / "none.db", "--force"), "There is no file"),
-        (stopped, ("restore", other, "--force"), "cannot be read"),
+        (stopped, ("restore", other, "--force"), "made of a SQLite database"),
         (stopped, ("restore", tmp_path / "cut.db", "--force"), "cut.db"),
     ):
         before = stopped.database.read_bytes()

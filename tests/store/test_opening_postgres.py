@@ -175,6 +175,23 @@ async def test_the_time_is_asked_for_again_and_again(
 # — who cannot come in —————————————————————————————————————————————————————————
 
 
+async def test_a_user_who_does_not_own_the_database_is_refused_with_a_sentence(
+    postgres_server: Postgres,
+) -> None:
+    """PostgreSQL 15 lets nobody else make tables in it; before, everybody may."""
+    postgres_server.run("CREATE ROLE poor LOGIN")
+    try:
+        for url in (postgres_server.empty(), postgres_server.database()):
+            name = url.rpartition("/")[2]
+            postgres_server.run("REVOKE CREATE ON SCHEMA public FROM PUBLIC", database=name)
+            with pytest.raises(
+                DatabaseUnusable, match=rf"/{name} has to belong to the user who comes: permission denied for"
+            ):
+                await opened(url.replace("chat@", "poor@"))
+    finally:
+        postgres_server.run("DROP ROLE poor")
+
+
 async def refusal(url: str) -> str:
     """One sentence for the operator, by whichever way it is opened, and never the password."""
     said = set()
@@ -196,7 +213,10 @@ async def test_a_server_that_is_not_there_is_one_sentence() -> None:
 
 async def test_a_name_that_nobody_knows_is_one_sentence() -> None:
     said = await refusal("postgresql://chat:hunter2@nowhere.invalid/support")
-    assert said == "The database nowhere.invalid:5432/support cannot be reached: nobody answers there."
+    assert (
+        said
+        == "The database nowhere.invalid:5432/support cannot be reached: no address is known for that name."
+    )
 
 
 async def test_a_database_that_is_not_there_is_one_sentence(postgres_server: Postgres) -> None:

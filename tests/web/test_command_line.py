@@ -153,13 +153,19 @@ def test_looking_works_beside_a_running_server(settings: Settings) -> None:
     async def look() -> list[Result]:
         db = await Database.open(settings.database_path, clock=Clock(), committed=lambda events: None)
         try:
-            commands = (("app", "list"), ("csp", "demo"), ("doctor", "a.b.c", "--app", "demo"))
+            commands = (
+                ("app", "list"),
+                ("agent", "list"),
+                ("csp", "demo"),
+                ("doctor", "a.b.c", "--app", "demo"),
+            )
             return [await asyncio.to_thread(command, settings.data_dir, *words) for words in commands]
         finally:
             await db.close()
 
-    listed, policy, doctor = asyncio.run(look())
+    listed, agents, policy, doctor = asyncio.run(look())
     assert [line.split("\t")[0] for line in listed.output.splitlines()] == ["demo", "horario"]
+    assert agents.output.splitlines()[0] == "ana@demo.test\tAna Ríos\tdemo horario"
     assert policy.output.startswith("Content-Security-Policy: ")
     assert "no JWT" in doctor.output
 

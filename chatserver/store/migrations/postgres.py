@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -49,6 +50,8 @@ async def known_revision(dsn: str) -> str | None:
             )
         known = await connection.fetchval("SELECT to_regclass('alembic_version')")
         stored = await connection.fetchval("SELECT version_num FROM alembic_version") if known else None
+    except asyncpg.InsufficientPrivilegeError as problem:
+        raise _not_theirs(dsn, problem) from None
     finally:
         await connection.close()
     return migrations.checked(stored, shown(dsn))
@@ -81,6 +84,10 @@ async def _connected(dsn: str) -> Any:
         raise DatabaseAway(f"The database {shown(dsn)} cannot be used yet: {problem}.") from problem
     except asyncpg.PostgresError as problem:  # in the server's words, which quote no password
         raise DatabaseUnusable(f"The database {shown(dsn)} cannot be used: {problem}.") from problem
+    except socket.gaierror as problem:
+        raise DatabaseAway(
+            f"The database {shown(dsn)} cannot be reached: no address is known for that name."
+        ) from problem
     except (OSError, TimeoutError) as problem:
         raise DatabaseAway(f"The database {shown(dsn)} cannot be reached: nobody answers there.") from problem
     except (ValueError, asyncpg.InterfaceError):
@@ -108,7 +115,10 @@ async def _upgrade(dsn: str) -> None:
                         await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS:g}s'")
                         return await connection.run_sync(migrations.upgrade)
                 except DBAPIError as problem:
-                    if getattr(problem.orig, "sqlstate", None) != asyncpg.LockNotAvailableError.sqlstate:
+                    state = getattr(problem.orig, "sqlstate", None)
+                    if state == asyncpg.InsufficientPrivilegeError.sqlstate:
+                        raise _not_theirs(dsn, problem.orig) from None
+                    if state != asyncpg.LockNotAvailableError.sqlstate:
                         raise
                     sentence = f"The database {shown(dsn)} cannot be upgraded now: {await _in_the_way(dsn)}"
                     if not left:
@@ -119,6 +129,12 @@ async def _upgrade(dsn: str) -> None:
                 await asyncio.sleep(PAUSE_SECONDS)
     finally:
         await engine.dispose()
+
+
+def _not_theirs(dsn: str, problem: BaseException | None) -> DatabaseUnusable:
+    """In the server's words too, which name a table or schema and nothing of what is in it."""
+    words = str(problem).rpartition(": ")[2]
+    return DatabaseUnusable(f"The database {shown(dsn)} has to belong to the user who comes: {words}.")
 
 
 async def _in_the_way(dsn: str) -> str:

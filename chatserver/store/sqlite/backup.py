@@ -86,6 +86,10 @@ def look_at(copy: Path, called: Path) -> Contents:
             _keeps_to(database, revision, called)
             return Contents(*database.execute(wholeness.CONTENTS).fetchone())
     except sqlite3.Error as problem:
+        if getattr(problem, "sqlite_errorcode", 0) == sqlite3.SQLITE_NOTADB:  # one of PostgreSQL, say
+            raise BadCopy(
+                f"{called} is no copy that `chatserver backup` made of a SQLite database."
+            ) from problem
         raise BadCopy(f"{called} cannot be read: {problem}.") from problem
 
 
