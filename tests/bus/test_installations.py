@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ async def nodes(anyio_backend: str) -> AsyncIterator[Nodes]:
 async def hear(said: range, *found: Node) -> None:
     """Each says one of these, and all of them hear all of it."""
     for node, number in zip(found, said, strict=True):
-        await soon(lambda node=node: node.bus.hears(len(found)), "they know each other")  # type: ignore[misc]
+        await soon(partial(node.bus.hears, len(found)), "they know each other")
         node.says(number)
     everything = {DeskChanged(number) for number in said}
     await soon(lambda: all(everything <= node.heard for node in found), "all is heard")

@@ -165,6 +165,7 @@ async def test_a_ticket_that_somebody_holds_holds_up_no_other_at_any_node(
             while time.monotonic() - met < HELD:
                 begun = len(crowd.diary.history)
                 await soon(
+                    # mypy infers no type for a lambda with a default, which binds the loop's variable.
                     lambda begun=begun: acked_since(begun).keys() >= set(others),  # type: ignore[misc]
                     "all others go on",
                     RECOVERED,

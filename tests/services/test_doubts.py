@@ -148,10 +148,12 @@ async def test_a_message_whose_commit_goes_through_when_nobody_waits_for_it_any_
             looked = [node.looking.turns for node in (a, b)]
             await until(partial(in_doubt, a, ticket.id, said), "a commit waits", look_every=0)
             for node, before in zip((a, b), looked, strict=True):
+                # mypy infers no type for a lambda with a default, which binds the loop's variable.
                 await soon(lambda node=node, before=before: node.looking.turns > before, "it has looked")  # type: ignore[misc]
             assert said[-1] not in a.texts() + b.texts()
             confirmed_by(own, "")
             for node in (a, b):
+                # mypy infers no type for a lambda with a default, which binds the loop's variable.
                 await soon(lambda node=node: said[-1] in node.texts(), "it is seen")  # type: ignore[misc]
 
 

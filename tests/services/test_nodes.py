@@ -575,6 +575,7 @@ async def test_a_node_looks_at_what_is_due_when_it_is_and_at_anothers_when_that_
         first, second = await a.chat(ANA), await b.chat(who("ben"))
         for ticket, ms in ((first, 0), (second, OTHERS_MS // 2)):
             due = update(tables.tickets).where(tables.tickets.c.id == ticket.id)
+            # The house knows a `Store`, which promises use cases alone; here it is the database.
             await a.house.store.execute(due.values(due_at=a.clock.now + ms))  # type: ignore[attr-defined]
         now = a.clock.now
         looks = [await node.house.reads.next_due() for node in (a, b, c)]
