@@ -12,9 +12,10 @@ from typing import Any, Protocol, TypeVar
 import click
 import uvloop
 
-from bench import django, machine, node, processes
+from bench import django, flooder, machine, node, processes
 from bench.report import OUT, Section
 from bench.scenarios import (
+    floods,
     growth,
     history,
     hop,
@@ -169,6 +170,15 @@ def _limits(rounds: int, seconds: float) -> None:
     _report(limits.measured(rounds, seconds))
 
 
+@main.command("floods")
+@click.option("--troubles", default=",".join(flooder.TROUBLES), show_default=True)
+@_rounds(3)
+@_seconds(12.0)
+def _floods(troubles: str, rounds: int, seconds: float) -> None:
+    """Hostile peers beside a hundred pairs."""
+    _report(floods.measured(troubles.split(","), rounds, seconds))
+
+
 @main.command()
 def short() -> None:
     """What `make bench` runs: at most five minutes."""
@@ -199,6 +209,7 @@ def full() -> None:
         storm.measured(2_000, 3),
         starting.measured(5),
         limits.measured(5, 8.0),
+        floods.measured(list(flooder.TROUBLES), 3, 12.0),
         growth.messages_of("open", 9, 2.0),
         growth.messages_of("messages", 9, 2.0),
         growth.messages_of("connected", 9, 2.0),

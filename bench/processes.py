@@ -95,6 +95,10 @@ class Process:
                     return line.removeprefix(word).strip()
         raise NotReady(self.printed())
 
+    def rest(self) -> str:
+        """What it wrote since to standard output, once it has ended."""
+        return cast(IO[bytes], self._popen.stdout).read().decode().strip()
+
     def until(self, ready: Callable[[], bool]) -> None:
         """Returns as soon as it is. Raises NotReady when it ends before, or takes too long."""
         deadline = time.monotonic() + READY_SECONDS

@@ -19,6 +19,11 @@ Hear = Callable[[bytes], None]
 Lost = Callable[[int], None]
 
 
+def long_frame(payload: bytes) -> bytes:
+    """As `frame`, of any size, with the length in eight bytes."""
+    return struct.pack("!BBQ", _TEXT, 0xFF, len(payload)) + _MASK + payload
+
+
 class Refused(Exception):
     """The handshake was not answered with 101."""
 
@@ -43,6 +48,8 @@ class Socket(asyncio.Protocol):
         self._rest = b""
         self._ready = False
         self._code = 1006
+        self._writable = asyncio.Event()
+        self._writable.set()
 
     # — the protocol ———————————————————————————————————————————————————————————
 
@@ -64,7 +71,14 @@ class Socket(asyncio.Protocol):
         if data:
             self._take(data)
 
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
     def connection_lost(self, error: Exception | None) -> None:
+        self._writable.set()
         if not self.opened.done():
             self.opened.set_exception(Refused("the connection ended during the handshake"))
         if self.lost is not None:
@@ -117,6 +131,12 @@ class Socket(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
+    async def drained(self, data: bytes) -> None:
+        """`write`, and wait until the kernel has taken most of it."""
+        self.write(data)
+        await asyncio.sleep(0)  # else whoever writes without end would never hear that the connection has
+        await self._writable.wait()
+
     def send(self, payload: bytes) -> None:
         """One text frame; dropped when the connection has ended."""
         self.write(frame(payload))
@@ -131,13 +151,16 @@ async def connect(
     port: int, path: str, heard: Hear, *, lost: Lost | None = None, source: str = "127.0.0.1"
 ) -> Socket:
     """Open a socket to this machine. `source`: the loopback address to come from. Raises Refused and OSError."""
-    host = f"127.0.0.1:{port}"
-    request = (
-        f"GET {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    ).encode()
     loop = asyncio.get_running_loop()
-    socket = Socket(request, heard, lost)
+    socket = Socket(handshake(port, path), heard, lost)
     await loop.create_connection(lambda: socket, "127.0.0.1", port, local_addr=(source, 0))
     await socket.opened
     return socket
+
+
+def handshake(port: int, path: str) -> bytes:
+    host = f"127.0.0.1:{port}"
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    ).encode()

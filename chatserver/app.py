@@ -328,6 +328,7 @@ def _limits(settings: Settings) -> Limits:
         frame_burst=settings.frames_burst,
         connections_per_second=settings.connections_per_second,
         connections=settings.max_connections,
+        person_connections=settings.connections_per_person,
         address_connections=settings.connections_per_address,
         address_tickets=settings.tickets_per_address,
         hello_seconds=settings.hello_seconds,

@@ -301,6 +301,11 @@ class Settings:
     max_connections: int = _setting(
         20_000, _whole(1, 1_000_000), "Open WebSockets at once; further ones are told to try later."
     )
+    connections_per_person: int = _setting(
+        50,
+        _whole(1, 1_000_000),
+        "Open connections of one customer or agent to one server, all tabs and devices; further ones are told to try later.",
+    )
     connections_per_address: int = _setting(
         2_000,
         _whole(1, 1_000_000),

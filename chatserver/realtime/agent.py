@@ -91,7 +91,7 @@ class AgentTalk(Talk[Frame]):
     async def greet(self, hello: AgentHello) -> None:
         session = await self._authenticate(hello.token)
         self.session_id, self._agent_id = session.id, session.agent_id
-        self.person = ("agent", session.agent_id)
+        self.is_of(("agent", session.agent_id))
         with self.connection.holding():
             # What they hear of and are shown of apps is fixed here.
             app_ids = self._me.app_ids

@@ -91,7 +91,7 @@ class CustomerTalk(Talk[Frame]):
     async def greet(self, hello: CustomerHello) -> None:
         identity = await self._authenticate(hello)
         self.who = identity.who
-        self.person = ("customer", self.who.app_id, self.who.key)
+        self.is_of(("customer", self.who.app_id, self.who.key))
         with self.connection.holding():
             self.listen([customer_topic(self.who.app_id, self.who.key)])
             self.hub.attention.join(self.who.app_id, self.connection.offer)

@@ -7,9 +7,10 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, ClassVar, Final, Protocol, Self
 
+from chatserver.core.errors import Refused
 from chatserver.core.events import DESKS_TOPIC, DeskChanged, Left, agent_topic, customer_topic
 from chatserver.core.tickets import Ticket
 from chatserver.metrics import Metrics
@@ -36,6 +37,8 @@ SWEEP_SECONDS: Final = 1.0
 RECHECK_SECONDS: Final = 240.0
 RECHECK_BATCH: Final = 500
 FORGET_SECONDS: Final = 60.0
+FULL_SECONDS: Final = 60.0
+"""Who has too many connections comes again after that: a dead one of a customer's is closed by then."""
 DRAIN_SECONDS: Final = 10.0
 BACK_SECONDS: Final = (0.5, 5.0)
 """Who is sent away comes back at a random moment in between, so that the next server is not run over; a crowd takes longer, as
@@ -124,6 +127,7 @@ class Hub:
         self._recheck_seconds = recheck_seconds
         self._peers: dict[Peer, None] = {}
         self._of_network: dict[str, int] = {}
+        self._of_person: dict[Hashable, int] = {}
         self._doors: list[Door] = []
         self._empty = asyncio.Event()
         self._empty.set()
@@ -194,6 +198,19 @@ class Hub:
                 del self._of_network[network]
         if not self._peers:
             self._empty.set()
+
+    def seat(self, person: Hashable) -> None:
+        """One connection more of this person, until `unseat`. Raises Refused(rate_limited): they have as many as one may have.
+        Those whose other end is gone without a word are found out by then."""
+        seats = self._of_person.get(person, 0)
+        if seats >= self.limits.person_connections:
+            raise Refused("rate_limited", retry_after=FULL_SECONDS)
+        self._of_person[person] = seats + 1
+
+    def unseat(self, person: Hashable) -> None:
+        self._of_person[person] -= 1
+        if not self._of_person[person]:
+            del self._of_person[person]
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run to the end, whatever becomes of the connection: a frame that was read is carried out."""

@@ -24,11 +24,16 @@ class Limits(msgspec.Struct, frozen=True):
     """`open`, `history` and `desk` of one person over all connections: ten tabs come back with thirty conversations each."""
     frames: int = 600
     frame_burst: int = 120
+    large_bytes: int = 4_000_000
+    large_burst: int = 500_000
+    """Characters of one connection in frames of more than `talk.LARGE`; beyond them it is not read for a while."""
     pending: int = 32
     """Frames of one connection that may wait for their commit at once; more are not read until one is done."""
     connections_per_second: int = 100
     """New conversations in any one second. Agents have a door of their own, so that customers do not hold them up."""
     connections: int = 20_000
+    person_connections: int = 50
+    """Of one person to this server: what is said to them is written so many times."""
     address_connections: int = 2_000
     address_tickets: int = 300
     """The wide outer net: of one network address, whoever they say they are. Tickets per minute, and as many at once."""

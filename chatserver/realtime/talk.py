@@ -54,6 +54,8 @@ log = logging.getLogger(__name__)
 F = TypeVar("F", bound=Frame)
 
 BAD_IN_A_ROW: Final = 5
+LARGE: Final = 4_096
+"""Characters of a frame."""
 CHEAP: Final = frozenset({Ping, Seen, TypingFrame})
 CHEAP_COST: Final = 0.25
 MESSAGES: Final = frozenset({"start", "request", "leave", "propose"})
@@ -73,13 +75,14 @@ class Talk(ABC, Generic[F]):
         self.connection = connection
         self.session_id = 0
         self.person: Hashable = None
-        """Whose messages and readings are counted together; set by `greet`."""
+        """Whose messages, readings and connections are counted together; known from `is_of` on."""
         self._frames = frames
         self._greeting: asyncio.Task[None] | None = None
         self._greeted = False
         self._bad = 0
         self._bucket = Bucket(hub.limits.frames, hub.limits.frame_burst, hub.now())
         self._strikes = Bucket(STRIKES, STRIKES, hub.now())
+        self._large = Bucket(hub.limits.large_bytes, hub.limits.large_burst, hub.now())
         self._under_way = 0
         """Frames that were taken and not answered yet."""
         self._unbegun = 0
@@ -123,6 +126,11 @@ class Talk(ABC, Generic[F]):
 
     # — life ———————————————————————————————————————————————————————————————————
 
+    def is_of(self, person: Hashable) -> None:
+        """Who it is, said once by `greet`, before anything is read for them. Raises Refused: this connection is one too many."""
+        self.hub.seat(person)
+        self.person = person
+
     def listen(self, topics: Iterable[str]) -> None:
         self._subscription = self.hub.house.bus.subscribe(
             topics, self._deliver, lambda: self.connection.end(SLOW, flush=False)
@@ -132,6 +140,8 @@ class Talk(ABC, Generic[F]):
         """The connection has ended."""
         self.hub.metrics.close(self.connection.code or 1000)
         self.hub.remove(self)
+        if self.person is not None:
+            self.hub.unseat(self.person)
         if self._greeting is not None:
             self._greeting.cancel()
         if self._subscription is not None:
@@ -179,6 +189,8 @@ class Talk(ABC, Generic[F]):
             self.connection.pause()
             self._greeting = self.hub.spawn(self._hello(text))
             return
+        if text is not None and len(text) > LARGE:
+            self._breathe(len(text))
         frame = Error("bad_frame") if text is None else self._frames.decode(text)
         self.hub.metrics.frames += 1
         now = self.hub.now()
@@ -193,6 +205,14 @@ class Talk(ABC, Generic[F]):
         else:
             self._bad = 0
             self._take(frame, now)
+
+    def _breathe(self, size: int) -> None:
+        """Small frames are limited by their number. Of large ones as many as are allowed would keep a core busy with reading
+        them: whoever sends more is not read for a while, which loses nothing."""
+        wait = self._large.take(self.hub.now(), size)
+        if wait:
+            self.connection.pause()
+            asyncio.get_running_loop().call_later(wait, self.connection.resume)
 
     def _take(self, frame: F, now: float) -> None:
         verb = type_of(frame)

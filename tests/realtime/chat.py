@@ -52,6 +52,8 @@ WIDE = Limits(
     frame_burst=10_000,
     reads=1_000_000,
     read_burst=10_000,
+    large_bytes=1_000_000_000,
+    large_burst=100_000_000,
     linger=0,
 )
 """For tests that say everything at once."""

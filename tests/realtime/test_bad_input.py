@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from chatserver.realtime.limits import Limits
-from tests.realtime.chat import Chat, new_cid, serving
+from tests.realtime.chat import Chat, new_cid, serving, until
 
 CID = "A" * 22
 SAY = {"type": "say", "ticket": 1, "cid": CID, "text": "hola"}
@@ -282,3 +283,48 @@ async def test_more_connections_than_the_server_takes_are_told_to_try_later(tmp_
         async with chat.socket("/ws/customer") as second:
             assert await second.close_code() == 4004
         await first.still_speaks()
+
+
+async def test_one_person_has_so_many_connections_and_a_place_that_is_left_is_free(tmp_path: Path) -> None:
+    async with (
+        serving(tmp_path, limits=Limits(person_connections=2)) as chat,
+        chat.customer() as first,
+        chat.customer("eva") as other,
+    ):
+        async with chat.customer():
+            async with chat.socket("/ws/customer") as third:
+                await third.send(type="hello", v=1, app="demo", token="customer:ana")
+                refused = await third.expect("error", verb="hello")
+                assert (refused["code"], refused["retry_after"]) == ("rate_limited", 60)
+                assert await third.close_code() == 4004
+            await first.still_speaks()
+            await other.still_speaks()
+        await until(lambda: len(chat.hub) == 2)
+        async with chat.customer() as again:
+            await again.still_speaks()
+
+
+async def test_an_agent_has_so_many_connections_too(tmp_path: Path) -> None:
+    async with serving(tmp_path, limits=Limits(person_connections=1)) as chat, chat.agent() as first:
+        async with chat.socket("/ws/agent") as second:
+            await second.send(type="hello", v=1, token=f"agent:{first.welcome['id']}")
+            assert (await second.expect("error", verb="hello"))["code"] == "rate_limited"
+            assert await second.close_code() == 4004
+        await first.still_speaks()
+
+
+async def test_who_sends_large_frames_without_end_is_read_more_slowly_and_loses_nothing(
+    tmp_path: Path,
+) -> None:
+    limits = Limits(large_bytes=1_200_000, large_burst=10_000)
+    async with serving(tmp_path, limits=limits) as chat, chat.customer() as talker:
+        ticket = await talker.start()
+        begun = time.monotonic()
+        cids = [new_cid() for _ in range(6)]
+        for cid in cids:
+            await talker.send(type="say", ticket=ticket, cid=cid, text="x" * 8_000)
+        for cid in cids:
+            await talker.expect("ack", cid=cid)
+        # The second and every other one after it found too little left: 6,000 and more of 20,000 characters a second.
+        assert time.monotonic() - begun > 0.3
+        await talker.still_speaks()
