@@ -21,7 +21,8 @@ RATE = 100
 """Each says something once a second."""
 WARM_UP_SECONDS = 1.0
 MORE = 1.2
-SETTINGS = {"stuck": RAISED}
+TALKATIVE = ("messages_per_minute", "messages_burst", "frames_per_minute", "frames_burst")
+SETTINGS = {"stuck": {name: RAISED[name] for name in TALKATIVE}}
 """Who talks to the stuck ones says more than one person may; everything else meets the default limits."""
 
 
