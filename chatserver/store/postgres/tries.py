@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import delete, select, text, update
 
 from chatserver.core.tries import Bucket, Taken
+from chatserver.store.base import StoreFailed
 from chatserver.store.portable import highest, one_of
 from chatserver.store.tables import tries
 
@@ -37,7 +39,8 @@ class Buckets:
         found = (await self._db.execute(text(_taking(len(buckets))).bindparams(**values)))[0]
         if now - self._swept_at >= SWEEP_MS:
             self._swept_at = now
-            await self._sweep(now)
+            with suppress(StoreFailed):  # a minute later, then
+                await self._sweep(now)
         return [Taken(granted, full_at) for _, granted, full_at in found]
 
     async def give_back(self, buckets: Sequence[Bucket], now: int, *, full: Sequence[str] = ()) -> None:
