@@ -34,8 +34,7 @@ class App(msgspec.Struct, frozen=True):
 
     def secrets(self, now: int) -> tuple[str, ...]:
         """What may have signed a user token that is good at `now` (ms)."""
-        both = self.old_secret and now < self.old_secret_until
-        return (self.secret, self.old_secret) if both else (self.secret,)
+        return (self.secret, self.old_secret) if now < self.old_secret_until else (self.secret,)
 
 
 class Customer(msgspec.Struct, frozen=True, gc=False):

@@ -56,7 +56,7 @@ class Change(msgspec.Struct, frozen=True):
     new_secret: bool = False
     """Another one signs user tokens from now on."""
     old_secret_seconds: int | None = None
-    """So long the one before it, or one that was replaced earlier, is good from now on."""
+    """So long the one before it is good; 0: neither it nor one that was replaced earlier."""
 
 
 def new_secret() -> str:
@@ -153,15 +153,11 @@ async def change(db: Database, key: str, wanted: Change, default: Policy, now: i
 
 def _secrets(app: App, wanted: Change, now: int) -> dict[str, Any]:
     """Columns that change. Of two that were replaced one after the other the last one alone stays good."""
-    if not wanted.new_secret and wanted.old_secret_seconds is None:
-        return {}
-    until = now + 1000 * (
-        OLD_SECRET_SECONDS if wanted.old_secret_seconds is None else wanted.old_secret_seconds
-    )
-    old = app.secret if wanted.new_secret else app.old_secret
-    found: dict[str, Any] = {"secret": new_secret()} if wanted.new_secret else {}
-    kept = until > now and old != ""
-    return found | {"old_secret": old if kept else "", "old_secret_until": until if kept else 0}
+    seconds = OLD_SECRET_SECONDS if wanted.old_secret_seconds is None else wanted.old_secret_seconds
+    if wanted.new_secret and seconds:
+        return {"secret": new_secret(), "old_secret": app.secret, "old_secret_until": now + seconds * 1000}
+    made = {"secret": new_secret()} if wanted.new_secret else {}
+    return made if seconds else {**made, "old_secret": "", "old_secret_until": 0}
 
 
 def _policy(

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from chatserver.core.errors import Refused
 from chatserver.core.tries import Bucket, Limit, Taken
 from chatserver.services.books import Bounded
 
@@ -22,8 +23,8 @@ class Tries(Protocol):
     """`name`: whose password is tried; `address`: from where. Instants are ms UTC."""
 
     async def take(self, name: str, address: str, now: int) -> None:
-        """Use up a try of both. Raises Refused(rate_limited) with the seconds to wait, which costs the one that has none left
-        nothing more; and what the store raises."""
+        """Use up a try of both. Raises Refused(rate_limited) with the seconds to wait when one of them has none left, which costs
+        neither anything; and what the store raises."""
 
     async def give_back(self, name: str, address: str, now: int) -> None:
         """It was none: nobody looked at the password."""
@@ -64,7 +65,11 @@ class TriesHere:
 
     async def take(self, name: str, address: str, now: int) -> None:
         self._of_address.take(address, now)
-        self._of_name.take(name, now)
+        try:
+            self._of_name.take(name, now)
+        except Refused:
+            self._of_address.give_back(address, now)
+            raise
 
     async def give_back(self, name: str, address: str, now: int) -> None:
         self._of_name.give_back(name, now)
@@ -106,6 +111,8 @@ class TriesEverywhere:
         if not granted:
             key, rule = wanted[len(taken) - 1]
             self._refused.put(key, (full_at, now))
+            if len(taken) > 1:
+                await self._buckets.give_back(wanted[:1], now)
             raise rule.refusal(full_at, now)
 
     async def give_back(self, name: str, address: str, now: int) -> None:

@@ -65,8 +65,7 @@ async def test_who_is_disabled_while_connected_is_gone_and_nothing_is_tried_for_
             chat.doorman.ended.add(10 * LUCIA)
             await noticed(chat, accounts.disable_agent(chat.db, LUCIA, 1))
             assert await lucia.close_code() == 4502
-        await until(lambda: not chat.hub.agents_here._counts)
-        await chat.hub.agents_here.settled()
+        await until(lambda: not chat.hub.agents_here._counts and not chat.hub.agents_here._tellers)
         listed = await people.listed_agent(chat.db, "lucia@example.test")
         assert listed is not None
         assert (listed.agent.gone_at, listed.agent.load) == (0, 0)

@@ -81,7 +81,8 @@ async def test_names_and_addresses_are_counted_apart(made: Make) -> None:
     assert await wait_of(tries, "a", START) == 0
     assert await wait_of(tries, "b", START) == 0
     assert await wait_of(tries, "a", START, "5.6.7.8") == 60
-    assert await wait_of(tries, "1.2.3.4", START) == 0
+    assert await wait_of(tries, "a", START) == 60
+    assert await wait_of(tries, "1.2.3.4", START) == 0, "a refusal is no try of the address either"
     assert await wait_of(tries, "c", START) == 20
 
 
@@ -208,12 +209,14 @@ async def test_a_node_that_stands_still_with_a_bucket_in_hand_holds_up_this_one_
     async with AsyncExitStack() as stack:
         db = await opened(stack, url)
         buckets, rule = Buckets(db), limit(5, 30)
-        assert await buckets.take([Bucket("held", rule)], START) == [Taken(True, START + 6_000)]
+        for key in ("held", "full"):
+            assert await buckets.take([Bucket(key, rule)], START) == [Taken(True, START + 6_000)]
         other = await asyncpg.connect(url)
         stack.push_async_callback(other.close)
         async with other.transaction():
             await other.execute("UPDATE tries SET full_at = 0 WHERE key = 'held'")
             assert (await buckets.take([Bucket("free", rule)], START + stored.SWEEP_MS))[0].granted
+            assert {row[0] for row in await db.rows(select(table.c.key))} == {"held", "free"}
             with pytest.raises(Exception, match="LockNotAvailable"):
                 await buckets.take([Bucket("held", rule)], START)
         assert (await buckets.take([Bucket("held", rule)], START))[0].granted
