@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from chatserver.realtime import hub
 from chatserver.realtime.close_codes import GOING_AWAY
 from chatserver.realtime.limits import Limits
+from chatserver.services import followups
 from chatserver.store import accounts, people
 from chatserver.store.base import StoreFailed
 from tests.realtime.chat import Chat, serving, until
@@ -35,7 +35,7 @@ async def test_what_failed_half_way_is_done_again(
         await accounts.change_app(chat.db, "demo", policy='{"inactivity_seconds": 1000}')
         await accounts.change_agent(chat.db, LUCIA, capacity=7)
         with monkeypatch.context() as away:
-            away.setattr(hub.followups, "rules_changed", is_away)
+            away.setattr(followups, "rules_changed", is_away)
             with pytest.raises(StoreFailed):
                 await chat.hub.people_changed()
         done: list[set[int]] = []
@@ -45,7 +45,7 @@ async def test_what_failed_half_way_is_done_again(
 
         with monkeypatch.context() as watched:
             for name in ("rules_changed", "people_changed"):
-                watched.setattr(hub.followups, name, told)
+                watched.setattr(followups, name, told)
             await chat.hub.people_changed()
             assert done == [{1}, {1}]
             await chat.hub.people_changed()
