@@ -308,6 +308,13 @@ class _Started:
 
 
 def _accounts(settings: Settings, db: Database, house: House) -> Accounts:
+    buckets = None
+    if settings.on_postgres:
+        from chatserver.store.postgres.database import PostgresDatabase
+        from chatserver.store.postgres.tries import Buckets
+
+        assert isinstance(db, PostgresDatabase)  # noqa: S101 - mypy alone needs to be told
+        buckets = Buckets(db)
     return Accounts(
         db,
         house.bus,
@@ -315,6 +322,7 @@ def _accounts(settings: Settings, db: Database, house: House) -> Accounts:
         secret=settings.secret or db.secret,
         find_app=lambda key: house.people.app_by_key(key),
         clock=house.now,
+        buckets=buckets,
     )
 
 

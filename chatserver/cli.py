@@ -10,20 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chatserver import __version__
+from chatserver.cli_agent import agent
 from chatserver.cli_app import app
-from chatserver.cli_base import (
-    fail,
-    load_settings,
-    looking,
-    ordered,
-    said_plainly,
-    up_to_date,
-    with_database,
-)
+from chatserver.cli_base import fail, load_settings, looking, said_plainly, up_to_date, with_database
 from chatserver.cli_data import backup, move, restore
 
 if TYPE_CHECKING:
-    from chatserver.core.people import Agent
     from chatserver.settings import Settings
     from chatserver.store.database import Database, Reader
     from chatserver.tracing import Tracing
@@ -209,10 +201,11 @@ async def _nothing(db: Database) -> None:
     """To open it is all."""
 
 
-# — apps ———————————————————————————————————————————————————————————————————————
+# — more of them, by what they are about ———————————————————————————————————————
 
 
 main.add_command(app)
+main.add_command(agent)
 main.add_command(backup)
 main.add_command(restore)
 main.add_command(move)
@@ -256,66 +249,7 @@ def doctor(token: str, key: str) -> None:
     click.echo(
         f"It is good: it vouches for {user.sub!r} ({user.name or 'no name'}, {user.email or 'no e-mail'})."
     )
-
-
-# — agents —————————————————————————————————————————————————————————————————————
-
-
-@main.group()
-def agent() -> None:
-    """People who answer."""
-
-
-def _chosen(generate: bool) -> str:
-    if generate:
-        import secrets
-
-        return secrets.token_urlsafe(12)
-    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
-
-
-@agent.command("add")
-@click.argument("email")
-@click.option("--name", default="", help="as customers see it")
-@click.option("--app", "keys", multiple=True, required=True, help="key of an app to attend; may be repeated")
-@click.option("--generate", is_flag=True, help="make up a password and print it, instead of asking")
-def add_agent(email: str, name: str, keys: tuple[str, ...], generate: bool) -> None:
-    """Add an agent who attends these apps."""
-    from chatserver.services.administration import AddAgent
-
-    settings = load_settings()
-    password = _chosen(generate)
-    ordered(settings, AddAgent(email, name, password, keys))
-    click.echo(f"{email} can sign in at {settings.address}/console")
-    if generate:
-        click.echo(f"password  {password}")
-
-
-@agent.command("list")
-def list_agents() -> None:
-    """All agents: e-mail address, name, keys of their apps."""
-    from chatserver.store import people
-
-    settings = load_settings()
-
-    async def look(db: Reader) -> tuple[list[Agent], dict[int, str]]:
-        return await people.agents(db), {app.id: app.key for app in await people.apps(db, settings.policy)}
-
-    agents, keys = looking(settings, look)
-    for one in agents:
-        click.echo(f"{one.email}\t{one.name}\t{' '.join(keys[app] for app in sorted(one.app_ids))}")
-
-
-@agent.command("password")
-@click.argument("email")
-@click.option("--generate", is_flag=True, help="make up a password and print it, instead of asking")
-def change_password(email: str, generate: bool) -> None:
-    """Give an agent a new password; all their sessions end."""
-    from chatserver.services.administration import ChangePassword
-
-    settings = load_settings()
-    password = _chosen(generate)
-    ordered(settings, ChangePassword(email, password))
-    click.echo(f"The password of {email} was changed.")
-    if generate:
-        click.echo(f"password  {password}")
+    if user.outdated:
+        click.echo(
+            f"But it was made with the app's old secret: `chatserver app show {key}` says how long that is good."
+        )

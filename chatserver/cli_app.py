@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from chatserver.core.people import App
     from chatserver.settings import Settings
 
+OLD_HOURS_MOST = 720
+"""A month: who has not deployed a new secret by then has forgotten it."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 _HOURS = (
@@ -124,12 +126,29 @@ def show_app(key: str, secret: bool) -> None:
     metavar="NAME=VALUE",
     help="inactivity_seconds=300 (names: docs/settings.md); =default follows the server's again; may be repeated",
 )
+@click.option(
+    "--new-secret",
+    is_flag=True,
+    help="make up another secret for user tokens, and print it; the old one is good for 24 hours more",
+)
+@click.option(
+    "--old-hours",
+    type=click.IntRange(1, OLD_HOURS_MOST),
+    metavar="HOURS",
+    help="with --new-secret: so long the old one is good",
+)
+@click.option(
+    "--at-once", is_flag=True, help="the old secret ends now; by itself, one that was replaced earlier"
+)
 def set_app(
     key: str,
     name: str | None,
     origins: tuple[str, ...],
     color: str | None,
     policy: tuple[str, ...],
+    new_secret: bool,
+    old_hours: int | None,
+    at_once: bool,
     **hours: Any,
 ) -> None:
     """Change the application KEY: what is not given stays. docs/hours.md explains hours."""
@@ -137,7 +156,12 @@ def set_app(
     from chatserver.services.administration import ChangeApp
     from chatserver.services.hours_text import HoursGiven
 
-    wanted = apps.Change(name, origins, color, HoursGiven(**hours), policy)
+    if old_hours is not None and (at_once or not new_secret):
+        fail(
+            "--old-hours says how long the secret that --new-secret replaces is good: write it with that, without --at-once."
+        )
+    seconds = 0 if at_once else old_hours and old_hours * 3600
+    wanted = apps.Change(name, origins, color, HoursGiven(**hours), policy, new_secret, seconds)
     if wanted == apps.Change():
         fail(
             "Nothing to change: `chatserver app set --help` shows what can be, `chatserver app show` what is."
@@ -145,7 +169,7 @@ def set_app(
     _check_origins(origins)
     settings = load_settings()
     after = ordered(settings, ChangeApp(key, wanted))
-    click.echo(_described(after, settings, secret=False))
+    click.echo(_described(after, settings, secret=new_secret))
 
 
 def _check_origins(origins: Sequence[str]) -> None:
@@ -178,7 +202,7 @@ def _described(found: App, settings: Settings, *, secret: bool) -> str:
     facts = {
         "name": [found.name],
         "key": [found.key],
-        **({"secret": [found.secret]} if secret else {}),
+        "secret": _secrets(found, wall_clock(), shown=secret),
         "origins": list(found.origins),
         "color": [found.color or "none"],
         **hours_text.in_words(schedule, now),
@@ -191,6 +215,17 @@ def _described(found: App, settings: Settings, *, secret: bool) -> str:
         for label, lines in facts.items()
         for i, line in enumerate(lines)
     )
+
+
+def _secrets(found: App, now: int, *, shown: bool) -> list[str]:
+    """What signs user tokens, if it may be shown; and of one that was replaced, until when it is good (UTC)."""
+    secrets = [found.secret] if shown else []
+    if now < found.old_secret_until:
+        until = f"good until {datetime.fromtimestamp(found.old_secret_until / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+        secrets.append(
+            f"{found.old_secret}   (the one before it, {until})" if shown else f"the one before it is {until}"
+        )
+    return secrets
 
 
 def _shown(value: object) -> str:

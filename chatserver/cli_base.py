@@ -11,7 +11,14 @@ import click
 
 if TYPE_CHECKING:
     from chatserver.core.people import App
-    from chatserver.services.administration import AddAgent, AddApp, ChangeApp, ChangePassword, Order
+    from chatserver.services.administration import (
+        AddAgent,
+        AddApp,
+        ChangeAgent,
+        ChangeApp,
+        ChangePassword,
+        Order,
+    )
     from chatserver.settings import Settings
     from chatserver.store.database import Database, Reader
 
@@ -59,7 +66,7 @@ def ordered(settings: Settings, order: AddApp | ChangeApp) -> App: ...
 
 
 @overload
-def ordered(settings: Settings, order: AddAgent | ChangePassword) -> None: ...
+def ordered(settings: Settings, order: AddAgent | ChangePassword | ChangeAgent) -> None: ...
 
 
 def ordered(settings: Settings, order: Order) -> App | None:

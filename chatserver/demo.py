@@ -39,9 +39,11 @@ async def prepare(db: Database, settings: Settings, clock: Callable[[], int]) ->
         password, _ = kept(settings.data_dir / "demo-password", lambda: secrets.token_urlsafe(9))
     passwords = Passwords()
     for email, name in AGENTS:
-        login = await people.agent_by_email(db, email)
-        if login is None:
+        if await people.listed_agent(db, email) is None:
             await add_agent(db, passwords, email, name, password, app_ids, clock())
+            continue
+        login = await people.agent_by_email(db, email)
+        if login is None:  # somebody disabled them
             continue
         await rows.attach(db, login.agent.id, app_ids)
         if not await passwords.verify(login.password_hash, password):

@@ -332,12 +332,14 @@ class Settings:
     frames_burst: int = _setting(120, _whole(1, 100_000), "Frames that one connection may send at once.")
 
     sign_in_tries: int = _setting(
-        10, _whole(1, 1000), "Wrong passwords for one e-mail address within 15 minutes before it has to wait."
+        10,
+        _whole(1, 1000),
+        "Wrong passwords for one e-mail address within 15 minutes before it has to wait, at all servers of a database together.",
     )
     sign_in_tries_per_address: int = _setting(
         200,
         _whole(1, 100_000),
-        "Wrong passwords from one network address within 15 minutes before it has to wait.",
+        "Wrong passwords from one network address within 15 minutes before it has to wait, counted alike.",
     )
     agent_session_seconds: int = _setting(
         _day // 2, _whole(60, 90 * _day), "An agent signs in again after so long."

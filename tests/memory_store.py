@@ -60,6 +60,12 @@ class MemoryStore:
     async def add_agent(self, agent: Agent) -> None:
         self._agents[agent.id] = agent
 
+    async def disable_agent(self, agent_id: int) -> None:
+        del self._agents[agent_id]
+
+    async def change_agent(self, agent_id: int, **fields: Any) -> None:
+        self._agents[agent_id] = replace(self._agents[agent_id], **fields)
+
     async def all_tickets(self) -> list[Ticket]:
         return list(self._tickets.values())
 
@@ -169,7 +175,8 @@ class MemoryStore:
 
     def _as_now(self, ticket: Ticket) -> Ticket:
         customer = self._customers[ticket.app_id, ticket.customer.key]
-        return replace(ticket, customer=customer)
+        agent = self._agents.get(ticket.agent_id or 0)
+        return replace(ticket, customer=customer, agent_name=agent.name if agent else ticket.agent_name)
 
     def _loaded(self) -> list[Agent]:
         chats = [t.agent_id for t in self._tickets.values() if t.chatting]
@@ -205,6 +212,11 @@ class MemoryStore:
             if t.app_id == app_id and t.state == "closed" and t.mode == "live" and t.answered_at
             if t.assigned_at is not None
         ][-20:]
+
+    async def strays(self) -> list[tuple[int, int]]:
+        held = [t for t in self._tickets.values() if t.state != "closed" and t.agent_id is not None]
+        attended = {(a.id, app_id) for a in self._agents.values() for app_id in a.app_ids}
+        return [(t.id, t.app_id) for t in held if (t.agent_id, t.app_id) not in attended]
 
     async def due(self, now: int, limit: int) -> list[tuple[int, int]]:
         found = [t for t in self._tickets.values() if t.due_at is not None and t.due_at <= now]

@@ -22,8 +22,8 @@ from chatserver import control
 from chatserver.cli import main
 from chatserver.services.administration import ChangePassword
 from tests.faults.crowd import AT_EASE
-from tests.harness.peers import AgentPeer, Diary
-from tests.harness.server import Server, running
+from tests.harness.peers import AgentPeer, CustomerPeer, Diary
+from tests.harness.server import PASSWORD, Server, running
 from tests.harness.sign_in import Desk
 from tests.harness.waiting import soon, wait_until
 
@@ -93,6 +93,43 @@ def test_who_is_connected_comes_in_again_and_sees_it(servers: list[Server]) -> N
     asyncio.run(story())
 
 
+def test_an_agent_who_is_disabled_is_out_and_their_chat_goes_to_another_one(servers: list[Server]) -> None:
+    async def story() -> None:
+        customer = CustomerPeer("cliente", servers[0].port, Diary(), random.Random(2))
+        luis = agent_at(servers[-1], "luis@demo.test")
+        running = [asyncio.create_task(peer.run()) for peer in (luis, customer)]
+        try:
+            await soon(partial(is_in, luis), "the agent is in")
+            await luis.is_available()
+            await soon(lambda: customer.online, "the customer is in")
+            ticket = await customer.starts_chat("¿Hay alguien?")
+            await soon(lambda: luis.tickets() == [ticket], "the agent has the chat")
+            ordered = await asyncio.to_thread(command, servers[0], "agent", "disable", "luis@demo.test")
+            assert ordered.exit_code == 0, ordered.output
+            await soon(partial(was_closed, luis, 4502), "the agent's session ends")
+            await soon(lambda: customer.threads[ticket].view["waiting"], "the customer waits again")
+            assert await asyncio.to_thread(both, servers, "luis@demo.test") == {401}
+            ordered = await asyncio.to_thread(command, servers[0], "agent", "enable", "luis@demo.test")
+            assert ordered.exit_code == 0, ordered.output
+            assert await asyncio.to_thread(both, servers, "luis@demo.test") == {200}
+            back = agent_at(servers[-1], "luis@demo.test")
+            running.append(asyncio.create_task(back.run()))
+            await soon(
+                lambda: back.online and back.tickets() == [ticket], "the agent is in and has the chat again"
+            )
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    asyncio.run(story())
+
+
+def both(servers: list[Server], email: str) -> set[int]:
+    """What all of them answer who signs in."""
+    return {sign_in(server, email, PASSWORD) for server in servers}
+
+
 def serves(server: Server, path: str) -> bool:
     return server.status(path) == 200
 
@@ -105,9 +142,9 @@ def was_closed(agent: AgentPeer, code: int) -> bool:
     return (False, code) in agent.goodbyes
 
 
-def agent_at(server: Server) -> AgentPeer:
-    desk = Desk(server, "ana@demo.test")
-    return AgentPeer("ana@demo.test", server.port, Diary(), random.Random(1), desk.token)
+def agent_at(server: Server, email: str = "ana@demo.test") -> AgentPeer:
+    desk = Desk(server, email)
+    return AgentPeer(email, server.port, Diary(), random.Random(1), desk.token)
 
 
 def test_what_is_wrong_is_the_same_sentence(servers: list[Server]) -> None:
@@ -125,7 +162,7 @@ def test_what_is_wrong_is_the_same_sentence(servers: list[Server]) -> None:
         (("agent", "add", "no-address", "--app", "demo", "--generate"), "That is no e-mail address."),
         (
             ("agent", "password", "nadie@demo.test", "--generate"),
-            "There is no agent with that e-mail address.",
+            "There is no agent with that e-mail address; `chatserver agent list` shows all.",
         ),
     ):
         result = command(servers[0], *arguments)

@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "tracing": frozenset({"realtime", "worker", "store", "core"}),
 }
 # They know every room; nobody but they may know them.
-KNOW_EVERYTHING = frozenset({"app", "cli", "cli_app", "cli_base", "cli_data", "__main__"})
+KNOW_EVERYTHING = frozenset({"app", "cli", "cli_agent", "cli_app", "cli_base", "cli_data", "__main__"})
 
 # core decides; it neither waits nor looks at a clock nor reaches outside.
 CORE_PACKAGES = frozenset({"msgspec", "holidays"})

@@ -28,6 +28,13 @@ class App(msgspec.Struct, frozen=True):
     policy: Policy
     schedule: str
     """The business hours as JSON of `core.hours.Schedule`."""
+    old_secret: str = ""
+    """What signed user tokens before `secret` did: still good until `old_secret_until` (ms)."""
+    old_secret_until: int = 0
+
+    def secrets(self, now: int) -> tuple[str, ...]:
+        """What may have signed a user token that is good at `now` (ms)."""
+        return (self.secret, self.old_secret) if now < self.old_secret_until else (self.secret,)
 
 
 class Customer(msgspec.Struct, frozen=True, gc=False):

@@ -28,7 +28,9 @@ Kind = Literal[
     "declined",  # "No, sigue pendiente"
     "assigned",
     "queued",  # back in the queue; `reason` agent_gone | passed | signed_out
-    "later",  # live → later; `reason` customer | closing_time | customer_gone | outside_hours | unattended
+    # live → later; `reason` customer | closing_time | customer_gone | outside_hours | unattended. Of one that was to be answered
+    # later before: agent_left
+    "later",
     "closed",
     "rated",
 ]
@@ -398,6 +400,14 @@ def requeued(ticket: Ticket, reason: str, now: int, *, closes_at: int | None) ->
         proposal=None,
     )
     return _append(back, _item(back, now, "queued", "system", reason=reason))
+
+
+def released(ticket: Ticket, now: int) -> Step:
+    """A request whose agent is no more is for anybody to take again. Whose turn it is stays."""
+    if ticket.state == "closed" or ticket.mode != "later" or ticket.agent_id is None:
+        return Step(ticket, ())
+    back = _off_desk(ticket)
+    return _append(back, _item(back, now, "later", "system", reason="agent_left"))
 
 
 def reminded(ticket: Ticket, policy: Policy, now: int) -> Step:

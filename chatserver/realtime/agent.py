@@ -90,6 +90,8 @@ class AgentTalk(Talk[Frame]):
 
     async def greet(self, hello: AgentHello) -> None:
         session = await self._authenticate(hello.token)
+        if session.agent_id not in self.hub.house.people.agents:
+            await self.hub.house.refresh()  # an administrator let them in a moment ago
         self.session_id, self._agent_id = session.id, session.agent_id
         self.is_of(("agent", session.agent_id))
         with self.connection.holding():

@@ -104,8 +104,8 @@ class Hub:
         )
         """By app and key alone: two tabs in two languages are one customer."""
         self.agents_here: Presence[int] = Presence(
-            lambda agent_id: pairing.agent_connected(house, agent_id),
-            lambda agent_id, since: pairing.agent_gone(house, agent_id, since),
+            lambda agent_id: _unless_no_more(pairing.agent_connected(house, agent_id)),
+            lambda agent_id, since: _unless_no_more(pairing.agent_gone(house, agent_id, since)),
             now=house.now,
             left=lambda agent_id, heard: house.bus.publish(Left(heard), [agent_topic(agent_id)]),
             linger=self.limits.linger,
@@ -124,6 +124,8 @@ class Hub:
         self.shut = False
         """People are sent elsewhere, and nothing more that they say is taken."""
         self.live_sessions = live_sessions
+        self._followed = house.people
+        """Apps and agents by which everything here goes. What failed half way is done again."""
         self._recheck_seconds = recheck_seconds
         self._peers: dict[Peer, None] = {}
         self._of_network: dict[str, int] = {}
@@ -286,16 +288,20 @@ class Hub:
     async def people_changed(self) -> None:
         """An administrator changed apps, agents or passwords: what is open here follows. Raises what the store raises; harmless
         twice."""
-        house, before = self.house, self.house.people.apps
+        house = self.house
         await house.refresh()
-        changed = [app_id for app_id, app in house.people.apps.items() if app != before.get(app_id)]
+        people, before = house.people, self._followed
+        changed = [app_id for app_id, app in people.apps.items() if app != before.apps.get(app_id)]
         await self.recheck_sessions()
         for peer in self.peers:
             if peer.outdated():
                 peer.connection.end(GOING_AWAY)
-        for app_id in changed:
+        desks = people.staffed_otherwise(before).union(changed)
+        for app_id in desks:
             house.bus.here(DeskChanged(app_id), [DESKS_TOPIC])
         await followups.rules_changed(house, changed)
+        await followups.people_changed(house, desks)
+        self._followed = people
 
     async def recheck_sessions(self) -> None:
         """Close the sockets of sessions that ended without our hearing of it."""
@@ -330,3 +336,12 @@ async def _every(seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) 
             await work()
         except Exception:
             log.exception("a sweep over the connections failed; the next one comes in %.0f s", seconds)
+
+
+async def _unless_no_more(told: Coroutine[Any, Any, None]) -> None:
+    """An agent who was disabled is not here, whoever says what: that is stored already."""
+    try:
+        await told
+    except Refused as refusal:
+        if refusal.code != "unauthorized":
+            raise

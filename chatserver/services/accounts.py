@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable
-from typing import Final, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -14,6 +15,7 @@ from chatserver.core import messages
 from chatserver.core.errors import Refused
 from chatserver.core.events import SessionEnded, session_topic
 from chatserver.core.people import App
+from chatserver.core.tries import limit
 from chatserver.services.identity import (
     BadUserToken,
     Session,
@@ -25,12 +27,14 @@ from chatserver.services.identity import (
     socket_tokens,
 )
 from chatserver.services.passwords import Passwords
-from chatserver.services.throttle import Throttle
+from chatserver.services.throttle import Buckets, Tries, TriesEverywhere, TriesHere
 from chatserver.settings import Settings
 from chatserver.store import accounts as rows
 from chatserver.store import people
 from chatserver.store.accounts import AgentSession
-from chatserver.store.database import Database
+from chatserver.store.base import StoreFailed
+from chatserver.store.database import Database, Reader
+from chatserver.store.people import Listed
 from chatserver.store.work import Who
 
 __all__ = ["Accounts", "AgentSession", "CustomerIdentity", "Hello"]
@@ -70,7 +74,8 @@ class CustomerIdentity(msgspec.Struct, frozen=True):
 
 
 class Accounts:
-    """`find_app`: an app by its key, or Refused(not_found). `clock`: ms since 1970 UTC. `secret` signs customers' tokens."""
+    """`find_app`: an app by its key, or Refused(not_found). `clock`: ms since 1970 UTC. `secret` signs customers' tokens.
+    `buckets`: where several servers serve one database, what counts for all of them."""
 
     def __init__(
         self,
@@ -81,6 +86,7 @@ class Accounts:
         secret: str,
         find_app: Callable[[str], App],
         clock: Callable[[], int],
+        buckets: Buckets | None = None,
     ) -> None:
         self._db = db
         self._bus = bus
@@ -89,8 +95,7 @@ class Accounts:
         self._clock = clock
         self._tokens = session_tokens(secret)
         self._passwords = Passwords()
-        self._tries = Throttle(settings.sign_in_tries, SIGN_IN_WINDOW_SECONDS)
-        self._tries_from = Throttle(settings.sign_in_tries_per_address, SIGN_IN_WINDOW_SECONDS)
+        self._tries = _tries(settings, buckets)
         self._socket_tokens = socket_tokens(secret)
 
     # — agents —————————————————————————————————————————————————————————————————
@@ -103,27 +108,28 @@ class Accounts:
         now = self._clock()
         email = email.strip().lower()[:254].replace("\0", "")
         # Counted before the password is looked at: many guesses at once are as many tries.
-        self._tries_from.take(address, now)
-        self._tries.take(email, now)
+        await self._tries.take(email, address, now)
         try:
             found = await people.agent_by_email(self._db, email)
         except Exception:  # the database is away: nobody looked at the password
-            self._tries.give_back(email, now)
-            self._tries_from.give_back(address, now)
+            with suppress(StoreFailed):
+                await self._tries.give_back(email, address, now)
             raise
-        good = await self._passwords.verify(found.password_hash if found else None, password)
-        if found is None or not good:
+        hashed = found.password_hash if found else None
+        good = await self._passwords.verify(hashed, password)
+        if found is None or hashed is None or not good:
             raise Refused("unauthorized")
-        self._tries.forgive(email)
-        self._tries_from.give_back(address, now)
-        if self._passwords.is_dated(found.password_hash):
-            hashed = await self._passwords.hash(password)
-            await rows.set_password(self._db, found.agent.id, hashed, keep_sessions=True, now=now)
+        await self._tries.forgive(email, address, now)
+        if self._passwords.is_dated(hashed):
+            dated, hashed = hashed, await self._passwords.hash(password)
+            await rows.rehash(self._db, found.agent.id, dated, hashed)
         token = secrets.token_urlsafe(32)
         expires_at = now + self._settings.agent_session_seconds * 1000
         session_id = await rows.begin_session(
-            self._db, _hash(token), found.agent.id, now=now, expires_at=expires_at
+            self._db, _hash(token), found.agent.id, hashed, now=now, expires_at=expires_at
         )
+        if session_id is None:  # an administrator was faster
+            raise Refused("unauthorized")
         return token, AgentSession(
             session_id, found.agent.id, found.agent.email, found.agent.name, expires_at
         )
@@ -249,6 +255,12 @@ class Accounts:
         return CustomerIdentity(app, who, self._tokens.sign(kept))
 
 
+def _tries(settings: Settings, buckets: Buckets | None) -> Tries:
+    by_name = limit(settings.sign_in_tries, SIGN_IN_WINDOW_SECONDS)
+    by_address = limit(settings.sign_in_tries_per_address, SIGN_IN_WINDOW_SECONDS)
+    return TriesEverywhere(by_name, by_address, buckets) if buckets else TriesHere(by_name, by_address)
+
+
 # — for administrators: without a running server ———————————————————————————————
 
 
@@ -276,11 +288,48 @@ async def add_agent(
 
 async def set_password(db: Database, passwords: Passwords, email: str, password: str, now: int) -> None:
     """Ends all of the agent's sessions. Raises Refused: not_found, too_short."""
-    found = await people.agent_by_email(db, email.strip().lower())
+    found = await find_agent(db, email)
+    hashed = await _hashed(passwords, password)
+    await rows.set_password(db, found.agent.id, hashed, now)
+
+
+async def find_agent(db: Reader, email: str) -> Listed:
+    """However the address is written, and whether they are disabled or not. Raises Refused(not_found)."""
+    found = await people.listed_agent(db, email.strip().lower())
     if found is None:
         raise Refused("not_found")
-    hashed = await _hashed(passwords, password)
-    await rows.set_password(db, found.agent.id, hashed, keep_sessions=False, now=now)
+    return found
+
+
+async def change_agent(
+    db: Database,
+    email: str,
+    now: int,
+    *,
+    name: str | None = None,
+    capacity: int | None = None,
+    app_ids: Sequence[int] = (),
+    disabled: bool | None = None,
+) -> None:
+    """What is not given stays; `app_ids`: all that they attend from then on. Whoever is disabled has no sessions any more; what
+    they had on their desk is given to others by the server (`followups.people_changed`). Harmless twice.
+
+    Raises Refused: not_found, name_required, too_long (the name).
+    """
+    agent_id = (await find_agent(db, email)).agent.id
+    values: dict[str, Any] = {}
+    if name is not None:
+        values["name"] = messages.name(name)
+        if not values["name"]:
+            raise Refused("name_required")
+    if capacity is not None:
+        values["capacity"] = capacity
+    if disabled is False:
+        values["disabled_at"] = None
+    if values or app_ids:
+        await rows.change_agent(db, agent_id, app_ids or None, **values)
+    if disabled:
+        await rows.disable_agent(db, agent_id, now)
 
 
 async def _hashed(passwords: Passwords, password: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -49,7 +49,19 @@ class ChangePassword(msgspec.Struct, frozen=True, tag=True):
     password: str
 
 
-Order = AddApp | ChangeApp | AddAgent | ChangePassword
+class ChangeAgent(msgspec.Struct, frozen=True, tag=True):
+    """None and empty leave things as they are."""
+
+    email: str
+    name: str | None = None
+    capacity: int | None = None
+    """Chats at once."""
+    apps: tuple[str, ...] = ()
+    """Keys of all that they attend from now on."""
+    disabled: bool | None = None
+
+
+Order = AddApp | ChangeApp | AddAgent | ChangePassword | ChangeAgent
 
 
 async def carry_out(db: Database, order: Order, policy: Policy, now: int) -> App | None:
@@ -63,11 +75,25 @@ async def carry_out(db: Database, order: Order, policy: Policy, now: int) -> App
         case ChangeApp(key, wanted):
             return await apps.change(db, key, wanted, policy, now)
         case AddAgent(email, name, password, keys):
-            app_ids = [(await apps.find(db, key)).id for key in keys]
-            await accounts.add_agent(db, Passwords(), email, name, password, app_ids, now)
+            await accounts.add_agent(db, Passwords(), email, name, password, await _ids(db, keys), now)
         case ChangePassword(email, password):
             await accounts.set_password(db, Passwords(), email, password, now)
+        case ChangeAgent(email, new_name, capacity, keys, disabled):
+            await accounts.change_agent(
+                db,
+                email,
+                now,
+                name=new_name,
+                capacity=capacity,
+                app_ids=await _ids(db, keys),
+                disabled=disabled,
+            )
     return None
+
+
+async def _ids(db: Database, keys: Sequence[str]) -> list[int]:
+    """Raises apps.UnknownApp."""
+    return [(await apps.find(db, key)).id for key in keys]
 
 
 async def notice(
@@ -103,5 +129,7 @@ def sentence(problem: Exception) -> str | None:
 _REFUSALS = {
     "too_short": "A password has at least {limit} characters.",
     "bad_email": "That is no e-mail address.",
-    "not_found": "There is no agent with that e-mail address.",
+    "not_found": "There is no agent with that e-mail address; `chatserver agent list` shows all.",
+    "name_required": "An agent needs a name: write what customers see.",
+    "too_long": "A name has at most {limit} characters.",
 }

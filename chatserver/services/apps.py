@@ -24,6 +24,8 @@ DEMO: Final = "demo"
 DEMO_OFFICE: Final = "horario"
 """The keys of the demo's apps: always open, and with the default office hours."""
 
+OLD_SECRET_SECONDS: Final = 24 * 3600
+"""A host has so long to deploy a new secret, unless it is said otherwise."""
 _POLICY: Final = Policy()
 _COLOR: Final = re.compile(r"#[0-9a-f]{6}", re.ASCII | re.IGNORECASE)
 
@@ -51,6 +53,15 @@ class Change(msgspec.Struct, frozen=True):
     hours: HoursGiven = HoursGiven()
     policy: tuple[str, ...] = ()
     """Such as "inactivity_seconds=300"; "=default" makes it follow the server's again."""
+    new_secret: bool = False
+    """Another one signs user tokens from now on."""
+    old_secret_seconds: int | None = None
+    """So long the one before it is good; 0: neither it nor one that was replaced earlier."""
+
+
+def new_secret() -> str:
+    """Signs users' tokens: known to the host's backend and nobody else."""
+    return secrets.token_urlsafe(32)
 
 
 def new_key() -> str:
@@ -74,7 +85,7 @@ async def add(
         key=key,
         name=name,
         origins=_json(list(origins)),
-        secret=secrets.token_urlsafe(32),
+        secret=new_secret(),
         color=color,
         schedule=_json(schedule),
         created_at=now,
@@ -130,6 +141,7 @@ async def change(db: Database, key: str, wanted: Change, default: Policy, now: i
     await rows.change_app(
         db,
         key,
+        **_secrets(app, wanted, now),
         name=name,
         origins=_json(list(wanted.origins or app.origins)),
         color=color,
@@ -137,6 +149,15 @@ async def change(db: Database, key: str, wanted: Change, default: Policy, now: i
         schedule=_json(schedule),
     )
     return await find(db, key, default)
+
+
+def _secrets(app: App, wanted: Change, now: int) -> dict[str, Any]:
+    """Columns that change. Of two that were replaced one after the other the last one alone stays good."""
+    seconds = OLD_SECRET_SECONDS if wanted.old_secret_seconds is None else wanted.old_secret_seconds
+    if wanted.new_secret and seconds:
+        return {"secret": new_secret(), "old_secret": app.secret, "old_secret_until": now + seconds * 1000}
+    made = {"secret": new_secret()} if wanted.new_secret else {}
+    return made if seconds else {**made, "old_secret": "", "old_secret_until": 0}
 
 
 def _policy(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -191,9 +192,9 @@ async def _take_back(house: House, agent: Agent) -> None:
 
 
 async def recover(house: House) -> None:
-    """At the start: nobody is closed for the server's own silence, nobody is connected yet, and hours and policies may be others
-    now. The chats that none of this touches are left alone, however many they are. For a start after which nobody serves yet: a
-    node that joins others must not move their chats' clocks."""
+    """At the start: nobody is closed for the server's own silence, nobody is connected yet, and hours, policies and agents may be
+    others now. The chats that none of this touches are left alone, however many they are. For a start after which nobody serves
+    yet: a node that joins others must not move their chats' clocks."""
     now = house.now()
     for policy, app_ids in _alike(house.people).items():
         await house.store.all_gone(app_ids, policy, now)
@@ -210,6 +211,7 @@ async def recover(house: House) -> None:
 
     if present:
         await house.store.write(Needs(agents=present), drop)
+    await return_strays(house)
 
 
 def _alike(people: People) -> dict[Policy, list[int]]:
@@ -253,6 +255,73 @@ async def each(house: House, ids: Sequence[int], after: Callable[[Ticket, Policy
 
 
 # — after an administrator changed something ———————————————————————————————————
+
+
+async def people_changed(house: House, app_ids: Collection[int]) -> None:
+    """Agents of these apps are others now, or have other places: whoever waits is paired. What is on the desk of somebody who was
+    disabled, or does not attend its app any more, goes to others; where a name changed, whoever sees it is told. Harmless
+    twice."""
+    await return_strays(house)
+    await _tell_names(house)
+    for apps in {house.people.circle(app_id) for app_id in app_ids}:
+        await house.store.write(Needs(desks=apps), partial(_look_at_desks, house.people, apps))
+
+
+def _look_at_desks(people: People, apps: tuple[int, ...], world: World, now: int) -> None:
+    moved(world, people, apps, now)
+
+
+async def _tell_names(house: House) -> None:
+    """Tickets that are shown at this server under a name that their agent does not have any more."""
+    people = house.people
+    shown = {
+        ticket.id: ticket
+        for ticket in house.books.tickets.values()
+        if ticket.state != "closed" and ticket.agent_id in people.agents
+        if ticket.agent_name != people.name(ticket.agent_id or 0)
+    }
+
+    def decide(ids: Sequence[int], world: World, now: int) -> None:
+        for ticket_id in ids:
+            ticket, old = world.ticket(ticket_id), shown[ticket_id]
+            if ticket is not None and ticket.agent_id == old.agent_id:
+                before = replace(ticket, agent_name=old.agent_name)
+                world.put(before, Step(ticket, ()), people.policy(ticket.app_id))
+
+    ids = list(shown)
+    for start in range(0, len(ids), AT_ONCE):
+        batch = tuple(ids[start : start + AT_ONCE])
+        await house.store.write(Needs(tickets=batch), partial(decide, batch))
+
+
+async def return_strays(house: House) -> None:
+    """Chats whose agent is none of their app's any more return to the head of the queue, requests to those that nobody took.
+    Whoever asks for them holds the locks behind which agents come and go, so that each is looked at anew."""
+    strays: dict[int, list[int]] = {}
+    for ticket_id, app_id in await house.reads.strays():
+        strays.setdefault(app_id, []).append(ticket_id)
+    for app_id, ids in strays.items():
+        for start in range(0, len(ids), AT_ONCE):
+            await _return(house, app_id, ids[start : start + AT_ONCE])
+
+
+async def _return(house: House, app_id: int, ids: Sequence[int]) -> None:
+    people, apps = house.people, house.people.circle(app_id)
+    closing = house.closing(apps)
+
+    def decide(world: World, now: int) -> None:
+        attend = {agent.id for agent in world.agents_of(app_id)}
+        found = [ticket for ticket in map(world.ticket, ids) if ticket is not None]
+        left = [t for t in found if t.agent_id is not None and t.agent_id not in attend]
+        if not left:
+            return
+        for ticket in left:
+            world.put(ticket, tickets.released(ticket, now), people.policy(app_id))
+        chats = give_back(world, people, [t for t in left if t.chatting], "signed_out", closing, now)
+        moved(world, people, apps, now)
+        keep_for_later(world, people, chats, now)
+
+    await house.store.write(Needs(tickets=tuple(ids), desks=apps), decide)
 
 
 async def rules_changed(house: House, app_ids: Collection[int]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from contextlib import suppress
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -48,6 +49,8 @@ class User(msgspec.Struct, frozen=True):
     expires: int
     name: str = ""
     email: str = ""
+    outdated: bool = False
+    """Signed with the secret that the app's present one replaced."""
 
     @property
     def key(self) -> str:
@@ -120,7 +123,7 @@ def read_user_token(token: str, app: App, now: int) -> User:
     Required: `sub`, `exp` (at most 5 minutes ahead), `aud` = the app's key, `jti`. Optional: `name`, `email`. That a token is
     used once is checked where used ones are kept.
     """
-    claims = _verified_claims(token, app)
+    claims, outdated = _verified_claims(token, app, now)
     seconds = now // 1000
     expires = _instant(claims, "exp", None)
     if expires + LEEWAY_SECONDS < seconds:
@@ -138,19 +141,32 @@ def read_user_token(token: str, app: App, now: int) -> User:
     jti = _text(claims, "jti", 128)
     if not sub or not jti:
         raise BadUserToken(f"The claim {'jti' if sub else 'sub'} is missing or empty.")
-    return User(sub, jti, expires, _text(claims, "name", 100), _text(claims, "email", 254))
+    return User(sub, jti, expires, _text(claims, "name", 100), _text(claims, "email", 254), outdated)
 
 
-def _verified_claims(token: str, app: App) -> dict[str, Any]:
+def _verified_claims(token: str, app: App, now: int) -> tuple[dict[str, Any], bool]:
+    """And whether it was the old secret that signed them."""
+    for secret in app.secrets(now):
+        with suppress(_OtherSecret):
+            return _signed_claims(token, secret), secret != app.secret
+    raise BadUserToken("The signature does not match: it was not made with this app's secret.")
+
+
+class _OtherSecret(Exception):
+    """It was signed with another one."""
+
+
+def _signed_claims(token: str, secret: str) -> dict[str, Any]:
+    """Raises _OtherSecret, BadUserToken."""
     from joserfc import jwt
     from joserfc.errors import BadSignatureError, JoseError
     from joserfc.jwk import OctKey
 
     try:
         # The list of algorithms is ours: what the token's own header asks for decides nothing.
-        decoded = jwt.decode(token, OctKey.import_key(app.secret), algorithms=["HS256"])
+        decoded = jwt.decode(token, OctKey.import_key(secret), algorithms=["HS256"])
     except BadSignatureError:
-        raise BadUserToken("The signature does not match: it was not made with this app's secret.") from None
+        raise _OtherSecret from None
     except (JoseError, ValueError, TypeError, KeyError, RecursionError) as problem:
         name = type(problem).__name__
         raise BadUserToken(f"It is no JWT that is signed with HS256 ({name}).") from None

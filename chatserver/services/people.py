@@ -53,6 +53,15 @@ class People:
         agent = self.agents.get(agent_id)
         return agent.name if agent else ""
 
+    def staffed_otherwise(self, before: People) -> set[int]:
+        """Apps that other agents attend than before, or the same with other places; those that are there no more left out."""
+        apps: set[int] = set()
+        for agent_id in self.agents.keys() | before.agents.keys():
+            now, then = self.agents.get(agent_id), before.agents.get(agent_id)
+            if now is None or then is None or (now.app_ids, now.capacity) != (then.app_ids, then.capacity):
+                apps.update(*(agent.app_ids for agent in (now, then) if agent is not None))
+        return apps & self.apps.keys()
+
     def circle(self, app_id: int) -> tuple[int, ...]:
         """The app and all that share an agent with it: when one of its chats ends, any of their queues may move."""
         apps = {app_id}

@@ -48,6 +48,9 @@ class Reads(Protocol):
     def open_ids(self, app_ids: Collection[int]) -> AsyncIterator[list[int]]:
         """The open live tickets of these apps, in pages."""
 
+    async def strays(self) -> list[tuple[int, int]]:
+        """(ticket, app) of those that are not closed, and whose agent was disabled or does not attend their app."""
+
 
 class DatabaseReads:
     """`Reads` on the database. `default`: what an app's policy leaves open."""
@@ -87,3 +90,6 @@ class DatabaseReads:
 
     def open_ids(self, app_ids: Collection[int]) -> AsyncIterator[list[int]]:
         return interruptions.open_ids(self._db, app_ids)
+
+    async def strays(self) -> list[tuple[int, int]]:
+        return await tickets.strays(self._db)

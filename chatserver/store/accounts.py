@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Update, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import (
+    BigInteger,
+    Update,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from chatserver.store.base import Violated
 from chatserver.store.database import Database, Reader
-from chatserver.store.portable import insert_from_or_not, insert_or_not, one_of
-from chatserver.store.tables import agent_apps, agents, apps, meta, sessions, used_tokens
+from chatserver.store.portable import insert_or_not, one_of
+from chatserver.store.tables import agent_apps, agents, apps, meta, sessions, spent_tokens, used_tokens
 
 PEOPLE: Final = "people"
 """The row of `meta` that has another value after each change of apps, agents and their passwords: servers look at it."""
@@ -52,25 +64,66 @@ async def attach(db: Database, agent_id: int, app_ids: Iterable[int]) -> None:
         await db.execute(*statements, _changed())
 
 
-async def set_password(
-    db: Database, agent_id: int, password_hash: str, *, keep_sessions: bool, now: int
-) -> None:
+async def rehash(db: Database, agent_id: int, before: str, after: str) -> None:
+    """The same password, hashed otherwise; nothing where it is another one by now."""
+    same = update(agents).where(agents.c.id == agent_id, agents.c.password_hash == before)
+    await db.execute(same.values(password_hash=after))
+
+
+async def set_password(db: Database, agent_id: int, password_hash: str, now: int) -> None:
+    """All sessions of the agent end."""
     new = update(agents).where(agents.c.id == agent_id).values(password_hash=password_hash)
-    if keep_sessions:
-        await db.execute(new)
+    await db.execute(new, _end_of_sessions(agent_id, now), _changed())
+
+
+async def change_agent(
+    db: Database, agent_id: int, app_ids: Sequence[int] | None = None, **values: Any
+) -> None:
+    """`app_ids`: all apps that the agent attends from now on, None for those of before. `values`: of the table agents."""
+    if app_ids is None:
+        await db.execute(update(agents).where(agents.c.id == agent_id).values(**values), _changed())
         return
-    ended = update(sessions).where(sessions.c.agent_id == agent_id, sessions.c.ended_at.is_(None))
-    await db.execute(new, ended.values(ended_at=now), _changed())
-
-
-async def begin_session(db: Database, token_hash: str, agent_id: int, *, now: int, expires_at: int) -> int:
-    """Returns the session's id. Rows of sessions that are long over go at the same time."""
-    over = delete(sessions).where(sessions.c.agent_id == agent_id, sessions.c.expires_at < now)
-    new = insert(sessions).values(
-        token_hash=token_hash, agent_id=agent_id, created_at=now, expires_at=expires_at
+    wanted = list(app_ids)
+    # As whoever pairs does: an app's row is locked before those of its agents, so who attends it stays who they read.
+    attended = select(agent_apps.c.app_id).where(agent_apps.c.agent_id == agent_id)
+    of_these = or_(apps.c.id.in_(attended), one_of(apps.c.id, "wanted", wanted))
+    locks = (
+        select(apps.c.id).where(of_these).order_by(apps.c.id).with_for_update(key_share=True),
+        select(agents.c.id).where(agents.c.id == agent_id).with_for_update(key_share=True),
     )
-    ((session_id,),) = (await db.execute(over, new.returning(sessions.c.id)))[1]
-    return int(session_id)
+    dropped = delete(agent_apps).where(
+        agent_apps.c.agent_id == agent_id, not_(one_of(agent_apps.c.app_id, "wanted", wanted))
+    )
+    added = [insert_or_not(agent_apps, agent_id=agent_id, app_id=app_id) for app_id in wanted]
+    changed = [update(agents).where(agents.c.id == agent_id).values(**values)] if values else []
+    await db.execute(*locks, dropped, *added, *changed, _changed())
+
+
+async def disable_agent(db: Database, agent_id: int, now: int) -> None:
+    """They are nobody any more: their sessions are over, also should they be enabled again, and they are not here. Harmless
+    twice."""
+    gone = update(agents).where(agents.c.id == agent_id)
+    gone = gone.values(disabled_at=func.coalesce(agents.c.disabled_at, now), gone_at=0)
+    await db.execute(gone, _end_of_sessions(agent_id, now), _changed())
+
+
+async def begin_session(
+    db: Database, token_hash: str, agent_id: int, password_hash: str, *, now: int, expires_at: int
+) -> int | None:
+    """Returns the session's id; None when the agent was disabled, or given another password than that of `password_hash`, since
+    it was looked at. Rows of sessions that are long over go at the same time."""
+    over = delete(sessions).where(sessions.c.agent_id == agent_id, sessions.c.expires_at < now)
+    # With the agent's row held: a change of the password, which ends all sessions, comes before or sees this one.
+    still = (
+        select(literal(token_hash), agents.c.id, literal(now, BigInteger), literal(expires_at, BigInteger))
+        .where(
+            agents.c.id == agent_id, agents.c.password_hash == password_hash, agents.c.disabled_at.is_(None)
+        )
+        .with_for_update(read=True)
+    )
+    new = insert(sessions).from_select(["token_hash", "agent_id", "created_at", "expires_at"], still)
+    found = (await db.execute(over, new.returning(sessions.c.id)))[1]
+    return int(found[0][0]) if found else None
 
 
 # Reads are constants with named values, which the database compiles once.
@@ -135,12 +188,9 @@ async def use_token(db: Database, app_id: int, jti: str, *, expires_at: int, now
 
 
 async def spend(db: Database, agent_id: int, jti: str, *, expires_at: int, now: int) -> bool:
-    """Remember that an agent's token for a socket was used; False when it was before, or when the agent attends no app."""
-    over = delete(used_tokens).where(used_tokens.c.expires_at < now)
-    of_agent = select(func.min(agent_apps.c.app_id), literal(f"socket {jti}"), literal(expires_at)).where(
-        agent_apps.c.agent_id == agent_id
-    )
-    new = insert_from_or_not(used_tokens, ["app_id", "jti", "expires_at"], of_agent.having(func.count() > 0))
+    """Remember that an agent's token for a socket was used; False when it was before. Those that expired are forgotten."""
+    over = delete(spent_tokens).where(spent_tokens.c.expires_at < now)
+    new = insert_or_not(spent_tokens, agent_id=agent_id, jti=jti, expires_at=expires_at)
     return bool((await db.execute(over, new))[1])
 
 
@@ -169,6 +219,11 @@ async def change_app(db: Database, key: str, **values: Any) -> None:
 async def people_mark(db: Reader) -> str:
     """Another one after each change of apps, agents and their passwords, whoever made it."""
     return str((await db.rows(_MARK))[0][0])
+
+
+def _end_of_sessions(agent_id: int, now: int) -> Update:
+    held = update(sessions).where(sessions.c.agent_id == agent_id, sessions.c.ended_at.is_(None))
+    return held.values(ended_at=now)
 
 
 def _changed() -> Update:

@@ -10,10 +10,17 @@ from sqlalchemy import bindparam, select
 from chatserver.core.people import Agent, App, Customer
 from chatserver.core.policy import Policy
 from chatserver.store.database import Database, Reader
-from chatserver.store.rows import CUSTOMER_COLUMNS, agent_from, agent_select, customer_from
+from chatserver.store.rows import CUSTOMER_COLUMNS, agent_columns, agent_from, agent_select, customer_from
 from chatserver.store.tables import agents as agents_table
 from chatserver.store.tables import apps as apps_table
 from chatserver.store.tables import customers, used_tokens
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """An agent as an administrator sees them. `disabled_at` (ms): since when they are not let in; None while they are."""
+
+    agent: Agent
+    disabled_at: int | None
 
 
 class Login(msgspec.Struct, frozen=True):
@@ -32,11 +39,16 @@ _app = select(
     apps_table.c.color,
     apps_table.c.policy,
     apps_table.c.schedule,
+    apps_table.c.old_secret,
+    apps_table.c.old_secret_until,
 )
 _APPS = _app.order_by(apps_table.c.id)
 _APP = _app.where(apps_table.c.key == bindparam("key"))
 _AGENTS = agent_select.order_by(agents_table.c.id)
 _AGENT = agent_select.where(agents_table.c.id == bindparam("id"))
+_LISTED = agent_columns.add_columns(agents_table.c.disabled_at)
+_ALL_LISTED = _LISTED.order_by(agents_table.c.id)
+_ONE_LISTED = _LISTED.where(agents_table.c.email == bindparam("email"))
 _LOGIN = agent_select.add_columns(agents_table.c.password_hash).where(
     agents_table.c.email == bindparam("email")
 )
@@ -64,6 +76,17 @@ async def agents(db: Reader) -> list[Agent]:
     return [agent_from(row) for row in await db.rows(_AGENTS)]
 
 
+async def listed_agents(db: Reader) -> list[Listed]:
+    """All agents by id, disabled ones too."""
+    return [_listed_from(row) for row in await db.rows(_ALL_LISTED)]
+
+
+async def listed_agent(db: Reader, email: str) -> Listed | None:
+    """By the address as stored, disabled or not."""
+    rows = await db.rows(_ONE_LISTED, email=email)
+    return _listed_from(rows[0]) if rows else None
+
+
 async def agent_by_id(db: Database, agent_id: int) -> Agent | None:
     """None also when the agent was disabled."""
     rows = await db.rows(_AGENT, id=agent_id)
@@ -87,8 +110,12 @@ async def token_used(db: Reader, app_id: int, jti: str) -> bool:
     return bool(await db.rows(_USED, app_id=app_id, jti=jti))
 
 
+def _listed_from(row: Any) -> Listed:
+    return Listed(agent_from(row[:-1]), row[-1])
+
+
 def _app_from(row: tuple[Any, ...], default: Policy) -> App:
-    id_, key, name, origins, secret, color, policy, schedule = row
+    id_, key, name, origins, secret, color, policy, schedule, *before = row
     chosen = msgspec.structs.asdict(default) | msgspec.json.decode(policy, type=dict[str, Any])
     listed = msgspec.json.decode(origins, type=tuple[str, ...])
-    return App(id_, key, name, listed, secret, color, msgspec.convert(chosen, Policy), schedule)
+    return App(id_, key, name, listed, secret, color, msgspec.convert(chosen, Policy), schedule, *before)

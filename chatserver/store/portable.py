@@ -92,11 +92,6 @@ def insert_or_not(table: Table, **values: Any) -> Insert:
     return dml.insert(table).values(values).on_conflict_do_nothing()
 
 
-def insert_from_or_not(table: Table, columns: list[str], rows: Any) -> Insert:
-    """The same, of rows that are selected."""
-    return dml.insert(table).from_select(columns, rows).on_conflict_do_nothing()
-
-
 # Its words are the same; PostgreSQL's own class is 50 ms of imports at every start.
 @compiles(dml.OnConflictDoNothing, "postgresql")
 def _do_nothing(element: Any, compiler: SQLCompiler, **given: Any) -> str:

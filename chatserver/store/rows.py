@@ -41,7 +41,7 @@ ticket_select = (
 
 _app_ids = select(as_list(agent_apps.c.app_id)).where(agent_apps.c.agent_id == agents.c.id).scalar_subquery()
 
-agent_select = select(
+agent_columns = select(
     agents.c.id,
     agents.c.email,
     agents.c.name,
@@ -51,8 +51,10 @@ agent_select = select(
     agents.c.gone_at,
     agents.c.last_chat_at,
     agents.c.load,
-).where(agents.c.disabled_at.is_(None))
-"""What `agent_from` reads: nobody who was disabled."""
+)
+"""What `agent_from` reads."""
+agent_select = agent_columns.where(agents.c.disabled_at.is_(None))
+"""The same of those who may come in: of nobody else does the house know."""
 
 item_select = select(*ITEM_COLUMNS)
 """What `item_from` reads."""

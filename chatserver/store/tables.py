@@ -54,6 +54,9 @@ apps = Table(
     Column("name", Text, nullable=False),
     Column("origins", Text, nullable=False, server_default="[]"),
     Column("secret", Text, nullable=False),
+    # The one before it, good until then: the host has to be told of a new one before it can use it.
+    Column("old_secret", Text, nullable=False, server_default=""),
+    Column("old_secret_until", Ms, nullable=False, server_default="0"),
     Column("color", Text, nullable=False, server_default=""),
     Column("policy", Text, nullable=False, server_default="{}"),
     Column("schedule", Text, nullable=False, server_default="{}"),
@@ -106,6 +109,24 @@ used_tokens = Table(
     Column("app_id", Id, ForeignKey("apps.id"), primary_key=True),
     Column("jti", Text, primary_key=True),
     Column("expires_at", Ms, nullable=False, index=True),
+)
+
+# An agent's token for a socket is used once: as above.
+spent_tokens = Table(
+    "spent_tokens",
+    metadata,
+    Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True),
+    Column("jti", Text, primary_key=True),
+    Column("expires_at", Ms, nullable=False, index=True),
+)
+
+# On PostgreSQL: how many tries to sign in are left (store/postgres/tries.py). One server counts them in memory.
+tries = Table(
+    "tries",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("full_at", Ms, nullable=False, index=True),
+    Column("taken", Text, nullable=False),
 )
 
 customers = Table(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import BindParameter, bindparam, case, func, or_, select, tuple_
+from sqlalchemy import BindParameter, bindparam, case, exists, func, or_, select, tuple_
 
 from chatserver.core.tickets import Ticket
 from chatserver.store.database import Database
 from chatserver.store.rows import ENDLESS, NOT_CLOSED, literal, ticket_from, ticket_select
-from chatserver.store.tables import customers, tickets
+from chatserver.store.tables import agent_apps, agents, customers, tickets
 
 OTHERS_MS = 400
 """The node to which a customer is connected knows when they typed last: the others act only where it does not."""
@@ -63,6 +63,12 @@ _DUE = (
     )
     .order_by(_t.due_at)
     .limit(_limit)
+)
+_attends = exists().where(agent_apps.c.agent_id == _t.agent_id, agent_apps.c.app_id == _t.app_id)
+_STRAYS = (
+    select(_t.id, _t.app_id)
+    .join(agents, agents.c.id == _t.agent_id)
+    .where(NOT_CLOSED, _t.agent_id.is_not(None), or_(agents.c.disabled_at.is_not(None), ~_attends))
 )
 
 
@@ -144,3 +150,8 @@ async def due(db: Database, now: int, limit: int) -> list[tuple[int, int]]:
     """(ticket, app) of what this node has to look at at `now` (ms), the most overdue first: what is due, of another node's
     customers a little later."""
     return [(row[0], row[1]) for row in await db.rows(_DUE, now=now, node=db.node, limit=limit)]
+
+
+async def strays(db: Database) -> list[tuple[int, int]]:
+    """(ticket, app) of those that are not closed, and whose agent was disabled or does not attend their app."""
+    return [(row[0], row[1]) for row in await db.rows(_STRAYS)]

@@ -25,6 +25,7 @@ from chatserver.services.house import House
 from chatserver.services.people import People
 from chatserver.services.publishing import Publisher
 from chatserver.services.reads import DatabaseReads
+from chatserver.store import accounts
 from chatserver.store import items as stored_items
 from chatserver.store import people as stored_people
 from chatserver.store.database import Database
@@ -63,6 +64,11 @@ class Rows(Protocol):
 
     async def add_agent(self, agent: Agent) -> None: ...
 
+    async def disable_agent(self, agent_id: int) -> None: ...
+
+    async def change_agent(self, agent_id: int, **fields: Any) -> None:
+        """`fields`: `app_ids` and others of an agent."""
+
     async def all_tickets(self) -> list[Ticket]: ...
 
     async def items(self, ticket_id: int) -> list[Item]: ...
@@ -93,6 +99,12 @@ class DatabaseRows:
             insert(agents).values(row | {"password_hash": "", "created_at": 0}),
             *(insert(agent_apps).values(agent_id=agent.id, app_id=app_id) for app_id in agent.app_ids),
         )
+
+    async def disable_agent(self, agent_id: int) -> None:
+        await accounts.disable_agent(self._db, agent_id, 1)
+
+    async def change_agent(self, agent_id: int, **fields: Any) -> None:
+        await accounts.change_agent(self._db, agent_id, **fields)
 
     async def all_tickets(self) -> list[Ticket]:
         return [ticket_from(row) for row in await self._db.rows(ticket_select)]
@@ -155,6 +167,22 @@ class Scene:
         await self.rows.add_agent(agent)
         await self.refresh()
         return agent_id
+
+    async def disable(self, agent_id: int) -> None:
+        """As an administrator orders it and the server notices."""
+        await self.rows.disable_agent(agent_id)
+        await self.changed()
+
+    async def change(self, agent_id: int, **fields: Any) -> None:
+        """As above."""
+        await self.rows.change_agent(agent_id, **fields)
+        await self.changed()
+
+    async def changed(self) -> None:
+        """What a server does when it notices that people are others now."""
+        before = self.house.people
+        await self.refresh()
+        await followups.people_changed(self.house, self.house.people.staffed_otherwise(before))
 
     # — what they do ———————————————————————————————————————————————————————————
 

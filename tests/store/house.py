@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import asyncpg
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from chatserver.core import tickets as core
 from chatserver.core.events import Event, TicketChanged
@@ -87,7 +87,7 @@ class House:
         """`where`: a path or a URL. The database has one app."""
         house = cls(where)
         await house._open()
-        house.app = 1 if await house.db.rows(apps.select()) else await house.new_app("demo")
+        house.app = 1 if await house.db.rows(select(apps.c.id)) else await house.new_app("demo")
         return house
 
     async def _open(self) -> None:

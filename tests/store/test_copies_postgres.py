@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from chatserver.cli import main
 from chatserver.store import wholeness
 from chatserver.store.migrations import HEAD
+from chatserver.store.migrations.postgres import migrate
 from chatserver.store.postgres import backup as copies
 from chatserver.store.postgres import programs
 from chatserver.store.postgres.clock import NOW
@@ -22,6 +23,7 @@ from tests.harness.postgres import Postgres, fetched
 from tests.harness.server import ROOT
 from tests.harness.waiting import wait_until
 from tests.store.house import PostgresHouse
+from tests.store.test_migrations_live import only_until
 
 
 async def command(url: str, *arguments: object) -> Result:
@@ -197,12 +199,13 @@ async def test_a_database_that_does_not_keep_to_it_is_neither_copied_nor_restore
 
 
 async def test_a_copy_of_an_older_release_is_brought_up_to_date_and_of_a_newer_one_refused(
-    url: str, tmp_path: Path, postgres_server: Postgres
+    url: str, tmp_path: Path, postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy, fresh = tmp_path / "copy", postgres_server.empty()
-    await fetched(url, "ALTER TABLE nodes DROP COLUMN url")
-    await fetched(url, "UPDATE alembic_version SET version_num = '0004'")
-    assert (await command(url, "backup", copy)).exit_code == 0
+    copy, old, fresh = tmp_path / "copy", postgres_server.empty(), postgres_server.empty()
+    with monkeypatch.context() as then:
+        only_until("0004", tmp_path, then)
+        await migrate(old)
+    assert (await command(old, "backup", copy)).exit_code == 0
     assert (await command(fresh, "restore", copy)).exit_code == 0
     assert await fetched(fresh, "SELECT version_num FROM alembic_version") == [(HEAD,)]
     assert await fetched(fresh, "SELECT url FROM nodes") == []

@@ -201,8 +201,10 @@ async def test_statements_about_what_a_ticket_is_made_of_make_it_forget(house: S
 async def test_statements_about_sessions_tokens_and_health_leave_it_knowing(house: SqliteHouse) -> None:
     ana, eva = house.who("ana"), await house.agent("eva")
     ticket = await house.start(ana, 0)
-    session = await accounts.begin_session(house.db, "hash", eva, now=NOON, expires_at=NOON + 1000)
+    session = await accounts.begin_session(house.db, "hash", eva, "x", now=NOON, expires_at=NOON + 1000)
+    assert session is not None
     await accounts.end_session(house.db, session, NOON)
+    assert await accounts.spend(house.db, eva, "jti", expires_at=NOON + 1000, now=NOON)
     assert await accounts.use_token(house.db, house.app, "jti", expires_at=NOON + 1000, now=NOON)
     await health.probe(house.db, NOON)
     with house.statements() as seen:

@@ -192,6 +192,56 @@ async def test_a_user_who_does_not_own_the_database_is_refused_with_a_sentence(
         postgres_server.run("DROP ROLE poor")
 
 
+RIGHTS = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO poor"
+COUNTERS = "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO poor"
+
+
+@pytest.mark.parametrize(
+    ("taken_away", "missing", "grants"),
+    [
+        (
+            "REVOKE DELETE ON ALL TABLES IN SCHEMA public FROM poor",
+            "DELETE on agent_apps, agents, apps,",
+            [RIGHTS],
+        ),
+        ("REVOKE UPDATE ON tickets, nodes FROM poor", "UPDATE on nodes, tickets.", [RIGHTS]),
+        ("REVOKE INSERT ON meta FROM poor", "INSERT on meta.", [RIGHTS]),
+        ("REVOKE SELECT ON items FROM poor", "SELECT on items.", [RIGHTS]),
+        (
+            "REVOKE USAGE ON SEQUENCE ids, sessions_id_seq FROM poor",
+            "USAGE on ids, sessions_id_seq.",
+            [COUNTERS],
+        ),
+        (
+            "REVOKE DELETE ON nodes FROM poor; REVOKE USAGE ON SEQUENCE ids FROM poor",
+            "DELETE on nodes; USAGE on ids.",
+            [RIGHTS, COUNTERS],
+        ),
+    ],
+)
+async def test_a_user_who_lacks_a_privilege_is_refused_with_the_grant_that_helps(
+    postgres_server: Postgres, taken_away: str, missing: str, grants: list[str]
+) -> None:
+    url = postgres_server.database()
+    name, theirs = url.rpartition("/")[2], url.replace("chat@", "poor@")
+    postgres_server.run("CREATE ROLE poor LOGIN")
+    try:
+        for sql in (RIGHTS, COUNTERS, "GRANT SELECT ON alembic_version TO poor", *taken_away.split("; ")):
+            postgres_server.run(sql, database=name)
+        with pytest.raises(DatabaseUnusable) as refused:
+            await opened(theirs)
+        said = str(refused.value)
+        assert "does not let poor do all that a server has to." in said
+        assert f"Missing: {missing}" in said
+        assert said.endswith(f"Its owner can give it: {' '.join(f'{grant};' for grant in grants)}")
+        for grant in grants:
+            postgres_server.run(grant, database=name)
+        await (await opened(theirs)).close()
+    finally:
+        postgres_server.run("DROP OWNED BY poor", database=name)
+        postgres_server.run("DROP ROLE poor")
+
+
 async def refusal(url: str) -> str:
     """One sentence for the operator, by whichever way it is opened, and never the password."""
     said = set()

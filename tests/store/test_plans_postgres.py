@@ -182,6 +182,8 @@ async def asked(db: PostgresDatabase, monkeypatch: pytest.MonkeyPatch) -> list[t
     await people.apps(everything, POLICY)
     await people.app_by_key(everything, "app1", POLICY)
     await people.agents(everything)
+    await people.listed_agents(everything)
+    await people.listed_agent(everything, "1@example.com")
     await people.agent_by_id(everything, 1)
     await people.agent_by_email(everything, "1@example.com")
     await accounts.session_by_hash(everything, "hash9", 5)
@@ -206,6 +208,14 @@ async def test_no_read_walks(db: PostgresDatabase, monkeypatch: pytest.MonkeyPat
                 kinds = [node["Node Type"] for node in nodes(await plan_for(connection, sql, values))]
                 assert "Sort" not in kinds, (sql[-400:], kinds)
     assert {sql: steps for sql, steps in found.items() if steps} == {}
+
+
+async def test_what_lost_its_agent_is_looked_for_among_what_has_one(db: PostgresDatabase) -> None:
+    """After an administrator's change and at a start, however many tickets are closed."""
+    async with db._pool.acquire() as connection:
+        assert set(walks(await generic_plan(connection, constant(tickets._STRAYS)[0]))) <= {
+            "ix_tickets_attended"
+        }
 
 
 async def test_the_plans_test_sees_a_walk(db: PostgresDatabase) -> None:

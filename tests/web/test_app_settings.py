@@ -94,6 +94,53 @@ def test_the_secret_is_shown_on_demand(tienda: Path) -> None:
     assert secret not in command(tienda, "app", "set", "tienda", "--name", "Otra").output
 
 
+def secrets(directory: Path) -> list[str]:
+    return shown(directory, "--secret")["secret"]
+
+
+def test_a_new_secret_is_printed_and_the_old_one_is_good_for_a_day(tienda: Path, clock: Clock) -> None:
+    (old,) = secrets(tienda)
+    new, before = changed(tienda, "--new-secret")["secret"]
+    assert len(new) == 43
+    assert new != old
+    assert before == f"{old} (the one before it, good until 2026-11-25 15:00 UTC)"
+    assert secrets(tienda) == [new, before]
+    assert shown(tienda)["secret"] == ["the one before it is good until 2026-11-25 15:00 UTC"]
+    assert old not in command(tienda, "app", "show", "tienda").output
+    clock.elapse(86_400)
+    assert secrets(tienda) == [new]
+    assert "secret" not in shown(tienda)
+
+
+def test_for_how_long_it_is_good_may_be_said_and_ended(tienda: Path) -> None:
+    (first,) = secrets(tienda)
+    second, before = changed(tienda, "--new-secret", "--old-hours", "2")["secret"]
+    assert "good until 2026-11-24 17:00 UTC" in before
+    third, before = changed(tienda, "--new-secret")["secret"]
+    assert before.startswith(second), "of two that were replaced the last one stays good"
+    assert "secret" not in changed(tienda, "--at-once")
+    assert secrets(tienda) == [third]
+    assert {first, second}.isdisjoint(row(tienda))
+    (fourth,) = changed(tienda, "--new-secret", "--at-once")["secret"]
+    assert fourth not in (first, second, third)
+    assert third not in row(tienda)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--old-hours", "2"),
+        ("--new-secret", "--at-once", "--old-hours", "2"),
+        ("--at-once", "--old-hours", "2"),
+    ],
+)
+def test_the_old_secrets_time_belongs_to_a_new_one(tienda: Path, options: tuple[str, ...]) -> None:
+    before = row(tienda)
+    result = command(tienda, "app", "set", "tienda", *options)
+    assert (result.exit_code, row(tienda)) == (1, before)
+    assert "--old-hours says how long the secret that --new-secret replaces is good" in result.stderr
+
+
 def test_all_of_an_app_can_be_changed_and_is_shown_as_it_was_written(tienda: Path) -> None:
     after = changed(
         tienda,

@@ -147,6 +147,36 @@ def test_any_other_token_does_not_pass_and_the_developer_is_told_why(token: str)
     assert SECRET not in bad.value.why
 
 
+ROTATED = replace(
+    APP, secret="another-secret-of-that-app-made-today", old_secret=SECRET, old_secret_until=START + 1
+)
+
+
+@pytest.mark.parametrize(("secret", "outdated"), [(ROTATED.secret, False), (SECRET, True)])
+def test_while_the_old_secret_is_good_either_one_vouches(secret: str, outdated: bool) -> None:
+    user = read_user_token(jwt(GOOD, secret), ROTATED, START)
+    assert (user.sub, user.outdated) == ("u-17", outdated)
+
+
+def test_then_the_new_one_alone_does() -> None:
+    now = ROTATED.old_secret_until
+    assert read_user_token(jwt(GOOD, ROTATED.secret), ROTATED, now).sub == "u-17"
+    with pytest.raises(BadUserToken, match="not made with this app's secret"):
+        read_user_token(jwt(GOOD), ROTATED, now)
+
+
+def test_no_old_secret_is_no_key_that_is_empty() -> None:
+    never = replace(APP, old_secret="", old_secret_until=START + 1)
+    with pytest.raises(BadUserToken):
+        read_user_token(jwt(GOOD, ""), never, START)
+
+
+@pytest.mark.parametrize("token", BAD.values(), ids=BAD.keys())
+def test_two_good_secrets_let_nothing_else_pass(token: str) -> None:
+    with pytest.raises(BadUserToken):
+        read_user_token(token, ROTATED, START)
+
+
 # — our own tokens —————————————————————————————————————————————————————————————
 
 
@@ -339,3 +369,12 @@ async def test_an_app_may_take_verified_users_only(desk: Desk) -> None:
     assert await desk.refusal() == "identity_required"
     assert await desk.refusal(token=visitor.token) == "identity_required"
     assert (await desk.hello(identity=desk.user_token())).who.key == "user:u-17"
+
+
+async def test_a_new_secret_leaves_those_in_who_are(desk: Desk) -> None:
+    identity = await desk.hello(identity=desk.user_token())
+    late = desk.user_token(sub="u-18", jti="two")
+    desk.apps["demo"] = replace(desk.apps["demo"], secret="another-secret-of-that-app-made-today")
+    assert (await desk.hello(token=identity.token)).who.key == "user:u-17"
+    assert await desk.refusal(identity=late) == "bad_identity"
+    assert (await desk.hello(identity=desk.user_token(sub="u-18", jti="two"))).who.key == "user:u-18"

@@ -12,6 +12,7 @@ import asyncpg
 
 from chatserver.store import migrations
 from chatserver.store.database import DatabaseAway, DatabaseNotReady, DatabaseUnusable
+from chatserver.store.tables import ids, metadata
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +33,55 @@ FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_p
 ORDER BY xact_start LIMIT 1"""
 
 
+LACKING: Final = """WITH ours AS (
+    SELECT oid, relname, relnamespace::regnamespace::text AS place FROM pg_class
+    WHERE oid = ANY (SELECT to_regclass(name) FROM unnest($1::text[]) AS name)
+), needed AS (
+    SELECT oid, relname, place, privilege FROM ours, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
+), counters AS (
+    SELECT pg_class.oid, pg_class.relname, ours.place, relkind FROM pg_depend
+    JOIN ours ON ours.oid = refobjid JOIN pg_class ON pg_class.oid = objid AND relkind = 'S'
+    UNION SELECT oid, relname, relnamespace::regnamespace::text, relkind FROM pg_class WHERE oid = to_regclass($2)
+)
+SELECT place, privilege, string_agg(relname, ', ' ORDER BY relname) FROM needed
+WHERE NOT has_table_privilege(oid, privilege) GROUP BY place, privilege
+UNION ALL SELECT place, 'USAGE', string_agg(relname, ', ' ORDER BY relname) FROM counters
+WHERE CASE relkind WHEN 'S' THEN NOT has_sequence_privilege(oid, 'USAGE') END GROUP BY place
+ORDER BY 1, 2"""
+"""Schema, privilege, and the tables or sequences of ours on which the user who asks does not have it."""
+
+
 async def migrate(dsn: str) -> None:
-    """Create or upgrade the database, all or nothing. Raises DatabaseTooNew, DatabaseNotReady for a PostgreSQL that is too old,
-    DatabaseUnusable when it cannot be reached or somebody holds a table for long, and what asyncpg raises."""
+    """Create or upgrade the database, all or nothing, and see that its user may do there what a server does. Raises
+    DatabaseTooNew, DatabaseNotReady for a PostgreSQL that is too old, DatabaseUnusable when it cannot be reached, somebody holds
+    a table for long, or a privilege is missing, and what asyncpg raises."""
     if await known_revision(dsn) != migrations.HEAD:
         await _upgrade(dsn)
+    await _require_privileges(dsn)
+
+
+async def _require_privileges(dsn: str) -> None:
+    """Without one of them everything goes well until what needs it is due, perhaps at night."""
+    connection = await _connected(dsn)
+    try:
+        lacking = await connection.fetch(LACKING, [table.name for table in metadata.sorted_tables], ids.name)
+        user = await connection.fetchval("SELECT quote_ident(current_user)")
+    finally:
+        await connection.close()
+    if lacking:
+        what = "; ".join(f"{privilege} on {names}" for _, privilege, names in lacking)
+        grants = " ".join(f"{grant} TO {user};" for grant in dict.fromkeys(map(_grant, lacking)))
+        raise DatabaseUnusable(
+            f"The database {shown(dsn)} does not let {user} do all that a server has to. Missing: {what}. "
+            f"Its owner can give it: {grants}"
+        )
+
+
+def _grant(lacking: Any) -> str:
+    place, privilege, _ = lacking
+    if privilege == "USAGE":
+        return f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {place}"
+    return f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {place}"
 
 
 async def known_revision(dsn: str) -> str | None:

@@ -19,9 +19,13 @@ _CUSTOMER = ", ".join(f"customers.{c.name}" for c in customers.c)
 _PEOPLE = "unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS wanted(app_id, key, place)"
 
 LOCK_APPS: Final = "SELECT id FROM apps WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE"
-AGENTS: Final = f"""{text(agent_select)} AND (agents.id = ANY($1::bigint[])
+_LOCKED_AGENTS: Final = """(agents.id = ANY($1::bigint[])
 OR agents.id IN (SELECT agent_id FROM agent_apps WHERE app_id = ANY($2::bigint[])))
-ORDER BY agents.id FOR NO KEY UPDATE OF agents"""  # noqa: S608 - constants only
+ORDER BY agents.id FOR NO KEY UPDATE OF agents"""
+# First for agents who are named: should somebody else hold the row, an administrator may be changing what they attend, and the
+# statement that waits for it shows the apps of before. Who comes by an app holds that one's lock, as whoever changes that does.
+LOCK_AGENTS: Final = f"SELECT id FROM agents WHERE {_LOCKED_AGENTS}"  # noqa: S608 - constants only
+AGENTS: Final = f"{text(agent_select)} AND {_LOCKED_AGENTS}"
 CUSTOMERS: Final = f"""SELECT wanted.place, {_CUSTOMER} FROM {_PEOPLE}
 JOIN customers ON customers.app_id = wanted.app_id AND customers.key = wanted.key"""  # noqa: S608 - constants only
 ANSWERED: Final = """SELECT wanted.id, (
@@ -69,6 +73,8 @@ async def load(db: Any, world: World, group: Sequence[Needs], node: int) -> None
     world.attended.update(one for needs in group for one in needs.attended)
     if numbers or world.desks:
         await db.fetch(LOCK_APPS, list(numbers | world.desks))
+    if agents:
+        await db.fetch(LOCK_AGENTS, list(agents), list(world.desks))
     if agents or world.desks:
         for row in await db.fetch(AGENTS, list(agents), list(world.desks)):
             world.loaded_agent(agent_from(row))
