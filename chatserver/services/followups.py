@@ -152,18 +152,22 @@ def _could_take(agent: Agent, ticket: Ticket) -> bool:
 
 async def _return_chats(house: House) -> int | None:
     """Chats of agents who did not come back in time return to the head of the queue; gives when the next one's time is over."""
-    put_off, now = house.books.put_off, house.now()
+    put_off, now, people = house.books.put_off, house.now(), house.people
+    shortest = min((_grace(people, app_id) for app_id in people.apps), default=0)
     ahead: list[int] = []
-    for agent in await house.reads.agents():
-        if agent.gone_at is None or not agent.load or put_off.has("agent", agent.id):
+    for agent in await house.reads.missed_agents(now - shortest):
+        if put_off.has("agent", agent.id) or agent.gone_at is None:
             continue
-        ends = {agent.gone_at + _grace(house.people, app_id) for app_id in agent.app_ids}
+        ends = {agent.gone_at + _grace(people, app_id) for app_id in agent.app_ids}
         ahead += [end for end in ends if end > now]
         if any(end <= now for end in ends):
             try:
                 await _take_back(house, agent)
             except Exception as why:
                 _failed(house, "agent", agent.id, why)
+    following = await house.reads.next_missed(now - shortest)
+    if following is not None:
+        ahead.append(following + shortest)
     return min(ahead, default=None)
 
 

@@ -410,6 +410,45 @@ async def test_a_ticket_of_an_unknown_app_is_put_off_and_not_asked_for_all_the_t
         await talk.say(scene.house, BEA, chat.id, "c" * 22, "Hola")
 
 
+# — agents who are missed ——————————————————————————————————————————————————————
+
+
+async def test_who_is_missed_is_who_is_gone_and_has_chats_first_gone_first(scene: Scene) -> None:
+    for agent_id in range(1, 5):
+        await scene.agent(agent_id, capacity=1)
+    for name in ("ana", "bea", "eva"):
+        await scene.chat(who(name))
+    began = scene.clock.now
+    for agent_id in (2, 4, 1):
+        scene.clock.pass_seconds(1)
+        await pairing.agent_gone(scene.house, agent_id)
+    reads = scene.house.reads
+    loads = {agent.id: agent.load for agent in await reads.agents()}
+    missed = [agent_id for agent_id in (2, 4, 1) if loads[agent_id]]
+    assert [agent.id for agent in await reads.missed_agents(began + 9_000)] == missed
+    assert [agent.id for agent in await reads.missed_agents(began + 1_000)] == [2] * loads[2]
+    first = {2: 1_000, 4: 2_000, 1: 3_000}[missed[0]]
+    assert [await reads.next_missed(at) for at in (began, began + 9_000)] == [began + first, None]
+
+
+async def test_each_apps_grace_is_its_own_and_the_next_end_is_known(scene: Scene) -> None:
+    await scene.app(2)
+    await scene.policy(2, agent_grace_seconds=90)
+    await scene.agent(1)
+    await scene.agent(2, app_ids=(2,))
+    soon, late = await scene.chat(ANA), await scene.chat(who("bea", 2))
+    gone_at = scene.clock.now
+    for agent_id in (1, 2):
+        await pairing.agent_gone(scene.house, agent_id)
+    assert await followups.due(scene.house) == gone_at + 30_000
+    scene.clock.pass_seconds(30)
+    assert await followups.due(scene.house) == gone_at + 90_000
+    assert [(await scene.ticket(t.id)).agent_id for t in (soon, late)] == [None, 2]
+    scene.clock.pass_seconds(60)
+    await followups.due(scene.house)
+    assert (await scene.ticket(late.id)).agent_id is None
+
+
 # — an administrator changes the rules —————————————————————————————————————————
 
 

@@ -182,6 +182,8 @@ async def asked(db: PostgresDatabase, monkeypatch: pytest.MonkeyPatch) -> list[t
     await people.apps(everything, POLICY)
     await people.app_by_key(everything, "app1", POLICY)
     await people.agents(everything)
+    await people.missed_agents(everything, 9)
+    await people.next_missed(everything, 9)
     await people.agent_by_id(everything, 1)
     await people.agent_by_email(everything, "1@example.com")
     await accounts.session_by_hash(everything, "hash9", 5)
@@ -206,6 +208,22 @@ async def test_no_read_walks(db: PostgresDatabase, monkeypatch: pytest.MonkeyPat
                 kinds = [node["Node Type"] for node in nodes(await plan_for(connection, sql, values))]
                 assert "Sort" not in kinds, (sql[-400:], kinds)
     assert {sql: steps for sql, steps in found.items() if steps} == {}
+
+
+async def test_who_did_not_come_back_is_found_by_the_index_of_those_alone(
+    db: PostgresDatabase,
+) -> None:
+    async with db._pool.acquire() as connection:
+        for statement in (people._MISSED, people._NEXT_MISSED):
+            plan = await generic_plan(connection, constant(statement)[0])
+            used = {node.get("Index Name") for node in every(plan) if node.get("Relation Name") == "agents"}
+            assert used == {"ix_agents_missed"}
+
+
+def every(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from every(below)
 
 
 async def test_the_plans_test_sees_a_walk(db: PostgresDatabase) -> None:
