@@ -34,6 +34,7 @@ from chatserver.services.people import people
 from chatserver.services.publishing import Publisher
 from chatserver.services.reads import DatabaseReads
 from chatserver.store import tables
+from chatserver.store.health import probe
 from chatserver.store.postgres import database
 from chatserver.store.postgres.database import PostgresDatabase
 from chatserver.store.postgres.nodes import Nodes
@@ -54,6 +55,7 @@ class Node(Scene):
     def __init__(self, db: PostgresDatabase, bus: LocalBus, books: Books, clock: Clock) -> None:
         house = House(db, DatabaseReads(db, Policy()), bus, clock, books)
         super().__init__(house, clock, MemoryBus(), DatabaseRows(db))
+        self.db = db
         self.local = bus
         self.told: list[Event] = []
         self.claimed_again = 0
@@ -640,3 +642,26 @@ async def test_who_serves_nobody_and_was_frozen_believes_in_no_node(nodes: tuple
     await watching.turn()
     a.clock.pass_seconds(600)
     assert not watching.living
+
+
+async def test_a_node_that_stands_still_in_a_probe_keeps_no_other_from_writing(
+    postgres_server: Postgres, nodes: tuple[Node, Node, Node]
+) -> None:
+    a, b, _ = nodes
+    async with a.membership, b.membership:
+        for node in (a, b):
+            node.falls_silent()
+            await probe(node.db, a.clock.now)
+        signs = await a.registry.alive(0)
+        frozen = await asyncpg.connect(a.db._dsn)
+        try:
+            await frozen.execute("BEGIN")
+            await frozen.execute(f"UPDATE nodes SET seen_at = seen_at WHERE id = {a.membership.node}")
+            await frozen.execute("SELECT * FROM meta FOR UPDATE")
+            row = f"SELECT xmin FROM nodes WHERE id = {b.membership.node}"
+            before = await frozen.fetchval(row)
+            await probe(b.db, a.clock.now)
+            assert await frozen.fetchval(row) != before, "nothing was written"
+        finally:
+            await frozen.close()
+        assert await a.registry.alive(0) == signs, "to be asked is no sign of life"
