@@ -410,6 +410,123 @@ async def test_a_ticket_of_an_unknown_app_is_put_off_and_not_asked_for_all_the_t
         await talk.say(scene.house, BEA, chat.id, "c" * 22, "Hola")
 
 
+# — a clock that is set ————————————————————————————————————————————————————————
+
+
+HOUR = 3_600
+
+
+class Timer:
+    """A clock of the house that nobody sets: `forward` sets the other one."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.set_by = 0
+        scene.house.steady = self
+        scene.house.steps.take_in(scene.clock.now, self())
+
+    def __call__(self) -> float:
+        return self.scene.clock.now - self.set_by
+
+    def forward(self, seconds: float) -> None:
+        self.scene.clock.pass_seconds(seconds)
+        self.set_by += round(seconds * 1000)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+async def test_a_clock_that_is_set_forward_closes_nobody_who_has_the_whole_time_again(
+    scene: Scene, strict: bool
+) -> None:
+    await scene.policy(inactivity_strict=strict)
+    await scene.agent()
+    timer = Timer(scene)
+    silent, owed = await scene.chat(ANA), await scene.chat(BEA)
+    await scene.later(200)
+    await scene.says(BEA, owed)
+    timer.forward(HOUR)
+    await scene.later(299)
+    assert [(await scene.ticket(t.id)).state for t in (silent, owed)] == ["open", "open"]
+    await scene.later(1)
+    assert (await scene.ticket(silent.id)).close_reason == "inactivity"
+    assert (await scene.ticket(owed.id)).state == ("closed" if strict else "open")
+
+
+async def test_a_clock_that_is_set_forward_takes_no_chat_from_an_agent_who_may_still_come_back(
+    scene: Scene,
+) -> None:
+    await scene.agent(1)
+    timer = Timer(scene)
+    chat = await scene.chat(ANA)
+    await pairing.agent_gone(scene.house, 1)
+    await scene.later(10)
+    timer.forward(HOUR)
+    await scene.later(29)
+    assert (await scene.ticket(chat.id)).agent_id == 1
+    await scene.later(1)
+    assert (await scene.ticket(chat.id)).agent_id is None
+
+
+async def test_a_clock_that_is_set_forward_passes_no_ticket_on(scene: Scene) -> None:
+    await scene.agent(1)
+    timer = Timer(scene)
+    ticket = await scene.start(ANA)
+    await scene.agent(2)
+    await scene.later(30)
+    timer.forward(HOUR)
+    await scene.later(59)
+    assert (await scene.ticket(ticket.id)).agent_id == 1
+    await scene.later(1)
+    assert (await scene.ticket(ticket.id)).agent_id == 2
+
+
+async def test_a_clock_that_is_set_past_closing_time_keeps_who_waits_for_later(scene: Scene) -> None:
+    await scene.hours()
+    timer = Timer(scene)
+    waiting = await scene.start(ANA)
+    timer.forward(3 * HOUR)
+    await scene.later(0)
+    assert (await scene.kinds(waiting))[-1] == "later:closing_time"
+
+
+async def test_a_clock_that_is_set_back_or_drifts_changes_nothing(scene: Scene) -> None:
+    await scene.agent()
+    timer = Timer(scene)
+    chat = await scene.chat(ANA)
+    before = await scene.ticket(chat.id)
+    for seconds in (-20, 0.5, 0.9):
+        timer.forward(seconds)
+        await followups.due(scene.house)
+    assert await scene.ticket(chat.id) == before
+
+
+async def test_two_who_notice_that_the_clock_was_set_close_nobody(scene: Scene) -> None:
+    await scene.agent()
+    timer = Timer(scene)
+    chat = await scene.chat(ANA)
+    timer.forward(HOUR)
+    await asyncio.gather(*(followups.due(scene.house) for _ in range(4)))
+    assert (await scene.ticket(chat.id)).state == "open"
+
+
+async def test_a_set_clock_that_could_not_be_allowed_for_is_tried_again_before_anything_is_closed(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.agent()
+    timer = Timer(scene)
+    chat = await scene.chat(ANA)
+    timer.forward(HOUR)
+
+    async def full(*_: object) -> None:
+        raise StoreFailed("disk full")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(scene.house.store, "write", full)
+        with pytest.raises(StoreFailed):
+            await followups.due(scene.house)
+    await followups.due(scene.house)
+    assert (await scene.ticket(chat.id)).state == "open"
+
+
 # — agents who are missed ——————————————————————————————————————————————————————
 
 
