@@ -71,9 +71,10 @@ class PutOff:
 
 
 class Typist:
-    """One side of a ticket: what it said last, and what the other side was shown. `again`: it will be looked at again."""
+    """One side of a ticket: what it said last, and what the other side was shown. `again`: it will be looked at again.
+    `stored_at`: when (steady ms) this node stored a keystroke of theirs, `storing`: it will store their last one."""
 
-    __slots__ = ("again", "agent_id", "name", "on", "shown")
+    __slots__ = ("again", "agent_id", "name", "on", "shown", "stored_at", "storing")
 
     def __init__(self) -> None:
         self.on = False
@@ -81,6 +82,8 @@ class Typist:
         self.name = ""
         self.shown: Sign | None = None
         self.again = False
+        self.stored_at: float | None = None
+        self.storing = False
 
 
 class Books:
