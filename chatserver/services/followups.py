@@ -261,16 +261,14 @@ async def each(house: House, ids: Sequence[int], after: Callable[[Ticket, Policy
 
 
 async def _allow_for_a_set_clock(house: House) -> None:
-    """Before anything is due: by a clock that was set forward everything would be, and nobody has had the time."""
-    async with house.allowing:
-        now, steady = house.now(), house.steady()
-        ahead = house.steps.forward(now, steady)
-        if ahead:
-            log.warning(
-                "the clock was set forward by %.1f s: whose time runs has all of it again", ahead / 1000
-            )
-            await clock_was_set(house, ahead)
-            house.steps.take_in(now, steady)
+    """Before anything is due: by a clock that was set forward everything would be, and nobody has had the time. Whoever comes
+    while that is being done does it too, and acts on nothing before."""
+    now, steady = house.now(), house.steady()
+    ahead = house.steps.forward(now, steady)
+    if ahead:
+        log.warning("the clock was set forward by %.1f s: whose time runs has all of it again", ahead / 1000)
+        await clock_was_set(house, ahead)
+        house.steps.take_in(now, steady)
 
 
 async def clock_was_set(house: House, ahead: int) -> None:

@@ -38,8 +38,6 @@ class House:
     later: Callable[[float, Callable[[], None]], object] = call_later
     """Does something in so many seconds. For what may as well be forgotten: whatever must happen is a row that is due."""
     metrics: Metrics = field(default_factory=Metrics)
-    allowing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held by whoever allows for a clock that was set (`followups`)."""
     timer: InitVar[Callable[[], float] | None] = None
     _openings: dict[int, tuple[int, Opening]] = field(default_factory=dict)
 

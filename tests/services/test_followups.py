@@ -451,6 +451,21 @@ async def test_a_clock_that_is_set_forward_closes_nobody_who_has_the_whole_time_
     assert (await scene.ticket(owed.id)).state == ("closed" if strict else "open")
 
 
+async def test_a_restart_takes_nothing_of_the_time_that_a_set_clock_gave_again(scene: Scene) -> None:
+    await scene.agent()
+    timer = Timer(scene)
+    chat = await scene.chat(ANA)
+    await scene.later(200)
+    timer.forward(HOUR)
+    await scene.later(10)
+    await scene.restart()
+    await pairing.agent_connected(scene.house, 1)
+    await scene.later(289)
+    assert (await scene.ticket(chat.id)).state == "open"
+    await scene.later(1)
+    assert (await scene.ticket(chat.id)).state == "closed"
+
+
 async def test_a_clock_that_is_set_forward_takes_no_chat_from_an_agent_who_may_still_come_back(
     scene: Scene,
 ) -> None:
