@@ -18,7 +18,7 @@ from chatserver.services.house import House
 from chatserver.services.publishing import Publisher, learn
 from chatserver.services.reads import DatabaseReads
 from chatserver.settings import Settings
-from chatserver.store.database import Database
+from chatserver.store.database import Database, steady_clock
 from chatserver.telemetry import Traced, untraced
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ async def opened(
     traced: Traced = untraced,
 ) -> AsyncIterator[tuple[House, Database]]:
     """A house that knows its people. `serves`, `missed`: see `RedisBus.open`; the latter is called after a commit in doubt too.
-    `clock`, `traced`: see `Database.open`. Raises what these two raise."""
+    `clock`, `traced`: see `Database.open`; nobody sets one that is given. Raises what these two raise."""
     db = await Database.open(
         settings.database,
         clock=clock,
@@ -61,7 +61,8 @@ async def opened(
         doubts = Doubts(look, HINTLESS_SECONDS)
         db.tell_doubts(doubts)
         try:
-            house = House(db, DatabaseReads(db, settings.policy), bus, db.clock, books, metrics=metrics)
+            reads, timer = DatabaseReads(db, settings.policy), None if clock else steady_clock
+            house = House(db, reads, bus, db.clock, books, metrics=metrics, timer=timer)
             await house.refresh()
             yield house, db
         finally:

@@ -170,7 +170,10 @@ class Board:
     async def turn(self) -> int | None:
         """Look at every app whose time has come; gives when (ms) the next one's comes."""
         now = self._house.now()
-        ready = [a for a in self._house.people.apps if self._when(a) <= now]
+        # One that was looked at in the future: the clock was set back.
+        ready = [
+            a for a in self._house.people.apps if self._when(a) <= now or self._looked_at.get(a, 0) > now
+        ]
         if ready:
             for app_id in ready:
                 self._dirty.discard(app_id)

@@ -194,6 +194,14 @@ class MemoryStore:
     async def agents(self) -> list[Agent]:
         return self._loaded()
 
+    async def missed_agents(self, before: int) -> list[Agent]:
+        missed = [(a.gone_at, a.id, a) for a in self._loaded() if a.gone_at is not None and a.load]
+        return [agent for gone_at, _, agent in sorted(missed, key=lambda m: m[:2]) if gone_at <= before]
+
+    async def next_missed(self, after: int) -> int | None:
+        missed = [a.gone_at for a in self._loaded() if a.gone_at is not None and a.load]
+        return min((gone_at for gone_at in missed if gone_at > after), default=None)
+
     async def ticket(self, app_ids: Sequence[int], ticket_id: int) -> Ticket | None:
         ticket = self._tickets.get(ticket_id)
         return self._as_now(ticket) if ticket is not None and ticket.app_id in app_ids else None

@@ -27,7 +27,8 @@ class Clock(msgspec.Struct, frozen=True, gc=False):
     gone_at: int | None
     """When the customer's last connection ended; None while one is open."""
     floor_at: int
-    """Never close before this: restart of the server plus the warning time. 0 when nothing was interrupted."""
+    """Never close before this: the restart of the server plus the warning time, or the moment when a clock was set and the whole
+    time. 0 when there was neither."""
     email: bool
     """An address is known, so the ticket can be answered later."""
     seconds: int

@@ -435,12 +435,26 @@ def interrupted(ticket: Ticket, policy: Policy, now: int) -> Step:
     """The server was away: nobody is closed for its silence, and nobody is connected yet."""
     if not ticket.chatting:
         return Step(ticket, ())
-    floor = now + policy.inactivity_warning_seconds * 1000
+    floor = max(now + policy.inactivity_warning_seconds * 1000, ticket.floor_at)
     gone = now if ticket.gone_at is None else ticket.gone_at
     answer = ticket.answer_due_at
     if answer is not None:
         answer = max(answer, now + policy.agent_grace_seconds * 1000)
     return Step(replace(ticket, floor_at=floor, gone_at=gone, answer_due_at=answer), ())
+
+
+def clock_was_set(ticket: Ticket, policy: Policy, now: int) -> Step:
+    """The clock was set forward: nobody is closed, or passed on, for time that did not pass. Whose time runs has all of it
+    again."""
+    if not ticket.chatting:
+        return Step(ticket, ())
+    whole = now + policy.inactivity_seconds * 1000
+    end = closes_at(ticket, policy.inactivity_seconds, strict=policy.inactivity_strict)
+    floor = ticket.floor_at if end is None else max(whole, ticket.floor_at)
+    answer = ticket.answer_due_at
+    if answer is not None:
+        answer = max(answer, now + policy.first_answer_seconds * 1000)
+    return Step(replace(ticket, floor_at=floor, answer_due_at=answer), ())
 
 
 def rules_changed(ticket: Ticket, policy: Policy, closes_at: int | None, now: int) -> Step:

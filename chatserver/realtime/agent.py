@@ -161,7 +161,7 @@ class AgentTalk(Talk[Frame]):
     def leave(self) -> None:
         self.hub.agents_here.leave(self._agent_id, self.connection.silent_seconds)
 
-    def still_here(self, heard: int = 0) -> None:
+    def still_here(self, heard: float = 0) -> None:
         self.hub.agents_here.denied(self._agent_id, heard)
 
     def _deliver(self, event: Event) -> bool:

@@ -263,6 +263,12 @@ class Connection:
         self.end(GOING_AWAY, flush=False)
         self._line.abort()
 
+    def takes_nothing(self, seconds: float) -> None:
+        """The peer did not ask for so long for what there is for it. Whatever it says meanwhile, that was its last sign of life:
+        who is not told anything is not there."""
+        self._heard_at = self._now() - seconds
+        self.end(SILENT, flush=False)
+
     @property
     def silent_seconds(self) -> float:
         """Since when nothing was heard of a peer that was given up for that; 0 for every other end, which is a sign of life."""

@@ -125,12 +125,12 @@ class CustomerTalk(Talk[Frame]):
     def leave(self) -> None:
         self.hub.customers_here.leave(self._key, self.connection.silent_seconds)
 
-    def still_here(self, heard: int = 0) -> None:
+    def still_here(self, heard: float = 0) -> None:
         self.hub.customers_here.denied(self._key, heard)
 
     def _deliver(self, event: Event) -> bool:
         if type(event) is TicketChanged and event.after.gone_at is not None and event.after.chatting:
-            self.still_here(event.after.gone_at)
+            self.still_here(self.hub.house.moment(event.after.gone_at))
         return super()._deliver(event)
 
     def over(self) -> None:

@@ -48,13 +48,13 @@ class Endpoint(ABC):
         await send({"type": "websocket.accept"})
         self.serve(scope["extensions"][LINE])
 
-    def serve(self, line: Line) -> None:
+    def serve(self, line: Line) -> Connection:
         """Talk over a line whose origin was looked at, until it ends."""
         connection = Connection(line, silence=self.heartbeat * SILENCE, now=self.hub.now)
         if self.hub.full or self.hub.crowded(connection.network):
             self.hub.metrics.close(TRY_LATER)
             line.close(TRY_LATER)
-            return
+            return connection
         if wait := self._door.enter(connection.network, self.hub.now()):
             # Nothing was asked of the database: a crowd that comes back at once costs little more than its handshakes.
             self.hub.metrics.refuse("rate_limited")
@@ -62,10 +62,11 @@ class Endpoint(ABC):
             connection.start(_deaf, _unmoved)
             later = Error("rate_limited", verb="hello", retry_after=round(wait, 3))
             connection.last(pack(later), TRY_LATER)
-            return
+            return connection
         talk = self.talk(connection)
         self.hub.add(talk)
         connection.start(talk.hear, talk.over)
+        return connection
 
 
 def _deaf(text: str | None) -> None: ...

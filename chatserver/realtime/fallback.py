@@ -167,7 +167,7 @@ class Fallback:
         line = HttpLine(address, lambda line_id: self.lines.pop(line_id, None), **how)
         self.lines[line.id] = line
         try:
-            self._endpoint.serve(line)
+            line.stayed_away = self._endpoint.serve(line).takes_nothing
         except BaseException:
             line.end()
             raise

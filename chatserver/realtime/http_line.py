@@ -94,6 +94,8 @@ class HttpLine:
         self._handed: asyncio.Future[bool] | None = None
         """Who waits until all of what was said has been heard; False: it will not be."""
         self._away: asyncio.TimerHandle | None = None
+        self.stayed_away: Callable[[float], object] = _nothing
+        """Told when the peer did not come back for so many seconds, before the line ends for that."""
         self._closing = False
         self._ended = False
 
@@ -199,7 +201,7 @@ class HttpLine:
         if self._absence is None or (self.ending and not self._lines):
             self.end()
         elif self._asked is None:
-            self._away = self._loop.call_later(self._absence, self.end)
+            self._away = self._loop.call_later(self._absence, self._stayed_away, self._absence)
 
     def end(self) -> None:
         """Nobody takes or says anything any more."""
@@ -215,6 +217,11 @@ class HttpLine:
             # A peer that does not read the end of its answer is not waited for either.
             self._loop.call_later(CLOSE_SECONDS, self._cut)
         self._loop.call_soon(self._lost)
+
+    def _stayed_away(self, seconds: float) -> None:
+        self.stayed_away(seconds)
+        if not self.ending:
+            self.end()
 
     # — inside —————————————————————————————————————————————————————————————————
 

@@ -97,17 +97,23 @@ class Hub:
         """Of tickets, by network address: new visitors cost nothing, so what one person may do is no limit to a robot."""
         self.customers_here: Presence[Who] = Presence(
             lambda who: pairing.customer_connected(house, who),
-            lambda who, since: pairing.customer_gone(house, who, since),
-            now=house.now,
-            left=lambda who, heard: house.bus.publish(Left(heard), [customer_topic(who.app_id, who.key)]),
+            lambda who, since: pairing.customer_gone(house, who, house.instant(since)),
+            now=house.steady,
+            left=lambda who, heard: house.bus.publish(
+                Left(house.instant(heard)), [customer_topic(who.app_id, who.key)]
+            ),
             linger=self.limits.linger,
         )
         """By app and key alone: two tabs in two languages are one customer."""
         self.agents_here: Presence[int] = Presence(
             lambda agent_id: _unless_no_more(pairing.agent_connected(house, agent_id)),
-            lambda agent_id, since: _unless_no_more(pairing.agent_gone(house, agent_id, since)),
-            now=house.now,
-            left=lambda agent_id, heard: house.bus.publish(Left(heard), [agent_topic(agent_id)]),
+            lambda agent_id, since: _unless_no_more(
+                pairing.agent_gone(house, agent_id, house.instant(since))
+            ),
+            now=house.steady,
+            left=lambda agent_id, heard: house.bus.publish(
+                Left(house.instant(heard)), [agent_topic(agent_id)]
+            ),
             linger=self.limits.linger,
         )
         self.attention = AttentionFeed(house.bus, lambda app_id: attention.attention(house, app_id))

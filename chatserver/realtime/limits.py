@@ -40,8 +40,9 @@ class Limits(msgspec.Struct, frozen=True):
     hello_seconds: float = 10
     poll_seconds: float = 20
     """Until a poll without news is answered (HTTP fallback)."""
-    poll_absence_seconds: float = 15
-    """Between two polls; then the line is lost."""
+    poll_absence_seconds: float = 12
+    """Between two polls; then the line is lost, and its peer was last seen at the first of the two. As long as an agent's
+    WebSocket may be silent: 15 s after a last sign of life they get no new chats."""
     customer_heartbeat: float = 25
     agent_heartbeat: float = 5
     """Seconds, give or take a tenth; after 2.4 of them without a frame a connection is dead."""

@@ -22,19 +22,20 @@ class Presence(Generic[K]):
     """Counts connections per key. `connected` and `gone` are called one at a time per key, and always end with the truth: who
     comes back within `linger` seconds of their last sign of life was never gone.
 
-    `gone` is told when (ms, by `now`) the last sign of life was. `left` hears of that as soon as somebody's last connection
-    ends: who sees them elsewhere has until then to say so. `wait` sleeps so many seconds after a failure.
+    `gone` is told when (ms, by `now`: a clock that nobody sets) the last sign of life was. `left` hears of that as soon as
+    somebody's last connection ends: who sees them elsewhere has until then to say so. `wait` sleeps so many seconds after a
+    failure.
 
     A store that has ended is told nothing more: the next start takes everybody for gone."""
 
     def __init__(
         self,
         connected: Callable[[K], Awaitable[None]],
-        gone: Callable[[K, int], Awaitable[None]],
+        gone: Callable[[K, float], Awaitable[None]],
         wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
         *,
-        now: Callable[[], int],
-        left: Callable[[K, int], None] = lambda key, heard: None,
+        now: Callable[[], float],
+        left: Callable[[K, float], None] = lambda key, heard: None,
         linger: float = 0.0,
     ) -> None:
         self._connected = connected
@@ -48,7 +49,7 @@ class Presence(Generic[K]):
         self._doubtful: set[K] = set()
         self._tellers: dict[K, asyncio.Task[None]] = {}
         self._lingering: dict[K, asyncio.TimerHandle] = {}
-        self._heard: dict[K, int] = {}
+        self._heard: dict[K, float] = {}
         """When (ms) the connections that ended were last heard of, until it was told that the last one has."""
         self._stopped = False
 
@@ -69,7 +70,9 @@ class Presence(Generic[K]):
         del self._counts[key]
         if self._stopped:
             return
-        heard = self._heard[key] = min(self._heard[key], now)  # a clock may have been set back
+        heard = self._heard[key] = min(
+            self._heard[key], now
+        )  # of another node's word, whose clock may be ahead
         self._left(key, heard)
         self._linger_for(key, self._linger - (now - heard) / 1000)
 
@@ -89,7 +92,7 @@ class Presence(Generic[K]):
             self._doubtful.add(key)
             self._tell(key)
 
-    def denied(self, key: K, heard: int = 0) -> None:
+    def denied(self, key: K, heard: float = 0) -> None:
         """Another node said, or may say, that `key` is gone, who was connected to it too, and heard of last at that time (ms; 0:
         nobody knows). Should they be here, that is told once more."""
         if key in self._counts:
@@ -120,7 +123,7 @@ class Presence(Generic[K]):
             timer.cancel()
         self._lingering.clear()
 
-    def _hear(self, key: K, heard: int) -> None:
+    def _hear(self, key: K, heard: float) -> None:
         self._heard[key] = max(self._heard.get(key, 0), heard)
 
     def _linger_for(self, key: K, seconds: float) -> None:

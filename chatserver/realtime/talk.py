@@ -121,8 +121,9 @@ class Talk(ABC, Generic[F]):
         """The connection ended; called once after a greeting that succeeded."""
 
     @abstractmethod
-    def still_here(self, heard: int = 0) -> None:
-        """Another node, which heard of this person last at that time (ms; 0: nobody knows), may say that they are gone."""
+    def still_here(self, heard: float = 0) -> None:
+        """Another node, which heard of this person last at that moment (ms of the steady clock; 0: nobody knows), may say that
+        they are gone."""
 
     # — life ———————————————————————————————————————————————————————————————————
 
@@ -173,7 +174,7 @@ class Talk(ABC, Generic[F]):
             self.connection.end(SESSION_ENDED, flush=False)
             return True
         if isinstance(event, Left):
-            self.still_here(event.heard)
+            self.still_here(self.hub.house.moment(event.heard))
             return True
         packet = self.hub.views.packet(event, self.audience)
         return packet is None or self.connection.offer(packet)

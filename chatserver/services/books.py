@@ -50,15 +50,15 @@ class Bounded(Generic[K, V]):
 
 
 class PutOff:
-    """Rows whose follow-up failed, each left alone until a moment (ms), so that the others go on."""
+    """Rows whose follow-up failed, each left alone until a moment (ms of the steady clock), so that the others go on."""
 
     def __init__(self) -> None:
-        self._until: dict[tuple[str, int], int] = {}
+        self._until: dict[tuple[str, int], float] = {}
 
-    def put(self, kind: str, row: int, until: int) -> None:
+    def put(self, kind: str, row: int, until: float) -> None:
         self._until[kind, row] = until
 
-    def count(self, now: int) -> int:
+    def count(self, now: float) -> int:
         """Forget those whose time has come; gives how many remain."""
         self._until = {row: until for row, until in self._until.items() if until > now}
         return len(self._until)
@@ -71,9 +71,10 @@ class PutOff:
 
 
 class Typist:
-    """One side of a ticket: what it said last, and what the other side was shown. `again`: it will be looked at again."""
+    """One side of a ticket: what it said last, and what the other side was shown. `again`: it will be looked at again.
+    `stored_at`: when (steady ms) this node stored a keystroke of theirs, `storing`: it will store their last one."""
 
-    __slots__ = ("again", "agent_id", "name", "on", "shown")
+    __slots__ = ("again", "agent_id", "name", "on", "shown", "stored_at", "storing")
 
     def __init__(self) -> None:
         self.on = False
@@ -81,6 +82,8 @@ class Typist:
         self.name = ""
         self.shown: Sign | None = None
         self.again = False
+        self.stored_at: float | None = None
+        self.storing = False
 
 
 class Books:

@@ -42,13 +42,14 @@ async def due(house: House) -> int | None:
 
     A single row's failure is logged once and put off, the others go on. Raises what the store's reads raise.
     """
+    await _allow_for_a_set_clock(house)
     while batch := await _due_now(house):
         outcomes = await asyncio.gather(*(_follow_up(house, *row) for row in batch), return_exceptions=True)
         for (ticket_id, _), outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 _failed(house, "ticket", ticket_id, outcome)
             elif outcome is None:
-                house.books.put_off.put("ticket", ticket_id, house.now() + SOON_MS)
+                house.books.put_off.put("ticket", ticket_id, house.steady() + SOON_MS)
             else:
                 house.metrics.lateness.add(outcome / 1000)
     next_due = await house.reads.next_due()
@@ -56,24 +57,24 @@ async def due(house: House) -> int | None:
         # What fell due meanwhile.
         next_due = max(next_due, house.now() + BREATH_MS)
     times = [await _return_chats(house), next_due]
-    if house.books.put_off.count(house.now()):
+    if house.books.put_off.count(house.steady()):
         # What was put off hides what is due behind it: look again soon instead of telling them apart.
         times = [house.now() + SOON_MS]
     return min((t for t in times if t is not None), default=None)
 
 
 async def _due_now(house: House) -> list[tuple[int, int]]:
-    put_off, now = house.books.put_off, house.now()
-    rows = await house.reads.due(now, BATCH + put_off.count(now))
+    put_off = house.books.put_off
+    rows = await house.reads.due(house.now(), BATCH + put_off.count(house.steady()))
     return [row for row in rows if not put_off.has("ticket", row[0])]
 
 
 def _failed(house: House, kind: str, row: int, why: BaseException) -> None:
     if isinstance(why, StoreFailed) or (isinstance(why, Refused) and why.code == "rate_limited"):
         # The row is fine and the store has said its part: being late is worse than asking again.
-        house.books.put_off.put(kind, row, house.now() + SOON_MS)
+        house.books.put_off.put(kind, row, house.steady() + SOON_MS)
     else:
-        house.books.put_off.put(kind, row, house.now() + AGAIN_MS)
+        house.books.put_off.put(kind, row, house.steady() + AGAIN_MS)
         log.error("follow-up of %s %d failed", kind, row, exc_info=why)
 
 
@@ -114,7 +115,7 @@ def _closing_time(world: World, ticket: Ticket, policy: Policy, closes_at: int |
 def _silence(world: World, ticket: Ticket, policy: Policy, typed: int | None, now: int) -> Ticket:
     """Typing is looked up before a close is decided, since the disk hears of it now and then only."""
     if typed is not None and ticket.chatting and typed > ticket.active_at:
-        ticket = world.put(ticket, tickets.customer_active(ticket, typed), policy)
+        ticket = world.put(ticket, tickets.customer_active(ticket, min(typed, now)), policy)
     return world.put(ticket, tickets.went_silent(ticket, policy, now), policy)
 
 
@@ -153,18 +154,22 @@ def _could_take(agent: Agent, ticket: Ticket) -> bool:
 
 async def _return_chats(house: House) -> int | None:
     """Chats of agents who did not come back in time return to the head of the queue; gives when the next one's time is over."""
-    put_off, now = house.books.put_off, house.now()
+    put_off, now, people = house.books.put_off, house.now(), house.people
+    shortest = min((_grace(people, app_id) for app_id in people.apps), default=0)
     ahead: list[int] = []
-    for agent in await house.reads.agents():
-        if agent.gone_at is None or not agent.load or put_off.has("agent", agent.id):
+    for agent in await house.reads.missed_agents(now - shortest):
+        if put_off.has("agent", agent.id) or agent.gone_at is None:
             continue
-        ends = {agent.gone_at + _grace(house.people, app_id) for app_id in agent.app_ids}
+        ends = {agent.gone_at + _grace(people, app_id) for app_id in agent.app_ids}
         ahead += [end for end in ends if end > now]
         if any(end <= now for end in ends):
             try:
                 await _take_back(house, agent)
             except Exception as why:
                 _failed(house, "agent", agent.id, why)
+    following = await house.reads.next_missed(now - shortest)
+    if following is not None:
+        ahead.append(following + shortest)
     return min(ahead, default=None)
 
 
@@ -252,6 +257,43 @@ async def each(house: House, ids: Sequence[int], after: Callable[[Ticket, Policy
                 world.put(ticket, after(ticket, policy, now), policy)
 
     await house.store.write(Needs(tickets=tuple(ids)), decide)
+
+
+# — after the clock was set —————————————————————————————————————————————————————
+
+
+async def _allow_for_a_set_clock(house: House) -> None:
+    """Before anything is due: by a clock that was set forward everything would be, and nobody has had the time. Whoever comes
+    while that is being done does it too, and acts on nothing before."""
+    now, steady = house.now(), house.steady()
+    ahead = house.steps.forward(now, steady)
+    if ahead:
+        log.warning("the clock was set forward by %.1f s: whose time runs has all of it again", ahead / 1000)
+        await clock_was_set(house, ahead)
+        house.steps.take_in(now, steady)
+
+
+async def clock_was_set(house: House, ahead: int) -> None:
+    """The clock was set forward by so many ms: customers whose time runs have all of it again, and so have agents for their first
+    answer, and for coming back. Harmless twice, since each node does so as it notices."""
+    await _give_grace_again(house, ahead)
+    async for ids in house.reads.open_ids(house.people.apps):
+        for start in range(0, len(ids), AT_ONCE):
+            await each(house, ids[start : start + AT_ONCE], tickets.clock_was_set)
+
+
+async def _give_grace_again(house: House, ahead: int) -> None:
+    missed = await house.reads.missed_agents(house.now())
+    graces = {agent.id: max(_grace(house.people, app_id) for app_id in agent.app_ids) for agent in missed}
+
+    def decide(world: World, now: int) -> None:
+        for agent_id, grace in graces.items():
+            agent = world.agent(agent_id)
+            if agent.gone_at is not None and now - ahead < agent.gone_at + grace:
+                world.put_agent(replace(agent, gone_at=now))
+
+    if graces:
+        await house.store.write(Needs(agents=tuple(graces)), decide)
 
 
 # — after an administrator changed something ———————————————————————————————————

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime
 
 from chatserver.bus.base import Bus
 from chatserver.core.attention import in_ms
+from chatserver.core.clocks import Steps
 from chatserver.core.errors import Refused
 from chatserver.core.hours import Opening, opening
 from chatserver.core.tickets import Ticket
@@ -25,7 +26,8 @@ def call_later(seconds: float, what: Callable[[], None]) -> object:
 
 @dataclass
 class House:
-    """One running server's rooms. `now` gives ms since 1970 UTC."""
+    """One running server's rooms. `now` gives ms since 1970 UTC, by a clock that may be set; `timer` ms by one that nobody sets
+    (None: nobody sets `now`)."""
 
     store: Store
     reads: Reads
@@ -36,7 +38,21 @@ class House:
     later: Callable[[float, Callable[[], None]], object] = call_later
     """Does something in so many seconds. For what may as well be forgotten: whatever must happen is a row that is due."""
     metrics: Metrics = field(default_factory=Metrics)
+    timer: InitVar[Callable[[], float] | None] = None
     _openings: dict[int, tuple[int, Opening]] = field(default_factory=dict)
+
+    def __post_init__(self, timer: Callable[[], float] | None) -> None:
+        self.steady: Callable[[], float] = timer or self.now
+        """How much time has passed goes by this one."""
+        self.steps = Steps(self.now(), self.steady())
+
+    def instant(self, steady: float) -> int:
+        """As `now` gives it, of a moment of the steady clock: so long ago is so long ago, also when `now` was set since then."""
+        return self.now() - round(self.steady() - steady)
+
+    def moment(self, instant: int) -> float:
+        """The other way round."""
+        return self.steady() - (self.now() - instant)
 
     async def refresh(self) -> None:
         """Read apps and agents anew: at the start, and whenever an administrator changed them."""

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 
 from chatserver.core.errors import Refused
+from chatserver.core.heartbeats import Heartbeats
 from chatserver.services import followups, pairing
 from chatserver.services.house import House
 from chatserver.store.base import StoreFailed
@@ -25,13 +26,17 @@ log = logging.getLogger(__name__)
 
 BEAT_SECONDS: Final = 1.5
 DEAD_MS: Final = 6_000
-"""Three beats missed, and some. With it a dead node's agents get no new chats 9 s after its last sign of life, at most 15 are
-promised; their chats are back 30 s ⏱ after that sign."""
-SILENT_MS: Final = 4_000
-"""Two beats missed: a beat is left until it is dead for those who see its people too."""
-NEVER: Final = 0
+"""Three beats missed, and some. A beat is noticed 1.5 s late at most, and silence as late: a dead node's agents get no new chats
+10.5 s after its last sign of life, at most 15 are promised; their chats are back 30 s ⏱ after that sign."""
+SILENT_MS: Final = 2_500
+"""Two looks found no sign of life. Who sees its people too has to say so before anybody takes it for dead, who may have noticed
+its last sign a look sooner."""
 PAGE: Final = 100
 """So many are spoken for in one commit: messages and beats wait behind it."""
+
+
+Row = tuple[int, int, str]
+"""A node, its sign of life, where it is reached."""
 
 
 class Registry(Protocol):
@@ -43,9 +48,8 @@ class Registry(Protocol):
 
     async def beat(self, node: int, now: int) -> bool: ...
 
-    async def alive(self, since: int) -> dict[int, str]: ...
-
-    async def dead(self, since: int) -> list[tuple[int, int]]: ...
+    async def rows(self) -> list[Row]:
+        """Of all nodes. A sign of life is when (ms) it says that it gave it."""
 
     async def people_of(self, node: int) -> tuple[list[int], list[int]]: ...
 
@@ -54,22 +58,26 @@ class Registry(Protocol):
 
 class Watching:
     """`async with Watching(…)`: sees who of the nodes lives, and speaks for those that died. By itself it is no node, and while
-    none serves it does nothing: the next one to start puts right for all what the outage left."""
+    none serves it does nothing: the next one to start puts right for all what the outage left.
+
+    A node is dead when its sign of life was the same for `DEAD_MS` of the house's steady clock, while it was looked at. What
+    the sign says, and so what clocks say, counts only where nobody has looked for that long yet (`Membership._join`)."""
 
     def __init__(self, house: House, registry: Registry) -> None:
         self._house = house
         self._registry = registry
+        self._heartbeats = Heartbeats(unknown=DEAD_MS)
         self._tasks: list[asyncio.Task[None]] = []
         self.rank = 1
         """0: the first of the nodes alive, which speaks for the dead at once; the others do a beat later, should it not."""
-        self._seen_at = NEVER
-        """When it was last known that a node serves (ms); of a node, when it last said so itself."""
+        self._lived: float | None = None
+        """When (steady ms) it was last known that a node serves; of a node, when it last said so itself."""
 
     @property
     def living(self) -> bool:
         """A node serves, as far as is known; of a node: itself, and nobody can have taken it for dead. Else it does nothing by
         itself: it was frozen, or cut off from the database, or the database was away from all, who have to be heard first."""
-        return self._house.now() - self._seen_at < DEAD_MS
+        return self._lived is not None and self._house.steady() - self._lived < DEAD_MS
 
     async def __aenter__(self) -> Self:
         self._tasks = [asyncio.create_task(self._beat()), asyncio.create_task(self._bury())]
@@ -83,19 +91,31 @@ class Watching:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def turn(self) -> None:
-        """See whether a node lives."""
-        now = self._house.now()
-        self._seen_at = now if await self._registry.alive(now - DEAD_MS) else NEVER
+        """See whether a node lives: one gave a sign of life since this began."""
+        await self._look()
+        self._lived = self._heartbeats.stirred
 
     async def bury(self) -> None:
         """Speak for those that died. Beside the beats, since it may take longer than a node may be silent."""
         if not self.living:
             return
-        now, later = self._house.now(), round(BEAT_SECONDS * 1000) if self.rank else 0
-        for node, seen_at in await self._registry.dead(now - DEAD_MS - later):
-            log.warning("node %d was last seen %.1f s ago: its people are gone", node, (now - seen_at) / 1000)
-            self._house.metrics.buried += 1
-            await self._speak_for(node, seen_at)
+        house, later = self._house, BEAT_SECONDS * 1000 if self.rank else 0
+        _, looked = await self._look()  # whoever stood still meanwhile has to find out first who did not
+        for node, noticed in self._heartbeats.silent(DEAD_MS + later, looked).items():
+            # By its own word, which is of a clock: no more than that, within what was seen of it here.
+            gone_at = max(noticed.sign, house.instant(noticed.after))
+            log.warning(
+                "node %d was last seen %.1f s ago: its people are gone", node, (looked - noticed.at) / 1000
+            )
+            house.metrics.buried += 1
+            await self._speak_for(node, min(gone_at, house.instant(noticed.at)))
+
+    async def _look(self) -> tuple[list[Row], float]:
+        """All nodes, and when (steady ms) they were asked for."""
+        looked = self._house.steady()
+        rows = await self._registry.rows()
+        self._heartbeats.look({node: seen_at for node, seen_at, _ in rows}, looked)
+        return rows, looked
 
     async def _beat(self) -> None:
         while True:
@@ -168,14 +188,21 @@ class Membership(Watching):
 
     async def _join(self) -> None:
         async with self._registry.starting():
-            if not await self._registry.alive(self._house.now() - DEAD_MS):
+            rows, looked = await self._look()
+            dead, now = self._heartbeats.silent(DEAD_MS, looked), self._house.now()
+            # Of those that were not watched for so long what they say has to do. Should the database's clock have been set within
+            # this very beat, it is wrong of them all: they find that their rows are gone, and claim their people, a beat later.
+            if all(
+                node in dead or node == self.node or abs(now - seen_at) >= DEAD_MS
+                for node, seen_at, _ in rows
+            ):
                 await followups.recover(self._house)  # first: nobody is gone for as long as the outage took
-                for node, seen_at in await self._registry.dead(self._house.now() - DEAD_MS):
-                    await self._speak_for(node, seen_at)
-            now = self._house.now()  # all this may have taken longer than a node may be silent
+                for node, seen_at, _ in rows:
+                    await self._speak_for(node, min(seen_at, now))
+            lived, now = self._house.steady(), self._house.now()  # all this may have taken long
             self.node = await self._registry.join(now)
-        self._seen_at = now
-        await self._look(now)
+        self._lived = lived
+        await self._see()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
@@ -190,19 +217,21 @@ class Membership(Watching):
 
     async def turn(self) -> None:
         """Say that this node lives, and claim who of those that are silent is here."""
-        now = self._house.now()
-        if not self.living or not await self._registry.beat(self.node, now):
+        lived = self._house.steady()
+        if not self.living or not await self._registry.beat(self.node, self._house.now()):
             log.warning("the other nodes took this one for dead, or there was none: it joins again")
             await self._join()
             self._claim_again()
         else:
-            self._seen_at = now
-            await self._look(now)
-        for node, _ in await self._registry.dead(now - SILENT_MS):
+            self._lived = lived
+            await self._see()
+        for node in self._heartbeats.silent(SILENT_MS, lived):
             self._claim(*await self._registry.people_of(node))
 
-    async def _look(self, now: int) -> None:
-        alive = await self._registry.alive(now - DEAD_MS)
+    async def _see(self) -> None:
+        rows, looked = await self._look()
+        dead = self._heartbeats.silent(DEAD_MS, looked)
+        alive = {node: url for node, _, url in rows if node not in dead}
         self.rank = list(alive).index(self.node) if self.node in alive else len(alive)
         self._house.metrics.nodes_alive, self._house.metrics.node_rank = len(alive), self.rank
         self._told(self.node, alive)

@@ -20,6 +20,12 @@ class Reads(Protocol):
     async def agents(self) -> list[Agent]:
         """All that are not disabled, with their loads."""
 
+    async def missed_agents(self, before: int) -> list[Agent]:
+        """Who have chats and have been gone since `before` (ms) or for longer; first gone, first."""
+
+    async def next_missed(self, after: int) -> int | None:
+        """Since when the first of those who have chats has been gone who left after that (ms)."""
+
     async def ticket(self, app_ids: Sequence[int], ticket_id: int) -> Ticket | None:
         """A ticket of one of these apps."""
 
@@ -64,6 +70,12 @@ class DatabaseReads:
 
     async def agents(self) -> list[Agent]:
         return await people.agents(self._db)
+
+    async def missed_agents(self, before: int) -> list[Agent]:
+        return await people.missed_agents(self._db, before)
+
+    async def next_missed(self, after: int) -> int | None:
+        return await people.next_missed(self._db, after)
 
     async def ticket(self, app_ids: Sequence[int], ticket_id: int) -> Ticket | None:
         return await tickets.ticket_for(self._db, app_ids, ticket_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
 from chatserver.core import messages, signs, tickets
@@ -13,11 +14,12 @@ from chatserver.core.signs import Sign
 from chatserver.core.tickets import Ticket
 from chatserver.services.books import Typist
 from chatserver.services.house import House
-from chatserver.store.base import Use
+from chatserver.store.base import StoreFailed, Use
 from chatserver.store.work import Needs, Who, World
 
 TYPING_STEP = 15_000
-"""Typing moves a stored deadline at most this often (ms); the latest keystroke is looked up before the deadline is acted on."""
+"""Typing moves a stored deadline at most this often (ms), and the last keystroke in that time is stored at its end: should this
+node die, the others know of it. The latest one is looked up before the deadline is acted on."""
 
 
 def saying(house: House, who: Who, ticket_id: int, cid: str, text: str) -> Use[int]:
@@ -114,7 +116,7 @@ async def here(house: House, who: Who, ticket_id: int) -> None:
 async def typing(house: House, who: Who, ticket_id: int, on: bool = True) -> None:
     """The customer types: the agent sees it, and it counts as activity. Refused: not_found, ticket_closed.
 
-    Goes straight to the bus; the disk hears of it at most every 15 s per ticket, and only while the clock runs.
+    Goes straight to the bus; the disk hears of it at most every 15 s per ticket, at their end too, and only while the clock runs.
     """
     ticket = await house.ticket(ticket_id)
     if not _is_of(ticket, who):
@@ -127,8 +129,15 @@ async def typing(house: House, who: Who, ticket_id: int, on: bool = True) -> Non
     if not on or not ticket.chatting:
         return
     house.books.typed.put((ticket_id, "customer"), now)
-    if _runs(ticket, house.people.policy(ticket.app_id)) and now - ticket.active_at >= TYPING_STEP:
-        await _active(house, who, ticket_id)
+    if _runs(ticket, house.people.policy(ticket.app_id)):
+        typist = _typist(house, ticket_id, "customer")
+        wait = _until_typing_is_stored(house, ticket, typist)
+        if not wait:
+            typist.stored_at = house.steady()
+            await _active(house, who, ticket_id)
+        elif not typist.storing:
+            typist.storing = True
+            house.later(wait / 1000, partial(_store_typing, house, who, ticket_id, typist))
 
 
 async def typing_as_agent(house: House, agent_id: int, ticket_id: int, on: bool = True) -> None:
@@ -161,12 +170,51 @@ async def typing_as_agent(house: House, agent_id: int, ticket_id: int, on: bool 
     await house.store.write(Needs(tickets=(ticket_id,)), decide)
 
 
-def _sign(house: House, ticket: Ticket, by: Turn, on: bool, name: str = "") -> None:
-    """Somebody types, or stopped: the other side hears of it as `signs` decides, from all tabs together."""
-    typist = house.books.typists.get((ticket.id, by))
+def _until_typing_is_stored(house: House, ticket: Ticket, typist: Typist) -> float:
+    """ms; 0: now. What any node stored last of their activity counts, as this one knows it."""
+    waits: list[float] = [ticket.active_at + TYPING_STEP - house.now()]
+    if typist.stored_at is not None:
+        waits.append(typist.stored_at + TYPING_STEP - house.steady())
+    return min(max(0, *waits), TYPING_STEP)
+
+
+def _store_typing(house: House, who: Who, ticket_id: int, typist: Typist) -> None:
+    """The last keystroke of those that came too soon after what was stored, unless something stored says more by now."""
+    typist.storing = False
+    ticket, typed = house.books.tickets.peek(ticket_id), house.books.typed.peek((ticket_id, "customer"))
+    people = house.people
+    if ticket is None or typed is None or typed <= ticket.active_at or not ticket.chatting:
+        return
+    if not _runs(ticket, people.policy(ticket.app_id)):
+        return
+    if wait := _until_typing_is_stored(house, ticket, typist):
+        typist.storing = True
+        house.later(wait / 1000, partial(_store_typing, house, who, ticket_id, typist))
+        return
+
+    def decide(world: World, now: int) -> None:
+        current = world.ticket_of(who, ticket_id)
+        world.put(current, tickets.customer_active(current, min(typed, now)), people.policy(current.app_id))
+
+    def done(result: object, problem: BaseException | None) -> None:
+        """Closed meanwhile, or not stored: this node knows of it all the same."""
+
+    typist.stored_at = house.steady()
+    with suppress(Refused, StoreFailed):
+        house.store.submit(Needs(tickets=(ticket_id,)), decide, done)
+
+
+def _typist(house: House, ticket_id: int, by: Turn) -> Typist:
+    typist = house.books.typists.get((ticket_id, by))
     if typist is None:
         typist = Typist()
-        house.books.typists.put((ticket.id, by), typist)
+        house.books.typists.put((ticket_id, by), typist)
+    return typist
+
+
+def _sign(house: House, ticket: Ticket, by: Turn, on: bool, name: str = "") -> None:
+    """Somebody types, or stopped: the other side hears of it as `signs` decides, from all tabs together."""
+    typist = _typist(house, ticket.id, by)
     typist.on, typist.agent_id, typist.name = on, ticket.agent_id, name
     _show(house, ticket, by, typist, again_in=signs.STEP_MS)
 
@@ -179,7 +227,7 @@ def _no_longer_typing(house: House, ticket_id: int, by: Turn) -> None:
 
 
 def _show(house: House, ticket: Ticket, by: Turn, typist: Typist, *, again_in: int | None = None) -> None:
-    now = house.now()
+    now = round(house.steady())
     wait = signs.wait(typist.shown, typist.on, ticket.last_seq, now)
     if wait == 0:
         typist.shown = Sign(typist.on, now, ticket.last_seq)

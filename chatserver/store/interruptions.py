@@ -58,7 +58,7 @@ def all_gone(app_ids: Iterable[int], policy: Policy, now: int) -> list[Update]:
     left = (
         update(tickets)
         .where(*_OPEN, one_of(_t.app_id, "apps", list(app_ids), aside=True), _t.gone_at.is_(None))
-        .values(gone_at=now, floor_at=floor, version=_t.version + 1)
+        .values(gone_at=now, floor_at=highest(_t.floor_at, floor), version=_t.version + 1)
     )
     counted = select(func.count()).where(_t.agent_id == agents.c.id, OPEN_LIVE).scalar_subquery()
     # Should a load be wrong for whatever reason, nobody would notice but the agent who gets no chats.

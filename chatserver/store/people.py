@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from chatserver.core.people import Agent, App, Customer
 from chatserver.core.policy import Policy
 from chatserver.store.database import Database, Reader
-from chatserver.store.rows import CUSTOMER_COLUMNS, agent_columns, agent_from, agent_select, customer_from
+from chatserver.store.rows import (
+    CUSTOMER_COLUMNS,
+    MISSED,
+    agent_columns,
+    agent_from,
+    agent_select,
+    customer_from,
+)
 from chatserver.store.tables import agents as agents_table
 from chatserver.store.tables import apps as apps_table
 from chatserver.store.tables import customers, used_tokens
@@ -52,6 +59,12 @@ _ONE_LISTED = _LISTED.where(agents_table.c.email == bindparam("email"))
 _LOGIN = agent_select.add_columns(agents_table.c.password_hash).where(
     agents_table.c.email == bindparam("email")
 )
+_MISSED = agent_select.where(MISSED, agents_table.c.gone_at <= bindparam("before")).order_by(
+    agents_table.c.gone_at
+)
+_NEXT_MISSED = select(func.min(agents_table.c.gone_at)).where(
+    MISSED, agents_table.c.gone_at > bindparam("after")
+)
 _CUSTOMER = select(*CUSTOMER_COLUMNS).where(
     customers.c.app_id == bindparam("app_id"), customers.c.key == bindparam("key")
 )
@@ -85,6 +98,17 @@ async def listed_agent(db: Reader, email: str) -> Listed | None:
     """By the address as stored, disabled or not."""
     rows = await db.rows(_ONE_LISTED, email=email)
     return _listed_from(rows[0]) if rows else None
+
+
+async def missed_agents(db: Reader, before: int) -> list[Agent]:
+    """Who have chats and have been gone since `before` (ms) or for longer, first gone, first: by an index of those alone."""
+    return [agent_from(row) for row in await db.rows(_MISSED, before=before)]
+
+
+async def next_missed(db: Reader, after: int) -> int | None:
+    """Since when (ms) the first of those has been gone who left after that; None where there is nobody."""
+    ((gone_at,),) = await db.rows(_NEXT_MISSED, after=after)
+    return None if gone_at is None else int(gone_at)
 
 
 async def agent_by_id(db: Database, agent_id: int) -> Agent | None:

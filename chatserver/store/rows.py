@@ -30,6 +30,8 @@ def literal(condition: str) -> TextClause:
 
 NOT_CLOSED: Final = literal("tickets.state <> 'closed'")
 OPEN_LIVE: Final = literal("tickets.state = 'open' AND tickets.mode = 'live'")
+MISSED: Final = literal("agents.gone_at IS NOT NULL AND agents.load > 0")
+"""Of agents: who are gone, and have chats."""
 
 ticket_select = (
     select(*TICKET_COLUMNS, *CUSTOMER_COLUMNS, agents.c.name)

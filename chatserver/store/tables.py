@@ -79,6 +79,8 @@ agents = Table(
     # How many open live chats have this agent_id: kept with every ticket that comes or goes, so that nobody has to count them.
     Column("load", Integer, nullable=False, server_default="0"),
     Column("node", Ms, nullable=False, server_default="0"),
+    # Whose chats have to return, should they not come back: few, and for half a minute, however many agents there are.
+    Index("ix_agents_missed", "gone_at", sqlite_where=text("gone_at IS NOT NULL AND load > 0")),
 )
 
 agent_apps = Table(

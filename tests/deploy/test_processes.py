@@ -214,10 +214,16 @@ def test_a_worker_whose_database_is_another_one_ends_so_as_to_be_started_anew(
             "UPDATE meta SET value = 'another' WHERE key = 'epoch'",
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'chatserver' "
             "AND datname = current_database()",
-            # One that died, and one that lives: there is something to write.
-            "INSERT INTO nodes (started_at, seen_at) VALUES (1, 1), (1, 9000000000000)",
+            "INSERT INTO nodes (started_at, seen_at) VALUES (1, 1), (2, 1)",
         ):
             asyncio.run(fetched(url, statement))
+
+        def ended_while_a_node_lives() -> bool:
+            """And another one has died: there is something to write."""
+            asyncio.run(fetched(url, "UPDATE nodes SET seen_at = seen_at + 1 WHERE started_at = 2"))
+            return working.process is not None and working.process.poll() is not None
+
+        wait_until(ended_while_a_node_lives, "it notices")
         assert working.wait() == BEGIN_ANEW
         assert "is of another epoch" in working.log()
         assert len(asyncio.run(fetched(url, "SELECT id FROM nodes"))) == 2

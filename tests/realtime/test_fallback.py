@@ -18,7 +18,9 @@ import pytest
 from chatserver import peers
 from chatserver.core.signs import STEP_MS
 from chatserver.realtime.connection import Connection
+from chatserver.realtime.endpoint import SILENCE
 from chatserver.realtime.http_line import WAITING_BYTES
+from chatserver.realtime.hub import SWEEP_SECONDS
 from chatserver.realtime.limits import Limits
 from chatserver.realtime.wire import MAX_FRAME_BYTES
 from chatserver.sockets import SEND_BUFFER
@@ -38,6 +40,7 @@ from tests.security.raw import raw
 Carrier = Literal["socket", "stream", "poll"]
 HELLO = {"type": "hello", "v": 1, "app": "demo", "token": "customer:ana"}
 MODES: list[Mode] = ["stream", "poll"]
+CLOCKS_APART_MS = 50
 UNKNOWN = b'{"code":"unknown_line"}'
 
 
@@ -383,6 +386,33 @@ async def test_who_does_not_poll_again_is_gone(tmp_path: Path) -> None:
     ):
         await until_no_line(chat)
         assert (await customer.poll()).content == UNKNOWN
+
+
+async def test_an_agent_who_says_much_and_takes_nothing_is_gone_since_the_last_answer(
+    tmp_path: Path, engine: str
+) -> None:
+    limits = Limits(poll_absence_seconds=0.5, linger=0.4, customer_heartbeat=60, agent_heartbeat=60)
+    async with serving(tmp_path, limits=limits) as chat:
+
+        async def gone_at() -> int | None:
+            return (await chat.house.reads.agents())[0].gone_at
+
+        async with agent_line(chat.port, "poll") as agent:
+            await agent.still_speaks()
+            answered = chat.house.now()
+            assert await gone_at() is None
+            said = 0
+            while (gone := await gone_at()) is None:
+                said += (await agent.post({"type": "ping"})).status_code == 204
+            assert said, "it was not heard any more"
+            assert gone <= answered + CLOCKS_APART_MS
+
+
+def test_an_agent_without_a_sign_of_life_is_gone_within_fifteen_seconds_over_every_carrier() -> None:
+    limits = Limits()
+    silence = limits.agent_heartbeat * SILENCE + SWEEP_SECONDS
+    for seconds in (silence, limits.poll_absence_seconds):
+        assert limits.linger < seconds < 14, "what was silent for longer than that is not waited for"
 
 
 async def test_who_leaves_while_polling_is_gone(chat: Chat) -> None:

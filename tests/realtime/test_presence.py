@@ -15,8 +15,8 @@ class Register:
 
     def __init__(self, linger: float = 0.0) -> None:
         self.now = 1_000_000
-        self.left: list[tuple[str, int]] = []
-        self.since: list[int] = []
+        self.left: list[tuple[str, float]] = []
+        self.since: list[float] = []
         self.told: list[str] = []
         self.waits: list[float] = []
         self.fail = 0
@@ -41,7 +41,7 @@ class Register:
     async def _connected(self, key: str) -> None:
         await self._tell(f"{key} in")
 
-    async def _gone(self, key: str, since: int) -> None:
+    async def _gone(self, key: str, since: float) -> None:
         self.since.append(since)
         await self._tell(f"{key} out")
 

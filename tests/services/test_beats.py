@@ -49,11 +49,10 @@ class Roll:
         self.beats.append(now)
         return True
 
-    async def alive(self, since: int) -> dict[int, str]:
-        return {FIRST: "", OWN: ""}
-
-    async def dead(self, since: int) -> list[tuple[int, int]]:
-        return [] if self.forgotten.is_set() or self._died_at > since else [(DEAD, self._died_at)]
+    async def rows(self) -> list[tuple[int, int, str]]:
+        now = self._clock()
+        dead = [] if self.forgotten.is_set() else [(DEAD, self._died_at, "")]
+        return [(FIRST, now, ""), *dead, (OWN, self.beats[-1] if self.beats else now, "")]
 
     async def people_of(self, node: int) -> tuple[list[int], list[int]]:
         return [], list(self.agents) if node == DEAD else []
@@ -76,7 +75,7 @@ def test_a_node_that_speaks_for_hundreds_of_a_dead_nodes_people_says_meanwhile_t
             roll.agents.remove(agent_id)
 
         monkeypatch.setattr(pairing, "agent_gone", agent_gone)
-        house: Any = SimpleNamespace(now=clock, metrics=Metrics())
+        house: Any = SimpleNamespace(now=clock, steady=clock, instant=round, metrics=Metrics())
         async with Membership(house, roll, lambda: None, lambda tickets, agents: None):
             async with asyncio.timeout(60):
                 await roll.forgotten.wait()

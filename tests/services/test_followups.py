@@ -410,6 +410,177 @@ async def test_a_ticket_of_an_unknown_app_is_put_off_and_not_asked_for_all_the_t
         await talk.say(scene.house, BEA, chat.id, "c" * 22, "Hola")
 
 
+# — a clock that is set ————————————————————————————————————————————————————————
+
+
+HOUR = 3_600
+
+
+class Timer:
+    """A clock of the house that nobody sets: `forward` sets the other one."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.set_by = 0
+        scene.house.steady = self
+        scene.house.steps.take_in(scene.clock.now, self())
+
+    def __call__(self) -> float:
+        return self.scene.clock.now - self.set_by
+
+    def forward(self, seconds: float) -> None:
+        self.scene.clock.pass_seconds(seconds)
+        self.set_by += round(seconds * 1000)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+async def test_a_clock_that_is_set_forward_closes_nobody_who_has_the_whole_time_again(
+    scene: Scene, strict: bool
+) -> None:
+    await scene.policy(inactivity_strict=strict)
+    await scene.agent()
+    timer = Timer(scene)
+    silent, owed = await scene.chat(ANA), await scene.chat(BEA)
+    await scene.later(200)
+    await scene.says(BEA, owed)
+    timer.forward(HOUR)
+    await scene.later(299)
+    assert [(await scene.ticket(t.id)).state for t in (silent, owed)] == ["open", "open"]
+    await scene.later(1)
+    assert (await scene.ticket(silent.id)).close_reason == "inactivity"
+    assert (await scene.ticket(owed.id)).state == ("closed" if strict else "open")
+
+
+async def test_a_restart_takes_nothing_of_the_time_that_a_set_clock_gave_again(scene: Scene) -> None:
+    await scene.agent()
+    timer = Timer(scene)
+    chat = await scene.chat(ANA)
+    await scene.later(200)
+    timer.forward(HOUR)
+    await scene.later(10)
+    await scene.restart()
+    await pairing.agent_connected(scene.house, 1)
+    await scene.later(289)
+    assert (await scene.ticket(chat.id)).state == "open"
+    await scene.later(1)
+    assert (await scene.ticket(chat.id)).state == "closed"
+
+
+async def test_a_clock_that_is_set_forward_takes_no_chat_from_an_agent_who_may_still_come_back(
+    scene: Scene,
+) -> None:
+    await scene.agent(1)
+    timer = Timer(scene)
+    chat = await scene.chat(ANA)
+    await pairing.agent_gone(scene.house, 1)
+    await scene.later(10)
+    timer.forward(HOUR)
+    await scene.later(29)
+    assert (await scene.ticket(chat.id)).agent_id == 1
+    await scene.later(1)
+    assert (await scene.ticket(chat.id)).agent_id is None
+
+
+async def test_a_clock_that_is_set_forward_passes_no_ticket_on(scene: Scene) -> None:
+    await scene.agent(1)
+    timer = Timer(scene)
+    ticket = await scene.start(ANA)
+    await scene.agent(2)
+    await scene.later(30)
+    timer.forward(HOUR)
+    await scene.later(59)
+    assert (await scene.ticket(ticket.id)).agent_id == 1
+    await scene.later(1)
+    assert (await scene.ticket(ticket.id)).agent_id == 2
+
+
+async def test_a_clock_that_is_set_past_closing_time_keeps_who_waits_for_later(scene: Scene) -> None:
+    await scene.hours()
+    timer = Timer(scene)
+    waiting = await scene.start(ANA)
+    timer.forward(3 * HOUR)
+    await scene.later(0)
+    assert (await scene.kinds(waiting))[-1] == "later:closing_time"
+
+
+async def test_a_clock_that_is_set_back_or_drifts_changes_nothing(scene: Scene) -> None:
+    await scene.agent()
+    timer = Timer(scene)
+    chat = await scene.chat(ANA)
+    before = await scene.ticket(chat.id)
+    for seconds in (-20, 0.5, 0.9):
+        timer.forward(seconds)
+        await followups.due(scene.house)
+    assert await scene.ticket(chat.id) == before
+
+
+async def test_two_who_notice_that_the_clock_was_set_close_nobody(scene: Scene) -> None:
+    await scene.agent()
+    timer = Timer(scene)
+    chat = await scene.chat(ANA)
+    timer.forward(HOUR)
+    await asyncio.gather(*(followups.due(scene.house) for _ in range(4)))
+    assert (await scene.ticket(chat.id)).state == "open"
+
+
+async def test_a_set_clock_that_could_not_be_allowed_for_is_tried_again_before_anything_is_closed(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.agent()
+    timer = Timer(scene)
+    chat = await scene.chat(ANA)
+    timer.forward(HOUR)
+
+    async def full(*_: object) -> None:
+        raise StoreFailed("disk full")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(scene.house.store, "write", full)
+        with pytest.raises(StoreFailed):
+            await followups.due(scene.house)
+    await followups.due(scene.house)
+    assert (await scene.ticket(chat.id)).state == "open"
+
+
+# — agents who are missed ——————————————————————————————————————————————————————
+
+
+async def test_who_is_missed_is_who_is_gone_and_has_chats_first_gone_first(scene: Scene) -> None:
+    for agent_id in range(1, 5):
+        await scene.agent(agent_id, capacity=1)
+    for name in ("ana", "bea", "eva"):
+        await scene.chat(who(name))
+    began = scene.clock.now
+    for agent_id in (2, 4, 1):
+        scene.clock.pass_seconds(1)
+        await pairing.agent_gone(scene.house, agent_id)
+    reads = scene.house.reads
+    loads = {agent.id: agent.load for agent in await reads.agents()}
+    missed = [agent_id for agent_id in (2, 4, 1) if loads[agent_id]]
+    assert [agent.id for agent in await reads.missed_agents(began + 9_000)] == missed
+    assert [agent.id for agent in await reads.missed_agents(began + 1_000)] == [2] * loads[2]
+    first = {2: 1_000, 4: 2_000, 1: 3_000}[missed[0]]
+    assert [await reads.next_missed(at) for at in (began, began + 9_000)] == [began + first, None]
+
+
+async def test_each_apps_grace_is_its_own_and_the_next_end_is_known(scene: Scene) -> None:
+    await scene.app(2)
+    await scene.policy(2, agent_grace_seconds=90)
+    await scene.agent(1)
+    await scene.agent(2, app_ids=(2,))
+    soon, late = await scene.chat(ANA), await scene.chat(who("bea", 2))
+    gone_at = scene.clock.now
+    for agent_id in (1, 2):
+        await pairing.agent_gone(scene.house, agent_id)
+    assert await followups.due(scene.house) == gone_at + 30_000
+    scene.clock.pass_seconds(30)
+    assert await followups.due(scene.house) == gone_at + 90_000
+    assert [(await scene.ticket(t.id)).agent_id for t in (soon, late)] == [None, 2]
+    scene.clock.pass_seconds(60)
+    await followups.due(scene.house)
+    assert (await scene.ticket(late.id)).agent_id is None
+
+
 # — an administrator changes the rules —————————————————————————————————————————
 
 

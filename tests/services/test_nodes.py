@@ -34,6 +34,7 @@ from chatserver.services.people import people
 from chatserver.services.publishing import Publisher
 from chatserver.services.reads import DatabaseReads
 from chatserver.store import tables
+from chatserver.store.health import probe
 from chatserver.store.postgres import database
 from chatserver.store.postgres.database import PostgresDatabase
 from chatserver.store.postgres.nodes import Nodes
@@ -48,12 +49,30 @@ from tests.services.scene import DatabaseRows, Scene, new_cid, who
 ANA = who("ana")
 
 
+class NodesClock(Clock):
+    """What one node takes for the database's time: a clock of all that nobody sets, and how far it believes to be behind."""
+
+    def __init__(self, steady: Clock) -> None:
+        self.steady = steady
+        self.ahead = 0
+
+    @property
+    def now(self) -> int:
+        return self.steady.now + self.ahead
+
+    @now.setter
+    def now(self, now: int) -> None:
+        self.steady.now = now - self.ahead
+
+
 class Node(Scene):
     """A house of its own on the database of all. What it told its listeners is in `told`."""
 
-    def __init__(self, db: PostgresDatabase, bus: LocalBus, books: Books, clock: Clock) -> None:
-        house = House(db, DatabaseReads(db, Policy()), bus, clock, books)
+    def __init__(self, db: PostgresDatabase, bus: LocalBus, books: Books, clock: NodesClock) -> None:
+        house = House(db, DatabaseReads(db, Policy()), bus, clock, books, timer=clock.steady)
         super().__init__(house, clock, MemoryBus(), DatabaseRows(db))
+        self.believes = clock
+        self.db = db
         self.local = bus
         self.told: list[Event] = []
         self.claimed_again = 0
@@ -63,7 +82,7 @@ class Node(Scene):
         self.membership = Membership(house, self.registry, self._claim_again, self._claim)
 
     @classmethod
-    async def open(cls, url: str, clock: Clock) -> Node:
+    async def open(cls, url: str, clock: NodesClock) -> Node:
         bus, books = LocalBus(), Books()
         db = await PostgresDatabase.opened(url, clock=clock, committed=Publisher(bus, books))
         return cls(db, bus, books, clock)
@@ -87,11 +106,16 @@ class Node(Scene):
             task.cancel()
 
     async def lives_on(self, ms: int) -> None:
-        """So much time passes, and it says in the midst of it that it lives; at the end it speaks for the dead."""
+        """So much time passes, and it says before it and in the midst of it that it lives; at the end it speaks for the dead."""
+        await self.membership.turn()
         for _ in range(2):
             self.clock.pass_seconds(ms / 2000)
             await self.membership.turn()
         await self.membership.bury()
+
+    async def known(self) -> list[int]:
+        """The nodes that were not forgotten."""
+        return [node for node, _, _ in await self.registry.rows()]
 
     def changes(self) -> list[TicketChanged]:
         return [event for event in self.told if isinstance(event, TicketChanged)]
@@ -100,11 +124,11 @@ class Node(Scene):
 @pytest.fixture
 async def nodes(postgres_server: Postgres) -> AsyncIterator[tuple[Node, Node, Node]]:
     """Three nodes, one app, agent 1 available. None of them is a member of anything yet."""
-    url, clock = postgres_server.database(), Clock()
+    url, steady = postgres_server.database(), Clock()
     async with AsyncExitStack() as stack:
         made = []
         for _ in range(3):
-            node = await Node.open(url, clock)
+            node = await Node.open(url, NodesClock(steady))
             stack.push_async_callback(node.house.store.close)  # type: ignore[attr-defined]
             made.append(node)
         await made[0].app()
@@ -292,10 +316,7 @@ async def test_a_start_that_takes_longer_than_a_node_may_be_silent_makes_a_livin
         await pairing.agent_connected(a.house, 1)
         async with b.membership:
             assert recovered == [a.house]
-            assert list(await b.registry.alive(b.clock.now - DEAD_MS)) == [
-                a.membership.node,
-                b.membership.node,
-            ]
+            assert await b.known() == [a.membership.node, b.membership.node]
             assert (await b.house.reads.agents())[0].gone_at is None
 
 
@@ -333,7 +354,7 @@ async def test_who_was_connected_to_a_node_that_died_is_gone_since_its_last_sign
         assert (await b.ticket(there.id)).gone_at == died_at
         assert (await b.ticket(here.id)).gone_at is None
         assert (await b.house.reads.agents())[0].gone_at == died_at
-        assert await b.registry.dead(b.clock.now - DEAD_MS) == []
+        assert await b.known() == [b.membership.node]
         # Their chats return 30 s after that sign, and the customer's clock runs from there.
         b.clock.pass_seconds(25)
         await followups.due(b.house)
@@ -369,7 +390,7 @@ async def test_who_is_seen_here_too_is_claimed_before_anybody_says_that_they_are
         await pairing.agent_connected(b.house, 1)
         await pairing.customer_connected(b.house, ANA)
         await b.lives_on(DEAD_MS - SILENT_MS)
-        assert await b.registry.dead(b.clock.now - DEAD_MS) == []
+        assert await b.known() == [b.membership.node]
         assert (await b.ticket(ticket.id)).version == before, "nobody was said to be gone"
         assert AgentGone(1) not in b.told
         assert (await b.house.reads.agents())[0].gone_at is None
@@ -438,7 +459,7 @@ async def test_a_database_that_was_away_from_all_closes_nobodys_chat_and_takes_n
         assert (await a.house.reads.agents())[0].gone_at == a.clock.now
         await b.membership.turn()
         assert b.claimed_again == 1
-        assert len(await a.registry.alive(a.clock.now - DEAD_MS)) == 2
+        assert set(await a.known()) >= {a.membership.node, b.membership.node}
 
 
 async def test_two_nodes_may_speak_for_a_third_at_once(nodes: tuple[Node, Node, Node]) -> None:
@@ -466,19 +487,25 @@ async def test_the_first_of_the_nodes_alive_speaks_for_the_dead_at_once_and_anot
             for node in (b, c):
                 await node.membership.turn()
 
+    async def comes_and_dies() -> int:
+        node = await a.registry.join(a.clock.now)
+        for other in (b, c):
+            await other.membership.turn()
+        return node
+
     async def dead_after(node: Node) -> list[int]:
         await node.membership.bury()
-        return [dead for dead, _ in await node.registry.dead(node.clock.now - DEAD_MS)]
+        return [known for known in await node.known() if known == dead]
 
     missed = round(DEAD_MS / 1000 / BEAT_SECONDS)
     async with b.membership, c.membership:
         for node in (b, c):
             node.falls_silent()
-        dead = await a.registry.join(a.clock.now)
+        dead = await comes_and_dies()
         await beats(missed)
         assert await dead_after(c) == [dead]
         assert await dead_after(b) == []
-        dead = await a.registry.join(a.clock.now)
+        dead = await comes_and_dies()
         await beats(missed)
         assert await dead_after(c) == [dead]
         await beats(1)
@@ -491,11 +518,11 @@ async def test_a_node_that_leaves_is_forgotten_at_once_and_says_what_was_not_sai
     a, b, _ = nodes
     async with b.membership:
         async with a.membership:
-            assert len(await b.registry.alive(0)) == 2
+            assert len(await b.known()) == 2
             await pairing.agent_connected(a.house, 1)
             ticket = await a.chat(ANA)
             a.clock.pass_seconds(1)
-        assert list(await b.registry.alive(0)) == [b.membership.node]
+        assert await b.known() == [b.membership.node]
         assert (await b.house.reads.agents())[0].gone_at == a.clock.now
         assert (await b.ticket(ticket.id)).gone_at == a.clock.now
 
@@ -522,7 +549,7 @@ async def test_a_node_whose_people_could_not_be_spoken_for_is_kept_until_they_ar
         assert (await b.ticket(ticket.id)).gone_at == died_at, "the others are spoken for"
         await b.lives_on(1_000)
         assert (await b.house.reads.agents())[0].gone_at == died_at
-        assert await b.registry.dead(b.clock.now - DEAD_MS) == []
+        assert await b.known() == [b.membership.node]
 
 
 async def test_an_agent_of_whom_a_node_has_not_heard_yet_is_spoken_for_when_it_has(
@@ -537,11 +564,11 @@ async def test_an_agent_of_whom_a_node_has_not_heard_yet_is_spoken_for_when_it_h
         await pairing.agent_connected(a.house, 2)
         a.falls_silent()
         await b.lives_on(DEAD_MS)
-        assert [node for node, _ in await b.registry.dead(b.clock.now - DEAD_MS)] == [a.membership.node]
+        assert a.membership.node in await b.known()
         await b.refresh()
         await b.lives_on(1_000)
         assert (await b.house.reads.agents())[1].gone_at == died_at
-        assert await b.registry.dead(b.clock.now - DEAD_MS) == []
+        assert await b.known() == [b.membership.node]
 
 
 async def test_who_comes_elsewhere_while_a_node_is_about_to_speak_for_them_is_not_said_to_be_gone(
@@ -599,16 +626,32 @@ async def test_who_serves_nobody_speaks_for_the_dead_while_others_live_and_waits
     a, b, w = nodes
     watching = Watching(w.house, w.registry)
     dead = await a.registry.join(w.house.now())
-    await w.later(DEAD_MS / 1000 + BEAT_SECONDS)
-    await watching.turn()
-    await watching.bury()
-    assert [node for node, _ in await w.registry.dead(w.house.now() - DEAD_MS)] == [dead]
+    for _ in range(2):
+        await watching.turn()
+        await watching.bury()
+        w.clock.pass_seconds(DEAD_MS / 1000 + BEAT_SECONDS)
+    assert await w.known() == [dead]
     living = await b.registry.join(w.house.now())
     await watching.turn()
     await watching.bury()
     assert watching.living
-    assert await w.registry.dead(w.house.now() - DEAD_MS) == []
-    assert list(await w.registry.alive(w.house.now() - DEAD_MS)) == [living]
+    assert await w.known() == [living]
+
+
+async def test_who_serves_nobody_believes_in_no_node_that_gives_no_sign_of_life_while_it_looks(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, _, w = nodes
+    watching, missed = Watching(w.house, w.registry), round(DEAD_MS / 1000 / BEAT_SECONDS)
+    believed = [watching.living]
+    node = await a.registry.join(a.house.now())  # and nobody knows how long ago that may have been
+    for beat in range(missed + 2):
+        if beat == 1:
+            await a.registry.beat(node, a.house.now())
+        await watching.turn()
+        believed.append(watching.living)
+        w.clock.pass_seconds(BEAT_SECONDS)
+    assert believed == [False, False, *[True] * missed, False]
 
 
 async def test_who_serves_nobody_believes_in_no_node_whose_sign_of_life_is_old(
@@ -616,16 +659,17 @@ async def test_who_serves_nobody_believes_in_no_node_whose_sign_of_life_is_old(
 ) -> None:
     a, _, w = nodes
     watching = Watching(w.house, w.registry)
+    await watching.turn()
     await a.registry.join(a.house.now())
     await watching.turn()
     assert watching.living
     looked = asyncio.Event()
 
-    async def in_recovery(since: int) -> dict[int, str]:
+    async def in_recovery() -> list[tuple[int, int, str]]:
         looked.set()
         raise asyncpg.CannotConnectNowError("the database system is in recovery mode")
 
-    monkeypatch.setattr(w.registry, "alive", in_recovery)
+    monkeypatch.setattr(w.registry, "rows", in_recovery)
     async with watching:
         await soon(looked.is_set, "it looks")
         a.clock.pass_seconds(DEAD_MS / 1000)
@@ -635,8 +679,175 @@ async def test_who_serves_nobody_believes_in_no_node_whose_sign_of_life_is_old(
 async def test_who_serves_nobody_and_was_frozen_believes_in_no_node(nodes: tuple[Node, Node, Node]) -> None:
     a, _, w = nodes
     watching = Watching(w.house, w.registry)
-    assert not watching.living
+    await watching.turn()
     await a.registry.join(a.house.now())
     await watching.turn()
     a.clock.pass_seconds(600)
     assert not watching.living
+
+
+async def test_a_node_that_stands_still_in_a_probe_keeps_no_other_from_writing(
+    postgres_server: Postgres, nodes: tuple[Node, Node, Node]
+) -> None:
+    a, b, _ = nodes
+    async with a.membership, b.membership:
+        for node in (a, b):
+            node.falls_silent()
+            await probe(node.db, a.clock.now)
+        signs = await a.registry.rows()
+        frozen = await asyncpg.connect(a.db._dsn)
+        try:
+            await frozen.execute("BEGIN")
+            await frozen.execute(f"UPDATE nodes SET seen_at = seen_at WHERE id = {a.membership.node}")
+            await frozen.execute("SELECT * FROM meta FOR UPDATE")
+            row = f"SELECT xmin FROM nodes WHERE id = {b.membership.node}"
+            before = await frozen.fetchval(row)
+            await probe(b.db, a.clock.now)
+            assert await frozen.fetchval(row) != before, "nothing was written"
+        finally:
+            await frozen.close()
+        assert await a.registry.rows() == signs, "to be asked is no sign of life"
+
+
+# — clocks that are set ————————————————————————————————————————————————————————
+
+
+@pytest.mark.parametrize("set_by", [20_000, -20_000, 3_600_000, -3_600_000])
+async def test_nodes_that_know_of_a_set_clock_and_nodes_that_do_not_take_nobody_for_dead(
+    nodes: tuple[Node, Node, Node], set_by: int
+) -> None:
+    a, b, c = nodes
+    async with a.membership, b.membership, c.membership:
+        for node in nodes:
+            node.falls_silent()  # each acts when the test says so
+        await pairing.agent_connected(a.house, 1)
+        there, here = await a.chat(ANA), await b.chat(who("ben"))
+        ids = await a.known()
+        for round_ in range(12):
+            a.clock.pass_seconds(BEAT_SECONDS)
+            if round_ in (3, 7):
+                nodes[round_ // 3 - 1].believes.ahead += set_by
+            for node in nodes:
+                await node.membership.turn()
+                assert node.membership.living
+                await node.membership.bury()
+        assert await a.known() == ids
+        assert [node.claimed_again for node in nodes] == [0, 0, 0]
+        assert [node.asked_for for node in nodes] == [[], [], []]
+        assert [(await a.ticket(one.id)).gone_at for one in (there, here)] == [None, None]
+        assert (await a.house.reads.agents())[0].gone_at is None
+
+
+@pytest.mark.parametrize("knew", [True, False], ids=["it knew", "it did not"])
+@pytest.mark.parametrize("set_by", [20_000, -20_000, 3_600_000, -3_600_000])
+async def test_who_was_at_a_node_that_died_as_the_clock_was_set_is_gone_soon_and_since_about_then(
+    nodes: tuple[Node, Node, Node], set_by: int, knew: bool
+) -> None:
+    a, b, _ = nodes
+    async with b.membership:
+        b.falls_silent()
+        await a.membership.__aenter__()
+        a.falls_silent()
+        await pairing.agent_connected(a.house, 1)
+        ticket = await a.chat(ANA)
+        for node in (b, a) if knew else (b,):
+            node.believes.ahead += set_by
+        a.clock.pass_seconds(BEAT_SECONDS)
+        await a.membership.turn()
+        died_at = b.house.now()
+        beats = 0
+        while a.membership.node in await b.known():
+            await b.membership.turn()
+            await b.membership.bury()
+            b.clock.pass_seconds(BEAT_SECONDS)
+            beats += 1
+            assert beats * BEAT_SECONDS < 12, (
+                "its people are said to be gone 15 s after it died at the latest"
+            )
+        for gone_at in ((await b.ticket(ticket.id)).gone_at, (await b.house.reads.agents())[0].gone_at):
+            assert gone_at is not None
+            assert abs(gone_at - died_at) <= 2 * BEAT_SECONDS * 1000
+
+
+async def test_a_judge_that_stood_still_finds_out_first_who_did_not(nodes: tuple[Node, Node, Node]) -> None:
+    a, b, c = nodes
+    async with b.membership, c.membership:
+        await a.membership.__aenter__()
+        for node in nodes:
+            node.falls_silent()
+        for node in (a, c, b):
+            await node.membership.turn()
+        b.clock.pass_seconds(BEAT_SECONDS)
+        await (
+            b.membership.turn()
+        )  # just before c, of whom it finds nothing new; then it stands still, and a is dead
+        await c.membership.turn()
+        b.clock.pass_seconds(DEAD_MS / 1000 - 1)
+        await c.membership.turn()
+        assert b.membership.living
+        await b.membership.bury()
+        assert await b.known() == [b.membership.node, c.membership.node]
+
+
+async def test_a_database_that_is_back_with_a_clock_behind_finds_nobody_who_lived_meanwhile(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    """A standby took over whose clock is as late as the outage was long: what nodes said last looks as if it were of just now."""
+    a, b, _ = nodes
+    async with a.membership, b.membership:
+        for node in (a, b):
+            node.falls_silent()
+            await node.membership.turn()
+        await pairing.agent_connected(a.house, 1)
+        ticket = await a.chat(ANA)
+        a.clock.pass_seconds(290)
+        for node in (a, b):
+            node.believes.ahead -= 290_000
+        await a.membership.turn()
+        after = await a.ticket(ticket.id)
+        assert (after.gone_at, after.floor_at) == (a.clock.now, a.clock.now + 60_000), (
+            "nobody put things right"
+        )
+
+
+async def test_a_node_that_died_just_before_another_one_started_is_spoken_for_in_time(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    await a.membership.__aenter__()
+    a.falls_silent()
+    await pairing.agent_connected(a.house, 1)
+    ticket = await a.chat(ANA)
+    died_at = a.clock.now
+    a.clock.pass_seconds(DEAD_MS / 1000 - 1)
+    async with b.membership:
+        b.falls_silent()
+        await b.lives_on(DEAD_MS)
+        assert (await b.house.reads.agents())[0].gone_at == died_at
+        assert b.clock.now - died_at <= 15_000
+        b.clock.pass_seconds(30 - (b.clock.now - died_at) / 1000)
+        await followups.due(b.house)
+        assert (await b.ticket(ticket.id)).agent_id is None
+
+
+@pytest.mark.parametrize("first", [0, 1])
+async def test_a_clock_that_was_set_forward_closes_nobody_and_returns_no_chats_whichever_node_acts_first(
+    nodes: tuple[Node, Node, Node], first: int
+) -> None:
+    a, b, _ = nodes
+    async with a.membership, b.membership:
+        for node in (a, b):
+            node.falls_silent()
+        await pairing.agent_connected(a.house, 1)
+        ticket = await a.chat(ANA)
+        await pairing.agent_gone(a.house, 1)
+        for node in ((a, b), (b, a))[first]:
+            node.believes.ahead += 3_600_000
+            await followups.due(node.house)
+            after = await node.ticket(ticket.id)
+            assert (after.state, after.agent_id) == ("open", 1)
+            a.clock.pass_seconds(1)
+        late = [await node.house.reads.next_due() for node in (a, b)]
+        assert all(at is not None and 0 < at - a.clock.now <= 300_000 + OTHERS_MS for at in late)
+        await a.later(30)
+        assert (await a.ticket(ticket.id)).agent_id is None, "the grace of their agent is over by now"

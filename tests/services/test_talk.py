@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
+from chatserver.core import tickets as core
 from chatserver.core.events import TicketChanged, Typing, agent_topic, customer_topic
-from chatserver.services import pairing, talk, tickets
+from chatserver.core.signs import REFRESH_MS
+from chatserver.services import followups, pairing, talk, tickets
+from chatserver.services.talk import TYPING_STEP
 from tests.services.scene import Scene, new_cid, refused, who
 
 ANA, BEA = who("ana"), who("bea")
@@ -129,6 +133,11 @@ class Soon:
     def later(self, seconds: float, what: Callable[[], None]) -> None:
         self.calls.append((self.scene.clock.now + round(seconds * 1000), what))
 
+    @property
+    def signs(self) -> list[int]:
+        """When typing is looked at again for who sees it; to be stored it may wait for longer."""
+        return [at for at, _ in self.calls if at - self.scene.clock.now <= REFRESH_MS]
+
     def pass_ms(self, ms: int) -> None:
         self.scene.clock.now += ms
         due = [call for call in self.calls if call[0] <= self.scene.clock.now]
@@ -164,12 +173,12 @@ async def test_whoever_changes_their_mind_all_the_time_is_shown_at_a_rate_and_as
     for number in range(1_001):
         await talk.typing(scene.house, ANA, ticket.id, on=number % 2 == 0)
         soon.pass_ms(5)
-        assert len(soon.calls) <= 1
+        assert len(soon.signs) <= 1
     soon.pass_ms(250)
     assert 10 < len(shown(scene)) <= 5 * 4 + 2
     assert shown(scene)[-1] is True
     soon.pass_ms(250)
-    assert soon.calls == []
+    assert soon.signs == []
 
 
 @pytest.mark.parametrize("side", ["customer", "agent"])
@@ -283,6 +292,76 @@ async def test_typing_moves_the_stored_deadline_at_most_every_fifteen_seconds(sc
         scene.clock.pass_seconds(3)
         await talk.typing(scene.house, ANA, ticket.id)
     assert len(scene.changes_of(ticket)) - begun == 2
+
+
+async def test_the_last_keystroke_is_stored_within_fifteen_seconds_for_whoever_closes_elsewhere(
+    scene: Scene,
+) -> None:
+    await scene.agent()
+    ticket = await scene.chat(ANA)
+    soon = Soon(scene)
+    soon.pass_ms(20_000)
+    await talk.typing(scene.house, ANA, ticket.id)  # stored
+    for _ in range(10):
+        soon.pass_ms(1_400)
+        await talk.typing(scene.house, ANA, ticket.id)  # the last one 14 s later: remembered only
+    last = scene.clock.now
+    soon.pass_ms(999)
+    assert (await scene.ticket(ticket.id)).active_at < last
+    soon.pass_ms(1)
+    await written(scene)
+    assert (await scene.ticket(ticket.id)).active_at == last
+    scene.house.books.forget()  # the node dies; another one knows what is stored
+    await scene.later(298)
+    assert (await scene.ticket(ticket.id)).state == "open"
+    await scene.later(1)
+    assert (await scene.ticket(ticket.id)).state == "closed"
+
+
+async def written(scene: Scene) -> None:
+    """Whatever was handed to the store before."""
+    await followups.each(scene.house, [], lambda ticket, policy, now: core.Step(ticket, ()))
+
+
+async def test_typing_without_end_is_written_once_in_fifteen_seconds_and_never_twice(scene: Scene) -> None:
+    await scene.agent()
+    ticket = await scene.chat(ANA)
+    soon = Soon(scene)
+    writes: list[tuple[int, int]] = []
+    for step in range(1_200):  # five minutes, with pauses of all lengths
+        soon.pass_ms(250)
+        await written(scene)
+        if step % 97 < 80 - step // 20:
+            await talk.typing(scene.house, ANA, ticket.id)
+        count = len(scene.changes_of(ticket))
+        if not writes or writes[-1][1] != count:
+            writes.append((scene.clock.now, count))
+    assert len(writes) > 10
+    assert all(after[0] - before[0] >= TYPING_STEP for before, after in pairwise(writes[1:]))
+    assert all(after[1] - before[1] == 1 for before, after in pairwise(writes))
+
+
+@pytest.mark.parametrize("what", ["says", "ends", "the agent's turn"])
+async def test_a_keystroke_that_something_else_made_old_is_not_stored(scene: Scene, what: str) -> None:
+    await scene.agent()
+    ticket = await scene.chat(ANA)
+    soon = Soon(scene)
+    soon.pass_ms(20_000)
+    await talk.typing(scene.house, ANA, ticket.id)
+    soon.pass_ms(5_000)
+    await talk.typing(scene.house, ANA, ticket.id)
+    if what == "ends":
+        await tickets.end(scene.house, ANA, ticket.id)
+    else:
+        await scene.says(ANA, ticket)
+    if what == "the agent's turn":
+        await talk.typing(scene.house, ANA, ticket.id)
+    count = len(scene.changes_of(ticket))
+    soon.pass_ms(TYPING_STEP)
+    soon.pass_ms(TYPING_STEP)
+    await written(scene)
+    assert len(scene.changes_of(ticket)) == count
+    assert soon.calls == []
 
 
 async def test_typing_on_the_agents_turn_touches_no_disk(scene: Scene) -> None:

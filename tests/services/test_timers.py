@@ -16,6 +16,7 @@ from chatserver.core import events
 from chatserver.core.errors import Refused
 from chatserver.core.events import Event, TicketChanged
 from chatserver.core.hours import DEFAULT, Schedule, parse_week
+from chatserver.core.policy import Policy
 from chatserver.core.tickets import Ticket
 from chatserver.services import pairing
 from chatserver.worker import Alarm, Worker
@@ -27,6 +28,7 @@ STORES = ["memory", "sqlite"]
 TIMERS = size(200, 1_000)
 AGENTS = (1, 2, 3, 4)
 HOUR_MS = 3_600_000
+SILENCE_SECONDS = Policy().inactivity_seconds
 CLOSE_LATE_MS = 1_000
 OTHERS_LATE_MS = 2_000
 """At p99."""
@@ -36,13 +38,20 @@ OTHERS_LATE_MS = 2_000
 async def scene_on(loop: SimulatedLoop, store: str, path: Path, start: int) -> AsyncIterator[Scene]:
     clock = RunningClock(loop, start)
     if store == "memory":
-        yield memory_scene(clock)
+        yield timed(memory_scene(clock), loop)
         return
     async with database_scene(path / "chat.db", clock) as scene:
         house = scene.house
         house.store, house.reads = Watched(house.store, loop), Watched(house.reads, loop)
         scene.rows = Watched(scene.rows, loop)
-        yield scene
+        yield timed(scene, loop)
+
+
+def timed(scene: Scene, loop: SimulatedLoop) -> Scene:
+    """The house has a clock that nobody sets, too."""
+    scene.house.steady = lambda: loop.time() * 1000
+    scene.house.steps.take_in(scene.clock(), scene.house.steady())
+    return scene
 
 
 class Node:
@@ -53,6 +62,9 @@ class Node:
         self.up = asyncio.Event()
         self.late: list[tuple[int, str]] = []
         self.effects: Counter[tuple[int, int, str]] = Counter()
+        self.hasty: list[float] = []
+        """After how many seconds chats were closed for their customers' silence that cannot have lasted so long."""
+        self._opened: dict[int, float] = {}
         self._workers: list[Worker] = []
         self._since = 0
         scene.house.bus.subscribe([events.WORKER_TOPIC], self._hear, lambda: None)
@@ -77,7 +89,12 @@ class Node:
         self._since = self.scene.clock()
 
     def _hear(self, event: Event) -> bool:
+        if isinstance(event, TicketChanged) and event.before is None:
+            self._opened[event.after.id] = self.scene.house.steady()
         if isinstance(event, TicketChanged) and event.before is not None and (what := effect(event)):
+            lasted = (self.scene.house.steady() - self._opened[event.after.id]) / 1000
+            if what == "closed:inactivity" and lasted < SILENCE_SECONDS:
+                self.hasty.append(lasted)
             due = event.before.due_at
             assert due is not None, f"{what} without a timer"
             self.effects[event.after.id, due, what] += 1
@@ -166,6 +183,7 @@ def test_a_thousand_timers_fire_once_and_on_time_through_kills_and_set_clocks(
 async def judge(scene: Scene, node: Node) -> None:
     doubled = {timer: times for timer, times in node.effects.items() if times > 1}
     assert not doubled, f"seed {SEED}: {doubled}"
+    assert not node.hasty, f"seed {SEED}: closed by a clock that was set, after {node.hasty} s"
     for ticket in await scene.rows.all_tickets():
         kinds = await scene.kinds(ticket)
         assert sum(kind.startswith("closed") for kind in kinds) == 1, f"seed {SEED}: {kinds}"

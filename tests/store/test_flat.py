@@ -21,7 +21,7 @@ from chatserver.core.tickets import Ticket
 from chatserver.services import followups, pairing
 from chatserver.services import house as services
 from chatserver.services.reads import DatabaseReads
-from chatserver.store import tickets
+from chatserver.store import people, tickets
 from chatserver.store.rows import agent_select
 from chatserver.store.sqlite import loading
 from chatserver.store.sqlite.database import constant
@@ -222,6 +222,36 @@ async def test_ten_thousand_open_tickets_and_a_hundred_thousand_messages_cost_no
     for name, steps in small.items():
         assert steps > 0
         assert large[name] <= steps * WITHIN + FEW, name
+
+
+async def test_a_look_at_who_did_not_come_back_costs_no_step_more_with_ten_thousand_agents(
+    house: SqliteHouse,
+) -> None:
+    agent_id = await house.agent("lucia", status="busy", capacity=OPEN)
+    ticket = await house.start(house.who("ana"), 1)
+    await house.assign(ticket.id, agent_id)
+    rooms, db = Rooms(house), house.connection
+
+    async def look() -> int:
+        await rooms.services.refresh()
+        await followups.due(rooms.services)
+        with counted(db) as counter:
+            await followups.due(rooms.services)
+        return counter.steps + sum(
+            stepped(db, statement, {"before": NOON, "after": NOON})
+            for statement in (people._MISSED, people._NEXT_MISSED)
+        )
+
+    small = await look()
+    db.execute("BEGIN IMMEDIATE")
+    everybody = [(n, f"{n}@example.com", "A", "x", n % 3 or None) for n in range(100_000, 100_000 + OPEN)]
+    db.executemany(
+        "INSERT INTO agents (id, email, name, password_hash, created_at, gone_at) VALUES (?, ?, ?, ?, 0, ?)",
+        everybody,
+    )
+    db.execute("COMMIT")
+    large = await look()
+    assert 0 < large <= small * WITHIN + FEW
 
 
 @pytest.mark.parametrize(

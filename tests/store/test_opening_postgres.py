@@ -79,7 +79,7 @@ async def test_migrations_make_the_schema_of_the_tables(postgres_server: Postgre
     found = await schema(migrated)
     assert found == await schema(created)
     assert all(found.values())
-    assert sum("WHERE" in definition for _, definition in found[INDEXES]) == 8  # the partial indexes too
+    assert sum("WHERE" in definition for _, definition in found[INDEXES]) == 9  # the partial indexes too
 
 
 async def test_alembic_finds_nothing_left_to_migrate(postgres_server: Postgres) -> None:
@@ -167,9 +167,45 @@ async def test_the_time_is_asked_for_again_and_again(
     monkeypatch.setattr(clock, "ASK_SECONDS", 0.05)
     db = await opened(postgres_server.database())
     assert isinstance(db.clock, clock.SharedClock)
+    assert db.clock._ahead is not None
     db.clock._ahead += 3_600_000
     await soon(lambda: abs(db.clock() - wall_clock()) < 1_000, "the hour is gone")
     await db.close()
+
+
+class Answering:
+    """Answers after a while with the time of a clock that is so far ahead of the steady one."""
+
+    def __init__(self, ahead: float) -> None:
+        self.steady, self.ahead = 0.0, ahead
+        self.takes: list[float] = []
+        self.asked = 0
+
+    async def fetchval(self, question: str) -> int:
+        there, back = self.takes.pop(0) if self.takes else 1.0, 1.0
+        self.asked += 1
+        self.steady += there
+        answer = round(self.steady + self.ahead)
+        self.steady += back
+        return answer
+
+
+async def test_an_answer_that_took_long_moves_no_clock_and_one_that_says_otherwise_moves_it_at_once() -> None:
+    connection = Answering(50_000)
+    shared = clock.SharedClock(lambda: connection.steady)
+    await shared.ask(connection)
+    assert abs(shared() - connection.steady - 50_000) <= 2
+    connection.takes, before = [3_000.0] * 9, shared() - connection.steady
+    asked = connection.asked
+    await shared.ask(connection)
+    assert shared() - connection.steady == before, "it was right, and the answer allows that"
+    assert connection.asked == asked + 1
+    connection.takes, connection.ahead = [3_000.0, 1.0, 3_000.0], 70_000
+    await shared.ask(connection)
+    assert abs(shared() - connection.steady - 70_000) <= 3
+    connection.ahead = 10_000
+    await shared.ask(connection)
+    assert abs(shared() - connection.steady - 10_000) <= 3
 
 
 # — who cannot come in —————————————————————————————————————————————————————————

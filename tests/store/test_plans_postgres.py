@@ -184,6 +184,8 @@ async def asked(db: PostgresDatabase, monkeypatch: pytest.MonkeyPatch) -> list[t
     await people.agents(everything)
     await people.listed_agents(everything)
     await people.listed_agent(everything, "1@example.com")
+    await people.missed_agents(everything, 9)
+    await people.next_missed(everything, 9)
     await people.agent_by_id(everything, 1)
     await people.agent_by_email(everything, "1@example.com")
     await accounts.session_by_hash(everything, "hash9", 5)
@@ -216,6 +218,22 @@ async def test_what_lost_its_agent_is_looked_for_among_what_has_one(db: Postgres
         assert set(walks(await generic_plan(connection, constant(tickets._STRAYS)[0]))) <= {
             "ix_tickets_attended"
         }
+
+
+async def test_who_did_not_come_back_is_found_by_the_index_of_those_alone(
+    db: PostgresDatabase,
+) -> None:
+    async with db._pool.acquire() as connection:
+        for statement in (people._MISSED, people._NEXT_MISSED):
+            plan = await generic_plan(connection, constant(statement)[0])
+            used = {node.get("Index Name") for node in every(plan) if node.get("Relation Name") == "agents"}
+            assert used == {"ix_agents_missed"}
+
+
+def every(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from every(below)
 
 
 async def test_the_plans_test_sees_a_walk(db: PostgresDatabase) -> None:

@@ -329,7 +329,10 @@ export interface Clock {
   agent_spoke_at: number;
   /** When the customer's last connection ended; None while one is open. */
   gone_at: number | null;
-  /** Never close before this: restart of the server plus the warning time. 0 when nothing was interrupted. */
+  /**
+   * Never close before this: the restart of the server plus the warning time, or the moment when a clock was
+   * set and the whole time. 0 when there was neither.
+   */
   floor_at: number;
   /** An address is known, so the ticket can be answered later. */
   email: boolean;

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from chatserver.store.database import DatabaseTooNew
 
-HEAD: Final = "0006"
+HEAD: Final = "0007"
 """The newest revision in `versions/`."""
 
 

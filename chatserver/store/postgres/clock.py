@@ -4,45 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
+from chatserver.store.database import steady_clock
+
 TRIES: Final = 3
-"""The answer that came back fastest is the most exact one: half of its way is all that it can be wrong by."""
-ASK_SECONDS: Final = 60.0
-"""Two clocks drift apart by a few ms in an hour; but the database's may be set, or another machine take its place."""
+"""The answer that came back fastest is the most exact one: it was given somewhere on its way, nobody knows where."""
+ASK_SECONDS: Final = 1.5
+"""Two clocks drift apart by a few ms in an hour; but the database's may be set, or another machine take its place, and then nodes
+that have asked and nodes that have not mean different moments. As often as a node gives its sign of life: one more question."""
+ROUNDED: Final = 0.5
+"""By so much (ms) an answer is wrong by itself: it comes in whole ones."""
 NOW: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 log = logging.getLogger(__name__)
 
 
-def _steady() -> float:
-    """Seconds by a clock that nobody sets and that goes on while the machine sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
 class SharedClock:
-    """ms since 1970 UTC. A machine whose own clock is an hour ahead must not close everybody's chats."""
+    """ms since 1970 UTC. A machine whose own clock is an hour ahead must not close everybody's chats. `steady`: ms."""
 
-    def __init__(self, steady: Callable[[], float] = _steady) -> None:
+    def __init__(self, steady: Callable[[], float] = steady_clock) -> None:
         self._steady = steady
-        self._ahead = 0.0
+        self._ahead: float | None = None
         """Of the steady clock, in ms."""
 
     def __call__(self) -> int:
-        return round(self._steady() * 1000 + self._ahead)
+        return round(self._steady() + (self._ahead or 0))
 
     async def ask(self, connection: Any) -> None:
-        """Raises what asyncpg raises."""
-        found: list[tuple[float, float]] = []
+        """Changes nothing as long as an answer allows what is said here already: an answer that took long is no reason. Raises
+        what asyncpg raises."""
+        found: list[tuple[float, float, float]] = []
         for _ in range(TRIES):
-            sent = self._steady() * 1000
+            sent = self._steady()
             there = await connection.fetchval(NOW)
-            back = self._steady() * 1000
-            found.append((back - sent, there - (sent + back) / 2))
-        self._ahead = min(found)[1]
+            back = self._steady()
+            least, most = there - back - ROUNDED, there - sent + ROUNDED
+            if self._ahead is not None and least <= self._ahead <= most:
+                return
+            found.append((back - sent, least, most))
+        _, least, most = min(found)
+        self._ahead = (least + most) / 2 if self._ahead is None else min(max(self._ahead, least), most)
 
     async def keep(self, connection: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
         """Ask again and again, until it is cancelled. `connection`: one of those that read."""

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 STARTING: Final = 0x73746172
 """Of PostgreSQL's advisory locks, the one of who starts: the first one after an outage puts things right for all."""
 
-_ALIVE = select(nodes.c.id, nodes.c.url).where(nodes.c.seen_at > bindparam("since")).order_by(nodes.c.id)
-_DEAD = select(nodes.c.id, nodes.c.seen_at).where(nodes.c.seen_at <= bindparam("since"))
+_ROWS = select(nodes.c.id, nodes.c.seen_at, nodes.c.url).order_by(nodes.c.id)
 _CUSTOMERS = select(tickets.c.id).where(
     OPEN_LIVE, tickets.c.node == bindparam("node"), tickets.c.gone_at.is_(None)
 )
@@ -57,13 +56,9 @@ class Nodes:
         alive = update(nodes).where(nodes.c.id == node).values(seen_at=now)
         return bool((await self._db.execute(alive))[0])
 
-    async def alive(self, since: int) -> dict[int, str]:
-        """In the order of their ids: where each is reached."""
-        return {row[0]: row[1] for row in await self._db.rows(_ALIVE, since=since)}
-
-    async def dead(self, since: int) -> list[tuple[int, int]]:
-        """(node, when it was last seen) of those that have not been seen after `since`."""
-        return [(row[0], row[1]) for row in await self._db.rows(_DEAD, since=since)]
+    async def rows(self) -> list[tuple[int, int, str]]:
+        """(node, when it says that it lives, where it is reached) of all that were not forgotten, in the order of their ids."""
+        return [(row[0], row[1], row[2]) for row in await self._db.rows(_ROWS)]
 
     async def people_of(self, node: int) -> tuple[list[int], list[int]]:
         """(tickets, agents): of whom this node was the last to say that they are connected, and nobody that they are not."""
