@@ -42,6 +42,13 @@ SELECT id, load, (SELECT count(*) FROM tickets WHERE agent_id = agents.id AND st
 FROM agents
 """
 
+BACK_TO_0004 = (
+    *(f"DROP TABLE {name}" for name in ("links", "customer_sessions", "accounts", "addresses")),
+    "ALTER TABLE nodes DROP COLUMN url",
+    "UPDATE alembic_version SET version_num = '0004'",
+)
+"""What makes of a database one of an earlier release, on either engine: migrations only add."""
+
 WAITING = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 )

@@ -18,12 +18,17 @@ from chatserver.store import moving
 from chatserver.store.migrations.sqlite import migrate
 from chatserver.store.sqlite.lock import Lock
 from tests.harness.postgres import Postgres, fetched
-from tests.store.house import PostgresHouse, SqliteHouse, cid
+from tests.store.house import BACK_TO_0004, PostgresHouse, SqliteHouse, cid
 
 ODD = (
     "INSERT INTO used_tokens VALUES (1, 'Ñandú', 5), (1, 'Zorro', 5), (1, 'a_b', 5), (1, 'a', 5), (1, '', 5), (1, '🙂', 5)",
     "INSERT INTO sessions (token_hash, agent_id, created_at, expires_at) VALUES ('h', 1, 9007199254740993, 1)",
     'UPDATE apps SET policy = \'{"rating": "a\tb\nc\\d"}\'',
+    "INSERT INTO addresses (app_id, customer_id, address, created_at, confirmed_at) "
+    "SELECT 1, id, 'a' || id || '@b.test', 5, CASE WHEN id % 2 THEN 6 END FROM customers",
+    "INSERT INTO accounts SELECT id, 'a@b.test', 'h', 5 FROM customers",
+    "INSERT INTO customer_sessions (token_hash, customer_id, created_at, expires_at) SELECT 'h' || id, id, 5, 6 FROM customers",
+    "INSERT INTO links (token_hash, purpose, app_id, address, expires_at) VALUES ('h', 'reset', 1, 'a@b.test', 5)",
     # Neither can be written any more.
     "UPDATE items SET text = CAST(x'61006200' AS TEXT) WHERE seq = 2",
     "UPDATE tickets SET subject = CAST(x'61eda0bd62' AS TEXT) WHERE number = 1001",
@@ -214,8 +219,8 @@ async def test_a_database_of_the_first_release_is_brought_up_to_date_and_moved(
     await house.start(house.who("ana"), 0)
     await house.db.close()
     with closing(sqlite3.connect(path)) as database, database:
-        database.execute("ALTER TABLE nodes DROP COLUMN url")
-        database.execute("UPDATE alembic_version SET version_num = '0004'")
+        for statement in BACK_TO_0004:
+            database.execute(statement)
     told = await move(path, target)
     assert told.exit_code == 0, told.output
     assert await fetched(target, "SELECT cid FROM tickets") == [(cid(0),)]
