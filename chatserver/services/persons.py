@@ -44,7 +44,20 @@ async def customer_with(house: House, app_id: int, key: str, name: str, email: s
 
 async def save_profile(house: House, customer: Customer, name: str, locale: str) -> None:
     """Agents who have one of their chats see it at once. Refused: name_required, too_long."""
-    name = accounts.full_name(name)
+    await _change(house, customer, name=accounts.full_name(name), locale=locale)
+
+
+async def make_primary(house: House, db: Database, session: CustomerSession, address: str) -> bool:
+    """Mail goes to this one of their confirmed addresses from now on; False when it is none of them. What the host says of its
+    own user stays."""
+    if not await rows.set_primary(db, session.customer.id, address):
+        return False
+    if not session.customer.verified:
+        await _change(house, session.customer, email=address)
+    return True
+
+
+async def _change(house: House, customer: Customer, **fields: str) -> None:
     who = Who(customer.app_id, customer.key)
     people = house.people
 
@@ -52,7 +65,7 @@ async def save_profile(house: House, customer: Customer, name: str, locale: str)
         known = world.customer(who)
         if known is None:
             raise Refused("not_found")
-        current = replace(known, name=name, locale=locale)
+        current = replace(known, **fields)
         if current == known:
             return
         world.update_customer(current)
@@ -116,13 +129,12 @@ async def unite(house: House, db: Database, kept: Customer, gone: Customer) -> N
     moved = await rows.unite(db, kept, gone, house.now())
     told = 0
     for ticket_id in reversed(moved):
-        known = house.books.tickets.get(ticket_id)
         house.books.tickets.drop(ticket_id)
         if told >= TOLD_MAX:
             continue
         fresh = await house.reads.ticket((kept.app_id,), ticket_id)
         if fresh is not None and fresh.state != "closed":
             told += 1
-            event = TicketChanged(known, fresh, ())
+            event = TicketChanged(None, fresh, ())  # whose screen it comes to has none of it yet
             house.books.learn(fresh)
             house.bus.publish(event, topics(event))
