@@ -11,6 +11,7 @@ from contextlib import closing
 import pytest
 
 from chatserver.settings import Settings
+from chatserver.web.headers import STRICT
 from chatserver.web.portal.forms import BODY_BYTES, FIELDS_MAX
 from chatserver.web.portal.ticket import PAGE as HISTORY_PAGE
 from chatserver.web.portal.tickets import PAGE
@@ -182,6 +183,18 @@ def test_signing_out_ends_the_session_itself(served: Served, ana: Visitor) -> No
     thief = Visitor(served)
     thief.client.cookies.update(held)
     assert thief.opens().at == "/sign-in"
+
+
+def test_every_page_of_who_is_signed_in_has_the_strict_policy_and_is_kept_by_nobody(ana: Visitor) -> None:
+    number = ana.writes()
+    for place in ("", "new", "profile", f"tickets/{number}", "?q=x", "sign-up", "tickets/9", "confirm"):
+        ana.opens(place)
+        assert ana.answer is not None
+        headers = ana.answer.headers
+        assert headers["content-security-policy"] == STRICT
+        assert headers["cache-control"] == "no-store"
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", ana.page, re.IGNORECASE), place
+        assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", ana.page))
 
 
 # — a new ticket ———————————————————————————————————————————————————————————————
