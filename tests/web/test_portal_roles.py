@@ -87,6 +87,8 @@ class Scene:
         self.number = self.ana.writes("Asunto de Ana", SECRET)
         self.desk.takes(self.number)
         self.desk.proposes(self.number)
+        # All of it is read: what a look at it would write, and be refused for, must not be what keeps strangers out.
+        self.ana.opens(f"tickets/{self.number}")
 
     def stored(self) -> list[str]:
         with closing(sqlite3.connect(self.served.settings.database_path)) as database:
