@@ -29,13 +29,16 @@ from chatserver.realtime.limits import Limits
 from chatserver.services import administration, followups, pairing
 from chatserver.services.accounts import Accounts
 from chatserver.services.house import House
+from chatserver.services.identity import Signed
+from chatserver.services.letters import Letters, NoLetters
+from chatserver.services.portal import Portal
 from chatserver.settings import Settings
 from chatserver.store.accounts import people_mark
 from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
 from chatserver.store.health import probe
 from chatserver.watching import Watch
-from chatserver.web import console, demo, embed, site
+from chatserver.web import console, demo, embed, portal, site
 from chatserver.web.assets import Assets
 from chatserver.web.errors import Errors, OwnHostsOnly, Surprises
 from chatserver.web.headers import SecurityHeaders
@@ -66,12 +69,13 @@ def build_app(
     clock: Clock | None = None,
     static: Path | None = None,
     tracing: Tracing | None = None,
+    letters: Letters | None = None,
 ) -> Starlette:
     """The whole server as an ASGI application.
 
     It opens the database when it starts and closes it when it ends; between the two `app.state.hub` is there to be drained.
     Raises at its start what `Database.open` raises (DatabaseUnusable). `clock`: as for `Database.open`. `static`: another
-    directory of built files. `tracing`: makes traces, until the end.
+    directory of built files. `tracing`: makes traces, until the end. `letters`: sends what the portal asks to be mailed.
     """
     traced = tracing or telemetry.untraced
     origins = Origins(settings.host, settings.public_url)
@@ -119,6 +123,8 @@ def build_app(
                     accounts=accounts,
                     find_app=lambda key: house.people.app_by_key(key),
                     agent_signed_out=lambda agent_id: pairing.agent_signed_out(house, agent_id),
+                    portal=_portal(settings, db, house, letters or NoLetters()),
+                    form_tokens=Signed(settings.secret or db.secret, "portal-form", str),
                     metrics=watch.text,
                     metrics_token=settings.metrics_token,
                     unready=Readiness(db, hub, living).problems,
@@ -276,6 +282,7 @@ def _routes() -> list[BaseRoute]:
         Route("/console/session", console.sign_in, methods=["POST"]),
         Route("/console/session", console.sign_out, methods=["DELETE"]),
         Route("/console/socket-token", console.socket_token, methods=["POST"]),
+        *portal.routes(),
         Route("/widget.js", site.widget),
         Route("/favicon.ico", site.icon),
         Route("/static/{path:path}", site.static),
@@ -324,6 +331,10 @@ def _accounts(settings: Settings, db: Database, house: House) -> Accounts:
         clock=house.now,
         buckets=buckets,
     )
+
+
+def _portal(settings: Settings, db: Database, house: House, letters: Letters) -> Portal:
+    return Portal(db, house, settings, secret=settings.secret or db.secret, letters=letters)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -16,6 +16,7 @@ from chatserver.cli_base import fail, load_settings, looking, said_plainly, up_t
 from chatserver.cli_data import backup, move, restore
 
 if TYPE_CHECKING:
+    from chatserver.services.letters import Letters
     from chatserver.settings import Settings
     from chatserver.store.database import Database, Reader
     from chatserver.tracing import Tracing
@@ -33,7 +34,7 @@ def serve() -> None:
     _serve(load_settings())
 
 
-def _serve(settings: Settings) -> None:
+def _serve(settings: Settings, letters: Letters | None = None) -> None:
     # Nothing that a start makes is garbage: looking for some among its imports is an eighth of the start. `server.py` ends this.
     gc.disable()
     _check_port(settings)
@@ -45,7 +46,7 @@ def _serve(settings: Settings) -> None:
     telemetry.take_last_words()
     _open_files(settings)
     try:
-        sys.exit(run(build_app(settings, tracing=_tracing()), settings))
+        sys.exit(run(build_app(settings, tracing=_tracing(), letters=letters), settings))
     except KeyboardInterrupt:
         # Ctrl-C, after everybody was told goodbye: an end like another, no error.
         click.echo("Stopped.")
@@ -170,20 +171,21 @@ def demo() -> None:
     settings = load_settings()
     _check_port(settings)
 
-    from chatserver.demo import prepare
+    from chatserver.demo import PrintedLetters, prepare
     from chatserver.store.database import wall_clock
 
     made = with_database(settings, lambda db: prepare(db, settings, wall_clock))
     click.echo(
         f"Demo page       {settings.address}/demo\n"
         f"  office hours  {settings.address}/demo?app=horario\n"
+        f"Portal          {settings.address}/portal/demo\n"
         f"Console         {settings.address}/console\n"
         f"  sign in as    {' or '.join(made.emails)}\n"
         f"  password      {made.password}\n"
         "Ctrl-C stops the server; what was written stays."
     )
     sys.stdout.flush()
-    _serve(settings)
+    _serve(settings, PrintedLetters())
 
 
 @main.command()

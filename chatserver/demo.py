@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -10,11 +11,14 @@ from chatserver.core.hours import ALWAYS, DEFAULT, Schedule
 from chatserver.core.people import App
 from chatserver.services import apps
 from chatserver.services.accounts import add_agent, set_password
+from chatserver.services.letters import Letter
 from chatserver.services.passwords import Passwords
 from chatserver.settings import Settings, kept
 from chatserver.store import accounts as rows
 from chatserver.store import people
 from chatserver.store.database import Database
+
+log = logging.getLogger(__name__)
 
 APPS: Final[tuple[tuple[str, str, Schedule], ...]] = (
     (apps.DEMO, "Demo", ALWAYS),
@@ -28,6 +32,20 @@ class Demo(NamedTuple):
 
     password: str
     emails: tuple[str, ...]
+
+
+class PrintedLetters:
+    """Where the demo has no mail server: what would be mailed stands in its log, links and all, for whoever tries it out."""
+
+    @property
+    def sends(self) -> bool:
+        return True
+
+    async def ask(self, letter: Letter) -> None:
+        log.info(
+            "a mail that is not sent: the demo has no mail server",
+            extra={"to": letter.address, "about": letter.kind, "link": letter.link},
+        )
 
 
 async def prepare(db: Database, settings: Settings, clock: Callable[[], int]) -> Demo:

@@ -350,6 +350,9 @@ class Settings:
     verified_session_seconds: int = _setting(
         _day, _whole(60, 90 * _day), "A verified customer needs a new user token from the host after so long."
     )
+    portal_session_seconds: int = _setting(
+        14 * _day, _whole(60, 90 * _day), "A customer signs in to the portal again after so long."
+    )
 
     policy: Policy = field(default_factory=Policy)
     """Defaults of every app; an app's own policy wins."""

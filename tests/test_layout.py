@@ -64,6 +64,7 @@ WIDGET_MAY_IMPORT: dict[str, frozenset[str]] = {
     "ui": frozenset(),
     "frame": frozenset({"state", "connection", "wire", "ui", "host-messages"}),
     "console": frozenset({"state", "connection", "wire", "ui", "host-messages"}),
+    "portal": frozenset({"ui"}),
 }
 # They run on somebody else's page, or must stay small: no package at all.
 WITHOUT_PACKAGES = frozenset({"loader", "host-messages", "wire"})

@@ -1,9 +1,10 @@
-// Builds the three faces and their words into ../static/build, and a manifest {logical name: file name}.
+// Builds the four faces and their words into ../static/build, and a manifest {logical name: file name}.
 //
 //   src/loader.ts        → widget.js             fixed name: it is the one line that hosts embed
 //   src/frame/main.tsx   → frame.<hash>.js, .css
 //   src/line.ts          → line.<hash>.js         fetched by the frame only where WebSockets are blocked
 //   src/console/main.tsx → console.<hash>.js, .css
+//   src/portal/main.ts   → portal.<hash>.js, .css
 //   locale/<lang>/*.json → widget.<lang>.<hash>.json, console.<lang>.<hash>.json
 //
 // What a customer's browser fetches (all but the console) is squeezed by squeeze.mjs; its words have short keys.
@@ -147,6 +148,10 @@ async function buildAll() {
   const desk = await bundlePage("console/main.tsx");
   add("console.js", desk[".js"]);
   add("console.css", desk[".css"]);
+
+  const portal = await bundle("portal/main.ts");
+  add("portal.js", portal[".js"]);
+  add("portal.css", portal[".css"]);
 
   for (const language of LANGUAGES) {
     const words = catalogues[language];

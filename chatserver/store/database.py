@@ -23,7 +23,16 @@ from chatserver.telemetry import Traced, untraced
 
 R = TypeVar("R")
 
-_ASIDE: Final = {tables.meta, tables.sessions, tables.used_tokens, tables.spent_tokens}
+_ASIDE: Final = {
+    tables.meta,
+    tables.sessions,
+    tables.used_tokens,
+    tables.spent_tokens,
+    tables.accounts,
+    tables.addresses,
+    tables.customer_sessions,
+    tables.links,
+}
 """Tables of which nothing goes into a ticket as a writer keeps it."""
 
 

@@ -145,6 +145,64 @@ customers = Table(
     UniqueConstraint("app_id", "key"),
 )
 
+# A confirmed address belongs to one customer of an app; who merely claims one stands in nobody's way.
+addresses = Table(
+    "addresses",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("app_id", Id, ForeignKey("apps.id"), nullable=False),
+    Column("customer_id", Id, ForeignKey("customers.id"), nullable=False),
+    Column("address", Text, nullable=False),
+    Column("created_at", Ms, nullable=False),
+    Column("confirmed_at", Ms, nullable=True),
+    UniqueConstraint("customer_id", "address"),
+    Index(
+        "uq_addresses_confirmed",
+        "app_id",
+        "address",
+        unique=True,
+        sqlite_where=text("confirmed_at IS NOT NULL"),
+    ),
+)
+
+# Who has one may sign in to the portal with a password and any of their confirmed addresses. `email`: the one that mail goes to.
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("customer_id", Id, ForeignKey("customers.id"), primary_key=True, autoincrement=False),
+    Column("email", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("created_at", Ms, nullable=False),
+)
+
+# A table of their own: a session of the portal can never be taken for an agent's. Only the hash of the token is kept.
+customer_sessions = Table(
+    "customer_sessions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("token_hash", Text, nullable=False, unique=True),
+    Column("customer_id", Id, ForeignKey("customers.id"), nullable=False),
+    Column("created_at", Ms, nullable=False),
+    Column("expires_at", Ms, nullable=False),
+    Column("ended_at", Ms, nullable=True),
+    Index("ix_customer_sessions_customer_id", "customer_id"),
+)
+
+# What a mail's link proves: that its reader has the address. Used once, then gone. `customer_id`: who asked while signed in.
+links = Table(
+    "links",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("token_hash", Text, nullable=False, unique=True),
+    Column("purpose", Text, nullable=False),
+    Column("app_id", Id, ForeignKey("apps.id"), nullable=False),
+    Column("address", Text, nullable=False),
+    Column("customer_id", Id, ForeignKey("customers.id"), nullable=True),
+    Column("expires_at", Ms, nullable=False),
+    Index("ix_links_address", "app_id", "address"),
+    Index("ix_links_expires_at", "expires_at"),
+)
+
 tickets = Table(
     "tickets",
     metadata,

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 from sqlalchemy import BindParameter, bindparam, case, exists, func, or_, select, tuple_
 
-from chatserver.core.tickets import Ticket
+from chatserver.core.tickets import State, Ticket
 from chatserver.store.database import Database
+from chatserver.store.portable import one_of
 from chatserver.store.rows import ENDLESS, NOT_CLOSED, literal, ticket_from, ticket_select
 from chatserver.store.tables import agent_apps, agents, customers, tickets
 
+NUMBER_MOST = 2**31 - 1
+"""Above every ticket's number: the column has 32 bits, and an address may ask for more."""
 OTHERS_MS = 400
 """The node to which a customer is connected knows when they typed last: the others act only where it does not."""
 
@@ -25,6 +28,24 @@ _HANDLED = literal("tickets.state = 'closed' AND tickets.answered_at IS NOT NULL
 LATER = literal("tickets.state <> 'closed' AND tickets.mode = 'later' AND tickets.agent_id IS NULL")
 
 _CUSTOMERS = ticket_select.where(_owner, _before).order_by(_t.id.desc()).limit(_limit)
+_IN_STATE = (
+    ticket_select.where(_owner, _before, _t.state == bindparam("state")).order_by(_t.id.desc()).limit(_limit)
+)
+_STATES = (
+    select(_t.state, func.count())
+    .join(customers, customers.c.id == _t.customer_id)
+    .where(_owner)
+    .group_by(_t.state)
+)
+_SUBJECTS = (
+    select(_t.id, _t.number, _t.subject, _t.state)
+    .join(customers, customers.c.id == _t.customer_id)
+    .where(_owner, _before)
+    .order_by(_t.id.desc())
+    .limit(_limit)
+)
+_SOME = ticket_select.where(_owner, one_of(_t.id, "ids")).order_by(_t.id.desc())
+_NUMBERED = ticket_select.where(_owner, _t.app_id == bindparam("app_id"), _t.number == bindparam("number"))
 _OF = ticket_select.where(_id, _owner)
 _FOR = ticket_select.where(_id)
 _WAITING = (
@@ -82,6 +103,41 @@ async def ticket_of(db: Database, app_id: int, key: str, ticket_id: int) -> Tick
     """The customer's own ticket; None for anybody else's."""
     rows = await db.rows(_OF, id=ticket_id, app_id=app_id, key=key)
     return ticket_from(rows[0]) if rows else None
+
+
+async def ticket_numbered(db: Database, app_id: int, key: str, number: int) -> Ticket | None:
+    """The customer's own ticket by the number that people read out; None for anybody else's."""
+    rows = await db.rows(_NUMBERED, app_id=app_id, key=key, number=min(max(number, 0), NUMBER_MOST))
+    return ticket_from(rows[0]) if rows else None
+
+
+async def tickets_in_state(
+    db: Database, app_id: int, key: str, state: State, before: int, limit: int
+) -> list[Ticket]:
+    """Those of `customer_tickets` that are in this state."""
+    rows = await db.rows(
+        _IN_STATE, app_id=app_id, key=key, state=state, before=before or ENDLESS, limit=limit
+    )
+    return [ticket_from(row) for row in rows]
+
+
+async def some_tickets(db: Database, app_id: int, key: str, ticket_ids: Sequence[int]) -> list[Ticket]:
+    """Those of these that are the customer's, newest first."""
+    rows = await db.rows(_SOME, app_id=app_id, key=key, ids=list(ticket_ids))
+    return [ticket_from(row) for row in rows]
+
+
+async def count_by_state(db: Database, app_id: int, key: str) -> dict[State, int]:
+    """How many tickets a customer has in each state that any is in."""
+    return {row[0]: row[1] for row in await db.rows(_STATES, app_id=app_id, key=key)}
+
+
+async def subjects(
+    db: Database, app_id: int, key: str, before: int, limit: int
+) -> list[tuple[int, int, str, State]]:
+    """(id, number, subject, state) of a customer's tickets, newest first; `before` as in `customer_tickets`."""
+    rows = await db.rows(_SUBJECTS, app_id=app_id, key=key, before=before or ENDLESS, limit=limit)
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
 async def ticket_for(db: Database, app_ids: Sequence[int], ticket_id: int) -> Ticket | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -14,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from chatserver.core.errors import Refused
 from chatserver.i18n import LANGUAGES, say
 from chatserver.services.accounts import AgentSession
+from chatserver.web.addresses import may_carry_passwords, network
 from chatserver.web.errors import json_error
 from chatserver.web.headers import page_policy
 from chatserver.web.origins import header
@@ -42,12 +42,12 @@ async def sign_in(request: Request) -> Response:
     """`POST /console/session {email, password}` → who that is, and the session's cookie."""
     house = rooms(request)
     _from_own_page(house, request)
-    if not _may_carry_passwords(house, request):
+    if not may_carry_passwords(house, request):
         sentence = say(house.pages.language(request), "page.error.https_required")
         return json_error(403, "https_required", message=sentence)
     asked = await _body(request)
     before = await _session(house, request)
-    token, session = await house.accounts.sign_in(asked.email, asked.password, _network(request))
+    token, session = await house.accounts.sign_in(asked.email, asked.password, network(request))
     if before is not None:
         # This browser's cookie is replaced: nobody could sign that session out any more.
         nowhere = await house.accounts.sign_out(before)
@@ -92,10 +92,6 @@ def _from_own_page(house: Rooms, request: Request) -> None:
         raise HTTPException(403)
 
 
-def _may_carry_passwords(house: Rooms, request: Request) -> bool:
-    return house.origins.scheme(request.scope) == "https" or house.origins.is_loopback(request.scope)
-
-
 async def _body(request: Request) -> SignIn:
     kind = (header(request.scope, b"content-type") or "").partition(";")[0].strip().lower()
     if kind != "application/json":
@@ -132,18 +128,3 @@ def _set_cookie(house: Rooms, request: Request, response: Response, value: str, 
     name = _cookie(house, request)
     flags: dict[str, Any] = {"secure": name != "session", "httponly": True, "samesite": "lax"}
     response.set_cookie(name, value, max_age=seconds, path="/", **flags)
-
-
-def _network(request: Request) -> str:
-    """Where a request comes from, for counting: one IPv6 customer has a whole /64."""
-    try:
-        address = ipaddress.ip_address(request.client.host if request.client else "")
-    except ValueError:
-        return ""
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(
-                address.ipv4_mapped
-            )  # as a proxy that listens for both tells IPv4: all of it is one /64
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)

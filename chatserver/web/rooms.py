@@ -9,6 +9,8 @@ from starlette.requests import HTTPConnection
 
 from chatserver.core.people import App
 from chatserver.services.accounts import Accounts
+from chatserver.services.identity import Signed
+from chatserver.services.portal import Portal
 from chatserver.web.origins import Origins
 from chatserver.web.pages import Pages
 
@@ -26,6 +28,9 @@ class Rooms:
     """As a Prometheus server reads them."""
     metrics_token: str
     """Whoever shows it may read them; empty: nobody."""
+    portal: Portal
+    form_tokens: Signed[str]
+    """Signs what forms of the portal bear."""
     unready: Callable[[], Awaitable[list[str]]]
     """Why no traffic should come here now; empty when it may."""
 

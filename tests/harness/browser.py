@@ -82,12 +82,14 @@ def person_context(
     scheme: Scheme = "light",
     width: int = 1280,
     height: int = 800,
+    scripts: bool = True,
 ) -> BrowserContext:
-    """A browser of somebody in Bogotá; `proxy` puts a `Network` between them and the server."""
+    """A browser of somebody in Bogotá; `proxy` puts a `Network` between them and the server; `scripts`: whether it runs any."""
     context = browser.new_context(
         locale="es-CO",
         timezone_id="America/Bogota",
         color_scheme=scheme,
+        java_script_enabled=scripts,
         viewport=ViewportSize(width=width, height=height),
         # Without this Chromium goes around the proxy for the machine's own names.
         proxy={"server": proxy, "bypass": "<-loopback>"} if proxy else None,

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.harness.browser import NETWORK_AWAY, Scheme, Watch, chromium, person_context
 from tests.harness.network import Network
 from tests.harness.people import Agent, Customer
+from tests.harness.portal import PortalCustomer
 from tests.harness.server import Server, running
 
 STAGE = pytest.StashKey["Stage"]()
@@ -41,7 +42,7 @@ class Stage:
         self.browser = browser
         self.server = server
         self.pictures = pictures
-        self.people: list[Customer | Agent] = []
+        self.people: list[Customer | Agent | PortalCustomer] = []
         self._exit = ExitStack()
 
     def customer(
@@ -83,6 +84,17 @@ class Stage:
         person = Agent(self.server, context, page, watch, email)
         self.people.append(person)
         person.signs_in(status)
+        return person
+
+    def portal(self, *, scripts: bool = True, scheme: Scheme = "light", width: int = 1280) -> PortalCustomer:
+        """Somebody with a browser, about to go to the portal."""
+        context = person_context(self.browser, scheme=scheme, width=width, scripts=scripts)
+        self._exit.callback(context.close)
+        watch = Watch()
+        page = context.new_page()
+        watch.over(page)
+        person = PortalCustomer(self.server, context, page, watch)
+        self.people.append(person)
         return person
 
     def somebody_at_the_console(self) -> Page:

@@ -27,6 +27,11 @@ ODD = (
     "INSERT INTO tries VALUES ('b', 9007199254740993, 'x'), ('B', 5, 'y')",
     "INSERT INTO sessions (token_hash, agent_id, created_at, expires_at) VALUES ('h', 1, 9007199254740993, 1)",
     'UPDATE apps SET policy = \'{"rating": "a\tb\nc\\d"}\'',
+    "INSERT INTO addresses (app_id, customer_id, address, created_at, confirmed_at) "
+    "SELECT 1, id, 'a' || id || '@b.test', 5, CASE WHEN id % 2 THEN 6 END FROM customers",
+    "INSERT INTO accounts SELECT id, 'a@b.test', 'h', 5 FROM customers",
+    "INSERT INTO customer_sessions (token_hash, customer_id, created_at, expires_at) SELECT 'h' || id, id, 5, 6 FROM customers",
+    "INSERT INTO links (token_hash, purpose, app_id, address, expires_at) VALUES ('h', 'reset', 1, 'a@b.test', 5)",
     # Neither can be written any more.
     "UPDATE items SET text = CAST(x'61006200' AS TEXT) WHERE seq = 2",
     "UPDATE tickets SET subject = CAST(x'61eda0bd62' AS TEXT) WHERE number = 1001",

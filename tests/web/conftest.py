@@ -19,6 +19,7 @@ from chatserver.demo import prepare
 from chatserver.settings import Settings, load
 from chatserver.store.database import Database
 from tests.harness.asgi_line import with_lines
+from tests.harness.letters import Mailbox
 from tests.harness.waiting import PATIENCE
 
 PASSWORD = "una-clave-para-probar"
@@ -49,6 +50,7 @@ class Served:
     app: Starlette
     clock: Clock
     settings: Settings
+    mail: Mailbox
 
     @contextmanager
     def socket(self, path: str, origin: str = HOME) -> Iterator[WebSocketTestSession]:
@@ -136,15 +138,23 @@ def served(settings: Settings, static: Path) -> Iterator[Served]:
 class started:
     """`with started(settings, static, base_url) as served`: the application between its start and its end."""
 
-    def __init__(self, settings: Settings, static: Path, base_url: str = HOME, **changes: object) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        static: Path,
+        base_url: str = HOME,
+        mail: Mailbox | None = None,
+        **changes: object,
+    ) -> None:
         self.settings = replace(settings, **changes)  # type: ignore[arg-type]
         self.clock = Clock()
-        self.app = build_app(self.settings, clock=self.clock, static=static)
+        self.mail = mail or Mailbox()
+        self.app = build_app(self.settings, clock=self.clock, static=static, letters=self.mail)
         self.client = TestClient(with_lines(self.app), base_url=base_url, raise_server_exceptions=True)
 
     def __enter__(self) -> Served:
         self.client.__enter__()
-        return Served(self.client, self.app, self.clock, self.settings)
+        return Served(self.client, self.app, self.clock, self.settings, self.mail)
 
     def __exit__(self, *error: object) -> None:
         self.client.__exit__(*error)

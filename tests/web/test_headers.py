@@ -12,7 +12,7 @@ from chatserver.app import build_app
 from chatserver.settings import Settings
 from tests.web.conftest import HASHED, Served, started
 
-PARAMETERS = {"{app}": "demo", "{path:path}": "page.css"}
+PARAMETERS = {"{app}": "demo", "{path:path}": "page.css", "{number:int}": "1001"}
 
 
 def every_address() -> list[str]:
@@ -30,6 +30,7 @@ def every_address() -> list[str]:
 
 
 PAGES = ["/", "/demo", "/demo?app=horario", "/console", "/embed/demo", "/embed/nobody", "/nowhere"]
+PAGES += [f"/portal/demo/{place}" for place in ("sign-in", "sign-up", "forgotten", "link", "welcome")]
 
 
 def policy(header: str) -> dict[str, list[str]]:
@@ -61,7 +62,9 @@ def test_every_route_has_the_security_headers(served: Served, path: str) -> None
     assert headers["cross-origin-resource-policy"] == ("cross-origin" if across else "same-origin")
     assert "strict-transport-security" not in headers
     assert "server" not in headers
-    if not path.startswith(("/static/build/", "/static/page.css", "/widget.js", "/favicon.ico")):
+    if not path.startswith(
+        ("/static/build/", "/static/page.css", "/widget.js", "/favicon.ico", "/portal/demo/color.css")
+    ):
         assert headers["cache-control"] == "no-store"
 
 

@@ -54,7 +54,7 @@ def test_plurals_have_both_forms(lang: str) -> None:
 
 def test_every_word_of_the_templates_is_there() -> None:
     wanted = {
-        key for file in TEMPLATES.glob("*.html") for key in re.findall(r't\["([\w.]+)"\]', file.read_text())
+        key for file in TEMPLATES.rglob("*.html") for key in re.findall(r't\["([\w.]+)"\]', file.read_text())
     }
     assert wanted
     assert wanted <= set(words(DEFAULT))

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from chatserver.store.database import DatabaseTooNew
 
-HEAD: Final = "0007"
+HEAD: Final = "0008"
 """The newest revision in `versions/`."""
 
 

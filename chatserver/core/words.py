@@ -1,0 +1,26 @@
+"""Words as they are compared when somebody searches: without accents, in small letters."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+WORDS_MOST: Final = 8
+"""Of one search; further ones are left out."""
+
+
+def plain(text: str) -> str:
+    """ "Facturación" and "facturacion" are the same word."""
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in apart if not unicodedata.combining(c))
+
+
+def wanted(text: str) -> tuple[str, ...]:
+    """The words of a search."""
+    return tuple(dict.fromkeys(plain(text).split()))[:WORDS_MOST]
+
+
+def has_all(text: str, words: tuple[str, ...]) -> bool:
+    """Each of the words stands somewhere in the text, as a whole or as a part of one."""
+    folded = plain(text)
+    return all(word in folded for word in words)

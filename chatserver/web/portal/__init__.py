@@ -1,0 +1,83 @@
+"""The customers' portal: pages that the server writes, complete without JavaScript. `docs/portal.md` says what they promise."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from chatserver.web.portal import door, looks, new, profile, ticket, tickets
+from chatserver.web.portal.visit import SignInFirst, Visit
+
+View = Callable[[Visit], Awaitable[Response]]
+
+# path below /portal/{app} → what answers a GET, what a POST
+PAGES: Final[dict[str, tuple[View | None, View | None]]] = {
+    "": (tickets.listed, None),
+    "/sign-in": (door.sign_in_page, door.sign_in),
+    "/sign-up": (door.sign_up_page, door.sign_up_asked),
+    "/forgotten": (door.forgotten_page, door.forgotten_asked),
+    "/link": (door.followed_link, None),
+    "/welcome": (door.welcome_page, door.welcome),
+    "/new-password": (door.new_password_page, door.new_password),
+    "/confirm": (profile.confirm_page, profile.confirm),
+    "/enter": (None, door.enter),
+    "/sign-out": (None, door.sign_out),
+    "/profile": (profile.shown, profile.saved),
+    "/profile/password": (None, profile.password_changed),
+    "/profile/addresses": (None, profile.address_changed),
+    "/new": (new.shown, new.sent),
+    "/new/discard": (None, new.discard),
+    "/tickets/{number:int}": (ticket.shown, None),
+    "/tickets/{number:int}/news": (ticket.news, None),
+    "/tickets/{number:int}/reply": (None, ticket.reply),
+    "/tickets/{number:int}/answer": (None, ticket.answer),
+    "/tickets/{number:int}/rating": (None, ticket.rating),
+}
+BY_SCRIPT: Final = frozenset({ticket.news})
+"""Asked for by a script, which shows nothing of a page that it did not expect."""
+FROM_WIDGET: Final = frozenset({door.enter})
+"""Posted by the widget's frame, which has no page of the portal's to take a field from: what it shows is the proof."""
+
+
+def routes() -> list[BaseRoute]:
+    found: list[BaseRoute] = [Route("/portal/{app}/color.css", looks.color)]
+    for path, (get, post) in PAGES.items():
+        if get is not None:
+            found.append(Route(f"/portal/{{app}}{path}", _getting(get), methods=["GET"]))
+        if post is not None:
+            found.append(Route(f"/portal/{{app}}{path}", _posting(post), methods=["POST"]))
+    return found
+
+
+def _getting(view: View) -> Callable[[Request], Awaitable[Response]]:
+    @wraps(view)
+    async def answered(request: Request) -> Response:
+        visit = await Visit.of(request)
+        try:
+            return await view(visit)
+        except SignInFirst:
+            if view in BY_SCRIPT:
+                raise HTTPException(403) from None
+            return door.sign_in_first(visit)
+
+    return answered
+
+
+def _posting(view: View) -> Callable[[Request], Awaitable[Response]]:
+    @wraps(view)
+    async def answered(request: Request) -> Response:
+        visit = await Visit.posted(request)
+        try:
+            if view not in FROM_WIDGET and not visit.genuine:
+                return door.stale(visit)
+            return await view(visit)
+        except SignInFirst:
+            return door.sign_in_first(visit)
+
+    return answered

@@ -1,0 +1,264 @@
+"""Coming in and going out: signing up by a mailed link, signing in, a forgotten password."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+
+from chatserver.core import accounts, messages
+from chatserver.core.errors import Refused
+from chatserver.i18n import say
+from chatserver.services.portal import Wish
+from chatserver.web.portal import new, ticket
+from chatserver.web.portal.forms import Field, Form, sentence
+from chatserver.web.portal.visit import LINK_COOKIE_SECONDS, Visit, carried
+
+LINK_COOKIE: Final = "portal-link"
+EMAIL: Final = Field("email", accounts.folded, "email", most=messages.EMAIL_MAX, autocomplete="username")
+PASSWORD: Final = Field(
+    "password", str, "password", most=accounts.PASSWORD_MOST, autocomplete="current-password"
+)
+NEW_PASSWORD: Final = Field(
+    "password",
+    accounts.password,
+    "new-password",
+    most=accounts.PASSWORD_MOST,
+    autocomplete="new-password",
+)
+NAME: Final = Field("name", accounts.full_name, most=messages.NAME_MAX, autocomplete="name")
+_AFTER_LINK: Final = {"sign_up": "welcome", "reset": "new-password", "confirm": "confirm"}
+
+
+# — signing in —————————————————————————————————————————————————————————————————
+
+
+async def sign_in_page(visit: Visit) -> Response:
+    if visit.session is not None:
+        return visit.go(visit.place)
+    return _sign_in(visit, Form([EMAIL, PASSWORD]))
+
+
+async def sign_in(visit: Visit) -> Response:
+    """What a form carried on is shown again, to be looked at before it is sent: somebody else may have signed in."""
+    form = Form([EMAIL, PASSWORD], visit.form)
+    if not visit.may_carry_passwords:
+        return _https_only(visit)
+    try:
+        token = await visit.portal.sign_in(
+            visit.app, visit.form.get("email", ""), visit.form.get("password", ""), visit.network
+        )
+    except Refused as refused:
+        wrong = refused.code == "unauthorized"
+        form.errors[""] = (
+            say(visit.lang, "portal.sign_in.wrong") if wrong else sentence(visit.lang, "", refused)
+        )
+        return _sign_in(visit, form, 401 if wrong else 429)
+    if visit.session is not None:
+        await visit.portal.sign_out(visit.session)
+    visit.begin(token)
+    kept = visit.kept()
+    if not kept:
+        return visit.go(visit.place)
+    visit.session = await visit.portal.session(visit.app, token)
+    return await _resumed(visit, kept)
+
+
+async def _resumed(visit: Visit, kept: dict[str, str]) -> Response:
+    note = say(visit.lang, "portal.resumed")
+    kind, _, number = visit.place.partition("/")
+    if kind == "tickets":
+        try:
+            return await ticket.page(visit, int(number), kept=kept, note=note)
+        except HTTPException:  # it is not theirs who signed in: what was typed is not lost all the same
+            return visit.page(
+                "rescued", 404, text="\n\n".join(filter(None, (kept.get("top"), kept.get("text"))))
+            )
+    if visit.place == "new":
+        return new.page(visit, Form(new.FIELDS, kept), note=note)
+    return visit.go(visit.place)
+
+
+def sign_in_first(visit: Visit) -> Response:
+    """Nobody is signed in. A page is asked for again afterwards; what was posted is carried on."""
+    posted = visit.request.method == "POST"
+    visit.form.setdefault("place", _place_of(visit))
+    if not posted:
+        place = visit.form["place"]
+        return visit.answered(
+            RedirectResponse(visit.path("sign-in") + (f"?place={place}" if place else ""), 303)
+        )
+    form = Form([EMAIL, PASSWORD])
+    form.errors[""] = say(visit.lang, "portal.sign_in.again")
+    return _sign_in(visit, form, 401, carried(visit.form))
+
+
+def _place_of(visit: Visit) -> str:
+    """The page on which the form stood, or the one that was asked for."""
+    number = visit.request.path_params.get("number")
+    if number is not None:
+        return f"tickets/{number}"
+    rest = str(visit.request.scope["path"]).removeprefix(visit.path()).strip("/")
+    return rest.partition("/")[0]
+
+
+def stale(visit: Visit) -> Response:
+    """The form's cookie is gone, or the page is of yesterday: the same form again, with all that was typed."""
+    path = str(visit.request.scope["path"])
+    if path == visit.path("sign-in"):
+        form = Form([EMAIL, PASSWORD], visit.form)
+        form.errors[""] = say(visit.lang, "portal.stale.text")
+        return _sign_in(visit, form, 403)
+    return visit.page(
+        "stale",
+        403,
+        action=path,
+        back=visit.path(_place_of(visit)),
+        kept={k: v for k, v in visit.form.items() if k != "csrf" and "password" not in k},
+        secret="password" in visit.form or "old" in visit.form,
+    )
+
+
+def _sign_in(visit: Visit, form: Form, status: int = 200, kept: dict[str, str] | None = None) -> Response:
+    carried_on = visit.kept() if kept is None else kept
+    return visit.page("sign_in", status, form=form, place=visit.place, kept=carried_on)
+
+
+async def enter(visit: Visit) -> Response:
+    """`POST token=…` from the widget's frame: the host's verified user comes over without another password."""
+    try:
+        token = await visit.portal.enter(visit.app, visit.form.get("token", ""))
+    except Refused:
+        return visit.go("sign-in")
+    if visit.session is not None:
+        await visit.portal.sign_out(visit.session)
+    visit.begin(token)
+    return visit.go(visit.place)
+
+
+async def sign_out(visit: Visit) -> Response:
+    if visit.session is not None:
+        await visit.portal.sign_out(visit.session, everywhere=visit.form.get("everywhere") == "yes")
+    visit.end()
+    return visit.go("sign-in")
+
+
+# — a link by mail —————————————————————————————————————————————————————————————
+
+
+async def sign_up_page(visit: Visit) -> Response:
+    return _ask(visit, "sign_up", Form([EMAIL]))
+
+
+async def sign_up_asked(visit: Visit) -> Response:
+    return await _asked(visit, "sign_up")
+
+
+async def forgotten_page(visit: Visit) -> Response:
+    return _ask(visit, "reset", Form([EMAIL]))
+
+
+async def forgotten_asked(visit: Visit) -> Response:
+    return await _asked(visit, "reset")
+
+
+def _ask(visit: Visit, wish: Wish, form: Form, status: int = 200) -> Response:
+    return visit.page("ask", status, form=form, wish=wish, sends=visit.portal.letters.sends)
+
+
+async def _asked(visit: Visit, wish: Wish) -> Response:
+    form = Form([EMAIL], visit.form)
+    given = form.checked(visit.lang)
+    if not visit.portal.letters.sends:
+        return _ask(visit, wish, form, 503)
+    if form.errors:
+        return _ask(visit, wish, form, 400)
+    try:
+        await visit.portal.ask_link(visit.app, given["email"], wish, visit.lang, visit.network, visit.link_to)
+    except Refused as refused:
+        form.errors["email"] = sentence(visit.lang, "email", refused)
+        return _ask(visit, wish, form, 429)
+    return visit.page("sent", address=given["email"], wish=wish)
+
+
+async def followed_link(visit: Visit) -> Response:
+    """`GET …/link?t=…`: the token goes into a cookie and out of the address at once. Nothing is used up by that: programs that
+    guard mailboxes follow links too, and press no button."""
+    token = visit.request.query_params.get("t", "")
+    link = await visit.portal.link(visit.app, token)
+    if link is None:
+        return visit.notice("link_over", 410, to=visit.path("sign-in"), label="portal.sign_in")
+    visit.set_cookie(LINK_COOKIE, token, LINK_COOKIE_SECONDS)
+    response = visit.go(_AFTER_LINK[link.purpose])
+    response.headers["referrer-policy"] = "no-referrer"
+    return response
+
+
+async def welcome_page(visit: Visit) -> Response:
+    return await _finishing(visit, "welcome", "sign_up", Form([NAME, NEW_PASSWORD]))
+
+
+async def new_password_page(visit: Visit) -> Response:
+    return await _finishing(visit, "new_password", "reset", Form([NEW_PASSWORD]))
+
+
+async def welcome(visit: Visit) -> Response:
+    form = Form([NAME, NEW_PASSWORD], visit.form)
+    given = form.checked(visit.lang)
+    if form.errors:
+        return await _finishing(visit, "welcome", "sign_up", form, 400)
+    if not visit.may_carry_passwords:
+        return _https_only(visit)
+    try:
+        token = await visit.portal.sign_up(
+            visit.app, visit.cookie(LINK_COOKIE), given["name"], given["password"], visit.lang
+        )
+    except Refused:
+        return _link_over(visit)
+    return await _in(visit, token)
+
+
+async def new_password(visit: Visit) -> Response:
+    form = Form([NEW_PASSWORD], visit.form)
+    given = form.checked(visit.lang)
+    if form.errors:
+        return await _finishing(visit, "new_password", "reset", form, 400)
+    if not visit.may_carry_passwords:
+        return _https_only(visit)
+    try:
+        token = await visit.portal.reset(visit.app, visit.cookie(LINK_COOKIE), given["password"])
+    except Refused:
+        return _link_over(visit)
+    return await _in(visit, token)
+
+
+async def _in(visit: Visit, token: str) -> Response:
+    """With the session that comes of a link, in place of any other one that this browser had."""
+    if visit.session is not None:
+        await visit.portal.sign_out(visit.session)
+    visit.set_cookie(LINK_COOKIE, "", 0)
+    visit.begin(token)
+    return visit.go()
+
+
+async def _finishing(visit: Visit, template: str, purpose: str, form: Form, status: int = 200) -> Response:
+    link = await visit.portal.link(visit.app, visit.cookie(LINK_COOKIE))
+    if link is None or link.purpose != purpose:
+        return _link_over(visit)
+    return visit.page(template, status, form=form, address=link.address)
+
+
+def _link_over(visit: Visit) -> Response:
+    return visit.notice("link_over", 410, to=visit.path("sign-in"), label="portal.sign_in")
+
+
+def _https_only(visit: Visit) -> Response:
+    return visit.page(
+        "notice",
+        403,
+        title=say(visit.lang, "portal.https.title"),
+        text=say(visit.lang, "page.error.https_required"),
+        to=visit.path(),
+        label=say(visit.lang, "portal.home"),
+    )

@@ -1,0 +1,113 @@
+"""A ticket's public sequence as the portal shows it: days, who says what, and what happened in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+
+from chatserver.core.tickets import TALK, Item, Ticket
+from chatserver.i18n import say, words
+from chatserver.web.times import Times
+
+TOGETHER_MS: Final = 5 * 60_000
+"""What one person says within so long stands under one name."""
+_LINK: Final = re.compile(r"https?://[^\s<>\"']+", re.IGNORECASE)
+_TRAILING: Final = re.compile(r"[.,;:!?*_…»”’)]+$")
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A piece of a text, and where it leads to."""
+
+    text: str
+    href: str = ""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One line or bubble, as page and script draw it."""
+
+    seq: int
+    side: Literal["customer", "agent", "event"]
+    name: str
+    """Above the bubble; empty where it stands above an earlier one."""
+    time: str
+    full: str
+    machine: str
+    parts: Sequence[Part]
+    day: str
+    """The heading before it, where another day begins."""
+    proposal: bool = False
+
+
+def entries(
+    items: Iterable[Item], ticket: Ticket, lang: str, times: Times, after: Item | None
+) -> list[Entry]:
+    """`after`: the item before the first one, if it is shown already."""
+    found: list[Entry] = []
+    before = after
+    for item in items:
+        text = _said(item, ticket, lang)
+        if not text:
+            continue
+        talk = item.kind in TALK
+        new_day = before is None or times.day_key(before.at) != times.day_key(item.at)
+        goes_on = (
+            talk
+            and not new_day
+            and before is not None
+            and before.kind in TALK
+            and (before.by, before.author_id) == (item.by, item.author_id)
+            and item.at - before.at < TOGETHER_MS
+        )
+        found.append(
+            Entry(
+                item.seq,
+                ("agent" if item.by == "agent" else "customer") if talk else "event",
+                "" if goes_on or not talk else _name(item, lang),
+                times.clock(item.at),
+                times.full(item.at),
+                times.machine(item.at),
+                linked(text) if talk else (Part(text),),
+                times.day(item.at) if new_day else "",
+                proposal=item.kind == "proposal" and item.seq == ticket.proposal,
+            )
+        )
+        before = item
+    return found
+
+
+def linked(text: str) -> list[Part]:
+    """Addresses in a text become links, which show where they lead; put together again the pieces are the text."""
+    parts: list[Part] = []
+    at = 0
+    for match in _LINK.finditer(text):
+        address = _TRAILING.sub("", match[0])
+        if match.start() > at:
+            parts.append(Part(text[at : match.start()]))
+        parts.append(Part(address, address))
+        at = match.start() + len(address)
+    if at < len(text):
+        parts.append(Part(text[at:]))
+    return parts
+
+
+def _name(item: Item, lang: str) -> str:
+    return item.name if item.by == "agent" else say(lang, "widget.you")
+
+
+def _said(item: Item, ticket: Ticket, lang: str) -> str:
+    """Empty for what is not worth a line here."""
+    if item.kind in TALK:
+        return item.text
+    catalogue = words(lang)
+    if item.kind == "rated":
+        return say(lang, f"widget.event.rated.{'one' if item.stars == 1 else 'other'}", count=item.stars)
+    if item.kind == "later" and item.by == "system" and ticket.mode == "later" and item.seq == 2:
+        return ""  # it was a request from the first word on
+    values: dict[str, Any] = {"name": item.name}
+    for key in (f"widget.event.{item.kind}.{item.reason}", f"widget.event.{item.kind}"):
+        if key in catalogue:
+            return catalogue[key].format(**values)
+    return ""

@@ -1,0 +1,61 @@
+"""Searching one's own tickets, on both engines, among many and beside other people's."""
+
+from __future__ import annotations
+
+import pytest
+
+from chatserver.services import finding
+from chatserver.services.finding import find
+from chatserver.store import tickets as stored
+from chatserver.store.database import Database
+from chatserver.store.work import Who
+from tests.services.scene import Scene
+from tests.services.test_portal import Town, town
+
+__all__ = ["town"]
+EVA = Who(1, "portal:eva", "Eva")
+
+
+async def numbers(db: Database, asked: str, **more: object) -> list[int]:
+    given = {"state": None, "before": 0, "limit": 10} | more
+    return [t.number for t in await find(db, 1, EVA.key, asked, **given)]  # type: ignore[arg-type]
+
+
+async def test_only_ones_own_tickets_of_the_app_are_found(town: Town) -> None:
+    mine = await town.leaves(EVA, "Facturación de mayo")
+    await town.leaves(Who(1, "portal:ana"), "Facturación de mayo")
+    await town.leaves(Who(2, EVA.key), "Facturación de mayo")
+    assert await numbers(town.db, "facturacion") == [mine.number]
+    assert await numbers(town.db, "#1001") == [mine.number]
+    assert await numbers(town.db, "1002") == []
+    assert await numbers(town.db, "9" * 400) == []
+    assert await stored.count_by_state(town.db, 1, EVA.key) == {"open": 1}
+
+
+async def test_by_state_and_page_by_page_newest_first(town: Town) -> None:
+    scene: Scene = town.scene
+    await scene.agent()
+    made = []
+    for count in range(5):
+        made.append(await town.leaves(EVA, f"Factura {count}"))
+        await town.leaves(EVA, f"Otra cosa {count}")
+        scene.clock.now += 1
+    first = await find(town.db, 1, EVA.key, "factura", None, 0, 2)
+    assert [t.id for t in first] == [made[4].id, made[3].id]
+    rest = await find(town.db, 1, EVA.key, "factura", None, first[-1].id, 10)
+    assert [t.id for t in rest] == [t.id for t in reversed(made[:3])]
+    assert await numbers(town.db, "factura", state="closed") == []
+    assert await stored.count_by_state(town.db, 1, EVA.key) == {"open": 10}
+    shown = await stored.tickets_in_state(town.db, 1, EVA.key, "open", 0, 3)
+    assert len(shown) == 3
+
+
+async def test_a_search_ends_also_where_nothing_is_found(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finding, "AT_ONCE", 3)
+    monkeypatch.setattr(finding, "LOOKED_AT", 9)
+    oldest = await town.leaves(EVA, "La primera de todas")
+    for count in range(8):
+        await town.leaves(EVA, f"Factura {count}")
+    assert await numbers(town.db, "primera") == [oldest.number]
+    await town.leaves(EVA, "Una más")
+    assert await numbers(town.db, "primera") == [], "beyond what one search looks at"

@@ -1,0 +1,522 @@
+"""Customers' accounts and what joins two of them, each direction tried as an attack too; on both engines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from chatserver.core.errors import Refused
+from chatserver.core.people import App
+from chatserver.core.tickets import Ticket
+from chatserver.services import persons, tickets
+from chatserver.services.identity import Session, session_tokens
+from chatserver.services.portal import LINK_SECONDS, MAILS_PER_ADDRESS, Portal
+from chatserver.settings import load
+from chatserver.store import portal as rows
+from chatserver.store import tickets as stored
+from chatserver.store.database import Database
+from chatserver.store.portal import SESSIONS_MAX, CustomerSession
+from chatserver.store.tables import customer_sessions, links
+from chatserver.store.work import Who
+from tests.harness.letters import Mailbox
+from tests.services.scene import Scene, database_scene, new_cid, postgres_scene, refused
+
+SECRET = "s" * 40
+PASSWORD = "un caballo con paraguas"
+OTHER_PASSWORD = "otro caballo sin paraguas"
+
+
+def link_to(token: str) -> str:
+    return f"https://chat.test/portal/app1/link?t={token}"
+
+
+class Town:
+    """A scene with two apps, the portal of the first, and everybody's mailbox."""
+
+    def __init__(self, scene: Scene, db: Database) -> None:
+        self.scene = scene
+        self.db = db
+        self.mail = Mailbox()
+        settings = load({"CHATSERVER_SIGN_IN_TRIES": "3", "CHATSERVER_SIGN_IN_TRIES_PER_ADDRESS": "50"})
+        self.portal = Portal(db, scene.house, settings, secret=SECRET, letters=self.mail)
+
+    def app(self, app_id: int = 1) -> App:
+        return self.scene.house.people.app(app_id)
+
+    async def asks(self, address: str, app_id: int = 1, network: str = "n") -> str:
+        """For the way in; gives the token in the mail."""
+        await self.portal.ask_link(self.app(app_id), address, "sign_up", "es", network, link_to)
+        return self.mail.token(address.lower())
+
+    async def signs_up(self, address: str, name: str = "Ana Ruiz", app_id: int = 1) -> CustomerSession:
+        token = await self.asks(address, app_id)
+        return await self.session(
+            await self.portal.sign_up(self.app(app_id), token, name, PASSWORD, "es"), app_id
+        )
+
+    async def signs_in(self, address: str, password: str = PASSWORD, app_id: int = 1) -> CustomerSession:
+        return await self.session(await self.portal.sign_in(self.app(app_id), address, password, "n"), app_id)
+
+    async def session(self, token: str, app_id: int = 1) -> CustomerSession:
+        found = await self.portal.session(self.app(app_id), token)
+        assert found is not None
+        return found
+
+    async def from_widget(self, sub: str, app_id: int = 1) -> CustomerSession:
+        """The host's user comes over from the widget."""
+        return await self.session(await self.portal.enter(self.app(app_id), self.widget_token(sub)), app_id)
+
+    def widget_token(self, sub: str, seconds: int = 3600, app: str = "app1") -> str:
+        expires = self.scene.clock.now // 1000 + seconds
+        return session_tokens(SECRET).sign(Session(app, f"user:{sub}", expires, sub.title()))
+
+    async def leaves(self, who: Who, subject: str = "Una factura") -> Ticket:
+        return await tickets.request(
+            self.scene.house,
+            who,
+            cid=new_cid(),
+            subject=subject,
+            text="Hola",
+            email="x@y.test",
+            context="{}",
+        )
+
+    async def wants(self, session: CustomerSession, address: str) -> str:
+        """Says that an address is theirs; gives the token of the link that was mailed there."""
+        folded = await persons.add_address(self.db, session, address, self.scene.clock.now)
+        return await self.portal.new_link(self.app(), folded, "confirm", session.customer.id)
+
+    async def confirms(self, session: CustomerSession, token: str) -> str:
+        link = await self.portal.link(self.app(), token)
+        if link is None:
+            raise Refused("token_expired")
+        _, outcome = await persons.confirm_address(self.scene.house, self.db, self.app(), session, link)
+        return outcome
+
+    async def sees(self, key: str, app_id: int = 1) -> set[int]:
+        """The numbers of the tickets of whoever has this key: what pages, sockets and mail go by."""
+        return {t.number for t in await stored.customer_tickets(self.db, app_id, key, 0, 100)}
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def town(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Town]:
+    if request.param == "sqlite":
+        opened = database_scene(tmp_path / "chat.db")
+    else:
+        opened = postgres_scene(request.getfixturevalue("postgres_server").database())
+    async with opened as scene:
+        await scene.app()
+        await scene.app(2)
+        assert isinstance(scene.house.store, Database)
+        yield Town(scene, scene.house.store)
+
+
+def who_is(session: CustomerSession) -> Who:
+    customer = session.customer
+    return Who(customer.app_id, customer.key, customer.name, customer.email)
+
+
+# — signing up and in ——————————————————————————————————————————————————————————
+
+
+async def test_who_reads_the_mail_signs_up_and_comes_back_with_the_password(town: Town) -> None:
+    made = await town.signs_up("Ana@Empresa.test", "  Ana   Ruiz ")
+    assert (made.customer.name, made.email, made.has_password) == ("Ana Ruiz", "ana@empresa.test", True)
+    back = await town.signs_in(" ANA@empresa.TEST ")
+    assert back.customer == made.customer
+    assert back.id != made.id
+
+
+async def test_the_address_is_in_the_mail_only_and_the_token_nowhere_in_the_database(town: Town) -> None:
+    token = await town.asks("ana@empresa.test")
+    (row,) = await town.db.rows(select(links))
+    assert token not in str(row)
+    await town.portal.sign_up(town.app(), token, "Ana", PASSWORD, "es")
+    assert await town.db.rows(select(links)) == []
+    (session,) = await town.db.rows(select(customer_sessions.c.token_hash))
+    assert len(session[0]) == 64
+
+
+async def test_a_link_is_good_once_also_when_it_is_used_twice_at_once(town: Town) -> None:
+    token = await town.asks("ana@empresa.test")
+    tries = await asyncio.gather(
+        *(town.portal.sign_up(town.app(), token, "Ana", PASSWORD, "es") for _ in range(3)),
+        return_exceptions=True,
+    )
+    assert [t.code for t in tries if isinstance(t, Refused)] == ["token_expired"] * 2
+    assert sum(isinstance(t, str) for t in tries) == 1
+
+
+async def test_a_link_ends_with_its_time_its_app_and_its_purpose(town: Town) -> None:
+    token = await town.asks("ana@empresa.test")
+    with refused("token_expired"):
+        await town.portal.reset(town.app(), token, PASSWORD)
+    with refused("token_expired"):
+        await town.portal.sign_up(town.app(2), token, "Ana", PASSWORD, "es")
+    with refused("token_expired"):
+        await town.portal.sign_up(town.app(), token + "x", "Ana", PASSWORD, "es")
+    town.scene.clock.now += LINK_SECONDS["sign_up"] * 1000
+    with refused("token_expired"):
+        await town.portal.sign_up(town.app(), token, "Ana", PASSWORD, "es")
+
+
+async def test_one_of_two_links_for_the_same_address_takes_the_other_with_it(town: Town) -> None:
+    first, second = await town.asks("ana@empresa.test"), await town.asks("ana@empresa.test")
+    await town.portal.sign_up(town.app(), second, "Ana", PASSWORD, "es")
+    with refused("token_expired"):
+        await town.portal.sign_up(town.app(), first, "Eva", OTHER_PASSWORD, "es")
+
+
+async def test_what_is_refused_leaves_the_link_as_it_was(town: Town) -> None:
+    token = await town.asks("ana@empresa.test")
+    for name, password, code in (
+        ("", PASSWORD, "name_required"),
+        ("x" * 101, PASSWORD, "too_long"),
+        ("Ana", "corta", "too_short"),
+        ("Ana", "x" * 201, "too_long"),
+    ):
+        with refused(code):  # type: ignore[arg-type]
+            await town.portal.sign_up(town.app(), token, name, password, "es")
+    assert await town.portal.sign_up(town.app(), token, "Ana", PASSWORD, "es")
+
+
+async def test_the_same_is_done_for_an_address_that_is_known_as_for_one_that_is_not(town: Town) -> None:
+    await town.signs_up("ana@empresa.test")
+    town.mail.letters.clear()
+    for address in ("ana@empresa.test", "nadie@empresa.test"):
+        for wish in ("sign_up", "reset"):
+            before = len(await town.db.rows(select(links)))
+            await town.portal.ask_link(town.app(), address, wish, "es", "n", link_to)
+            assert len(await town.db.rows(select(links))) == before + 1
+    assert [letter.kind for letter in town.mail.letters] == ["have_account", "reset", "sign_up", "sign_up"]
+
+
+async def test_nobodys_mailbox_is_filled_by_whoever_knows_it(town: Town) -> None:
+    for _ in range(MAILS_PER_ADDRESS):
+        await town.asks("ana@empresa.test")
+    with refused("rate_limited") as limited:
+        await town.asks("ANA@empresa.test", network="another")
+    assert limited.refusal is not None
+    assert limited.refusal.retry_after == pytest.approx(1200, abs=1)
+    await town.asks("eva@empresa.test")
+    assert len(town.mail.to("ana@empresa.test")) == MAILS_PER_ADDRESS
+
+
+async def test_a_wrong_password_and_an_unknown_address_are_the_same(town: Town) -> None:
+    await town.signs_up("ana@empresa.test")
+    for address, password in (
+        ("ana@empresa.test", OTHER_PASSWORD),
+        ("nadie@empresa.test", PASSWORD),
+        ("no es un correo", PASSWORD),
+        ("", ""),
+        ("ana@empresa.test", "x" * 100_000),
+    ):
+        with refused("unauthorized"):
+            await town.portal.sign_in(town.app(), address, password, "n")
+    with refused("unauthorized"):
+        await town.portal.sign_in(town.app(2), "ana@empresa.test", PASSWORD, "n")
+
+
+async def test_whoever_guesses_has_to_wait_even_with_the_right_password(town: Town) -> None:
+    await town.signs_up("ana@empresa.test")
+    for _ in range(3):
+        with refused("unauthorized"):
+            await town.signs_in("ana@empresa.test", OTHER_PASSWORD)
+    with refused("rate_limited"):
+        await town.signs_in("ana@empresa.test")
+    town.scene.clock.now += 301_000
+    await town.signs_in("ana@empresa.test")
+
+
+async def test_another_password_ends_all_other_sessions_and_the_links_for_yet_another(town: Town) -> None:
+    first = await town.signs_up("ana@empresa.test")
+    token = await town.portal.sign_in(town.app(), "ana@empresa.test", PASSWORD, "n")
+    second = await town.session(token)
+    await town.portal.ask_link(town.app(), "ana@empresa.test", "reset", "es", "n", link_to)
+    reset = town.mail.token("ana@empresa.test")
+    with refused("unauthorized"):
+        await town.portal.change_password(town.app(), first, OTHER_PASSWORD, OTHER_PASSWORD, "es")
+    await town.portal.change_password(town.app(), first, PASSWORD, OTHER_PASSWORD, "es")
+    assert await town.portal.session(town.app(), token) is None
+    assert second.id != first.id
+    assert [letter.kind for letter in town.mail.letters][-1] == "password_changed"
+    with refused("token_expired"):
+        await town.portal.reset(town.app(), reset, PASSWORD)
+    with refused("unauthorized"):
+        await town.signs_in("ana@empresa.test", PASSWORD)
+    await town.signs_in("ana@empresa.test", OTHER_PASSWORD)
+
+
+async def test_a_forgotten_password_is_replaced_by_the_mailed_link_and_every_session_ends(town: Town) -> None:
+    await town.signs_up("ana@empresa.test")
+    held = await town.portal.sign_in(town.app(), "ana@empresa.test", PASSWORD, "n")
+    await town.portal.ask_link(town.app(), "ana@empresa.test", "reset", "es", "n", link_to)
+    new = await town.portal.reset(town.app(), town.mail.token("ana@empresa.test"), OTHER_PASSWORD)
+    assert await town.portal.session(town.app(), held) is None
+    assert (await town.session(new)).email == "ana@empresa.test"
+    with refused("token_expired"):
+        await town.portal.reset(town.app(), town.mail.token("ana@empresa.test"), PASSWORD)
+
+
+async def test_signing_out_here_and_everywhere(town: Town) -> None:
+    await town.signs_up("ana@empresa.test")
+    here, there, third = [
+        await town.portal.sign_in(town.app(), "ana@empresa.test", PASSWORD, "n") for _ in range(3)
+    ]
+    await town.portal.sign_out(await town.session(here))
+    assert await town.portal.session(town.app(), here) is None
+    await town.portal.sign_out(await town.session(there), everywhere=True)
+    assert await town.portal.session(town.app(), third) is None
+
+
+async def test_a_session_is_of_one_app_and_of_a_time(town: Town) -> None:
+    await town.signs_up("ana@empresa.test")
+    token = await town.portal.sign_in(town.app(), "ana@empresa.test", PASSWORD, "n")
+    assert await town.portal.session(town.app(2), token) is None
+    assert await town.portal.session(town.app(), "") is None
+    town.scene.clock.now += town.portal.session_seconds * 1000
+    assert await town.portal.session(town.app(), token) is None
+
+
+async def test_sessions_of_one_customer_are_few_and_the_oldest_goes(town: Town) -> None:
+    await town.signs_up("ana@empresa.test")
+    tokens = [
+        await town.portal.sign_in(town.app(), "ana@empresa.test", PASSWORD, "n")
+        for _ in range(SESSIONS_MAX + 1)
+    ]
+    assert len(await town.db.rows(select(customer_sessions))) == SESSIONS_MAX
+    assert await town.portal.session(town.app(), tokens[0]) is None
+    assert await town.portal.session(town.app(), tokens[1]) is not None
+
+
+# — from the widget ————————————————————————————————————————————————————————————
+
+
+async def test_the_hosts_verified_user_comes_over_and_sees_what_the_widget_shows(town: Town) -> None:
+    ticket = await town.leaves(Who(1, "user:ana", "Ana"))
+    session = await town.from_widget("ana")
+    assert session.customer.key == "user:ana"
+    assert (session.email, session.has_password) == ("", False)
+    assert await town.sees(session.customer.key) == {ticket.number}
+
+
+async def test_a_session_from_the_widget_ends_when_the_hosts_word_does(town: Town) -> None:
+    token = await town.portal.enter(town.app(), town.widget_token("ana", seconds=600))
+    town.scene.clock.now += 599_000
+    assert await town.portal.session(town.app(), token) is not None
+    town.scene.clock.now += 1_000
+    assert await town.portal.session(town.app(), token) is None
+
+
+async def test_nobody_comes_over_whom_the_host_does_not_vouch_for(town: Town) -> None:
+    expires = town.scene.clock.now // 1000 + 3600
+    signer = session_tokens(SECRET)
+    for token in (
+        "",
+        "user:ana",
+        signer.sign(Session("app1", "anon:abc", expires)),
+        signer.sign(Session("app1", "portal:abc", expires)),
+        signer.sign(Session("app2", "user:ana", expires)),
+        session_tokens("another secret of some length....").sign(Session("app1", "user:ana", expires)),
+    ):
+        with refused("unauthorized"):
+            await town.portal.enter(town.app(), token)
+    with refused("token_expired"):
+        await town.portal.enter(town.app(), town.widget_token("ana", seconds=-1))
+
+
+# — one person by two ways —————————————————————————————————————————————————————
+
+
+async def test_a_verified_user_who_confirms_the_portals_address_has_all_tickets_in_both(town: Town) -> None:
+    account = await town.signs_up("ana@empresa.test")
+    by_portal = await town.leaves(who_is(account))
+    by_widget = await town.leaves(Who(1, "user:ana", "Ana"))
+    session = await town.from_widget("ana")
+    assert await town.confirms(session, await town.wants(session, "ana@empresa.test")) == "confirmed"
+    assert await town.sees("user:ana") == {by_portal.number, by_widget.number}
+    back = await town.signs_in("ana@empresa.test")
+    assert back.customer.key == "user:ana"
+    assert await town.sees(account.customer.key) == set()
+
+
+async def test_who_is_in_the_portal_and_confirms_the_verified_users_address_is_that_user(town: Town) -> None:
+    session = await town.from_widget("ana")
+    await town.confirms(session, await town.wants(session, "ana@trabajo.test"))
+    by_widget = await town.leaves(Who(1, "user:ana", "Ana"))
+    account = await town.signs_up("ana@casa.test")
+    by_portal = await town.leaves(who_is(account))
+    token = await town.wants(account, "ana@trabajo.test")
+    assert await town.confirms(account, token) == "confirmed"
+    assert await town.sees("user:ana") == {by_portal.number, by_widget.number}
+    assert (await town.signs_in("ana@casa.test")).customer.key == "user:ana"
+    assert (await town.signs_in("ana@trabajo.test")).customer.key == "user:ana"
+
+
+async def test_two_accounts_of_one_person_become_the_one_that_asked(town: Town) -> None:
+    old, new = await town.signs_up("ana@viejo.test"), await town.signs_up("ana@nuevo.test")
+    first, second = await town.leaves(who_is(old)), await town.leaves(who_is(new))
+    await town.confirms(new, await town.wants(new, "ana@viejo.test"))
+    assert await town.sees(new.customer.key) == {first.number, second.number}
+    assert (await town.signs_in("ana@viejo.test")).customer.id == new.customer.id
+    addresses = await rows.addresses_of(town.db, new.customer.id)
+    assert {(a.address, a.confirmed) for a in addresses} == {
+        ("ana@nuevo.test", True),
+        ("ana@viejo.test", True),
+    }
+
+
+async def test_tickets_that_came_by_mail_are_there_once_the_address_is_confirmed(town: Town) -> None:
+    mailed = await town.leaves(Who(1, "mail:ana@empresa.test"))
+    elsewhere = await town.leaves(Who(2, "mail:ana@empresa.test"))
+    account = await town.signs_up("ana@empresa.test")
+    assert await town.sees(account.customer.key) == {mailed.number}
+    assert await town.sees("mail:ana@empresa.test", 2) == {elsewhere.number}
+    later = await town.leaves(Who(1, "mail:ana@empresa.test"))
+    await town.signs_in("ana@empresa.test")
+    assert await town.sees(account.customer.key) == {mailed.number, later.number}
+
+
+async def test_who_looks_at_a_ticket_that_moved_hears_of_it(town: Town) -> None:
+    account = await town.signs_up("ana@empresa.test")
+    ticket = await town.leaves(who_is(account))
+    session = await town.from_widget("ana")
+    await town.confirms(session, await town.wants(session, "ana@empresa.test"))
+    last = town.scene.changes_of(ticket)[-1]
+    assert last.before is None
+    assert last.after.customer.key == "user:ana"
+    assert last.after.version == ticket.version + 1
+    heard = [topics for event, topics in town.scene.bus.published if event is last]
+    assert "customer:1:user:ana" in heard[0]
+
+
+# — the same, tried by somebody who is not that person —————————————————————————
+
+
+async def test_a_claim_gives_nothing_and_keeps_nobody_from_confirming(town: Town) -> None:
+    victim = await town.leaves(Who(1, "mail:ana@empresa.test"))
+    evil = await town.signs_up("evil@evil.test")
+    await town.wants(evil, "ana@empresa.test")
+    await town.signs_in("evil@evil.test")
+    assert await town.sees(evil.customer.key) == set()
+    with refused("unauthorized"):
+        await town.portal.sign_in(town.app(), "ana@empresa.test", PASSWORD, "n")
+    ana = await town.signs_up("ana@empresa.test")
+    assert await town.sees(ana.customer.key) == {victim.number}
+
+
+async def test_a_victim_who_follows_an_attackers_link_gives_them_nothing(town: Town) -> None:
+    """The mail reaches the victim: signed in as themselves, or not at all, they cannot use a link that the attacker asked for."""
+    ana = await town.signs_up("ana@empresa.test")
+    ticket = await town.leaves(who_is(ana))
+    for evil in (await town.signs_up("evil@evil.test"), await town.from_widget("evil")):
+        token = await town.wants(evil, "ana@empresa.test")
+        with refused("token_expired"):
+            await town.confirms(ana, token)
+        assert await town.sees(evil.customer.key) == set()
+    assert await town.sees(ana.customer.key) == {ticket.number}
+
+
+async def test_a_victims_account_takes_no_address_that_an_attacker_asked_for(town: Town) -> None:
+    """The attacker reads their own mailbox: it must not become a way into the victim's account."""
+    ana = await town.signs_up("ana@empresa.test")
+    evil = await town.signs_up("evil@evil.test")
+    with refused("token_expired"):
+        await town.confirms(ana, await town.wants(evil, "otra@evil.test"))
+    token = await town.asks("tercera@evil.test")
+    with refused("token_expired"):
+        await town.confirms(ana, token)
+    assert [a.address for a in await rows.addresses_of(town.db, ana.customer.id)] == ["ana@empresa.test"]
+
+
+async def test_an_address_that_the_widget_merely_says_joins_nothing(town: Town) -> None:
+    ana = await town.signs_up("ana@empresa.test")
+    await town.leaves(who_is(ana))
+    anonymous = Who(1, "anon:evil", "Ana", "ana@empresa.test")
+    said = await town.leaves(anonymous)
+    vouched = await town.leaves(Who(1, "user:evil", "Ana", "ana@empresa.test"))
+    await town.from_widget("evil")
+    await town.signs_in("ana@empresa.test")
+    assert await town.sees("anon:evil") == {said.number}
+    assert await town.sees("user:evil") == {vouched.number}
+    assert len(await town.sees(ana.customer.key)) == 1
+
+
+async def test_two_whom_the_host_vouches_for_stay_two_whoever_reads_their_mail(town: Town) -> None:
+    ana, eva = await town.from_widget("ana"), await town.from_widget("eva")
+    secret = await town.leaves(Who(1, "user:ana", "Ana"))
+    await town.confirms(ana, await town.wants(ana, "equipo@empresa.test"))
+    assert await town.confirms(eva, await town.wants(eva, "equipo@empresa.test")) == "taken"
+    assert await town.sees("user:ana") == {secret.number}
+    assert await town.sees("user:eva") == set()
+    owner = await rows.owner_of(town.db, 1, "equipo@empresa.test")
+    assert owner is not None
+    assert owner.key == "user:ana"
+
+
+async def test_a_mailbox_that_changed_hands_brings_no_tickets_of_before(town: Town) -> None:
+    """Who left the company gave its address up and kept their tickets; whoever has the mailbox now starts with none of them."""
+    before = await town.signs_up("soporte@empresa.test")
+    ticket = await town.leaves(who_is(before))
+    await town.confirms(before, await town.wants(before, "ana@casa.test"))
+    assert await persons.make_primary(town.scene.house, town.db, before, "ana@casa.test")
+    assert (await town.signs_in("ana@casa.test")).customer.email == "ana@casa.test"
+    await rows.forget_address(town.db, before.customer.id, "soporte@empresa.test")
+    after = await town.signs_up("soporte@empresa.test", "Eva")
+    assert await town.sees(after.customer.key) == set()
+    assert await town.sees(before.customer.key) == {ticket.number}
+    mailed = await town.leaves(Who(1, "mail:soporte@empresa.test"))
+    await town.signs_in("ana@casa.test")
+    assert await town.sees(before.customer.key) == {ticket.number}
+    await town.signs_in("soporte@empresa.test")
+    assert await town.sees(after.customer.key) == {mailed.number}
+
+
+async def test_sessions_of_the_customer_that_is_no_more_end(town: Town) -> None:
+    await town.signs_up("ana@empresa.test")
+    held = await town.portal.sign_in(town.app(), "ana@empresa.test", PASSWORD, "n")
+    session = await town.from_widget("ana")
+    await town.confirms(session, await town.wants(session, "ana@empresa.test"))
+    assert await town.portal.session(town.app(), held) is None
+
+
+async def test_the_accounts_own_address_cannot_be_removed_nor_an_unconfirmed_one_made_it(town: Town) -> None:
+    ana = await town.signs_up("ana@empresa.test")
+    await town.wants(ana, "otra@empresa.test")
+    await rows.forget_address(town.db, ana.customer.id, "ana@empresa.test")
+    assert not await rows.set_primary(town.db, ana.customer.id, "otra@empresa.test")
+    assert not await rows.set_primary(town.db, ana.customer.id, "nadie@empresa.test")
+    assert (await town.signs_in("ana@empresa.test")).email == "ana@empresa.test"
+
+
+async def test_a_link_to_an_address_that_was_removed_leads_nowhere(town: Town) -> None:
+    ana = await town.signs_up("ana@empresa.test")
+    token = await town.wants(ana, "otra@empresa.test")
+    await rows.forget_address(town.db, ana.customer.id, "otra@empresa.test")
+    with refused("token_expired"):
+        await town.confirms(ana, token)
+
+
+async def test_addresses_of_one_customer_are_few(town: Town) -> None:
+    ana = await town.signs_up("ana@empresa.test")
+    for number in range(persons.ADDRESSES_MAX - 1):
+        await town.wants(ana, f"ana{number}@empresa.test")
+    with refused("too_many_open"):
+        await town.wants(ana, "una-mas@empresa.test")
+    await town.wants(ana, "ana0@empresa.test")
+
+
+async def test_agents_see_another_name_at_once(town: Town) -> None:
+    await town.scene.agent()
+    ana = await town.signs_up("ana@empresa.test")
+    chat = await town.scene.start(who_is(ana))
+    await persons.save_profile(town.scene.house, ana.customer, "Ana María Ruiz", "pt")
+    after = await town.scene.ticket(chat.id)
+    assert (after.customer.name, after.customer.locale) == ("Ana María Ruiz", "pt")
+    assert town.scene.changes_of(chat)[-1].after.customer.name == "Ana María Ruiz"
+    with refused("name_required"):
+        await persons.save_profile(town.scene.house, ana.customer, " \u2800 ", "pt")
