@@ -6,7 +6,10 @@ A refusal leaves nothing behind: the use case that raises it has changed nothing
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Literal, get_args
+
+import msgspec
 
 Code = Literal[
     "bad_frame",  # not JSON, not an object, unknown field, wrong type
@@ -39,9 +42,35 @@ Code = Literal[
 
 CODES: Final = frozenset(get_args(Code))
 
+FieldCode = Literal[
+    "required",
+    "too_short",  # `limit`
+    "too_long",  # `limit`
+    "bad_email",
+    "not_own",  # the requester's address is none of theirs
+    "too_many",  # `limit`
+    "bad_choice",
+    "bad_tax_id",  # none of its country, whose numbers are known
+    "bad_url",  # no address of a page, with http:// or https://
+    "bad_number",
+    "bad_date",
+    "past_date",
+    "far_date",
+    "unknown",  # this form has no such field
+]
+"""What may be wrong with a field of a form; the sentence for people is in the catalogue under `form.wrong.<code>`."""
+
+
+class Wrong(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`limit`: characters, or things."""
+
+    code: FieldCode
+    limit: int = 0
+
 
 class Refused(Exception):
-    """A use case was refused. `limit` counts characters or things, `retry_after` seconds, `next_at` ms since 1970 UTC."""
+    """A use case was refused. `limit` counts characters or things, `retry_after` seconds, `next_at` ms since 1970 UTC; `fields`:
+    what is wrong with each of a form's."""
 
     def __init__(
         self,
@@ -50,9 +79,11 @@ class Refused(Exception):
         limit: int | None = None,
         retry_after: float | None = None,
         next_at: int | None = None,
+        fields: Mapping[str, Wrong] | None = None,
     ) -> None:
         super().__init__(code)
         self.code: Code = code
         self.limit = limit
         self.retry_after = retry_after
         self.next_at = next_at
+        self.fields = fields or {}
