@@ -72,6 +72,11 @@ class Given(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     """A checkbox: yes. A number: digits, with a point or a comma. A day: 2026-12-24."""
 
 
+def country(form: Form, given: Given) -> str:
+    """Whose tax id is given, as far as anybody said."""
+    return given.tax_country.strip().upper() or form.country
+
+
 class Words(msgspec.Struct, frozen=True):
     """What every ticket begins with."""
 
@@ -247,25 +252,25 @@ class _Checking:
 
     def _tax(self, details: Details) -> Details:
         typed = self.given.tax_id.strip()
-        country = self.given.tax_country.strip().upper() or self.form.country
+        of = country(self.form, self.given)
         self._must("tax_id", self.form.ask.tax_id, typed)
         if not typed:
             return details
-        if not country:
+        if not of:
             self._say("tax_country", "required")
-        elif not taxes.is_country(country):
+        elif not taxes.is_country(of):
             self._say("tax_country", "bad_choice")
         elif len(typed) > taxes.TAX_ID_MAX:
             self._say("tax_id", "too_long", taxes.TAX_ID_MAX)
         else:
             try:
-                found = taxes.tax_id(country, messages.line(typed, taxes.TAX_ID_MAX))
+                found = taxes.tax_id(of, messages.line(typed, taxes.TAX_ID_MAX))
             except taxes.BadTaxId:
                 self._say("tax_id", "bad_tax_id")
                 return details
             if not found.checked:
                 self.warned["tax_id"] = "unchecked_tax_id"
-            return replace(details, tax_country=country, tax_id=found.number, tax_kind=found.kind)
+            return replace(details, tax_country=of, tax_id=found.number, tax_kind=found.kind)
         return details
 
     def _contact(self, details: Details) -> Details:

@@ -28,6 +28,9 @@ Code = Literal[
     "no_proposal",  # nothing was proposed, or it has been answered
     "not_rateable",  # never answered by an agent, or still open
     "rating_over",  # the time for rating, or for changing the rating, is over
+    "bad_form",  # fields of a form are wrong or missing: `fields` says which, and how
+    "ticket_live",  # the verb is for tickets that are answered later, this one is a chat
+    "nothing_missing",  # the ticket was not sent back, or was completed since
     "too_many_open",  # the customer has as many open chats as the app allows; `limit`
     "outside_hours",  # no chat can start now; `next_at` (ms) says when attention opens, if it does
     "nobody_available",  # this app starts no chat while no agent is available

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from chatserver.core.forms import DEFAULT, Form
 from chatserver.core.policy import Policy
 
 Status = Literal["available", "busy", "away"]
@@ -28,6 +29,8 @@ class App(msgspec.Struct, frozen=True):
     policy: Policy
     schedule: str
     """The business hours as JSON of `core.hours.Schedule`."""
+    form: Form = DEFAULT
+    """What its ticket form asks."""
 
 
 class Customer(msgspec.Struct, frozen=True, gc=False):

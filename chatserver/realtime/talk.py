@@ -56,7 +56,7 @@ F = TypeVar("F", bound=Frame)
 BAD_IN_A_ROW: Final = 5
 CHEAP: Final = frozenset({Ping, Seen, TypingFrame})
 CHEAP_COST: Final = 0.25
-MESSAGES: Final = frozenset({"start", "request", "leave", "propose"})
+MESSAGES: Final = frozenset({"start", "request", "leave", "propose", "complete", "pend", "send_back"})
 """And `say`."""
 OPENINGS: Final = frozenset({"start", "request"})
 READINGS: Final = frozenset({"open", "history", "desk"})

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, select
 
+from chatserver.core.forms import Form
 from chatserver.core.people import Agent, App, Customer
 from chatserver.core.policy import Policy
 from chatserver.store.database import Database, Reader
@@ -32,6 +33,7 @@ _app = select(
     apps_table.c.color,
     apps_table.c.policy,
     apps_table.c.schedule,
+    apps_table.c.form,
 )
 _APPS = _app.order_by(apps_table.c.id)
 _APP = _app.where(apps_table.c.key == bindparam("key"))
@@ -43,6 +45,8 @@ _LOGIN = agent_select.add_columns(agents_table.c.password_hash).where(
 _CUSTOMER = select(*CUSTOMER_COLUMNS).where(
     customers.c.app_id == bindparam("app_id"), customers.c.key == bindparam("key")
 )
+
+_form = msgspec.json.Decoder(Form)
 
 _USED = select(used_tokens.c.jti).where(
     used_tokens.c.app_id == bindparam("app_id"), used_tokens.c.jti == bindparam("jti")
@@ -88,7 +92,9 @@ async def token_used(db: Reader, app_id: int, jti: str) -> bool:
 
 
 def _app_from(row: tuple[Any, ...], default: Policy) -> App:
-    id_, key, name, origins, secret, color, policy, schedule = row
+    id_, key, name, origins, secret, color, policy, schedule, form = row
     chosen = msgspec.structs.asdict(default) | msgspec.json.decode(policy, type=dict[str, Any])
     listed = msgspec.json.decode(origins, type=tuple[str, ...])
-    return App(id_, key, name, listed, secret, color, msgspec.convert(chosen, Policy), schedule)
+    return App(
+        id_, key, name, listed, secret, color, msgspec.convert(chosen, Policy), schedule, _form.decode(form)
+    )

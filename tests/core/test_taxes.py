@@ -82,6 +82,8 @@ def test_every_module_that_is_named_is_there() -> None:
         assert taxes.names(country)
         for module, _ in known.kinds:
             taxes._validated(module, "1")
+        taxes.ready(country)
+    taxes.ready("BO")
 
 
 @given(country=st.sampled_from(sorted(taxes._COUNTRIES)), text=st.text(max_size=taxes.TAX_ID_MAX))
