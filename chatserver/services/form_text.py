@@ -53,3 +53,19 @@ def form_from(text: str, before: Form = DEFAULT) -> Form:
 
 def sentence(problem: Problem) -> str:
     return _SENTENCES[problem.code].format(where=problem.where, what=problem.what)
+
+
+def definition(form: Form) -> str:
+    """As `form_from` reads it, with all that is not written too, for people to change."""
+    return msgspec.json.format(msgspec.json.encode(msgspec.structs.asdict(form)), indent=2).decode()
+
+
+def in_words(form: Form) -> list[str]:
+    """A line per fact, for an administrator who looks."""
+    if form == DEFAULT:
+        return ["the usual one"]
+    asked = [name for name, how in msgspec.structs.asdict(form.ask).items() if how != "no"]
+    return [
+        f"asks {', '.join(asked) or 'nothing but subject and description'}",
+        *(f"{field.key} ({field.kind}{', required' if field.required else ''})" for field in form.fields),
+    ]
