@@ -172,15 +172,17 @@ def item_view(item: Item, audience: Audience) -> ItemView:
     """The cid for its own side only; who wrote it, or to whom it was assigned, and how it was classified, for agents only."""
     by, kind = item.by, item.kind
     told = audience == "agent" and (by == "agent" or kind == "assigned")
+    if kind == "classified" and not told:
+        return ItemView(item.seq, item.at, kind, by, name=item.name)
     return ItemView(
         item.seq,
         item.at,
         kind,
         by,
-        item.text if kind != "classified" or told else "",
+        item.text,
         item.cid if by == audience else "",
         item.name,
-        item.reason if kind != "classified" or told else "",
+        item.reason,
         item.stars,
         item.author_id if told else 0,
     )
@@ -251,7 +253,7 @@ def customer_changed(event: TicketChanged, app: App, found: Differences | None) 
         item_views(event.items, "customer"),
         customer_ticket(after, app) if found is None else None,
         {} if found is None else patch(found, "customer"),
-        _form(event, found),
+        None if found is not None and not found.plan.form else _form(event),
     )
 
 
@@ -265,14 +267,14 @@ def agent_changed(event: TicketChanged, app: App, found: Differences | None) -> 
         item_views(event.items, "agent"),
         agent_ticket(after, app) if found is None else None,
         {} if found is None else patch(found, "agent"),
-        _form(event, found),
+        None if found is not None and not found.plan.form else _form(event),
     )
 
 
-def _form(event: TicketChanged, found: Differences | None) -> FormView | None:
+def _form(event: TicketChanged) -> FormView | None:
     """What a change did to the form, for whom has the ticket open; who opens a new one asks for it."""
     before, after = event.before, event.after
-    if before is None or (found is not None and not found.plan.form) or before.details == after.details:
+    if before is None or before.details == after.details:
         return None
     return form_view(after.details)
 
