@@ -93,8 +93,11 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
     reminded_at: int | None = None
 
 
-class Ticket(msgspec.Struct, frozen=True, gc=False):
-    """A ticket as it stands. `version` grows by one with each committed change of anything in it."""
+class Ticket(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A ticket as it stands. `version` grows by one with each committed change of anything in it.
+
+    Defaults are left out of what nodes say to each other: most of a ticket never was anything else.
+    """
 
     id: int
     app_id: int
