@@ -150,8 +150,14 @@ async def test_what_both_sides_hear_of_every_verb_is_what_a_fresh_snapshot_says(
             for side in sides:
                 await side.is_right()
 
-        await does(agent, "classify", ticket, said={"priority": 2, "type": "question", "development": True})
+        await does(
+            agent,
+            "classify",
+            ticket,
+            said={"priority": 2, "type": "question", "impact": 3, "development": True},
+        )
         await all_right()
+        assert sides[0].form["impact"] == sides[1].form["impact"] == 3
         await does(agent, "claim", ticket)
         await does(agent, "pend", ticket, cid=new_cid(), text="¿Y la foto?")
         await all_right()
