@@ -99,12 +99,16 @@ def list_apps() -> None:
 @app.command("show")
 @click.argument("key")
 @click.option("--secret", is_flag=True, help="also what signs user tokens")
-def show_app(key: str, secret: bool) -> None:
+@click.option("--form", is_flag=True, help="its ticket form alone, as JSON that `app set --form` reads")
+def show_app(key: str, secret: bool, form: bool) -> None:
     """What the application KEY is: origins, hours, own policy, script tag, and whether it is open now."""
-    from chatserver.services import apps
+    from chatserver.services import apps, form_text
 
     settings = load_settings()
     found = looking(settings, lambda db: apps.find(db, key, settings.policy))
+    if form:
+        click.echo(form_text.definition(found.form))
+        return
     click.echo(_described(found, settings, secret=secret))
 
 
@@ -119,6 +123,11 @@ def show_app(key: str, secret: bool) -> None:
 )
 @click.option("--color", help="of launcher and chat: #0f6b5c; or none")
 @_hours_options
+@click.option(
+    "--form",
+    metavar="FILE",
+    help="a JSON file with its ticket form (docs/tickets.md); - for the standard input; default for the usual one",
+)
 @click.option("--forget-dates", is_flag=True, help="without the dates of earlier --closed and --open")
 @click.option(
     "--policy",
@@ -149,6 +158,7 @@ def set_app(
     new_secret: bool,
     old_hours: int | None,
     at_once: bool,
+    form: str | None,
     **hours: Any,
 ) -> None:
     """Change the application KEY: what is not given stays. docs/hours.md explains hours."""
@@ -161,7 +171,8 @@ def set_app(
             "--old-hours says how long the secret that --new-secret replaces is good: write it with that, without --at-once."
         )
     seconds = 0 if at_once else old_hours and old_hours * 3600
-    wanted = apps.Change(name, origins, color, HoursGiven(**hours), policy, new_secret, seconds)
+    definition = None if form is None else _definition(form)
+    wanted = apps.Change(name, origins, color, HoursGiven(**hours), policy, new_secret, seconds, definition)
     if wanted == apps.Change():
         fail(
             "Nothing to change: `chatserver app set --help` shows what can be, `chatserver app show` what is."
@@ -170,6 +181,21 @@ def set_app(
     settings = load_settings()
     after = ordered(settings, ChangeApp(key, wanted))
     click.echo(_described(after, settings, secret=new_secret))
+
+
+def _definition(form: str) -> str:
+    """Of a form: what the file holds, which whoever has the database looks at."""
+    from chatserver.services.form_text import FORM_BYTES
+
+    if form == "default":
+        return form
+    try:
+        with click.open_file(form, "rb") as file:
+            text: bytes = file.read(FORM_BYTES + 1)
+            return text.decode()
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = problem.strerror if isinstance(problem, OSError) else "it is no text in UTF-8"
+        fail(f"{form} cannot be read: {reason}.")
 
 
 def _check_origins(origins: Sequence[str]) -> None:
@@ -188,7 +214,7 @@ def _described(found: App, settings: Settings, *, secret: bool) -> str:
     """A label per fact; further lines of the same fact are indented below it."""
     from msgspec.structs import asdict
 
-    from chatserver.services import apps, hours_text
+    from chatserver.services import apps, form_text, hours_text
     from chatserver.store.database import wall_clock
 
     schedule = apps.schedule_of(found)
@@ -208,6 +234,7 @@ def _described(found: App, settings: Settings, *, secret: bool) -> str:
         **hours_text.in_words(schedule, now),
         "now": [hours_text.now_in_words(schedule, now)],
         "policy": own or ["the server's"],
+        "form": form_text.in_words(found.form),
         "embed": [_script_tag(found, settings)],
     }
     return "\n".join(

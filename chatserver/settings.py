@@ -414,8 +414,23 @@ _POLICY_DOCS = {
     "identity_required": "Only users that the host vouches for may chat.",
     "rating_first_seconds": "A closed ticket can be rated for so long.",
     "rating_change_seconds": "A rating can be changed for so long.",
+    "pending_reminder_seconds": "A ticket that waits for its customer (*Pendiente*) is reminded of after so long; 0: never.",
+    "pending_close_seconds": "And closed after so long.",
+    "answer_low_seconds": "First answer to a request of low priority (*Bajo*): the target that agents see; 0: none.",
+    "answer_medium_seconds": "The same of medium priority (*Medio*), and as long as nobody classified it.",
+    "answer_high_seconds": "The same of high priority (*Alto*).",
+    "answer_urgent_seconds": "The same of urgent ones (*Urgente*).",
+    "solve_low_seconds": "End of a request of low priority: the target that agents see; 0: none.",
+    "solve_medium_seconds": "The same of medium priority, and as long as nobody classified it.",
+    "solve_high_seconds": "The same of high priority.",
+    "solve_urgent_seconds": "The same of urgent ones.",
 }
-_POLICY_LEAST = {"open_chats_per_customer": 1, "inactivity_seconds": 1, "priority_step_seconds": 1}
+_POLICY_LEAST = {
+    "open_chats_per_customer": 1,
+    "inactivity_seconds": 1,
+    "priority_step_seconds": 1,
+    "pending_close_seconds": 60,
+}
 
 
 def policy_casts() -> dict[str, Callable[[str], Any]]:

@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from chatserver.core import errors, inactivity, people, tickets
+from chatserver.core import classification, errors, inactivity, people, tickets
 from chatserver.realtime import close_codes, wire
 
 TARGET = Path(__file__).resolve().parent.parent / "widget" / "src" / "wire.ts"
@@ -33,6 +33,8 @@ PRECISER = {
 """What wire.py cannot say."""
 ALIASES: dict[str, Any] = {
     "Code": errors.Code,
+    "FieldCode": errors.FieldCode,
+    "Source": classification.Source,
     "State": tickets.State,
     "Mode": tickets.Mode,
     "CloseReason": tickets.CloseReason,
@@ -112,7 +114,7 @@ def _type(info: Any) -> str:
             return alias or " | ".join(f'"{value}"' for value in values)
         case msgspec.inspect.UnionType(types=types):
             return " | ".join(sorted((_type(t) for t in types), key=lambda t: t == "null"))
-        case msgspec.inspect.ListType(item_type=item):
+        case msgspec.inspect.ListType(item_type=item) | msgspec.inspect.VarTupleType(item_type=item):
             return f"{_type(item)}[]"
         case msgspec.inspect.DictType(value_type=value):
             return f"Record<string, {_type(value)}>"

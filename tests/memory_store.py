@@ -253,9 +253,12 @@ class MemoryStore:
                 early = (t.due_at or floor) < floor or (t.answer_due_at or grace) < grace
                 if early or not right:
                     yield [t.id]
+            elif t.pending is not None and t.app_id in app_ids and t.due_at != due(t, policy):
+                yield [t.id]
 
     async def open_ids(self, app_ids: Collection[int]) -> AsyncIterator[list[int]]:
-        yield [t.id for t in self._tickets.values() if t.chatting and t.app_id in app_ids]
+        live = [t for t in self._tickets.values() if t.chatting or t.pending is not None]
+        yield [t.id for t in live if t.app_id in app_ids]
 
 
 def _answer(future: asyncio.Future[Any], result: Any, problem: BaseException | None) -> None:

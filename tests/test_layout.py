@@ -47,7 +47,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 KNOW_EVERYTHING = frozenset({"app", "cli", "cli_agent", "cli_app", "cli_base", "cli_data", "__main__"})
 
 # core decides; it neither waits nor looks at a clock nor reaches outside.
-CORE_PACKAGES = frozenset({"msgspec", "holidays"})
+CORE_PACKAGES = frozenset({"msgspec", "holidays", "stdnum"})
 CORE_NEVER = frozenset(
     {"asyncio", "concurrent", "logging", "os", "pathlib", "random", "secrets", "socket", "sqlite3", "ssl"}
     | {"subprocess", "tempfile", "threading", "time", "urllib", "uuid"}

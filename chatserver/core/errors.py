@@ -6,7 +6,10 @@ A refusal leaves nothing behind: the use case that raises it has changed nothing
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Literal, get_args
+
+import msgspec
 
 Code = Literal[
     "bad_frame",  # not JSON, not an object, unknown field, wrong type
@@ -25,6 +28,9 @@ Code = Literal[
     "no_proposal",  # nothing was proposed, or it has been answered
     "not_rateable",  # never answered by an agent, or still open
     "rating_over",  # the time for rating, or for changing the rating, is over
+    "bad_form",  # fields of a form are wrong or missing: `fields` says which, and how
+    "ticket_live",  # the verb is for tickets that are answered later, this one is a chat
+    "nothing_missing",  # the ticket was not sent back, or was completed since
     "too_many_open",  # the customer has as many open chats as the app allows; `limit`
     "outside_hours",  # no chat can start now; `next_at` (ms) says when attention opens, if it does
     "nobody_available",  # this app starts no chat while no agent is available
@@ -39,9 +45,35 @@ Code = Literal[
 
 CODES: Final = frozenset(get_args(Code))
 
+FieldCode = Literal[
+    "required",
+    "too_short",  # `limit`
+    "too_long",  # `limit`
+    "bad_email",
+    "not_own",  # the requester's address is none of theirs
+    "too_many",  # `limit`
+    "bad_choice",
+    "bad_tax_id",  # none of its country, whose numbers are known
+    "bad_url",  # no address of a page, with http:// or https://
+    "bad_number",
+    "bad_date",
+    "past_date",
+    "far_date",
+    "unknown",  # this form has no such field
+]
+"""What may be wrong with a field of a form; the sentence for people is in the catalogue under `form.wrong.<code>`."""
+
+
+class Wrong(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`limit`: characters, or things."""
+
+    code: FieldCode
+    limit: int = 0
+
 
 class Refused(Exception):
-    """A use case was refused. `limit` counts characters or things, `retry_after` seconds, `next_at` ms since 1970 UTC."""
+    """A use case was refused. `limit` counts characters or things, `retry_after` seconds, `next_at` ms since 1970 UTC; `fields`:
+    what is wrong with each of a form's."""
 
     def __init__(
         self,
@@ -50,9 +82,11 @@ class Refused(Exception):
         limit: int | None = None,
         retry_after: float | None = None,
         next_at: int | None = None,
+        fields: Mapping[str, Wrong] | None = None,
     ) -> None:
         super().__init__(code)
         self.code: Code = code
         self.limit = limit
         self.retry_after = retry_after
         self.next_at = next_at
+        self.fields = fields or {}

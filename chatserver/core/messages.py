@@ -12,6 +12,7 @@ SUBJECT_MIN: Final = 3
 SUBJECT_MAX: Final = 200
 TEXT_MAX: Final = 8_000
 COMMENT_MAX: Final = 1_000
+REASON_MAX: Final = 1_000
 NAME_MAX: Final = 100
 EMAIL_MAX: Final = 254
 
@@ -44,9 +45,19 @@ def comment(text: str) -> str:
     return _within(_clean(text).strip(), 0, COMMENT_MAX)
 
 
+def reason(text: str) -> str:
+    """Why a ticket is rejected. Raises Refused(too_short | too_long)."""
+    return _within(_clean(text).strip(), 1, REASON_MAX)
+
+
 def name(text: str) -> str:
     """A person's display name on one line; may be empty. Raises Refused(too_long)."""
-    return _within(_line(text), 0, NAME_MAX)
+    return line(text, NAME_MAX)
+
+
+def line(text: str, most: int) -> str:
+    """Any short text on one line, trimmed; may be empty. Raises Refused(too_long)."""
+    return _within(_line(text), 0, most)
 
 
 def email(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from chatserver.core.forms import DEFAULT, Form
 from chatserver.core.policy import Policy
 
 Status = Literal["available", "busy", "away"]
@@ -31,6 +32,8 @@ class App(msgspec.Struct, frozen=True):
     old_secret: str = ""
     """What signed user tokens before `secret` did: still good until `old_secret_until` (ms)."""
     old_secret_until: int = 0
+    form: Form = DEFAULT
+    """What its ticket form asks."""
 
     def secrets(self, now: int) -> tuple[str, ...]:
         """What may have signed a user token that is good at `now` (ms)."""

@@ -41,3 +41,18 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     identity_required: bool = False
     rating_first_seconds: int = 14 * 86_400
     rating_change_seconds: int = 86_400
+    pending_reminder_seconds: int = 3 * 86_400
+    """A ticket that waits for its customer (Pendiente) is reminded of after so long; 0: never."""
+    pending_close_seconds: int = 7 * 86_400
+    """And closed after so long."""
+    answer_low_seconds: int = 86_400
+    """The target for the first answer to a ticket that is answered later, by its priority; 0: none."""
+    answer_medium_seconds: int = 8 * 3_600
+    """Also of a ticket that nobody classified yet."""
+    answer_high_seconds: int = 4 * 3_600
+    answer_urgent_seconds: int = 3_600
+    solve_low_seconds: int = 10 * 86_400
+    """And the target for its end."""
+    solve_medium_seconds: int = 5 * 86_400
+    solve_high_seconds: int = 2 * 86_400
+    solve_urgent_seconds: int = 8 * 3_600

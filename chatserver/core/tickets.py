@@ -7,11 +7,15 @@ Instants are ms since 1970 UTC.
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from collections.abc import Iterable
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
+from msgspec import Meta
 from msgspec.structs import replace
 
+from chatserver.core.classification import MEDIUM, Source, Type
+from chatserver.core.details import NOTHING, Details
 from chatserver.core.errors import Refused
 from chatserver.core.inactivity import Clock, Turn, closes_at, verdict
 from chatserver.core.people import Agent, Customer
@@ -31,14 +35,24 @@ Kind = Literal[
     # live → later; `reason` customer | closing_time | customer_gone | outside_hours | unattended. Of one that was to be answered
     # later before: agent_left
     "later",
-    "closed",
+    "pending",  # waits for the customer (Pendiente), set by an agent
+    "sent_back",  # the same, for what is missing; `reason` names the fields, with commas between
+    "completed",  # the customer completed the form; `reason` names the fields
+    "reminder",  # the customer was reminded that it waits for them
+    "resumed",  # Abierto again: the customer spoke, or an agent said so
+    "classified",  # by an agent; `reason` names what changed, `text` is JSON: name → [before, after] (for agents only)
+    "closed",  # `text`: of a rejected one, the reason that its customer sees
     "rated",
 ]
 TALK: Final = frozenset({"message", "proposal"})
+NEWS: Final = TALK | {"sent_back", "completed"}
+"""What the other side has to read: it is counted as unread."""
 FRONT: Final = 10 * 365 * 86_400_000
 """Taken off a returned ticket's rank: ahead of everybody who came by themselves, in the order of arrival."""
 LOOK_AGAIN_SECONDS: Final = 10
 """After a reminder, at least: an app may give its agents no time at all for the first answer."""
+NEW_RULE_MS: Final = 86_400_000
+"""Whoever would be closed at once by a new rule for Pendiente has so long, or as long as by the old one."""
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
@@ -74,8 +88,18 @@ class Rating(msgspec.Struct, frozen=True, gc=False):
     """When it was first given: the time for changing it runs from here."""
 
 
-class Ticket(msgspec.Struct, frozen=True, gc=False):
-    """A ticket as it stands. `version` grows by one with each committed change of anything in it."""
+class Pending(msgspec.Struct, frozen=True, gc=False):
+    """It waits for its customer, `since` an agent said so or wrote to them last (ms)."""
+
+    since: int
+    reminded_at: int | None = None
+
+
+class Ticket(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A ticket as it stands. `version` grows by one with each committed change of anything in it.
+
+    Defaults are left out of what nodes say to each other: most of a ticket never was anything else.
+    """
 
     id: int
     app_id: int
@@ -129,6 +153,12 @@ class Ticket(msgspec.Struct, frozen=True, gc=False):
     due_at: int | None = None
     """The earliest moment at which the worker must look at this ticket; see `due`."""
     version: int = 0
+    source: Source = "chat"
+    """How it came to be; never changes."""
+    details: Details = NOTHING
+    """What a form or an agent says of it; no message changes that."""
+    pending: Pending | None = None
+    """While its state is `pending`."""
 
     @property
     def waiting(self) -> bool:
@@ -174,10 +204,46 @@ def due(ticket: Ticket, policy: Policy) -> int | None:
     at = None
     if ticket.chatting:
         at = closes_at(ticket, policy.inactivity_seconds, strict=policy.inactivity_strict)
+    elif ticket.pending is not None:
+        return _pending_due(ticket, ticket.pending, policy)
     for other in (ticket.answer_due_at, ticket.queue_until if ticket.waiting else None):
         if other is not None and (at is None or other < at):
             at = other
     return at
+
+
+def pending_ends(ticket: Ticket, pending: Pending, policy: Policy) -> int:
+    """When (ms) a pending ticket closes if its customer says nothing. Whoever is reminded late (nobody served, or by another
+    rule) has as much time after it as ever."""
+    reminder, end = policy.pending_reminder_seconds * 1000, policy.pending_close_seconds * 1000
+    at = max(pending.since + end, ticket.floor_at)
+    if pending.reminded_at is None or not 0 < reminder < end:
+        return at
+    return max(at, pending.reminded_at + end - reminder)
+
+
+def _pending_due(ticket: Ticket, pending: Pending, policy: Policy) -> int:
+    """The reminder, where there is one, then the end."""
+    if pending.reminded_at is None and 0 < policy.pending_reminder_seconds < policy.pending_close_seconds:
+        return pending.since + policy.pending_reminder_seconds * 1000
+    return pending_ends(ticket, pending, policy)
+
+
+def targets(ticket: Ticket, policy: Policy) -> tuple[int | None, int | None]:
+    """Until when (ms) a ticket that is answered later should have its first answer, and its end; None: no target, or it was met
+    or missed for good. A chat has clocks of its own."""
+    if ticket.mode != "later" or ticket.state == "closed":
+        return None, None
+    level = _LEVELS[ticket.priority or MEDIUM]
+    answer: int = getattr(policy, f"answer_{level}_seconds")
+    end: int = getattr(policy, f"solve_{level}_seconds")
+    return (
+        ticket.opened_at + answer * 1000 if answer and ticket.answered_at is None else None,
+        ticket.opened_at + end * 1000 if end else None,
+    )
+
+
+_LEVELS: Final = {1: "low", 2: "medium", 3: "high", 4: "urgent"}
 
 
 def rate_until(ticket: Ticket, policy: Policy) -> int | None:
@@ -221,10 +287,14 @@ def requested(draft: Ticket, text: str, cid: str, reason: str) -> Step:
 
 
 def customer_said(ticket: Ticket, text: str, cid: str, now: int) -> Step:
-    """The customer speaks: it is the agent's turn, and an unanswered proposal is answered by talking on."""
+    """The customer speaks: it is the agent's turn, and an unanswered proposal is answered by talking on. What waited for them
+    goes on."""
     _open(ticket)
+    before: tuple[Item, ...] = ()
+    if ticket.pending is not None:
+        ticket, before = _step(_resumed(ticket, "customer", now))
     item = _item(ticket, now, "message", "customer", cid=cid, text=text)
-    return _append(ticket, item, turn="agent", active_at=now, proposal=None)
+    return _append(ticket, item, before, turn="agent", active_at=now, proposal=None)
 
 
 def agent_said(
@@ -232,6 +302,8 @@ def agent_said(
 ) -> Step:
     """The ticket's agent speaks, or proposes the solution. Gives the customer the whole time again."""
     _attended_by(ticket, agent)
+    if ticket.pending is not None:
+        ticket = replace(ticket, pending=Pending(now))
     kind: Kind = "proposal" if proposal else "message"
     item = _item(ticket, now, kind, "agent", author_id=agent.id, name=agent.name, cid=cid, text=text)
     return _append(
@@ -291,8 +363,11 @@ def answered_proposal(ticket: Ticket, solved: bool, now: int) -> Step:
         raise Refused("no_proposal")
     if solved:
         return _close(replace(ticket, active_at=now), now, "solved", "customer")
-    ticket = replace(ticket, turn="agent", active_at=now, proposal=None)
-    return _append(ticket, _item(ticket, now, "declined", "customer"))
+    before: tuple[Item, ...] = ()
+    if ticket.pending is not None:
+        ticket, before = _step(_resumed(ticket, "customer", now))
+    item = _item(ticket, now, "declined", "customer")
+    return _append(ticket, item, before, turn="agent", active_at=now, proposal=None)
 
 
 def customer_ended(ticket: Ticket, now: int) -> Step:
@@ -304,6 +379,12 @@ def customer_ended(ticket: Ticket, now: int) -> Step:
 def agent_closed(ticket: Ticket, agent: Agent, now: int) -> Step:
     _attended_by(ticket, agent)
     return _close(ticket, now, "agent", "agent", author_id=agent.id, name=agent.name)
+
+
+def rejected(ticket: Ticket, agent: Agent, reason: str, now: int) -> Step:
+    """The ticket's agent turns it down; the customer sees the reason. It is no answer that anybody rates."""
+    _attended_by(ticket, agent)
+    return _close(ticket, now, "rejected", "agent", author_id=agent.id, name=agent.name, text=reason)
 
 
 def went_silent(ticket: Ticket, policy: Policy, now: int) -> Step:
@@ -352,6 +433,105 @@ def rated(ticket: Ticket, stars: int, comment: str, policy: Policy, now: int) ->
     if not first:
         return Step(ticket, ())
     return _append(ticket, _item(ticket, now, "rated", "customer", stars=stars))
+
+
+# — waiting for the customer ———————————————————————————————————————————————————
+
+
+def pended(ticket: Ticket, agent: Agent, now: int) -> Step:
+    """Pendiente: the next move is the customer's. Set by a person, never of a live chat. Pending already: time begins anew."""
+    _answered_later(ticket, agent)
+    if ticket.pending is not None:
+        return Step(replace(ticket, pending=Pending(now)), ())
+    ticket = replace(ticket, state="pending", pending=Pending(now))
+    return _append(ticket, _item(ticket, now, "pending", "agent", author_id=agent.id, name=agent.name))
+
+
+def resumed(ticket: Ticket, agent: Agent, now: int) -> Step:
+    """Its agent takes it back to Abierto. Open already: nothing."""
+    _answered_later(ticket, agent)
+    if ticket.pending is None:
+        return Step(ticket, ())
+    return _resumed(ticket, "agent", now, author_id=agent.id, name=agent.name)
+
+
+def sent_back(ticket: Ticket, agent: Agent, missing: Iterable[str], now: int) -> Step:
+    """Pendiente, for what is missing: names of fields, of which there is one at least. It replaces what was missing before."""
+    _answered_later(ticket, agent)
+    names = tuple(dict.fromkeys(missing))
+    item = _item(
+        ticket, now, "sent_back", "agent", author_id=agent.id, name=agent.name, reason=",".join(names)
+    )
+    details = replace(ticket.details, missing=names)
+    return _append(ticket, item, state="pending", pending=Pending(now), details=details)
+
+
+def completed(ticket: Ticket, details: Details, cid: str, now: int) -> Step:
+    """The customer completed what it was sent back for (`details`: with it). Abierto, the agent's turn."""
+    _open(ticket)
+    if not ticket.details.missing:
+        raise Refused("nothing_missing")
+    reason = ",".join(ticket.details.missing)
+    item = _item(ticket, now, "completed", "customer", cid=cid, reason=reason)
+    return _append(
+        ticket, item, state="open", pending=None, details=details, turn="agent", active_at=now, proposal=None
+    )
+
+
+def waited(ticket: Ticket, policy: Policy, now: int) -> Step:
+    """A pending ticket is looked at: nothing yet, its customer is reminded, or it is closed."""
+    if ticket.pending is None or now < _pending_due(ticket, ticket.pending, policy):
+        return Step(ticket, ())
+    reminds = 0 < policy.pending_reminder_seconds < policy.pending_close_seconds
+    if reminds and ticket.pending.reminded_at is None:
+        ticket = replace(ticket, pending=replace(ticket.pending, reminded_at=now))
+        return _append(ticket, _item(ticket, now, "reminder", "system"))
+    return _close(ticket, now, "inactivity", "system")
+
+
+# — classification —————————————————————————————————————————————————————————————
+
+
+class Classification(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):
+    """What an agent says of a ticket; None leaves things as they are."""
+
+    type: Type | Literal[""] | None = None
+    priority: Annotated[int, Meta(ge=0, le=4)] | None = None
+    category: Annotated[str, Meta(max_length=40)] | None = None
+    impact: Annotated[int, Meta(ge=0, le=3)] | None = None
+    urgency: Annotated[int, Meta(ge=0, le=3)] | None = None
+    development: bool | None = None
+
+
+def classified(ticket: Ticket, agent: Agent, said: Classification, policy: Policy, now: int) -> Step:
+    """The agent's classification wins over the customer's; of a ticket that nobody attends any agent's. It alone moves the place
+    in the queue. Nothing differs: nothing happens."""
+    _open(ticket)
+    if ticket.agent_id not in (None, agent.id):
+        raise Refused("not_yours")
+    given = {name: value for name, value in msgspec.structs.asdict(said).items() if value is not None}
+    had = {name: ticket.priority if name == "priority" else getattr(ticket.details, name) for name in given}
+    changed = {name: [had[name], value] for name, value in given.items() if had[name] != value}
+    if not changed:
+        return Step(ticket, ())
+    priority = given.pop("priority", ticket.priority)
+    place = ticket.queue_rank
+    if place is not None:
+        # Not anew from `queued_at`: who came back to the head of the queue stays there, among the others of this priority.
+        place += rank(0, priority, policy) - rank(0, ticket.priority, policy)
+    item = _item(
+        ticket,
+        now,
+        "classified",
+        "agent",
+        author_id=agent.id,
+        name=agent.name,
+        text=msgspec.json.encode(changed).decode(),
+        reason=",".join(changed),
+    )
+    return _append(
+        ticket, item, priority=priority, queue_rank=place, details=replace(ticket.details, **given)
+    )
 
 
 # — whose desk it is on ————————————————————————————————————————————————————————
@@ -432,7 +612,9 @@ def customer_back(ticket: Ticket) -> Step:
 
 
 def interrupted(ticket: Ticket, policy: Policy, now: int) -> Step:
-    """The server was away: nobody is closed for its silence, and nobody is connected yet."""
+    """The server was away: nobody is closed for its silence, and nobody is connected yet. Its policy may be another one now."""
+    if ticket.pending is not None:
+        return Step(_pending_under(ticket, policy, now), ())
     if not ticket.chatting:
         return Step(ticket, ())
     floor = max(now + policy.inactivity_warning_seconds * 1000, ticket.floor_at)
@@ -460,6 +642,8 @@ def clock_was_set(ticket: Ticket, policy: Policy, now: int) -> Step:
 def rules_changed(ticket: Ticket, policy: Policy, closes_at: int | None, now: int) -> Step:
     """An administrator changed policy or hours (`closes_at`: until when who waits may wait). Whoever would be closed sooner by
     the new rules is warned as by the old ones: nobody is closed by a rule that nobody saw."""
+    if ticket.pending is not None:
+        return Step(_pending_under(ticket, policy, now), ())
     if not ticket.chatting:
         return Step(ticket, ())
     after = replace(ticket, queue_until=closes_at) if ticket.waiting else ticket
@@ -467,6 +651,15 @@ def rules_changed(ticket: Ticket, policy: Policy, closes_at: int | None, now: in
     if end is not None and end < floor and end != ticket.due_at:
         after = replace(after, floor_at=floor)
     return Step(after, ())
+
+
+def _pending_under(ticket: Ticket, policy: Policy, now: int) -> Ticket:
+    """With a floor, where a new rule ends it sooner than the old one (`due_at`), and soon."""
+    end, old = due(ticket, policy), ticket.due_at
+    floor = now + NEW_RULE_MS
+    if end is None or old is None or end >= min(old, floor):
+        return ticket
+    return replace(ticket, floor_at=min(old, floor))
 
 
 # — inner ——————————————————————————————————————————————————————————————————————
@@ -481,6 +674,21 @@ def _attended_by(ticket: Ticket, agent: Agent) -> None:
     _open(ticket)
     if ticket.agent_id != agent.id:
         raise Refused("not_yours")
+
+
+def _answered_later(ticket: Ticket, agent: Agent) -> None:
+    _attended_by(ticket, agent)
+    if ticket.mode != "later":
+        raise Refused("ticket_live")
+
+
+def _resumed(ticket: Ticket, by: By, now: int, *, author_id: int | None = None, name: str = "") -> Step:
+    item = _item(ticket, now, "resumed", by, author_id=author_id, name=name)
+    return _append(ticket, item, state="open", pending=None, turn="agent")
+
+
+def _step(step: Step) -> tuple[Ticket, tuple[Item, ...]]:
+    return step.ticket, step.items
 
 
 def _off_desk(ticket: Ticket) -> Ticket:
@@ -498,10 +706,17 @@ def _off_desk(ticket: Ticket) -> Ticket:
 
 
 def _close(
-    ticket: Ticket, now: int, reason: CloseReason, by: By, *, author_id: int = 0, name: str = ""
+    ticket: Ticket,
+    now: int,
+    reason: CloseReason,
+    by: By,
+    *,
+    author_id: int = 0,
+    name: str = "",
+    text: str = "",
 ) -> Step:
     """Closed for good. Its agent stays written on it, so that history and rating know who attended."""
-    item = _item(ticket, now, "closed", by, author_id=author_id, name=name, reason=reason)
+    item = _item(ticket, now, "closed", by, author_id=author_id, name=name, text=text, reason=reason)
     ticket = replace(
         ticket,
         state="closed",
@@ -513,6 +728,7 @@ def _close(
         queue_rank=None,
         queue_until=None,
         proposal=None,
+        pending=None,
     )
     return _append(ticket, item)
 
@@ -535,20 +751,21 @@ def _item(
     return Item(ticket.last_seq + 1, now, kind, by, author_id, name, cid, text, reason, stars)
 
 
-def _append(ticket: Ticket, item: Item, **more: Any) -> Step:
-    """The ticket after `item`: its last number, what lists show, and what the others have not read yet. `more`: fields of the
-    ticket that change with it, so that what is said most often copies the ticket once."""
+def _append(ticket: Ticket, item: Item, before: tuple[Item, ...] = (), **more: Any) -> Step:
+    """The ticket after `item`: its last number, what lists show, and what the others have not read yet. `before`: items of the
+    same step that led to `ticket`. `more`: fields of the ticket that change with it, so that what is said most often copies the
+    ticket once."""
     if item.kind in TALK:
         more["last"] = Last(item.text[:200], item.by, item.at)
     if item.by == "customer":
         more["customer_seen"], more["customer_unread"] = item.seq, 0
-        if item.kind in TALK:
+        if item.kind in NEWS:
             more["agent_unread"] = ticket.agent_unread + 1
     elif item.by == "agent":
         more["agent_seen"], more["agent_unread"] = item.seq, 0
-        if item.kind in TALK:
+        if item.kind in NEWS:
             more["customer_unread"] = ticket.customer_unread + 1
-    return Step(replace(ticket, last_seq=item.seq, **more), (item,))
+    return Step(replace(ticket, last_seq=item.seq, **more), (*before, item) if before else (item,))
 
 
 def _then(step: Step, item: Item) -> Step:

@@ -17,7 +17,7 @@ from chatserver.realtime.frames import Frames, pack, type_of
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.ports import AuthenticateAgent, OriginAllowed
 from chatserver.realtime.talk import Talk
-from chatserver.realtime.views import agent_ticket, host_context
+from chatserver.realtime.views import agent_ticket, form_view, host_context
 from chatserver.realtime.wire import (
     DESK_BYTES,
     DESK_PAGE,
@@ -32,21 +32,25 @@ from chatserver.realtime.wire import (
     AgentWelcome,
     AppInfo,
     Claim,
+    Classify,
     Close,
     DeskMore,
     DeskPage,
     Done,
     Frame,
     ItemView,
+    Pend,
     Propose,
+    Reject,
     Say,
     Seen,
+    SendBack,
     SetStatus,
     Tickets,
     TypingFrame,
     Waits,
 )
-from chatserver.services import pairing, talk, tickets
+from chatserver.services import pairing, requests, talk, tickets
 from chatserver.store import people as people_rows
 from chatserver.store import tickets as ticket_rows
 from chatserver.store.base import Use
@@ -182,10 +186,14 @@ class AgentTalk(Talk[Frame]):
         return found
 
     def whole(self, ticket: Ticket) -> Frame:
-        return AgentChangedFrame(ticket.id, ticket.version, ticket.version, view=self._view(ticket))
+        form = form_view(ticket.details)
+        return AgentChangedFrame(
+            ticket.id, ticket.version, ticket.version, view=self._view(ticket), form=form
+        )
 
     def snapshot(self, ticket: Ticket, items: list[ItemView], more: bool) -> Frame:
-        return AgentSnapshot(self._view(ticket), items, more, host_context(ticket.context))
+        context = host_context(ticket.context)
+        return AgentSnapshot(self._view(ticket), items, more, form_view(ticket.details), context)
 
     def saying(self, frame: Say) -> Use[int]:
         house, me = self.hub.house, self._agent_id
@@ -210,6 +218,12 @@ class AgentTalk(Talk[Frame]):
                 await pairing.claim(house, me, frame.ticket)
             case Close():
                 await tickets.close(house, me, frame.ticket)
+            case Pend() | SendBack():
+                await self._pend(frame)
+            case Reject():
+                await requests.reject(house, me, frame.ticket, frame.reason)
+            case Classify():
+                await requests.classify(house, me, frame.ticket, frame.said)
             case Tickets():
                 return await self._earlier(frame)
             case DeskMore():
@@ -220,6 +234,16 @@ class AgentTalk(Talk[Frame]):
             case _:
                 raise TypeError(f"no verb for {type(frame).__name__}")
         return Done(type_of(frame), frame.ticket)
+
+    async def _pend(self, frame: Pend | SendBack) -> None:
+        house, me = self.hub.house, self._agent_id
+        if isinstance(frame, SendBack):
+            missing = frame.missing
+            await requests.send_back(house, me, frame.ticket, missing, cid=frame.cid, text=frame.text)
+        elif frame.on:
+            await requests.pend(house, me, frame.ticket, cid=frame.cid, text=frame.text)
+        else:
+            await requests.resume(house, me, frame.ticket)
 
     async def _earlier(self, frame: Tickets) -> AgentTickets:
         found = await ticket_rows.earlier_tickets(

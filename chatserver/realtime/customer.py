@@ -19,11 +19,12 @@ from chatserver.realtime.frames import INT_MAX, Frames, pack, type_of
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.ports import AuthenticateCustomer, OriginAllowed
 from chatserver.realtime.talk import Talk
-from chatserver.realtime.views import customer_ticket, person, queue
+from chatserver.realtime.views import customer_ticket, form_view, person, queue
 from chatserver.realtime.wire import (
     VERSION,
     Ack,
     Answer,
+    Complete,
     Context,
     CustomerChanged,
     CustomerFrame,
@@ -46,7 +47,7 @@ from chatserver.realtime.wire import (
     TypingFrame,
     Welcome,
 )
-from chatserver.services import talk, tickets
+from chatserver.services import requests, talk, tickets
 from chatserver.store import tickets as ticket_rows
 from chatserver.store.base import Use
 from chatserver.store.work import Who
@@ -148,10 +149,11 @@ class CustomerTalk(Talk[Frame]):
         return found
 
     def whole(self, ticket: Ticket) -> Frame:
-        return CustomerChanged(ticket.id, ticket.version, ticket.version, view=self._view(ticket))
+        form = form_view(ticket.details)
+        return CustomerChanged(ticket.id, ticket.version, ticket.version, view=self._view(ticket), form=form)
 
     def snapshot(self, ticket: Ticket, items: list[ItemView], more: bool) -> Frame:
-        return CustomerSnapshot(self._view(ticket), items, more)
+        return CustomerSnapshot(self._view(ticket), items, more, form_view(ticket.details))
 
     def saying(self, frame: Say) -> Use[int]:
         return talk.saying(self.hub.house, self.who, frame.ticket, frame.cid, frame.text)
@@ -174,6 +176,9 @@ class CustomerTalk(Talk[Frame]):
                     house, who, frame.ticket, cid=frame.cid, email=frame.email, text=frame.text
                 )
                 return _opened(frame.cid, left)
+            case Complete():
+                after = await requests.complete_form(house, who, frame.ticket, cid=frame.cid, form=frame.form)
+                return _opened(frame.cid, after)
             case Here():
                 await talk.here(house, who, frame.ticket)
             case Answer():
@@ -213,6 +218,7 @@ class CustomerTalk(Talk[Frame]):
             context=_context(frame.context),
             name=frame.name,
             follows=_number(frame.follows),
+            form=frame.form,
         )
 
     async def _found(self, before: int) -> list[Ticket]:
@@ -243,7 +249,7 @@ class CustomerTalk(Talk[Frame]):
 
     def _view(self, ticket: Ticket) -> CustomerTicket:
         self.hub.shown(ticket)
-        return customer_ticket(ticket, self.hub.house.people.policy(ticket.app_id))
+        return customer_ticket(ticket, self.hub.house.people.app(ticket.app_id))
 
 
 def jittered(seconds: float) -> float:

@@ -82,6 +82,7 @@ def error(refused: Refused, verb: str = "", cid: str = "", ticket: int = 0) -> E
         limit=refused.limit or 0,
         retry_after=round(refused.retry_after or 0, 3),
         next_at=refused.next_at or 0,
+        fields=dict(refused.fields),
     )
 
 

@@ -58,7 +58,7 @@ LARGE: Final = 4_096
 """Characters of a frame."""
 CHEAP: Final = frozenset({Ping, Seen, TypingFrame})
 CHEAP_COST: Final = 0.25
-MESSAGES: Final = frozenset({"start", "request", "leave", "propose"})
+MESSAGES: Final = frozenset({"start", "request", "leave", "propose", "complete", "pend", "send_back"})
 """And `say`."""
 OPENINGS: Final = frozenset({"start", "request"})
 READINGS: Final = frozenset({"open", "history", "desk"})

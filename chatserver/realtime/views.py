@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import compress
-from operator import ne
+from operator import attrgetter, ne
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec.structs import astuple
 
+from chatserver.core.details import Details, case_shown
 from chatserver.core.events import AgentChanged, Event, QueueMoved, TicketChanged, Typing
 from chatserver.core.people import App, Customer, alias
-from chatserver.core.policy import Policy
-from chatserver.core.tickets import Item, Ticket, clock, rate_until
+from chatserver.core.tickets import Item, Ticket, clock, pending_ends, rate_until, targets
 from chatserver.realtime.frames import Packet, pack
 from chatserver.realtime.ports import Apps
 from chatserver.realtime.wire import (
@@ -26,6 +26,7 @@ from chatserver.realtime.wire import (
     AgentTicket,
     CustomerChanged,
     CustomerTicket,
+    FormView,
     Frame,
     ItemView,
     Person,
@@ -50,7 +51,28 @@ def person(customer: Customer) -> Person:
     )
 
 
-def customer_ticket(ticket: Ticket, policy: Policy) -> CustomerTicket:
+def form_view(details: Details) -> FormView:
+    """For who opens the ticket, whoever they are: what the customer said, and what they may know of it."""
+    return FormView(
+        asked=details.asked,
+        why=details.why,
+        impact=details.impact,
+        urgency=details.urgency,
+        case=details.case,
+        tax_country=details.tax_country,
+        tax_id=details.tax_id,
+        tax_kind=details.tax_kind,
+        company=details.company,
+        phone=details.phone,
+        url=details.url,
+        wanted_why=details.wanted_why,
+        cc=details.cc,
+        fields=details.fields,
+    )
+
+
+def customer_ticket(ticket: Ticket, app: App) -> CustomerTicket:
+    policy, details = app.policy, ticket.details
     return CustomerTicket(
         id=ticket.id,
         number=ticket.number,
@@ -75,10 +97,20 @@ def customer_ticket(ticket: Ticket, policy: Policy) -> CustomerTicket:
         rate_until=rate_until(ticket, policy),
         email=ticket.email,
         version=ticket.version,
+        source=ticket.source,
+        type=details.type,
+        category=details.category,
+        case_kind=details.case_kind,
+        case=case_shown(details, app.form),
+        wanted=details.wanted,
+        missing=details.missing,
+        closes_at=_closes_at(ticket, app),
     )
 
 
 def agent_ticket(ticket: Ticket, app: App) -> AgentTicket:
+    details = ticket.details
+    answer_by, solve_by = targets(ticket, app.policy)
     return AgentTicket(
         id=ticket.id,
         app=app.key,
@@ -111,6 +143,17 @@ def agent_ticket(ticket: Ticket, app: App) -> AgentTicket:
         email=ticket.email,
         priority=ticket.priority,
         version=ticket.version,
+        source=ticket.source,
+        type=details.type,
+        category=details.category,
+        case_kind=details.case_kind,
+        case=case_shown(details, app.form),
+        wanted=details.wanted,
+        development=details.development,
+        missing=details.missing,
+        closes_at=_closes_at(ticket, app),
+        answer_by=answer_by,
+        solve_by=solve_by,
     )
 
 
@@ -126,9 +169,11 @@ def host_context(text: str) -> dict[str, Any]:
 
 
 def item_view(item: Item, audience: Audience) -> ItemView:
-    """The cid for its own side only; who wrote it, or to whom it was assigned, for agents only."""
+    """The cid for its own side only; who wrote it, or to whom it was assigned, and how it was classified, for agents only."""
     by, kind = item.by, item.kind
     told = audience == "agent" and (by == "agent" or kind == "assigned")
+    if kind == "classified" and not told:
+        return ItemView(item.seq, item.at, kind, by, name=item.name)
     return ItemView(
         item.seq,
         item.at,
@@ -206,8 +251,9 @@ def customer_changed(event: TicketChanged, app: App, found: Differences | None) 
         before.version if before is not None else 0,
         after.version,
         item_views(event.items, "customer"),
-        customer_ticket(after, app.policy) if found is None else None,
+        customer_ticket(after, app) if found is None else None,
         {} if found is None else patch(found, "customer"),
+        None if found is not None and not found.plan.form else _form(event),
     )
 
 
@@ -221,7 +267,16 @@ def agent_changed(event: TicketChanged, app: App, found: Differences | None) -> 
         item_views(event.items, "agent"),
         agent_ticket(after, app) if found is None else None,
         {} if found is None else patch(found, "agent"),
+        None if found is not None and not found.plan.form else _form(event),
     )
+
+
+def _form(event: TicketChanged) -> FormView | None:
+    """What a change did to the form, for whom has the ticket open; who opens a new one asks for it."""
+    before, after = event.before, event.after
+    if before is None or before.details == after.details:
+        return None
+    return form_view(after.details)
 
 
 def _moved(before: Ticket, after: Ticket) -> bool:
@@ -255,6 +310,8 @@ class _Plan(NamedTuple):
     """Fields of the audience's view, each with its place in the ticket."""
     derived: tuple[tuple[_Derived, bool], ...]
     """What may have changed with them, and whether it must have."""
+    form: bool
+    """What the form says is among them."""
 
 
 class Differences(msgspec.Struct, frozen=True, gc=False):
@@ -267,8 +324,15 @@ class Differences(msgspec.Struct, frozen=True, gc=False):
     """What follows from several fields, and is different now."""
 
 
+def _of_details(name: str) -> Callable[[Ticket, App], Any]:
+    read = attrgetter(name)
+    return lambda t, app: read(t.details)
+
+
 _CLOCK_PARTS: Final = frozenset({"turn", "active_at", "agent_spoke_at", "gone_at", "floor_at"})
 _CLOCK: Final = _CLOCK_PARTS | {"state", "mode", "queued_at", "email", "customer"}
+_DETAILS: Final = frozenset({"details"})
+_TARGETS: Final = frozenset({"state", "mode", "priority"})
 _DERIVED: Final = (
     _Derived("clock", _CLOCK, lambda t, app: clock(t, app.policy), _CLOCK_PARTS),
     _Derived("waiting", frozenset({"queued_at"}), lambda t, app: t.waiting),
@@ -279,11 +343,20 @@ _DERIVED: Final = (
         frozenset({"state", "answered_at", "closed_at", "rating"}),
         lambda t, app: rate_until(t, app.policy),
     ),
+    *(
+        _Derived(name, _DETAILS, _of_details(name))
+        for name in ("type", "category", "case_kind", "wanted", "missing", "development")
+    ),
+    _Derived("case", _DETAILS, lambda t, app: case_shown(t.details, app.form)),
+    _Derived("closes_at", frozenset({"pending", "floor_at"}), lambda t, app: _closes_at(t, app)),
+    _Derived("answer_by", _TARGETS | {"answered_at"}, lambda t, app: targets(t, app.policy)[0]),
+    _Derived("solve_by", _TARGETS, lambda t, app: targets(t, app.policy)[1]),
 )
 
 _SAME: Final = (
     *("subject", "state", "mode", "close_reason", "closed_at", "waiting", "queued_at", "clock", "proposal"),
     *("last_seq", "last", "rating", "email", "follows", "version"),
+    *("type", "category", "case_kind", "case", "wanted", "missing", "closes_at"),
 )
 _CUSTOMER: Final = {name: name for name in (*_SAME, "agent_seen", "rate_until")} | {
     "agent_name": "agent",
@@ -302,6 +375,9 @@ _AGENT: Final = {
         "reminded",
         "customer_seen",
         "priority",
+        "development",
+        "answer_by",
+        "solve_by",
     )
 } | {
     "agent_name": "agent",
@@ -347,9 +423,14 @@ def _plan(places: tuple[int, ...]) -> _Plan:
         for audience, names in _NAMES.items()
     }
     derived = [derived for derived in _DERIVED if not derived.sources.isdisjoint(moved)]
-    return _Plan(told, tuple((one, not one.parts.isdisjoint(moved)) for one in derived))
+    certain = tuple((one, not one.parts.isdisjoint(moved)) for one in derived)
+    return _Plan(told, certain, "details" in moved)
 
 
 def _answer_due(ticket: Ticket) -> int | None:
     # Whoever was reminded is not hurried: when the ticket is looked at again is the server's own affair.
     return None if ticket.reminded else ticket.answer_due_at
+
+
+def _closes_at(ticket: Ticket, app: App) -> int | None:
+    return None if ticket.pending is None else pending_ends(ticket, ticket.pending, app.policy)

@@ -11,11 +11,13 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from chatserver.core.answers import Given
 from chatserver.core.attention import Attention
-from chatserver.core.errors import Code
+from chatserver.core.classification import Source, Type
+from chatserver.core.errors import Code, Wrong
 from chatserver.core.inactivity import Clock
 from chatserver.core.people import Status
-from chatserver.core.tickets import By, CloseReason, Kind, Last, Mode, Rating, State
+from chatserver.core.tickets import By, Classification, CloseReason, Kind, Last, Mode, Rating, State
 
 VERSION: Final = 1
 MAX_FRAME_BYTES: Final = 65_536
@@ -63,6 +65,28 @@ class ItemView(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """For agents only: the agent's id who wrote it, or to whom it was `assigned`."""
 
 
+class FormView(msgspec.Struct, frozen=True, gc=False):
+    """What was answered to a ticket's form, whole: for who opens the ticket, never in a list. All fields are always there."""
+
+    asked: int
+    """The priority that the customer chose; 0 none."""
+    why: str
+    impact: int
+    urgency: int
+    case: str
+    tax_country: str
+    tax_id: str
+    tax_kind: str
+    """"RUT", "NIT" …; empty for an id that could not be checked."""
+    company: str
+    phone: str
+    url: str
+    wanted_why: str
+    cc: tuple[str, ...]
+    fields: dict[str, str]
+    """Answers to the app's own fields, by their keys."""
+
+
 class CustomerTicket(msgspec.Struct, frozen=True, gc=False):
     """A ticket as its customer sees it. All fields are always there."""
 
@@ -91,6 +115,19 @@ class CustomerTicket(msgspec.Struct, frozen=True, gc=False):
     rate_until: int | None
     email: str
     version: int
+    source: Source
+    type: Type | Literal[""]
+    """Solicitud, Incidente, Consulta, Sugerencia."""
+    category: str
+    case_kind: str
+    """What the ticket is about, a key of the app's form; `case` is its number or name, masked where it is sensitive."""
+    case: str
+    wanted: str
+    """The day until which it is wanted (2026-12-24), or empty."""
+    missing: tuple[str, ...]
+    """What it was sent back for: names of fields, to be given by `complete`."""
+    closes_at: int | None
+    """When a pending ticket closes if its customer says nothing."""
 
 
 class Person(msgspec.Struct, frozen=True, gc=False):
@@ -141,6 +178,20 @@ class AgentTicket(msgspec.Struct, frozen=True, gc=False):
     email: str
     priority: int
     version: int
+    source: Source
+    type: Type | Literal[""]
+    category: str
+    case_kind: str
+    case: str
+    """As for customers."""
+    wanted: str
+    development: bool
+    """It becomes a new requirement."""
+    missing: tuple[str, ...]
+    closes_at: int | None
+    answer_by: int | None
+    """The targets of a ticket that is answered later, for its first answer and its end; None: none, or met."""
+    solve_by: int | None
 
 
 # — customer → server ——————————————————————————————————————————————————————————
@@ -184,7 +235,8 @@ class Start(Frame, frozen=True, tag="start"):
 
 
 class Request(Frame, frozen=True, tag="request"):
-    """Leave a ticket to be answered later: out of hours, or while nobody is available."""
+    """Leave a ticket to be answered later. With `form` it is the app's whole form, and all that is wrong is told at once
+    (`bad_form`); without it the small one, which asks no more than this."""
 
     cid: Cid
     subject: Annotated[str, Meta(max_length=2000)]
@@ -193,6 +245,16 @@ class Request(Frame, frozen=True, tag="request"):
     context: Context = Context()
     name: Annotated[str, Meta(max_length=200)] = ""
     follows: int = 0
+    form: Given | None = None
+
+
+class Complete(Frame, frozen=True, tag="complete"):
+    """What a ticket was sent back for (`missing`): all of it. Answered by `ack`, or by `error` `bad_form`; what else stands in
+    `form` is not looked at."""
+
+    ticket: TicketId
+    cid: Cid
+    form: Given
 
 
 class Leave(Frame, frozen=True, tag="leave"):
@@ -286,6 +348,7 @@ CustomerFrame = (
     CustomerHello
     | Start
     | Request
+    | Complete
     | Leave
     | Say
     | TypingFrame
@@ -344,6 +407,39 @@ class Close(Frame, frozen=True, tag="close"):
     ticket: TicketId
 
 
+class Pend(Frame, frozen=True, tag="pend"):
+    """ "Pendiente": a ticket that is answered later waits for its customer; with `on` false it is Abierto again. `text` (may be
+    empty) is said with it under `cid`, which is needed then."""
+
+    ticket: TicketId
+    on: bool = True
+    cid: Cid = ""
+    text: Annotated[str, Meta(max_length=20_000)] = ""
+
+
+class SendBack(Frame, frozen=True, tag="send_back"):
+    """Pendiente until the customer has completed what is missing: names of fields. `text` and `cid` as for `pend`."""
+
+    ticket: TicketId
+    missing: Annotated[tuple[Annotated[str, Meta(max_length=40)], ...], Meta(min_length=1, max_length=50)]
+    cid: Cid = ""
+    text: Annotated[str, Meta(max_length=20_000)] = ""
+
+
+class Reject(Frame, frozen=True, tag="reject"):
+    """Closed as rejected, with a reason that the customer sees."""
+
+    ticket: TicketId
+    reason: Annotated[str, Meta(max_length=4000)]
+
+
+class Classify(Frame, frozen=True, tag="classify"):
+    """What an agent says of a ticket of theirs, or of one that nobody attends. What `said` leaves out stays."""
+
+    ticket: TicketId
+    said: Classification
+
+
 AgentFrame = (
     AgentHello
     | SetStatus
@@ -354,6 +450,10 @@ AgentFrame = (
     | Seen
     | Propose
     | Close
+    | Pend
+    | SendBack
+    | Reject
+    | Classify
     | Open
     | History
     | Tickets
@@ -443,6 +543,8 @@ class CustomerChanged(Frame, frozen=True, tag="changed"):
     items: list[ItemView] = []
     view: CustomerTicket | None = None
     patch: dict[str, Any] = {}
+    form: FormView | None = None
+    """The whole form, where this change changed it, and in the answer to `open`."""
 
 
 class AgentChangedFrame(Frame, frozen=True, tag="changed"):
@@ -454,6 +556,7 @@ class AgentChangedFrame(Frame, frozen=True, tag="changed"):
     items: list[ItemView] = []
     view: AgentTicket | None = None
     patch: dict[str, Any] = {}
+    form: FormView | None = None
 
 
 class Ack(Frame, frozen=True, tag="ack"):
@@ -488,6 +591,8 @@ class CustomerSnapshot(Frame, frozen=True, tag="snapshot"):
     view: CustomerTicket
     items: list[ItemView]
     more: bool
+    form: FormView | None = None
+    """Servers of before had none."""
 
 
 class AgentSnapshot(Frame, frozen=True, tag="snapshot"):
@@ -496,6 +601,8 @@ class AgentSnapshot(Frame, frozen=True, tag="snapshot"):
     view: AgentTicket
     items: list[ItemView]
     more: bool
+    form: FormView | None = None
+    """Servers of before had none."""
     context: dict[str, Any] = {}
     """What the host page passed when the ticket began; it never changes."""
 
@@ -546,6 +653,8 @@ class Error(Frame, frozen=True, tag="error"):
     limit: int = 0
     retry_after: float = 0
     next_at: int = 0
+    fields: dict[str, Wrong] = {}
+    """Of a form (`bad_form`): name of the field → what is wrong with it."""
 
 
 class GoAway(Frame, frozen=True, tag="goaway"):

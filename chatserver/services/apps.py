@@ -10,10 +10,12 @@ from typing import Any, Final
 
 import msgspec
 
+from chatserver.core.forms import DEFAULT as DEFAULT_FORM
+from chatserver.core.forms import Form
 from chatserver.core.hours import DEFAULT, Schedule
 from chatserver.core.people import App
 from chatserver.core.policy import Policy
-from chatserver.services import hours_text
+from chatserver.services import form_text, hours_text
 from chatserver.services.hours_text import HoursGiven
 from chatserver.settings import policy_casts
 from chatserver.store import accounts as rows
@@ -57,6 +59,8 @@ class Change(msgspec.Struct, frozen=True):
     """Another one signs user tokens from now on."""
     old_secret_seconds: int | None = None
     """So long the one before it is good; 0: neither it nor one that was replaced earlier."""
+    form: str | None = None
+    """The definition of the ticket form, as JSON; "default" for the one that an app has without any."""
 
 
 def new_secret() -> str:
@@ -120,6 +124,11 @@ def color_of(text: str) -> str:
     return "" if text == "none" else text.lower()
 
 
+def form_for(text: str, before: Form) -> Form:
+    """Raises form_text.BadForm."""
+    return DEFAULT_FORM if text.strip() == "default" else form_text.form_from(text, before)
+
+
 async def change(db: Database, key: str, wanted: Change, default: Policy, now: int) -> App:
     """The app as it is then. `default`: the server's policy. Raises UnknownApp and BadOptions."""
     app = await find(db, key, default)
@@ -136,12 +145,18 @@ async def change(db: Database, key: str, wanted: Change, default: Policy, now: i
         color = app.color if wanted.color is None else color_of(wanted.color)
     except BadOptions as bad:
         problems += bad.problems
+    form = app.form
+    try:
+        form = app.form if wanted.form is None else form_for(wanted.form, app.form)
+    except form_text.BadForm as bad:
+        problems += bad.sentences
     if problems:
         raise BadOptions(problems)
     await rows.change_app(
         db,
         key,
         **_secrets(app, wanted, now),
+        form=_json(form),
         name=name,
         origins=_json(list(wanted.origins or app.origins)),
         color=color,

@@ -82,8 +82,8 @@ def _failed(house: House, kind: str, row: int, why: BaseException) -> None:
 
 
 async def _follow_up(house: House, ticket_id: int, app_id: int) -> int | None:
-    """Whatever is due of a ticket: closing time, then the silence of its customer, then the agent's first answer. Gives how late
-    (ms) it was, None when nothing was."""
+    """Whatever is due of a ticket: Pendiente for too long, closing time, the silence of its customer, the agent's first answer.
+    Gives how late (ms) it was, None when nothing was."""
     people, books = house.people, house.books
     apps, closing = people.circle(app_id), house.closing((app_id,))
     customer_typed = books.typed.get((ticket_id, "customer"))
@@ -94,7 +94,8 @@ async def _follow_up(house: House, ticket_id: int, app_id: int) -> int | None:
         if before is None:
             return None
         policy = people.policy(app_id)
-        after = _closing_time(world, before, policy, closing[app_id], now)
+        after = world.put(before, tickets.waited(before, policy, now), policy)
+        after = _closing_time(world, after, policy, closing[app_id], now)
         after = _silence(world, after, policy, customer_typed, now)
         after = _first_answer(world, people, after, agent_typed, apps, closing, now)
         if before.chatting and not after.chatting:
@@ -229,6 +230,8 @@ def _alike(people: People) -> dict[Policy, list[int]]:
             inactivity_warning_seconds=policy.inactivity_warning_seconds,
             inactivity_strict=policy.inactivity_strict,
             agent_grace_seconds=policy.agent_grace_seconds,
+            pending_reminder_seconds=policy.pending_reminder_seconds,
+            pending_close_seconds=policy.pending_close_seconds,
         )
         found.setdefault(asked, []).append(app_id)
     return found

@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from chatserver.core.errors import Refused
+from chatserver.core.forms import Form
 from chatserver.core.hours import Schedule
 from chatserver.core.people import CANARY, Agent, App
 from chatserver.core.policy import Policy
@@ -38,6 +39,10 @@ class People:
 
     def policy(self, app_id: int) -> Policy:
         return self.app(app_id).policy
+
+    def form(self, app_id: int) -> Form:
+        """What its ticket form asks."""
+        return self.app(app_id).form
 
     def schedule(self, app_id: int) -> Schedule:
         return _found(self.schedules.get(app_id))

@@ -49,10 +49,11 @@ class Reads(Protocol):
     ) -> AsyncIterator[list[int]]:
         """After `Store.all_gone` with the same: the open live tickets of these apps that `core.tickets.interrupted` has to look
         at, in pages: those that are due in so little time from `now` that it gives them more, and those that policy or hours
-        would have due at another time by now (`closing`: per app, until when who waits may wait). Some more do no harm."""
+        would have due at another time by now (`closing`: per app, until when who waits may wait), pending ones among them. Some
+        more do no harm."""
 
     def open_ids(self, app_ids: Collection[int]) -> AsyncIterator[list[int]]:
-        """The open live tickets of these apps, in pages."""
+        """The open live tickets of these apps, and the pending ones, in pages."""
 
     async def strays(self) -> list[tuple[int, int]]:
         """(ticket, app) of those that are not closed, and whose agent was disabled or does not attend their app."""

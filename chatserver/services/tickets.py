@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Collection
+from datetime import UTC, date, datetime, timedelta
 
 from msgspec.structs import replace
 
-from chatserver.core import messages, routing, tickets
+from chatserver.core import messages, routing, taxes, tickets
+from chatserver.core.answers import Given, Words, check, country
 from chatserver.core.attention import attention_within, in_ms
+from chatserver.core.classification import Source
+from chatserver.core.details import NOTHING
 from chatserver.core.errors import Refused
 from chatserver.core.hours import Opening
 from chatserver.core.people import Customer
@@ -79,19 +84,34 @@ async def request(
     context: str,
     name: str = "",
     follows: int = 0,
+    form: Given | None = None,
+    own: Collection[str] = (),
+    source: Source = "form",
 ) -> Ticket:
     """Leave a ticket to be answered later, with its first message. A repeat of `cid` gives the first one.
 
-    Always taken, also when somebody could attend by now: it is never a dead end. Refused: too_short, too_long, bad_email,
-    email_required, bad_frame (cid), name_required.
+    `form`: the rest of the app's whole form, then everything that is wrong is told at once; None: the small form, which asks no
+    more than this. `own`: the customer's confirmed addresses, of which `email` must be one; none: any that they typed.
+
+    Always taken, also when somebody could attend by now: it is never a dead end. Refused: bad_frame (cid), name_required; with
+    `form` bad_form (`fields`), else too_short, too_long, bad_email, email_required.
     """
-    cid, subject, text = messages.cid(cid), messages.subject(subject), messages.body(text)
-    if not (email.strip() or who.email):
-        raise Refused("email_required")
-    who = _introduced(who, name, email)
+    cid = messages.cid(cid)
+    if form is None:
+        if not (email.strip() or who.email):
+            raise Refused("email_required")
+        address = messages.email(email) if email.strip() else who.email
+        words, details = Words(messages.subject(subject), messages.body(text), address), NOTHING
+    else:
+        await tax_ids_ready(house, who.app_id, form)
+        typed = Words(subject, text, email if email.strip() else who.email)
+        found = check(house.people.form(who.app_id), typed, form, own=own, earliest=first_day(house.now()))
+        if found.wrong:
+            raise Refused("bad_form", fields=found.wrong)
+        words, details = found.words, found.details
+    who = _introduced(who, name, words.email if email.strip() else "")
     policy, hours = house.people.policy(who.app_id), house.opening(who.app_id)
     follows = await _own(house, who, follows)
-    address = messages.email(email) if email.strip() else who.email
 
     def decide(world: World, now: int) -> Ticket:
         earlier = world.opened(who, cid)
@@ -99,9 +119,10 @@ async def request(
             return earlier
         customer = _customer(world, who, policy, now)
         _asked_for(customer, policy)
-        draft = world.draft(customer, subject, context, now, email=address, follows=follows)
+        draft = world.draft(customer, words.subject, context, now, email=words.email, follows=follows)
+        draft = replace(draft, source=source, details=details)
         reason = _why_later(world, who, policy, hours, now)
-        return world.create(tickets.requested(draft, text, cid, reason), policy, cid)
+        return world.create(tickets.requested(draft, words.text, cid, reason), policy, cid)
 
     return await house.store.write(_opening(who, cid, (who.app_id,)), decide)
 
@@ -186,6 +207,17 @@ async def close(house: House, agent_id: int, ticket_id: int) -> Ticket:
         return after
 
     return await house.store.write(Needs(tickets=(ticket_id,), desks=agent.app_ids), decide)
+
+
+async def tax_ids_ready(house: House, app_id: int, form: Given) -> None:
+    """Ahead of a form's check, so that no import holds up the event loop or the writing thread."""
+    if form.tax_id.strip():
+        await asyncio.to_thread(taxes.ready, country(house.people.form(app_id), form))
+
+
+def first_day(now: int) -> date:
+    """The first day that is not past for everybody yet: a customer may be half a day behind."""
+    return (datetime.fromtimestamp(now / 1000, UTC) - timedelta(hours=12)).date()
 
 
 # — inner ——————————————————————————————————————————————————————————————————————

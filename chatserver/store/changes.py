@@ -9,7 +9,7 @@ from chatserver.core.tickets import Ticket
 from chatserver.store.rows import CHANGING, TALKING, changing_values, settled, talking_values
 from chatserver.store.work import World
 
-FIRST: Final = ("id", "app_id", "number", "customer_id", "cid", "context", "opened_at", *CHANGING)
+FIRST: Final = ("id", "app_id", "number", "customer_id", "cid", "context", "opened_at", "source", *CHANGING)
 """The columns of a new ticket."""
 TALKING_DUE: Final = (*TALKING, "due_at")
 ITEM: Final = ("ticket_id", "seq", "at", "kind", "by", "author_id", "name", "cid", "text", "reason", "stars")
@@ -33,7 +33,7 @@ def of_tickets(world: World) -> Changes:
         if before is None:
             cid, context = world.new_tickets[ticket.id]
             identity = (ticket.id, ticket.app_id, ticket.number, ticket.customer.id)
-            new.append((*identity, cid, context, ticket.opened_at, *changing_values(ticket)))
+            new.append((*identity, cid, context, ticket.opened_at, ticket.source, *changing_values(ticket)))
             _count(loads, ticket, 1)
         else:
             columns, values = _difference(before, ticket)

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnClause, Update, bindparam, case, func, literal_colu
 
 from chatserver.core.policy import Policy
 from chatserver.store.portable import highest, lowest, one_of
-from chatserver.store.rows import ENDLESS, OPEN_LIVE
+from chatserver.store.rows import ENDLESS, OPEN_LIVE, PENDING
 from chatserver.store.tables import agents, tickets
 
 if TYPE_CHECKING:
@@ -49,6 +49,15 @@ _OTHER_HOURS = select(_t.id).where(
     _t.queue_rank.is_not(None),
     _t.queue_until.is_distinct_from(bindparam("until")),
 )
+_PENDING_IDS = select(_t.id).where(one_of(_t.app_id, "apps"), PENDING)
+_END = highest(_t.pending_at + bindparam("end"), _t.floor_at)
+_REMINDED = highest(_END, _t.pending_reminded_at + bindparam("rest"))
+_UNREMINDED = _t.pending_reminded_at.is_(None)
+_OTHER_END = _PENDING_IDS.where(_t.due_at.is_distinct_from(_END))
+_OTHER_REMINDER = _PENDING_IDS.where(
+    _t.due_at.is_distinct_from(case((_UNREMINDED, _t.pending_at + bindparam("reminder")), else_=_REMINDED))
+)
+"""As `_OTHER_END`, where policies remind."""
 
 
 def all_gone(app_ids: Iterable[int], policy: Policy, now: int) -> list[Update]:
@@ -70,7 +79,8 @@ def all_gone(app_ids: Iterable[int], policy: Policy, now: int) -> list[Update]:
 
 async def open_ids(db: Reader, app_ids: Iterable[int]) -> AsyncIterator[list[int]]:
     """See `services.reads.Reads`."""
-    ids = [row[0] for row in await db.rows(_OPEN_IDS, apps=list(app_ids))]
+    apps = list(app_ids)
+    ids = [row[0] for query in (_OPEN_IDS, _PENDING_IDS) for row in await db.rows(query, apps=apps)]
     for start in range(0, len(ids), PAGE):
         yield ids[start : start + PAGE]
 
@@ -89,6 +99,13 @@ async def interrupted_ids(
     )
     for app_id in app_ids:
         rows += await db.rows(_OTHER_HOURS, app_id=app_id, until=closing[app_id])
+    reminder, end = policy.pending_reminder_seconds * 1000, policy.pending_close_seconds * 1000
+    if 0 < reminder < end:
+        rows += await db.rows(
+            _OTHER_REMINDER, apps=list(app_ids), end=end, rest=end - reminder, reminder=reminder
+        )
+    else:
+        rows += await db.rows(_OTHER_END, apps=list(app_ids), end=end)
     ids = list(dict.fromkeys(row[0] for row in rows))
     for start in range(0, len(ids), PAGE):
         yield ids[start : start + PAGE]

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, func, select
 
+from chatserver.core.forms import Form
 from chatserver.core.people import Agent, App, Customer
 from chatserver.core.policy import Policy
 from chatserver.store.database import Database, Reader
@@ -48,6 +49,7 @@ _app = select(
     apps_table.c.schedule,
     apps_table.c.old_secret,
     apps_table.c.old_secret_until,
+    apps_table.c.form,
 )
 _APPS = _app.order_by(apps_table.c.id)
 _APP = _app.where(apps_table.c.key == bindparam("key"))
@@ -68,6 +70,8 @@ _NEXT_MISSED = select(func.min(agents_table.c.gone_at)).where(
 _CUSTOMER = select(*CUSTOMER_COLUMNS).where(
     customers.c.app_id == bindparam("app_id"), customers.c.key == bindparam("key")
 )
+
+_form = msgspec.json.Decoder(Form)
 
 _USED = select(used_tokens.c.jti).where(
     used_tokens.c.app_id == bindparam("app_id"), used_tokens.c.jti == bindparam("jti")
@@ -139,7 +143,8 @@ def _listed_from(row: Any) -> Listed:
 
 
 def _app_from(row: tuple[Any, ...], default: Policy) -> App:
-    id_, key, name, origins, secret, color, policy, schedule, *before = row
+    id_, key, name, origins, secret, color, policy, schedule, old, old_until, form = row
     chosen = msgspec.structs.asdict(default) | msgspec.json.decode(policy, type=dict[str, Any])
     listed = msgspec.json.decode(origins, type=tuple[str, ...])
-    return App(id_, key, name, listed, secret, color, msgspec.convert(chosen, Policy), schedule, *before)
+    kept = msgspec.convert(chosen, Policy)
+    return App(id_, key, name, listed, secret, color, kept, schedule, old, old_until, _form.decode(form))

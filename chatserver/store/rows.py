@@ -7,10 +7,12 @@ from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import TextClause, select, text
 
+from chatserver.core.details import NOTHING, Details
 from chatserver.core.people import Agent, Customer
-from chatserver.core.tickets import Item, Last, Rating, Ticket
+from chatserver.core.tickets import Item, Last, Pending, Rating, Ticket
 from chatserver.store.portable import as_list
 from chatserver.store.tables import agent_apps, agents, customers, items, tickets
 
@@ -29,6 +31,7 @@ def literal(condition: str) -> TextClause:
 
 
 NOT_CLOSED: Final = literal("tickets.state <> 'closed'")
+PENDING: Final = literal("tickets.state = 'pending'")
 OPEN_LIVE: Final = literal("tickets.state = 'open' AND tickets.mode = 'live'")
 MISSED: Final = literal("agents.gone_at IS NOT NULL AND agents.load > 0")
 """Of agents: who are gone, and have chats."""
@@ -62,6 +65,8 @@ item_select = select(*ITEM_COLUMNS)
 """What `item_from` reads."""
 
 _ids = msgspec.json.Decoder(tuple[int, ...])
+_details = msgspec.json.Decoder(Details)
+_encode = msgspec.json.Encoder().encode
 
 
 def ticket_from(row: Sequence[Any]) -> Ticket:
@@ -107,6 +112,13 @@ def ticket_from(row: Sequence[Any]) -> Ticket:
         rated_at,
         due_at,
         version,
+        source,
+        type_,
+        category,
+        development,
+        details,
+        pending_at,
+        pending_reminded_at,
         *people,
         agent_name,
     ) = row
@@ -150,7 +162,25 @@ def ticket_from(row: Sequence[Any]) -> Ticket:
         None if stars is None else Rating(stars, comment, rated_at),
         due_at,
         version,
+        source,
+        _details_from(type_, category, development, details),
+        None if pending_at is None else Pending(pending_at, pending_reminded_at),
     )
+
+
+def _details_from(type_: Any, category: str, development: int, details: str) -> Details:
+    """Of most tickets nothing was said: they share one value."""
+    rest = NOTHING if details == "{}" else _details.decode(details)
+    if not (type_ or category or development):
+        return rest
+    return replace(rest, type=type_, category=category, development=development != 0)
+
+
+def _details_text(details: Details) -> str:
+    """All but what has a column of its own."""
+    if details is NOTHING:
+        return "{}"
+    return _encode(replace(details, type="", category="", development=False)).decode()
 
 
 CHANGING: Final = (
@@ -188,6 +218,12 @@ CHANGING: Final = (
     "stars",
     "comment",
     "rated_at",
+    "type",
+    "category",
+    "development",
+    "details",
+    "pending_at",
+    "pending_reminded_at",
     "due_at",
     "version",
 )
@@ -195,7 +231,7 @@ CHANGING: Final = (
 
 
 def changing_values(t: Ticket) -> tuple[Any, ...]:
-    last, rating = t.last, t.rating
+    last, rating, details, pending = t.last, t.rating, t.details, t.pending
     return (
         t.subject,
         t.state,
@@ -227,6 +263,11 @@ def changing_values(t: Ticket) -> tuple[Any, ...]:
         t.customer_unread,
         t.agent_unread,
         *((None, None, None) if rating is None else (rating.stars, rating.comment, rating.at)),
+        details.type,
+        details.category,
+        1 if details.development else 0,
+        _details_text(details),
+        *((None, None) if pending is None else (pending.since, pending.reminded_at)),
         t.due_at,
         t.version,
     )
@@ -267,6 +308,8 @@ settled = attrgetter(
     "queue_until",
     "floor_at",
     "rating",
+    "details",
+    "pending",
 )
 """Of a ticket, all that may change but `TALKING` and `due_at`: what stays as it is from one message to the next."""
 

@@ -61,6 +61,7 @@ apps = Table(
     Column("policy", Text, nullable=False, server_default="{}"),
     Column("schedule", Text, nullable=False, server_default="{}"),
     Column("created_at", Ms, nullable=False),
+    Column("form", Text, nullable=False, server_default="{}"),
 )
 
 agents = Table(
@@ -251,6 +252,14 @@ tickets = Table(
     Column("version", Integer, nullable=False),
     # On PostgreSQL: the node to which the chat's customer connected last. Should it die, they are gone.
     Column("node", Ms, nullable=False, server_default="0"),
+    # What a form or an agent says of it. No message changes any of these, and no index knows them.
+    Column("source", Text, nullable=False, server_default="chat"),
+    Column("type", Text, nullable=False, server_default=""),
+    Column("category", Text, nullable=False, server_default=""),
+    Column("development", Integer, nullable=False, server_default="0"),
+    Column("details", Text, nullable=False, server_default="{}"),
+    Column("pending_at", Ms),
+    Column("pending_reminded_at", Ms),
     UniqueConstraint("app_id", "number"),
     UniqueConstraint("customer_id", "cid"),
     # Each partial index holds open work only, so its size follows the open tickets and not the history.
@@ -287,6 +296,7 @@ tickets = Table(
         sqlite_where=text("state <> 'closed' AND mode = 'later' AND agent_id IS NULL"),
     ),
     Index("ix_tickets_customer", "customer_id", "id"),
+    Index("ix_tickets_pending", "app_id", "id", sqlite_where=text("state = 'pending'")),
     # For the honest estimate: the last chats of an app that an agent finished.
     Index(
         "ix_tickets_handled",

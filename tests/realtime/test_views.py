@@ -11,11 +11,13 @@ from hypothesis import given
 from msgspec import to_builtins
 from msgspec.structs import asdict, replace
 
+from chatserver.core.details import NOTHING, Details
 from chatserver.core.events import AgentChanged, DeskChanged, QueueMoved, TicketChanged, Typing
 from chatserver.core.people import Agent, App, Customer
 from chatserver.core.policy import Policy
 from chatserver.core.tickets import (
     Last,
+    Pending,
     Rating,
     Ticket,
     agent_said,
@@ -86,7 +88,7 @@ def test_a_change_of_routing_comes_whole_and_any_other_as_a_patch_that_leads_to_
         assert "patch" not in whole
     event = changed(TAKEN.ticket, ASKED)
     for audience, was, then in (
-        ("customer", customer_ticket(TAKEN.ticket, POLICY), customer_ticket(event.after, POLICY)),
+        ("customer", customer_ticket(TAKEN.ticket, APP), customer_ticket(event.after, APP)),
         ("agent", agent_ticket(TAKEN.ticket, APP), agent_ticket(event.after, APP)),
     ):
         told = json.loads(text_of(event, audience))
@@ -95,17 +97,24 @@ def test_a_change_of_routing_comes_whole_and_any_other_as_a_patch_that_leads_to_
         assert (told["base"], told["version"]) == (0, 1)
 
 
-_FIXED = {"id", "app_id", "number", "context", "opened_at"}
+_FIXED = {"id", "app_id", "number", "context", "opened_at", "source"}
 """What no verb changes."""
 CHANGING: dict[str, tuple[Any, ...]] = {
     "customer": (ANA, replace(ANA, name="Ana"), replace(ANA, email="ana@example.com")),
-    "state": ("open", "closed"),
+    "state": ("open", "pending", "closed"),
     "mode": ("live", "later"),
     "turn": ("customer", "agent"),
     "close_reason": (None, "solved", "inactivity"),
     "last": (None, Last("hola", "customer", 1), Last("hola", "agent", 1)),
     "rating": (None, Rating(4, "", 2_000), Rating(5, "bien", 3_000)),
     "passed": ((), (5,)),
+    "priority": (0, 3, 4),
+    "details": (
+        NOTHING,
+        Details(type="incident", category="pos", asked=4, why="Ya", wanted="2026-01-07", cc=("a@b.co",)),
+        Details(case_kind="patient", case="Juana Paz", sensitive=True, missing=("phone",), development=True),
+    ),
+    "pending": (None, Pending(1_000), Pending(1_000, 2_000)),
     "reminded": (False, True),
     **dict.fromkeys(("subject", "email", "agent_name"), ("", "uno", "dos")),
     **dict.fromkeys(
@@ -117,7 +126,7 @@ CHANGING: dict[str, tuple[Any, ...]] = {
     ),
     **dict.fromkeys(
         (
-            *("follows", "priority", "active_at", "agent_spoke_at", "floor_at", "last_seq"),
+            *("follows", "active_at", "agent_spoke_at", "floor_at", "last_seq"),
             *("customer_seen", "agent_seen", "customer_unread", "agent_unread", "version"),
         ),
         (0, 1, 2_000),
@@ -129,7 +138,7 @@ _ANY = {name: st.sampled_from(values) for name, values in CHANGING.items()}
 def assert_patched(old: Ticket, new: Ticket) -> None:
     found = differences(old, new, APP)
     views: dict[Audience, tuple[dict[str, Any], dict[str, Any]]] = {
-        "customer": (asdict(customer_ticket(old, POLICY)), asdict(customer_ticket(new, POLICY))),
+        "customer": (asdict(customer_ticket(old, APP)), asdict(customer_ticket(new, APP))),
         "agent": (asdict(agent_ticket(old, APP)), asdict(agent_ticket(new, APP))),
     }
     for audience, (was, then) in views.items():

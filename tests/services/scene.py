@@ -15,11 +15,12 @@ from sqlalchemy import func, insert, select
 
 from chatserver.core.errors import Code, Refused
 from chatserver.core.events import Event, TicketChanged
+from chatserver.core.forms import Form
 from chatserver.core.hours import ALWAYS, DEFAULT, Schedule
 from chatserver.core.people import Agent, App, Customer, Status
 from chatserver.core.policy import Policy
 from chatserver.core.tickets import Item, Ticket
-from chatserver.services import followups, talk, tickets
+from chatserver.services import followups, pairing, talk, tickets
 from chatserver.services.books import Books
 from chatserver.services.house import House
 from chatserver.services.people import People
@@ -88,6 +89,7 @@ class DatabaseRows:
             "secret": app.secret,
             "policy": msgspec.json.encode(app.policy).decode(),
             "schedule": app.schedule,
+            "form": msgspec.json.encode(app.form).decode(),
             "created_at": 0,
         }
         await self._db.execute(insert(apps).values(row))
@@ -126,17 +128,26 @@ class Scene:
         self.rows = rows
         self._policy: dict[int, Policy] = {}
         self._schedule: dict[int, Schedule] = {}
+        self._form: dict[int, Form] = {}
 
     async def refresh(self) -> None:
         """Apps and agents as stored, with what the test decided for its apps."""
         await self.house.refresh()
         read = self.house.people
-        apps = {i: replace(app, policy=self._policy.get(i, app.policy)) for i, app in read.apps.items()}
+        apps = {
+            i: replace(app, policy=self._policy.get(i, app.policy), form=self._form.get(i, app.form))
+            for i, app in read.apps.items()
+        }
         self.house.people = People(apps, read.agents, {**read.schedules, **self._schedule}, read.keys)
 
     async def policy(self, app_id: int = 1, **policy: Any) -> None:
         """The app's policy from now on."""
         self._policy[app_id] = Policy(**policy)
+        await self.refresh()
+
+    async def form(self, form: Form, app_id: int = 1) -> None:
+        """The app's ticket form from now on."""
+        self._form[app_id] = form
         await self.refresh()
 
     async def hours(self, schedule: Schedule = DEFAULT, app_id: int = 1) -> None:
@@ -189,6 +200,16 @@ class Scene:
     async def start(self, who: Who, **more: Any) -> Ticket:
         given: dict[str, Any] = {"cid": new_cid(), "subject": "No puedo facturar", "context": "{}"} | more
         return await tickets.start(self.house, who, **given)
+
+    async def request(self, who: Who, **more: Any) -> Ticket:
+        """A ticket to be answered later."""
+        given: dict[str, Any] = {"cid": new_cid(), "subject": "Factura", "text": "No sale", "context": "{}"}
+        return await tickets.request(self.house, who, **(given | {"email": "ana@example.com"} | more))
+
+    async def taken(self, who: Who, agent_id: int = 1, **more: Any) -> Ticket:
+        """The same, and an agent took it."""
+        ticket = await self.request(who, **more)
+        return await pairing.claim(self.house, agent_id, ticket.id)
 
     async def chat(self, who: Who) -> Ticket:
         """A ticket that an agent attends and has answered."""

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import pytest
 from msgspec.structs import replace
 
+from chatserver.core.answers import Given
 from chatserver.core.events import Event, TicketChanged, agent_topic, customer_topic, desk_topic
-from chatserver.core.tickets import Item, Ticket
-from chatserver.services import pairing, talk, tickets
+from chatserver.core.tickets import Classification, Item, Ticket
+from chatserver.services import pairing, requests, talk, tickets
 from chatserver.store.work import Who
 from tests.services.scene import Scene, bogota, new_cid, who
 
@@ -135,11 +136,54 @@ async def _claimed(scene: Scene) -> None:
     await pairing.claim(scene.house, 2, (await bea(scene)).id)
 
 
+async def _form(scene: Scene) -> Ticket:
+    """Ana's form, taken by the agent 2."""
+    form = Given(type="incident", priority=4, why="Ya", case_kind="patient", case="Juana")
+    return await scene.taken(ANA, 2, form=form)
+
+
+async def _pend(scene: Scene) -> None:
+    ticket = await _form(scene)
+    await requests.pend(scene.house, 2, ticket.id, cid=new_cid(), text="¿Y la foto?")
+    await requests.resume(scene.house, 2, ticket.id)
+    await requests.pend(scene.house, 2, ticket.id)
+    await scene.says(ANA, ticket)
+
+
+async def _send_back(scene: Scene) -> None:
+    ticket = await _form(scene)
+    await requests.send_back(scene.house, 2, ticket.id, ["phone"], cid=new_cid(), text="Falta")
+    await requests.complete_form(scene.house, ANA, ticket.id, cid=new_cid(), form=Given(phone="300"))
+
+
+async def _wait_in_vain(scene: Scene) -> None:
+    await tickets.end(scene.house, BEA, (await bea(scene)).id)
+    ticket = await _form(scene)
+    await requests.pend(scene.house, 2, ticket.id)
+    await scene.later(8 * 86_400)
+    assert (await scene.ticket(ticket.id)).close_reason == "inactivity"
+
+
+async def _classify(scene: Scene) -> None:
+    said = Classification(type="question", priority=3, development=True)
+    await requests.classify(scene.house, 2, (await bea(scene)).id, said)
+
+
+async def _reject_form(scene: Scene) -> None:
+    await requests.reject(scene.house, 2, (await _form(scene)).id, "Es de otro equipo")
+
+
 Verb = Callable[[Scene, Ticket], Awaitable[object]]
 VERBS: dict[str, Verb] = {
     "start": lambda s, t: s.start(ANA),
     "start under a new name": lambda s, t: s.start(replace(ANA, name="Ana Paz"), email="ana@example.com"),
     "request": lambda s, t: _request(s),
+    "form, pend, resume, reply": lambda s, t: _pend(s),
+    "send back and complete": lambda s, t: _send_back(s),
+    "pend, remind and close": lambda s, t: _wait_in_vain(s),
+    "classify": lambda s, t: _classify(s),
+    "reject": lambda s, t: requests.reject(s.house, 1, t.id, "Es de otro equipo"),
+    "reject a form": lambda s, t: _reject_form(s),
     "leave, claim and talk": lambda s, t: _leave(s),
     "answer yes": lambda s, t: tickets.answer(s.house, ANA, t.id, True),
     "answer no": lambda s, t: tickets.answer(s.house, ANA, t.id, False),

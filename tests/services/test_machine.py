@@ -17,11 +17,12 @@ from msgspec.structs import replace
 
 from chatserver.core import inactivity, routing
 from chatserver.core import tickets as core
+from chatserver.core.answers import Given
 from chatserver.core.errors import Refused
 from chatserver.core.events import TicketChanged
 from chatserver.core.people import Agent
-from chatserver.core.tickets import Item, Ticket
-from chatserver.services import followups, pairing, talk, tickets
+from chatserver.core.tickets import Classification, Item, Ticket
+from chatserver.services import followups, pairing, requests, talk, tickets
 from chatserver.store.work import Who
 from tests.memory_store import Clock
 from tests.services.scene import Scene, database_scene, memory_scene, new_cid, who
@@ -32,6 +33,7 @@ SECONDS = st.sampled_from([0.5, 1, 4, 14, 16, 29, 31, 59, 61, 100, 240, 299, 301
 customers = st.sampled_from(CUSTOMERS)
 agents = st.sampled_from(AGENTS)
 picks = st.integers(0, 50)
+DAY = 86_400_000
 
 
 class House(RuleBasedStateMachine):
@@ -83,6 +85,16 @@ class House(RuleBasedStateMachine):
     def start(self, customer: Who, here: bool) -> None:
         self.run(self.scene.start(customer, email=self.email, connected=here))
 
+    @rule(customer=customers, agent=agents, pend=st.booleans())
+    def request(self, customer: Who, agent: int, pend: bool) -> None:
+        """A request; perhaps taken at once, to wait for its customer."""
+        form = Given(type="incident", priority=4, why="Ya")
+        asked = self.run(self.scene.request(customer, email=self.email or "x@example.com", form=form))
+        if asked and pend:
+            ticket = self._tickets()[-1]
+            if self.run(pairing.claim(self.scene.house, agent, ticket.id)):
+                self.run(requests.pend(self.scene.house, agent, ticket.id))
+
     @rule(customer=customers, typed=st.booleans())
     def chat(self, customer: Who, typed: bool) -> None:
         """A chat as most are: answered at once; perhaps with a keystroke that the disk does not hear of."""
@@ -100,7 +112,9 @@ class House(RuleBasedStateMachine):
 
     @rule(
         pick=picks,
-        what=st.sampled_from(["say", "here", "typing", "yes", "no", "end", "leave", "rate", "seen"]),
+        what=st.sampled_from(
+            ["say", "here", "typing", "yes", "no", "end", "leave", "rate", "seen", "complete"]
+        ),
     )
     def customer_does(self, pick: int, what: str) -> None:
         ticket = self._any(pick)
@@ -117,12 +131,22 @@ class House(RuleBasedStateMachine):
             "leave": lambda: tickets.leave(house, by, ticket.id, cid=new_cid(), email="x@example.com"),
             "rate": lambda: tickets.rate(house, by, ticket.id, 3),
             "seen": lambda: talk.seen(house, by, ticket.id, 999),
+            "complete": lambda: requests.complete_form(
+                house, by, ticket.id, cid=new_cid(), form=Given(phone="300")
+            ),
         }
         if self.run(verbs[what]()) and what in {"say", "here", "typing", "no"}:
             self.active[ticket.id] = self.clock.now
 
     @rule(
-        pick=picks, agent=agents, what=st.sampled_from(["say", "typing", "propose", "close", "claim", "seen"])
+        pick=picks,
+        agent=agents,
+        what=st.sampled_from(
+            [
+                *("say", "typing", "propose", "close", "claim", "seen"),
+                *("pend", "resume", "send back", "reject", "classify"),
+            ]
+        ),
     )
     def agent_does(self, pick: int, agent: int, what: str) -> None:
         ticket = self._any(pick)
@@ -136,6 +160,13 @@ class House(RuleBasedStateMachine):
             "close": lambda: tickets.close(house, agent, ticket.id),
             "claim": lambda: pairing.claim(house, agent, ticket.id),
             "seen": lambda: talk.seen_by_agent(house, agent, ticket.id, 999),
+            "pend": lambda: requests.pend(house, agent, ticket.id, cid=new_cid(), text="¿Y la foto?"),
+            "resume": lambda: requests.resume(house, agent, ticket.id),
+            "send back": lambda: requests.send_back(house, agent, ticket.id, ["phone"]),
+            "reject": lambda: requests.reject(house, agent, ticket.id, "Aquí no"),
+            "classify": lambda: requests.classify(
+                house, agent, ticket.id, Classification(priority=pick % 5, development=pick > 25)
+            ),
         }
         if self.run(verbs[what]()) and what in {"say", "propose"}:
             self.active[ticket.id] = max(self.active.get(ticket.id, 0), self._strictly(ticket))
@@ -171,6 +202,12 @@ class House(RuleBasedStateMachine):
     @rule(seconds=SECONDS)
     def time_passes(self, seconds: float) -> None:
         self.run(self.scene.later(seconds))
+
+    @rule(days=st.sampled_from([1, 3, 4, 7]))
+    def days_pass(self, days: int) -> None:
+        """In which nobody looked: the worker was busy elsewhere."""
+        self.clock.pass_seconds(days * 86_400)
+        self.run(followups.due(self.scene.house))
 
     @rule(seconds=SECONDS)
     def the_server_is_away(self, seconds: float) -> None:
@@ -212,6 +249,23 @@ class House(RuleBasedStateMachine):
             else:
                 assert not ticket.waiting
                 assert ticket.answer_due_at is None
+
+    @invariant()
+    def only_what_is_answered_later_and_taken_is_pending(self) -> None:
+        for ticket in self._tickets():
+            assert (ticket.state == "pending") == (ticket.pending is not None)
+            if ticket.pending is not None:
+                assert ticket.mode == "later"
+                assert ticket.agent_id is not None
+
+    @invariant()
+    def only_an_agent_ranks(self) -> None:
+        for ticket in self._tickets():
+            items = self.runner.run(self.scene.rows.items(ticket.id))
+            assert not ticket.priority or any(item.kind == "classified" for item in items)
+            if ticket.queue_rank is not None:
+                plain = ticket.queue_rank + ticket.priority * self._step(ticket)
+                assert plain in (ticket.queued_at, ticket.opened_at - core.FRONT)
 
     @invariant()
     def nobody_waits_while_an_eligible_agent_is_free(self) -> None:
@@ -265,8 +319,16 @@ class House(RuleBasedStateMachine):
 
     # — inner ——————————————————————————————————————————————————————————————————
 
+    def _step(self, ticket: Ticket) -> int:
+        return self.scene.house.people.policy(ticket.app_id).priority_step_seconds * 1000
+
     def _was_due(self, event: TicketChanged, item: Item) -> None:
         assert event.before is not None
+        if event.before.pending is not None:
+            reminded = event.before.pending.reminded_at
+            assert reminded is not None
+            assert item.at >= max(event.before.pending.since + 7 * DAY, reminded + 4 * DAY)
+            return
         facts = core.clock(event.before, self.scene.house.people.policy(event.after.app_id))
         assert facts is not None
         end = inactivity.verdict(facts)

@@ -25,7 +25,7 @@ from chatserver.core.events import (
 )
 from chatserver.core.policy import Policy
 from chatserver.core.tickets import Ticket
-from chatserver.services import followups, pairing, talk, tickets
+from chatserver.services import followups, pairing, requests, talk, tickets
 from chatserver.services.books import Books
 from chatserver.services.catching_up import ITEMS_MAX, CatchingUp, heard
 from chatserver.services.house import House
@@ -851,3 +851,15 @@ async def test_a_clock_that_was_set_forward_closes_nobody_and_returns_no_chats_w
         assert all(at is not None and 0 < at - a.clock.now <= 300_000 + OTHERS_MS for at in late)
         await a.later(30)
         assert (await a.ticket(ticket.id)).agent_id is None, "the grace of their agent is over by now"
+
+
+async def test_a_pending_ticket_is_reminded_once_and_closed_once_by_all_nodes_together(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    one = nodes[0]
+    ticket = await one.taken(ANA)
+    await requests.pend(one.house, 1, ticket.id)
+    for days in (3, 4):
+        one.clock.pass_seconds(days * 86_400 + 1)
+        await asyncio.gather(*(followups.due(node.house) for node in nodes for _ in range(2)))
+    assert (await one.kinds(ticket))[-3:] == ["pending", "reminder", "closed:inactivity"]

@@ -15,11 +15,12 @@ from click.testing import CliRunner, Result
 
 from chatserver.cli import main
 from chatserver.store import moving
-from chatserver.store.migrations.sqlite import revision
+from chatserver.store.migrations.sqlite import migrate
 from chatserver.store.sqlite.lock import Lock
 from tests.harness.postgres import Postgres, fetched
 from tests.store.house import PostgresHouse, SqliteHouse, cid
 from tests.store.test_migrations_live import only_until
+from tests.store.test_opening import PAST
 
 ODD = (
     "INSERT INTO used_tokens VALUES (1, 'Ñandú', 5), (1, 'Zorro', 5), (1, 'a_b', 5), (1, 'a', 5), (1, '', 5), (1, '🙂', 5)",
@@ -219,10 +220,9 @@ async def test_a_database_of_the_first_release_is_brought_up_to_date_and_moved(
     path = tmp_path / "chatserver.db"
     with monkeypatch.context() as then:
         only_until("0001", tmp_path, then)
-        house = await SqliteHouse.open(path)
-        await house.start(house.who("ana"), 0)
-        await house.db.close()
-    assert revision(path) == "0001"
+        migrate(path)
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(PAST)
     told = await move(path, target)
     assert told.exit_code == 0, told.output
-    assert await fetched(target, "SELECT cid FROM tickets") == [(cid(0),)]
+    assert await fetched(target, "SELECT cid FROM tickets") == [(cid(0),)] * 4

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from msgspec.structs import fields, replace
 from sqlalchemy import create_engine
 
+from chatserver.core.details import NOTHING, Details
 from chatserver.core.people import Customer
 from chatserver.core.policy import Policy
-from chatserver.core.tickets import By, CloseReason, Item, Kind, Last, Rating, Step, Ticket
+from chatserver.core.tickets import By, CloseReason, Item, Kind, Last, Pending, Rating, Step, Ticket
 from chatserver.store.postgres import applying as postgres_applying
 from chatserver.store.postgres import loading as postgres_loading
 from chatserver.store.sqlite.applying import apply
@@ -85,10 +86,25 @@ CHANGES = {
     "customer_unread": small,
     "agent_unread": small,
     "rating": st.none() | st.builds(Rating, st.integers(1, 5), text, number),
+    "details": st.just(NOTHING)
+    | st.builds(
+        Details,
+        type=st.sampled_from(["", "incident", "question"]),
+        category=text,
+        asked=st.integers(0, 4),
+        why=text,
+        case=text,
+        sensitive=st.booleans(),
+        cc=st.lists(text, max_size=3).map(tuple),
+        fields=st.dictionaries(text, text, max_size=3),
+        development=st.booleans(),
+        missing=st.lists(text, max_size=3).map(tuple),
+    ),
+    "pending": st.none() | st.builds(Pending, number, maybe),
 }
 FOLLOWING = {"agent_name", "due_at", "version"}
 """Made from the others."""
-FIRST = {"id", "app_id", "number", "customer", "context", "opened_at"}
+FIRST = {"id", "app_id", "number", "customer", "context", "opened_at", "source"}
 """Written once."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -12,7 +13,7 @@ import pytest
 
 from chatserver.core.hours import DEFAULT, DayException, Interval, Schedule, check, parse_week
 from chatserver.core.policy import Policy
-from chatserver.services import hours_text
+from chatserver.services import form_text, hours_text
 from chatserver.services.hours_text import HoursGiven, code_sentence
 from chatserver.settings import Settings
 from chatserver.store.database import Database
@@ -83,6 +84,7 @@ def test_a_new_app_is_shown_with_the_defaults_and_without_its_secret(tienda: Pat
         "dates": ["none"],
         "now": ["open until tue 2026-11-24 12:00"],
         "policy": ["the server's"],
+        "form": ["the usual one"],
         "embed": [SCRIPT],
     }
 
@@ -171,6 +173,7 @@ def test_all_of_an_app_can_be_changed_and_is_shown_as_it_was_written(tienda: Pat
             "assignment=manual (otherwise auto)",
             "same_agent=no (otherwise yes)",
         ],
+        "form": ["the usual one"],
         "embed": [SCRIPT],
     }
     assert shown(tienda) == after
@@ -403,3 +406,91 @@ def test_the_policys_names_are_those_of_the_settings() -> None:
     from chatserver.settings import policy_casts
 
     assert tuple(policy_casts()) == Policy.__struct_fields__
+
+
+# — the ticket form ————————————————————————————————————————————————————————————
+
+DEFINITION = {
+    "country": "CO",
+    "ask": {"company": "required", "url": "no"},
+    "fields": [
+        {"key": "version", "kind": "text", "label": {"es": "a", "en": "b", "pt": "c"}, "required": True}
+    ],
+}
+
+
+def written(directory: Path, definition: object) -> str:
+    file = directory / "form.json"
+    file.write_text(definition if isinstance(definition, str) else json.dumps(definition), encoding="utf-8")
+    return str(file)
+
+
+def test_a_form_holds_as_it_was_written_and_is_printed_to_be_changed(tienda: Path) -> None:
+    assert shown(tienda)["form"] == ["the usual one"]
+    after = changed(tienda, "--form", written(tienda, DEFINITION))
+    assert after["form"][1] == "version (text, required)"
+    assert "company" in after["form"][0]
+    assert "url" not in after["form"][0]
+    printed = command(tienda, "app", "show", "tienda", "--form").stdout
+    assert json.loads(printed)["ask"]["company"] == "required"
+    assert changed(tienda, "--form", written(tienda, printed))["form"] == after["form"]
+    assert changed(tienda, "--name", "Otra")["form"] == after["form"], "what is not named stays"
+    assert changed(tienda, "--form", "default")["form"] == ["the usual one"]
+
+
+@pytest.mark.parametrize(
+    ("definition", "sentence"),
+    [
+        ("no json", "This is no form: "),
+        ({"fields": [{"key": "a"}]}, "`$.fields[0]`"),
+        ({"country": "Colombia"}, "'Colombia' is no country"),
+    ],
+)
+def test_a_form_that_cannot_be_used_is_refused_with_a_sentence_and_changes_nothing(
+    tienda: Path, definition: object, sentence: str
+) -> None:
+    changed(tienda, "--form", written(tienda, DEFINITION))
+    before = shown(tienda)
+    result = command(
+        tienda,
+        "app",
+        "set",
+        "tienda",
+        "--name",
+        "Otra",
+        "--color",
+        "x",
+        "--form",
+        written(tienda, definition),
+    )
+    assert result.exit_code == 1
+    assert sentence in result.stderr
+    assert "is no color" in result.stderr, "all at once"
+    assert shown(tienda) == before
+
+
+def test_a_field_that_has_answers_keeps_its_kind(tienda: Path) -> None:
+    changed(tienda, "--form", written(tienda, DEFINITION))
+    other = json.loads(json.dumps(DEFINITION))
+    other["fields"][0]["kind"] = "date"
+    result = command(tienda, "app", "set", "tienda", "--form", written(tienda, other))
+    assert result.exit_code == 1
+    assert "fields.version was of kind 'text' before" in result.stderr
+
+
+def test_a_form_that_is_not_there_or_no_text_is_said_plainly(tienda: Path) -> None:
+    missing = command(tienda, "app", "set", "tienda", "--form", str(tienda / "none.json"))
+    assert (missing.exit_code, missing.stderr) == (
+        1,
+        f"{tienda / 'none.json'} cannot be read: No such file or directory.\n",
+    )
+    (tienda / "form.json").write_bytes(b"\xff\xfe")
+    strange = command(tienda, "app", "set", "tienda", "--form", str(tienda / "form.json"))
+    assert strange.exit_code == 1
+    assert "it is no text in UTF-8" in strange.stderr
+
+
+def test_the_form_of_the_documentation_is_good() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "tickets.md").read_text(encoding="utf-8")
+    form = form_text.form_from(page.split("```\n")[1])
+    assert [field.key for field in form.fields] == ["version", "plan"]

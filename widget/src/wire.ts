@@ -45,6 +45,9 @@ export type Code =
   | "no_proposal"
   | "not_rateable"
   | "rating_over"
+  | "bad_form"
+  | "ticket_live"
+  | "nothing_missing"
   | "too_many_open"
   | "outside_hours"
   | "nobody_available"
@@ -55,6 +58,24 @@ export type Code =
   | "bad_identity"
   | "unsupported_version"
   | "internal";
+
+export type FieldCode =
+  | "required"
+  | "too_short"
+  | "too_long"
+  | "bad_email"
+  | "not_own"
+  | "too_many"
+  | "bad_choice"
+  | "bad_tax_id"
+  | "bad_url"
+  | "bad_number"
+  | "bad_date"
+  | "past_date"
+  | "far_date"
+  | "unknown";
+
+export type Source = "chat" | "form" | "mail" | "api" | "agent";
 
 export type State = "open" | "pending" | "closed";
 
@@ -79,6 +100,12 @@ export type Kind =
   | "assigned"
   | "queued"
   | "later"
+  | "pending"
+  | "sent_back"
+  | "completed"
+  | "reminder"
+  | "resumed"
+  | "classified"
   | "closed"
   | "rated";
 
@@ -130,7 +157,32 @@ export interface Start {
   follows?: number;
 }
 
-/** Leave a ticket to be answered later: out of hours, or while nobody is available. */
+/** A form as it was typed, but for subject, description and address. Empty: not answered. */
+export interface Given {
+  type?: string;
+  priority?: number;
+  why?: string;
+  impact?: number;
+  urgency?: number;
+  category?: string;
+  case_kind?: string;
+  case?: string;
+  tax_country?: string;
+  tax_id?: string;
+  company?: string;
+  phone?: string;
+  url?: string;
+  wanted?: string;
+  wanted_why?: string;
+  cc?: string[];
+  /** A checkbox: yes. A number: digits, with a point or a comma. A day: 2026-12-24. */
+  fields?: Record<string, string>;
+}
+
+/**
+ * Leave a ticket to be answered later. With `form` it is the app's whole form, and all that is wrong is told
+ * at once (`bad_form`); without it the small one, which asks no more than this.
+ */
 export interface RequestFrame {
   type: "request";
   cid: string;
@@ -140,6 +192,18 @@ export interface RequestFrame {
   context?: Context;
   name?: string;
   follows?: number;
+  form?: Given | null;
+}
+
+/**
+ * What a ticket was sent back for (`missing`): all of it. Answered by `ack`, or by `error` `bad_form`; what
+ * else stands in `form` is not looked at.
+ */
+export interface Complete {
+  type: "complete";
+  ticket: number;
+  cid: string;
+  form: Given;
 }
 
 /**
@@ -287,6 +351,54 @@ export interface Close {
 }
 
 /**
+ * "Pendiente": a ticket that is answered later waits for its customer; with `on` false it is Abierto again.
+ * `text` (may be empty) is said with it under `cid`, which is needed then.
+ */
+export interface Pend {
+  type: "pend";
+  ticket: number;
+  on?: boolean;
+  cid?: string;
+  text?: string;
+}
+
+/**
+ * Pendiente until the customer has completed what is missing: names of fields. `text` and `cid` as for
+ * `pend`.
+ */
+export interface SendBack {
+  type: "send_back";
+  ticket: number;
+  missing: string[];
+  cid?: string;
+  text?: string;
+}
+
+/** Closed as rejected, with a reason that the customer sees. */
+export interface Reject {
+  type: "reject";
+  ticket: number;
+  reason: string;
+}
+
+/** What an agent says of a ticket; None leaves things as they are. */
+export interface Classification {
+  type?: "incident" | "question" | "request" | "suggestion" | "" | null;
+  priority?: number | null;
+  category?: string | null;
+  impact?: number | null;
+  urgency?: number | null;
+  development?: boolean | null;
+}
+
+/** What an agent says of a ticket of theirs, or of one that nobody attends. What `said` leaves out stays. */
+export interface Classify {
+  type: "classify";
+  ticket: number;
+  said: Classification;
+}
+
+/**
  * A customer as agents see them. `name` is never empty: a visitor without one is `Visitante` and four letters
  * (`alias`).
  */
@@ -382,6 +494,22 @@ export interface CustomerTicket {
   rate_until: number | null;
   email: string;
   version: number;
+  source: Source;
+  /** Solicitud, Incidente, Consulta, Sugerencia. */
+  type: "incident" | "question" | "request" | "suggestion" | "";
+  category: string;
+  /**
+   * What the ticket is about, a key of the app's form; `case` is its number or name, masked where it is
+   * sensitive.
+   */
+  case_kind: string;
+  case: string;
+  /** The day until which it is wanted (2026-12-24), or empty. */
+  wanted: string;
+  /** What it was sent back for: names of fields, to be given by `complete`. */
+  missing: string[];
+  /** When a pending ticket closes if its customer says nothing. */
+  closes_at: number | null;
 }
 
 /** Authenticated. `token` is to be kept and sent in the next `hello`; `epoch` names this database's life. */
@@ -427,6 +555,30 @@ export interface ItemView {
 }
 
 /**
+ * What was answered to a ticket's form, whole: for who opens the ticket, never in a list. All fields are
+ * always there.
+ */
+export interface FormView {
+  /** The priority that the customer chose; 0 none. */
+  asked: number;
+  why: string;
+  impact: number;
+  urgency: number;
+  case: string;
+  tax_country: string;
+  tax_id: string;
+  /** "RUT", "NIT" …; empty for an id that could not be checked. */
+  tax_kind: string;
+  company: string;
+  phone: string;
+  url: string;
+  wanted_why: string;
+  cc: string[];
+  /** Answers to the app's own fields, by their keys. */
+  fields: Record<string, string>;
+}
+
+/**
  * A committed change. With `view` it is the ticket as a whole; else `patch` holds the fields that differ, and
  * applies to version `base` only. `version` at or below the one you hold: you have it already. A gap: send
  * `open`.
@@ -439,6 +591,8 @@ export interface CustomerChanged {
   items?: ItemView[];
   view?: CustomerTicket | null;
   patch?: Partial<CustomerTicket>;
+  /** The whole form, where this change changed it, and in the answer to `open`. */
+  form?: FormView | null;
 }
 
 /**
@@ -478,6 +632,8 @@ export interface CustomerSnapshot {
   view: CustomerTicket;
   items: ItemView[];
   more: boolean;
+  /** Servers of before had none. */
+  form?: FormView | null;
 }
 
 export interface CustomerTickets {
@@ -505,6 +661,12 @@ export interface Pong {
   now: number;
 }
 
+/** `limit`: characters, or things. */
+export interface Wrong {
+  code: FieldCode;
+  limit?: number;
+}
+
 /**
  * A refusal. Nothing was stored; the connection goes on. `verb`, `cid` and `ticket` say which frame it
  * answers.
@@ -518,6 +680,8 @@ export interface ErrorFrame {
   limit?: number;
   retry_after?: number;
   next_at?: number;
+  /** Of a form (`bad_form`): name of the field → what is wrong with it. */
+  fields?: Record<string, Wrong>;
 }
 
 /** This server is about to stop. Come back in `retry_after` seconds, on a new connection. */
@@ -573,6 +737,20 @@ export interface AgentTicket {
   email: string;
   priority: number;
   version: number;
+  source: Source;
+  type: "incident" | "question" | "request" | "suggestion" | "";
+  category: string;
+  case_kind: string;
+  /** As for customers. */
+  case: string;
+  wanted: string;
+  /** It becomes a new requirement. */
+  development: boolean;
+  missing: string[];
+  closes_at: number | null;
+  /** The targets of a ticket that is answered later, for its first answer and its end; None: none, or met. */
+  answer_by: number | null;
+  solve_by: number | null;
 }
 
 export interface AgentWelcome {
@@ -606,6 +784,7 @@ export interface AgentChangedFrame {
   items?: ItemView[];
   view?: AgentTicket | null;
   patch?: Partial<AgentTicket>;
+  form?: FormView | null;
 }
 
 /**
@@ -635,6 +814,8 @@ export interface AgentSnapshot {
   view: AgentTicket;
   items: ItemView[];
   more: boolean;
+  /** Servers of before had none. */
+  form?: FormView | null;
   /** What the host page passed when the ticket began; it never changes. */
   context?: Record<string, unknown>;
 }
@@ -657,6 +838,7 @@ export type CustomerFrame =
   | CustomerHello
   | Start
   | RequestFrame
+  | Complete
   | Leave
   | Say
   | TypingFrame
@@ -680,6 +862,10 @@ export type AgentFrame =
   | Seen
   | Propose
   | Close
+  | Pend
+  | SendBack
+  | Reject
+  | Classify
   | Open
   | History
   | Tickets

@@ -51,6 +51,17 @@ export function ticket(fields: Partial<AgentTicket> & { id: number }): AgentTick
     email: "",
     priority: 0,
     version: 1,
+    source: "chat",
+    type: "",
+    category: "",
+    case_kind: "",
+    case: "",
+    wanted: "",
+    development: false,
+    missing: [],
+    closes_at: null,
+    answer_by: null,
+    solve_by: null,
     ...fields,
   };
 }

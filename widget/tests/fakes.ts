@@ -143,6 +143,14 @@ export function ticket(change: Partial<CustomerTicket> = {}): CustomerTicket {
     rate_until: null,
     email: "",
     version: 1,
+    source: "chat",
+    type: "",
+    category: "",
+    case_kind: "",
+    case: "",
+    wanted: "",
+    missing: [],
+    closes_at: null,
     ...change,
   };
 }

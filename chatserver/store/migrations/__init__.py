@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from chatserver.store.database import DatabaseTooNew
 
-HEAD: Final = "0008"
+HEAD: Final = "0009"
 """The newest revision in `versions/`."""
 
 

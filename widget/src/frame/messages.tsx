@@ -160,10 +160,9 @@ function BubbleView({ bubble }: { bubble: Bubble }) {
   );
 }
 
-/** What happened to the ticket, in the customer's terms. */
-function eventWords({ kind, name = "", reason, stars = 0 }: ItemView): string {
-  if (kind === "rated") return plural("widget.event.rated", stars);
+/** What happened to the ticket, in the customer's terms; nothing for what there are no words for yet. */
+function eventWords({ kind, name = "", reason, stars }: ItemView) {
+  if (kind === "rated") return plural("widget.event.rated", stars as number);
   const key = `widget.event.${kind}`;
-  const exact = t(`${key}.${reason}`);
-  return exact.startsWith(key) ? t(key, { name }) : exact;
+  return [t(`${key}.${reason}`), t(key, { name })].find((text) => !text.startsWith(key));
 }

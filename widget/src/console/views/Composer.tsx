@@ -5,6 +5,7 @@ import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { plural, t } from "../../ui/i18n";
 import type { AgentTicket } from "../../wire";
 import type { Console } from "../console";
+import { Courtesy } from "./Courtesy";
 import { Icon } from "./icons";
 
 /** Characters of a message, as the server counts them. */
@@ -67,6 +68,7 @@ export function Composer({ console, ticket }: { console: Console; ticket: AgentT
           send();
         }}
       />
+      <Courtesy text={text.value} />
       <div class="composer-foot">
         {left < LIMIT - TELL_FROM ? (
           <span id="composer-left" class="hint" data-tone={left < 0 ? "danger" : undefined}>
