@@ -19,6 +19,8 @@ from starlette.types import Lifespan, Receive, Scope, Send
 from chatserver import control, telemetry
 from chatserver.core.errors import Refused
 from chatserver.core.people import App
+from chatserver.files.keeping import Keeping
+from chatserver.files.threads import Threads
 from chatserver.metrics import Metrics
 from chatserver.opening import HINTED_SECONDS, HINTLESS_SECONDS, opened
 from chatserver.realtime.agent import AgentEndpoint
@@ -28,6 +30,8 @@ from chatserver.realtime.hub import RECHECK_SECONDS, Hub
 from chatserver.realtime.limits import Limits
 from chatserver.services import administration, followups, pairing
 from chatserver.services.accounts import Accounts
+from chatserver.services.downloads import Downloads
+from chatserver.services.files import Files
 from chatserver.services.house import House
 from chatserver.settings import Settings
 from chatserver.store.accounts import people_mark
@@ -36,6 +40,7 @@ from chatserver.store.database import Database
 from chatserver.store.health import probe
 from chatserver.watching import Watch
 from chatserver.web import console, demo, embed, site
+from chatserver.web import files as file_pages
 from chatserver.web.assets import Assets
 from chatserver.web.errors import Errors, OwnHostsOnly, Surprises
 from chatserver.web.headers import SecurityHeaders
@@ -85,6 +90,9 @@ def build_app(
         metrics, missed = Metrics(), asyncio.Event()
         async with opened(settings, metrics, missed=missed.set, clock=clock, traced=traced) as (house, db):
             accounts = _accounts(settings, db, house)
+            keeping, threads = Keeping(settings.files_path), Threads()
+            files = _files(settings, house, db, keeping, threads)
+            downloads = _downloads(settings, house, db, files, keeping, threads)
             hub = Hub(
                 house,
                 db,
@@ -92,6 +100,7 @@ def build_app(
                 limits=_limits(settings),
                 metrics=metrics,
                 recheck_seconds=HINTLESS_SECONDS if settings.on_postgres else RECHECK_SECONDS,
+                downloads=downloads,
             )
             watch = Watch(
                 house,
@@ -110,6 +119,7 @@ def build_app(
                 hub,
                 _orders(settings, db, hub),
                 watch,
+                files,
                 _canary(settings, house, db),
             ):
                 app.state.hub = hub
@@ -121,6 +131,9 @@ def build_app(
                     agent_signed_out=lambda agent_id: pairing.agent_signed_out(house, agent_id),
                     metrics=watch.text,
                     metrics_token=settings.metrics_token,
+                    files=files,
+                    downloads=downloads,
+                    refused=metrics.refuse,
                     unready=Readiness(db, hub, living).problems,
                 )
                 log.info("serving", extra={"address": settings.address, "database": settings.database_shown})
@@ -276,6 +289,9 @@ def _routes() -> list[BaseRoute]:
         Route("/console/session", console.sign_in, methods=["POST"]),
         Route("/console/session", console.sign_out, methods=["DELETE"]),
         Route("/console/socket-token", console.socket_token, methods=["POST"]),
+        Route("/console/files", file_pages.send_as_agent, methods=["POST"]),
+        Route("/files", file_pages.send, methods=["POST"]),
+        Route("/files/{link}", file_pages.give),
         Route("/widget.js", site.widget),
         Route("/favicon.ico", site.icon),
         Route("/static/{path:path}", site.static),
@@ -316,6 +332,24 @@ def _accounts(settings: Settings, db: Database, house: House) -> Accounts:
         find_app=lambda key: house.people.app_by_key(key),
         clock=house.now,
     )
+
+
+def _files(settings: Settings, house: House, db: Database, keeping: Keeping, threads: Threads) -> Files:
+    return Files(
+        house,
+        db,
+        keeping,
+        threads,
+        uploads_per_minute=settings.file_uploads_per_minute,
+        unused_seconds=settings.file_unused_seconds,
+    )
+
+
+def _downloads(
+    settings: Settings, house: House, db: Database, files: Files, keeping: Keeping, threads: Threads
+) -> Downloads:
+    secret = settings.secret or db.secret
+    return Downloads(house, db, files, keeping, threads, secret=secret, seconds=settings.file_link_seconds)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from chatserver.core import errors, inactivity, people, tickets
+from chatserver.core import errors, files, inactivity, people, tickets
 from chatserver.realtime import close_codes, wire
 
 TARGET = Path(__file__).resolve().parent.parent / "widget" / "src" / "wire.ts"
@@ -38,6 +38,7 @@ ALIASES: dict[str, Any] = {
     "CloseReason": tickets.CloseReason,
     "By": tickets.By,
     "Kind": tickets.Kind,
+    "FileKind": files.FileKind,
     "Status": people.Status,
     "Turn": inactivity.Turn,
     "Waits": wire.Waits,
@@ -113,6 +114,8 @@ def _type(info: Any) -> str:
         case msgspec.inspect.UnionType(types=types):
             return " | ".join(sorted((_type(t) for t in types), key=lambda t: t == "null"))
         case msgspec.inspect.ListType(item_type=item):
+            return f"{_type(item)}[]"
+        case msgspec.inspect.VarTupleType(item_type=item):
             return f"{_type(item)}[]"
         case msgspec.inspect.DictType(value_type=value):
             return f"Record<string, {_type(value)}>"

@@ -11,6 +11,7 @@ FileKind = Literal[
 ]
 """What its bytes are. There is no other kind: whatever is none of these is not taken."""
 
+MIB: Final = 2**20
 MEDIA: Final[dict[FileKind, str]] = {
     "png": "image/png",
     "jpeg": "image/jpeg",

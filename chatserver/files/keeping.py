@@ -103,14 +103,8 @@ class Keeping:
         if found != installation:
             raise Elsewhere(
                 f"{self.directory} holds the files of another database, or of another state of this one. Set "
-                "CHATSERVER_FILES_DIR to this one's; where it is this one's, `chatserver adopt-files` says so."
+                f"CHATSERVER_FILES_DIR to this one's. Where it is this one's, delete {MARKER} in it, and start again."
             )
-
-    def adopt(self, installation: str) -> None:
-        """From here on it is this one's, whosever it was. Raises OSError."""
-        self._make()
-        (self.directory / MARKER).unlink(missing_ok=True)
-        self._mark(self.directory / MARKER, installation)
 
     def _make(self) -> None:
         """Nobody but the server's user may look into it."""

@@ -47,7 +47,7 @@ async def sign_in(request: Request) -> Response:
         return json_error(403, "https_required", message=sentence)
     asked = await _body(request)
     before = await _session(house, request)
-    token, session = await house.accounts.sign_in(asked.email, asked.password, _network(request))
+    token, session = await house.accounts.sign_in(asked.email, asked.password, network(request))
     if before is not None:
         # This browser's cookie is replaced: nobody could sign that session out any more.
         nowhere = await house.accounts.sign_out(before)
@@ -80,7 +80,7 @@ async def socket_token(request: Request) -> Response:
     """`POST /console/socket-token` → {token} for the socket's first frame: one use, 30 s."""
     house = rooms(request)
     _from_own_page(house, request)
-    return JSONResponse({"token": house.accounts.socket_token(await _signed_in(house, request))})
+    return JSONResponse({"token": house.accounts.socket_token(await signed_in(house, request))})
 
 
 def _described(session: AgentSession) -> Response:
@@ -116,7 +116,8 @@ async def _session(house: Rooms, request: Request) -> AgentSession | None:
     return await house.accounts.session(request.cookies.get(_cookie(house, request), ""))
 
 
-async def _signed_in(house: Rooms, request: Request) -> AgentSession:
+async def signed_in(house: Rooms, request: Request) -> AgentSession:
+    """Whose console this is. Raises Refused(unauthorized)."""
     session = await _session(house, request)
     if session is None:
         raise Refused("unauthorized")
@@ -134,7 +135,7 @@ def _set_cookie(house: Rooms, request: Request, response: Response, value: str, 
     response.set_cookie(name, value, max_age=seconds, path="/", **flags)
 
 
-def _network(request: Request) -> str:
+def network(request: Request) -> str:
     """Where a request comes from, for counting: one IPv6 customer has a whole /64."""
     try:
         address = ipaddress.ip_address(request.client.host if request.client else "")

@@ -9,6 +9,8 @@ from starlette.requests import HTTPConnection
 
 from chatserver.core.people import App
 from chatserver.services.accounts import Accounts
+from chatserver.services.downloads import Downloads
+from chatserver.services.files import Files
 from chatserver.web.origins import Origins
 from chatserver.web.pages import Pages
 
@@ -26,6 +28,10 @@ class Rooms:
     """As a Prometheus server reads them."""
     metrics_token: str
     """Whoever shows it may read them; empty: nobody."""
+    files: Files
+    downloads: Downloads
+    refused: Callable[[str], None]
+    """Counts a refusal, by its code."""
     unready: Callable[[], Awaitable[list[str]]]
     """Why no traffic should come here now; empty when it may."""
 

@@ -35,6 +35,7 @@ CUSTOMER: dict[str, dict[str, Any] | None] = {
     "rate": {"stars": 1, "comment": "mal"},
     "open": {},
     "history": {"before": 100},
+    "links": {"seq": 1},
 }
 AGENT: dict[str, dict[str, Any] | None] = {
     "hello": None,
@@ -50,8 +51,9 @@ AGENT: dict[str, dict[str, Any] | None] = {
     "close": {},
     "open": {},
     "history": {"before": 100},
+    "links": {"seq": 1},
 }
-READS = ("open", "history", "seen")
+READS = ("open", "history", "seen", "links")
 """What an agent may do with a colleague's ticket."""
 
 
