@@ -19,6 +19,8 @@ from starlette.types import Lifespan, Receive, Scope, Send
 from chatserver import control, telemetry
 from chatserver.core.errors import Refused
 from chatserver.core.people import App
+from chatserver.files.keeping import Keeping
+from chatserver.files.threads import Threads
 from chatserver.metrics import Metrics
 from chatserver.opening import HINTED_SECONDS, HINTLESS_SECONDS, opened
 from chatserver.realtime.agent import AgentEndpoint
@@ -28,6 +30,8 @@ from chatserver.realtime.hub import RECHECK_SECONDS, Hub
 from chatserver.realtime.limits import Limits
 from chatserver.services import administration, followups, pairing
 from chatserver.services.accounts import Accounts
+from chatserver.services.downloads import Downloads
+from chatserver.services.files import Files
 from chatserver.services.house import House
 from chatserver.services.identity import Signed
 from chatserver.services.letters import Letters, NoLetters
@@ -39,6 +43,7 @@ from chatserver.store.database import Database
 from chatserver.store.health import probe
 from chatserver.watching import Watch
 from chatserver.web import console, demo, embed, portal, site
+from chatserver.web import files as file_pages
 from chatserver.web.assets import Assets
 from chatserver.web.errors import Errors, OwnHostsOnly, Surprises
 from chatserver.web.headers import SecurityHeaders
@@ -89,6 +94,9 @@ def build_app(
         metrics, missed = Metrics(), asyncio.Event()
         async with opened(settings, metrics, missed=missed.set, clock=clock, traced=traced) as (house, db):
             accounts = _accounts(settings, db, house)
+            keeping, threads = Keeping(settings.files_path), Threads()
+            files = _files(settings, house, db, keeping, threads)
+            downloads = _downloads(settings, house, db, files, keeping, threads)
             hub = Hub(
                 house,
                 db,
@@ -96,6 +104,7 @@ def build_app(
                 limits=_limits(settings),
                 metrics=metrics,
                 recheck_seconds=HINTLESS_SECONDS if settings.on_postgres else RECHECK_SECONDS,
+                downloads=downloads,
             )
             watch = Watch(
                 house,
@@ -114,6 +123,7 @@ def build_app(
                 hub,
                 _orders(settings, db, hub),
                 watch,
+                files,
                 _canary(settings, house, db),
             ):
                 app.state.hub = hub
@@ -127,6 +137,9 @@ def build_app(
                     form_tokens=Signed(settings.secret or db.secret, "portal-form", str),
                     metrics=watch.text,
                     metrics_token=settings.metrics_token,
+                    files=files,
+                    downloads=downloads,
+                    refused=metrics.refuse,
                     unready=Readiness(db, hub, living).problems,
                 )
                 log.info("serving", extra={"address": settings.address, "database": settings.database_shown})
@@ -283,6 +296,9 @@ def _routes() -> list[BaseRoute]:
         Route("/console/session", console.sign_out, methods=["DELETE"]),
         Route("/console/socket-token", console.socket_token, methods=["POST"]),
         *portal.routes(),
+        Route("/console/files", file_pages.send_as_agent, methods=["POST"]),
+        Route("/files", file_pages.send, methods=["POST"]),
+        Route("/files/{link}", file_pages.give),
         Route("/widget.js", site.widget),
         Route("/favicon.ico", site.icon),
         Route("/static/{path:path}", site.static),
@@ -335,6 +351,24 @@ def _accounts(settings: Settings, db: Database, house: House) -> Accounts:
 
 def _portal(settings: Settings, db: Database, house: House, letters: Letters) -> Portal:
     return Portal(db, house, settings, secret=settings.secret or db.secret, letters=letters)
+
+
+def _files(settings: Settings, house: House, db: Database, keeping: Keeping, threads: Threads) -> Files:
+    return Files(
+        house,
+        db,
+        keeping,
+        threads,
+        uploads_per_minute=settings.file_uploads_per_minute,
+        unused_seconds=settings.file_unused_seconds,
+    )
+
+
+def _downloads(
+    settings: Settings, house: House, db: Database, files: Files, keeping: Keeping, threads: Threads
+) -> Downloads:
+    secret = settings.secret or db.secret
+    return Downloads(house, db, files, keeping, threads, secret=secret, seconds=settings.file_link_seconds)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -11,16 +11,18 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from chatserver.realtime.fallback import STREAM
+from chatserver.extensions import STREAM, UPLOAD
 from chatserver.sockets import SEND_BUFFER, SocketProtocol
 
 HEAD_SECONDS: Final = 10.0
 """For a request's first line and headers, from the connection on or from the first byte after an answer."""
 REQUEST_SECONDS: Final = 60.0
-"""From there to the end of the answer: a peer that does not read it is not waited for."""
+"""From there to the end of the answer: a peer that does not read it is not waited for. One that brings a file has so long for
+each `REQUEST_BYTES` of it."""
 HEAD_BYTES: Final = 32_768
 REQUEST_BYTES: Final = 262_144
-"""Head, body and trailers. What a route takes is its own business, and far less."""
+"""Head, body and trailers. What a route takes is its own business, and far less; one that takes files says so
+(`extensions.UPLOAD`)."""
 LAST_SECONDS: Final = 1.0
 """For the rest of a request that is half here when the server stops. Nothing of it was taken: who sent it sends it again."""
 AHEAD_MAX: Final = 8
@@ -41,6 +43,9 @@ class RequestProtocol(HttpToolsProtocol):
     _answering = False
     _resting = False
     _bytes = 0
+    _most = REQUEST_BYTES
+    _instalment: int | None = None
+    """Where the next part of an upload ends, which has a time of its own."""
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # uvicorn narrows it too
         super().connection_made(transport)
@@ -67,9 +72,11 @@ class RequestProtocol(HttpToolsProtocol):
             self._bytes += len(piece)
             if self.transport.is_closing() or self.transport.get_protocol() is not self:
                 return
-            if self._bytes > (HEAD_BYTES if self._in_head else REQUEST_BYTES):
+            if self._bytes > (HEAD_BYTES if self._in_head else self._most):
                 self._too_large()
                 return
+            if self._instalment is not None and self._bytes >= self._instalment:
+                self._next_instalment()
 
     def handle_websocket_upgrade(self) -> None:
         self._stop()
@@ -80,6 +87,7 @@ class RequestProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._in_head, self._bytes = True, 0
+        self._most, self._instalment = REQUEST_BYTES, None
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -88,7 +96,7 @@ class RequestProtocol(HttpToolsProtocol):
             self._within(REQUEST_SECONDS)
         self._answering = True
         scope: Any = self.scope
-        scope["extensions"] = {STREAM: self._streams}
+        scope["extensions"] = {STREAM: self._streams, UPLOAD: self._uploads}
         super().on_headers_complete()
         if len(self.pipeline) > AHEAD_MAX:
             self.transport.abort()
@@ -113,6 +121,16 @@ class RequestProtocol(HttpToolsProtocol):
         peer: socket.socket = self.transport.get_extra_info("socket")
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         return self.transport.abort
+
+    def _uploads(self, most: int) -> None:
+        """The request under way brings up to so many bytes, and what they are wrapped in."""
+        self._most = REQUEST_BYTES + most + most // 8
+        self._next_instalment()
+
+    def _next_instalment(self) -> None:
+        self._instalment = self._bytes + REQUEST_BYTES
+        if self._answering:
+            self._within(REQUEST_SECONDS)
 
     def _within(self, seconds: float) -> None:
         self._stop()

@@ -331,6 +331,22 @@ class Settings:
     frames_per_minute: int = _setting(600, _whole(1, 1_000_000), "Frames of one connection in the long run.")
     frames_burst: int = _setting(120, _whole(1, 100_000), "Frames that one connection may send at once.")
 
+    files_dir: Path | None = _setting(  # noqa: RUF009 - a Path cannot change
+        None,
+        _path,
+        "Where files that people send are kept. Several servers on one PostgreSQL share it.",
+        shown="<DATA_DIR>/files",
+    )
+    file_uploads_per_minute: int = _setting(
+        60, _whole(1, 100_000), "Files that one person may send up in a minute, and as many at once."
+    )
+    file_link_seconds: int = _setting(300, _whole(10, _day), "The link of a file holds for so long.")
+    file_unused_seconds: int = _setting(
+        _day,
+        _whole(60, 90 * _day),
+        "A file that was sent up and is in no message is forgotten after so long.",
+    )
+
     sign_in_tries: int = _setting(
         10,
         _whole(1, 1000),
@@ -382,6 +398,10 @@ class Settings:
         return Path(self.database_url.removeprefix(SQLITE))
 
     @property
+    def files_path(self) -> Path:
+        return self.files_dir or self.data_dir / "files"
+
+    @property
     def address(self) -> str:
         """The origin to print for people: where a browser on this machine finds the server."""
         return self.public_url or self.url_at(_EVERYWHERE.get(self.host, self.host))
@@ -409,6 +429,11 @@ _POLICY_DOCS = {
     "assignment": "`auto`: tickets go to the least loaded agent. `manual`: agents take them.",
     "same_agent": "A customer's next chat goes to the agent who answered their last one, if that agent is free.",
     "request_when_unattended": "While no agent is available, take a request for later instead of starting a chat.",
+    "file_mib": "The largest file that is taken, in MiB; 0: none at all.",
+    "files_per_message": "So many files may be in one message.",
+    "file_mib_per_person": "What one customer may send up on a day (of UTC), in MiB.",
+    "file_mib_per_network": "The same for one network address, whoever is behind it. Counted as the connections are.",
+    "file_mib_per_app": "And for all customers and agents of an app together.",
     "ask_name": "Ask the customer's name at the start.",
     "ask_email": "Ask the customer's e-mail at the start.",
     "identity_required": "Only users that the host vouches for may chat.",
@@ -431,6 +456,7 @@ _POLICY_LEAST = {
     "priority_step_seconds": 1,
     "pending_close_seconds": 60,
 }
+_POLICY_MOST = {"file_mib": 1_024, "files_per_message": 100}
 
 
 def policy_casts() -> dict[str, Callable[[str], Any]]:
@@ -440,7 +466,7 @@ def policy_casts() -> dict[str, Callable[[str], Any]]:
         if kind is bool:
             casts[name] = _yes
         elif kind is int:
-            casts[name] = _whole(_POLICY_LEAST.get(name, 0), 366 * _day)
+            casts[name] = _whole(_POLICY_LEAST.get(name, 0), _POLICY_MOST.get(name, 366 * _day))
         else:
             casts[name] = _one_of(*typing.get_args(kind))
     return casts

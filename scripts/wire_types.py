@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from chatserver.core import classification, errors, inactivity, people, tickets
+from chatserver.core import classification, errors, files, inactivity, people, tickets
 from chatserver.realtime import close_codes, wire
 
 TARGET = Path(__file__).resolve().parent.parent / "widget" / "src" / "wire.ts"
@@ -40,6 +40,7 @@ ALIASES: dict[str, Any] = {
     "CloseReason": tickets.CloseReason,
     "By": tickets.By,
     "Kind": tickets.Kind,
+    "FileKind": files.FileKind,
     "Status": people.Status,
     "Turn": inactivity.Turn,
     "Waits": wire.Waits,

@@ -14,7 +14,7 @@ from chatserver.core.people import Agent, App, Customer
 from chatserver.core.policy import Policy
 from chatserver.core.tickets import Item, Ticket, due, interrupted
 from chatserver.store.base import Committed, Done
-from chatserver.store.work import WAITING_HEAD, Needs, World
+from chatserver.store.work import WAITING_HEAD, Needs, Upload, World
 
 R = TypeVar("R")
 _Case = tuple[Needs, Callable[[World, int], Any], Done]
@@ -51,6 +51,8 @@ class MemoryStore:
         self._agents: dict[int, Agent] = {}
         self._tickets: dict[int, Ticket] = {}
         self._items: dict[int, list[Item]] = {}
+        self._uploads: dict[str, Upload] = {}
+        self._attached: dict[str, tuple[int, int]] = {}
 
     # — what there is ——————————————————————————————————————————————————————————
 
@@ -65,6 +67,12 @@ class MemoryStore:
 
     async def change_agent(self, agent_id: int, **fields: Any) -> None:
         self._agents[agent_id] = replace(self._agents[agent_id], **fields)
+
+    async def add_upload(self, upload: Upload) -> None:
+        self._uploads[upload.file.id] = upload
+
+    async def attached(self) -> dict[str, tuple[int, int]]:
+        return dict(self._attached)
 
     async def all_tickets(self) -> list[Ticket]:
         return list(self._tickets.values())
@@ -147,6 +155,9 @@ class MemoryStore:
                 world.loaded_agent(agent)
             if agent.id in needs.attended:
                 tickets |= {i for i, t in self._now() if t.chatting and t.agent_id == agent.id}
+        for file_id in needs.files:
+            if file_id in self._uploads and file_id not in self._attached:
+                world.loaded_upload(self._uploads[file_id])
         for ticket_id in tickets & set(self._tickets):
             world.loaded_ticket(self._as_now(self._tickets[ticket_id]))
 
@@ -167,6 +178,7 @@ class MemoryStore:
                 key = (ticket_id, item.by, author, item.cid)
                 assert key not in self._said, "stored twice"
                 self._said[key] = item.seq
+        self._attached |= world.attached
         for agent in world.agents_to_apply():
             self._agents[agent.id] = replace(agent, load=0)
 

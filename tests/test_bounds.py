@@ -23,6 +23,8 @@ ROOMS = (
     "store.migrations",
     "services",
     "web.portal",
+    "files",
+    "web",
 )
 PLACES = ("chatserver", *(f"chatserver.{room}" for room in ROOMS))
 UNITS = {"": 1, " KiB": 2**10, " MiB": 2**20}

@@ -34,6 +34,18 @@ Code = Literal[
     "too_many_open",  # the customer has as many open chats as the app allows; `limit`
     "outside_hours",  # no chat can start now; `next_at` (ms) says when attention opens, if it does
     "nobody_available",  # this app starts no chat while no agent is available
+    "file_type",  # a file of a kind that is not taken
+    "file_disguised",  # a file's name says something else than its content, or it is two things at once
+    "file_macros",  # an office document that can run
+    "file_unsafe",  # an archive that blows up, or whose entries lead out of it
+    "file_unreadable",  # a file that is damaged, or locked where that hides what it is
+    "file_empty",  # a file without a byte
+    "file_infected",  # the virus scanner knows it
+    "file_too_large",  # `limit` says how many bytes are taken
+    "file_quota",  # as much was sent up as a day allows (`limit` bytes): by them, or in this app; wait `retry_after`
+    "too_many_files",  # in one message; `limit`
+    "file_unknown",  # of a message: not sent up by its author, or gone since, or in another message already
+    "files_unavailable",  # no file can be taken or given just now; chats go on. `retry_after` seconds
     "rate_limited",  # wait `retry_after` seconds, then send the same frame again
     "unauthorized",  # the token or session is missing, wrong or was ended
     "token_expired",  # was good once: get a new one

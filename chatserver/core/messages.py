@@ -35,9 +35,10 @@ def subject(text: str) -> str:
     return _within(_line(text), SUBJECT_MIN, SUBJECT_MAX)
 
 
-def body(text: str) -> str:
-    """A message's text with its line breaks, trailing blanks gone. Raises Refused(too_short | too_long)."""
-    return _within(_clean(text).strip("\n").rstrip(), 1, TEXT_MAX)
+def body(text: str, least: int = 1) -> str:
+    """A message's text with its line breaks, trailing blanks gone. `least`: 0 where files speak for it. Raises
+    Refused(too_short | too_long)."""
+    return _within(_clean(text).strip("\n").rstrip(), least, TEXT_MAX)
 
 
 def comment(text: str) -> str:

@@ -36,6 +36,15 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A customer's next chat goes to the agent who answered their last one, if that agent is free."""
     request_when_unattended: bool = False
     """Show the leave-a-request view instead of starting a chat while no agent is available."""
+    file_mib: int = 20
+    """The largest file that is taken, in MiB; 0: none at all."""
+    files_per_message: int = 10
+    file_mib_per_person: int = 200
+    """What one person may send up on a day (of UTC)."""
+    file_mib_per_network: int = 2_000
+    """The same for one network address, whoever is behind it."""
+    file_mib_per_app: int = 10_000
+    """And for all customers and agents of an app together."""
     ask_name: Ask = "no"
     ask_email: Ask = "no"
     identity_required: bool = False

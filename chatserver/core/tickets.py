@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from chatserver.core.classification import MEDIUM, Source, Type
 from chatserver.core.details import NOTHING, Details
 from chatserver.core.errors import Refused
+from chatserver.core.files import File
 from chatserver.core.inactivity import Clock, Turn, closes_at, verdict
 from chatserver.core.people import Agent, Customer
 from chatserver.core.policy import Policy
@@ -71,10 +72,12 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     text: str = ""
     reason: str = ""
     stars: int = 0
+    files: tuple[File, ...] = ()
+    """Of a message. Storing it takes them out of what their author sent up."""
 
 
 class Last(msgspec.Struct, frozen=True, gc=False):
-    """The last message, for lists."""
+    """The last message, for lists. `text`: of one without words the names of its files."""
 
     text: str
     by: By
@@ -272,7 +275,7 @@ def opened(draft: Ticket, policy: Policy, *, closes_at: int | None, connected: b
     return _append(ticket, _item(ticket, now, "opened", "customer", text=ticket.subject))
 
 
-def requested(draft: Ticket, text: str, cid: str, reason: str) -> Step:
+def requested(draft: Ticket, text: str, cid: str, reason: str, files: tuple[File, ...] = ()) -> Step:
     """A new ticket that will be answered later, with its first message. `reason`: outside_hours | unattended."""
     now = draft.opened_at
     if not draft.email:
@@ -280,32 +283,41 @@ def requested(draft: Ticket, text: str, cid: str, reason: str) -> Step:
     ticket = replace(draft, mode="later", active_at=now)
     step = _append(ticket, _item(ticket, now, "opened", "customer", text=ticket.subject))
     step = _then(step, _item(ticket, now, "later", "system", reason=reason))
-    return _then(step, _item(ticket, now, "message", "customer", cid=cid, text=text))
+    return _then(step, _item(ticket, now, "message", "customer", cid=cid, text=text, files=files))
 
 
 # — talking ————————————————————————————————————————————————————————————————————
 
 
-def customer_said(ticket: Ticket, text: str, cid: str, now: int) -> Step:
+def customer_said(ticket: Ticket, text: str, cid: str, now: int, files: tuple[File, ...] = ()) -> Step:
     """The customer speaks: it is the agent's turn, and an unanswered proposal is answered by talking on. What waited for them
     goes on."""
     _open(ticket)
     before: tuple[Item, ...] = ()
     if ticket.pending is not None:
         ticket, before = _step(_resumed(ticket, "customer", now))
-    item = _item(ticket, now, "message", "customer", cid=cid, text=text)
+    item = _item(ticket, now, "message", "customer", cid=cid, text=text, files=files)
     return _append(ticket, item, before, turn="agent", active_at=now, proposal=None)
 
 
 def agent_said(
-    ticket: Ticket, agent: Agent, text: str, cid: str, now: int, *, proposal: bool = False
+    ticket: Ticket,
+    agent: Agent,
+    text: str,
+    cid: str,
+    now: int,
+    files: tuple[File, ...] = (),
+    *,
+    proposal: bool = False,
 ) -> Step:
     """The ticket's agent speaks, or proposes the solution. Gives the customer the whole time again."""
     _attended_by(ticket, agent)
     if ticket.pending is not None:
         ticket = replace(ticket, pending=Pending(now))
     kind: Kind = "proposal" if proposal else "message"
-    item = _item(ticket, now, kind, "agent", author_id=agent.id, name=agent.name, cid=cid, text=text)
+    item = _item(
+        ticket, now, kind, "agent", author_id=agent.id, name=agent.name, cid=cid, text=text, files=files
+    )
     return _append(
         ticket,
         item,
@@ -745,10 +757,11 @@ def _item(
     text: str = "",
     reason: str = "",
     stars: int = 0,
+    files: tuple[File, ...] = (),
 ) -> Item:
     if author_id is None:
         author_id = ticket.customer.id if by == "customer" else 0
-    return Item(ticket.last_seq + 1, now, kind, by, author_id, name, cid, text, reason, stars)
+    return Item(ticket.last_seq + 1, now, kind, by, author_id, name, cid, text, reason, stars, files)
 
 
 def _append(ticket: Ticket, item: Item, before: tuple[Item, ...] = (), **more: Any) -> Step:
@@ -756,7 +769,8 @@ def _append(ticket: Ticket, item: Item, before: tuple[Item, ...] = (), **more: A
     same step that led to `ticket`. `more`: fields of the ticket that change with it, so that what is said most often copies the
     ticket once."""
     if item.kind in TALK:
-        more["last"] = Last(item.text[:200], item.by, item.at)
+        shown = item.text or ", ".join(file.name for file in item.files)
+        more["last"] = Last(shown[:200], item.by, item.at)
     if item.by == "customer":
         more["customer_seen"], more["customer_unread"] = item.seq, 0
         if item.kind in NEWS:

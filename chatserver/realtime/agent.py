@@ -8,6 +8,7 @@ import msgspec
 
 from chatserver.core.errors import Refused
 from chatserver.core.events import AgentGone, Event, agent_topic, desk_topic, session_topic
+from chatserver.core.files import MIB
 from chatserver.core.people import Agent
 from chatserver.core.tickets import Ticket
 from chatserver.realtime.connection import Connection
@@ -148,7 +149,9 @@ class AgentTalk(Talk[Frame]):
 
     async def _app(self, app_id: int) -> AppInfo:
         app = self.hub.house.people.app(app_id)
-        return AppInfo(app.key, app.name, app.color, *await ticket_rows.desk_counts(self.hub.db, app_id))
+        waiting, requests = await ticket_rows.desk_counts(self.hub.db, app_id)
+        file_bytes, each = app.policy.file_mib * MIB, app.policy.files_per_message
+        return AppInfo(app.key, app.name, app.color, waiting, requests, file_bytes, each)
 
     def outdated(self) -> bool:
         return self._greeted_as is not None and self._shown() != self._greeted_as
@@ -197,7 +200,7 @@ class AgentTalk(Talk[Frame]):
 
     def saying(self, frame: Say) -> Use[int]:
         house, me = self.hub.house, self._agent_id
-        return talk.saying_as(house, me, frame.ticket, frame.cid, frame.text, proposal=False)
+        return talk.saying_as(house, me, frame.ticket, frame.cid, frame.text, frame.files, proposal=False)
 
     async def carry_out(self, frame: Any) -> Frame | None:
         house, me = self.hub.house, self._agent_id

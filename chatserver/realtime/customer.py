@@ -11,6 +11,7 @@ import msgspec
 
 from chatserver.core.errors import Refused
 from chatserver.core.events import Event, TicketChanged, customer_topic
+from chatserver.core.files import MIB
 from chatserver.core.people import Customer
 from chatserver.core.tickets import Ticket
 from chatserver.realtime.connection import Connection
@@ -109,6 +110,8 @@ class CustomerTalk(Talk[Frame]):
                 color=identity.app.color,
                 ask_name=identity.app.policy.ask_name,
                 ask_email=identity.app.policy.ask_email,
+                file_bytes=identity.app.policy.file_mib * MIB,
+                files_per_message=identity.app.policy.files_per_message,
                 offer_seconds=identity.app.policy.queue_offer_seconds,
                 heartbeat=jittered(self.hub.limits.customer_heartbeat),
                 attention=await self.hub.attention_lately.of(self.who.app_id),
@@ -156,7 +159,7 @@ class CustomerTalk(Talk[Frame]):
         return CustomerSnapshot(self._view(ticket), items, more, form_view(ticket.details))
 
     def saying(self, frame: Say) -> Use[int]:
-        return talk.saying(self.hub.house, self.who, frame.ticket, frame.cid, frame.text)
+        return talk.saying(self.hub.house, self.who, frame.ticket, frame.cid, frame.text, frame.files)
 
     async def carry_out(self, frame: Any) -> Frame | None:
         house, who = self.hub.house, self.who

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
+from chatserver.extensions import STREAM
 from chatserver.realtime.endpoint import Endpoint, Receive, Send
 from chatserver.realtime.http_line import HttpLine
 from chatserver.realtime.ports import OriginAllowed, Scope
@@ -19,8 +20,6 @@ from chatserver.realtime.wire import MAX_FRAME_BYTES
 if TYPE_CHECKING:
     from chatserver.realtime.forwarding import Forwarding
 
-STREAM: Final = "chatserver.stream"
-"""The scope's extension that lets an answer go on without end; gives the function that cuts it (`chatserver/peers.py`)."""
 FIRST_SECONDS: Final = 5.0
 """Until the first answer of a polled line goes out without `welcome`."""
 

@@ -26,6 +26,7 @@ from chatserver.realtime.presence import Presence
 from chatserver.realtime.views import Audience, Views
 from chatserver.realtime.wire import GoAway
 from chatserver.services import attention, followups, pairing
+from chatserver.services.downloads import Downloads
 from chatserver.services.house import House
 from chatserver.store import tickets as ticket_rows
 from chatserver.store.database import Database
@@ -83,8 +84,11 @@ class Hub:
         metrics: Metrics | None = None,
         now: Callable[[], float] = time.monotonic,
         recheck_seconds: float = RECHECK_SECONDS,
+        downloads: Downloads | None = None,
     ) -> None:
         self.house = house
+        self.downloads = downloads
+        """None: there are no files here."""
         self.db = db
         self.now = now
         self.limits = limits or Limits()

@@ -36,9 +36,11 @@ from chatserver.realtime.wire import (
     VERSION,
     Ack,
     Error,
+    FileLinks,
     Frame,
     History,
     Items,
+    Links,
     Open,
     Ping,
     Pong,
@@ -56,12 +58,14 @@ F = TypeVar("F", bound=Frame)
 BAD_IN_A_ROW: Final = 5
 LARGE: Final = 4_096
 """Characters of a frame."""
+FILE_BYTES: Final = 90
+"""What is told of a file beside its name."""
 CHEAP: Final = frozenset({Ping, Seen, TypingFrame})
 CHEAP_COST: Final = 0.25
 MESSAGES: Final = frozenset({"start", "request", "leave", "propose", "complete", "pend", "send_back"})
 """And `say`."""
 OPENINGS: Final = frozenset({"start", "request"})
-READINGS: Final = frozenset({"open", "history", "desk"})
+READINGS: Final = frozenset({"open", "history", "desk", "links"})
 
 
 class Talk(ABC, Generic[F]):
@@ -103,7 +107,7 @@ class Talk(ABC, Generic[F]):
 
     @abstractmethod
     async def carry_out(self, frame: Any) -> Frame | None:
-        """Everything but hello, ping, say, open and history. Returns the answer once the change is durable."""
+        """Everything but hello, ping, say, open, history and links. Returns the answer once the change is durable."""
 
     @abstractmethod
     async def ticket(self, ticket_id: int) -> Ticket:
@@ -308,7 +312,16 @@ class Talk(ABC, Generic[F]):
                 else:
                     await self._reply(await self._history(frame))
             return None
+        if isinstance(frame, Links):
+            return await self._links(frame)
         return await self.carry_out(frame)
+
+    async def _links(self, frame: Links) -> Frame:
+        ticket = await self.ticket(frame.ticket)
+        if self.hub.downloads is None:
+            raise Refused("files_unavailable")
+        found, until = await self.hub.downloads.links(ticket, frame.seq, str(self.person))
+        return FileLinks(frame.ticket, frame.seq, found, until)
 
     def _say(self, frame: Frame) -> None:
         self.connection.answer(pack(frame))
@@ -413,7 +426,7 @@ def _page(items: list[Item]) -> list[Item]:
     """As many of the first as fit into a page, one at least."""
     size = 0
     for count, item in enumerate(items):
-        size += len(item.text.encode())
+        size += len(item.text.encode()) + sum(len(file.name.encode()) + FILE_BYTES for file in item.files)
         if size > PAGE_BYTES and count:
             return items[:count]
     return items

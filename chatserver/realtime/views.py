@@ -185,6 +185,7 @@ def item_view(item: Item, audience: Audience) -> ItemView:
         item.reason,
         item.stars,
         item.author_id if told else 0,
+        item.files,
     )
 
 

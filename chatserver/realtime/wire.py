@@ -15,6 +15,7 @@ from chatserver.core.answers import Given
 from chatserver.core.attention import Attention
 from chatserver.core.classification import Source, Type
 from chatserver.core.errors import Code, Wrong
+from chatserver.core.files import File, FileLink
 from chatserver.core.inactivity import Clock
 from chatserver.core.people import Status
 from chatserver.core.tickets import By, Classification, CloseReason, Kind, Last, Mode, Rating, State
@@ -63,6 +64,8 @@ class ItemView(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     stars: int = 0
     author: int = 0
     """For agents only: the agent's id who wrote it, or to whom it was `assigned`."""
+    files: tuple[File, ...] = ()
+    """Of a message. Where they are to be had is asked for with `links`."""
 
 
 class FormView(msgspec.Struct, frozen=True, gc=False):
@@ -272,6 +275,9 @@ class Say(Frame, frozen=True, tag="say"):
     ticket: TicketId
     cid: Cid
     text: Annotated[str, Meta(max_length=20_000)]
+    """May be empty where there are `files`."""
+    files: Annotated[tuple[Cid, ...], Meta(max_length=100)] = ()
+    """Ids of what was sent up for it (`POST /files`, `POST /console/files`)."""
 
 
 class TypingFrame(Frame, frozen=True, tag="typing"):
@@ -332,6 +338,13 @@ class History(Frame, frozen=True, tag="history"):
     before: Seq
 
 
+class Links(Frame, frozen=True, tag="links"):
+    """Where the files of the message `seq` are to be had: a while, for whoever asks."""
+
+    ticket: TicketId
+    seq: Seq
+
+
 class Tickets(Frame, frozen=True, tag="tickets"):
     """More of the customer's tickets: those opened before the ticket `before` (0: from the newest). For agents: closed ones of
     one customer."""
@@ -359,6 +372,7 @@ CustomerFrame = (
     | Rate
     | Open
     | History
+    | Links
     | Tickets
     | Ping
 )
@@ -456,6 +470,7 @@ AgentFrame = (
     | Classify
     | Open
     | History
+    | Links
     | Tickets
     | Ping
 )
@@ -478,6 +493,9 @@ class Welcome(Frame, frozen=True, tag="welcome", omit_defaults=False):
     color: str
     ask_name: Literal["no", "optional", "required"]
     ask_email: Literal["no", "optional", "required"]
+    file_bytes: int
+    """The largest file that is taken; 0: none."""
+    files_per_message: int
     offer_seconds: int
     """After so long in the queue the customer is offered to leave the ticket for later."""
     heartbeat: float
@@ -495,6 +513,9 @@ class AppInfo(msgspec.Struct, frozen=True):
     waiting: int
     """How many wait in its queue, and how many requests nobody took: all of them, shown or not. `count` tells when it changes."""
     requests: int
+    file_bytes: int
+    """The largest file that is taken; 0: none."""
+    files_per_message: int
 
 
 class AgentWelcome(Frame, frozen=True, tag="welcome", omit_defaults=False):
@@ -585,6 +606,15 @@ class Items(Frame, frozen=True, tag="items"):
     back: bool = False
 
 
+class FileLinks(Frame, frozen=True, tag="links", omit_defaults=False):
+    """Good until `until`, to be asked for again then. Files that are gone are left out."""
+
+    ticket: int
+    seq: int
+    files: list[FileLink]
+    until: int
+
+
 class CustomerSnapshot(Frame, frozen=True, tag="snapshot"):
     """Forget what you hold of this ticket: this is it. `more`: earlier items exist."""
 
@@ -669,6 +699,7 @@ CustomerServerFrame = (
     | Ack
     | Done
     | Items
+    | FileLinks
     | CustomerSnapshot
     | CustomerTickets
     | Queue
@@ -686,6 +717,7 @@ AgentServerFrame = (
     | Ack
     | Done
     | Items
+    | FileLinks
     | AgentSnapshot
     | AgentTickets
     | StatusFrame

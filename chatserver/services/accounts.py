@@ -201,6 +201,22 @@ class Accounts:
             raise Refused("identity_required")
         return self._identified(app, session, hello, now, fresh=bool(hello.identity))
 
+    def customer(self, token: str) -> Who:
+        """Whom a session token of ours names, for a request beside their conversation. Raises Refused: unauthorized,
+        token_expired, identity_required."""
+        session = self._tokens.read(token)
+        if session is None:
+            raise Refused("unauthorized")
+        if session.expires * 1000 < self._clock():
+            raise Refused("token_expired")
+        try:
+            app = self._find_app(session.app)
+        except Refused:
+            raise Refused("unauthorized") from None
+        if app.policy.identity_required and not session.verified:
+            raise Refused("identity_required")
+        return Who(app.id, session.key, session.name, session.email)
+
     def _held(self, token: str, app: App, now: int, *, lenient: bool) -> Session | None:
         """What our own token says. `lenient`: another proof comes with it, so a bad one is as good as none."""
         if not token:

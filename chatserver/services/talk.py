@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
 from chatserver.core import messages, signs, tickets
 from chatserver.core.errors import Refused
 from chatserver.core.events import Typing, agent_topic, customer_topic
+from chatserver.core.files import File
 from chatserver.core.inactivity import Turn, verdict
 from chatserver.core.policy import Policy
 from chatserver.core.signs import Sign
@@ -22,13 +24,18 @@ TYPING_STEP = 15_000
 node die, the others know of it. The latest one is looked up before the deadline is acted on."""
 
 
-def saying(house: House, who: Who, ticket_id: int, cid: str, text: str) -> Use[int]:
-    """The customer's message as a use case: gives its sequence number, a repeat of `cid` the first one's.
+def saying(
+    house: House, who: Who, ticket_id: int, cid: str, text: str, files: Sequence[str] = ()
+) -> Use[int]:
+    """The customer's message as a use case: gives its sequence number, a repeat of `cid` the first one's. `files`: ids of what
+    they sent up; with some the text may be empty.
 
-    Refused: too_short, too_long, bad_frame (cid) at once; not_found, ticket_closed when it is decided.
+    Refused: too_short, too_long, bad_frame (cid) at once; not_found, ticket_closed, too_many_files, file_unknown when it is
+    decided.
     """
-    cid, text = messages.cid(cid), messages.body(text)
+    cid, text = messages.cid(cid), messages.body(text, 0 if files else 1)
     people = house.people
+    sent = tuple(dict.fromkeys(files))
     known = house.books.tickets.get(ticket_id)
     if known is not None and _is_of(known, who):
         _no_longer_typing(house, ticket_id, "customer")
@@ -38,21 +45,32 @@ def saying(house: House, who: Who, ticket_id: int, cid: str, text: str) -> Use[i
         first = world.said(ticket, "customer", 0, cid)
         if first is not None:
             return first
-        step = tickets.customer_said(ticket, text, cid, now)
-        return world.put(ticket, step, people.policy(ticket.app_id)).last_seq
+        policy = people.policy(ticket.app_id)
+        taken = sent_up(world, sent, policy, who.app_id, "customer", who.key) if sent else ()
+        step = tickets.customer_said(ticket, text, cid, now, taken)
+        return world.put(ticket, step, policy).last_seq
 
-    return Use(Needs((ticket_id,), ((ticket_id, "customer", 0, cid),)), decide)
+    return Use(Needs((ticket_id,), ((ticket_id, "customer", 0, cid),), files=sent), decide)
 
 
 def saying_as(
-    house: House, agent_id: int, ticket_id: int, cid: str, text: str, *, proposal: bool
+    house: House,
+    agent_id: int,
+    ticket_id: int,
+    cid: str,
+    text: str,
+    files: Sequence[str] = (),
+    *,
+    proposal: bool,
 ) -> Use[int]:
     """The ticket's agent speaks, or proposes that it is solved; as `saying`.
 
-    Refused: too_short, too_long, bad_frame (cid), unauthorized at once; not_found, not_yours, ticket_closed when it is decided.
+    Refused: too_short, too_long, bad_frame (cid), unauthorized at once; not_found, not_yours, ticket_closed, too_many_files,
+    file_unknown when it is decided.
     """
-    cid, text = messages.cid(cid), messages.body(text)
+    cid, text = messages.cid(cid), messages.body(text, 0 if files else 1)
     people, agent = house.people, house.people.agent(agent_id)
+    sent = tuple(dict.fromkeys(files))
     known = house.books.tickets.get(ticket_id)
     if known is not None and known.agent_id == agent_id:
         _no_longer_typing(house, ticket_id, "agent")
@@ -62,21 +80,34 @@ def saying_as(
         first = world.said(ticket, "agent", agent_id, cid)
         if first is not None:
             return first
-        step = tickets.agent_said(ticket, agent, text, cid, now, proposal=proposal)
-        return world.put(ticket, step, people.policy(ticket.app_id)).last_seq
+        policy = people.policy(ticket.app_id)
+        taken = sent_up(world, sent, policy, ticket.app_id, "agent", str(agent_id)) if sent else ()
+        step = tickets.agent_said(ticket, agent, text, cid, now, taken, proposal=proposal)
+        return world.put(ticket, step, policy).last_seq
 
-    return Use(Needs((ticket_id,), ((ticket_id, "agent", agent_id, cid),)), decide)
+    return Use(Needs((ticket_id,), ((ticket_id, "agent", agent_id, cid),), files=sent), decide)
 
 
-async def say(house: House, who: Who, ticket_id: int, cid: str, text: str) -> int:
+def sent_up(
+    world: World, ids: tuple[str, ...], policy: Policy, app_id: int, by: Turn, owner: str
+) -> tuple[File, ...]:
+    """Of a message that is being decided. Refused: too_many_files, file_unknown."""
+    if len(ids) > policy.files_per_message:
+        raise Refused("too_many_files", limit=policy.files_per_message)
+    return world.uploads(ids, app_id, by, owner)
+
+
+async def say(house: House, who: Who, ticket_id: int, cid: str, text: str, files: Sequence[str] = ()) -> int:
     """`saying`, done and durable."""
-    use = saying(house, who, ticket_id, cid, text)
+    use = saying(house, who, ticket_id, cid, text, files)
     return await house.store.write(use.needs, use.decide)
 
 
-async def say_as_agent(house: House, agent_id: int, ticket_id: int, cid: str, text: str) -> int:
+async def say_as_agent(
+    house: House, agent_id: int, ticket_id: int, cid: str, text: str, files: Sequence[str] = ()
+) -> int:
     """`saying_as`, done and durable."""
-    use = saying_as(house, agent_id, ticket_id, cid, text, proposal=False)
+    use = saying_as(house, agent_id, ticket_id, cid, text, files, proposal=False)
     return await house.store.write(use.needs, use.decide)
 
 

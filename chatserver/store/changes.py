@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
+from chatserver.core.files import File
 from chatserver.core.tickets import Ticket
 from chatserver.store.rows import CHANGING, TALKING, changing_values, settled, talking_values
 from chatserver.store.work import World
@@ -13,7 +16,11 @@ FIRST: Final = ("id", "app_id", "number", "customer_id", "cid", "context", "open
 """The columns of a new ticket."""
 TALKING_DUE: Final = (*TALKING, "due_at")
 ITEM: Final = ("ticket_id", "seq", "at", "kind", "by", "author_id", "name", "cid", "text", "reason", "stars")
+ITEM_WITH_FILES: Final = (*ITEM, "files")
+ATTACHED: Final = ("ticket_id", "seq")
 CUSTOMER: Final = ("id", "app_id", "key", "name", "email", "locale", "zone", "created_at")
+
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class Changes(NamedTuple):
@@ -45,11 +52,44 @@ def of_tickets(world: World) -> Changes:
 
 
 def items(world: World) -> list[tuple[Any, ...]]:
-    """Rows of `ITEM`."""
+    """Rows of `ITEM`: of nearly all items, which have no files."""
     return [
         (t, i.seq, i.at, i.kind, i.by, i.author_id, i.name, i.cid or None, i.text, i.reason, i.stars)
         for t, i in world.items
+        if not i.files
     ]
+
+
+def items_with_files(world: World) -> list[tuple[Any, ...]]:
+    """Rows of `ITEM_WITH_FILES`."""
+    return [
+        (
+            t,
+            i.seq,
+            i.at,
+            i.kind,
+            i.by,
+            i.author_id,
+            i.name,
+            i.cid or None,
+            i.text,
+            i.reason,
+            i.stars,
+            told(i.files),
+        )
+        for t, i in world.items
+        if i.files
+    ]
+
+
+def told(files: tuple[File, ...]) -> str:
+    """As `rows.item_from` reads them."""
+    return _encode(files).decode()
+
+
+def attached(world: World) -> list[tuple[Any, ...]]:
+    """Rows of `ATTACHED` and the file's id."""
+    return [(*message, file_id) for file_id, message in world.attached.items()]
 
 
 def customers(world: World) -> list[tuple[Any, ...]]:

@@ -32,6 +32,8 @@ _ASIDE: Final = {
     tables.addresses,
     tables.customer_sessions,
     tables.links,
+    tables.files,
+    tables.file_use,
 }
 """Tables of which nothing goes into a ticket as a writer keeps it."""
 

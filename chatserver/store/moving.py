@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import asyncpg
 import msgspec
-from sqlalchemy import Column, ColumnElement, Select, Table, Text, collate, func, literal, select
+from sqlalchemy import Column, ColumnElement, Integer, Select, Table, Text, collate, func, literal, select
 
 from chatserver.store import tables
 from chatserver.store.database import DatabaseNotReady, DatabaseUnusable
@@ -204,7 +204,7 @@ class _Digest:
 async def _count_on(connection: Any) -> None:
     """Ids that PostgreSQL gives go on above those that came. Tickets and customers look at their highest by themselves."""
     for table in MOVED:
-        if "id" in table.columns:
+        if "id" in table.columns and isinstance(table.c.id.type, Integer):
             highest = func.max(table.c.id)
             sequence = func.pg_get_serial_sequence(table.name, "id")
             await connection.fetchval(

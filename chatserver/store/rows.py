@@ -11,10 +11,12 @@ from msgspec.structs import replace
 from sqlalchemy import TextClause, select, text
 
 from chatserver.core.details import NOTHING, Details
+from chatserver.core.files import File
 from chatserver.core.people import Agent, Customer
 from chatserver.core.tickets import Item, Last, Pending, Rating, Ticket
 from chatserver.store.portable import as_list
-from chatserver.store.tables import agent_apps, agents, customers, items, tickets
+from chatserver.store.tables import agent_apps, agents, customers, files, items, tickets
+from chatserver.store.work import Upload
 
 ENDLESS: Final = 2**63 - 1
 """Above every id: "before" nothing in particular."""
@@ -64,9 +66,15 @@ agent_select = agent_columns.where(agents.c.disabled_at.is_(None))
 item_select = select(*ITEM_COLUMNS)
 """What `item_from` reads."""
 
+upload_select = select(
+    files.c.id, files.c.name, files.c.kind, files.c.bytes, files.c.app_id, files.c.by, files.c.owner
+).where(literal("files.ticket_id IS NULL"))
+"""What `upload_from` reads."""
+
 _ids = msgspec.json.Decoder(tuple[int, ...])
 _details = msgspec.json.Decoder(Details)
 _encode = msgspec.json.Encoder().encode
+_files = msgspec.json.Decoder(tuple[File, ...])
 
 
 def ticket_from(row: Sequence[Any]) -> Ticket:
@@ -323,5 +331,10 @@ def agent_from(row: Sequence[Any]) -> Agent:
 
 
 def item_from(row: Sequence[Any]) -> Item:
-    seq, at, kind, by, author_id, name, cid, text_, reason, stars = row
-    return Item(seq, at, kind, by, author_id, name, cid or "", text_, reason, stars)
+    seq, at, kind, by, author_id, name, cid, text_, reason, stars, told = row
+    files_ = () if told is None else _files.decode(told)
+    return Item(seq, at, kind, by, author_id, name, cid or "", text_, reason, stars, files_)
+
+
+def upload_from(row: Sequence[Any]) -> Upload:
+    return Upload(File(*row[:4]), *row[4:])

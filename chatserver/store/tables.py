@@ -322,6 +322,8 @@ items = Table(
     Column("text", Text, nullable=False, server_default=""),
     Column("reason", Text, nullable=False, server_default=""),
     Column("stars", Integer, nullable=False, server_default="0"),
+    # What everybody is told of a message's files, as JSON; so whoever reads a conversation reads nothing else for them.
+    Column("files", Text),
     # One message per (ticket, author, client id): a repeat finds the first one.
     Index(
         "uq_items_cid",
@@ -332,4 +334,44 @@ items = Table(
         unique=True,
         sqlite_where=text("cid IS NOT NULL"),
     ),
+)
+
+# What was sent up. In no message yet: only who sent it knows its id, and it goes after a day, with its bytes (`key` in the
+# directory of files).
+files = Table(
+    "files",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("app_id", Id, ForeignKey("apps.id"), nullable=False),
+    Column("by", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("cid", Text, nullable=False),
+    Column("ticket_id", Id, ForeignKey("tickets.id")),
+    Column("seq", Integer),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("bytes", Ms, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    # Of its thumbnail, where there is one.
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("created_at", Ms, nullable=False),
+    # What died halfway is looked for by it.
+    Index("uq_files_key", "key", unique=True),
+    # Of what is in a message nothing has to be found but by its id: these two stay as small as what is under way.
+    Index(
+        "uq_files_unused", "app_id", "by", "owner", "cid", unique=True, sqlite_where=text("ticket_id IS NULL")
+    ),
+    Index("ix_files_unused", "created_at", sqlite_where=text("ticket_id IS NULL")),
+)
+
+# How many bytes were sent up on a day (of UTC, counted since 1970): by one person, from one network, and in a whole app.
+file_use = Table(
+    "file_use",
+    metadata,
+    Column("app_id", Id, ForeignKey("apps.id"), primary_key=True),
+    Column("day", Integer, primary_key=True),
+    Column("who", Text, primary_key=True),
+    Column("bytes", Ms, nullable=False),
 )

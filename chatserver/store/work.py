@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from chatserver.core.errors import Refused
 from chatserver.core.events import Event, TicketChanged
+from chatserver.core.files import File
 from chatserver.core.people import Agent, Customer
 from chatserver.core.policy import Policy
 from chatserver.core.tickets import By, Item, Step, Ticket, due
@@ -41,6 +42,15 @@ class Who(msgspec.Struct, frozen=True, gc=False):
     zone: str = ""
 
 
+class Upload(msgspec.Struct, frozen=True, gc=False):
+    """A file that somebody sent up and that is in no message yet. `owner`: a customer's key, an agent's id."""
+
+    file: File
+    app_id: int
+    by: By
+    owner: str
+
+
 class Needs(msgspec.Struct, frozen=True, gc=False):
     """What must be loaded before `decide` runs. Asking the world for anything else is a programming error (LookupError)."""
 
@@ -59,6 +69,8 @@ class Needs(msgspec.Struct, frozen=True, gc=False):
     """Agents all of whose open live tickets are wanted: as many as they attend, so for nothing that happens often."""
     desks: tuple[int, ...] = ()
     """App ids: all agents of the app with their loads, and the head of its queue."""
+    files: tuple[str, ...] = ()
+    """Ids of files that are to be in a message."""
     claims: bool = False
     """Which node claimed `agents`, and the customers of all tickets, last."""
 
@@ -81,6 +93,7 @@ class World:
         self._opened: dict[tuple[int, str, str], int | None] = {}
         self._numbers: dict[int, int] = {}
         self._agents: dict[int, Agent] = {}
+        self._uploads: dict[str, Upload] = {}
         self._ids: dict[str, int] = {}
         self.desks: set[int] = set()
         self.attended: set[int] = set()
@@ -90,6 +103,8 @@ class World:
         self.changed_tickets: dict[int, Ticket | None] = {}
         """With the ticket as it is stored, before the group; None: it is new."""
         self.changed_agents: dict[int, None] = {}
+        self.attached: dict[str, tuple[int, int]] = {}
+        """Files that are in a message now: its ticket and number."""
         self.claimed: dict[tuple[Side, int], None] = {}
         """Whose customer, or which agent, is connected to this node now."""
         self._claimants: dict[tuple[Side, int], int] = {}
@@ -122,6 +137,10 @@ class World:
     def loaded_agent(self, agent: Agent) -> None:
         """With the load as stored: from here on the world keeps count."""
         self._agents[agent.id] = agent
+
+    def loaded_upload(self, upload: Upload) -> None:
+        """None that is in a message already."""
+        self._uploads[upload.file.id] = upload
 
     def loaded_claims(self, node: int, claims: Iterable[tuple[Side, int, int]]) -> None:
         """This node is `node`; each claim: whose it is, and of which node."""
@@ -201,6 +220,20 @@ class World:
         found = self._opened[who.app_id, who.key, cid]
         return None if found is None else self._tickets[found]
 
+    def uploads(self, ids: tuple[str, ...], app_id: int, by: By, owner: str) -> tuple[File, ...]:
+        """What this author sent up, for a message. Refused(file_unknown) where one of them is not theirs, or is in a message."""
+        found = []
+        for file_id in ids:
+            upload = self._uploads.get(file_id)
+            if (
+                upload is None
+                or file_id in self.attached
+                or (upload.app_id, upload.by, upload.owner) != (app_id, by, owner)
+            ):
+                raise Refused("file_unknown")
+            found.append(upload.file)
+        return tuple(found)
+
     # — what a use case does ———————————————————————————————————————————————————
 
     def new_customer(self, who: Who, now: int) -> Customer:
@@ -275,6 +308,8 @@ class World:
         self._set(self._tickets, after.id, after)
         for item in step.items:
             self.items.append((after.id, item))
+            for file in item.files:
+                self._set(self.attached, file.id, (after.id, item.seq))
             if item.cid:
                 author = 0 if item.by == "customer" else item.author_id
                 self._set(self._said, (after.id, item.by, author, item.cid), item.seq)

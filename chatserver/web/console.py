@@ -80,7 +80,7 @@ async def socket_token(request: Request) -> Response:
     """`POST /console/socket-token` → {token} for the socket's first frame: one use, 30 s."""
     house = rooms(request)
     _from_own_page(house, request)
-    return JSONResponse({"token": house.accounts.socket_token(await _signed_in(house, request))})
+    return JSONResponse({"token": house.accounts.socket_token(await signed_in(house, request))})
 
 
 def _described(session: AgentSession) -> Response:
@@ -112,7 +112,8 @@ async def _session(house: Rooms, request: Request) -> AgentSession | None:
     return await house.accounts.session(request.cookies.get(_cookie(house, request), ""))
 
 
-async def _signed_in(house: Rooms, request: Request) -> AgentSession:
+async def signed_in(house: Rooms, request: Request) -> AgentSession:
+    """Whose console this is. Raises Refused(unauthorized)."""
     session = await _session(house, request)
     if session is None:
         raise Refused("unauthorized")

@@ -9,6 +9,8 @@ from starlette.requests import HTTPConnection
 
 from chatserver.core.people import App
 from chatserver.services.accounts import Accounts
+from chatserver.services.downloads import Downloads
+from chatserver.services.files import Files
 from chatserver.services.identity import Signed
 from chatserver.services.portal import Portal
 from chatserver.web.origins import Origins
@@ -31,6 +33,10 @@ class Rooms:
     portal: Portal
     form_tokens: Signed[str]
     """Signs what forms of the portal bear."""
+    files: Files
+    downloads: Downloads
+    refused: Callable[[str], None]
+    """Counts a refusal, by its code."""
     unready: Callable[[], Awaitable[list[str]]]
     """Why no traffic should come here now; empty when it may."""
 

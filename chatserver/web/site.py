@@ -67,4 +67,6 @@ async def readyz(request: Request) -> Response:
     reasons = await rooms(request).unready()
     if reasons:
         return json_error(503, "unavailable", reasons=reasons)
-    return JSONResponse({"status": "ready"})
+    # Chats go on without files: no reason to send people elsewhere, and no reason to keep quiet about it.
+    without = {"without": ["files"]} if rooms(request).files.problem else {}
+    return JSONResponse({"status": "ready", **without})

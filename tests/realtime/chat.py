@@ -25,6 +25,8 @@ from chatserver.bus.local import LocalBus
 from chatserver.core.errors import Code, Refused
 from chatserver.core.people import App
 from chatserver.core.policy import Policy
+from chatserver.files.keeping import Keeping
+from chatserver.files.threads import Threads
 from chatserver.realtime.agent import AgentEndpoint
 from chatserver.realtime.customer import CustomerEndpoint
 from chatserver.realtime.fallback import Fallback
@@ -34,6 +36,8 @@ from chatserver.realtime.ports import Scope
 from chatserver.realtime.wire import CustomerHello
 from chatserver.server import Server, config
 from chatserver.services.books import Books
+from chatserver.services.downloads import Downloads
+from chatserver.services.files import Files
 from chatserver.services.house import House
 from chatserver.services.publishing import Publisher
 from chatserver.services.reads import DatabaseReads
@@ -259,7 +263,10 @@ async def serving(
         await _furnish(db)
     await house.refresh()
     doorman = Doorman(house)
-    hub = Hub(house, db, doorman.live, limits=limits or Limits(linger=0))
+    keeping, threads = Keeping(where / "files"), Threads()
+    files = Files(house, db, keeping, threads)
+    downloads = Downloads(house, db, files, keeping, threads, secret="s" * 32)
+    hub = Hub(house, db, doorman.live, limits=limits or Limits(linger=0), downloads=downloads)
     customers = CustomerEndpoint(hub, origin_allowed, doorman.customer)
     agents = AgentEndpoint(hub, origin_allowed, doorman.agent)
     fallbacks = [Fallback(customers, origin_allowed), Fallback(agents, origin_allowed)]

@@ -36,6 +36,7 @@ CUSTOMER: dict[str, dict[str, Any] | None] = {
     "rate": {"stars": 1, "comment": "mal"},
     "open": {},
     "history": {"before": 100},
+    "links": {"seq": 1},
 }
 AGENT: dict[str, dict[str, Any] | None] = {
     "hello": None,
@@ -55,8 +56,9 @@ AGENT: dict[str, dict[str, Any] | None] = {
     "classify": {"said": {"priority": 4}},
     "open": {},
     "history": {"before": 100},
+    "links": {"seq": 1},
 }
-READS = ("open", "history", "seen")
+READS = ("open", "history", "seen", "links")
 """What an agent may do with a colleague's ticket."""
 
 

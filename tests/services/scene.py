@@ -27,19 +27,21 @@ from chatserver.services.people import People
 from chatserver.services.publishing import Publisher
 from chatserver.services.reads import DatabaseReads
 from chatserver.store import accounts
+from chatserver.store import files as stored_files
 from chatserver.store import items as stored_items
 from chatserver.store import people as stored_people
 from chatserver.store.database import Database
 from chatserver.store.rows import OPEN_LIVE, ticket_from, ticket_select
 from chatserver.store.sqlite.database import SqliteDatabase
-from chatserver.store.tables import agent_apps, agents, apps
+from chatserver.store.tables import agent_apps, agents, apps, files
 from chatserver.store.tables import tickets as tickets_table
-from chatserver.store.work import Who
+from chatserver.store.work import Upload, Who
 from tests.memory_store import Clock, MemoryBus, MemoryStore
 from tests.store.house import knows_what_is_stored
 
 _t = tickets_table.c
 _COUNT = select(func.count()).where(_t.agent_id == agents.c.id, OPEN_LIVE).scalar_subquery()
+ATTACHED = select(files.c.id, files.c.ticket_id, files.c.seq).where(files.c.ticket_id.is_not(None))
 COUNTED = select(agents.c.id, agents.c.load, _COUNT).where(agents.c.load != _COUNT)
 
 _cids = (f"{number:022}" for number in itertools.count())
@@ -69,6 +71,11 @@ class Rows(Protocol):
 
     async def change_agent(self, agent_id: int, **fields: Any) -> None:
         """`fields`: `app_ids` and others of an agent."""
+
+    async def add_upload(self, upload: Upload) -> None: ...
+
+    async def attached(self) -> dict[str, tuple[int, int]]:
+        """Files that are in a message: its ticket and number."""
 
     async def all_tickets(self) -> list[Ticket]: ...
 
@@ -107,6 +114,25 @@ class DatabaseRows:
 
     async def change_agent(self, agent_id: int, **fields: Any) -> None:
         await accounts.change_agent(self._db, agent_id, **fields)
+
+    async def add_upload(self, upload: Upload) -> None:
+        await stored_files.add(
+            self._db,
+            upload.file,
+            app_id=upload.app_id,
+            by=upload.by,
+            owner=upload.owner,
+            cid=new_cid(),
+            key=upload.file.id,
+            sha256="",
+            day=0,
+            counted=[],
+            now=0,
+        )
+
+    async def attached(self) -> dict[str, tuple[int, int]]:
+        rows = await self._db.rows(ATTACHED)
+        return {row[0]: (row[1], row[2]) for row in rows}
 
     async def all_tickets(self) -> list[Ticket]:
         return [ticket_from(row) for row in await self._db.rows(ticket_select)]

@@ -190,7 +190,7 @@ def test_while_the_database_is_away_nobody_uses_up_their_tries(
         assert served.sign_in() == 200
 
 
-def test_one_network_address_cannot_try_everybody(settings: Settings, static: Path) -> None:
+def test_onenetwork_address_cannot_try_everybody(settings: Settings, static: Path) -> None:
     with started(settings, static, sign_in_tries_per_address=2) as served:
         tried = [served.sign_in(f"agent{number}@demo.test", "wrong-password") for number in range(3)]
         assert tried == [401, 401, 429]

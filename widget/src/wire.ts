@@ -51,6 +51,18 @@ export type Code =
   | "too_many_open"
   | "outside_hours"
   | "nobody_available"
+  | "file_type"
+  | "file_disguised"
+  | "file_macros"
+  | "file_unsafe"
+  | "file_unreadable"
+  | "file_empty"
+  | "file_infected"
+  | "file_too_large"
+  | "file_quota"
+  | "too_many_files"
+  | "file_unknown"
+  | "files_unavailable"
   | "rate_limited"
   | "unauthorized"
   | "token_expired"
@@ -108,6 +120,22 @@ export type Kind =
   | "classified"
   | "closed"
   | "rated";
+
+export type FileKind =
+  | "png"
+  | "jpeg"
+  | "gif"
+  | "webp"
+  | "pdf"
+  | "docx"
+  | "xlsx"
+  | "pptx"
+  | "doc"
+  | "xls"
+  | "ppt"
+  | "text"
+  | "csv"
+  | "zip";
 
 export type Status = "available" | "busy" | "away";
 
@@ -226,7 +254,10 @@ export interface Say {
   type: "say";
   ticket: number;
   cid: string;
+  /** May be empty where there are `files`. */
   text: string;
+  /** Ids of what was sent up for it (`POST /files`, `POST /console/files`). */
+  files?: string[];
 }
 
 /**
@@ -290,6 +321,13 @@ export interface History {
   type: "history";
   ticket: number;
   before: number;
+}
+
+/** Where the files of the message `seq` are to be had: a while, for whoever asks. */
+export interface Links {
+  type: "links";
+  ticket: number;
+  seq: number;
 }
 
 /**
@@ -453,7 +491,7 @@ export interface Clock {
   strict: boolean;
 }
 
-/** The last message, for lists. */
+/** The last message, for lists. `text`: of one without words the names of its files. */
 export interface Last {
   text: string;
   by: By;
@@ -529,6 +567,9 @@ export interface Welcome {
   color: string;
   ask_name: "no" | "optional" | "required";
   ask_email: "no" | "optional" | "required";
+  /** The largest file that is taken; 0: none. */
+  file_bytes: number;
+  files_per_message: number;
   /** After so long in the queue the customer is offered to leave the ticket for later. */
   offer_seconds: number;
   /** Send `ping` this often (seconds, jitter included); no answer to two: the connection is dead. */
@@ -537,6 +578,18 @@ export interface Welcome {
   /** The newest 20. */
   tickets: CustomerTicket[];
   more: boolean;
+}
+
+/**
+ * A file of a message. `id`: 128 random bits, 22 characters; until the file is in a message only who sent it
+ * knows it.
+ */
+export interface File {
+  id: string;
+  /** Shown as text, and proposed for saving. Nothing is found by it. */
+  name: string;
+  kind: FileKind;
+  bytes: number;
 }
 
 /** One entry of a ticket's public sequence. `cid` is there for the reader's own side's messages only. */
@@ -552,6 +605,8 @@ export interface ItemView {
   stars?: number;
   /** For agents only: the agent's id who wrote it, or to whom it was `assigned`. */
   author?: number;
+  /** Of a message. Where they are to be had is asked for with `links`. */
+  files?: File[];
 }
 
 /**
@@ -624,6 +679,27 @@ export interface Items {
   items: ItemView[];
   more: boolean;
   back?: boolean;
+}
+
+/**
+ * Where a file is to be had for a while: paths on this server. `thumbnail`: "" where there is none, else a
+ * picture of this size.
+ */
+export interface FileLink {
+  id: string;
+  url: string;
+  thumbnail: string;
+  width: number;
+  height: number;
+}
+
+/** Good until `until`, to be asked for again then. Files that are gone are left out. */
+export interface FileLinks {
+  type: "links";
+  ticket: number;
+  seq: number;
+  files: FileLink[];
+  until: number;
 }
 
 /** Forget what you hold of this ticket: this is it. `more`: earlier items exist. */
@@ -700,6 +776,9 @@ export interface AppInfo {
    */
   waiting: number;
   requests: number;
+  /** The largest file that is taken; 0: none. */
+  file_bytes: number;
+  files_per_message: number;
 }
 
 /** A ticket as agents see it. All fields are always there. */
@@ -849,6 +928,7 @@ export type CustomerFrame =
   | Rate
   | Open
   | History
+  | Links
   | Tickets
   | Ping;
 
@@ -868,6 +948,7 @@ export type AgentFrame =
   | Classify
   | Open
   | History
+  | Links
   | Tickets
   | Ping;
 
@@ -877,6 +958,7 @@ export type CustomerServerFrame =
   | Ack
   | Done
   | Items
+  | FileLinks
   | CustomerSnapshot
   | CustomerTickets
   | Queue
@@ -894,6 +976,7 @@ export type AgentServerFrame =
   | Ack
   | Done
   | Items
+  | FileLinks
   | AgentSnapshot
   | AgentTickets
   | StatusFrame

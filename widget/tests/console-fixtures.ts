@@ -111,7 +111,17 @@ export function welcome(tickets: AgentTicket[]): AgentWelcome {
     email: "ana@chat.example",
     status: "available",
     capacity: 4,
-    apps: [{ key: "facturas", name: "Facturas", color: "#2f55d4", waiting: 0, requests: 0 }],
+    apps: [
+      {
+        key: "facturas",
+        name: "Facturas",
+        color: "#2f55d4",
+        waiting: 0,
+        requests: 0,
+        file_bytes: 20_971_520,
+        files_per_message: 10,
+      },
+    ],
     heartbeat: 5,
     tickets,
     more: [],

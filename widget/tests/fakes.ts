@@ -178,6 +178,8 @@ export function welcome(change: Partial<Welcome> = {}): Welcome {
     color: "#2f55d4",
     ask_name: "no",
     ask_email: "no",
+    file_bytes: 20_971_520,
+    files_per_message: 10,
     offer_seconds: 60,
     heartbeat: 25,
     attention: { open: true, until: null, next: null, reason: "", attended: true, chat: true },

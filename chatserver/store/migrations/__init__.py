@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from chatserver.store.database import DatabaseTooNew
 
-HEAD: Final = "0009"
+HEAD: Final = "0010"
 """The newest revision in `versions/`."""
 
 

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from chatserver.core.tickets import Ticket
 from chatserver.store import changes
-from chatserver.store.changes import CUSTOMER, FIRST, ITEM, TALKING_DUE
+from chatserver.store.changes import ATTACHED, CUSTOMER, FIRST, ITEM, ITEM_WITH_FILES, TALKING_DUE
 from chatserver.store.postgres.statements import across, insert, update, update_seen
 from chatserver.store.rows import CHANGING, TALKING
-from chatserver.store.tables import agents, customers, items, tickets
+from chatserver.store.tables import agents, customers, files, items, tickets
 from chatserver.store.work import World
 
 INSERT_TICKETS: Final = insert(tickets, FIRST)
@@ -17,6 +17,8 @@ UPDATES: Final[dict[tuple[str, ...], str]] = {
     columns: update_seen(tickets, columns) for columns in (TALKING, TALKING_DUE, CHANGING)
 }
 INSERT_ITEMS: Final = insert(items, ITEM)
+INSERT_ITEMS_WITH_FILES: Final = insert(items, ITEM_WITH_FILES)
+ATTACH: Final = update(files, ATTACHED)
 PUT_CUSTOMERS: Final = (
     f"{insert(customers, CUSTOMER)} ON CONFLICT (id) DO UPDATE SET "
     "name = excluded.name, email = excluded.email, locale = excluded.locale, zone = excluded.zone"
@@ -48,8 +50,11 @@ async def apply(db: Any, world: World, node: int) -> None:
             raise Overtaken
     if loads:
         await db.execute(MOVE_LOADS, *across(sorted(loads, key=lambda load: load[1])))
-    if world.items:
-        await db.execute(INSERT_ITEMS, *across(changes.items(world)))
+    if plain := changes.items(world):
+        await db.execute(INSERT_ITEMS, *across(plain))
+    if world.attached:
+        await db.execute(INSERT_ITEMS_WITH_FILES, *across(changes.items_with_files(world)))
+        await db.execute(ATTACH, *across(changes.attached(world)))
     if world.changed_agents:
         await db.execute(UPDATE_AGENTS, *across(changes.agents(world)))
     for side, statement in (("agent", CLAIM_AGENTS), ("customer", CLAIM_TICKETS)):

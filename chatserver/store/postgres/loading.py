@@ -1,8 +1,8 @@
 """What a group's use cases need, read and locked in a few statements before any of them decides.
 
-Locks are taken in one order everywhere, so that no two nodes wait for each other: apps, agents, tickets, each by id. An app's
-lock is its queue's: whoever pairs, opens a ticket or gives it a number holds it. What is read after a lock is as the last one who
-held it left it, since every statement sees all that was committed before it began.
+Locks are taken in one order everywhere, so that no two nodes wait for each other: apps, agents, tickets, files, each by id. An
+app's lock is its queue's: whoever pairs, opens a ticket or gives it a number holds it. What is read after a lock is as the last
+one who held it left it, since every statement sees all that was committed before it began.
 """
 
 from __future__ import annotations
@@ -11,7 +11,15 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from chatserver.store.postgres.statements import text
-from chatserver.store.rows import agent_from, agent_select, customer_from, ticket_from, ticket_select
+from chatserver.store.rows import (
+    agent_from,
+    agent_select,
+    customer_from,
+    ticket_from,
+    ticket_select,
+    upload_from,
+    upload_select,
+)
 from chatserver.store.tables import customers
 from chatserver.store.work import FIRST_NUMBER, WAITING_HEAD, Needs, World
 
@@ -56,6 +64,7 @@ FROM unnest($1::bigint[], $2::text[], $3::bigint[]) WITH ORDINALITY AS wanted(ti
 JOIN items ON items.ticket_id = wanted.ticket_id AND items.cid = wanted.cid
 AND CASE WHEN wanted.author_id = 0 THEN items."by" = 'customer'
 ELSE items."by" = 'agent' AND items.author_id = wanted.author_id END"""
+FILES: Final = f"{text(upload_select)} AND files.id = ANY($1::text[]) ORDER BY files.id FOR NO KEY UPDATE"
 
 CLAIMS: Final = """SELECT 'agent', id, node FROM agents WHERE id = ANY($1::bigint[])
 UNION ALL SELECT 'customer', id, node FROM tickets WHERE id = ANY($2::bigint[])"""
@@ -69,6 +78,7 @@ async def load(db: Any, world: World, group: Sequence[Needs], node: int) -> None
     opened = list({one for needs in group for one in needs.opened})
     numbers = {one for needs in group for one in needs.numbers}
     agents = {one for needs in group for one in needs.agents}
+    files = {one for needs in group for one in needs.files}
     world.desks.update(one for needs in group for one in needs.desks)
     world.attended.update(one for needs in group for one in needs.attended)
     if numbers or world.desks:
@@ -94,6 +104,9 @@ async def load(db: Any, world: World, group: Sequence[Needs], node: int) -> None
         await db.fetch(LOCK_TICKETS, wanted)
         for row in await db.fetch(TICKETS, wanted):
             world.loaded_ticket(ticket_from(row))
+    if files:
+        for row in await db.fetch(FILES, list(files)):
+            world.loaded_upload(upload_from(row))
     if said:
         await _load_said(db, world, said)
     if any(needs.claims for needs in group):

@@ -6,7 +6,7 @@ import sqlite3
 from typing import Final
 
 from chatserver.store import changes
-from chatserver.store.changes import CUSTOMER, FIRST, ITEM, TALKING_DUE
+from chatserver.store.changes import ATTACHED, CUSTOMER, FIRST, ITEM, ITEM_WITH_FILES, TALKING_DUE
 from chatserver.store.rows import CHANGING, TALKING
 from chatserver.store.work import World
 
@@ -16,8 +16,8 @@ def _insert(table: str, columns: tuple[str, ...]) -> str:
     return f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - constants only
 
 
-def _update(columns: tuple[str, ...]) -> str:
-    return f"UPDATE tickets SET {', '.join(f'{c} = ?' for c in columns)} WHERE id = ?"  # noqa: S608 - constants only
+def _update(columns: tuple[str, ...], table: str = "tickets") -> str:
+    return f"UPDATE {table} SET {', '.join(f'{c} = ?' for c in columns)} WHERE id = ?"  # noqa: S608 - constants only
 
 
 INSERT_TICKET: Final = _insert("tickets", FIRST)
@@ -26,6 +26,8 @@ UPDATE_TALKING_DUE: Final = _update(TALKING_DUE)
 UPDATE_TICKET: Final = _update(CHANGING)
 _UPDATES: Final = {TALKING: UPDATE_TALKING, TALKING_DUE: UPDATE_TALKING_DUE, CHANGING: UPDATE_TICKET}
 INSERT_ITEM: Final = _insert("items", ITEM)
+INSERT_ITEM_WITH_FILES: Final = _insert("items", ITEM_WITH_FILES)
+ATTACH: Final = _update(ATTACHED, "files")
 PUT_CUSTOMER: Final = (
     f"{_insert('customers', CUSTOMER)} ON CONFLICT (id) DO UPDATE SET "
     "name = excluded.name, email = excluded.email, locale = excluded.locale, zone = excluded.zone"
@@ -47,5 +49,8 @@ def apply(db: sqlite3.Connection, world: World) -> None:
         db.executemany(MOVE_LOAD, loads)
     if world.items:
         db.executemany(INSERT_ITEM, changes.items(world))
+    if world.attached:
+        db.executemany(INSERT_ITEM_WITH_FILES, changes.items_with_files(world))
+        db.executemany(ATTACH, changes.attached(world))
     if world.changed_agents:
         db.executemany(UPDATE_AGENT, changes.agents(world))

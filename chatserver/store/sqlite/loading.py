@@ -18,6 +18,8 @@ from chatserver.store.rows import (
     customer_from,
     ticket_from,
     ticket_select,
+    upload_from,
+    upload_select,
 )
 from chatserver.store.sqlite.known import Known
 from chatserver.store.tables import customers
@@ -72,6 +74,8 @@ QUEUE: Final = """
 SELECT id FROM tickets WHERE app_id = ? AND queue_rank IS NOT NULL ORDER BY queue_rank, id LIMIT ?
 """
 
+FILES: Final = sql(upload_select) + " AND files.id IN (SELECT value FROM json_each(?))"  # noqa: S608 - constants only
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -84,6 +88,7 @@ def load(db: sqlite3.Connection, world: World, group: Sequence[Needs], known: Kn
     opened = {one for needs in group for one in needs.opened}
     numbers = {one for needs in group for one in needs.numbers}
     agents = {one for needs in group for one in needs.agents}
+    files = {one for needs in group for one in needs.files}
     world.desks.update(one for needs in group for one in needs.desks)
     world.attended.update(one for needs in group for one in needs.attended)
     if said:
@@ -102,6 +107,9 @@ def load(db: sqlite3.Connection, world: World, group: Sequence[Needs], known: Kn
         world.loaded_number(app_id, db.execute(NUMBER, (app_id,)).fetchone()[0] or FIRST_NUMBER - 1)
     if tickets:
         _load_tickets(db, world, tickets, known)
+    if files:
+        for row in db.execute(FILES, (_json(files),)).fetchall():
+            world.loaded_upload(upload_from(row))
 
 
 def _load_tickets(db: sqlite3.Connection, world: World, tickets: set[int], known: Known) -> None:

@@ -1,0 +1,174 @@
+"""Where the bytes of files are: a directory, each file under a random key that says nothing of it.
+
+A file is here before it is in the database, and goes after it: whoever finds a row finds its bytes. In between it lies `halfway`.
+What is found there later was left by a process that died, and the database says whether it belongs to a row: so nothing is ever
+looked for among all files, however many they are. Everything here blocks: for threads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Final
+
+HALFWAY: Final = "halfway"
+MARKER: Final = "INSTALLATION"
+THUMBNAIL: Final = "t"
+"""What stands behind a file's key in that of its thumbnail."""
+_KEY: Final = re.compile(rf"[0-9a-f]{{64}}{THUMBNAIL}?")
+
+
+class Elsewhere(Exception):
+    """The directory cannot be used for this database. The message is a sentence for the operator."""
+
+
+class Part:
+    """A file on its way in. `open` it, and `close` it whatever happens: it is gone then, unless it `stays`."""
+
+    def __init__(self, keeping: Keeping) -> None:
+        self.key = secrets.token_hex(32)
+        self.path = keeping.halfway / self.key
+        self.size = 0
+        self._hash = hashlib.sha256()
+        self._file: IO[bytes] | None = None
+        self._stays = False
+
+    def open(self) -> None:
+        """Raises OSError."""
+        # Its name is drawn from 256 bits, so nobody else has it; should somebody, it is not theirs to be written over.
+        self._file = open(  # noqa: SIM115 - closed by `close`
+            self.path, "xb", buffering=0, opener=lambda path, flags: os.open(path, flags, 0o600)
+        )
+
+    def write(self, data: bytes) -> None:
+        """Raises OSError."""
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._opened.write(rest) or 0 :]
+        self._hash.update(data)
+        self.size += len(data)
+
+    def sync(self) -> None:
+        """All of it is on the disk when this returns. Raises OSError."""
+        os.fsync(self._opened.fileno())
+        _sync(self.path.parent)
+
+    def stays(self) -> None:
+        """The database knows it, or is about to: what it does not know in the end is swept."""
+        self._stays = True
+
+    def goes(self) -> None:
+        """It does not after all."""
+        self._stays = False
+
+    def close(self) -> None:
+        """Harmless twice, and without `open`."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+            if not self._stays:
+                self.path.unlink(missing_ok=True)
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    @property
+    def _opened(self) -> IO[bytes]:
+        if self._file is None:
+            raise ValueError("the file is not open")
+        return self._file
+
+
+class Keeping:
+    """A directory of files. Several nodes of one database share it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.halfway = directory / HALFWAY
+
+    def open(self, installation: str) -> None:
+        """Make it ready, or see whose it is. Raises Elsewhere and OSError."""
+        self._make()
+        marker = self.directory / MARKER
+        with suppress(FileExistsError):
+            self._mark(marker, installation)
+        found = marker.read_text(encoding="ascii", errors="replace").strip()
+        if found != installation:
+            raise Elsewhere(
+                f"{self.directory} holds the files of another database, or of another state of this one. Set "
+                f"CHATSERVER_FILES_DIR to this one's. Where it is this one's, delete {MARKER} in it, and start again."
+            )
+
+    def _make(self) -> None:
+        """Nobody but the server's user may look into it."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.halfway.mkdir(mode=0o700, exist_ok=True)
+
+    def _mark(self, marker: Path, installation: str) -> None:
+        """Whole or not at all, and never in the place of one that is there."""
+        part = marker.with_name(f"{MARKER}.{secrets.token_hex(8)}")
+        part.write_text(installation + "\n", encoding="ascii")
+        try:
+            marker.hardlink_to(part)
+        finally:
+            part.unlink()
+        _sync(self.directory)
+
+    def path(self, key: str) -> Path:
+        """Where a settled file is."""
+        if not _KEY.fullmatch(key):
+            raise ValueError("no key of a file")
+        return self.directory / key[:2] / key[2:4] / key
+
+    def read(self, key: str) -> IO[bytes]:
+        """Raises FileNotFoundError, OSError."""
+        try:
+            return self.path(key).open("rb", buffering=0)
+        except FileNotFoundError:
+            return (self.halfway / key).open("rb", buffering=0)  # a row was written, and its process died
+
+    def settle(self, key: str) -> None:
+        """A file that has a row leaves the halfway. Harmless twice. Raises OSError."""
+        target = self.path(key)
+        made = [path for path in (target.parent.parent, target.parent) if not path.exists()]
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            (self.halfway / key).replace(target)
+        except FileNotFoundError:
+            if not target.exists():
+                raise
+        for path in (target.parent, *(path.parent for path in made)):
+            _sync(path)
+
+    def unsettle(self, key: str) -> None:
+        """Its row is about to go. Raises OSError."""
+        with suppress(FileNotFoundError):
+            os.utime(self.path(key))  # whoever looks what was left behind gives this its time
+            self.path(key).replace(self.halfway / key)
+
+    def drop(self, key: str) -> None:
+        """Its row is gone. Harmless twice."""
+        (self.halfway / key).unlink(missing_ok=True)
+
+    def left_behind(self, seconds: float) -> Iterator[str]:
+        """Keys of what has lain halfway for so long that nobody can be at work on it."""
+        with os.scandir(self.halfway) as found:
+            for entry in found:
+                with suppress(FileNotFoundError):
+                    if _KEY.fullmatch(entry.name) and time.time() - entry.stat().st_mtime > seconds:
+                        yield entry.name
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

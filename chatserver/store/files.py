@@ -1,0 +1,147 @@
+"""The rows of files: what was sent up, which of it is in a message, and how much one day brought. Their bytes are elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from sqlalchemy import Executable, bindparam, delete, insert, select, update
+
+from chatserver.core.files import File
+from chatserver.core.tickets import By
+from chatserver.store.database import Database, Reader
+from chatserver.store.portable import insert_or_not, one_of
+from chatserver.store.rows import literal
+from chatserver.store.tables import file_use, files
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A file as it is kept. `key`: of its bytes; `ticket_id`: None while it is in no message; `width`, `height`: of its
+    thumbnail."""
+
+    file: File
+    app_id: int
+    key: str
+    sha256: str
+    ticket_id: int | None
+    width: int | None
+    height: int | None
+
+
+_f, _u = files.c, file_use.c
+_UNUSED = literal("files.ticket_id IS NULL")
+_stored = select(
+    _f.id, _f.name, _f.kind, _f.bytes, _f.app_id, _f.key, _f.sha256, _f.ticket_id, _f.width, _f.height
+)
+_SENT = _stored.where(
+    _f.app_id == bindparam("app_id"),
+    _f.by == bindparam("by"),
+    _f.owner == bindparam("owner"),
+    _f.cid == bindparam("cid"),
+    _UNUSED,
+)
+_ALL = _stored.where(one_of(_f.id, "ids"))
+_OF_KEY = select(_f.id).where(_f.key == bindparam("key"))
+_OLD = (
+    select(_f.id, _f.key)
+    .where(_f.created_at < bindparam("before"), _UNUSED)
+    .order_by(_f.created_at)
+    .limit(bindparam("limit"))
+)
+_USE = select(_u.who, _u.bytes).where(
+    _u.app_id == bindparam("app_id"), _u.day == bindparam("day"), one_of(_u.who, "who")
+)
+_IN_MESSAGES = (
+    select(_f.id, _f.key, _f.bytes)
+    .where(_f.id > bindparam("after"), literal("files.ticket_id IS NOT NULL"))
+    .order_by(_f.id)
+    .limit(bindparam("limit"))
+)
+
+
+async def add(
+    db: Database,
+    file: File,
+    *,
+    app_id: int,
+    by: By,
+    owner: str,
+    cid: str,
+    key: str,
+    sha256: str,
+    day: int,
+    counted: Iterable[str],
+    now: int,
+) -> None:
+    """What was sent up and is in no message yet, counted on this day for each of `counted`. Raises Violated where its author has
+    another such one under `cid`."""
+    row = insert(files).values(
+        id=file.id,
+        app_id=app_id,
+        by=by,
+        owner=owner,
+        cid=cid,
+        name=file.name,
+        kind=file.kind,
+        bytes=file.bytes,
+        sha256=sha256,
+        key=key,
+        created_at=now,
+    )
+    use: list[Executable] = []
+    for who in sorted(counted):
+        of = (_u.app_id == app_id, _u.day == day, _u.who == who)
+        use.append(insert_or_not(file_use, app_id=app_id, day=day, who=who, bytes=0))
+        use.append(update(file_use).where(*of).values(bytes=_u.bytes + file.bytes))
+    await db.execute(row, *use)
+
+
+async def sent(db: Database, *, app_id: int, by: By, owner: str, cid: str) -> File | None:
+    """What this author sent up under `cid`, while it is in no message."""
+    rows = await db.rows(_SENT, app_id=app_id, by=by, owner=owner, cid=cid)
+    return _from(rows[0]).file if rows else None
+
+
+async def by_ids(db: Reader, ids: Iterable[str]) -> dict[str, Stored]:
+    """Those of these that there are. Whether somebody may see them is asked of their ticket first."""
+    return {row[0]: _from(row) for row in await db.rows(_ALL, ids=list(ids))}
+
+
+async def is_key(db: Reader, key: str) -> bool:
+    return bool(await db.rows(_OF_KEY, key=key))
+
+
+async def used(db: Database, app_id: int, day: int, who: Iterable[str]) -> dict[str, int]:
+    """How many bytes each of them sent up on that day."""
+    return dict(map(tuple, await db.rows(_USE, app_id=app_id, day=day, who=list(who))))
+
+
+async def unused(db: Database, before: int, limit: int) -> list[tuple[str, str]]:
+    """(id, key) of what was sent up before that (ms) and is in no message, oldest first."""
+    return [(row[0], row[1]) for row in await db.rows(_OLD, before=before, limit=limit)]
+
+
+async def forget_unused(db: Database, file_id: str) -> bool:
+    """False: it is in a message by now, or gone."""
+    (count,) = await db.execute(delete(files).where(_f.id == file_id, _f.ticket_id.is_(None)))
+    return bool(count)
+
+
+async def forget_use(db: Database, before_day: int) -> None:
+    await db.execute(delete(file_use).where(_u.day < before_day))
+
+
+async def has_thumbnail(db: Database, file_id: str, width: int, height: int) -> bool:
+    """False: there is no such file any more."""
+    (count,) = await db.execute(update(files).where(_f.id == file_id).values(width=width, height=height))
+    return bool(count)
+
+
+async def in_messages(db: Reader, after: str, limit: int) -> list[tuple[str, str, int]]:
+    """(id, key, bytes) of files of messages in the order of their ids, those after the id `after`: a page."""
+    return [tuple(row) for row in await db.rows(_IN_MESSAGES, after=after, limit=limit)]
+
+
+def _from(row: Any) -> Stored:
+    return Stored(File(*row[:4]), *row[4:])
