@@ -116,6 +116,7 @@ def show_app(key: str, secret: bool) -> None:
     help="instead of all there were; may be repeated: https://example.com",
 )
 @click.option("--color", help="of launcher and chat: #0f6b5c; or none")
+@click.option("--support-address", help="of its mails: soporte@example.com; or none for the server's")
 @_hours_options
 @click.option("--forget-dates", is_flag=True, help="without the dates of earlier --closed and --open")
 @click.option(
@@ -129,6 +130,7 @@ def set_app(
     name: str | None,
     origins: tuple[str, ...],
     color: str | None,
+    support_address: str | None,
     policy: tuple[str, ...],
     **hours: Any,
 ) -> None:
@@ -137,7 +139,7 @@ def set_app(
     from chatserver.services.administration import ChangeApp
     from chatserver.services.hours_text import HoursGiven
 
-    wanted = apps.Change(name, origins, color, HoursGiven(**hours), policy)
+    wanted = apps.Change(name, origins, color, HoursGiven(**hours), support_address, policy)
     if wanted == apps.Change():
         fail(
             "Nothing to change: `chatserver app set --help` shows what can be, `chatserver app show` what is."
@@ -181,6 +183,7 @@ def _described(found: App, settings: Settings, *, secret: bool) -> str:
         **({"secret": [found.secret]} if secret else {}),
         "origins": list(found.origins),
         "color": [found.color or "none"],
+        "mail from": [_mail_from(found, settings)],
         **hours_text.in_words(schedule, now),
         "now": [hours_text.now_in_words(schedule, now)],
         "policy": own or ["the server's"],
@@ -191,6 +194,12 @@ def _described(found: App, settings: Settings, *, secret: bool) -> str:
         for label, lines in facts.items()
         for i, line in enumerate(lines)
     )
+
+
+def _mail_from(found: App, settings: Settings) -> str:
+    if not found.policy.mail:
+        return "no mail is sent"
+    return found.support_address or f"{settings.mail_from} (the server's)"
 
 
 def _shown(value: object) -> str:

@@ -28,6 +28,8 @@ Code = Literal[
     "too_many_open",  # the customer has as many open chats as the app allows; `limit`
     "outside_hours",  # no chat can start now; `next_at` (ms) says when attention opens, if it does
     "nobody_available",  # this app starts no chat while no agent is available
+    "mail_off",  # this app sends no mail
+    "not_answered",  # nothing that a customer wrote is mailed to an address that anybody may have typed, before an agent answered
     "rate_limited",  # wait `retry_after` seconds, then send the same frame again
     "unauthorized",  # the token or session is missing, wrong or was ended
     "token_expired",  # was good once: get a new one

@@ -28,6 +28,8 @@ class App(msgspec.Struct, frozen=True):
     policy: Policy
     schedule: str
     """The business hours as JSON of `core.hours.Schedule`."""
+    support_address: str = ""
+    """From where its mails come, and where answers go; empty: the server's."""
 
 
 class Customer(msgspec.Struct, frozen=True, gc=False):

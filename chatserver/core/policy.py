@@ -41,3 +41,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     identity_required: bool = False
     rating_first_seconds: int = 14 * 86_400
     rating_change_seconds: int = 86_400
+    mail: bool = False
+    """Mails are written: a server for outgoing mail is known, and the app wants them."""
+    answers_mailed_seconds: int = 600
+    """Answers that a customer has not seen for so long are gathered in a mail."""

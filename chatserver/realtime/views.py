@@ -110,6 +110,7 @@ def agent_ticket(ticket: Ticket, app: App) -> AgentTicket:
         rating=ticket.rating,
         email=ticket.email,
         priority=ticket.priority,
+        mail_problem=ticket.mail_problem,
         version=ticket.version,
     )
 
@@ -302,6 +303,7 @@ _AGENT: Final = {
         "reminded",
         "customer_seen",
         "priority",
+        "mail_problem",
     )
 } | {
     "agent_name": "agent",

@@ -15,7 +15,7 @@ from chatserver.core.attention import Attention
 from chatserver.core.errors import Code
 from chatserver.core.inactivity import Clock
 from chatserver.core.people import Status
-from chatserver.core.tickets import By, CloseReason, Kind, Last, Mode, Rating, State
+from chatserver.core.tickets import By, CloseReason, Kind, Last, MailProblem, Mode, Rating, State
 
 VERSION: Final = 1
 MAX_FRAME_BYTES: Final = 65_536
@@ -140,6 +140,8 @@ class AgentTicket(msgspec.Struct, frozen=True, gc=False):
     rating: Rating | None
     email: str
     priority: int
+    mail_problem: MailProblem | Literal[""]
+    """Why the last mail about it did not reach its customer."""
     version: int
 
 

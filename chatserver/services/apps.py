@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
+from chatserver.core import messages
+from chatserver.core.errors import Refused
 from chatserver.core.hours import DEFAULT, Schedule
 from chatserver.core.people import App
 from chatserver.core.policy import Policy
@@ -49,6 +51,8 @@ class Change(msgspec.Struct, frozen=True):
     color: str | None = None
     """#rrggbb, or "none" for the widget's own."""
     hours: HoursGiven = HoursGiven()
+    support_address: str | None = None
+    """Of its mails; empty: the server's."""
     policy: tuple[str, ...] = ()
     """Such as "inactivity_seconds=300"; "=default" makes it follow the server's again."""
 
@@ -125,6 +129,10 @@ async def change(db: Database, key: str, wanted: Change, default: Policy, now: i
         color = app.color if wanted.color is None else color_of(wanted.color)
     except BadOptions as bad:
         problems += bad.problems
+    address = app.support_address
+    if wanted.support_address is not None:
+        address, more = _address_of(wanted.support_address)
+        problems += more
     if problems:
         raise BadOptions(problems)
     await rows.change_app(
@@ -135,8 +143,19 @@ async def change(db: Database, key: str, wanted: Change, default: Policy, now: i
         color=color,
         policy=_json(policy),
         schedule=_json(schedule),
+        support_address=address,
     )
     return await find(db, key, default)
+
+
+def _address_of(text: str) -> tuple[str, list[str]]:
+    """As stored, and what is wrong with it."""
+    if text in ("", "none"):
+        return "", []
+    try:
+        return messages.email(text), []
+    except Refused:
+        return "", [f"{text!r} is no e-mail address: write it like soporte@example.com, or none."]
 
 
 def _policy(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
+from chatserver.core.outbox import alike
 from chatserver.core.tickets import Ticket
 from chatserver.store.rows import CHANGING, TALKING, changing_values, settled, talking_values
 from chatserver.store.work import World
@@ -13,6 +16,10 @@ FIRST: Final = ("id", "app_id", "number", "customer_id", "cid", "context", "open
 """The columns of a new ticket."""
 TALKING_DUE: Final = (*TALKING, "due_at")
 ITEM: Final = ("ticket_id", "seq", "at", "kind", "by", "author_id", "name", "cid", "text", "reason", "stars")
+LETTER: Final = (
+    *("key", "kind", "app_id", "ticket_id", "address", "mailbox", "confirmed", "facts"),
+    *("created_at", "due_at", "until_at"),
+)
 CUSTOMER: Final = ("id", "app_id", "key", "name", "email", "locale", "zone", "created_at")
 
 
@@ -49,6 +56,17 @@ def items(world: World) -> list[tuple[Any, ...]]:
     return [
         (t, i.seq, i.at, i.kind, i.by, i.author_id, i.name, i.cid or None, i.text, i.reason, i.stars)
         for t, i in world.items
+    ]
+
+
+def letters(world: World) -> list[tuple[Any, ...]]:
+    """Rows of `LETTER`."""
+    return [
+        (
+            *(one.key, one.kind, one.app_id, one.ticket_id, one.address, alike(one.address)),
+            *(int(one.confirmed), msgspec.json.encode(one.facts).decode(), one.at, one.due_at, one.until_at),
+        )
+        for one in world.letters
     ]
 
 

@@ -32,6 +32,7 @@ _app = select(
     apps_table.c.color,
     apps_table.c.policy,
     apps_table.c.schedule,
+    apps_table.c.support_address,
 )
 _APPS = _app.order_by(apps_table.c.id)
 _APP = _app.where(apps_table.c.key == bindparam("key"))
@@ -88,7 +89,11 @@ async def token_used(db: Reader, app_id: int, jti: str) -> bool:
 
 
 def _app_from(row: tuple[Any, ...], default: Policy) -> App:
-    id_, key, name, origins, secret, color, policy, schedule = row
+    id_, key, name, origins, secret, color, policy, schedule, support_address = row
     chosen = msgspec.structs.asdict(default) | msgspec.json.decode(policy, type=dict[str, Any])
+    chosen["mail"] = (
+        chosen["mail"] and default.mail
+    )  # an app may do without the server's mail, not with what is not there
     listed = msgspec.json.decode(origins, type=tuple[str, ...])
-    return App(id_, key, name, listed, secret, color, msgspec.convert(chosen, Policy), schedule)
+    decided = msgspec.convert(chosen, Policy)
+    return App(id_, key, name, listed, secret, color, decided, schedule, support_address)

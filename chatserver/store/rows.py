@@ -103,6 +103,9 @@ def ticket_from(row: Sequence[Any]) -> Ticket:
         rated_at,
         due_at,
         version,
+        unseen_at,
+        mailed_seq,
+        mail_problem,
         *people,
         agent_name,
     ) = row
@@ -146,6 +149,9 @@ def ticket_from(row: Sequence[Any]) -> Ticket:
         None if stars is None else Rating(stars, comment, rated_at),
         due_at,
         version,
+        unseen_at,
+        mailed_seq,
+        mail_problem,
     )
 
 
@@ -186,6 +192,9 @@ CHANGING: Final = (
     "rated_at",
     "due_at",
     "version",
+    "unseen_at",
+    "mailed_seq",
+    "mail_problem",
 )
 """What a verb may change in a ticket, in the order of `changing_values`. The rest is written once, at the start."""
 
@@ -225,6 +234,9 @@ def changing_values(t: Ticket) -> tuple[Any, ...]:
         *((None, None, None) if rating is None else (rating.stars, rating.comment, rating.at)),
         t.due_at,
         t.version,
+        t.unseen_at,
+        t.mailed_seq,
+        t.mail_problem,
     )
 
 
@@ -263,6 +275,9 @@ settled = attrgetter(
     "queue_until",
     "floor_at",
     "rating",
+    "unseen_at",
+    "mailed_seq",
+    "mail_problem",
 )
 """Of a ticket, all that may change but `TALKING` and `due_at`: what stays as it is from one message to the next."""
 

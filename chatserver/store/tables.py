@@ -58,6 +58,7 @@ apps = Table(
     Column("policy", Text, nullable=False, server_default="{}"),
     Column("schedule", Text, nullable=False, server_default="{}"),
     Column("created_at", Ms, nullable=False),
+    Column("support_address", Text, nullable=False, server_default=""),
 )
 
 agents = Table(
@@ -170,6 +171,9 @@ tickets = Table(
     Column("version", Integer, nullable=False),
     # On PostgreSQL: the node to which the chat's customer connected last. Should it die, they are gone.
     Column("node", Ms, nullable=False, server_default="0"),
+    Column("unseen_at", Ms),
+    Column("mailed_seq", Integer, nullable=False, server_default="0"),
+    Column("mail_problem", Text, nullable=False, server_default=""),
     UniqueConstraint("app_id", "number"),
     UniqueConstraint("customer_id", "cid"),
     # Each partial index holds open work only, so its size follows the open tickets and not the history.
@@ -241,4 +245,49 @@ items = Table(
         unique=True,
         sqlite_where=text("cid IS NOT NULL"),
     ),
+)
+
+# Mails that have to leave, each once: `key` names its effect. Rows that have left stay for a while, so that caps can be counted
+# and nobody has to guess what became of a mail.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("app_id", Id, ForeignKey("apps.id"), nullable=False),
+    Column("ticket_id", Id, ForeignKey("tickets.id")),
+    Column("address", Text, nullable=False),
+    # The address in small letters: what caps are counted by.
+    Column("mailbox", Text, nullable=False),
+    Column("confirmed", Integer, nullable=False, server_default="0"),
+    Column("facts", Text, nullable=False, server_default="{}"),
+    Column("created_at", Ms, nullable=False),
+    # When to look at it; NULL once it is settled. While somebody sends it: when that is taken to have failed.
+    Column("due_at", Ms),
+    Column("until_at", Ms, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    # Whoever sends it holds it until then, under the number of that lease (`meta.outbox`): who comes later writes nothing.
+    Column("leased_until", Ms),
+    Column("fence", Ms, nullable=False, server_default="0"),
+    Column("message_id", Text, nullable=False, server_default=""),
+    # sent, failed, unneeded (seen meanwhile), stopped (they want no such mail)
+    Column("outcome", Text, nullable=False, server_default=""),
+    Column("settled_at", Ms),
+    # The last failure's class and the other side's codes, never its words.
+    Column("error", Text, nullable=False, server_default=""),
+    Index("ix_outbox_due", "due_at", sqlite_where=text("due_at IS NOT NULL")),
+    Index("ix_outbox_leased", "leased_until", sqlite_where=text("leased_until IS NOT NULL")),
+    Index("ix_outbox_app", "app_id", "settled_at", sqlite_where=text("outcome = 'sent'")),
+    Index("ix_outbox_mailbox", "mailbox", "settled_at", sqlite_where=text("outcome = 'sent'")),
+    Index("ix_outbox_settled", "settled_at", sqlite_where=text("settled_at IS NOT NULL")),
+)
+
+# Who wants no mail that nobody asked for: an address (in small letters), or a customer with all addresses ("customer 17").
+mail_stops = Table(
+    "mail_stops",
+    metadata,
+    Column("app_id", Id, ForeignKey("apps.id"), primary_key=True),
+    Column("who", Text, primary_key=True),
+    Column("at", Ms, nullable=False),
 )

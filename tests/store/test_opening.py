@@ -10,7 +10,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -27,6 +26,7 @@ from chatserver.store.migrations.sqlite import migrate, revision
 from chatserver.store.sqlite import database
 from chatserver.store.sqlite.database import has_wal_reset_bug
 from chatserver.store.tables import metadata
+from tests.store.before import ANAS, EVA, LUCIA, left_by
 from tests.store.house import SqliteHouse
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -65,7 +65,7 @@ def test_migrations_make_the_schema_of_the_tables(tmp_path: Path) -> None:
     metadata.create_all(engine)
     engine.dispose()
     assert schema(migrated) == schema(created)
-    assert sum("WHERE" in "".join(sql) for sql in schema(migrated).values()) == 8  # the partial indexes too
+    assert sum("WHERE" in "".join(sql) for sql in schema(migrated).values()) == 13  # the partial indexes too
 
 
 def test_alembic_finds_nothing_left_to_migrate(tmp_path: Path) -> None:
@@ -98,35 +98,18 @@ def test_a_migration_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pyte
 
 @pytest.mark.parametrize("release", ["0001", "0002"])
 async def test_a_database_of_a_release_before_is_brought_up_to_date_with_all_that_is_in_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, release: str
+    tmp_path: Path, release: str
 ) -> None:
     path, new = tmp_path / "a.db", tmp_path / "new.db"
-    before = tmp_path / "migrations"
-    shutil.copytree(Path(migrations.__file__).parent, before)
-    for later in (before / "versions").glob("0*.py"):
-        if later.name[:4] > release:
-            later.unlink()
-    with monkeypatch.context() as then:
-        then.setattr(migrations, "__file__", str(before / "__init__.py"))
-        then.setattr(migrations, "HEAD", release)
-        house = await SqliteHouse.open(path)
-        lucia, eva = await house.agent("lucia"), await house.agent("eva")
-        ticket, *more = [await house.start(house.who(name), 0) for name in ("ana", "bea", "leo", "mia")]
-        await house.end(more[1].id)
-        await house.db.close()
-    with closing(sqlite3.connect(path)) as old:
-        # As that release would have written it: two open chats of Lucía's, a closed one, and one to be answered later.
-        old.execute("UPDATE tickets SET agent_id = ?, queued_at = NULL, queue_rank = NULL", (lucia,))
-        old.execute("UPDATE tickets SET mode = 'later' WHERE id = ?", (more[2].id,))
-        old.commit()
+    left_by(release, path, tmp_path / "migrations")
     assert revision(path) == release
     migrate(new)
     assert schema(path) != schema(new)
     house = await SqliteHouse.open(path)
-    assert {a.id: a.load for a in await people.agents(house.db)} == {lucia: 2, eva: 0}
+    assert {a.id: a.load for a in await people.agents(house.db)} == {LUCIA: 2, EVA: 0}
     found = await house.start(house.who("ana"), 0)
-    assert (found.id, found.subject, found.agent_id) == (ticket.id, ticket.subject, lucia)
-    assert await house.say(house.who("ana"), ticket.id, 1) == ticket.last_seq + 1
+    assert (found.id, found.subject, found.agent_id) == (ANAS, "No puedo facturar", LUCIA)
+    assert await house.say(house.who("ana"), found.id, 1) == 2
     await house.db.close()
     assert revision(path) == HEAD
     assert schema(path) == schema(new)

@@ -19,7 +19,7 @@ from sqlalchemy import create_engine
 
 from chatserver.core.people import Customer
 from chatserver.core.policy import Policy
-from chatserver.core.tickets import By, CloseReason, Item, Kind, Last, Rating, Step, Ticket
+from chatserver.core.tickets import By, CloseReason, Item, Kind, Last, MailProblem, Rating, Step, Ticket
 from chatserver.store.postgres import applying as postgres_applying
 from chatserver.store.postgres import loading as postgres_loading
 from chatserver.store.sqlite.applying import apply
@@ -85,6 +85,9 @@ CHANGES = {
     "customer_unread": small,
     "agent_unread": small,
     "rating": st.none() | st.builds(Rating, st.integers(1, 5), text, number),
+    "unseen_at": maybe,
+    "mailed_seq": small,
+    "mail_problem": st.sampled_from(["", *get_args(MailProblem)]),
 }
 FOLLOWING = {"agent_name", "due_at", "version"}
 """Made from the others."""

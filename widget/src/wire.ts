@@ -48,6 +48,8 @@ export type Code =
   | "too_many_open"
   | "outside_hours"
   | "nobody_available"
+  | "mail_off"
+  | "not_answered"
   | "rate_limited"
   | "unauthorized"
   | "token_expired"
@@ -569,6 +571,8 @@ export interface AgentTicket {
   rating: Rating | null;
   email: string;
   priority: number;
+  /** Why the last mail about it did not reach its customer. */
+  mail_problem: "expired" | "refused" | "";
   version: number;
 }
 

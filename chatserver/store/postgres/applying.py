@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from chatserver.core.tickets import Ticket
 from chatserver.store import changes
-from chatserver.store.changes import CUSTOMER, FIRST, ITEM, TALKING_DUE
+from chatserver.store.changes import CUSTOMER, FIRST, ITEM, LETTER, TALKING_DUE
 from chatserver.store.postgres.statements import across, insert, update, update_seen
 from chatserver.store.rows import CHANGING, TALKING
-from chatserver.store.tables import agents, customers, items, tickets
+from chatserver.store.tables import agents, customers, items, outbox, tickets
 from chatserver.store.work import World
 
 INSERT_TICKETS: Final = insert(tickets, FIRST)
@@ -21,6 +21,7 @@ PUT_CUSTOMERS: Final = (
     f"{insert(customers, CUSTOMER)} ON CONFLICT (id) DO UPDATE SET "
     "name = excluded.name, email = excluded.email, locale = excluded.locale, zone = excluded.zone"
 )
+POST: Final = f"{insert(outbox, LETTER)} ON CONFLICT (key) DO NOTHING"
 MOVE_LOADS: Final = (
     "UPDATE agents SET load = load + given.moved FROM unnest($1::integer[], $2::bigint[]) AS given(moved, id) "
     "WHERE agents.id = given.id"
@@ -50,6 +51,8 @@ async def apply(db: Any, world: World, node: int) -> None:
         await db.execute(MOVE_LOADS, *across(sorted(loads, key=lambda load: load[1])))
     if world.items:
         await db.execute(INSERT_ITEMS, *across(changes.items(world)))
+    if world.letters:
+        await db.execute(POST, *across(changes.letters(world)))
     if world.changed_agents:
         await db.execute(UPDATE_AGENTS, *across(changes.agents(world)))
     for side, statement in (("agent", CLAIM_AGENTS), ("customer", CLAIM_TICKETS)):
