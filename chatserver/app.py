@@ -34,8 +34,9 @@ from chatserver.store.accounts import people_mark
 from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
 from chatserver.store.health import probe
+from chatserver.store.outbox import MailStops
 from chatserver.watching import Watch
-from chatserver.web import console, demo, embed, site
+from chatserver.web import console, demo, embed, mail, site
 from chatserver.web.assets import Assets
 from chatserver.web.errors import Errors, OwnHostsOnly, Surprises
 from chatserver.web.headers import SecurityHeaders
@@ -111,6 +112,7 @@ def build_app(
                 _orders(settings, db, hub),
                 watch,
                 _canary(settings, house, db),
+                _mailing(settings, house, db, longest_sleep, living),
             ):
                 app.state.hub = hub
                 rooms = Rooms(
@@ -121,6 +123,7 @@ def build_app(
                     agent_signed_out=lambda agent_id: pairing.agent_signed_out(house, agent_id),
                     metrics=watch.text,
                     metrics_token=settings.metrics_token,
+                    mail_stops=MailStops(db),
                     unready=Readiness(db, hub, living).problems,
                 )
                 log.info("serving", extra={"address": settings.address, "database": settings.database_shown})
@@ -266,6 +269,20 @@ async def _canary(settings: Settings, house: House, db: Database) -> AsyncIterat
         yield
 
 
+@asynccontextmanager
+async def _mailing(
+    settings: Settings, house: House, db: Database, longest_sleep_ms: int, living: Callable[[], bool]
+) -> AsyncIterator[None]:
+    """Where nobody takes mails, what writes them is not imported either."""
+    if settings.smtp is None:
+        yield
+        return
+    from chatserver.postman import mailing
+
+    async with mailing(settings, settings.smtp, house, db, longest_sleep_ms, living):
+        yield
+
+
 def _routes() -> list[BaseRoute]:
     return [
         Route("/", site.index),
@@ -276,6 +293,9 @@ def _routes() -> list[BaseRoute]:
         Route("/console/session", console.sign_in, methods=["POST"]),
         Route("/console/session", console.sign_out, methods=["DELETE"]),
         Route("/console/socket-token", console.socket_token, methods=["POST"]),
+        Route("/mail/stop/{app}/{token}", mail.ask, methods=["GET"]),
+        Route("/mail/stop/{app}/{token}", mail.stop, methods=["POST"]),
+        Route("/mail/resume/{app}/{token}", mail.resume, methods=["POST"]),
         Route("/widget.js", site.widget),
         Route("/favicon.ico", site.icon),
         Route("/static/{path:path}", site.static),

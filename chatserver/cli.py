@@ -21,6 +21,7 @@ from chatserver.cli_base import (
     with_database,
 )
 from chatserver.cli_data import backup, move, restore
+from chatserver.cli_mail import mail
 
 if TYPE_CHECKING:
     from chatserver.core.people import Agent
@@ -216,6 +217,7 @@ main.add_command(app)
 main.add_command(backup)
 main.add_command(restore)
 main.add_command(move)
+main.add_command(mail)
 
 
 @main.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from starlette.requests import HTTPConnection
 
@@ -11,6 +12,14 @@ from chatserver.core.people import App
 from chatserver.services.accounts import Accounts
 from chatserver.web.origins import Origins
 from chatserver.web.pages import Pages
+
+
+class MailStops(Protocol):
+    """Who wants no mail that they did not ask for."""
+
+    async def stop(self, app_id: int, address: str) -> None: ...
+
+    async def resume(self, app_id: int, address: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,7 @@ class Rooms:
     """As a Prometheus server reads them."""
     metrics_token: str
     """Whoever shows it may read them; empty: nobody."""
+    mail_stops: MailStops
     unready: Callable[[], Awaitable[list[str]]]
     """Why no traffic should come here now; empty when it may."""
 

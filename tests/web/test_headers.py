@@ -12,7 +12,7 @@ from chatserver.app import build_app
 from chatserver.settings import Settings
 from tests.web.conftest import HASHED, Served, started
 
-PARAMETERS = {"{app}": "demo", "{path:path}": "page.css"}
+PARAMETERS = {"{app}": "demo", "{token}": "nobodys", "{path:path}": "page.css"}
 
 
 def every_address() -> list[str]:
