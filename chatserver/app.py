@@ -41,8 +41,9 @@ from chatserver.store.accounts import people_mark
 from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
 from chatserver.store.health import probe
+from chatserver.store.outbox import MailStops
 from chatserver.watching import Watch
-from chatserver.web import console, demo, embed, portal, site
+from chatserver.web import console, demo, embed, mail, portal, site
 from chatserver.web import files as file_pages
 from chatserver.web.assets import Assets
 from chatserver.web.errors import Errors, OwnHostsOnly, Surprises
@@ -125,6 +126,7 @@ def build_app(
                 watch,
                 files,
                 _canary(settings, house, db),
+                _mailing(settings, house, db, longest_sleep, living),
             ):
                 app.state.hub = hub
                 rooms = Rooms(
@@ -140,6 +142,7 @@ def build_app(
                     files=files,
                     downloads=downloads,
                     refused=metrics.refuse,
+                    mail_stops=MailStops(db),
                     unready=Readiness(db, hub, living).problems,
                 )
                 log.info("serving", extra={"address": settings.address, "database": settings.database_shown})
@@ -285,6 +288,20 @@ async def _canary(settings: Settings, house: House, db: Database) -> AsyncIterat
         yield
 
 
+@asynccontextmanager
+async def _mailing(
+    settings: Settings, house: House, db: Database, longest_sleep_ms: int, living: Callable[[], bool]
+) -> AsyncIterator[None]:
+    """Where nobody takes mails, what writes them is not imported either."""
+    if settings.smtp is None:
+        yield
+        return
+    from chatserver.postman import mailing
+
+    async with mailing(settings, settings.smtp, house, db, longest_sleep_ms, living):
+        yield
+
+
 def _routes() -> list[BaseRoute]:
     return [
         Route("/", site.index),
@@ -299,6 +316,9 @@ def _routes() -> list[BaseRoute]:
         Route("/console/files", file_pages.send_as_agent, methods=["POST"]),
         Route("/files", file_pages.send, methods=["POST"]),
         Route("/files/{link}", file_pages.give),
+        Route("/mail/stop/{app}/{token}", mail.ask, methods=["GET"]),
+        Route("/mail/stop/{app}/{token}", mail.stop, methods=["POST"]),
+        Route("/mail/resume/{app}/{token}", mail.resume, methods=["POST"]),
         Route("/widget.js", site.widget),
         Route("/favicon.ico", site.icon),
         Route("/static/{path:path}", site.static),

@@ -14,6 +14,7 @@ from chatserver.cli_agent import agent
 from chatserver.cli_app import app
 from chatserver.cli_base import fail, load_settings, looking, said_plainly, up_to_date, with_database
 from chatserver.cli_data import backup, move, restore
+from chatserver.cli_mail import mail
 
 if TYPE_CHECKING:
     from chatserver.services.letters import Letters
@@ -211,6 +212,7 @@ main.add_command(agent)
 main.add_command(backup)
 main.add_command(restore)
 main.add_command(move)
+main.add_command(mail)
 
 
 @main.command()

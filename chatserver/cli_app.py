@@ -122,6 +122,7 @@ def show_app(key: str, secret: bool, form: bool) -> None:
     help="instead of all there were; may be repeated: https://example.com",
 )
 @click.option("--color", help="of launcher and chat: #0f6b5c; or none")
+@click.option("--support-address", help="of its mails: soporte@example.com; or none for the server's")
 @_hours_options
 @click.option(
     "--form",
@@ -154,6 +155,7 @@ def set_app(
     name: str | None,
     origins: tuple[str, ...],
     color: str | None,
+    support_address: str | None,
     policy: tuple[str, ...],
     new_secret: bool,
     old_hours: int | None,
@@ -172,7 +174,9 @@ def set_app(
         )
     seconds = 0 if at_once else old_hours and old_hours * 3600
     definition = None if form is None else _definition(form)
-    wanted = apps.Change(name, origins, color, HoursGiven(**hours), policy, new_secret, seconds, definition)
+    wanted = apps.Change(
+        name, origins, color, HoursGiven(**hours), support_address, policy, new_secret, seconds, definition
+    )
     if wanted == apps.Change():
         fail(
             "Nothing to change: `chatserver app set --help` shows what can be, `chatserver app show` what is."
@@ -231,6 +235,7 @@ def _described(found: App, settings: Settings, *, secret: bool) -> str:
         "secret": _secrets(found, wall_clock(), shown=secret),
         "origins": list(found.origins),
         "color": [found.color or "none"],
+        "mail from": [_mail_from(found, settings)],
         **hours_text.in_words(schedule, now),
         "now": [hours_text.now_in_words(schedule, now)],
         "policy": own or ["the server's"],
@@ -253,6 +258,12 @@ def _secrets(found: App, now: int, *, shown: bool) -> list[str]:
             f"{found.old_secret}   (the one before it, {until})" if shown else f"the one before it is {until}"
         )
     return secrets
+
+
+def _mail_from(found: App, settings: Settings) -> str:
+    if not found.policy.mail:
+        return "no mail is sent"
+    return found.support_address or f"{settings.mail_from} (the server's)"
 
 
 def _shown(value: object) -> str:

@@ -64,6 +64,10 @@ KNOWN: Final = {
     "chatserver_requests_waiting": ("gauge", "Tickets to be answered later that nobody took, by app."),
     "chatserver_agents_available": ("gauge", "Agents connected who take new chats, by app."),
     "chatserver_chats_attended": ("gauge", "Open chats that an agent attends."),
+    "chatserver_mails_total": ("counter", "Mails by what became of them; again: to be tried once more."),
+    "chatserver_mail_up": ("gauge", "Whether the server for outgoing mail took the last connection."),
+    "chatserver_mails_waiting": ("gauge", "Mails that have not left yet."),
+    "chatserver_mail_oldest_seconds": ("gauge", "How long the one that waits longest has waited."),
     "chatserver_canary_round_trip_seconds": ("histogram", "From a canary's message to its arrival here."),
     "chatserver_canary_lost_total": ("counter", "Canary's messages that did not arrive within ten seconds."),
     "chatserver_canary_last_seen_timestamp_seconds": (
@@ -133,6 +137,10 @@ class Metrics:
         self.beats_missed = 0
         self.buried = 0
         self.caught_up = 0
+        self.mails: dict[str, int] | None = None
+        """By what became of them; None: none are sent here, and nothing is said about it."""
+        self.mail_up: bool | None = None
+        """None: there was nothing to send yet."""
         self.canary: dict[str, Histogram] = {}
         """By whose message it was, "self" or "others"; empty: there is no canary here, and nothing is said about it."""
         self.canary_lost = {"self": 0, "others": 0}
@@ -175,6 +183,9 @@ class Metrics:
             yield from self._node_lines(self.nodes_alive)
         if self.redis_up is not None:
             yield from self._redis_lines(self.redis_up)
+        if self.mails is not None:
+            yield from by("chatserver_mails_total", "outcome", self.mails)
+            yield from one("chatserver_mail_up", int(self.mail_up is not False))
         if self.canary:
             yield from self._canary_lines()
 

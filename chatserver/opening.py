@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from chatserver.bus.local import LocalBus
-from chatserver.core.events import WORKER_TOPIC
+from chatserver.core.events import MAIL_TOPIC, WORKER_TOPIC
 from chatserver.metrics import Metrics
 from chatserver.services.books import Books
 from chatserver.services.doubts import Doubts
@@ -102,7 +102,7 @@ async def _bus(
         installation=name,
         key=key,
         serves=serves,
-        local=frozenset({WORKER_TOPIC}),
+        local=frozenset({WORKER_TOPIC, MAIL_TOPIC}),
         missed=missed,
         arrived=partial(learn, books),
         metrics=metrics,

@@ -13,11 +13,13 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 
+from chatserver.core import messages
+from chatserver.core.errors import Refused
 from chatserver.core.policy import Policy
 
 PREFIX = "CHATSERVER_"
@@ -165,6 +167,69 @@ def _redis_url(text: str) -> str:
     return text
 
 
+class Smtp(NamedTuple):
+    """A server that takes mails to wherever they go. `tls`: from the first byte on ("smtps"), asked for before anything is said
+    ("starttls"), or not at all ("off"). `ca`: a file with whom to trust instead of the system's authorities."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    tls: str
+    ca: str
+
+
+def smtp(url: str) -> Smtp:
+    """What a URL of CHATSERVER_SMTP_URL says. Raises ValueError, which never quotes it: it may hold a password."""
+    wrong = "must be an address like smtp://user:password@host:587 or smtps://user:password@host"
+    try:
+        parts = urlsplit(url)
+        asked = parse_qs(parts.query, keep_blank_values=True)
+        port = parts.port
+    except ValueError:
+        raise ValueError(wrong) from None
+    host = parts.hostname or ""
+    if parts.scheme not in ("smtp", "smtps") or not host or parts.path not in ("", "/") or parts.fragment:
+        raise ValueError(wrong)
+    if unknown_words := asked.keys() - {"starttls", "tls", "ca"}:
+        raise ValueError(
+            f"knows ?starttls, ?tls=off and ?ca=FILE behind the host, not {min(unknown_words)!r}"
+        )
+    if parts.password and not parts.username:
+        raise ValueError(wrong)
+    tls = "starttls"
+    if parts.scheme == "smtps":
+        tls = "smtps"
+    elif "starttls" not in asked and (asked.get("tls") == ["off"] or _loopback(host)):
+        tls = "off"
+    if asked.get("tls", ["off"]) != ["off"]:
+        raise ValueError("knows tls=off only; with smtps:// or ?starttls everything is enciphered")
+    default = {"smtps": 465, "starttls": 587, "off": 25}[tls]
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return Smtp(host, port or default, user, password, tls, asked.get("ca", [""])[0])
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _smtp_url(text: str) -> str:
+    ca = smtp(text).ca
+    if ca and not os.access(ca, os.R_OK):
+        raise ValueError(f"names a file that cannot be read: {ca}")
+    return text
+
+
+def _address(text: str) -> str:
+    try:
+        return messages.email(text)
+    except Refused:
+        raise ValueError(f"must be an e-mail address like soporte@example.com, not {text!r}") from None
+
+
 def _secret(text: str) -> str:
     if len(text) < 32:
         raise ValueError("must have at least 32 characters")
@@ -180,7 +245,7 @@ def _text(text: str) -> str:
 
 
 def _setting(default: Any, cast: Callable[[str], Any], doc: str, shown: str | None = None) -> Any:
-    secret = cast in (_database_url, _redis_url, _secret)  # they may stand in a traceback
+    secret = cast in (_database_url, _redis_url, _secret, _smtp_url)  # they may stand in a traceback
     return field(default=default, repr=not secret, metadata={"cast": cast, "doc": doc, "shown": shown})
 
 
@@ -238,6 +303,23 @@ class Settings:
         shown="made with the database, kept in it",
     )
     secret_file: Path | None = _setting(None, _path, "A file to read the secret from, not SECRET.")  # noqa: RUF009 - a Path cannot change
+    smtp_url: str = _setting(
+        "",
+        _smtp_url,
+        "The server that takes outgoing mail, `smtp://user:password@host:587` (STARTTLS is required, but of this machine itself) "
+        "or `smtps://user:password@host`. Needs MAIL_FROM and PUBLIC_URL. More in [email.md](email.md#sending).",
+        shown="no mail is sent",
+    )
+    mail_from: str = _setting(
+        "",
+        _address,
+        "The address from which mails come, like `soporte@example.com`, for apps without one of their own.",
+    )
+    mails_per_hour: int = _setting(
+        1_000,
+        _whole(1, 1_000_000),
+        "Mails of one app in any hour, all servers together; further ones wait.",
+    )
     language: str = _setting(
         "es",
         _one_of("auto", "es", "en", "pt"),
@@ -374,6 +456,11 @@ class Settings:
     """Defaults of every app; an app's own policy wins."""
 
     @property
+    def smtp(self) -> Smtp | None:
+        """Where outgoing mail goes; None: nowhere."""
+        return smtp(self.smtp_url) if self.smtp_url else None
+
+    @property
     def database(self) -> Path | str:
         """The file of SQLite, or the URL of PostgreSQL."""
         return self.database_url if self.on_postgres else self.database_path
@@ -449,6 +536,8 @@ _POLICY_DOCS = {
     "solve_medium_seconds": "The same of medium priority, and as long as nobody classified it.",
     "solve_high_seconds": "The same of high priority.",
     "solve_urgent_seconds": "The same of urgent ones.",
+    "mail": "Customers get mails about their tickets; an app may have none. With `no`, or without SMTP_URL, nobody does.",
+    "answers_mailed_seconds": "Answers that a customer has not seen for so long are gathered in a mail.",
 }
 _POLICY_LEAST = {
     "open_chats_per_customer": 1,
@@ -505,11 +594,30 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             f"set {PREFIX}DATABASE_URL to a PostgreSQL, or leave Redis out."
         )
     problems += _traces_problems(environ)
+    problems += _mail_problems(given, policy)
+    if policy["mail"] is None:
+        policy["mail"] = "smtp_url" in given
     given["policy"], contradictions = _policy({name: v for name, v in policy.items() if v is not None})
     problems += contradictions
     if problems:
         raise BadSettings(problems)
     return Settings(**given)
+
+
+def _mail_problems(given: Mapping[str, Any], policy: Mapping[str, Any]) -> list[str]:
+    if "smtp_url" not in given:
+        return (
+            [f"{PREFIX}MAIL needs {PREFIX}SMTP_URL: by whom mails are to be sent."] if policy["mail"] else []
+        )
+    needed = {
+        "mail_from": "the address from which mails come",
+        "public_url": "mails lead back to this server",
+    }
+    return [
+        f"{PREFIX}SMTP_URL needs {PREFIX}{name.upper()}: {why}."
+        for name, why in needed.items()
+        if name not in given
+    ]
 
 
 def _own_fields() -> list[Field[Any]]:
@@ -634,7 +742,8 @@ def reference() -> str:
     """docs/settings.md."""
     own = [_row(f.name, f.metadata["shown"] or _shown(f.default), f.metadata["doc"]) for f in _own_fields()]
     defaults = {f.name: f.default for f in msgspec.structs.fields(Policy)}
-    policy = [_row(name, _shown(defaults[name]), doc) for name, doc in _POLICY_DOCS.items()]
+    shown = {name: _shown(value) for name, value in defaults.items()} | {"mail": "yes where SMTP_URL is set"}
+    policy = [_row(name, shown[name], doc) for name, doc in _POLICY_DOCS.items()]
     return _HEAD + "".join(own) + _TRACES + _POLICY_HEAD + "".join(policy)
 
 

@@ -18,6 +18,7 @@ from chatserver.core.people import CANARY, Agent
 from chatserver.core.routing import takes_new
 from chatserver.metrics import Metrics, by, one
 from chatserver.services.house import House
+from chatserver.store import outbox
 from chatserver.store.database import Database
 from chatserver.store.tables import tickets
 from chatserver.store.tickets import LATER
@@ -44,6 +45,8 @@ class Found(NamedTuple):
     waiting: dict[int, tuple[int, int]]
     requests: dict[int, int]
     agents: list[Agent]
+    mails: tuple[int, int | None] | None
+    """How many wait to leave, and since when (ms) the first of them; None: none are sent here."""
 
 
 class Watch:
@@ -110,7 +113,8 @@ class Watch:
     async def _ask(self) -> Found:
         waiting = {row[0]: (row[1], row[2] or 0) for row in await self._db.rows(_WAITING)}
         requests = {row[0]: row[1] for row in await self._db.rows(_REQUESTS)}
-        return Found(waiting, requests, await self._house.reads.agents())
+        mails = None if self._metrics.mails is None else await outbox.state(self._db)
+        return Found(waiting, requests, await self._house.reads.agents(), mails)
 
     def _lines(self, found: Found | None) -> Iterator[str]:
         db = self._db
@@ -149,6 +153,10 @@ class Watch:
             {app.key: sum(app.id in agent.app_ids for agent in free) for app in apps},
         )
         yield from one("chatserver_chats_attended", sum(agent.load for agent in found.agents))
+        if found.mails is not None:
+            count, since = found.mails
+            yield from one("chatserver_mails_waiting", count)
+            yield from one("chatserver_mail_oldest_seconds", max(0, now - (since or now)) / 1000)
 
 
 def _file_lines(file: Path) -> Iterator[str]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Final
 
 from chatserver import systemd
 from chatserver.metrics import Metrics
 from chatserver.opening import HINTLESS_SECONDS, opened
+from chatserver.postman import mailing
 from chatserver.services import administration, followups
 from chatserver.services.nodes import Watching
 from chatserver.settings import Settings
@@ -38,7 +40,10 @@ async def work(settings: Settings, traced: Traced = untraced) -> int:
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
     async with opened(settings, Metrics(), serves=False, traced=traced) as (house, db):
         assert isinstance(db, PostgresDatabase)  # noqa: S101 - mypy alone needs to be told
-        async with Watching(house, Nodes(db)) as watching:
+        async with AsyncExitStack() as stack:
+            watching = await stack.enter_async_context(Watching(house, Nodes(db)))
+            if settings.smtp is not None:
+                await stack.enter_async_context(mailing(settings, settings.smtp, house, db, LOOK_MS))
 
             async def turn() -> int | None:
                 return await followups.due(house) if watching.living else None

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from chatserver.core.events import Event
+from chatserver.core.outbox import Letter
 from chatserver.core.people import Agent, App, Customer
 from chatserver.core.policy import Policy
 from chatserver.core.tickets import Item, Ticket, due, interrupted
@@ -53,6 +54,7 @@ class MemoryStore:
         self._items: dict[int, list[Item]] = {}
         self._uploads: dict[str, Upload] = {}
         self._attached: dict[str, tuple[int, int]] = {}
+        self._letters: dict[str, Letter] = {}
 
     # — what there is ——————————————————————————————————————————————————————————
 
@@ -82,6 +84,9 @@ class MemoryStore:
 
     async def customer(self, app_id: int, key: str) -> Customer | None:
         return self._customers.get((app_id, key))
+
+    async def letters(self) -> list[Letter]:
+        return list(self._letters.values())
 
     async def close(self) -> None:
         """There is nothing to close."""
@@ -179,6 +184,8 @@ class MemoryStore:
                 assert key not in self._said, "stored twice"
                 self._said[key] = item.seq
         self._attached |= world.attached
+        for letter in world.letters:
+            self._letters.setdefault(letter.key, letter)
         for agent in world.agents_to_apply():
             self._agents[agent.id] = replace(agent, load=0)
 

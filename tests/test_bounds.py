@@ -25,6 +25,7 @@ ROOMS = (
     "web.portal",
     "files",
     "web",
+    "mail",
 )
 PLACES = ("chatserver", *(f"chatserver.{room}" for room in ROOMS))
 UNITS = {"": 1, " KiB": 2**10, " MiB": 2**20}

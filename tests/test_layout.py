@@ -24,15 +24,16 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "webhooks": frozenset({"core"}),
     "files": frozenset({"core"}),
     "services": frozenset({"store", "bus", "files", "core"}),
-    "web": frozenset({"services", "store", "core"}),
+    "web": frozenset({"services", "store", "mail", "core"}),
     "realtime": frozenset({"services", "store", "bus", "core"}),
     "control": frozenset({"services", "core"}),
     "demo": frozenset({"services", "store", "core"}),
     "watching": frozenset({"services", "store", "core"}),
     "canary": frozenset({"services", "store", "bus", "core"}),
     "worker": frozenset({"services", "store", "bus", "mail", "webhooks", "core"}),
+    "postman": frozenset({"worker", "services", "store", "bus", "mail", "core"}),
     "opening": frozenset({"services", "store", "bus", "core"}),
-    "worker_process": frozenset({"opening", "worker", "services", "store"}),
+    "worker_process": frozenset({"opening", "worker", "postman", "mail", "services", "store"}),
     "server": frozenset({"realtime", "peers", "sockets"}),
     "peers": frozenset({"realtime", "sockets"}),
     "sockets": frozenset({"realtime"}),
@@ -45,7 +46,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "tracing": frozenset({"realtime", "worker", "store", "core"}),
 }
 # They know every room; nobody but they may know them.
-KNOW_EVERYTHING = frozenset({"app", "cli", "cli_agent", "cli_app", "cli_base", "cli_data", "__main__"})
+KNOW_EVERYTHING = frozenset(
+    {"app", "cli", "cli_agent", "cli_app", "cli_base", "cli_data", "cli_mail", "__main__"}
+)
 
 # core decides; it neither waits nor looks at a clock nor reaches outside.
 CORE_PACKAGES = frozenset({"msgspec", "holidays", "stdnum"})

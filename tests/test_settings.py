@@ -227,3 +227,65 @@ def test_something_kept_is_made_once_and_readable_by_its_owner_only(tmp_path: Pa
     assert kept(file, lambda: "first") == ("first", True)
     assert kept(file, lambda: "second") == ("first", False)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+MAIL = {"CHATSERVER_MAIL_FROM": "soporte@example.com", "CHATSERVER_PUBLIC_URL": "https://chat.example.com"}
+
+
+@pytest.mark.parametrize(
+    ("url", "parts"),
+    [
+        ("smtp://mail.example.com", ("mail.example.com", 587, "", "", "starttls")),
+        (
+            "smtp://a%40b:p%2Fw%25@mail.example.com:2525",
+            ("mail.example.com", 2525, "a@b", "p/w%", "starttls"),
+        ),
+        ("smtps://u:p@mail.example.com", ("mail.example.com", 465, "u", "p", "smtps")),
+        ("smtp://127.0.0.1", ("127.0.0.1", 25, "", "", "off")),
+        ("smtp://[::1]:2525", ("::1", 2525, "", "", "off")),
+        ("smtp://localhost?starttls", ("localhost", 587, "", "", "starttls")),
+        ("smtp://10.0.0.5:25?tls=off", ("10.0.0.5", 25, "", "", "off")),
+    ],
+)
+def test_the_server_for_mail_is_reached_enciphered_unless_it_is_here_or_somebody_says_so(
+    url: str, parts: tuple[object, ...]
+) -> None:
+    found = load({"CHATSERVER_SMTP_URL": url, **MAIL})
+    assert found.smtp is not None
+    assert found.smtp[:5] == parts
+    assert found.policy.mail
+    assert "p%2Fw" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("mail.example.com", "http://mail.example.com", "smtp://", "smtp://host:port", "smtp://host/path"),
+        *(
+            "smtp://host?tls=on",
+            "smtp://host?verify=no",
+            "smtp://:secretword@host",
+            "smtp://host?ca=/nowhere/ca.pem",
+        ),
+    ],
+)
+def test_a_server_for_mail_that_cannot_be_meant_is_a_sentence_without_its_password(url: str) -> None:
+    with pytest.raises(BadSettings) as caught:
+        load({"CHATSERVER_SMTP_URL": url, **MAIL})
+    assert "CHATSERVER_SMTP_URL" in str(caught.value)
+    assert "secretword" not in str(caught.value)
+
+
+def test_mail_needs_to_know_from_where_it_comes_and_where_it_leads() -> None:
+    with pytest.raises(BadSettings) as caught:
+        load({"CHATSERVER_SMTP_URL": "smtp://127.0.0.1"})
+    assert [problem.split(":")[0] for problem in caught.value.problems] == [
+        "CHATSERVER_SMTP_URL needs CHATSERVER_MAIL_FROM",
+        "CHATSERVER_SMTP_URL needs CHATSERVER_PUBLIC_URL",
+    ]
+    with pytest.raises(BadSettings, match="CHATSERVER_MAIL needs CHATSERVER_SMTP_URL"):
+        load({"CHATSERVER_MAIL": "yes"})
+    with pytest.raises(BadSettings, match="CHATSERVER_MAIL_FROM must be an e-mail address"):
+        load({"CHATSERVER_MAIL_FROM": "soporte"})
+    assert not load({"CHATSERVER_SMTP_URL": "smtp://127.0.0.1", "CHATSERVER_MAIL": "no", **MAIL}).policy.mail
+    assert not load({}).policy.mail

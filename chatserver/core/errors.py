@@ -46,6 +46,8 @@ Code = Literal[
     "too_many_files",  # in one message; `limit`
     "file_unknown",  # of a message: not sent up by its author, or gone since, or in another message already
     "files_unavailable",  # no file can be taken or given just now; chats go on. `retry_after` seconds
+    "mail_off",  # this app sends no mail
+    "not_answered",  # nothing that a customer wrote is mailed to an address that anybody may have typed, before an agent answered
     "rate_limited",  # wait `retry_after` seconds, then send the same frame again
     "unauthorized",  # the token or session is missing, wrong or was ended
     "token_expired",  # was good once: get a new one

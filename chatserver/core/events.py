@@ -73,6 +73,10 @@ class SessionEnded(msgspec.Struct, frozen=True, tag=True):
     session_id: int
 
 
+class MailWaits(msgspec.Struct, frozen=True, tag=True):
+    """A mail was put into the outbox: whoever sends them may look."""
+
+
 Event = (
     TicketChanged
     | Typing
@@ -83,6 +87,7 @@ Event = (
     | AgentGone
     | Left
     | SessionEnded
+    | MailWaits
 )
 
 TYPING_SECONDS = 6
@@ -113,6 +118,9 @@ WORKER_TOPIC = "worker"
 """What the worker's loops hear: every change of a ticket that this node committed."""
 DESKS_TOPIC = "desks"
 """And what they hear from all nodes: a queue moved, or an agent's status, load or presence changed."""
+
+MAIL_TOPIC = "mail"
+"""What the sender of mails hears: this node put one into the outbox."""
 
 
 def session_topic(session_id: int) -> str:

@@ -34,6 +34,8 @@ class App(msgspec.Struct, frozen=True):
     old_secret_until: int = 0
     form: Form = DEFAULT
     """What its ticket form asks."""
+    support_address: str = ""
+    """From where its mails come, and where answers go; empty: the server's."""
 
     def secrets(self, now: int) -> tuple[str, ...]:
         """What may have signed a user token that is good at `now` (ms)."""

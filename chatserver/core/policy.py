@@ -65,3 +65,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     solve_medium_seconds: int = 5 * 86_400
     solve_high_seconds: int = 2 * 86_400
     solve_urgent_seconds: int = 8 * 3_600
+    mail: bool = False
+    """Mails are written: a server for outgoing mail is known, and the app wants them."""
+    answers_mailed_seconds: int = 600
+    """Answers that a customer has not seen for so long are gathered in a mail."""

@@ -45,6 +45,10 @@ Kind = Literal[
     "closed",  # `text`: of a rejected one, the reason that its customer sees
     "rated",
 ]
+MailProblem = Literal[
+    "refused",  # the other side takes no mail for this address
+    "expired",  # nobody took it for days
+]
 TALK: Final = frozenset({"message", "proposal"})
 NEWS: Final = TALK | {"sent_back", "completed"}
 """What the other side has to read: it is counted as unread."""
@@ -162,6 +166,17 @@ class Ticket(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What a form or an agent says of it; no message changes that."""
     pending: Pending | None = None
     """While its state is `pending`."""
+    unseen_at: int | None = None
+    """Since when (ms) words of an agent wait for a customer who is not there, and whom no mail told of them; None: none do."""
+    mailed_seq: int = 0
+    """How far mails told the conversation (sequence number)."""
+    mail_problem: MailProblem | Literal[""] = ""
+    """Why the last mail about this ticket did not reach its customer; empty once one did."""
+
+    @property
+    def address(self) -> str:
+        """Where mail about it goes; empty where nobody said."""
+        return self.email or self.customer.email
 
     @property
     def waiting(self) -> bool:
@@ -195,7 +210,7 @@ def clock(ticket: Ticket, policy: Policy) -> Clock | None:
         ticket.agent_spoke_at,
         ticket.gone_at,
         ticket.floor_at,
-        bool(ticket.email or ticket.customer.email),
+        bool(ticket.address),
         policy.inactivity_seconds,
         policy.inactivity_warning_seconds,
         policy.inactivity_strict,
@@ -212,6 +227,10 @@ def due(ticket: Ticket, policy: Policy) -> int | None:
     for other in (ticket.answer_due_at, ticket.queue_until if ticket.waiting else None):
         if other is not None and (at is None or other < at):
             at = other
+    if ticket.unseen_at is not None:
+        tell = mail_due(ticket, policy)
+        if tell is not None and (at is None or tell < at):
+            at = tell
     return at
 
 
@@ -247,6 +266,19 @@ def targets(ticket: Ticket, policy: Policy) -> tuple[int | None, int | None]:
 
 
 _LEVELS: Final = {1: "low", 2: "medium", 3: "high", 4: "urgent"}
+
+
+def mail_due(ticket: Ticket, policy: Policy) -> int | None:
+    """When (ms) a mail has to tell what the customer has not seen; None where nothing waits for them, or no mail reaches them.
+    Whoever is connected sees it, and the end of a ticket is told by a mail of its own."""
+    if ticket.unseen_at is None or not policy.mail or not ticket.address or ticket.state == "closed":
+        return None
+    since = ticket.unseen_at
+    if ticket.chatting:
+        if ticket.gone_at is None:
+            return None
+        since = max(since, ticket.gone_at)
+    return since + policy.answers_mailed_seconds * 1000
 
 
 def rate_until(ticket: Ticket, policy: Policy) -> int | None:
@@ -352,8 +384,22 @@ def customer_saw(ticket: Ticket, seq: int) -> Step:
     seq = min(seq, ticket.last_seq)
     if seq <= ticket.customer_seen:
         return Step(ticket, ())
-    unread = 0 if seq >= ticket.last_seq else ticket.customer_unread
-    return Step(replace(ticket, customer_seen=seq, customer_unread=unread), ())
+    if seq < ticket.last_seq:
+        return Step(replace(ticket, customer_seen=seq), ())
+    return Step(replace(ticket, customer_seen=seq, customer_unread=0, unseen_at=None), ())
+
+
+def mailed(ticket: Ticket, policy: Policy, now: int) -> Step:
+    """Where a mail has to tell the customer what they have not seen by now: from here on one does. Else the ticket as it is."""
+    due_at = mail_due(ticket, policy)
+    if due_at is None or now < due_at:
+        return Step(ticket, ())
+    return Step(replace(ticket, unseen_at=None, mailed_seq=ticket.last_seq), ())
+
+
+def mail_failed(ticket: Ticket, problem: MailProblem | Literal[""]) -> Step:
+    """A mail about it did not reach its customer, or (empty) one did: agents see which."""
+    return Step(replace(ticket, mail_problem=problem), ())
 
 
 def agent_saw(ticket: Ticket, agent: Agent, seq: int) -> Step:
@@ -406,7 +452,7 @@ def went_silent(ticket: Ticket, policy: Policy, now: int) -> Step:
     if end is None or now < end.close_at:
         return Step(ticket, ())
     if end.ending == "later":
-        return left_for_later(ticket, "customer_gone", now, email=ticket.email or ticket.customer.email)
+        return left_for_later(ticket, "customer_gone", now, email=ticket.address)
     return _close(ticket, now, end.ending, "system")
 
 
@@ -418,7 +464,7 @@ def left_for_later(ticket: Ticket, reason: str, now: int, *, email: str = "", by
     ticket = replace(
         _off_desk(ticket),
         mode="later",
-        email=email or ticket.email or ticket.customer.email,
+        email=email or ticket.address,
         proposal=None,
         turn="agent",
     )
@@ -614,7 +660,8 @@ def customer_gone(ticket: Ticket, now: int) -> Step:
     """The customer's last connection ended."""
     if not ticket.chatting or ticket.gone_at is not None:
         return Step(ticket, ())
-    return Step(replace(ticket, gone_at=now), ())
+    unseen = now if ticket.customer_unread and ticket.unseen_at is None else ticket.unseen_at
+    return Step(replace(ticket, gone_at=now, unseen_at=unseen), ())
 
 
 def customer_back(ticket: Ticket) -> Step:
@@ -773,12 +820,16 @@ def _append(ticket: Ticket, item: Item, before: tuple[Item, ...] = (), **more: A
         more["last"] = Last(shown[:200], item.by, item.at)
     if item.by == "customer":
         more["customer_seen"], more["customer_unread"] = item.seq, 0
+        if ticket.unseen_at is not None:
+            more["unseen_at"] = None
         if item.kind in NEWS:
             more["agent_unread"] = ticket.agent_unread + 1
     elif item.by == "agent":
         more["agent_seen"], more["agent_unread"] = item.seq, 0
         if item.kind in NEWS:
             more["customer_unread"] = ticket.customer_unread + 1
+            if ticket.unseen_at is None and (ticket.gone_at is not None or ticket.mode == "later"):
+                more["unseen_at"] = item.at
     return Step(replace(ticket, last_seq=item.seq, **more), (*before, item) if before else (item,))
 
 

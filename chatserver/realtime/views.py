@@ -142,6 +142,7 @@ def agent_ticket(ticket: Ticket, app: App) -> AgentTicket:
         rating=ticket.rating,
         email=ticket.email,
         priority=ticket.priority,
+        mail_problem=ticket.mail_problem,
         version=ticket.version,
         source=ticket.source,
         type=details.type,
@@ -379,6 +380,7 @@ _AGENT: Final = {
         "development",
         "answer_by",
         "solve_by",
+        "mail_problem",
     )
 } | {
     "agent_name": "agent",

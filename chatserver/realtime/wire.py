@@ -18,7 +18,17 @@ from chatserver.core.errors import Code, Wrong
 from chatserver.core.files import File, FileLink
 from chatserver.core.inactivity import Clock
 from chatserver.core.people import Status
-from chatserver.core.tickets import By, Classification, CloseReason, Kind, Last, Mode, Rating, State
+from chatserver.core.tickets import (
+    By,
+    Classification,
+    CloseReason,
+    Kind,
+    Last,
+    MailProblem,
+    Mode,
+    Rating,
+    State,
+)
 
 VERSION: Final = 1
 MAX_FRAME_BYTES: Final = 65_536
@@ -180,6 +190,8 @@ class AgentTicket(msgspec.Struct, frozen=True, gc=False):
     rating: Rating | None
     email: str
     priority: int
+    mail_problem: MailProblem | Literal[""]
+    """Why the last mail about it did not reach its customer."""
     version: int
     source: Source
     type: Type | Literal[""]

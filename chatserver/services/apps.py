@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
+from chatserver.core import messages
+from chatserver.core.errors import Refused
 from chatserver.core.forms import DEFAULT as DEFAULT_FORM
 from chatserver.core.forms import Form
 from chatserver.core.hours import DEFAULT, Schedule
@@ -53,6 +55,8 @@ class Change(msgspec.Struct, frozen=True):
     color: str | None = None
     """#rrggbb, or "none" for the widget's own."""
     hours: HoursGiven = HoursGiven()
+    support_address: str | None = None
+    """Of its mails; empty: the server's."""
     policy: tuple[str, ...] = ()
     """Such as "inactivity_seconds=300"; "=default" makes it follow the server's again."""
     new_secret: bool = False
@@ -150,6 +154,10 @@ async def change(db: Database, key: str, wanted: Change, default: Policy, now: i
         form = app.form if wanted.form is None else form_for(wanted.form, app.form)
     except form_text.BadForm as bad:
         problems += bad.sentences
+    address = app.support_address
+    if wanted.support_address is not None:
+        address, more = _address_of(wanted.support_address)
+        problems += more
     if problems:
         raise BadOptions(problems)
     await rows.change_app(
@@ -162,6 +170,7 @@ async def change(db: Database, key: str, wanted: Change, default: Policy, now: i
         color=color,
         policy=_json(policy),
         schedule=_json(schedule),
+        support_address=address,
     )
     return await find(db, key, default)
 
@@ -173,6 +182,16 @@ def _secrets(app: App, wanted: Change, now: int) -> dict[str, Any]:
         return {"secret": new_secret(), "old_secret": app.secret, "old_secret_until": now + seconds * 1000}
     made = {"secret": new_secret()} if wanted.new_secret else {}
     return made if seconds else {**made, "old_secret": "", "old_secret_until": 0}
+
+
+def _address_of(text: str) -> tuple[str, list[str]]:
+    """As stored, and what is wrong with it."""
+    if text in ("", "none"):
+        return "", []
+    try:
+        return messages.email(text), []
+    except Refused:
+        return "", [f"{text!r} is no e-mail address: write it like soporte@example.com, or none."]
 
 
 def _policy(

@@ -12,7 +12,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from chatserver.core import routing, tickets
+from chatserver.core import outbox, routing, tickets
 from chatserver.core.errors import Refused
 from chatserver.core.people import Agent
 from chatserver.core.policy import Policy
@@ -82,8 +82,8 @@ def _failed(house: House, kind: str, row: int, why: BaseException) -> None:
 
 
 async def _follow_up(house: House, ticket_id: int, app_id: int) -> int | None:
-    """Whatever is due of a ticket: Pendiente for too long, closing time, the silence of its customer, the agent's first answer.
-    Gives how late (ms) it was, None when nothing was."""
+    """Whatever is due of a ticket: Pendiente for too long, closing time, the silence of its customer, the agent's first answer, a
+    mail about what was not seen. Gives how late (ms) it was, None when nothing was."""
     people, books = house.people, house.books
     apps, closing = people.circle(app_id), house.closing((app_id,))
     customer_typed = books.typed.get((ticket_id, "customer"))
@@ -98,6 +98,7 @@ async def _follow_up(house: House, ticket_id: int, app_id: int) -> int | None:
         after = _closing_time(world, after, policy, closing[app_id], now)
         after = _silence(world, after, policy, customer_typed, now)
         after = _first_answer(world, people, after, agent_typed, apps, closing, now)
+        after = _unseen(world, after, policy, now)
         if before.chatting and not after.chatting:
             moved(world, people, apps, now, before.agent_id)
         return now - (before.due_at or now) if after != before else None
@@ -143,6 +144,15 @@ def _first_answer(
     give_back(world, people, [ticket], "passed", closing, now)
     moved(world, people, apps, now, ticket.agent_id)
     return world.ticket(ticket.id) or ticket
+
+
+def _unseen(world: World, ticket: Ticket, policy: Policy, now: int) -> Ticket:
+    """What agents said, and its customer was not there to see, leaves by mail: all of it in one."""
+    step = tickets.mailed(ticket, policy, now)
+    if step.ticket is not ticket:
+        for letter in outbox.answers(ticket, now):
+            world.post(letter)
+    return world.put(ticket, step, policy)
 
 
 def _could_take(agent: Agent, ticket: Ticket) -> bool:

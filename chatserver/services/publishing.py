@@ -46,6 +46,8 @@ def topics(event: Event) -> list[str]:
             return [events.agent_topic(agent_id)]
         case events.SessionEnded(session_id):
             return [events.session_topic(session_id)]
+        case events.MailWaits():
+            return [events.MAIL_TOPIC]
         case _:
             return []
 

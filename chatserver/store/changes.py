@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from chatserver.core.files import File
+from chatserver.core.outbox import alike
 from chatserver.core.tickets import Ticket
 from chatserver.store.rows import CHANGING, TALKING, changing_values, settled, talking_values
 from chatserver.store.work import World
@@ -18,6 +19,10 @@ TALKING_DUE: Final = (*TALKING, "due_at")
 ITEM: Final = ("ticket_id", "seq", "at", "kind", "by", "author_id", "name", "cid", "text", "reason", "stars")
 ITEM_WITH_FILES: Final = (*ITEM, "files")
 ATTACHED: Final = ("ticket_id", "seq")
+LETTER: Final = (
+    *("key", "kind", "app_id", "ticket_id", "address", "mailbox", "confirmed", "facts"),
+    *("created_at", "due_at", "until_at"),
+)
 CUSTOMER: Final = ("id", "app_id", "key", "name", "email", "locale", "zone", "created_at")
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -90,6 +95,17 @@ def told(files: tuple[File, ...]) -> str:
 def attached(world: World) -> list[tuple[Any, ...]]:
     """Rows of `ATTACHED` and the file's id."""
     return [(*message, file_id) for file_id, message in world.attached.items()]
+
+
+def letters(world: World) -> list[tuple[Any, ...]]:
+    """Rows of `LETTER`."""
+    return [
+        (
+            *(one.key, one.kind, one.app_id, one.ticket_id, one.address, alike(one.address)),
+            *(int(one.confirmed), msgspec.json.encode(one.facts).decode(), one.at, one.due_at, one.until_at),
+        )
+        for one in world.letters
+    ]
 
 
 def customers(world: World) -> list[tuple[Any, ...]]:

@@ -34,6 +34,8 @@ _ASIDE: Final = {
     tables.links,
     tables.files,
     tables.file_use,
+    tables.outbox,
+    tables.mail_stops,
 }
 """Tables of which nothing goes into a ticket as a writer keeps it."""
 
@@ -199,7 +201,7 @@ class Database(Reader):
 def first_meta(now: int) -> dict[str, str]:
     """The rows of `meta` that every database has from its first opening on."""
     made = {"epoch": secrets.token_urlsafe(12), "secret": secrets.token_hex(32)}
-    return made | {"created_at": str(now), "people": ""}
+    return made | {"created_at": str(now), "people": "", "outbox": "0"}
 
 
 def wall_clock() -> int:

@@ -50,6 +50,7 @@ _app = select(
     apps_table.c.old_secret,
     apps_table.c.old_secret_until,
     apps_table.c.form,
+    apps_table.c.support_address,
 )
 _APPS = _app.order_by(apps_table.c.id)
 _APP = _app.where(apps_table.c.key == bindparam("key"))
@@ -143,8 +144,13 @@ def _listed_from(row: Any) -> Listed:
 
 
 def _app_from(row: tuple[Any, ...], default: Policy) -> App:
-    id_, key, name, origins, secret, color, policy, schedule, old, old_until, form = row
+    id_, key, name, origins, secret, color, policy, schedule, old, old_until, form, support_address = row
     chosen = msgspec.structs.asdict(default) | msgspec.json.decode(policy, type=dict[str, Any])
+    chosen["mail"] = (
+        chosen["mail"] and default.mail
+    )  # an app may do without the server's mail, not with what is not there
     listed = msgspec.json.decode(origins, type=tuple[str, ...])
-    kept = msgspec.convert(chosen, Policy)
-    return App(id_, key, name, listed, secret, color, kept, schedule, old, old_until, _form.decode(form))
+    decided, asked = msgspec.convert(chosen, Policy), _form.decode(form)
+    return App(
+        id_, key, name, listed, secret, color, decided, schedule, old, old_until, asked, support_address
+    )

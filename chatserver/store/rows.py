@@ -127,6 +127,9 @@ def ticket_from(row: Sequence[Any]) -> Ticket:
         details,
         pending_at,
         pending_reminded_at,
+        unseen_at,
+        mailed_seq,
+        mail_problem,
         *people,
         agent_name,
     ) = row
@@ -173,6 +176,9 @@ def ticket_from(row: Sequence[Any]) -> Ticket:
         source,
         _details_from(type_, category, development, details),
         None if pending_at is None else Pending(pending_at, pending_reminded_at),
+        unseen_at,
+        mailed_seq,
+        mail_problem,
     )
 
 
@@ -234,6 +240,9 @@ CHANGING: Final = (
     "pending_reminded_at",
     "due_at",
     "version",
+    "unseen_at",
+    "mailed_seq",
+    "mail_problem",
 )
 """What a verb may change in a ticket, in the order of `changing_values`. The rest is written once, at the start."""
 
@@ -278,6 +287,9 @@ def changing_values(t: Ticket) -> tuple[Any, ...]:
         *((None, None) if pending is None else (pending.since, pending.reminded_at)),
         t.due_at,
         t.version,
+        t.unseen_at,
+        t.mailed_seq,
+        t.mail_problem,
     )
 
 
@@ -318,6 +330,9 @@ settled = attrgetter(
     "rating",
     "details",
     "pending",
+    "unseen_at",
+    "mailed_seq",
+    "mail_problem",
 )
 """Of a ticket, all that may change but `TALKING` and `due_at`: what stays as it is from one message to the next."""
 

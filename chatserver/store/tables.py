@@ -62,6 +62,7 @@ apps = Table(
     Column("schedule", Text, nullable=False, server_default="{}"),
     Column("created_at", Ms, nullable=False),
     Column("form", Text, nullable=False, server_default="{}"),
+    Column("support_address", Text, nullable=False, server_default=""),
 )
 
 agents = Table(
@@ -260,6 +261,9 @@ tickets = Table(
     Column("details", Text, nullable=False, server_default="{}"),
     Column("pending_at", Ms),
     Column("pending_reminded_at", Ms),
+    Column("unseen_at", Ms),
+    Column("mailed_seq", Integer, nullable=False, server_default="0"),
+    Column("mail_problem", Text, nullable=False, server_default=""),
     UniqueConstraint("app_id", "number"),
     UniqueConstraint("customer_id", "cid"),
     # Each partial index holds open work only, so its size follows the open tickets and not the history.
@@ -374,4 +378,49 @@ file_use = Table(
     Column("day", Integer, primary_key=True),
     Column("who", Text, primary_key=True),
     Column("bytes", Ms, nullable=False),
+)
+
+# Mails that have to leave, each once: `key` names its effect. Rows that have left stay for a while, so that caps can be counted
+# and nobody has to guess what became of a mail.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("app_id", Id, ForeignKey("apps.id"), nullable=False),
+    Column("ticket_id", Id, ForeignKey("tickets.id")),
+    Column("address", Text, nullable=False),
+    # The address in small letters: what caps are counted by.
+    Column("mailbox", Text, nullable=False),
+    Column("confirmed", Integer, nullable=False, server_default="0"),
+    Column("facts", Text, nullable=False, server_default="{}"),
+    Column("created_at", Ms, nullable=False),
+    # When to look at it; NULL once it is settled. While somebody sends it: when that is taken to have failed.
+    Column("due_at", Ms),
+    Column("until_at", Ms, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    # Whoever sends it holds it until then, under the number of that lease (`meta.outbox`): who comes later writes nothing.
+    Column("leased_until", Ms),
+    Column("fence", Ms, nullable=False, server_default="0"),
+    Column("message_id", Text, nullable=False, server_default=""),
+    # sent, failed, unneeded (seen meanwhile), stopped (they want no such mail)
+    Column("outcome", Text, nullable=False, server_default=""),
+    Column("settled_at", Ms),
+    # The last failure's class and the other side's codes, never its words.
+    Column("error", Text, nullable=False, server_default=""),
+    Index("ix_outbox_due", "due_at", sqlite_where=text("due_at IS NOT NULL")),
+    Index("ix_outbox_leased", "leased_until", sqlite_where=text("leased_until IS NOT NULL")),
+    Index("ix_outbox_app", "app_id", "settled_at", sqlite_where=text("outcome = 'sent'")),
+    Index("ix_outbox_mailbox", "mailbox", "settled_at", sqlite_where=text("outcome = 'sent'")),
+    Index("ix_outbox_settled", "settled_at", sqlite_where=text("settled_at IS NOT NULL")),
+)
+
+# Who wants no mail that nobody asked for: an address (in small letters), or a customer with all addresses ("customer 17").
+mail_stops = Table(
+    "mail_stops",
+    metadata,
+    Column("app_id", Id, ForeignKey("apps.id"), primary_key=True),
+    Column("who", Text, primary_key=True),
+    Column("at", Ms, nullable=False),
 )

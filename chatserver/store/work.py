@@ -18,11 +18,12 @@ import msgspec
 from msgspec.structs import replace
 
 from chatserver.core.errors import Refused
-from chatserver.core.events import Event, TicketChanged
+from chatserver.core.events import Event, MailWaits, TicketChanged
 from chatserver.core.files import File
+from chatserver.core.outbox import Letter, caused
 from chatserver.core.people import Agent, Customer
 from chatserver.core.policy import Policy
-from chatserver.core.tickets import By, Item, Step, Ticket, due
+from chatserver.core.tickets import TALK, By, Item, Step, Ticket, due
 
 FIRST_NUMBER = 1001
 """The number of an app's first ticket."""
@@ -110,9 +111,10 @@ class World:
         self._claimants: dict[tuple[Side, int], int] = {}
         self._node = 0
         self.items: list[tuple[int, Item]] = []
+        self.letters: list[Letter] = []
         self.events: list[Event] = []
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
-        self._marks = (0, 0)
+        self._marks = (0, 0, 0)
 
     # — loading (the store's part) —————————————————————————————————————————————
 
@@ -294,6 +296,11 @@ class World:
         claimant = self._node if (side, row) in self.claimed else self._claimants.get((side, row), 0)
         return claimant not in (0, self._node if node is None else node)
 
+    def post(self, letter: Letter) -> None:
+        """Put a mail into the outbox. What a ticket's own items cause is put there by `create` and `put` themselves."""
+        self.letters.append(letter)
+        self.events.append(MailWaits())
+
     def emit(self, event: Event) -> None:
         """Publish after the commit. Ticket changes are published by `create` and `put` themselves."""
         self.events.append(event)
@@ -317,6 +324,10 @@ class World:
             self._count(before, -1)
             self._count(after, +1)
         self.events.append(TicketChanged(before, after, step.items))
+        # Nothing that is merely said is told by mail at once: a message does not look any further.
+        if policy.mail and step.items and (before is None or step.items[0].kind not in TALK):
+            for letter in caused(after, step.items):
+                self.post(letter)
         return after
 
     def _count(self, ticket: Ticket | None, by: int) -> None:
@@ -335,7 +346,7 @@ class World:
 
     def begin(self) -> None:
         self._undo.clear()
-        self._marks = (len(self.items), len(self.events))
+        self._marks = (len(self.items), len(self.events), len(self.letters))
 
     def roll_back(self) -> None:
         """As it was at `begin`."""
@@ -347,6 +358,7 @@ class World:
         self._undo.clear()
         del self.items[self._marks[0] :]
         del self.events[self._marks[1] :]
+        del self.letters[self._marks[2] :]
 
     def _set(self, table: dict[Any, Any], key: Any, value: Any) -> None:
         self._undo.append((table, key, table.get(key, _ABSENT)))
@@ -357,7 +369,7 @@ class World:
     @property
     def changed(self) -> bool:
         """Whether there is anything to write."""
-        return bool(self.changed_tickets or self.new_customers or self.changed_agents)
+        return bool(self.changed_tickets or self.new_customers or self.changed_agents or self.letters)
 
     def tickets_to_apply(self) -> Iterable[Ticket]:
         return [self._tickets[i] for i in self.changed_tickets]

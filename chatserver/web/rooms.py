@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from starlette.requests import HTTPConnection
 
@@ -15,6 +16,14 @@ from chatserver.services.identity import Signed
 from chatserver.services.portal import Portal
 from chatserver.web.origins import Origins
 from chatserver.web.pages import Pages
+
+
+class MailStops(Protocol):
+    """Who wants no mail that they did not ask for."""
+
+    async def stop(self, app_id: int, address: str) -> None: ...
+
+    async def resume(self, app_id: int, address: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,7 @@ class Rooms:
     downloads: Downloads
     refused: Callable[[str], None]
     """Counts a refusal, by its code."""
+    mail_stops: MailStops
     unready: Callable[[], Awaitable[list[str]]]
     """Why no traffic should come here now; empty when it may."""
 

@@ -116,11 +116,12 @@ CHANGING: dict[str, tuple[Any, ...]] = {
     ),
     "pending": (None, Pending(1_000), Pending(1_000, 2_000)),
     "reminded": (False, True),
+    "mail_problem": ("", "refused", "expired"),
     **dict.fromkeys(("subject", "email", "agent_name"), ("", "uno", "dos")),
     **dict.fromkeys(
         (
             *("closed_at", "agent_id", "assigned_at", "answer_due_at", "answered_at", "queued_at"),
-            *("queue_rank", "queue_until", "gone_at", "proposal", "due_at"),
+            *("queue_rank", "queue_until", "gone_at", "proposal", "due_at", "unseen_at"),
         ),
         (None, 0, 1_000, 9_000),
     ),
@@ -128,6 +129,8 @@ CHANGING: dict[str, tuple[Any, ...]] = {
         (
             *("follows", "active_at", "agent_spoke_at", "floor_at", "last_seq"),
             *("customer_seen", "agent_seen", "customer_unread", "agent_unread", "version"),
+            *("follows", "active_at", "agent_spoke_at", "floor_at", "last_seq"),
+            *("customer_seen", "agent_seen", "customer_unread", "agent_unread", "version", "mailed_seq"),
         ),
         (0, 1, 2_000),
     ),

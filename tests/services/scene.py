@@ -17,6 +17,7 @@ from chatserver.core.errors import Code, Refused
 from chatserver.core.events import Event, TicketChanged
 from chatserver.core.forms import Form
 from chatserver.core.hours import ALWAYS, DEFAULT, Schedule
+from chatserver.core.outbox import Facts, Letter
 from chatserver.core.people import Agent, App, Customer, Status
 from chatserver.core.policy import Policy
 from chatserver.core.tickets import Item, Ticket
@@ -33,7 +34,7 @@ from chatserver.store import people as stored_people
 from chatserver.store.database import Database
 from chatserver.store.rows import OPEN_LIVE, ticket_from, ticket_select
 from chatserver.store.sqlite.database import SqliteDatabase
-from chatserver.store.tables import agent_apps, agents, apps, files
+from chatserver.store.tables import agent_apps, agents, apps, files, outbox
 from chatserver.store.tables import tickets as tickets_table
 from chatserver.store.work import Upload, Who
 from tests.memory_store import Clock, MemoryBus, MemoryStore
@@ -82,6 +83,9 @@ class Rows(Protocol):
     async def items(self, ticket_id: int) -> list[Item]: ...
 
     async def customer(self, app_id: int, key: str) -> Customer | None: ...
+
+    async def letters(self) -> list[Letter]:
+        """All that were put into the outbox, in order."""
 
 
 class DatabaseRows:
@@ -142,6 +146,22 @@ class DatabaseRows:
 
     async def customer(self, app_id: int, key: str) -> Customer | None:
         return await stored_people.customer(self._db, app_id, key)
+
+    async def letters(self) -> list[Letter]:
+        columns = [
+            *(outbox.c.key, outbox.c.kind, outbox.c.app_id, outbox.c.address, outbox.c.created_at),
+            *(outbox.c.due_at, outbox.c.until_at, outbox.c.ticket_id, outbox.c.confirmed, outbox.c.facts),
+        ]
+        found = await self._db.rows(select(*columns).order_by(outbox.c.id))
+        names = ("key", "kind", "app_id", "address", "at", "due_at", "until_at", "ticket_id")
+        return [
+            Letter(
+                **dict(zip(names, row[:8], strict=True)),
+                confirmed=row[8] == 1,
+                facts=msgspec.json.decode(row[9], type=Facts),
+            )
+            for row in found
+        ]
 
 
 class Scene:

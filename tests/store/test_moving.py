@@ -15,18 +15,18 @@ from click.testing import CliRunner, Result
 
 from chatserver.cli import main
 from chatserver.store import moving
-from chatserver.store.migrations.sqlite import migrate
 from chatserver.store.sqlite.lock import Lock
 from tests.harness.postgres import Postgres, fetched
+from tests.store.before import left_by
 from tests.store.house import PostgresHouse, SqliteHouse, cid
-from tests.store.test_migrations_live import only_until
-from tests.store.test_opening import PAST
 
 ODD = (
     "INSERT INTO used_tokens VALUES (1, 'Ñandú', 5), (1, 'Zorro', 5), (1, 'a_b', 5), (1, 'a', 5), (1, '', 5), (1, '🙂', 5)",
     "INSERT INTO spent_tokens VALUES (1, 'Ñandú', 5), (1, 'a', 5)",
     "INSERT INTO tries VALUES ('b', 9007199254740993, 'x'), ('B', 5, 'y')",
     "INSERT INTO sessions (token_hash, agent_id, created_at, expires_at) VALUES ('h', 1, 9007199254740993, 1)",
+    "INSERT INTO mail_stops VALUES (1, 'ana@example.com', 5), (1, 'customer 7', 6)",
+    "INSERT INTO outbox (key, kind, app_id, address, mailbox, created_at, until_at) VALUES ('k', 'test', 1, 'Á@x', 'á@x', 1, 2)",
     'UPDATE apps SET policy = \'{"rating": "a\tb\nc\\d"}\'',
     "INSERT INTO addresses (app_id, customer_id, address, created_at, confirmed_at) "
     "SELECT 1, id, 'a' || id || '@b.test', 5, CASE WHEN id % 2 THEN 6 END FROM customers",
@@ -219,14 +219,10 @@ async def test_a_row_that_sqlite_took_and_postgresql_cannot_is_a_sentence(full: 
 
 
 async def test_a_database_of_the_first_release_is_brought_up_to_date_and_moved(
-    tmp_path: Path, target: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, target: str
 ) -> None:
     path = tmp_path / "chatserver.db"
-    with monkeypatch.context() as then:
-        only_until("0001", tmp_path, then)
-        migrate(path)
-    with closing(sqlite3.connect(path)) as database:
-        database.executescript(PAST)
+    left_by("0001", path, tmp_path / "migrations")
     told = await move(path, target)
     assert told.exit_code == 0, told.output
     assert await fetched(target, "SELECT cid FROM tickets") == [(cid(0),)] * 4

@@ -10,7 +10,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,8 @@ from chatserver.store.migrations.sqlite import migrate, revision
 from chatserver.store.sqlite import database
 from chatserver.store.sqlite.database import has_wal_reset_bug
 from chatserver.store.tables import metadata
-from tests.store.house import SqliteHouse, cid
+from tests.store.before import ANAS, EVA, LUCIA, left_by
+from tests.store.house import SqliteHouse
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -66,7 +66,7 @@ def test_migrations_make_the_schema_of_the_tables(tmp_path: Path) -> None:
     metadata.create_all(engine)
     engine.dispose()
     assert schema(migrated) == schema(created)
-    assert sum("WHERE" in "".join(sql) for sql in schema(migrated).values()) == 13  # the partial indexes too
+    assert sum("WHERE" in "".join(sql) for sql in schema(migrated).values()) == 18  # the partial indexes too
 
 
 def test_alembic_finds_nothing_left_to_migrate(tmp_path: Path) -> None:
@@ -97,47 +97,21 @@ def test_a_migration_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pyte
     assert revision(path) is None
 
 
-# Two open chats of Lucía's, a closed one, and one to be answered later.
-PAST = f"""
-INSERT INTO apps (id, key, name, secret, created_at) VALUES (1, 'demo', 'demo', 's', 0);
-INSERT INTO agents (id, email, name, password_hash, created_at)
-  VALUES (1, 'lucia@example.com', 'lucia', 'x', 0), (2, 'eva@example.com', 'eva', 'x', 0);
-INSERT INTO agent_apps VALUES (1, 1), (2, 1);
-INSERT INTO customers (id, app_id, key, created_at)
-  VALUES (1, 1, 'anon:ana', 0), (2, 1, 'anon:bea', 0), (3, 1, 'anon:leo', 0), (4, 1, 'anon:mia', 0);
-INSERT INTO tickets (id, app_id, number, customer_id, cid, subject, opened_at, state, mode, agent_id, turn, active_at, last_seq,
-    version)
-  SELECT id, 1, 1000 + id, id, '{cid(0)}', 'No puedo facturar', 9, CASE id WHEN 2 THEN 'closed' ELSE 'open' END,
-    CASE id WHEN 3 THEN 'later' ELSE 'live' END, 1, 'agent', 9, 1, 1 FROM customers;
-INSERT INTO items (ticket_id, seq, at, kind, "by", author_id) SELECT id, 1, 9, 'opened', 'customer', id FROM customers;
-"""
-
-
 @pytest.mark.parametrize("release", ["0001", "0002"])
 async def test_a_database_of_a_release_before_is_brought_up_to_date_with_all_that_is_in_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, release: str
+    tmp_path: Path, release: str
 ) -> None:
     path, new = tmp_path / "a.db", tmp_path / "new.db"
-    before = tmp_path / "migrations"
-    shutil.copytree(Path(migrations.__file__).parent, before)
-    for later in (before / "versions").glob("0*.py"):
-        if later.name[:4] > release:
-            later.unlink()
-    with monkeypatch.context() as then:
-        then.setattr(migrations, "__file__", str(before / "__init__.py"))
-        then.setattr(migrations, "HEAD", release)
-        migrate(path)
-    with closing(sqlite3.connect(path)) as old:
-        old.executescript(PAST)
+    left_by(release, path, tmp_path / "migrations")
     assert revision(path) == release
     migrate(new)
     assert schema(path) != schema(new)
     house = await SqliteHouse.open(path)
-    assert {a.id: a.load for a in await people.agents(house.db)} == {1: 2, 2: 0}
+    assert {a.id: a.load for a in await people.agents(house.db)} == {LUCIA: 2, EVA: 0}
     found = await house.start(house.who("ana"), 0)
-    assert (found.id, found.subject, found.agent_id) == (1, "No puedo facturar", 1)
+    assert (found.id, found.subject, found.agent_id) == (ANAS, "No puedo facturar", LUCIA)
     assert (found.source, found.details, found.pending) == ("chat", NOTHING, None)
-    assert await house.say(house.who("ana"), 1, 1) == 2
+    assert await house.say(house.who("ana"), found.id, 1) == 2
     await house.db.close()
     assert revision(path) == HEAD
     assert schema(path) == schema(new)

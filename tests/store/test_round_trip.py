@@ -20,7 +20,18 @@ from sqlalchemy import create_engine
 from chatserver.core.details import NOTHING, Details
 from chatserver.core.people import Customer
 from chatserver.core.policy import Policy
-from chatserver.core.tickets import By, CloseReason, Item, Kind, Last, Pending, Rating, Step, Ticket
+from chatserver.core.tickets import (
+    By,
+    CloseReason,
+    Item,
+    Kind,
+    Last,
+    MailProblem,
+    Pending,
+    Rating,
+    Step,
+    Ticket,
+)
 from chatserver.store.postgres import applying as postgres_applying
 from chatserver.store.postgres import loading as postgres_loading
 from chatserver.store.sqlite.applying import apply
@@ -101,6 +112,9 @@ CHANGES = {
         missing=st.lists(text, max_size=3).map(tuple),
     ),
     "pending": st.none() | st.builds(Pending, number, maybe),
+    "unseen_at": maybe,
+    "mailed_seq": small,
+    "mail_problem": st.sampled_from(["", *get_args(MailProblem)]),
 }
 FOLLOWING = {"agent_name", "due_at", "version"}
 """Made from the others."""

@@ -12,7 +12,13 @@ from chatserver.app import build_app
 from chatserver.settings import Settings
 from tests.web.conftest import HASHED, Served, started
 
-PARAMETERS = {"{app}": "demo", "{path:path}": "page.css", "{number:int}": "1001", "{link}": "none"}
+PARAMETERS = {
+    "{app}": "demo",
+    "{path:path}": "page.css",
+    "{number:int}": "1001",
+    "{link}": "none",
+    "{token}": "nobodys",
+}
 
 
 def every_address() -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 
 from chatserver.settings import Settings
 from chatserver.web.headers import STRICT
-from chatserver.web.portal.forms import BODY_BYTES, FIELDS_MAX
+from chatserver.web.portal.forms import BODY_BYTES, ANSWERS_MAX
 from chatserver.web.portal.ticket import PAGE as HISTORY_PAGE
 from chatserver.web.portal.tickets import PAGE
 from tests.harness.letters import Mailbox
@@ -675,7 +675,7 @@ def test_bodies_that_are_no_forms_of_ours_are_refused(ana: Visitor) -> None:
     ana.opens("new")
     form = fields(ana.page, ana.path("new"))
     assert ana.sends("new", form | {"text": "x" * BODY_BYTES}).status == 413
-    many = {f"f{number}": "" for number in range(FIELDS_MAX + 1)}
+    many = {f"f{number}": "" for number in range(ANSWERS_MAX + 1)}
     assert ana.sends("new", many).status == 400
     for kind in ("application/json", "text/plain", "multipart/form-data; boundary=x", ""):
         answer = ana.client.post(ana.path("new"), content=b"subject=x", headers={**OWN, "content-type": kind})

@@ -63,6 +63,8 @@ export type Code =
   | "too_many_files"
   | "file_unknown"
   | "files_unavailable"
+  | "mail_off"
+  | "not_answered"
   | "rate_limited"
   | "unauthorized"
   | "token_expired"
@@ -815,6 +817,8 @@ export interface AgentTicket {
   rating: Rating | null;
   email: string;
   priority: number;
+  /** Why the last mail about it did not reach its customer. */
+  mail_problem: "expired" | "refused" | "";
   version: number;
   source: Source;
   type: "incident" | "question" | "request" | "suggestion" | "";

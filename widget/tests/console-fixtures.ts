@@ -50,6 +50,7 @@ export function ticket(fields: Partial<AgentTicket> & { id: number }): AgentTick
     rating: null,
     email: "",
     priority: 0,
+    mail_problem: "",
     version: 1,
     source: "chat",
     type: "",

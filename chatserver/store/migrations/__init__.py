@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from chatserver.store.database import DatabaseTooNew
 
-HEAD: Final = "0010"
+HEAD: Final = "0011"
 """The newest revision in `versions/`."""
 
 

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from chatserver.core.tickets import Ticket
 from chatserver.store import changes
-from chatserver.store.changes import ATTACHED, CUSTOMER, FIRST, ITEM, ITEM_WITH_FILES, TALKING_DUE
+from chatserver.store.changes import ATTACHED, CUSTOMER, FIRST, ITEM, ITEM_WITH_FILES, LETTER, TALKING_DUE
 from chatserver.store.postgres.statements import across, insert, update, update_seen
 from chatserver.store.rows import CHANGING, TALKING
-from chatserver.store.tables import agents, customers, files, items, tickets
+from chatserver.store.tables import agents, customers, files, items, outbox, tickets
 from chatserver.store.work import World
 
 INSERT_TICKETS: Final = insert(tickets, FIRST)
@@ -23,6 +23,7 @@ PUT_CUSTOMERS: Final = (
     f"{insert(customers, CUSTOMER)} ON CONFLICT (id) DO UPDATE SET "
     "name = excluded.name, email = excluded.email, locale = excluded.locale, zone = excluded.zone"
 )
+POST: Final = f"{insert(outbox, LETTER)} ON CONFLICT (key) DO NOTHING"
 MOVE_LOADS: Final = (
     "UPDATE agents SET load = load + given.moved FROM unnest($1::integer[], $2::bigint[]) AS given(moved, id) "
     "WHERE agents.id = given.id"
@@ -55,6 +56,8 @@ async def apply(db: Any, world: World, node: int) -> None:
     if world.attached:
         await db.execute(INSERT_ITEMS_WITH_FILES, *across(changes.items_with_files(world)))
         await db.execute(ATTACH, *across(changes.attached(world)))
+    if world.letters:
+        await db.execute(POST, *across(changes.letters(world)))
     if world.changed_agents:
         await db.execute(UPDATE_AGENTS, *across(changes.agents(world)))
     for side, statement in (("agent", CLAIM_AGENTS), ("customer", CLAIM_TICKETS)):

@@ -6,7 +6,7 @@ import sqlite3
 from typing import Final
 
 from chatserver.store import changes
-from chatserver.store.changes import ATTACHED, CUSTOMER, FIRST, ITEM, ITEM_WITH_FILES, TALKING_DUE
+from chatserver.store.changes import ATTACHED, CUSTOMER, FIRST, ITEM, ITEM_WITH_FILES, LETTER, TALKING_DUE
 from chatserver.store.rows import CHANGING, TALKING
 from chatserver.store.work import World
 
@@ -32,6 +32,7 @@ PUT_CUSTOMER: Final = (
     f"{_insert('customers', CUSTOMER)} ON CONFLICT (id) DO UPDATE SET "
     "name = excluded.name, email = excluded.email, locale = excluded.locale, zone = excluded.zone"
 )
+POST: Final = f"{_insert('outbox', LETTER)} ON CONFLICT (key) DO NOTHING"
 MOVE_LOAD: Final = "UPDATE agents SET load = load + ? WHERE id = ?"
 UPDATE_AGENT: Final = "UPDATE agents SET status = ?, gone_at = ?, last_chat_at = ? WHERE id = ?"
 
@@ -52,5 +53,7 @@ def apply(db: sqlite3.Connection, world: World) -> None:
     if world.attached:
         db.executemany(INSERT_ITEM_WITH_FILES, changes.items_with_files(world))
         db.executemany(ATTACH, changes.attached(world))
+    if world.letters:
+        db.executemany(POST, changes.letters(world))
     if world.changed_agents:
         db.executemany(UPDATE_AGENT, changes.agents(world))

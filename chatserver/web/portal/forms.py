@@ -22,7 +22,7 @@ from chatserver.web.times import duration
 
 BODY_BYTES: Final = 229_376
 """Two boxes of 8,000 characters, each twelve bytes long as forms write it, and the rest of a form."""
-FIELDS_MAX: Final = 60
+ANSWERS_MAX: Final = 60
 
 Kind = Literal["line", "area", "email", "password", "new-password"]
 
@@ -56,7 +56,7 @@ async def read(request: Request) -> dict[str, str]:
         pairs = parse_qsl(
             body.decode("ascii", "replace"),
             keep_blank_values=True,
-            max_num_fields=FIELDS_MAX,
+            max_num_fields=ANSWERS_MAX,
             errors="replace",
         )
     except ValueError:

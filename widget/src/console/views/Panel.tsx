@@ -42,7 +42,7 @@ export function Panel({ console, open, close }: Props) {
 }
 
 function Who({ ticket }: { ticket: AgentTicket }) {
-  const { customer, clock } = ticket;
+  const { customer, clock, mail_problem: problem } = ticket;
   const name = customerName(customer);
   const email = ticket.email || customer.email;
   return (
@@ -66,7 +66,10 @@ function Who({ ticket }: { ticket: AgentTicket }) {
         </div>
       </div>
       <dl>
-        <Fact name={t("console.panel.email")}>{email && <SafeLink text={email} />}</Fact>
+        <Fact name={t("console.panel.email")}>
+          {email && <SafeLink text={email} />}
+          {problem && <span class="problem">{t(`console.panel.mail.${problem}`)}</span>}
+        </Fact>
         <Fact name={t("console.panel.language")}>{languageName(customer.locale)}</Fact>
         <Fact name={t("console.panel.local_time")}>
           {customer.zone && <LocalTime zone={customer.zone} />}

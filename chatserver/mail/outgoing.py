@@ -1,0 +1,435 @@
+"""A mail as it leaves: what it says, in its receiver's language, as text and as HTML, with the headers by which answers and
+conversations find together.
+
+Nothing here waits, asks a database or looks at a clock. What people wrote is text: in HTML it is escaped, in headers it cannot
+end a line. What a customer wrote is not mailed to an address of which nobody knows that it is theirs: somebody may have typed a
+stranger's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind
+from chatserver.core.people import App
+from chatserver.core.tickets import TALK, Item, Ticket, rate_until
+from chatserver.i18n import TAGS, choose, say, words
+from chatserver.mail.addresses import reply_address, thread_id
+from chatserver.mail.colors import accent
+from chatserver.mail.links import Links
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+SAID_MAX: Final = 20
+"""Messages in one mail: the others are in the ticket."""
+TEXT_MAX: Final = 60_000
+"""Characters of what people wrote in one mail; mail programs fold what is much longer (Gmail at 102 kB)."""
+HIDDEN: Final = "•••"
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+_LINE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_MARKS: Final = dict.fromkeys(
+    [0x202A, 0x202B, 0x202C, 0x202D, 0x202E, 0x2066, 0x2067, 0x2068, 0x2069, 0xFEFF]
+)
+
+
+class Sender(msgspec.Struct, frozen=True):
+    """`address`: from where mails come. `answerable`: what is sent there comes in here, also with a "+" and a token."""
+
+    address: str
+    answerable: bool = False
+
+    @property
+    def domain(self) -> str:
+        return ascii_domain(self.address.rpartition("@")[2])
+
+
+class Matter(msgspec.Struct, frozen=True):
+    """All that a mail may tell."""
+
+    kind: LetterKind
+    app: App
+    address: str
+    confirmed: bool
+    facts: Facts
+    message_id: str
+    ticket: Ticket | None = None
+    items: Sequence[Item] = ()
+    """Of the ticket, what the mail is about; the latest ones where they are many."""
+    hidden: Sequence[str] = ()
+    """What must not be read in a mail: sensitive identifiers of the case."""
+
+
+class Said(msgspec.Struct, frozen=True):
+    """A message in a mail."""
+
+    who: str
+    when: str
+    text: str
+    own: bool
+    """Its receiver's."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A piece of a mail: a paragraph, messages below a heading, a button, or something said by the way."""
+
+    text: str = ""
+    said: Sequence[Said] = ()
+    button: str = ""
+    url: str = ""
+    quiet: bool = False
+
+
+class Page(msgspec.Struct, frozen=True):
+    title: str
+    parts: Sequence[Part]
+    why: str
+    stop: str = ""
+
+
+class Nothing(Exception):
+    """There is nothing to tell: it was seen meanwhile."""
+
+
+def composed(matter: Matter, sender: Sender, links: Links, now: int) -> EmailMessage:
+    """The mail, at `now` (ms). Raises Nothing, and ValueError for an address that no header can hold."""
+    told = _Told(matter, links, answerable=sender.answerable)
+    page = told.page()
+    mail = EmailMessage(policy=SMTP.clone(utf8=not matter.address.isascii()))
+    _head(mail, told, sender, links, now)
+    values = told.values(page)
+    text = _render("mail.txt", values)
+    mail.set_content(text, charset="utf-8", cte="quoted-printable")
+    mail.add_alternative(
+        _render("mail.html", values), subtype="html", charset="utf-8", cte="quoted-printable"
+    )
+    mail["Content-Language"] = TAGS[told.lang]  # before the content it would become the first part's
+    return mail
+
+
+def envelope(address: str) -> str:
+    """An address as servers write it: its domain in ASCII. Raises ValueError."""
+    local, _, domain = address.rpartition("@")
+    return f"{local}@{ascii_domain(domain)}"
+
+
+def ascii_domain(domain: str) -> str:
+    """Raises ValueError for a name that no server can have."""
+    return domain if domain.isascii() else domain.encode("idna").decode("ascii")
+
+
+# — what it says ———————————————————————————————————————————————————————————————
+
+
+class _Told:
+    """What a matter says, in words."""
+
+    def __init__(self, matter: Matter, links: Links, *, answerable: bool) -> None:
+        self.matter = matter
+        self.answerable = answerable
+        self.ticket = matter.ticket
+        self.links = links
+        locale = matter.facts.locale or (matter.ticket.customer.locale if matter.ticket else "")
+        self.lang = choose(locale)
+        self.number = matter.ticket.number if matter.ticket else 0
+
+    def say(self, key: str, **values: object) -> str:
+        return say(self.lang, key, app=one_line(self.matter.app.name), number=self.number, **values)
+
+    def count(self, key: str, count: int) -> str:
+        return self.say(f"{key}.{'one' if count == 1 else 'other'}", count=count)
+
+    def subject(self) -> str:
+        """The same for all mails about a ticket: some programs take another subject for another conversation."""
+        if self.ticket is None:
+            return self.page().title
+        if self.matter.confirmed:
+            return self.say("mail.subject", subject=self.masked(one_line(self.ticket.subject)))
+        return self.say("mail.subject_plain")
+
+    def page(self) -> Page:
+        title, parts = _KINDS[self.matter.kind](self)
+        asked = self.matter.kind in ASKED_FOR
+        stop = "" if asked else self.links.stop(self.matter.app, self.matter.address)
+        why = self.say("mail.why.ticket" if self.ticket else "mail.why.asked")
+        return Page(title, [part for part in parts if part.text or part.said or part.url], why, stop)
+
+    def hello(self) -> Part:
+        name = self.matter.facts.name or (self.ticket.customer.name if self.ticket else "")
+        if not name or not self.matter.confirmed:
+            return Part(self.say("mail.hello_nobody"))
+        return Part(self.say("mail.hello", name=one_line(name)))
+
+    def button(self, key: str, url: str) -> Part:
+        return Part(button=self.say(f"mail.button.{key}"), url=url) if url else Part()
+
+    def answer_here(self) -> Part:
+        return Part(self.say("mail.answer_here"), quiet=True) if self.answerable else Part()
+
+    def to_ticket(self) -> Part:
+        if self.ticket is None:
+            return Part()
+        return self.button("ticket", self.links.ticket(self.matter.app, self.ticket, self.matter.address))
+
+    def to_new(self) -> Part:
+        if self.ticket is None:
+            return Part()
+        return self.button("new", self.links.new(self.matter.app, self.ticket, self.matter.address))
+
+    def said(self, by: Iterable[str]) -> list[Said]:
+        """What these said, the latest of it where it is much."""
+        found: list[Said] = []
+        room = TEXT_MAX
+        for item in reversed([i for i in self.matter.items if i.kind in TALK and i.by in by]):
+            if len(found) == SAID_MAX or len(item.text) > room:
+                break
+            room -= len(item.text)
+            own = item.by == "customer"
+            who = self.say("mail.you") if own else one_line(item.name) or self.say("mail.team")
+            found.append(Said(who, self.when(item.at), self.masked(_shown(item.text)), own))
+        return found[::-1]
+
+    def when(self, at: int) -> str:
+        """On the receiver's clock."""
+        moment = datetime.fromtimestamp(at / 1000, _zone(self.ticket.customer.zone if self.ticket else ""))
+        halves = words(self.lang)["mail.halves"].split("/")
+        twelve = len(halves) == 2
+        return say(
+            self.lang,
+            "mail.when",
+            day=moment.day,
+            month=words(self.lang)["mail.months"].split()[moment.month - 1],
+            hour=(moment.hour % 12 or 12) if twelve else f"{moment.hour:02}",
+            minute=f"{moment.minute:02}",
+            half=halves[moment.hour // 12] if twelve else "",
+        )
+
+    def masked(self, text: str) -> str:
+        for one in self.matter.hidden:
+            if len(one) > 1:
+                text = re.sub(re.escape(one), HIDDEN, text, flags=re.IGNORECASE)
+        return text
+
+    def values(self, page: Page) -> dict[str, Any]:
+        fill, ink = accent(self.matter.app.color)
+        return {
+            "page": page,
+            "app": one_line(self.matter.app.name),
+            "tag": TAGS[self.lang],
+            "number": self.number,
+            "preview": next((said.text for part in page.parts for said in part.said if not said.own), "")[
+                :120
+            ],
+            "pasted": self.matter.facts.link,
+            "fill": fill,
+            "ink": ink,
+            "paste": self.say("mail.paste"),
+            "stop": self.say("mail.stop"),
+        }
+
+
+_Content = tuple[str, list[Part]]
+
+
+def _created(told: _Told) -> _Content:
+    parts = [told.hello(), Part(told.say("mail.created.text"))]
+    if told.matter.confirmed and told.ticket is not None:
+        said = told.said(("customer",))
+        heading = f"{told.say('mail.created.said')}: {told.masked(one_line(told.ticket.subject))}"
+        parts += [Part(heading, said), told.to_ticket()]
+    else:
+        access = told.links.access(told.matter.app, told.matter.address)
+        button = told.button("access", access) if access else told.to_ticket()
+        parts += [button, Part(told.say("mail.created.stranger"), quiet=True)]
+    parts += [Part(told.say("mail.created.again"), quiet=True), told.answer_here()]
+    return told.say("mail.created.title"), parts
+
+
+def _answers(told: _Told) -> _Content:
+    said = told.said(("agent",))
+    if not said:
+        raise Nothing
+    count = _count(told)
+    more = count - len(said)
+    parts = [
+        told.hello(),
+        Part(told.say("mail.answers.text")),
+        Part(said=said),
+        Part(told.count("mail.answers.more", more), quiet=True) if more else Part(),
+        told.to_ticket(),
+        told.answer_here(),
+    ]
+    return told.count("mail.answers.title", count), parts
+
+
+def _closed(told: _Told) -> _Content:
+    key = f"mail.closed.text.{told.matter.facts.reason}"
+    text = told.say(key if key in words(told.lang) else "mail.closed.text")
+    said = told.said(("agent",))
+    parts = [told.hello(), Part(text)]
+    if said:
+        parts.append(Part(told.say("mail.closed.unseen"), said))
+    ticket = told.ticket
+    if ticket is not None and ticket.rating is None and rate_until(ticket, told.matter.app.policy):
+        rate = told.links.ticket(told.matter.app, ticket, told.matter.address)
+        if rate:
+            parts += [Part(told.say("mail.closed.rate")), told.button("rate", rate)]
+    return told.say("mail.closed.title"), [*parts, Part(told.say("mail.closed.again")), told.to_new()]
+
+
+def _closed_already(told: _Told) -> _Content:
+    text, again = told.say("mail.closed_already.text"), told.say("mail.closed_already.again")
+    return told.say("mail.closed_already.title"), [told.hello(), Part(text), Part(again), told.to_new()]
+
+
+def _transcript(told: _Told) -> _Content:
+    said = told.said(("customer", "agent"))
+    cut = _count(told) > len(said)
+    parts = [
+        told.hello(),
+        Part(told.say("mail.transcript.text")),
+        Part(told.say("mail.transcript.cut"), quiet=True) if cut else Part(),
+        Part(said=said),
+        told.to_ticket(),
+    ]
+    return told.say("mail.transcript.title"), parts
+
+
+def _access(told: _Told) -> _Content:
+    url = told.matter.facts.link or told.links.access(told.matter.app, told.matter.address)
+    if not url:
+        raise Nothing
+    return told.say("mail.access.title"), [
+        told.hello(),
+        Part(told.say("mail.access.text")),
+        told.button("access", url),
+    ]
+
+
+def _with_link(told: _Told) -> _Content:
+    kind = told.matter.kind
+    return told.say(f"mail.{kind}.title"), [
+        told.hello(),
+        Part(told.say(f"mail.{kind}.text")),
+        told.button(kind, told.matter.facts.link),
+        Part(told.say(f"mail.{kind}.stranger"), quiet=True),
+    ]
+
+
+def _test(told: _Told) -> _Content:
+    return told.say("mail.test.title"), [told.hello(), Part(told.say("mail.test.text"))]
+
+
+_KINDS: Final[Mapping[LetterKind, Callable[[_Told], _Content]]] = {
+    "created": _created,
+    "answers": _answers,
+    "closed": _closed,
+    "closed_already": _closed_already,
+    "transcript": _transcript,
+    "access": _access,
+    "confirm_address": _with_link,
+    "reset_password": _with_link,
+    "test": _test,
+}
+
+
+def _count(told: _Told) -> int:
+    by = ("agent",) if told.matter.kind == "answers" else ("customer", "agent")
+    return sum(item.kind in TALK and item.by in by for item in told.matter.items)
+
+
+# — headers ————————————————————————————————————————————————————————————————————
+
+
+def _head(mail: EmailMessage, told: _Told, sender: Sender, links: Links, now: int) -> None:
+    matter = told.matter
+    mail["From"] = _mailbox(matter.app.name, sender.address)
+    mail["To"] = _mailbox("", matter.address)
+    mail["Subject"] = _in_header(told.subject())
+    mail["Date"] = datetime.fromtimestamp(now / 1000, UTC)
+    mail["Message-ID"] = matter.message_id
+    if told.ticket is not None:
+        number = told.ticket.number
+        root = thread_id(matter.app, number, matter.address, sender.domain)
+        answered = _safe_id(matter.facts.in_reply_to)
+        mail["In-Reply-To"] = answered or root
+        mail["References"] = f"{root} {answered}".strip()
+        if sender.answerable:
+            mail["Reply-To"] = _mailbox(
+                matter.app.name, reply_address(matter.app, number, matter.address, sender.address)
+            )
+    elif answered := _safe_id(matter.facts.in_reply_to):
+        mail["In-Reply-To"] = mail["References"] = answered
+    # Out-of-office programs must not answer, nor other desks (RFC 3834); the second one is what Exchange reads.
+    mail["Auto-Submitted"] = "auto-replied" if matter.facts.in_reply_to else "auto-generated"
+    mail["X-Auto-Response-Suppress"] = "All"
+    if matter.kind not in ASKED_FOR:
+        mail["List-Unsubscribe"] = f"<{links.stop(matter.app, matter.address)}>"
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+
+
+def _mailbox(name: str, address: str) -> Address:
+    local, _, domain = envelope(address).rpartition("@")
+    return Address(display_name=_in_header(name)[:100], username=local, domain=domain)
+
+
+def _safe_id(text: str) -> str:
+    """Another's Message-ID, if it can stand in a header of ours."""
+    text = text.strip()
+    good = text.startswith("<") and text.endswith(">") and text.isascii() and text.isprintable()
+    return text if good and " " not in text and len(text) <= 250 else ""
+
+
+def _in_header(text: str) -> str:
+    """What looks like an encoded word would be decoded on its way, and may hold the end of a line: something that is not seen
+    stands within it."""
+    return one_line(text).replace("=?", "=\u200b?")
+
+
+def one_line(text: str) -> str:
+    """For a header, or a place for one line: nothing that ends a line or turns its direction."""
+    return _LINE.sub(" ", text.translate(_MARKS)).strip()
+
+
+def _shown(text: str) -> str:
+    return text.translate(_MARKS).strip()
+
+
+@lru_cache(maxsize=256)
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+# — templates ——————————————————————————————————————————————————————————————————
+
+
+def _render(template: str, values: dict[str, Any]) -> str:
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> Environment:
+    # Here, so that no start waits for it.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=select_autoescape(("html",)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,0 +1,107 @@
+"""Matters to write mails about, and the mails read back as a mail program would."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from email.message import EmailMessage
+from typing import Any
+
+from msgspec.structs import replace
+
+from chatserver.core.outbox import Facts, LetterKind
+from chatserver.core.people import App, Customer
+from chatserver.core.policy import Policy
+from chatserver.core.tickets import Item, Kind, Ticket
+from chatserver.mail.addresses import message_id
+from chatserver.mail.links import Links, links
+from chatserver.mail.outgoing import Matter, Sender, composed
+
+NOW = 1_767_794_700_000
+"""A Wednesday, 09:05 in Bogotá."""
+ACME = App(
+    1, "acme", "Acme Facturas", ("https://app.acme.example",), "s" * 43, "#0f6b5c", Policy(mail=True), "{}"
+)
+ANA = Customer(7, 1, "user:ana", "Ana María", "ana@example.com", "es-CO", "America/Bogota", 0)
+SENDER = Sender("soporte@acme.example", answerable=True)
+LINKS = links("https://chat.acme.example")._replace(
+    ticket=lambda app, ticket, address: f"https://chat.acme.example/portal/tickets/{ticket.number}",
+    new=lambda app, ticket, address: f"https://chat.acme.example/portal/new?follows={ticket.number}",
+)
+
+
+def ticket(**more: Any) -> Ticket:
+    context = '{"url": "https://app.acme.example/facturas/nueva?token=abc#x"}'
+    made = Ticket(5, 1, 1042, ANA, "No puedo facturar", context, NOW - 3_600_000, mode="later")
+    return replace(made, **more)
+
+
+def said(
+    seq: int, text: str, by: Any = "agent", *, kind: Kind = "message", name: str = "Laura Gómez"
+) -> Item:
+    return Item(seq, NOW, kind, by, 1, name if by == "agent" else "", "", text)
+
+
+CONVERSATION = (
+    said(1, "No puedo facturar", "customer", kind="opened"),
+    said(2, "Al guardar la factura 4711 sale «Error 12».\n\n¿Qué hago?", "customer"),
+    said(4, "Hola, Ana. Ya lo reviso."),
+    said(5, "Listo: era un permiso que faltaba.\nPrueba de nuevo, por favor."),
+)
+
+
+def matter(kind: LetterKind, about: Ticket | None = None, **more: Any) -> Matter:
+    given: dict[str, Any] = {
+        "app": ACME,
+        "address": "ana@example.com",
+        "confirmed": True,
+        "facts": Facts(),
+        "message_id": message_id(ACME, about.number if about else 0, kind, SENDER.domain),
+        "items": CONVERSATION if about else (),
+    }
+    return Matter(kind=kind, ticket=about, **(given | more))
+
+
+def written(of: Matter, sender: Sender = SENDER, to: Links = LINKS) -> EmailMessage:
+    """Sent and read again."""
+    data = composed(of, sender, to, NOW).as_bytes()
+    assert all(len(line) <= 998 for line in data.split(b"\r\n"))
+    text = data.decode().replace("\r\n", "\n")
+    return email.message_from_string(text, policy=email.policy.default)
+
+
+def text_of(mail: EmailMessage) -> str:
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def html_of(mail: EmailMessage) -> str:
+    part = mail.get_body(("html",))
+    assert part is not None
+    return str(part.get_content())
+
+
+EVERY: dict[LetterKind, Matter] = {
+    "created": matter("created", ticket()),
+    "answers": matter("answers", ticket(), items=CONVERSATION[2:]),
+    "closed": matter(
+        "closed",
+        ticket(state="closed", closed_at=NOW, answered_at=NOW, close_reason="agent"),
+        items=CONVERSATION[3:],
+        facts=Facts(reason="agent"),
+    ),
+    "closed_already": matter(
+        "closed_already", ticket(state="closed"), facts=Facts(in_reply_to="<9@mail.example>")
+    ),
+    "transcript": matter("transcript", ticket()),
+    "access": matter("access", facts=Facts(link="https://chat.acme.example/portal/register/abc")),
+    "confirm_address": matter(
+        "confirm_address", confirmed=False, facts=Facts(link="https://chat.acme.example/portal/confirm/abc")
+    ),
+    "reset_password": matter(
+        "reset_password", facts=Facts(link=f"https://chat.acme.example/portal/password/{'abc123' * 8}")
+    ),
+    "test": matter("test"),
+}
+"""One of each kind."""

@@ -1,0 +1,354 @@
+"""What leaves: read back as a mail program would."""
+
+from __future__ import annotations
+
+import re
+from email.utils import parseaddr
+from html.parser import HTMLParser
+from typing import Any, get_args
+
+import pytest
+from msgspec.structs import replace
+
+from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind
+from chatserver.core.people import Customer
+from chatserver.i18n import LANGUAGES, words
+from chatserver.mail.addresses import read_message_id, read_reply_address, read_stop_token
+from chatserver.mail.colors import accent, luminance
+from chatserver.mail.links import host_page, links
+from chatserver.mail.outgoing import HIDDEN, SAID_MAX, TEXT_MAX, Matter, Nothing, Sender, one_line
+from tests.mail.letters import (
+    ACME,
+    ANA,
+    CONVERSATION,
+    EVERY,
+    LINKS,
+    SENDER,
+    html_of,
+    matter,
+    said,
+    text_of,
+    ticket,
+    written,
+)
+
+KINDS = sorted(EVERY)
+
+
+def test_there_is_one_of_each_kind() -> None:
+    assert set(EVERY) == set(get_args(LetterKind))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_kind_is_whole_in_every_language(kind: LetterKind, lang: str) -> None:
+    of = EVERY[kind]
+    if of.ticket is not None:
+        of = replace(of, ticket=replace(of.ticket, customer=replace(ANA, locale=lang)))
+    mail = written(replace(of, facts=replace(of.facts, locale=lang)))
+    for body in (text_of(mail), html_of(mail)):
+        assert "{" not in re.sub(r"<style>.*?</style>", "", body, flags=re.DOTALL), "a hole was not filled"
+        assert not [key for key in words(lang) if key in body], "a word is missing"
+    assert mail["Content-Language"] == {"es": "es-419", "en": "en", "pt": "pt-BR"}[lang]
+
+
+def test_the_words_are_the_same_ones_in_every_language() -> None:
+    names = [{key for key in words(lang) if key.startswith("mail.")} for lang in LANGUAGES]
+    assert names[0] == names[1] == names[2]
+    for key in names[0]:
+        holes = [set(re.findall(r"{(\w+)}", words(lang)[key])) - {"half"} for lang in LANGUAGES]
+        assert holes[0] == holes[1] == holes[2], key
+
+
+class Tags(HTMLParser):
+    """What would be fetched or run, and where links lead."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.fetched: list[str] = []
+        self.links: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            assert not name.startswith("on"), f"a script on {tag}"
+            if name in ("src", "background", "srcset", "poster", "data") or "url(" in (value or ""):
+                self.fetched.append(value or "")
+            if name == "href":
+                self.links.append(value or "")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_fetched_or_run_when_a_mail_is_read(kind: LetterKind) -> None:
+    found = Tags(html_of(written(EVERY[kind])))
+    assert found.fetched == []
+    assert {"script", "img", "link", "iframe", "form", "object", "base"}.isdisjoint(found.tags)
+    assert all(link.startswith("https://chat.acme.example/") for link in found.links)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_bodies_say_and_link_to_the_same(kind: LetterKind) -> None:
+    mail = written(EVERY[kind])
+    text, html = text_of(mail), html_of(mail)
+    for link in Tags(html).links:
+        assert link in text
+    for item in EVERY[kind].items:
+        for line in item.text.splitlines():
+            assert (line in text) == (line in html)
+
+
+# — headers ————————————————————————————————————————————————————————————————————
+
+
+def test_an_answer_finds_its_ticket_by_address_and_by_name() -> None:
+    mail = written(EVERY["answers"])
+    reply = read_reply_address(parseaddr(str(mail["Reply-To"]))[1])
+    assert reply is not None
+    assert (reply.app_id, reply.number) == (1, 1042)
+    assert reply.proves(ACME, "ana@example.com")
+    for header in ("Message-ID", "References", "In-Reply-To"):
+        found = read_message_id(str(mail[header]))
+        assert found is not None
+        assert (found.number, found.proves(ACME)) == (1042, True)
+
+
+def test_all_mails_about_a_ticket_are_one_conversation() -> None:
+    mails = [written(EVERY[kind]) for kind in KINDS if EVERY[kind].ticket is not None]
+    assert len({str(mail["Subject"]) for mail in mails}) == 1
+    assert len({str(mail["References"]).split()[0] for mail in mails}) == 1
+    assert len({str(mail["Message-ID"]) for mail in mails}) == len(mails)
+    other = written(replace(EVERY["created"], address="eva@example.com"))
+    assert str(other["References"]) != str(mails[0]["References"])
+
+
+def test_the_answer_to_a_mail_names_it_and_says_that_no_person_wrote() -> None:
+    mail = written(EVERY["closed_already"])
+    assert mail["In-Reply-To"] == "<9@mail.example>"
+    assert str(mail["References"]).endswith(" <9@mail.example>")
+    assert mail["Auto-Submitted"] == "auto-replied"
+    assert written(EVERY["answers"])["Auto-Submitted"] == "auto-generated"
+    for kind in KINDS:
+        mail = written(EVERY[kind])
+        assert mail["X-Auto-Response-Suppress"] == "All"
+        assert mail["Precedence"] is None
+        assert str(mail["Date"]) == "Wed, 07 Jan 2026 14:05:00 +0000"
+
+
+def test_what_was_asked_for_cannot_be_stopped_and_the_rest_in_one_click() -> None:
+    for kind in KINDS:
+        mail = written(EVERY[kind])
+        if kind in ASKED_FOR:
+            assert mail["List-Unsubscribe"] is None
+            assert "/mail/stop/" not in text_of(mail)
+            continue
+        link = str(mail["List-Unsubscribe"]).strip("<>")
+        assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        assert link in text_of(mail)
+        assert read_stop_token(ACME, link.rpartition("/")[2]) == "ana@example.com"
+
+
+def test_where_answers_do_not_come_in_none_is_asked_for() -> None:
+    mail = written(EVERY["answers"], Sender("soporte@acme.example"))
+    assert mail["Reply-To"] is None
+    assert words("es")["mail.answer_here"] not in text_of(mail)
+    assert words("es")["mail.answer_here"] in text_of(written(EVERY["answers"]))
+
+
+HOSTILE = [
+    "a\r\nBcc: eva@x.co",
+    "a\nBcc: eva@x.co\n\nbody",
+    "a\x00\x0b\x0c\x85\u2028\u2029b",
+    "=?utf-8?q?a=0D=0ABcc=3A_eva=40x=2Eco?=",
+    "\u202egnp.exe",
+    '"><script>alert(1)</script>',
+    "{{ 7 * 7 }}{% raw %}{0}",
+    "x" * 5000,
+    "ñ" * 200,
+    "😀" * 100,
+    "<ana@x.co>, eva@x.co",
+    ",;:@()[]\\\"'",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_nothing_that_somebody_wrote_gets_out_of_its_place(text: str) -> None:
+    customer = replace(ANA, name=text)
+    app = replace(ACME, name=text)
+    items = [said(1, text, "customer"), said(2, text, name=text)]
+    facts = Facts(in_reply_to=text)
+    of = matter("transcript", ticket(subject=text, customer=customer), app=app, items=items, facts=facts)
+    mail = written(of)
+    assert mail["Bcc"] is None
+    assert mail.keys() == written(
+        matter("transcript", ticket(), facts=Facts(in_reply_to="<1@x>"))
+    ).keys() or (not text.startswith("<"))
+    assert [address.addr_spec for address in mail["To"].addresses] == ["ana@example.com"]
+    assert [address.addr_spec for address in mail["From"].addresses] == [SENDER.address]
+    html = html_of(mail)
+    assert "script" not in Tags(html).tags
+    assert "49" not in re.sub(r"[^>]*/mail/stop[^<]*", "", text_of(mail)) or "49" in text
+    assert str(mail["Subject"]).replace("\u200b", "") == f"[#1042] {one_line(text)}"
+    first = next((line for line in text.splitlines() if line.strip("\x00\x0b\x0c")), "")
+    assert first[:20].strip("\u202e") in text_of(mail).replace("\u202e", "") or "\x00" in text
+
+
+@pytest.mark.parametrize(
+    ("subject", "shown"),
+    [
+        ("Ñandú & <b>", "[#1042] Ñandú & <b>"),
+        ("ñ" * 200, f"[#1042] {'ñ' * 200}"),
+        ("a\r\n b", "[#1042] a b"),
+        ("=?utf-8?b?w6E=?=", "[#1042] =?utf-8?b?w6E=?="),
+    ],
+)
+def test_a_subject_arrives_as_it_was_typed(subject: str, shown: str) -> None:
+    mail = written(matter("answers", ticket(subject=subject), items=CONVERSATION[2:]))
+    assert str(mail["Subject"]).replace("\u200b", "") == shown
+
+
+@pytest.mark.parametrize(
+    ("address", "envelope"),
+    [
+        ("ana@correo.ñandú.cl", "ana@correo.xn--and-6ma2c.cl"),
+        ("o'hara+x@example.com", "o'hara+x@example.com"),
+        ("josé@example.com", "josé@example.com"),
+    ],
+)
+def test_addresses_of_all_kinds_are_written_as_servers_want_them(address: str, envelope: str) -> None:
+    mail = written(matter("answers", ticket(), address=address, items=CONVERSATION[2:]))
+    assert [one.addr_spec for one in mail["To"].addresses] == [envelope]
+
+
+@pytest.mark.parametrize("address", ["a\r\nb@x.co", "a@ñ..co", f"a@{'ñ' * 70}.co"])
+def test_an_address_that_no_header_holds_is_said_to_be_none(address: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - of whatever the library says
+        written(matter("answers", ticket(), address=address, items=CONVERSATION[2:]))
+
+
+# — what is told to whom ———————————————————————————————————————————————————————
+
+
+@pytest.mark.parametrize("kind", ["created", "answers", "closed", "closed_already"])
+def test_what_a_customer_wrote_is_not_sent_to_an_address_that_anybody_may_have_typed(
+    kind: LetterKind,
+) -> None:
+    spam = "COMPRA https://evil.example YA"
+    about = ticket(subject=spam, customer=replace(ANA, name=spam, key="anon:x"))
+    items = [said(1, spam, "customer", kind="opened"), said(2, spam, "customer"), said(3, "Hola, soy Laura")]
+    mail = written(matter(kind, about, confirmed=False, items=items))
+    for part in (str(mail["Subject"]), text_of(mail), html_of(mail)):
+        assert "evil" not in part
+        assert "COMPRA" not in part
+    if kind == "answers":
+        assert "Hola, soy Laura" in text_of(mail)
+    known = written(matter(kind, about, items=items))
+    assert "COMPRA" in str(known["Subject"])
+
+
+def test_sensitive_identifiers_are_masked_wherever_they_stand() -> None:
+    items = [said(2, "El paciente ABC-123 (abc-123) espera", "customer"), said(3, "Reviso ABC-123")]
+    of = matter("transcript", ticket(subject="Paciente abc-123"), items=items, hidden=["ABC-123", ""])
+    mail = written(of)
+    for part in (str(mail["Subject"]), text_of(mail), html_of(mail)):
+        assert "abc-123" not in part.lower()
+    assert text_of(mail).count(HIDDEN) == 3
+
+
+def test_answers_that_were_seen_meanwhile_make_no_mail() -> None:
+    with pytest.raises(Nothing):
+        written(matter("answers", ticket(), items=[said(4, "Hola", "customer")]))
+
+
+def test_a_mail_has_an_end_and_says_how_much_more_there_is() -> None:
+    many = [said(n, f"Respuesta {n}") for n in range(1, SAID_MAX + 6)]
+    text = text_of(written(matter("answers", ticket(), items=many)))
+    assert f"Respuesta {SAID_MAX + 5}\n" in text
+    assert "Respuesta 5\n" not in text
+    assert "Hay 5 mensajes más" in text
+    long = [said(n, "x" * 8000) for n in range(1, 15)]
+    mail = written(matter("answers", ticket(), items=long))
+    assert text_of(mail).count("x") < TEXT_MAX + 100
+
+
+def test_times_are_on_the_receivers_clock_and_in_their_manner() -> None:
+    def at(locale: str, zone: str) -> str:
+        customer = replace(ANA, locale=locale, zone=zone)
+        return text_of(written(matter("answers", ticket(customer=customer), items=CONVERSATION[2:])))
+
+    assert "7 ene, 9:05 a. m." in at("es", "America/Bogota")
+    assert "Jan 7, 11:05 PM" in at("en", "Asia/Tokyo")
+    assert "7 jan, 11:05" in at("pt-BR", "America/Sao_Paulo")
+    assert "7 ene, 2:05 p. m." in at("es", "../../etc/passwd")
+    assert "7 ene, 2:05 p. m." in at("es", "Nowhere/\x00")
+
+
+def test_a_rating_is_asked_for_where_an_agent_answered() -> None:
+    ask = words("es")["mail.closed.rate"]
+    answered: dict[str, Any] = {"state": "closed", "closed_at": 1, "answered_at": 1}
+    assert ask in text_of(written(matter("closed", ticket(**answered))))
+    assert ask not in text_of(written(matter("closed", ticket(**answered | {"answered_at": None}))))
+
+
+@pytest.mark.parametrize(
+    ("reason", "words_of"),
+    [
+        ("agent", "cerró"),
+        ("inactivity", "no recibimos"),
+        ("rejected", "no pudo aceptar"),
+        ("unheard", "se cerró"),
+    ],
+)
+def test_the_end_says_why(reason: str, words_of: str) -> None:
+    mail = written(matter("closed", ticket(state="closed"), facts=Facts(reason=reason), items=[]))
+    assert words_of in text_of(mail)
+
+
+# — links ——————————————————————————————————————————————————————————————————————
+
+
+@pytest.mark.parametrize(
+    ("url", "page"),
+    [
+        ("https://app.acme.example/a/b?token=1#x", "https://app.acme.example/a/b"),
+        ("https://evil.example/login", "https://app.acme.example/"),
+        ("https://app.acme.example@evil.example/", "https://app.acme.example/"),
+        ("https://app.acme.example.evil.example/", "https://app.acme.example/"),
+        ('https://app.acme.example/"><b>', "https://app.acme.example/%22%3E%3Cb%3E"),
+        ("javascript:alert(1)", "https://app.acme.example/"),
+        ("https://app.acme.example/a\nb", "https://app.acme.example/"),
+        ("//[", "https://app.acme.example/"),
+    ],
+)
+def test_a_mail_leads_to_pages_of_the_app_only(url: str, page: str) -> None:
+    import msgspec
+
+    context = msgspec.json.encode({"url": url}).decode()
+    assert host_page(ACME, ticket(context=context)) == page
+
+
+@pytest.mark.parametrize("context", ["", "[]", "{", '{"url": 7}', "[" * 5000])
+def test_a_context_that_is_none_leads_to_the_first_page(context: str) -> None:
+    assert host_page(ACME, ticket(context=context)) == "https://app.acme.example/"
+
+
+def test_where_there_is_no_page_there_is_no_button() -> None:
+    nowhere = links("https://chat.acme.example")
+    of = matter("answers", ticket(), app=replace(ACME, origins=()), items=CONVERSATION[2:])
+    assert words("es")["mail.button.ticket"] not in html_of(written(of, to=nowhere))
+    with pytest.raises(Nothing):
+        written(matter("access"), to=nowhere)
+
+
+@pytest.mark.parametrize("color", ["", "red", "#2f55d4", "#ffff00", "#7f7f7f", "#0F6B5C", "#ff8800"])
+def test_what_stands_on_the_apps_colour_can_be_read(color: str) -> None:
+    lights = [luminance([int(c[at : at + 2], 16) for at in (1, 3, 5)]) for c in accent(color)]
+    low, high = sorted(lights)
+    assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
+def test_matters_are_values() -> None:
+    assert isinstance(EVERY["test"], Matter)
+    assert Customer is type(ANA)
+    assert LINKS.access(ACME, "a@x.co") == ""
