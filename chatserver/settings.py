@@ -175,6 +175,17 @@ def _path(text: str) -> Path:
     return Path(text).expanduser()
 
 
+def _mail_address(text: str) -> str:
+    """Of a person or a desk. In small letters: addresses are compared so."""
+    if not re.fullmatch(
+        r"[^\s@<>\"(),:;+\\\[\]]{1,35}@[^\s@<>\"(),:;\\\[\]]{1,200}\.[^\s@<>\"(),:;.\\\[\]]{2,50}", text
+    ):
+        raise ValueError(
+            f"must be a mail address like help@example.com, without a + and of at most 35 characters before the @, not {text!r}"
+        )
+    return text.lower()
+
+
 def _text(text: str) -> str:
     return text
 
@@ -402,6 +413,8 @@ _POLICY_DOCS = {
     "ask_name": "Ask the customer's name at the start.",
     "ask_email": "Ask the customer's e-mail at the start.",
     "identity_required": "Only users that the host vouches for may chat.",
+    "support_address": "Mail to this address becomes tickets (docs/email.md). With several apps each has its own: `chatserver "
+    "app set KEY --policy support_address=help@example.com`.",
     "rating_first_seconds": "A closed ticket can be rated for so long.",
     "rating_change_seconds": "A rating can be changed for so long.",
 }
@@ -414,6 +427,8 @@ def policy_casts() -> dict[str, Callable[[str], Any]]:
     for name, kind in typing.get_type_hints(Policy).items():
         if kind is bool:
             casts[name] = _yes
+        elif kind is str:
+            casts[name] = _mail_address
         elif kind is int:
             casts[name] = _whole(_POLICY_LEAST.get(name, 0), 366 * _day)
         else:

@@ -13,7 +13,17 @@ from chatserver.realtime.limits import Limits
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "bounds.md").read_text(encoding="utf-8")
 FIGURES = re.findall(r"`(\w+)\.(\w+)` ([\d.,]+\d|\d)( KiB| MiB)?", PAGE)
-ROOMS = ("bus", "core", "realtime", "store", "store.sqlite", "store.postgres", "store.migrations", "services", "mail")
+ROOMS = (
+    "bus",
+    "core",
+    "realtime",
+    "store",
+    "store.sqlite",
+    "store.postgres",
+    "store.migrations",
+    "services",
+    "mail",
+)
 PLACES = ("chatserver", *(f"chatserver.{room}" for room in ROOMS))
 UNITS = {"": 1, " KiB": 2**10, " MiB": 2**20}
 IN_KIB = {"CACHE_KIB"}

@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "mail": frozenset({"core"}),
     "webhooks": frozenset({"core"}),
     "files": frozenset({"core"}),
-    "services": frozenset({"store", "bus", "files", "core"}),
+    "services": frozenset({"store", "bus", "files", "mail", "core"}),
     "web": frozenset({"services", "store", "core"}),
     "realtime": frozenset({"services", "store", "bus", "core"}),
     "control": frozenset({"services", "core"}),

@@ -13,6 +13,10 @@ FIRST: Final = ("id", "app_id", "number", "customer_id", "cid", "context", "open
 """The columns of a new ticket."""
 TALKING_DUE: Final = (*TALKING, "due_at")
 ITEM: Final = ("ticket_id", "seq", "at", "kind", "by", "author_id", "name", "cid", "text", "reason", "stars")
+MAIL: Final = (
+    *("app_id", "key", "at", "message_id", "sender", "recipient", "subject", "original", "kind", "reason"),
+    *("verified", "ticket_id", "seq", "answer"),
+)
 CUSTOMER: Final = ("id", "app_id", "key", "name", "email", "locale", "zone", "created_at")
 
 
@@ -57,6 +61,17 @@ def customers(world: World) -> list[tuple[Any, ...]]:
     return [
         (c.id, c.app_id, c.key, c.name, c.email, c.locale, c.zone, c.created_at)
         for c in world.new_customers.values()
+    ]
+
+
+def mails(world: World) -> list[tuple[Any, ...]]:
+    """Rows of `MAIL`."""
+    return [
+        (
+            *(m.app_id, m.key, m.at, m.message_id, m.sender, m.recipient, m.subject, m.original, m.kind),
+            *(m.reason, int(m.verified), m.ticket_id, m.seq, m.answer),
+        )
+        for m in world.new_mails.values()
     ]
 
 

@@ -23,7 +23,7 @@ from chatserver.telemetry import Traced, untraced
 
 R = TypeVar("R")
 
-_ASIDE: Final = {tables.meta, tables.sessions, tables.used_tokens}
+_ASIDE: Final = {tables.meta, tables.sessions, tables.used_tokens, tables.mail_originals}
 """Tables of which nothing goes into a ticket as a writer keeps it."""
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import TextClause, select, text
 
+from chatserver.core.mails import TakenMail
 from chatserver.core.people import Agent, Customer
 from chatserver.core.tickets import Item, Last, Rating, Ticket
 from chatserver.store.portable import as_list
@@ -278,3 +279,12 @@ def agent_from(row: Sequence[Any]) -> Agent:
 def item_from(row: Sequence[Any]) -> Item:
     seq, at, kind, by, author_id, name, cid, text_, reason, stars = row
     return Item(seq, at, kind, by, author_id, name, cid or "", text_, reason, stars)
+
+
+# — mails ——————————————————————————————————————————————————————————————————————
+
+
+def mail_from(row: Sequence[Any]) -> TakenMail:
+    """Of the columns of `changes.MAIL`."""
+    values = dict(zip(TakenMail.__struct_fields__, row, strict=True))
+    return TakenMail(**values | {"verified": bool(values["verified"])})

@@ -24,6 +24,9 @@ ODD = (
     "INSERT INTO used_tokens VALUES (1, 'Ñandú', 5), (1, 'Zorro', 5), (1, 'a_b', 5), (1, 'a', 5), (1, '', 5), (1, '🙂', 5)",
     "INSERT INTO sessions (token_hash, agent_id, created_at, expires_at) VALUES ('h', 1, 9007199254740993, 1)",
     'UPDATE apps SET policy = \'{"rating": "a\tb\nc\\d"}\'',
+    "INSERT INTO mails SELECT 1, 'k' || number, 9, 'uno@x', 'ana@x', 'soporte@y', 'Ñ', 'o' || number, 'person', '', 1, id, 2, '' "
+    "FROM tickets",
+    "INSERT INTO mail_originals VALUES ('o1001', 0, 9, x'00ff0d0a5c'), ('o1001', 1, 9, x''), ('o1002', 0, 9, x'74')",
     # Neither can be written any more.
     "UPDATE items SET text = CAST(x'61006200' AS TEXT) WHERE seq = 2",
     "UPDATE tickets SET subject = CAST(x'61eda0bd62' AS TEXT) WHERE number = 1001",
@@ -214,6 +217,8 @@ async def test_a_database_of_the_first_release_is_brought_up_to_date_and_moved(
     await house.start(house.who("ana"), 0)
     await house.db.close()
     with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DROP TABLE mails")
+        database.execute("DROP TABLE mail_originals")
         database.execute("ALTER TABLE nodes DROP COLUMN url")
         database.execute("UPDATE alembic_version SET version_num = '0004'")
     told = await move(path, target)

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from chatserver.core.tickets import Ticket
 from chatserver.store import changes
-from chatserver.store.changes import CUSTOMER, FIRST, ITEM, TALKING_DUE
+from chatserver.store.changes import CUSTOMER, FIRST, ITEM, MAIL, TALKING_DUE
 from chatserver.store.postgres.statements import across, insert, update, update_seen
 from chatserver.store.rows import CHANGING, TALKING
-from chatserver.store.tables import agents, customers, items, tickets
+from chatserver.store.tables import agents, customers, items, mails, tickets
 from chatserver.store.work import World
 
 INSERT_TICKETS: Final = insert(tickets, FIRST)
@@ -17,6 +17,7 @@ UPDATES: Final[dict[tuple[str, ...], str]] = {
     columns: update_seen(tickets, columns) for columns in (TALKING, TALKING_DUE, CHANGING)
 }
 INSERT_ITEMS: Final = insert(items, ITEM)
+INSERT_MAILS: Final = insert(mails, MAIL)
 PUT_CUSTOMERS: Final = (
     f"{insert(customers, CUSTOMER)} ON CONFLICT (id) DO UPDATE SET "
     "name = excluded.name, email = excluded.email, locale = excluded.locale, zone = excluded.zone"
@@ -50,6 +51,8 @@ async def apply(db: Any, world: World, node: int) -> None:
         await db.execute(MOVE_LOADS, *across(sorted(loads, key=lambda load: load[1])))
     if world.items:
         await db.execute(INSERT_ITEMS, *across(changes.items(world)))
+    if world.new_mails:
+        await db.execute(INSERT_MAILS, *across(changes.mails(world)))
     if world.changed_agents:
         await db.execute(UPDATE_AGENTS, *across(changes.agents(world)))
     for side, statement in (("agent", CLAIM_AGENTS), ("customer", CLAIM_TICKETS)):

@@ -6,7 +6,7 @@ import sqlite3
 from typing import Final
 
 from chatserver.store import changes
-from chatserver.store.changes import CUSTOMER, FIRST, ITEM, TALKING_DUE
+from chatserver.store.changes import CUSTOMER, FIRST, ITEM, MAIL, TALKING_DUE
 from chatserver.store.rows import CHANGING, TALKING
 from chatserver.store.work import World
 
@@ -30,6 +30,7 @@ PUT_CUSTOMER: Final = (
     f"{_insert('customers', CUSTOMER)} ON CONFLICT (id) DO UPDATE SET "
     "name = excluded.name, email = excluded.email, locale = excluded.locale, zone = excluded.zone"
 )
+INSERT_MAIL: Final = _insert("mails", MAIL)
 MOVE_LOAD: Final = "UPDATE agents SET load = load + ? WHERE id = ?"
 UPDATE_AGENT: Final = "UPDATE agents SET status = ?, gone_at = ?, last_chat_at = ? WHERE id = ?"
 
@@ -47,5 +48,7 @@ def apply(db: sqlite3.Connection, world: World) -> None:
         db.executemany(MOVE_LOAD, loads)
     if world.items:
         db.executemany(INSERT_ITEM, changes.items(world))
+    if world.new_mails:
+        db.executemany(INSERT_MAIL, changes.mails(world))
     if world.changed_agents:
         db.executemany(UPDATE_AGENT, changes.agents(world))
