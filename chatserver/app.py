@@ -110,6 +110,7 @@ def build_app(
                 hub,
                 _orders(settings, db, hub),
                 watch,
+                _incoming_mail(settings, house, db),
                 _canary(settings, house, db),
             ):
                 app.state.hub = hub
@@ -263,6 +264,18 @@ async def _canary(settings: Settings, house: House, db: Database) -> AsyncIterat
     from chatserver.canary import Canary
 
     async with Canary(house, db, settings.canary_seconds):
+        yield
+
+
+@asynccontextmanager
+async def _incoming_mail(settings: Settings, house: House, db: Database) -> AsyncIterator[None]:
+    """With SQLite one process does everything; on PostgreSQL `chatserver mail` takes it."""
+    if settings.on_postgres or not settings.mail_listen:
+        yield
+        return
+    from chatserver.mail_process import incoming
+
+    async with incoming(settings, house, db):
         yield
 
 

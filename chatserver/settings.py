@@ -13,7 +13,7 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -175,6 +175,49 @@ def _path(text: str) -> Path:
     return Path(text).expanduser()
 
 
+class MailAddress(NamedTuple):
+    """Where mail hosts bring mail: `path` of a Unix socket, or `host` and `port`."""
+
+    lmtp: bool
+    host: str
+    port: int
+    path: Path | None
+
+    @property
+    def shown(self) -> str:
+        return f"{'lmtp' if self.lmtp else 'smtp'}://{self.path or f'{self.host}:{self.port}'}"
+
+
+def _mail_listen(text: str) -> str:
+    read_mail_listen(text)
+    return text
+
+
+def read_mail_listen(text: str) -> MailAddress:
+    """ValueError with what is wrong, to follow the name."""
+    problem = f"must be like lmtp://127.0.0.1:8024, lmtp:///run/chatserver/lmtp.sock or smtp://127.0.0.1:8025, not {text!r}"
+    try:
+        parts = urlsplit(text)
+        lmtp, port = parts.scheme == "lmtp", parts.port or 0
+    except ValueError:
+        raise ValueError(problem) from None
+    if parts.scheme not in ("lmtp", "smtp") or parts.query or parts.fragment or parts.username:
+        raise ValueError(problem)
+    if not parts.netloc and len(parts.path) > 1:
+        return MailAddress(lmtp, "", 0, Path(parts.path))
+    if not port or parts.path not in ("", "/"):
+        raise ValueError(problem)
+    try:
+        private = ipaddress.ip_address(parts.hostname or "").is_private
+    except ValueError:
+        raise ValueError(problem) from None
+    if not private:
+        raise ValueError(
+            f"must be an address of this machine or of a private network: a mail host stands before it, not {text!r}"
+        )
+    return MailAddress(lmtp, parts.hostname or "", port, None)
+
+
 def _mail_address(text: str) -> str:
     """Of a person or a desk. In small letters: addresses are compared so."""
     if not re.fullmatch(
@@ -274,6 +317,19 @@ class Settings:
         "How often a server says something in a ticket of its own and measures when it and the others hear of it, where "
         "METRICS_TOKEN is set; 0: never.",
     )
+    mail_listen: str = _setting(
+        "",
+        _mail_listen,
+        "Where your mail host brings mail (docs/email.md): `lmtp://127.0.0.1:8024`, `lmtp:///run/chatserver/lmtp.sock` or "
+        "`smtp://127.0.0.1:8025`. With SQLite `serve` listens there, on PostgreSQL `chatserver mail` does.",
+        shown="nowhere",
+    )
+    mail_authserv_id: str = _setting(
+        "",
+        _text,
+        "The name under which your mail host writes `Authentication-Results`: what it says of DMARC is believed. Without it "
+        "every mail is shown as unverified.",
+    )
     demo_password: str = _setting(
         "",
         _text,
@@ -357,6 +413,10 @@ class Settings:
 
     policy: Policy = field(default_factory=Policy)
     """Defaults of every app; an app's own policy wins."""
+
+    @property
+    def mail_address(self) -> MailAddress | None:
+        return read_mail_listen(self.mail_listen) if self.mail_listen else None
 
     @property
     def database(self) -> Path | str:

@@ -33,6 +33,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "worker": frozenset({"services", "store", "bus", "mail", "webhooks", "core"}),
     "opening": frozenset({"services", "store", "bus", "core"}),
     "worker_process": frozenset({"opening", "worker", "services", "store"}),
+    "mail_listener": frozenset({"services", "store", "mail", "core"}),
+    "mail_process": frozenset({"mail_listener", "opening", "services", "store", "mail"}),
     "server": frozenset({"realtime", "peers", "sockets"}),
     "peers": frozenset({"realtime", "sockets"}),
     "sockets": frozenset({"realtime"}),
