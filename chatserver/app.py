@@ -125,6 +125,7 @@ def build_app(
                 _orders(settings, db, hub),
                 watch,
                 files,
+                _incoming_mail(settings, house, db),
                 _canary(settings, house, db),
                 _mailing(settings, house, db, longest_sleep, living),
             ):
@@ -299,6 +300,18 @@ async def _mailing(
     from chatserver.postman import mailing
 
     async with mailing(settings, settings.smtp, house, db, longest_sleep_ms, living):
+        yield
+
+
+@asynccontextmanager
+async def _incoming_mail(settings: Settings, house: House, db: Database) -> AsyncIterator[None]:
+    """With SQLite one process does everything; on PostgreSQL `chatserver mail` takes it."""
+    if settings.on_postgres or not settings.mail_listen:
+        yield
+        return
+    from chatserver.mail_process import incoming
+
+    async with incoming(settings, house, db):
         yield
 
 

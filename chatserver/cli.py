@@ -14,7 +14,7 @@ from chatserver.cli_agent import agent
 from chatserver.cli_app import app
 from chatserver.cli_base import fail, load_settings, looking, said_plainly, up_to_date, with_database
 from chatserver.cli_data import backup, move, restore
-from chatserver.cli_mail import mail
+from chatserver.cli_mail import test
 
 if TYPE_CHECKING:
     from chatserver.services.letters import Letters
@@ -166,6 +166,52 @@ def work() -> None:
             tracing.close()
 
 
+@main.group(invoke_without_command=True)
+@click.pass_context
+def mail(context: click.Context) -> None:
+    """Until SIGTERM, take mail from your mail host at CHATSERVER_MAIL_LISTEN. Beside `serve` on PostgreSQL.
+
+    `mail test` tries whether outgoing mail works (docs/email.md).
+    """
+    if context.invoked_subcommand is None:
+        _take_mail()
+
+
+mail.add_command(test)
+
+
+def _take_mail() -> None:
+    settings = load_settings()
+    if not settings.on_postgres:
+        fail(
+            "With SQLite one process does everything: `chatserver serve` takes mail too, where CHATSERVER_MAIL_LISTEN "
+            "says. A process beside it is for PostgreSQL: set DATABASE_URL to one."
+        )
+    where = settings.mail_address
+    if where is None:  # it waits all the same: whoever runs a Procfile would have the others end with it
+        click.echo(
+            "No mail is taken: CHATSERVER_MAIL_LISTEN says where it comes, like lmtp://127.0.0.1:8024 (docs/email.md).",
+            err=True,
+        )
+    import asyncio
+
+    _check_database(settings)
+    from chatserver.mail_process import take_mail
+    from chatserver.telemetry import take_last_words, untraced
+
+    take_last_words()
+    tracing = _tracing()
+    try:
+        sys.exit(asyncio.run(take_mail(settings, tracing or untraced)))
+    except OSError as problem:
+        if where is None:
+            raise
+        fail(f"Cannot listen for mail at {where.shown}: {problem.strerror or problem}.")
+    finally:
+        if tracing is not None:
+            tracing.close()
+
+
 @main.command()
 def demo() -> None:
     """Serve a demo: a host page, an app with office hours, two agents. Made once, kept in the data directory."""
@@ -212,7 +258,6 @@ main.add_command(agent)
 main.add_command(backup)
 main.add_command(restore)
 main.add_command(move)
-main.add_command(mail)
 
 
 @main.command()

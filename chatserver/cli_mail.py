@@ -1,4 +1,4 @@
-"""`chatserver mail …`: whether outgoing mail works."""
+"""`chatserver mail test`: whether outgoing mail works."""
 
 from __future__ import annotations
 
@@ -26,12 +26,7 @@ _FAULTS = {
 }
 
 
-@click.group()
-def mail() -> None:
-    """Outgoing mail (docs/email.md)."""
-
-
-@mail.command()
+@click.command()
 @click.argument("address")
 @click.option("--app", "key", default="", help="as mail of this app; without it as the server's")
 def test(address: str, key: str) -> None:

@@ -240,6 +240,60 @@ def _path(text: str) -> Path:
     return Path(text).expanduser()
 
 
+class MailAddress(NamedTuple):
+    """Where mail hosts bring mail: `path` of a Unix socket, or `host` and `port`."""
+
+    lmtp: bool
+    host: str
+    port: int
+    path: Path | None
+
+    @property
+    def shown(self) -> str:
+        return f"{'lmtp' if self.lmtp else 'smtp'}://{self.path or f'{self.host}:{self.port}'}"
+
+
+def _mail_listen(text: str) -> str:
+    read_mail_listen(text)
+    return text
+
+
+def read_mail_listen(text: str) -> MailAddress:
+    """ValueError with what is wrong, to follow the name."""
+    problem = f"must be like lmtp://127.0.0.1:8024, lmtp:///run/chatserver/lmtp.sock or smtp://127.0.0.1:8025, not {text!r}"
+    try:
+        parts = urlsplit(text)
+        lmtp, port = parts.scheme == "lmtp", parts.port or 0
+    except ValueError:
+        raise ValueError(problem) from None
+    if parts.scheme not in ("lmtp", "smtp") or parts.query or parts.fragment or parts.username:
+        raise ValueError(problem)
+    if not parts.netloc and len(parts.path) > 1:
+        return MailAddress(lmtp, "", 0, Path(parts.path))
+    if not port or parts.path not in ("", "/"):
+        raise ValueError(problem)
+    try:
+        private = ipaddress.ip_address(parts.hostname or "").is_private
+    except ValueError:
+        raise ValueError(problem) from None
+    if not private:
+        raise ValueError(
+            f"must be an address of this machine or of a private network: a mail host stands before it, not {text!r}"
+        )
+    return MailAddress(lmtp, parts.hostname or "", port, None)
+
+
+def _mail_address(text: str) -> str:
+    """Of a person or a desk. In small letters: addresses are compared so."""
+    if not re.fullmatch(
+        r"[^\s@<>\"(),:;+\\\[\]]{1,35}@[^\s@<>\"(),:;\\\[\]]{1,200}\.[^\s@<>\"(),:;.\\\[\]]{2,50}", text
+    ):
+        raise ValueError(
+            f"must be a mail address like help@example.com, without a + and of at most 35 characters before the @, not {text!r}"
+        )
+    return text.lower()
+
+
 def _text(text: str) -> str:
     return text
 
@@ -344,6 +398,19 @@ class Settings:
         _number(0, 3600),
         "How often a server says something in a ticket of its own and measures when it and the others hear of it, where "
         "METRICS_TOKEN is set; 0: never.",
+    )
+    mail_listen: str = _setting(
+        "",
+        _mail_listen,
+        "Where your mail host brings mail (docs/email.md): `lmtp://127.0.0.1:8024`, `lmtp:///run/chatserver/lmtp.sock` or "
+        "`smtp://127.0.0.1:8025`. With SQLite `serve` listens there, on PostgreSQL `chatserver mail` does.",
+        shown="nowhere",
+    )
+    mail_authserv_id: str = _setting(
+        "",
+        _text,
+        "The name under which your mail host writes `Authentication-Results`: what it says of DMARC is believed. Without it "
+        "every mail is shown as unverified.",
     )
     demo_password: str = _setting(
         "",
@@ -461,6 +528,10 @@ class Settings:
         return smtp(self.smtp_url) if self.smtp_url else None
 
     @property
+    def mail_address(self) -> MailAddress | None:
+        return read_mail_listen(self.mail_listen) if self.mail_listen else None
+
+    @property
     def database(self) -> Path | str:
         """The file of SQLite, or the URL of PostgreSQL."""
         return self.database_url if self.on_postgres else self.database_path
@@ -524,6 +595,8 @@ _POLICY_DOCS = {
     "ask_name": "Ask the customer's name at the start.",
     "ask_email": "Ask the customer's e-mail at the start.",
     "identity_required": "Only users that the host vouches for may chat.",
+    "support_address": "Mail to this address becomes tickets (docs/email.md). With several apps each has its own: `chatserver "
+    "app set KEY --policy support_address=help@example.com`.",
     "rating_first_seconds": "A closed ticket can be rated for so long.",
     "rating_change_seconds": "A rating can be changed for so long.",
     "pending_reminder_seconds": "A ticket that waits for its customer (*Pendiente*) is reminded of after so long; 0: never.",
@@ -554,6 +627,8 @@ def policy_casts() -> dict[str, Callable[[str], Any]]:
     for name, kind in typing.get_type_hints(Policy).items():
         if kind is bool:
             casts[name] = _yes
+        elif kind is str:
+            casts[name] = _mail_address
         elif kind is int:
             casts[name] = _whole(_POLICY_LEAST.get(name, 0), _POLICY_MOST.get(name, 366 * _day))
         else:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from chatserver.core.events import Event
+from chatserver.core.mails import ANSWERS_AT_MOST, TakenMail
 from chatserver.core.outbox import Letter
 from chatserver.core.people import Agent, App, Customer
 from chatserver.core.policy import Policy
@@ -55,6 +56,7 @@ class MemoryStore:
         self._uploads: dict[str, Upload] = {}
         self._attached: dict[str, tuple[int, int]] = {}
         self._letters: dict[str, Letter] = {}
+        self._mails: dict[tuple[int, str], TakenMail] = {}
 
     # — what there is ——————————————————————————————————————————————————————————
 
@@ -148,6 +150,13 @@ class MemoryStore:
             found = self._cids.get(opened)
             world.loaded_opened(opened, found)
             tickets |= {found} if found else set()
+        for mail in needs.mails:
+            world.loaded_mail(mail, self._mails.get(mail))
+        for app_id, address in needs.answered:
+            mails = [
+                m.at for m in self._mails.values() if (m.app_id, m.sender) == (app_id, address) and m.answer
+            ]
+            world.loaded_answers((app_id, address), tuple(mails[-ANSWERS_AT_MOST:]))
         for app_id in needs.numbers:
             numbers = (t.number for t in self._tickets.values() if t.app_id == app_id)
             world.loaded_number(app_id, max(numbers, default=1000))
@@ -186,6 +195,7 @@ class MemoryStore:
         self._attached |= world.attached
         for letter in world.letters:
             self._letters.setdefault(letter.key, letter)
+        self._mails |= world.new_mails
         for agent in world.agents_to_apply():
             self._agents[agent.id] = replace(agent, load=0)
 

@@ -37,6 +37,11 @@ class App(msgspec.Struct, frozen=True):
     support_address: str = ""
     """From where its mails come, and where answers go; empty: the server's."""
 
+    @property
+    def mailbox(self) -> str:
+        """Mail to this address becomes its tickets: its own, or the one that its policy names; empty: there is none."""
+        return self.support_address or self.policy.support_address
+
     def secrets(self, now: int) -> tuple[str, ...]:
         """What may have signed a user token that is good at `now` (ms)."""
         return (self.secret, self.old_secret) if now < self.old_secret_until else (self.secret,)

@@ -23,6 +23,10 @@ LETTER: Final = (
     *("key", "kind", "app_id", "ticket_id", "address", "mailbox", "confirmed", "facts"),
     *("created_at", "due_at", "until_at"),
 )
+MAIL: Final = (
+    *("app_id", "key", "at", "message_id", "sender", "recipient", "subject", "original", "kind", "reason"),
+    *("verified", "ticket_id", "seq", "answer"),
+)
 CUSTOMER: Final = ("id", "app_id", "key", "name", "email", "locale", "zone", "created_at")
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -113,6 +117,17 @@ def customers(world: World) -> list[tuple[Any, ...]]:
     return [
         (c.id, c.app_id, c.key, c.name, c.email, c.locale, c.zone, c.created_at)
         for c in world.new_customers.values()
+    ]
+
+
+def mails(world: World) -> list[tuple[Any, ...]]:
+    """Rows of `MAIL`."""
+    return [
+        (
+            *(m.app_id, m.key, m.at, m.message_id, m.sender, m.recipient, m.subject, m.original, m.kind),
+            *(m.reason, int(m.verified), m.ticket_id, m.seq, m.answer),
+        )
+        for m in world.new_mails.values()
     ]
 
 

@@ -36,6 +36,7 @@ _ASIDE: Final = {
     tables.file_use,
     tables.outbox,
     tables.mail_stops,
+    tables.mail_originals,
 }
 """Tables of which nothing goes into a ticket as a writer keeps it."""
 

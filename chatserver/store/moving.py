@@ -13,7 +13,19 @@ from typing import Any, Final, NamedTuple
 
 import asyncpg
 import msgspec
-from sqlalchemy import Column, ColumnElement, Integer, Select, Table, Text, collate, func, literal, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    Select,
+    Table,
+    Text,
+    collate,
+    func,
+    literal,
+    select,
+)
 
 from chatserver.store import tables
 from chatserver.store.database import DatabaseNotReady, DatabaseUnusable
@@ -29,6 +41,8 @@ from chatserver.store.sqlite.lock import Lock
 
 BATCH: Final = 5_000
 """Rows in hand at once, whatever the size of the database."""
+BATCH_OF_BYTES: Final = 20
+"""Of rows that hold files: 256 KiB each."""
 MOVED: Final = tuple(table for table in tables.metadata.sorted_tables if table is not tables.nodes)
 """In an order that foreign keys accept; nodes are PostgreSQL's own."""
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -64,7 +78,7 @@ class Source:
         """All rows; `ordered`: by their keys, as PostgreSQL gives them too."""
         rows = select(table).order_by(*table.primary_key) if ordered else select(table)
         cursor = self._db.execute(*in_sqlite(rows))
-        while batch := cursor.fetchmany(BATCH):
+        while batch := cursor.fetchmany(_batch(table)):
             yield batch
 
     def _text(self, raw: bytes) -> str:
@@ -181,8 +195,12 @@ async def _stored(connection: Any, table: Table) -> AsyncIterator[list[Row]]:
     cursor = await connection.cursor(
         *_in_postgres(select(table).order_by(*map(_bytewise, table.primary_key)))
     )
-    while batch := await cursor.fetch(BATCH):
+    while batch := await cursor.fetch(_batch(table)):
         yield batch
+
+
+def _batch(table: Table) -> int:
+    return BATCH_OF_BYTES if any(isinstance(c.type, LargeBinary) for c in table.columns) else BATCH
 
 
 class _Digest:

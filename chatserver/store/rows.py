@@ -12,6 +12,7 @@ from sqlalchemy import TextClause, select, text
 
 from chatserver.core.details import NOTHING, Details
 from chatserver.core.files import File
+from chatserver.core.mails import TakenMail
 from chatserver.core.people import Agent, Customer
 from chatserver.core.tickets import Item, Last, Pending, Rating, Ticket
 from chatserver.store.portable import as_list
@@ -353,3 +354,12 @@ def item_from(row: Sequence[Any]) -> Item:
 
 def upload_from(row: Sequence[Any]) -> Upload:
     return Upload(File(*row[:4]), *row[4:])
+
+
+# — mails ——————————————————————————————————————————————————————————————————————
+
+
+def mail_from(row: Sequence[Any]) -> TakenMail:
+    """Of the columns of `changes.MAIL`."""
+    values = dict(zip(TakenMail.__struct_fields__, row, strict=True))
+    return TakenMail(**values | {"verified": bool(values["verified"])})

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Sequence,
     Table,
@@ -423,4 +424,38 @@ mail_stops = Table(
     Column("app_id", Id, ForeignKey("apps.id"), primary_key=True),
     Column("who", Text, primary_key=True),
     Column("at", Ms, nullable=False),
+)
+
+# Each mail once per app, by a hash of its Message-ID and body.
+mails = Table(
+    "mails",
+    metadata,
+    Column("app_id", Id, ForeignKey("apps.id"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("at", Ms, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("original", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("verified", Integer, nullable=False),
+    Column("ticket_id", Id, ForeignKey("tickets.id")),
+    Column("seq", Integer),
+    Column("answer", Text, nullable=False, server_default=""),
+    Index("ix_mails_answered", "app_id", "sender", "at", sqlite_where=text("answer <> ''")),
+    Index("ix_mails_ticket", "ticket_id", "seq", sqlite_where=text("ticket_id IS NOT NULL")),
+)
+
+# The originals, whole, in pieces: they are written before the mail is taken, so that chats go on between two pieces. A mail that
+# was not taken in the end leaves some behind, which are swept.
+mail_originals = Table(
+    "mail_originals",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("at", Ms, nullable=False),
+    Column("bytes", LargeBinary, nullable=False),
+    Index("ix_mail_originals_at", "at"),
 )

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from chatserver.core.errors import Refused
 from chatserver.core.events import Event, MailWaits, TicketChanged
 from chatserver.core.files import File
+from chatserver.core.mails import TakenMail
 from chatserver.core.outbox import Letter, caused
 from chatserver.core.people import Agent, Customer
 from chatserver.core.policy import Policy
@@ -72,6 +73,10 @@ class Needs(msgspec.Struct, frozen=True, gc=False):
     """App ids: all agents of the app with their loads, and the head of its queue."""
     files: tuple[str, ...] = ()
     """Ids of files that are to be in a message."""
+    mails: tuple[tuple[int, str], ...] = ()
+    """(app id, key): was this mail taken before?"""
+    answered: tuple[tuple[int, str], ...] = ()
+    """(app id, address): when something was last sent there because of a mail."""
     claims: bool = False
     """Which node claimed `agents`, and the customers of all tickets, last."""
 
@@ -95,6 +100,8 @@ class World:
         self._numbers: dict[int, int] = {}
         self._agents: dict[int, Agent] = {}
         self._uploads: dict[str, Upload] = {}
+        self._mails: dict[tuple[int, str], TakenMail | None] = {}
+        self._mail_answers: dict[tuple[int, str], tuple[int, ...]] = {}
         self._ids: dict[str, int] = {}
         self.desks: set[int] = set()
         self.attended: set[int] = set()
@@ -106,6 +113,7 @@ class World:
         self.changed_agents: dict[int, None] = {}
         self.attached: dict[str, tuple[int, int]] = {}
         """Files that are in a message now: its ticket and number."""
+        self.new_mails: dict[tuple[int, str], TakenMail] = {}
         self.claimed: dict[tuple[Side, int], None] = {}
         """Whose customer, or which agent, is connected to this node now."""
         self._claimants: dict[tuple[Side, int], int] = {}
@@ -143,6 +151,13 @@ class World:
     def loaded_upload(self, upload: Upload) -> None:
         """None that is in a message already."""
         self._uploads[upload.file.id] = upload
+
+    def loaded_mail(self, key: tuple[int, str], mail: TakenMail | None) -> None:
+        self._mails[key] = mail
+
+    def loaded_answers(self, key: tuple[int, str], at: tuple[int, ...]) -> None:
+        """The last `core.mails.ANSWERS_AT_MOST`, in any order."""
+        self._mail_answers[key] = at
 
     def loaded_claims(self, node: int, claims: Iterable[tuple[Side, int, int]]) -> None:
         """This node is `node`; each claim: whose it is, and of which node."""
@@ -236,6 +251,14 @@ class World:
             found.append(upload.file)
         return tuple(found)
 
+    def mail(self, app_id: int, key: str) -> TakenMail | None:
+        """The mail that was taken under this key, if there is one."""
+        return self._mails[app_id, key]
+
+    def mail_answers(self, app_id: int, address: str) -> tuple[int, ...]:
+        """When (ms) something was last sent there because of a mail: the last few times."""
+        return self._mail_answers[app_id, address]
+
     # — what a use case does ———————————————————————————————————————————————————
 
     def new_customer(self, who: Who, now: int) -> Customer:
@@ -279,6 +302,14 @@ class World:
     def put(self, before: Ticket, step: Step, policy: Policy) -> Ticket:
         """Store what a verb made of a ticket; returns it with its version and due time. Nothing changed: nothing is stored."""
         return self._keep(before, step, policy)
+
+    def take(self, mail: TakenMail) -> None:
+        """Store that a mail was taken, in the same commit as what it became."""
+        self._set(self._mails, (mail.app_id, mail.key), mail)
+        self._set(self.new_mails, (mail.app_id, mail.key), mail)
+        if mail.answer:
+            earlier = self._mail_answers[mail.app_id, mail.sender]
+            self._set(self._mail_answers, (mail.app_id, mail.sender), (mail.at, *earlier))
 
     def put_agent(self, agent: Agent) -> None:
         """Store an agent's status, presence or time of the last chat (the load follows from the tickets)."""
@@ -369,7 +400,13 @@ class World:
     @property
     def changed(self) -> bool:
         """Whether there is anything to write."""
-        return bool(self.changed_tickets or self.new_customers or self.changed_agents or self.letters)
+        return bool(
+            self.changed_tickets
+            or self.new_customers
+            or self.changed_agents
+            or self.letters
+            or self.new_mails
+        )
 
     def tickets_to_apply(self) -> Iterable[Ticket]:
         return [self._tickets[i] for i in self.changed_tickets]

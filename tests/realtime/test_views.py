@@ -128,8 +128,6 @@ CHANGING: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(
         (
             *("follows", "active_at", "agent_spoke_at", "floor_at", "last_seq"),
-            *("customer_seen", "agent_seen", "customer_unread", "agent_unread", "version"),
-            *("follows", "active_at", "agent_spoke_at", "floor_at", "last_seq"),
             *("customer_seen", "agent_seen", "customer_unread", "agent_unread", "version", "mailed_seq"),
         ),
         (0, 1, 2_000),

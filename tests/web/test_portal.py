@@ -12,7 +12,7 @@ import pytest
 
 from chatserver.settings import Settings
 from chatserver.web.headers import STRICT
-from chatserver.web.portal.forms import BODY_BYTES, ANSWERS_MAX
+from chatserver.web.portal.forms import ANSWERS_MAX, BODY_BYTES
 from chatserver.web.portal.ticket import PAGE as HISTORY_PAGE
 from chatserver.web.portal.tickets import PAGE
 from tests.harness.letters import Mailbox

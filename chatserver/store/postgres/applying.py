@@ -6,10 +6,19 @@ from typing import Any, Final
 
 from chatserver.core.tickets import Ticket
 from chatserver.store import changes
-from chatserver.store.changes import ATTACHED, CUSTOMER, FIRST, ITEM, ITEM_WITH_FILES, LETTER, TALKING_DUE
+from chatserver.store.changes import (
+    ATTACHED,
+    CUSTOMER,
+    FIRST,
+    ITEM,
+    ITEM_WITH_FILES,
+    LETTER,
+    MAIL,
+    TALKING_DUE,
+)
 from chatserver.store.postgres.statements import across, insert, update, update_seen
 from chatserver.store.rows import CHANGING, TALKING
-from chatserver.store.tables import agents, customers, files, items, outbox, tickets
+from chatserver.store.tables import agents, customers, files, items, mails, outbox, tickets
 from chatserver.store.work import World
 
 INSERT_TICKETS: Final = insert(tickets, FIRST)
@@ -19,6 +28,7 @@ UPDATES: Final[dict[tuple[str, ...], str]] = {
 INSERT_ITEMS: Final = insert(items, ITEM)
 INSERT_ITEMS_WITH_FILES: Final = insert(items, ITEM_WITH_FILES)
 ATTACH: Final = update(files, ATTACHED)
+INSERT_MAILS: Final = insert(mails, MAIL)
 PUT_CUSTOMERS: Final = (
     f"{insert(customers, CUSTOMER)} ON CONFLICT (id) DO UPDATE SET "
     "name = excluded.name, email = excluded.email, locale = excluded.locale, zone = excluded.zone"
@@ -58,6 +68,8 @@ async def apply(db: Any, world: World, node: int) -> None:
         await db.execute(ATTACH, *across(changes.attached(world)))
     if world.letters:
         await db.execute(POST, *across(changes.letters(world)))
+    if world.new_mails:
+        await db.execute(INSERT_MAILS, *across(changes.mails(world)))
     if world.changed_agents:
         await db.execute(UPDATE_AGENTS, *across(changes.agents(world)))
     for side, statement in (("agent", CLAIM_AGENTS), ("customer", CLAIM_TICKETS)):

@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from chatserver.core.mails import ANSWERS_AT_MOST
+from chatserver.store.changes import MAIL
 from chatserver.store.postgres.statements import text
 from chatserver.store.rows import (
     agent_from,
     agent_select,
     customer_from,
+    mail_from,
     ticket_from,
     ticket_select,
     upload_from,
@@ -24,6 +27,7 @@ from chatserver.store.tables import customers
 from chatserver.store.work import FIRST_NUMBER, WAITING_HEAD, Needs, World
 
 _CUSTOMER = ", ".join(f"customers.{c.name}" for c in customers.c)
+_MAIL = ", ".join(f"mails.{name}" for name in MAIL)
 _PEOPLE = "unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS wanted(app_id, key, place)"
 
 LOCK_APPS: Final = "SELECT id FROM apps WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE"
@@ -66,6 +70,13 @@ AND CASE WHEN wanted.author_id = 0 THEN items."by" = 'customer'
 ELSE items."by" = 'agent' AND items.author_id = wanted.author_id END"""
 FILES: Final = f"{text(upload_select)} AND files.id = ANY($1::text[]) ORDER BY files.id FOR NO KEY UPDATE"
 
+MAILS: Final = f"""SELECT wanted.place, {_MAIL} FROM {_PEOPLE}
+JOIN mails ON mails.app_id = wanted.app_id AND mails.key = wanted.key"""  # noqa: S608 - constants only
+ANSWERED_MAILS: Final = f"""SELECT wanted.place, earlier.at
+FROM {_PEOPLE}, LATERAL (
+    SELECT at FROM mails WHERE app_id = wanted.app_id AND sender = wanted.key AND answer <> '' ORDER BY at DESC LIMIT $3
+) AS earlier"""  # noqa: S608 - constants only
+
 CLAIMS: Final = """SELECT 'agent', id, node FROM agents WHERE id = ANY($1::bigint[])
 UNION ALL SELECT 'customer', id, node FROM tickets WHERE id = ANY($2::bigint[])"""
 
@@ -99,6 +110,7 @@ async def load(db: Any, world: World, group: Sequence[Needs], node: int) -> None
     if numbers:
         for app_id, last in await db.fetch(NUMBERS, list(numbers)):
             world.loaded_number(app_id, last or FIRST_NUMBER - 1)
+    await _load_mails(db, world, group)
     if tickets:
         wanted = list(tickets)
         await db.fetch(LOCK_TICKETS, wanted)
@@ -111,6 +123,20 @@ async def load(db: Any, world: World, group: Sequence[Needs], node: int) -> None
         await _load_said(db, world, said)
     if any(needs.claims for needs in group):
         world.loaded_claims(node, await db.fetch(CLAIMS, list(agents), list(tickets)))
+
+
+async def _load_mails(db: Any, world: World, group: Sequence[Needs]) -> None:
+    """After the app is locked, which whoever takes a mail asks a number of: nobody takes the same one meanwhile."""
+    if mails := list({one for needs in group for one in needs.mails}):
+        app_ids, keys = zip(*mails, strict=True)
+        found = {row[0]: mail_from(row[1:]) for row in await db.fetch(MAILS, list(app_ids), list(keys))}
+        for place, key in enumerate(mails, 1):
+            world.loaded_mail(key, found.get(place))
+    if people := list({one for needs in group for one in needs.answered}):
+        app_ids, addresses = zip(*people, strict=True)
+        rows = await db.fetch(ANSWERED_MAILS, list(app_ids), list(addresses), ANSWERS_AT_MOST)
+        for place, key in enumerate(people, 1):
+            world.loaded_answers(key, tuple(row[1] for row in rows if row[0] == place))
 
 
 async def _load_said(db: Any, world: World, said: list[Any]) -> None:

@@ -6,7 +6,16 @@ import sqlite3
 from typing import Final
 
 from chatserver.store import changes
-from chatserver.store.changes import ATTACHED, CUSTOMER, FIRST, ITEM, ITEM_WITH_FILES, LETTER, TALKING_DUE
+from chatserver.store.changes import (
+    ATTACHED,
+    CUSTOMER,
+    FIRST,
+    ITEM,
+    ITEM_WITH_FILES,
+    LETTER,
+    MAIL,
+    TALKING_DUE,
+)
 from chatserver.store.rows import CHANGING, TALKING
 from chatserver.store.work import World
 
@@ -33,6 +42,7 @@ PUT_CUSTOMER: Final = (
     "name = excluded.name, email = excluded.email, locale = excluded.locale, zone = excluded.zone"
 )
 POST: Final = f"{_insert('outbox', LETTER)} ON CONFLICT (key) DO NOTHING"
+INSERT_MAIL: Final = _insert("mails", MAIL)
 MOVE_LOAD: Final = "UPDATE agents SET load = load + ? WHERE id = ?"
 UPDATE_AGENT: Final = "UPDATE agents SET status = ?, gone_at = ?, last_chat_at = ? WHERE id = ?"
 
@@ -55,5 +65,7 @@ def apply(db: sqlite3.Connection, world: World) -> None:
         db.executemany(ATTACH, changes.attached(world))
     if world.letters:
         db.executemany(POST, changes.letters(world))
+    if world.new_mails:
+        db.executemany(INSERT_MAIL, changes.mails(world))
     if world.changed_agents:
         db.executemany(UPDATE_AGENT, changes.agents(world))

@@ -12,10 +12,13 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy.dialects import sqlite
 
+from chatserver.core.mails import ANSWERS_AT_MOST
+from chatserver.store.changes import MAIL
 from chatserver.store.rows import (
     agent_from,
     agent_select,
     customer_from,
+    mail_from,
     ticket_from,
     ticket_select,
     upload_from,
@@ -32,6 +35,7 @@ def sql(statement: Any) -> str:
 
 
 _CUSTOMER = ", ".join(f"customers.{c.name}" for c in customers.c)
+_MAIL = ", ".join(f"mails.{name}" for name in MAIL)
 
 TICKETS: Final = sql(ticket_select) + " WHERE tickets.id IN (SELECT value FROM json_each(?))"  # noqa: S608 - constants only
 # A message's key as one text, which SQLite takes apart faster than JSON: cid (22), ticket (16), author; a customer's messages are
@@ -75,6 +79,13 @@ SELECT id FROM tickets WHERE app_id = ? AND queue_rank IS NOT NULL ORDER BY queu
 """
 
 FILES: Final = sql(upload_select) + " AND files.id IN (SELECT value FROM json_each(?))"  # noqa: S608 - constants only
+MAILS: Final = f"""
+SELECT wanted.key, {_MAIL} FROM json_each(?) AS wanted CROSS JOIN mails
+WHERE mails.app_id = json_extract(wanted.value, '$[0]') AND mails.key = json_extract(wanted.value, '$[1]')
+"""  # noqa: S608 - constants only
+ANSWERED_MAILS: Final = """
+SELECT at FROM mails WHERE app_id = ? AND sender = ? AND answer <> '' ORDER BY at DESC LIMIT ?
+"""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -105,6 +116,7 @@ def load(db: sqlite3.Connection, world: World, group: Sequence[Needs], known: Kn
         tickets.update(row[0] for row in db.execute(QUEUE, (app_id, WAITING_HEAD)))
     for app_id in numbers:
         world.loaded_number(app_id, db.execute(NUMBER, (app_id,)).fetchone()[0] or FIRST_NUMBER - 1)
+    _load_mails(db, world, group)
     if tickets:
         _load_tickets(db, world, tickets, known)
     if files:
@@ -155,6 +167,17 @@ def _load_opened(db: sqlite3.Connection, world: World, opened: set[tuple[int, st
     for place, key in enumerate(keys):
         world.loaded_opened(key, found.get(place))
     return set(found.values())
+
+
+def _load_mails(db: sqlite3.Connection, world: World, group: Sequence[Needs]) -> None:
+    keys = list({one for needs in group for one in needs.mails})
+    if keys:
+        found = {row[0]: mail_from(row[1:]) for row in db.execute(MAILS, (_json(keys),)).fetchall()}
+        for place, key in enumerate(keys):
+            world.loaded_mail(key, found.get(place))
+    for app_id, address in {one for needs in group for one in needs.answered}:
+        rows = db.execute(ANSWERED_MAILS, (app_id, address, ANSWERS_AT_MOST)).fetchall()
+        world.loaded_answers((app_id, address), tuple(at for (at,) in rows))
 
 
 def _load_agents(db: sqlite3.Connection, world: World, agents: set[int]) -> None:

@@ -1,0 +1,74 @@
+"""Incoming mail: in `serve` with SQLite, and as `chatserver mail`, a process that serves nobody else, beside nodes on one
+PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from chatserver import i18n, systemd
+from chatserver.mail.finding import Signer
+from chatserver.metrics import Metrics
+from chatserver.opening import HINTLESS_SECONDS, opened
+from chatserver.services import administration
+from chatserver.services.house import House
+from chatserver.services.mailroom import Mailroom
+from chatserver.services.outbox import NoOutbox
+from chatserver.settings import Settings
+from chatserver.store.accounts import people_mark
+from chatserver.store.database import Database
+from chatserver.telemetry import Traced, untraced
+
+log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def incoming(settings: Settings, house: House, db: Database) -> AsyncIterator[None]:
+    """Takes mail wherever a setting says so. Raises OSError when nobody can listen there."""
+    where = settings.mail_address
+    if where is None:
+        yield
+        return
+    from chatserver.mail_listener import listening
+
+    async with listening(mailroom(settings, house, db), where):
+        yield
+
+
+def mailroom(settings: Settings, house: House, db: Database) -> Mailroom:
+    language = settings.language if settings.language in i18n.LANGUAGES else i18n.DEFAULT
+    return Mailroom(
+        house,
+        db,
+        Signer((settings.secret or db.secret).encode()),
+        NoOutbox(),
+        settings.mail_authserv_id,
+        i18n.say(language, "page.mail.no_subject"),
+    )
+
+
+async def take_mail(settings: Settings, traced: Traced = untraced) -> int:
+    """Until SIGTERM or SIGINT, or until the database is another one. Gives the exit code of the process. Raises what `opened`
+    and `incoming` raise."""
+    ending = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ending.set)
+    async with (
+        opened(settings, Metrics(), serves=False, traced=traced) as (house, db),
+        incoming(settings, house, db),
+    ):
+        mark = partial(people_mark, db)
+        noticing = asyncio.create_task(administration.notice(mark, house.refresh, HINTLESS_SECONDS))
+        ends = [asyncio.create_task(event.wait()) for event in (ending, db.outlived)]
+        systemd.tell(systemd.READY)
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        systemd.tell(systemd.STOPPING)
+        for task in (noticing, *ends):
+            task.cancel()
+        await asyncio.gather(noticing, *ends, return_exceptions=True)
+    log.info("stopped")
+    return systemd.BEGIN_ANEW if db.outlived.is_set() else 0

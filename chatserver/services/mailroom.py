@@ -1,0 +1,347 @@
+"""A mail becomes a ticket or a message of one, once, and nothing of it is lost.
+
+First the original is kept, whole; then one use case decides what the mail becomes and stores that it was taken, in one commit. A
+process that is killed between the two leaves a mail that was not taken: it comes again, and is.
+
+A From is a claim. It finds the sender's tickets, so that what somebody says arrives where it belongs, marked as unverified; it
+opens nothing, shows nothing, and acts as nobody's: mail never does anything in the name of an agent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from chatserver.core import messages, tickets
+from chatserver.core.errors import Refused
+from chatserver.core.mails import Answer, TakenMail, may_answer
+from chatserver.core.people import App
+from chatserver.core.tickets import Step, Ticket
+from chatserver.mail import finding
+from chatserver.mail.access import only_asks_for_access
+from chatserver.mail.automatic import Ours, Verdict, verdict
+from chatserver.mail.finding import Candidate, Signer
+from chatserver.mail.headers import unpadded
+from chatserver.mail.message import Arrival
+from chatserver.services.house import House
+from chatserver.services.outbox import Bounce, Letter, Outbox
+from chatserver.store import mails
+from chatserver.store.database import Database
+from chatserver.store.work import Needs, Who, World
+
+MESSAGES_AT_MOST: Final = 4
+"""A mail that is longer than a message becomes so many, one behind the other; the rest of it is in the original."""
+
+Became = Literal["ticket", "message", "closed", "access", "nothing", "again"]
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """`closed`: it answers a closed ticket, its sender is told how to open another. `again`: it was taken before."""
+
+    became: Became
+    mail: TakenMail
+
+
+class _Chosen(msgspec.Struct, frozen=True):
+    """A ticket in which the sender takes part."""
+
+    ticket_id: int
+    signed: bool
+
+
+@dataclass(frozen=True)
+class Mailroom:
+    """`authserv_id`: the name under which the operator's own mail host writes Authentication-Results, "" for none is believed.
+    `no_subject`: what a ticket is called whose mail says nothing."""
+
+    house: House
+    db: Database
+    signer: Signer
+    outbox: Outbox
+    authserv_id: str = ""
+    no_subject: str = "…"
+
+    def app_at(self, address: str) -> App | None:
+        """The app whose support address this is, or one made of it for an answer (`soporte+…@`)."""
+        local, _, domain = address.lower().rpartition("@")
+        plain = f"{local.partition('+')[0]}@{domain}"
+        for app in self.house.people.apps.values():
+            support = app.mailbox.lower()
+            if support and support in (plain, address.lower()):
+                return app
+        return None
+
+    async def taken_before(self, app: App, key: str) -> TakenMail | None:
+        return await mails.taken(self.db, app.id, key)
+
+    async def take(self, app: App, mail: Arrival, raw: bytes, original: str) -> Outcome:
+        """`raw`: the mail as it came. `original`: a new random name for it. Durable when it returns.
+
+        Raises what `Store.write` raises: nothing was taken then, and the mail has to come again.
+        """
+        before = await self.taken_before(app, mail.key)
+        if before is not None:
+            return Outcome("again", before)
+        judged = verdict(mail, self._ours())
+        chosen = await self._chosen(app, mail) if judged.kind == "person" else []
+        await mails.keep_original(self.db, original, raw, self.house.now())
+        taken = TakenMail(
+            app_id=app.id,
+            key=mail.key,
+            at=0,
+            message_id=mail.message_id[:500],
+            sender=sender_of(mail),
+            recipient=(mail.envelope_to or ("",))[0],
+            subject=mail.subject,
+            original=original,
+            kind=judged.kind,
+            reason=judged.reason,
+            verified=is_verified(mail, self.authserv_id),
+        )
+        return await self._write(_Taking(self, app, mail, judged, chosen, taken))
+
+    async def _write(self, taking: _Taking) -> Outcome:
+        key = (taking.app.id, taking.mail.key)
+        who, sender = taking.who, taking.taken.sender
+        needs = Needs(
+            tickets=tuple(dict.fromkeys(one.ticket_id for one in taking.chosen)),
+            customers=((who.app_id, who.key),),
+            # The app's number locks the app, on many nodes too: whoever takes the same mail waits, and finds it taken.
+            numbers=(taking.app.id,),
+            mails=(key,),
+            answered=((taking.app.id, sender),),
+        )
+        return await self.house.store.write(needs, taking.decide)
+
+    def _ours(self) -> Ours:
+        apps = self.house.people.apps
+        addresses = {app.mailbox.lower() for app in apps.values()} - {""}
+        return Ours(frozenset(addresses), lambda one: any(self.signer.identified([one], app) for app in apps))
+
+    async def _chosen(self, app: App, mail: Arrival) -> list[_Chosen]:
+        """Of what the mail says the tickets in which its sender takes part: authorisation is this lookup."""
+        found: list[_Chosen] = []
+        for candidate in finding.candidates(mail, self.signer, app.mailbox, app.id):
+            ticket = await self._looked_up(app, candidate)
+            if ticket is not None and takes_part(ticket, sender_of(mail)):
+                found.append(_Chosen(ticket.id, signed=candidate.ticket_id > 0))
+        return found
+
+    async def _looked_up(self, app: App, candidate: Candidate) -> Ticket | None:
+        if candidate.ticket_id:
+            return await self.house.reads.ticket((app.id,), candidate.ticket_id)
+        return await mails.numbered(self.db, app.id, candidate.number)
+
+
+class _Taking:
+    """One mail while it is decided what it becomes. `decide` may run twice: it keeps nothing outside the world."""
+
+    def __init__(
+        self,
+        room: Mailroom,
+        app: App,
+        mail: Arrival,
+        judged: Verdict,
+        chosen: list[_Chosen],
+        taken: TakenMail,
+    ) -> None:
+        self.room = room
+        self.app = app
+        self.mail = mail
+        self.judged = judged
+        self.chosen = chosen
+        self.taken = taken
+        self.who = Who(app.id, f"mail:{taken.sender}", _name(mail), taken.sender)
+        self.texts = list(_texts(mail))
+        self.only_access = (
+            judged.kind == "person"
+            and judged.answerable
+            and not chosen
+            and not finding.candidates(mail, room.signer, app.mailbox, app.id)
+            and only_asks_for_access(mail)
+        )
+
+    def decide(self, world: World, now: int) -> Outcome:
+        before = world.mail(self.app.id, self.mail.key)
+        if before is not None:
+            return Outcome("again", before)
+        became, taken = self._become(world, replace(self.taken, at=now))
+        world.take(taken)
+        return Outcome(became, taken)
+
+    def _become(self, world: World, taken: TakenMail) -> tuple[Became, TakenMail]:
+        if self.judged.kind == "bounce":
+            return "nothing", self._bounced(world, taken)
+        if self.judged.kind != "person" or not taken.sender:
+            return "nothing", taken
+        ticket = self._ticket(world, taken.sender)
+        if ticket is not None and ticket.state != "closed":
+            return "message", self._said(world, ticket, taken)
+        if ticket is not None and self.judged.answerable:
+            return "closed", self._answered(world, taken, "how_to_open", ticket)
+        if self.only_access:
+            return "access", self._answered(world, taken, "access", None)
+        # Who answers a closed ticket and cannot be told so has said it in a new one.
+        return "ticket", self._opened(world, taken, follows=ticket.number if ticket else 0)
+
+    def _ticket(self, world: World, sender: str) -> Ticket | None:
+        """What is signed before what is only said, an open one before a closed one."""
+        found = [(world.ticket(one.ticket_id), one.signed) for one in self.chosen]
+        own = [(t, signed) for t, signed in found if t is not None and takes_part(t, sender)]
+        if any(signed for _, signed in own):
+            own = [(t, signed) for t, signed in own if signed]
+        own.sort(key=lambda one: one[0].state == "closed")
+        return own[0][0] if own else None
+
+    def _said(self, world: World, ticket: Ticket, taken: TakenMail) -> TakenMail:
+        policy, first = self.app.policy, ticket.last_seq + 1
+        for place, text in enumerate(self.texts):
+            step = tickets.customer_said(ticket, text, cid_of(taken.key, place), taken.at)
+            ticket = world.put(ticket, _marked(step, taken), policy)
+        return replace(taken, ticket_id=ticket.id, seq=first)
+
+    def _opened(self, world: World, taken: TakenMail, *, follows: int) -> TakenMail:
+        customer = world.customer(self.who) or world.new_customer(self.who, taken.at)
+        subject = _subject(self.mail, self.texts, self.room.no_subject)
+        draft = world.draft(customer, subject, "{}", taken.at, email=taken.sender, follows=follows)
+        cid = cid_of(taken.key, 0)
+        step = tickets.requested(draft, self.texts[0], cid, "mail")
+        ticket = world.create(_marked(step, taken), self.app.policy, cid)
+        first = ticket.last_seq
+        for place, text in enumerate(self.texts[1:], 1):
+            more = tickets.customer_said(ticket, text, cid_of(taken.key, place), taken.at)
+            ticket = world.put(ticket, _marked(more, taken), self.app.policy)
+        taken = replace(taken, ticket_id=ticket.id, seq=first)
+        return self._answered(world, taken, "received", ticket) if self.judged.answerable else taken
+
+    def _answered(self, world: World, taken: TakenMail, answer: Answer, ticket: Ticket | None) -> TakenMail:
+        """Something is sent back, unless that address had its share: then only the mail's row says what it was."""
+        ticket_id = ticket.id if ticket else None
+        if answer and may_answer(world.mail_answers(taken.app_id, taken.sender), taken.at):
+            facts = {"in_reply_to": taken.message_id}
+            if ticket is not None:
+                facts["number"] = str(ticket.number)
+            # Else whoever writes in a stranger's name chooses what this house writes to that stranger.
+            if taken.verified:
+                facts["subject"] = self.mail.subject
+            self.room.outbox.ask(world, Letter(answer, taken.app_id, ticket_id, taken.sender, facts))
+            taken = replace(taken, answer=answer)
+        return replace(taken, ticket_id=ticket_id)
+
+    def _bounced(self, world: World, taken: TakenMail) -> TakenMail:
+        report = self.mail.report
+        ids = [report.original_id] if report else []
+        found = self.room.signer.identified(
+            [*self.mail.references, *self.mail.in_reply_to, *ids], self.app.id
+        )
+        if not found or report is None:
+            return taken
+        final = report.action in ("failed", "") and not report.status.startswith("4")
+        bounce = Bounce(self.app.id, found[0], report.original_id, report.recipient, final)
+        self.room.outbox.bounced(world, bounce)
+        return taken
+
+
+# — what a mail says of itself —————————————————————————————————————————————————
+
+
+def takes_part(ticket: Ticket, address: str) -> bool:
+    """Whether this is an address of the ticket's customer: people in copy are no part of a ticket yet."""
+    return bool(address) and address in (ticket.email.lower(), ticket.customer.email.lower())
+
+
+def sender_of(mail: Arrival) -> str:
+    """Who it claims to be from; where it does not say, who sent it."""
+    return mail.sender.address or mail.envelope_from or ""
+
+
+_RESULT: Final = re.compile(r"\bdmarc\s{0,5}=\s{0,5}(\w{1,20})", re.IGNORECASE)
+_FOR: Final = re.compile(r"\bheader\.from\s{0,5}=\s{0,5}([\w.@-]{1,300})", re.IGNORECASE)
+
+
+def is_verified(mail: Arrival, authserv_id: str) -> bool:
+    """Whether the operator's own mail host found that the From's domain stands by the mail (DMARC). Only the topmost result of
+    that name counts: a sender may write some of their own, further down."""
+    domain = mail.sender.address.rpartition("@")[2]
+    if not authserv_id or not domain or mail.senders != 1 or len(mail.headers.all("from")) != 1:
+        return False
+    for field in mail.headers.all("authentication-results"):
+        name, _, results = field.partition(";")
+        if name.split()[:1] != [authserv_id]:
+            continue
+        found = _RESULT.search(results)
+        if found is not None:
+            told = _FOR.search(results, found.end())
+            return (
+                found[1].lower() == "pass"
+                and told is not None
+                and told[1].lower().rpartition("@")[2] == domain
+            )
+    return False
+
+
+def cid_of(key: str, place: int) -> str:
+    """A client id made of the mail: it is the same however often the mail comes."""
+    return unpadded(hashlib.sha256(f"{key} {place}".encode()).digest()[:16])
+
+
+def _name(mail: Arrival) -> str:
+    try:
+        return messages.name(mail.sender.name)
+    except Refused:
+        return ""
+
+
+def _subject(mail: Arrival, texts: list[str], none: str) -> str:
+    """The mail's own, else its first line."""
+    for text in (mail.subject, *texts[0].splitlines()[:1]):
+        try:
+            return messages.subject(text[: messages.SUBJECT_MAX])
+        except Refused:
+            continue
+    return none
+
+
+def _texts(mail: Arrival) -> Iterator[str]:
+    """What was newly said, in messages; of a mail that says nothing new the whole, or what came with it."""
+    given = 0
+    for text in (
+        mail.said,
+        mail.text,
+        "\n".join(file.name or file.type for file in mail.files),
+        mail.subject,
+    ):
+        for part in _cut(text):
+            try:
+                yield messages.body(part)
+            except Refused:
+                continue
+            given += 1
+            if given == MESSAGES_AT_MOST:
+                return
+        if given:
+            return
+    yield "…"
+
+
+def _cut(text: str) -> Iterator[str]:
+    """At a paragraph where there is one in the second half, else at a line, a word, or anywhere."""
+    while len(text) > messages.TEXT_MAX:
+        ends = (text.rfind(end, messages.TEXT_MAX // 2, messages.TEXT_MAX) for end in ("\n\n", "\n", " "))
+        at = next((end for end in ends if end > 0), messages.TEXT_MAX)
+        yield text[:at]
+        text = text[at:]
+    yield text
+
+
+def _marked(step: Step, taken: TakenMail) -> Step:
+    """Its messages came by mail, and whether anybody stands by the address that they claim."""
+    reason = "mail" if taken.verified else "unverified"
+    items = tuple(replace(item, reason=reason) if item.kind == "message" else item for item in step.items)
+    return Step(step.ticket, items)

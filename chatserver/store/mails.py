@@ -1,0 +1,69 @@
+"""Incoming mails: their originals, and what was made of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import bindparam, delete, exists, insert, select
+
+from chatserver.core.mails import TakenMail
+from chatserver.core.tickets import Ticket
+from chatserver.store.changes import MAIL
+from chatserver.store.database import Database
+from chatserver.store.rows import mail_from, ticket_from, ticket_select
+from chatserver.store.tables import mail_originals, mails, tickets
+
+PIECE_BYTES: Final = 256 * 1024
+"""Of an original: between two of them others' messages are written."""
+FORGOTTEN_MS: Final = 86_400_000
+"""An original that belongs to no mail is kept for so long: whoever wrote it may be at it still."""
+
+_app = mails.c.app_id == bindparam("app_id")
+_MAIL_COLUMNS = [mails.c[name] for name in MAIL]
+_TAKEN = select(*_MAIL_COLUMNS).where(_app, mails.c.key == bindparam("key"))
+_OF_TICKET = select(*_MAIL_COLUMNS).where(mails.c.ticket_id == bindparam("ticket_id")).order_by(mails.c.at)
+_ORIGINAL = (
+    select(mail_originals.c.bytes)
+    .where(mail_originals.c.name == bindparam("name"))
+    .order_by(mail_originals.c.part)
+)
+_NUMBERED = ticket_select.where(
+    tickets.c.app_id == bindparam("app_id"), tickets.c.number == bindparam("number")
+)
+
+
+async def keep_original(db: Database, name: str, raw: bytes, now: int) -> None:
+    """Durable when it returns. `name`: a new one for each try, so that two tries never mix. Raises as `Database.execute`."""
+    for part, start in enumerate(range(0, len(raw) or 1, PIECE_BYTES)):
+        piece = raw[start : start + PIECE_BYTES]
+        await db.execute(insert(mail_originals).values(name=name, part=part, at=now, bytes=piece))
+
+
+async def original(db: Database, name: str) -> bytes | None:
+    """The mail as it came; None when it is not kept (any more)."""
+    rows = await db.rows(_ORIGINAL, name=name)
+    return b"".join(bytes(row[0]) for row in rows) if rows else None
+
+
+async def sweep_originals(db: Database, now: int) -> int:
+    """Away with those of mails that were not taken in the end: says how many pieces."""
+    old = mail_originals.c.at < now - FORGOTTEN_MS
+    taken = exists().where(mails.c.original == mail_originals.c.name)
+    (gone,) = await db.execute(delete(mail_originals).where(old, ~taken))
+    return int(gone)
+
+
+async def taken(db: Database, app_id: int, key: str) -> TakenMail | None:
+    rows = await db.rows(_TAKEN, app_id=app_id, key=key)
+    return mail_from(rows[0]) if rows else None
+
+
+async def mails_of(db: Database, ticket_id: int) -> list[TakenMail]:
+    """The mails that belong to a ticket, in order. Whether somebody may see them is asked of the ticket first."""
+    return [mail_from(row) for row in await db.rows(_OF_TICKET, ticket_id=ticket_id)]
+
+
+async def numbered(db: Database, app_id: int, number: int) -> Ticket | None:
+    """The app's ticket of this number. Says nothing of who may see it."""
+    rows = await db.rows(_NUMBERED, app_id=app_id, number=min(number, 2**31 - 1))
+    return ticket_from(rows[0]) if rows else None

@@ -1,0 +1,462 @@
+"""What a mail becomes: a ticket, a message, an answer, nothing; once, on both engines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from chatserver.core.mails import ANSWERS_AT_MOST
+from chatserver.core.people import App
+from chatserver.core.tickets import Ticket
+from chatserver.mail.finding import Signer
+from chatserver.mail.message import read
+from chatserver.services import talk, tickets
+from chatserver.services.mailroom import MESSAGES_AT_MOST, Mailroom, Outcome, is_verified, takes_part
+from chatserver.services.outbox import Bounce, Letter
+from chatserver.store import mails
+from chatserver.store.database import Database
+from chatserver.store.work import Who, World
+from tests.mail.writing import ANA, SUPPORT, bounce, file, mail, part, together
+from tests.services.scene import Scene, database_scene, new_cid, postgres_scene
+
+SIGNER = Signer(b"secreto")
+ADDRESS = "ana@cliente.example"
+
+
+class RecordingOutbox:
+    """Keeps what it is asked for; what is decided twice, on PostgreSQL, it would hear twice, so it keeps each once."""
+
+    def __init__(self) -> None:
+        self.letters: list[Letter] = []
+        self.bounces: list[Bounce] = []
+
+    def ask(self, world: World, letter: Letter) -> None:
+        self.letters.append(letter)
+
+    def bounced(self, world: World, bounce: Bounce) -> None:
+        self.bounces.append(bounce)
+
+    @property
+    def kinds(self) -> list[str]:
+        return [letter.kind for letter in self.letters]
+
+
+class Desk:
+    """A mailroom, and what people do around it."""
+
+    def __init__(self, scene: Scene) -> None:
+        assert isinstance(scene.house.store, Database)
+        self.scene = scene
+        self.db = scene.house.store
+        self.outbox = RecordingOutbox()
+        self.room = Mailroom(scene.house, self.db, SIGNER, self.outbox, "mx.acme.example", "Sin asunto")
+        self._originals = iter(range(1_000_000))
+
+    @property
+    def app(self) -> App:
+        found = self.room.app_at(SUPPORT)
+        assert found is not None
+        return found
+
+    async def gets(
+        self, raw: bytes, envelope_from: str | None = ADDRESS, to: tuple[str, ...] = (SUPPORT,)
+    ) -> Outcome:
+        arrival = read(raw, envelope_from, to)
+        return await self.room.take(self.app, arrival, raw, f"original-{next(self._originals)}")
+
+    async def ticket(self) -> Ticket:
+        (found,) = await self.scene.rows.all_tickets()
+        return found
+
+    async def texts(self, ticket: Ticket) -> list[str]:
+        items = await self.scene.rows.items(ticket.id)
+        return [item.text for item in items if item.kind == "message"]
+
+    async def reasons(self, ticket: Ticket) -> list[str]:
+        return [item.reason for item in await self.scene.rows.items(ticket.id) if item.kind == "message"]
+
+    async def close(self, ticket: Ticket) -> None:
+        await tickets.end(self.scene.house, Who(1, ticket.customer.key), ticket.id)
+
+    def reply_to(self, ticket: Ticket, person: str = ADDRESS) -> tuple[str, ...]:
+        return (SIGNER.reply_address(SUPPORT, 1, ticket.id, person),)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Desk]:
+    if request.param == "sqlite":
+        opened = database_scene(tmp_path / "chat.db")
+    else:
+        opened = postgres_scene(request.getfixturevalue("postgres_server").database())
+    async with opened as scene:
+        await scene.app(support_address=SUPPORT)
+        yield Desk(scene)
+
+
+async def test_a_mail_becomes_a_ticket_of_a_new_customer_who_is_told_so(desk: Desk) -> None:
+    raw = mail()
+    outcome = await desk.gets(raw)
+    ticket = await desk.ticket()
+    assert outcome.became == "ticket"
+    assert (ticket.number, ticket.mode, ticket.state) == (1001, "later", "open")
+    assert (ticket.subject, ticket.email) == ("No imprime", ADDRESS)
+    assert (ticket.customer.key, ticket.customer.name) == (f"mail:{ADDRESS}", "Ana Pérez")
+    assert not ticket.customer.verified
+    assert await desk.texts(ticket) == ["Hola, no puedo imprimir la factura."]
+    letter = Letter(
+        "received", 1, ticket.id, ADDRESS, {"in_reply_to": "uno@cliente.example", "number": "1001"}
+    )
+    assert desk.outbox.letters == [letter]
+    (taken,) = await mails.mails_of(desk.db, ticket.id)
+    assert taken == outcome.mail
+    assert (await desk.scene.rows.items(ticket.id))[
+        (taken.seq or 0) - 1
+    ].text == "Hola, no puedo imprimir la factura."
+    assert await mails.original(desk.db, taken.original) == raw
+
+
+async def test_a_mail_that_is_delivered_twice_is_taken_once(desk: Desk) -> None:
+    first = await desk.gets(mail())
+    again = await desk.gets(b"Received: from otro; x\r\n" + mail())
+    assert again == Outcome("again", first.mail)
+    assert len(await desk.scene.rows.all_tickets()) == 1
+    assert desk.outbox.kinds == ["received"]
+
+
+async def test_a_mail_that_is_delivered_ten_times_at_once_is_taken_once(desk: Desk) -> None:
+    outcomes = await asyncio.gather(*(desk.gets(mail()) for _ in range(10)))
+    assert sorted(outcome.became for outcome in outcomes) == ["again"] * 9 + ["ticket"]
+    assert len(await desk.scene.rows.all_tickets()) == 1
+
+
+async def test_what_its_ticket_was_closed_meanwhile_for_is_still_taken_once(desk: Desk) -> None:
+    await desk.gets(mail())
+    ticket = await desk.ticket()
+    answer = mail("Sigue igual\r\n", message_id="<dos@cliente.example>")
+    await desk.gets(answer, to=desk.reply_to(ticket))
+    await desk.close(ticket)
+    assert (await desk.gets(answer, to=desk.reply_to(ticket))).became == "again"
+    assert desk.outbox.kinds == ["received"]
+
+
+async def test_an_answer_to_its_own_address_lands_on_its_ticket(desk: Desk) -> None:
+    await desk.gets(mail())
+    ticket = await desk.ticket()
+    outcome = await desk.gets(
+        mail("Sigue igual\r\n\r\nEl lun, 5 ene 2026 a las 9:00, Soporte <soporte@acme.example> escribió:\r\n> hola\r\n",
+             message_id="<dos@cliente.example>", subject="Re: No imprime", more={"In-Reply-To": "<x@acme.example>"}),
+        to=desk.reply_to(ticket),
+    )  # fmt: skip
+    assert outcome.became == "message"
+    assert await desk.texts(ticket) == ["Hola, no puedo imprimir la factura.", "Sigue igual"]
+    assert desk.outbox.kinds == ["received"]
+    assert outcome.mail.seq == (await desk.ticket()).last_seq
+
+
+@pytest.mark.parametrize("way", ["message_id", "number"])
+async def test_an_answer_by_thread_or_number_lands_on_its_ticket(desk: Desk, way: str) -> None:
+    await desk.gets(mail())
+    ticket = await desk.ticket()
+    ours = SIGNER.message_id(1, ticket.id, "1", "acme.example")
+    raw = (
+        mail("Sigue\r\n", message_id="<dos@x>", more={"References": f"<{ours}>"})
+        if way == "message_id"
+        else mail("Sigue\r\n", message_id="<dos@x>", subject="Re: [#1001] No imprime")
+    )
+    assert (await desk.gets(raw)).became == "message"
+    assert len(await desk.texts(ticket)) == 2
+
+
+async def test_a_chats_customer_answers_by_mail(desk: Desk) -> None:
+    who = Who(1, "user:ana", "Ana", ADDRESS)
+    ticket = await tickets.start(desk.scene.house, who, cid=new_cid(), subject="Ayuda", context="{}")
+    outcome = await desk.gets(mail(subject="Re: [#1001] Ayuda"))
+    assert outcome.became == "message"
+    assert await desk.texts(ticket) == ["Hola, no puedo imprimir la factura."]
+
+
+@pytest.mark.parametrize("sender", ["Otra <otra@cliente.example>", "Eva <agente@acme.example>"])
+async def test_a_stranger_opens_a_ticket_of_their_own_whatever_they_hold(desk: Desk, sender: str) -> None:
+    """Also with the signed address of another's ticket, our Message-ID and the number."""
+    await desk.scene.agent(1)
+    await desk.gets(mail())
+    ticket = await desk.ticket()
+    ours = SIGNER.message_id(1, ticket.id, "1", "acme.example")
+    raw = mail(
+        "Soy agente: ciérralo\r\n",
+        sender=sender,
+        message_id="<dos@x>",
+        subject="Re: [#1001]",
+        more={"References": f"<{ours}>"},
+    )
+    assert (await desk.gets(raw, to=desk.reply_to(ticket))).became == "ticket"
+    assert len(await desk.texts(ticket)) == 1
+    others = [one for one in await desk.scene.rows.all_tickets() if one.id != ticket.id]
+    assert [one.number for one in others] == [1002]
+    assert [item.by for item in await desk.scene.rows.items(others[0].id)] == [
+        "customer",
+        "system",
+        "customer",
+    ]
+    letter = desk.outbox.letters[-1]
+    assert letter.ticket_id == others[0].id
+    assert "1001" not in str(letter)
+
+
+async def test_people_of_one_address_are_never_one_customer(desk: Desk) -> None:
+    who = Who(1, "user:ana", "Ana", ADDRESS)
+    await tickets.start(desk.scene.house, who, cid=new_cid(), subject="Ayuda", context="{}")
+    await desk.gets(mail())
+    keys = {ticket.customer.key for ticket in await desk.scene.rows.all_tickets()}
+    assert keys == {"user:ana", f"mail:{ADDRESS}"}
+
+
+async def test_nothing_is_said_in_a_closed_ticket_and_its_customer_is_told_how_to_open_another(
+    desk: Desk,
+) -> None:
+    await desk.gets(mail())
+    ticket = await desk.ticket()
+    await desk.close(ticket)
+    outcome = await desk.gets(mail("¿Y?\r\n", message_id="<dos@x>"), to=desk.reply_to(ticket))
+    assert outcome.became == "closed"
+    assert (outcome.mail.ticket_id, outcome.mail.seq) == (ticket.id, None)
+    assert len(await desk.texts(ticket)) == 1
+    assert desk.outbox.kinds == ["received", "how_to_open"]
+    assert desk.outbox.letters[-1].facts["number"] == "1001"
+    assert len(await desk.scene.rows.all_tickets()) == 1
+
+
+async def test_an_open_ticket_goes_before_a_closed_one(desk: Desk) -> None:
+    await desk.gets(mail())
+    await desk.close(await desk.ticket())
+    await desk.gets(mail(message_id="<dos@x>"))
+    outcome = await desk.gets(mail(message_id="<tres@x>", subject="#1001 y #1002"))
+    assert outcome.became == "message"
+    numbers = {ticket.id: ticket.number for ticket in await desk.scene.rows.all_tickets()}
+    assert numbers[outcome.mail.ticket_id or 0] == 1002
+
+
+async def test_who_cannot_be_told_that_a_ticket_is_closed_has_said_it_in_a_new_one(desk: Desk) -> None:
+    await desk.gets(mail())
+    ticket = await desk.ticket()
+    await desk.close(ticket)
+    raw = mail("¿Y?\r\n", message_id="<dos@x>", more={"X-Auto-Response-Suppress": "All"})
+    assert (await desk.gets(raw, to=desk.reply_to(ticket))).became == "ticket"
+    new = [one for one in await desk.scene.rows.all_tickets() if one.id != ticket.id]
+    assert [one.follows for one in new] == [1001]
+    assert desk.outbox.kinds == ["received"]
+
+
+async def test_a_mail_that_only_asks_for_access_is_answered_and_never_queued(desk: Desk) -> None:
+    outcome = await desk.gets(mail("¿Me dan acceso?\r\n", subject="Consulta"))
+    assert (outcome.became, outcome.mail.ticket_id) == ("access", None)
+    assert desk.outbox.kinds == ["access"]
+    assert await desk.scene.rows.all_tickets() == []
+
+
+async def test_programs_are_kept_and_become_nothing(desk: Desk) -> None:
+    for number, more in enumerate(
+        [
+            {"Auto-Submitted": "auto-replied"},
+            {"List-Id": "<x.y>"},
+            {"From": SUPPORT},
+            {"X-Chatserver-Loop": "1"},
+        ]
+    ):
+        raw = mail(message_id=f"<{number}@x>", more=more)
+        outcome = await desk.gets(raw)
+        assert outcome.became == "nothing"
+        assert await mails.original(desk.db, outcome.mail.original) == raw
+        assert (await mails.taken(desk.db, 1, outcome.mail.key)) == outcome.mail
+    assert await desk.scene.rows.all_tickets() == []
+    assert desk.outbox.letters == []
+
+
+async def test_a_bounce_reaches_the_outbox_with_the_mail_that_it_is_about(desk: Desk) -> None:
+    await desk.gets(mail())
+    ticket = await desk.ticket()
+    ours = SIGNER.message_id(1, ticket.id, "1", "acme.example")
+    assert (await desk.gets(bounce(ours), "")).became == "nothing"
+    assert desk.outbox.bounces == [Bounce(1, ticket.id, ours, ADDRESS, final=True)]
+    await desk.gets(bounce(ours, status="4.4.1").replace(b"bounce.1", b"bounce.2"), "")
+    assert [one.final for one in desk.outbox.bounces] == [True, False]
+    await desk.gets(bounce("nadie@acme.example").replace(b"bounce.1", b"bounce.3"), "")
+    assert len(desk.outbox.bounces) == 2
+    assert len(await desk.texts(ticket)) == 1
+
+
+async def test_a_thousand_tickets_in_a_strangers_name_send_three_mails_an_hour(desk: Desk) -> None:
+    for number in range(30):
+        await desk.gets(mail(message_id=f"<{number}@x>"))
+    assert desk.outbox.kinds == ["received"] * ANSWERS_AT_MOST
+    assert len(await desk.scene.rows.all_tickets()) == 30
+    await desk.gets(mail(message_id="<otra@x>", sender="otra@cliente.example"))
+    assert len(desk.outbox.letters) == ANSWERS_AT_MOST + 1
+    desk.scene.clock.pass_seconds(3_601)
+    await desk.gets(mail(message_id="<luego@x>"))
+    assert len(desk.outbox.letters) == ANSWERS_AT_MOST + 2
+
+
+async def test_mails_of_one_group_count_together(desk: Desk) -> None:
+    await asyncio.gather(*(desk.gets(mail(message_id=f"<{n}@x>")) for n in range(12)))
+    # A group that is decided anew asks anew, and what it asked before was rolled back with it.
+    taken = [
+        one for ticket in await desk.scene.rows.all_tickets() for one in await mails.mails_of(desk.db, ticket.id)
+    ]  # fmt: skip
+    assert sum(one.answer == "received" for one in taken) == ANSWERS_AT_MOST
+
+
+async def test_two_desks_that_answer_each_other_come_to_an_end(desk: Desk) -> None:
+    """The other one knows nothing of Auto-Submitted: it opens a ticket for all that comes and says so."""
+    raw, rounds = mail(sender="Mesa <mesa@otra.example>", message_id="<0@otra.example>"), 0
+    while raw and rounds < 50:
+        before = len(desk.outbox.letters)
+        await desk.gets(raw, "mesa@otra.example")
+        sent = desk.outbox.letters[before:]
+        rounds += 1
+        raw = b"".join(
+            mail(
+                "Hemos recibido su mensaje.\r\n",
+                sender="Mesa <mesa@otra.example>",
+                subject=f"Su solicitud {rounds}",
+                message_id=f"<{rounds}@otra.example>",
+            )
+            for _ in sent
+        )
+    assert rounds <= ANSWERS_AT_MOST + 1
+    assert len(desk.outbox.letters) <= ANSWERS_AT_MOST
+
+
+async def test_an_item_says_whether_anybody_stands_by_its_from(desk: Desk) -> None:
+    signed = {"Authentication-Results": "mx.acme.example; dmarc=pass (p=reject) header.from=cliente.example"}
+    await desk.gets(mail())
+    ticket = await desk.ticket()
+    outcome = await desk.gets(mail(message_id="<dos@x>", more=signed), to=desk.reply_to(ticket))
+    assert outcome.mail.verified
+    assert await desk.reasons(ticket) == ["unverified", "mail"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "verified"),
+    [
+        ([], False),
+        (["mx.acme.example; spf=pass; dmarc=pass header.from=cliente.example"], True),
+        (["mx.acme.example 1; dkim=pass; dmarc = pass header.from=Cliente.Example"], True),
+        (["mx.acme.example; dmarc=fail header.from=cliente.example"], False),
+        (["mx.acme.example; dmarc=pass header.from=otra.example"], False),
+        (["mx.acme.example; dmarc=pass"], False),
+        (["mx.otra.example; dmarc=pass header.from=cliente.example"], False),
+        (["mx.acme.example.evil.example; dmarc=pass header.from=cliente.example"], False),
+        (
+            [
+                "mx.acme.example; dmarc=fail header.from=cliente.example",
+                "mx.acme.example; dmarc=pass header.from=cliente.example",
+            ],
+            False,
+        ),
+        (["mx.acme.example; spf=pass", "mx.acme.example; dmarc=pass header.from=cliente.example"], True),
+    ],
+)
+def test_only_the_operators_own_mail_host_is_believed(fields: list[str], verified: bool) -> None:
+    raw = b"".join(f"Authentication-Results: {field}\r\n".encode() for field in fields) + mail()
+    assert is_verified(read(raw), "mx.acme.example") is verified
+    assert not is_verified(read(raw), "")
+    assert not is_verified(read(b"From: jefe@acme.example\r\n" + raw), "mx.acme.example")
+    both = read(raw.replace(ANA.encode(), f"{ANA}, jefe@acme.example".encode()))
+    assert not is_verified(both, "mx.acme.example")
+
+
+async def test_a_long_mail_is_several_messages_and_its_original_holds_the_rest(desk: Desk) -> None:
+    line = "palabras y más palabras que alguien escribió sin parar\r\n"
+    raw = mail(line * 2_000)
+    outcome = await desk.gets(raw)
+    ticket = await desk.ticket()
+    texts = await desk.texts(ticket)
+    assert len(texts) == MESSAGES_AT_MOST
+    assert all(text.startswith("palabras") and text.endswith("parar") for text in texts)
+    assert await mails.original(desk.db, outcome.mail.original) == raw
+
+
+@pytest.mark.parametrize(
+    ("raw", "subject", "text"),
+    [
+        (mail("", subject=""), "Sin asunto", "…"),
+        (mail("Hola\r\n", subject=""), "Hola", "Hola"),
+        (mail("\u200b\r\n", subject="x"), "Sin asunto", "x"),
+        (mail("> todo citado\r\n", subject="Re: Algo"), "Re: Algo", "> todo citado"),
+        (mail(subject="largo " * 80), ("largo " * 33 + "la"), "Hola, no puedo imprimir la factura."),
+        (
+            mail(together(file("foto.png", b"x", "image/png")), content='multipart/mixed; boundary="=_b1"'),
+            "No imprime",
+            "foto.png",
+        ),
+    ],
+)
+async def test_a_mail_that_says_little_is_a_ticket_all_the_same(
+    desk: Desk, raw: bytes, subject: str, text: str
+) -> None:
+    assert (await desk.gets(raw)).became == "ticket"
+    ticket = await desk.ticket()
+    assert (ticket.subject, await desk.texts(ticket)) == (subject, [text])
+
+
+async def test_without_a_from_the_envelope_says_who_sent_it_and_nobody_opens_nothing(desk: Desk) -> None:
+    assert (
+        await desk.gets(mail(sender="nadie", message_id="<a@x>"), "ana@cliente.example")
+    ).became == "ticket"
+    assert (await desk.ticket()).email == ADDRESS
+    assert (await desk.gets(mail(sender="nadie", message_id="<b@x>"), None)).became == "nothing"
+
+
+async def test_an_app_is_found_by_its_address_and_by_those_made_of_it(desk: Desk) -> None:
+    await desk.scene.app(2)
+    assert desk.room.app_at("Soporte@ACME.example") == desk.app
+    assert desk.room.app_at("soporte+abc@acme.example") == desk.app
+    assert desk.room.app_at("otro@acme.example") is None
+    assert desk.room.app_at("soporte@otra.example") is None
+    assert desk.room.app_at("") is None
+
+
+async def test_an_original_of_a_mail_that_was_not_taken_is_swept_and_no_other(desk: Desk) -> None:
+    outcome = await desk.gets(mail())
+    await mails.keep_original(desk.db, "sin-dueño", b"x" * (mails.PIECE_BYTES + 1), desk.scene.clock())
+    assert await mails.sweep_originals(desk.db, desk.scene.clock()) == 0
+    later = desk.scene.clock.pass_seconds(2 * 86_400)
+    assert await mails.sweep_originals(desk.db, later) == 2
+    assert await mails.original(desk.db, "sin-dueño") is None
+    assert await mails.original(desk.db, outcome.mail.original) == mail()
+
+
+async def test_an_agent_reads_what_came_by_mail_as_anything_else(desk: Desk) -> None:
+    """The item is an ordinary message of the customer: it counts as unread, and the agent's turn begins."""
+    await desk.scene.agent(1)
+    who = Who(1, "user:ana", "Ana", ADDRESS)
+    ticket = await tickets.start(desk.scene.house, who, cid=new_cid(), subject="Ayuda", context="{}")
+    say = talk.saying_as(desk.scene.house, 1, ticket.id, new_cid(), "¿Qué tal?", proposal=False)
+    await desk.scene.house.store.write(say.needs, say.decide)
+    await desk.gets(mail(subject="Re: [#1001]"))
+    after = await desk.ticket()
+    assert (after.turn, after.agent_unread) == ("agent", 1)
+
+
+def test_only_the_customer_takes_part_and_an_empty_address_is_nobodys() -> None:
+    from tests.store.test_round_trip import CUSTOMER
+
+    ticket = Ticket(1, 1, 1001, CUSTOMER, "x", "{}", 0, email="Otra@Example.com")
+    assert takes_part(ticket, "ana@example.com")
+    assert takes_part(ticket, "otra@example.com")
+    assert not takes_part(ticket, "eva@example.com")
+    assert not takes_part(replace(ticket, email="", customer=replace(CUSTOMER, email="")), "")
+
+
+async def test_pictures_within_a_mail_are_kept_with_it(desk: Desk) -> None:
+    body = together(part("text/plain", "Mira"), file("p.png", b"\x89PNG", "image/png", "inline"))
+    raw = mail(body, content='multipart/mixed; boundary="=_b1"')
+    outcome = await desk.gets(raw)
+    kept = await mails.original(desk.db, outcome.mail.original)
+    assert kept is not None
+    assert [(one.name, one.content()) for one in read(kept).files] == [("p.png", b"\x89PNG")]
