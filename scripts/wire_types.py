@@ -32,7 +32,7 @@ PRECISER = {
 }
 """What wire.py cannot say."""
 ALIASES: dict[str, Any] = {
-    "Code": errors.Code,
+    "Code": errors.WireCode,
     "State": tickets.State,
     "Mode": tickets.Mode,
     "CloseReason": tickets.CloseReason,

@@ -31,22 +31,22 @@ _EMAIL: Final = re.compile(r"[^\s@<>\"(),:;\\\[\]]{1,64}@[^\s@<>\"(),:;\\\[\]]+\
 
 def subject(text: str) -> str:
     """The trimmed, one-line subject. Raises Refused(too_short | too_long)."""
-    return _within(_line(text), SUBJECT_MIN, SUBJECT_MAX)
+    return _within(line(text), SUBJECT_MIN, SUBJECT_MAX)
 
 
 def body(text: str) -> str:
     """A message's text with its line breaks, trailing blanks gone. Raises Refused(too_short | too_long)."""
-    return _within(_clean(text).strip("\n").rstrip(), 1, TEXT_MAX)
+    return _within(cleaned(text).strip("\n").rstrip(), 1, TEXT_MAX)
 
 
 def comment(text: str) -> str:
     """A rating's comment; may be empty. Raises Refused(too_long)."""
-    return _within(_clean(text).strip(), 0, COMMENT_MAX)
+    return _within(cleaned(text).strip(), 0, COMMENT_MAX)
 
 
 def name(text: str) -> str:
     """A person's display name on one line; may be empty. Raises Refused(too_long)."""
-    return _within(_line(text), 0, NAME_MAX)
+    return _within(line(text), 0, NAME_MAX)
 
 
 def email(text: str) -> str:
@@ -65,17 +65,17 @@ def cid(text: str) -> str:
     return text
 
 
-def _clean(text: str) -> str:
+def cleaned(text: str) -> str:
     """With one kind of line break, and without what is `_UNWANTED`."""
     if text.isprintable():
         return text
     return _UNWANTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def _line(text: str) -> str:
+def line(text: str) -> str:
     """Trimmed, on one line, read in one direction at a time; empty when nothing of it would be seen."""
-    line = " ".join(_clean(text).translate(_TURNS).split())
-    return line if _visible(line) else ""
+    shown = " ".join(cleaned(text).translate(_TURNS).split())
+    return shown if _visible(shown) else ""
 
 
 def _visible(text: str, least: int = 1) -> bool:

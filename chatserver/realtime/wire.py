@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from chatserver.core.attention import Attention
-from chatserver.core.errors import Code
+from chatserver.core.errors import WireCode
 from chatserver.core.inactivity import Clock
 from chatserver.core.people import Status
 from chatserver.core.tickets import By, CloseReason, Kind, Last, Mode, Rating, State
@@ -539,7 +539,7 @@ class Pong(Frame, frozen=True, tag="pong"):
 class Error(Frame, frozen=True, tag="error"):
     """A refusal. Nothing was stored; the connection goes on. `verb`, `cid` and `ticket` say which frame it answers."""
 
-    code: Code
+    code: WireCode
     verb: str = ""
     cid: str = ""
     ticket: int = 0

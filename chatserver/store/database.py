@@ -23,7 +23,16 @@ from chatserver.telemetry import Traced, untraced
 
 R = TypeVar("R")
 
-_ASIDE: Final = {tables.meta, tables.sessions, tables.used_tokens}
+_ASIDE: Final = {
+    tables.meta,
+    tables.sessions,
+    tables.used_tokens,
+    tables.categories,
+    tables.articles,
+    tables.article_versions,
+    tables.article_texts,
+    tables.article_votes,
+}
 """Tables of which nothing goes into a ticket as a writer keeps it."""
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from chatserver.store.database import DatabaseTooNew
 
-HEAD: Final = "0005"
+HEAD: Final = "0006"
 """The newest revision in `versions/`."""
 
 
