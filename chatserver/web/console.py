@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -15,11 +14,12 @@ from chatserver.core.errors import Refused
 from chatserver.i18n import LANGUAGES, say
 from chatserver.services.accounts import AgentSession
 from chatserver.web.errors import json_error
-from chatserver.web.headers import page_policy
-from chatserver.web.origins import header
+from chatserver.web.headers import console_policy
+from chatserver.web.origins import header, network
 from chatserver.web.rooms import Rooms, rooms
 
 BODY_BYTES: Final = 4096
+B = TypeVar("B")
 
 
 class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,7 +33,7 @@ async def shell(request: Request) -> Response:
     return house.pages.page(
         "console.html",
         house.pages.language(request),
-        headers={"content-security-policy": page_policy(house.origins.socket(request.scope))},
+        headers={"content-security-policy": console_policy(house.origins.socket(request.scope))},
         words={code: house.pages.assets.url(f"console.{code}.json") for code in LANGUAGES},
     )
 
@@ -41,13 +41,13 @@ async def shell(request: Request) -> Response:
 async def sign_in(request: Request) -> Response:
     """`POST /console/session {email, password}` → who that is, and the session's cookie."""
     house = rooms(request)
-    _from_own_page(house, request)
+    from_own_page(house, request)
     if not _may_carry_passwords(house, request):
         sentence = say(house.pages.language(request), "page.error.https_required")
         return json_error(403, "https_required", message=sentence)
-    asked = await _body(request)
+    asked = await body(request, SignIn)
     before = await _session(house, request)
-    token, session = await house.accounts.sign_in(asked.email, asked.password, _network(request))
+    token, session = await house.accounts.sign_in(asked.email, asked.password, network(request.client))
     if before is not None:
         # This browser's cookie is replaced: nobody could sign that session out any more.
         nowhere = await house.accounts.sign_out(before)
@@ -67,7 +67,7 @@ async def who(request: Request) -> Response:
 async def sign_out(request: Request) -> Response:
     """`DELETE /console/session`: ends the session and its sockets. 204 also when there was none."""
     house = rooms(request)
-    _from_own_page(house, request)
+    from_own_page(house, request)
     session = await _session(house, request)
     if session is not None and await house.accounts.sign_out(session):
         await house.agent_signed_out(session.agent_id)
@@ -79,15 +79,15 @@ async def sign_out(request: Request) -> Response:
 async def socket_token(request: Request) -> Response:
     """`POST /console/socket-token` → {token} for the socket's first frame: one use, 30 s."""
     house = rooms(request)
-    _from_own_page(house, request)
-    return JSONResponse({"token": house.accounts.socket_token(await _signed_in(house, request))})
+    from_own_page(house, request)
+    return JSONResponse({"token": house.accounts.socket_token(await signed_in(house, request))})
 
 
 def _described(session: AgentSession) -> Response:
     return JSONResponse({"agent": session.agent_id, "name": session.name, "email": session.email})
 
 
-def _from_own_page(house: Rooms, request: Request) -> None:
+def from_own_page(house: Rooms, request: Request) -> None:
     if not house.origins.from_own_page(request.scope):
         raise HTTPException(403)
 
@@ -96,18 +96,19 @@ def _may_carry_passwords(house: Rooms, request: Request) -> bool:
     return house.origins.scheme(request.scope) == "https" or house.origins.is_loopback(request.scope)
 
 
-async def _body(request: Request) -> SignIn:
-    kind = (header(request.scope, b"content-type") or "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+async def body(request: Request, kind: type[B], most: int = BODY_BYTES) -> B:
+    """A request's JSON. Raises HTTPException: 400, 413, 415."""
+    said = (header(request.scope, b"content-type") or "").partition(";")[0].strip().lower()
+    if said != "application/json":
         # A form of another site can send its fields anywhere, but not as this type.
         raise HTTPException(415)
-    body = b""
+    received = b""
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES:
+        received += chunk
+        if len(received) > most:
             raise HTTPException(413)
     try:
-        return msgspec.json.decode(body, type=SignIn)
+        return msgspec.json.decode(received, type=kind)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise HTTPException(400) from None
 
@@ -116,7 +117,7 @@ async def _session(house: Rooms, request: Request) -> AgentSession | None:
     return await house.accounts.session(request.cookies.get(_cookie(house, request), ""))
 
 
-async def _signed_in(house: Rooms, request: Request) -> AgentSession:
+async def signed_in(house: Rooms, request: Request) -> AgentSession:
     session = await _session(house, request)
     if session is None:
         raise Refused("unauthorized")
@@ -132,18 +133,3 @@ def _set_cookie(house: Rooms, request: Request, response: Response, value: str, 
     name = _cookie(house, request)
     flags: dict[str, Any] = {"secure": name != "session", "httponly": True, "samesite": "lax"}
     response.set_cookie(name, value, max_age=seconds, path="/", **flags)
-
-
-def _network(request: Request) -> str:
-    """Where a request comes from, for counting: one IPv6 customer has a whole /64."""
-    try:
-        address = ipaddress.ip_address(request.client.host if request.client else "")
-    except ValueError:
-        return ""
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(
-                address.ipv4_mapped
-            )  # as a proxy that listens for both tells IPv4: all of it is one /64
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)

@@ -6,11 +6,13 @@ proxy the public address is a setting.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
+from starlette.datastructures import Address
 from starlette.types import Scope
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -49,6 +51,10 @@ class Origins:
     def own(self, scope: Scope) -> str:
         """The origin under which this request reached us. Only for requests whose host is ours."""
         return f"{self.scheme(scope)}://{self.host(scope)}"
+
+    def canonical(self, scope: Scope) -> str:
+        """The one origin under which pages are to be known, whichever of our hosts was asked."""
+        return f"{self.public.scheme}://{self.public.netloc}" if self.public is not None else self.own(scope)
 
     def origin_allowed(self, scope: Scope) -> bool:
         """May this WebSocket be accepted: it comes from a page of this very origin. Both sockets are opened by our own pages."""
@@ -97,3 +103,17 @@ def exact_origin(text: str) -> str | None:
 def sources(origins: Iterable[str]) -> str:
     """Origins as a CSP source list; whatever is no exact origin is left out, for it could carry a directive of its own."""
     return " ".join(filter(None, map(exact_origin, origins))) or "'none'"
+
+
+def network(client: Address | None) -> str:
+    """Where a request comes from, for counting: one IPv6 customer has a whole /64."""
+    try:
+        address = ipaddress.ip_address(client.host if client else "")
+    except ValueError:
+        return ""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            # As a proxy that listens for both tells IPv4: all of it is one /64.
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from starlette.requests import Request
+from starlette.datastructures import Address
 from starlette.testclient import WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
@@ -18,7 +18,7 @@ from chatserver.realtime.close_codes import BAD_AUTH, SESSION_ENDED
 from chatserver.settings import Settings
 from chatserver.store import people
 from chatserver.store.base import StoreFailed
-from chatserver.web import console
+from chatserver.web.origins import network
 from tests.web.conftest import EMAIL, HOME, PASSWORD, Served, started
 
 OWN = {"origin": HOME}
@@ -206,7 +206,7 @@ def test_one_network_address_cannot_try_everybody(settings: Settings, static: Pa
     ],
 )
 def test_tries_are_counted_by_the_network_that_they_come_from(host: str, counted: str) -> None:
-    assert console._network(Request({"type": "http", "client": (host, 1)})) == counted
+    assert network(Address(host, 1)) == counted
 
 
 def test_who_knows_the_password_is_not_counted(settings: Settings, static: Path) -> None:
