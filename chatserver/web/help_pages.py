@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, Final
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -126,8 +127,18 @@ async def search(request: Request) -> Response:
     if question:
         house.library.searches.take(network(request.client), house.clock())
         hits = await house.library.reading.search(app.id, lang, question)
+    there = await house.library.reading.languages(app.id)
+    asked = f"/search?{urlencode({'q': question})}" if question else "/search"
     return await _page(
-        request, "help_search.html", app, lang, path="/search", modified=0, question=question, hits=hits
+        request,
+        "help_search.html",
+        app,
+        lang,
+        path="/search",
+        modified=0,
+        others={code: f"/help/{app.key}/{code}{asked}" for code in there if code != lang},
+        question=question,
+        hits=hits,
     )
 
 
@@ -179,19 +190,14 @@ async def _page(
     **values: Any,
 ) -> Response:
     """`modified`: ms; 0 for what is made for one question. `others`: the page in other languages; if not given, the
-    home pages of those, or the same search."""
+    home pages of those."""
     house = rooms(request)
     if others is None:
         there = await house.library.reading.languages(app.id)
-        others = {code: f"/help/{app.key}/{code}{_common(path)}" for code in there if code != lang}
+        others = {code: f"/help/{app.key}/{code}" for code in there if code != lang}
     common = around(request, app, lang, path=path, others=others)
     made = house.pages.page(template, lang, headers={"vary": ""}, **(common | values))
     return kept(request, made, modified)
-
-
-def _common(path: str) -> str:
-    """A category may have nothing in another language: its readers come in by the door."""
-    return path if path == "/search" else ""
 
 
 def around(request: Request, app: App, lang: str, *, path: str, others: Mapping[str, str]) -> dict[str, Any]:

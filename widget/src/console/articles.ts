@@ -45,6 +45,8 @@ export class Articles {
   readonly busy = signal(false);
   /** The text on the screen is not the one that is stored. */
   readonly dirty: ReadonlySignal<boolean>;
+  /** The article that is to be shown as soon as it is known who asks: what they had not saved is theirs. */
+  readonly wanted: Signal<number | null> = signal(null);
   private agent = 0;
 
   constructor(private readonly ask: Ask) {
@@ -67,6 +69,9 @@ export class Articles {
       });
     }
     await this.list();
+    const wanted = this.wanted.peek();
+    if (wanted !== null) await this.show(wanted);
+    this.wanted.value = null;
   }
 
   async list(): Promise<void> {
@@ -78,6 +83,10 @@ export class Articles {
   }
 
   async show(id: number | null): Promise<void> {
+    if (this.agent === 0) {
+      this.wanted.value = id;
+      return;
+    }
     if (id === null) {
       this.leave();
       return;

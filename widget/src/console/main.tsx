@@ -101,7 +101,9 @@ function keepAddress(console: Console, articles: Articles): () => void {
   });
   const stop = effect(() => {
     const id =
-      section.value === "articles" ? (articles.open.value?.written?.id ?? null) : console.selected.value;
+      section.value === "articles"
+        ? (articles.open.value?.written?.id ?? articles.wanted.value)
+        : console.selected.value;
     const hash = writePlace({ section: section.value, id });
     if (location.hash !== hash) history.pushState(null, "", location.pathname + location.search + hash);
   });
