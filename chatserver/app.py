@@ -35,6 +35,7 @@ from chatserver.services.files import Files
 from chatserver.services.house import House
 from chatserver.services.identity import Signed
 from chatserver.services.letters import Letters, NoLetters
+from chatserver.services.library import library
 from chatserver.services.portal import Portal
 from chatserver.settings import Settings
 from chatserver.store.accounts import people_mark
@@ -43,7 +44,18 @@ from chatserver.store.database import Database
 from chatserver.store.health import probe
 from chatserver.store.outbox import MailStops
 from chatserver.watching import Watch
-from chatserver.web import console, demo, embed, mail, portal, site
+from chatserver.web import (
+    console,
+    console_articles,
+    demo,
+    embed,
+    help_feedback,
+    help_feeds,
+    help_pages,
+    mail,
+    portal,
+    site,
+)
 from chatserver.web import files as file_pages
 from chatserver.web.assets import Assets
 from chatserver.web.errors import Errors, OwnHostsOnly, Surprises
@@ -128,16 +140,19 @@ def build_app(
                 _incoming_mail(settings, house, db),
                 _canary(settings, house, db),
                 _mailing(settings, house, db, longest_sleep, living),
+                library(settings, db, house, settings.secret or db.secret) as books,
             ):
                 app.state.hub = hub
                 rooms = Rooms(
                     pages=pages,
                     origins=origins,
                     accounts=accounts,
+                    library=books,
                     find_app=lambda key: house.people.app_by_key(key),
                     agent_signed_out=lambda agent_id: pairing.agent_signed_out(house, agent_id),
                     portal=_portal(settings, db, house, letters or NoLetters()),
                     form_tokens=Signed(settings.secret or db.secret, "portal-form", str),
+                    clock=house.now,
                     metrics=watch.text,
                     metrics_token=settings.metrics_token,
                     files=files,
@@ -332,6 +347,31 @@ def _routes() -> list[BaseRoute]:
         Route("/mail/stop/{app}/{token}", mail.ask, methods=["GET"]),
         Route("/mail/stop/{app}/{token}", mail.stop, methods=["POST"]),
         Route("/mail/resume/{app}/{token}", mail.resume, methods=["POST"]),
+        Route("/console/articles", console_articles.shelf, methods=["GET"]),
+        Route("/console/articles", console_articles.create, methods=["POST"]),
+        Route("/console/articles/preview", console_articles.preview, methods=["POST"]),
+        Route("/console/articles/{id:int}", console_articles.read, methods=["GET"]),
+        Route("/console/articles/{id:int}", console_articles.save, methods=["PUT"]),
+        Route("/console/articles/{id:int}/publish", console_articles.publish, methods=["POST"]),
+        Route("/console/articles/{id:int}/withdraw", console_articles.withdraw, methods=["POST"]),
+        Route("/console/articles/{id:int}/versions", console_articles.versions, methods=["GET"]),
+        Route("/console/articles/{id:int}/votes", console_articles.votes, methods=["GET"]),
+        Route("/console/categories", console_articles.add_category, methods=["POST"]),
+        Route("/console/categories", console_articles.order_categories, methods=["PUT"]),
+        Route("/console/categories/{id:int}", console_articles.change_category, methods=["PUT"]),
+        Route("/console/categories/{id:int}", console_articles.remove_category, methods=["DELETE"]),
+        Route("/help/{app}", help_pages.door),
+        Route("/help/{app}/theme.css", help_pages.theme),
+        Route("/help/{app}/sitemap.xml", help_feeds.sitemap),
+        Route("/help/{app}/suggest", help_pages.suggest),
+        Route("/help/{app}/count/{what}/{id:int}", help_feedback.count, methods=["POST"]),
+        Route("/help/{app}/{lang}", help_pages.home),
+        Route("/help/{app}/{lang}/search", help_pages.search),
+        Route("/help/{app}/{lang}/feed.xml", help_feeds.feed),
+        Route("/help/{app}/{lang}/category/{slug}", help_pages.category),
+        Route("/help/{app}/{lang}/article/{id:int}/feedback", help_feedback.form, methods=["GET"]),
+        Route("/help/{app}/{lang}/article/{id:int}/feedback", help_feedback.send, methods=["POST"]),
+        Route("/help/{app}/{lang}/article/{name}", help_pages.article),
         Route("/widget.js", site.widget),
         Route("/favicon.ico", site.icon),
         Route("/static/{path:path}", site.static),

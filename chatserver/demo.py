@@ -1,21 +1,29 @@
-"""What `chatserver demo` puts into the database: two apps and two agents. A second run changes nothing that is right already."""
+"""What `chatserver demo` puts into the database: two apps, two agents, and a few help articles (demo_articles/). A second run
+changes nothing that is right already."""
 
 from __future__ import annotations
 
 import logging
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, NamedTuple
 
+from chatserver.core.articles import draft
 from chatserver.core.hours import ALWAYS, DEFAULT, Schedule
 from chatserver.core.people import App
+from chatserver.core.policy import Policy
 from chatserver.services import apps
 from chatserver.services.accounts import add_agent, set_password
+from chatserver.services.articles import Authors
 from chatserver.services.letters import Letter
 from chatserver.services.passwords import Passwords
+from chatserver.services.people import people as people_of
+from chatserver.services.rendering import Renderings
 from chatserver.settings import Settings, kept
 from chatserver.store import accounts as rows
 from chatserver.store import people
+from chatserver.store.articles import categories_of
 from chatserver.store.database import Database
 
 log = logging.getLogger(__name__)
@@ -24,6 +32,29 @@ APPS: Final[tuple[tuple[str, str, Schedule], ...]] = (
     (apps.DEMO, "Demo", ALWAYS),
     (apps.DEMO_OFFICE, "Demo con horario", DEFAULT),
 )
+BOOKS: Final[tuple[tuple[dict[str, str], dict[str, str], tuple[tuple[str, ...], ...]], ...]] = (
+    (
+        {"es": "Facturas", "en": "Invoices", "pt": "Notas fiscais"},
+        {
+            "es": "Emitir, corregir y anular.",
+            "en": "Issue, correct and cancel.",
+            "pt": "Emitir, corrigir e cancelar.",
+        },
+        (("emitir-factura.es", "emitir-factura.en", "emitir-factura.pt"), ("anular-factura.es",)),
+    ),
+    (
+        {"es": "Configuración", "en": "Settings", "pt": "Configurações"},
+        {"es": "Tu empresa, tus impresoras, tu marca."},
+        (("conectar-impresora.es",), ("cambiar-logo.es",)),
+    ),
+    (
+        {"es": "Tu cuenta", "en": "Your account", "pt": "Sua conta"},
+        {"es": "Ingreso y contraseñas."},
+        (("recuperar-acceso.es",),),
+    ),
+)
+"""Categories of the first app: names, descriptions, and the files of their articles, translations together."""
+FILES: Final = Path(__file__).parent / "demo_articles"
 AGENTS: Final = (("ana@demo.test", "Ana Ríos"), ("luis@demo.test", "Luis Pardo"))
 
 
@@ -66,6 +97,7 @@ async def prepare(db: Database, settings: Settings, clock: Callable[[], int]) ->
         await rows.attach(db, login.agent.id, app_ids)
         if not await passwords.verify(login.password_hash, password):
             await set_password(db, passwords, email, password, clock())
+    await _write_articles(db, made[0].id, clock)
     return Demo(password, tuple(email for email, _ in AGENTS))
 
 
@@ -77,6 +109,27 @@ async def _app(db: Database, settings: Settings, key: str, name: str, schedule: 
         return await apps.add(db, key=key, name=name, origins=wanted, schedule=schedule, now=now)
     await apps.set_origins(db, app, wanted)
     return app
+
+
+async def _write_articles(db: Database, app_id: int, clock: Callable[[], int]) -> None:
+    """Once: what somebody changed or removed since stays so."""
+    if await categories_of(db, app_id):
+        return
+    there = people_of(await people.apps(db, Policy()), await people.agents(db))
+    authors = Authors(db, lambda: there, Renderings(), clock)
+    author = min(agent.id for agent in there.agents.values() if app_id in agent.app_ids)
+    key = there.app(app_id).key
+    for names, about, families in BOOKS:
+        category = (await authors.add_category(author, key, names, about))[-1].id
+        for family in families:
+            original = 0
+            for file in family:
+                title, summary, _, body = (FILES / f"{file}.md").read_text(encoding="utf-8").split("\n", 3)
+                written = await authors.create(
+                    author, key, category, file[-2:], draft(title, summary, body), translates=original
+                )
+                await authors.publish(author, written.id, written.version)
+                original = original or written.id
 
 
 def origins(settings: Settings) -> list[str]:

@@ -479,6 +479,17 @@ class Settings:
     )
     frames_per_minute: int = _setting(600, _whole(1, 1_000_000), "Frames of one connection in the long run.")
     frames_burst: int = _setting(120, _whole(1, 100_000), "Frames that one connection may send at once.")
+    help_reads_per_address: int = _setting(
+        1_200,
+        _whole(1, 1_000_000),
+        "Searches and suggestions of help articles that one network address may ask for in a minute; as many page views of it "
+        "are counted.",
+    )
+    help_votes_per_address: int = _setting(
+        60,
+        _whole(1, 100_000),
+        "Answers to «¿Te fue útil este artículo?» that one network address may give in an hour.",
+    )
 
     files_dir: Path | None = _setting(  # noqa: RUF009 - a Path cannot change
         None,

@@ -32,7 +32,7 @@ PRECISER = {
 }
 """What wire.py cannot say."""
 ALIASES: dict[str, Any] = {
-    "Code": errors.Code,
+    "Code": errors.WireCode,
     "FieldCode": errors.FieldCode,
     "Source": classification.Source,
     "State": tickets.State,

@@ -11,7 +11,7 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
-Code = Literal[
+WireCode = Literal[
     "bad_frame",  # not JSON, not an object, unknown field, wrong type
     "unknown_type",  # a frame type that this protocol version does not have
     "too_long",  # text over its limit; `limit` says which (characters)
@@ -57,7 +57,21 @@ Code = Literal[
     "internal",  # our fault, logged; nothing was stored: send again
 ]
 
-CODES: Final = frozenset(get_args(Code))
+PageCode = Literal[
+    "edited_meanwhile",  # somebody else saved this text since it was read: theirs comes with the refusal, yours is yours
+    "nothing_new",  # it stands like that already
+    "not_empty",  # something is in it still
+    "taken",  # there is one already
+    "too_many",  # as many as there may be; `limit`
+    "reason_required",  # who says no says why, "other" in words
+    "bad_proof",  # what tells people from robots did not come, or came too soon; the form comes again with what was written
+]
+"""Of pages and their JSON alone."""
+
+Code = Literal[WireCode, PageCode]
+
+CODES: Final = frozenset(get_args(WireCode))
+"""What stands in docs/protocol.md."""
 
 FieldCode = Literal[
     "required",

@@ -32,23 +32,23 @@ _EMAIL: Final = re.compile(r"[^\s@<>\"(),:;\\\[\]]{1,64}@[^\s@<>\"(),:;\\\[\]]+\
 
 def subject(text: str) -> str:
     """The trimmed, one-line subject. Raises Refused(too_short | too_long)."""
-    return _within(_line(text), SUBJECT_MIN, SUBJECT_MAX)
+    return _within(one_line(text), SUBJECT_MIN, SUBJECT_MAX)
 
 
 def body(text: str, least: int = 1) -> str:
     """A message's text with its line breaks, trailing blanks gone. `least`: 0 where files speak for it. Raises
     Refused(too_short | too_long)."""
-    return _within(_clean(text).strip("\n").rstrip(), least, TEXT_MAX)
+    return _within(cleaned(text).strip("\n").rstrip(), least, TEXT_MAX)
 
 
 def comment(text: str) -> str:
     """A rating's comment; may be empty. Raises Refused(too_long)."""
-    return _within(_clean(text).strip(), 0, COMMENT_MAX)
+    return _within(cleaned(text).strip(), 0, COMMENT_MAX)
 
 
 def reason(text: str) -> str:
     """Why a ticket is rejected. Raises Refused(too_short | too_long)."""
-    return _within(_clean(text).strip(), 1, REASON_MAX)
+    return _within(cleaned(text).strip(), 1, REASON_MAX)
 
 
 def name(text: str) -> str:
@@ -58,7 +58,7 @@ def name(text: str) -> str:
 
 def line(text: str, most: int) -> str:
     """Any short text on one line, trimmed; may be empty. Raises Refused(too_long)."""
-    return _within(_line(text), 0, most)
+    return _within(one_line(text), 0, most)
 
 
 def email(text: str) -> str:
@@ -77,17 +77,17 @@ def cid(text: str) -> str:
     return text
 
 
-def _clean(text: str) -> str:
+def cleaned(text: str) -> str:
     """With one kind of line break, and without what is `_UNWANTED`."""
     if text.isprintable():
         return text
     return _UNWANTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
     """Trimmed, on one line, read in one direction at a time; empty when nothing of it would be seen."""
-    line = " ".join(_clean(text).translate(_TURNS).split())
-    return line if _visible(line) else ""
+    shown = " ".join(cleaned(text).translate(_TURNS).split())
+    return shown if _visible(shown) else ""
 
 
 def _visible(text: str, least: int = 1) -> bool:

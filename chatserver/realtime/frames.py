@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import Any, Final, Generic, TypeVar, get_args
+from typing import Any, Final, Generic, TypeVar, cast, get_args
 
 import msgspec
 
-from chatserver.core.errors import Refused
+from chatserver.core.errors import Refused, WireCode
 from chatserver.realtime.wire import Error, Frame
 
 F = TypeVar("F")
@@ -75,7 +75,7 @@ def head(text: str) -> Head | None:
 def error(refused: Refused, verb: str = "", cid: str = "", ticket: int = 0) -> Error:
     """A refusal as a frame."""
     return Error(
-        code=refused.code,
+        code=cast(WireCode, refused.code),  # nothing behind a frame refuses with a page's code
         verb=verb,
         cid=cid,
         ticket=ticket,

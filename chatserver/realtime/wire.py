@@ -14,7 +14,7 @@ from msgspec import Meta
 from chatserver.core.answers import Given
 from chatserver.core.attention import Attention
 from chatserver.core.classification import Source, Type
-from chatserver.core.errors import Code, Wrong
+from chatserver.core.errors import WireCode, Wrong
 from chatserver.core.files import File, FileLink
 from chatserver.core.inactivity import Clock
 from chatserver.core.people import Status
@@ -688,7 +688,7 @@ class Pong(Frame, frozen=True, tag="pong"):
 class Error(Frame, frozen=True, tag="error"):
     """A refusal. Nothing was stored; the connection goes on. `verb`, `cid` and `ticket` say which frame it answers."""
 
-    code: Code
+    code: WireCode
     verb: str = ""
     cid: str = ""
     ticket: int = 0

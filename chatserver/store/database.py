@@ -37,6 +37,11 @@ _ASIDE: Final = {
     tables.outbox,
     tables.mail_stops,
     tables.mail_originals,
+    tables.categories,
+    tables.articles,
+    tables.article_versions,
+    tables.article_texts,
+    tables.article_votes,
 }
 """Tables of which nothing goes into a ticket as a writer keeps it."""
 

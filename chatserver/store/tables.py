@@ -16,8 +16,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
     text,
 )
+from sqlalchemy.schema import DDL
 
 metadata = MetaData(
     naming_convention={
@@ -459,3 +461,104 @@ mail_originals = Table(
     Column("bytes", LargeBinary, nullable=False),
     Index("ix_mail_originals_at", "at"),
 )
+
+# — help articles ——————————————————————————————————————————————————————————————
+
+# Names and descriptions by language, as JSON.
+categories = Table(
+    "categories",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("app_id", Id, ForeignKey("apps.id"), nullable=False),
+    Column("slug", Text, nullable=False),
+    Column("names", Text, nullable=False),
+    Column("about", Text, nullable=False, server_default="{}"),
+    Column("position", Integer, nullable=False, server_default="0"),
+    Column("created_at", Ms, nullable=False),
+    UniqueConstraint("app_id", "slug"),
+)
+
+# One row per language; translations of each other have the same `kin`. `version`: the newest text; `shown`: what readers see.
+articles = Table(
+    "articles",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("app_id", Id, ForeignKey("apps.id"), nullable=False),
+    Column("category_id", Id, ForeignKey("categories.id"), nullable=False),
+    Column("language", Text, nullable=False),
+    Column("kin", Text, nullable=False),
+    Column("author_id", Id, ForeignKey("agents.id"), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("shown", Integer),
+    Column("created_at", Ms, nullable=False),
+    Column("saved_at", Ms, nullable=False),
+    Column("published_at", Ms),
+    Column("updated_at", Ms),
+    Column("views", Integer, nullable=False, server_default="0"),
+    Column("opened", Integer, nullable=False, server_default="0"),
+    Column("followed", Integer, nullable=False, server_default="0"),
+    UniqueConstraint("kin", "language"),
+    Index("ix_articles_app_id", "app_id", "language"),
+    Index("ix_articles_category_id", "category_id"),
+)
+
+# Each text that was saved, for good.
+article_versions = Table(
+    "article_versions",
+    metadata,
+    Column("article_id", Id, ForeignKey("articles.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("summary", Text, nullable=False, server_default=""),
+    Column("body", Text, nullable=False),
+    Column("author_id", Id, ForeignKey("agents.id"), nullable=False),
+    Column("at", Ms, nullable=False),
+)
+
+# What readers see: as it is searched (folded words, and a word in front for app and language), and as it reads.
+article_texts = Table(
+    "article_texts",
+    metadata,
+    Column("article_id", Id, ForeignKey("articles.id"), primary_key=True, autoincrement=False),
+    Column("scope", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("plain", Text, nullable=False),
+)
+
+# One per reader and version.
+article_votes = Table(
+    "article_votes",
+    metadata,
+    Column("article_id", Id, ForeignKey("articles.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("voter", Text, primary_key=True),
+    Column("at", Ms, nullable=False),
+    Column("useful", Integer, nullable=False),
+    Column("reasons", Text, nullable=False, server_default="[]"),
+    Column("comment", Text, nullable=False, server_default=""),
+)
+
+SEARCHED = (
+    "(setweight(to_tsvector('simple', scope), 'A') || setweight(to_tsvector('simple', title), 'A') || "
+    "setweight(to_tsvector('simple', summary), 'B') || setweight(to_tsvector('simple', body), 'D'))"
+)
+"""What the index on PostgreSQL is of; only a query that says the same finds by it."""
+SEARCH_INDEX = {
+    "sqlite": (
+        "CREATE VIRTUAL TABLE article_index USING fts5(scope, title, summary, body, content='article_texts', "
+        "content_rowid='article_id', tokenize='unicode61 remove_diacritics 2', prefix='2 3 4 5')",
+        "CREATE TRIGGER article_texts_in AFTER INSERT ON article_texts BEGIN INSERT INTO article_index "
+        "(rowid, scope, title, summary, body) VALUES (new.article_id, new.scope, new.title, new.summary, new.body); END",
+        "CREATE TRIGGER article_texts_out AFTER DELETE ON article_texts BEGIN INSERT INTO article_index "
+        "(article_index, rowid, scope, title, summary, body) "
+        "VALUES ('delete', old.article_id, old.scope, old.title, old.summary, old.body); END",
+    ),
+    "postgresql": (f"CREATE INDEX article_index ON article_texts USING gin ({SEARCHED})",),
+}
+"""Each engine's own, which SQLAlchemy has no words for. Rows of `article_texts` are put in and taken out, never changed."""
+for _engine, _statements in SEARCH_INDEX.items():
+    for _statement in _statements:
+        event.listen(article_texts, "after_create", DDL(_statement).execute_if(dialect=_engine))  # type: ignore[no-untyped-call]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -15,11 +15,12 @@ from chatserver.i18n import LANGUAGES, say
 from chatserver.services.accounts import AgentSession
 from chatserver.web.addresses import may_carry_passwords, network
 from chatserver.web.errors import json_error
-from chatserver.web.headers import page_policy
+from chatserver.web.headers import console_policy
 from chatserver.web.origins import header
 from chatserver.web.rooms import Rooms, rooms
 
 BODY_BYTES: Final = 4096
+B = TypeVar("B")
 
 
 class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,7 +34,7 @@ async def shell(request: Request) -> Response:
     return house.pages.page(
         "console.html",
         house.pages.language(request),
-        headers={"content-security-policy": page_policy(house.origins.socket(request.scope))},
+        headers={"content-security-policy": console_policy(house.origins.socket(request.scope))},
         words={code: house.pages.assets.url(f"console.{code}.json") for code in LANGUAGES},
     )
 
@@ -41,11 +42,11 @@ async def shell(request: Request) -> Response:
 async def sign_in(request: Request) -> Response:
     """`POST /console/session {email, password}` → who that is, and the session's cookie."""
     house = rooms(request)
-    _from_own_page(house, request)
+    from_own_page(house, request)
     if not may_carry_passwords(house, request):
         sentence = say(house.pages.language(request), "page.error.https_required")
         return json_error(403, "https_required", message=sentence)
-    asked = await _body(request)
+    asked = await body(request, SignIn)
     before = await _session(house, request)
     token, session = await house.accounts.sign_in(asked.email, asked.password, network(request))
     if before is not None:
@@ -67,7 +68,7 @@ async def who(request: Request) -> Response:
 async def sign_out(request: Request) -> Response:
     """`DELETE /console/session`: ends the session and its sockets. 204 also when there was none."""
     house = rooms(request)
-    _from_own_page(house, request)
+    from_own_page(house, request)
     session = await _session(house, request)
     if session is not None and await house.accounts.sign_out(session):
         await house.agent_signed_out(session.agent_id)
@@ -79,7 +80,7 @@ async def sign_out(request: Request) -> Response:
 async def socket_token(request: Request) -> Response:
     """`POST /console/socket-token` → {token} for the socket's first frame: one use, 30 s."""
     house = rooms(request)
-    _from_own_page(house, request)
+    from_own_page(house, request)
     return JSONResponse({"token": house.accounts.socket_token(await signed_in(house, request))})
 
 
@@ -87,23 +88,24 @@ def _described(session: AgentSession) -> Response:
     return JSONResponse({"agent": session.agent_id, "name": session.name, "email": session.email})
 
 
-def _from_own_page(house: Rooms, request: Request) -> None:
+def from_own_page(house: Rooms, request: Request) -> None:
     if not house.origins.from_own_page(request.scope):
         raise HTTPException(403)
 
 
-async def _body(request: Request) -> SignIn:
-    kind = (header(request.scope, b"content-type") or "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+async def body(request: Request, kind: type[B], most: int = BODY_BYTES) -> B:
+    """A request's JSON. Raises HTTPException: 400, 413, 415."""
+    said = (header(request.scope, b"content-type") or "").partition(";")[0].strip().lower()
+    if said != "application/json":
         # A form of another site can send its fields anywhere, but not as this type.
         raise HTTPException(415)
-    body = b""
+    received = b""
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES:
+        received += chunk
+        if len(received) > most:
             raise HTTPException(413)
     try:
-        return msgspec.json.decode(body, type=SignIn)
+        return msgspec.json.decode(received, type=kind)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise HTTPException(400) from None
 

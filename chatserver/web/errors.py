@@ -27,6 +27,8 @@ _STATUS = {
     "too_short": 400,
     "bad_email": 400,
     "bad_frame": 400,
+    "bad_proof": 400,
+    "reason_required": 400,
     "internal": 500,
     "file_too_large": 413,
     "file_type": 415,

@@ -25,6 +25,18 @@ def page_policy(socket: str, ancestors: str = "'none'") -> str:
     return f"{_NOTHING_INLINE}; connect-src 'self' {socket}; frame-ancestors {ancestors}; {_NO_HTML_PARSING}"
 
 
+def console_policy(socket: str) -> str:
+    """For the console, which shows how an article will look in a frame of its own."""
+    return f"{page_policy(socket)}; frame-src 'self'"
+
+
+PREVIEW: Final = (
+    "default-src 'none'; style-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
+    "sandbox allow-same-origin"
+)
+"""For that frame: what somebody wrote, and nothing that could run. It keeps its origin, or it could not load our style sheet."""
+
+
 def demo_policy(widget: str) -> str:
     """For the demo page, which stands for a host's page: it names the widget's origin as a host does (`chatserver csp`)."""
     return (

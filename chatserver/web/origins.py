@@ -50,6 +50,10 @@ class Origins:
         """The origin under which this request reached us. Only for requests whose host is ours."""
         return f"{self.scheme(scope)}://{self.host(scope)}"
 
+    def canonical(self, scope: Scope) -> str:
+        """The one origin under which pages are to be known, whichever of our hosts was asked."""
+        return f"{self.public.scheme}://{self.public.netloc}" if self.public is not None else self.own(scope)
+
     def origin_allowed(self, scope: Scope) -> bool:
         """May this WebSocket be accepted: it comes from a page of this very origin. Both sockets are opened by our own pages."""
         return self.host(scope) is not None and header(scope, b"origin") == self.own(scope)

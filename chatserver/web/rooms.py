@@ -13,6 +13,7 @@ from chatserver.services.accounts import Accounts
 from chatserver.services.downloads import Downloads
 from chatserver.services.files import Files
 from chatserver.services.identity import Signed
+from chatserver.services.library import Library
 from chatserver.services.portal import Portal
 from chatserver.web.origins import Origins
 from chatserver.web.pages import Pages
@@ -31,10 +32,14 @@ class Rooms:
     pages: Pages
     origins: Origins
     accounts: Accounts
+    library: Library
+    """Help articles."""
     find_app: Callable[[str], App]
     """By its public key. Raises Refused(not_found)."""
     agent_signed_out: Callable[[int], Awaitable[None]]
     """An agent is signed in nowhere any more: their chats go back to the queue."""
+    clock: Callable[[], int]
+    """ms since 1970 UTC."""
     metrics: Callable[[], Awaitable[str]]
     """As a Prometheus server reads them."""
     metrics_token: str

@@ -84,7 +84,7 @@ def test_what_is_accepted_can_be_stored_and_is_accepted_again_unchanged(text: st
 def test_of_all_characters_only_controls_and_lone_surrogates_go() -> None:
     everything = [chr(code) for code in range(0x110000) if chr(code) != "\r"]
     kept = [c for c in everything if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs")]
-    assert messages._clean("".join(everything)) == "".join(kept)
+    assert messages.cleaned("".join(everything)) == "".join(kept)
 
 
 @given(anything, st.integers(1, 5))

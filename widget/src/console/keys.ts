@@ -2,6 +2,7 @@
 
 import type { AgentTicket } from "../wire";
 import type { Console } from "./console";
+import { section } from "./places";
 import { shortcuts, sound } from "./settings";
 import { claimable } from "./state/lists";
 
@@ -18,6 +19,8 @@ export function onKeys(console: Console, acts: Acts): () => void {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const target = event.target instanceof Element ? event.target : document.body;
     if (target.closest("dialog")) return;
+    // In other sections no single key means anything, but the one that says what keys there are.
+    if (section.peek() !== "chats" && event.key !== "?") return;
     if (event.key === "Escape") {
       if (console.doing.peek() !== null) console.begin(null);
       else if (!acts.escape()) focusRow(console.selected.peek());

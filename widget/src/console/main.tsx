@@ -5,11 +5,14 @@ import { render } from "preact";
 import { newCid } from "../ui/cid";
 import { loadWords, locale, t } from "../ui/i18n";
 import { CLOSE } from "../wire";
+import { ask } from "./api";
+import { Articles } from "./articles";
 import { Bell } from "./bell";
 import { wind } from "./clockwork";
 import { Console } from "./console";
 import "./console.css";
 import { forget } from "./drafts";
+import { readPlace, section, writePlace } from "./places";
 import { Session } from "./session";
 import { LANGUAGES, type Language, language } from "./settings";
 import { Desk } from "./views/Desk";
@@ -20,7 +23,7 @@ type Scene =
   | { kind: "signin"; notice: string }
   | { kind: "unreachable" }
   | { kind: "outdated" }
-  | { kind: "desk"; console: Console };
+  | { kind: "desk"; console: Console; articles: Articles };
 
 const session = new Session();
 const scene = signal<Scene>({ kind: "loading" });
@@ -42,7 +45,13 @@ function enter(): void {
     newCid,
   });
   bell = new Bell(console);
-  const undo = [wind(() => console.now()), keepAddress(console), readWhileLooking(console), wakeUp(console)];
+  const articles = new Articles(ask);
+  const undo = [
+    wind(() => console.now()),
+    keepAddress(console, articles),
+    readWhileLooking(console),
+    wakeUp(console),
+  ];
   leave = () => {
     leave = () => {};
     for (const stop of undo) stop();
@@ -50,7 +59,7 @@ function enter(): void {
     console.end();
   };
   console.start();
-  scene.value = { kind: "desk", console };
+  scene.value = { kind: "desk", console, articles };
 }
 
 /** The server ended it: signed out here or elsewhere, or this page is too old to be understood. */
@@ -76,20 +85,34 @@ async function signOut(console: Console): Promise<boolean> {
   return true;
 }
 
-/** The selected ticket stands in the address, so that a reload and the Back button mean what they say. */
-function keepAddress(console: Console): () => void {
-  const read = () => console.select(Number(/^#ticket-(\d{1,16})$/.exec(location.hash)?.[1] ?? 0) || null);
+/** What is on the screen stands in the address, so that a reload and the Back button mean what they say. */
+function keepAddress(console: Console, articles: Articles): () => void {
+  const read = () => {
+    const place = readPlace(location.hash);
+    if (place.section === "articles") void articles.show(place.id);
+    else console.select(place.id);
+    section.value = place.section;
+  };
   read();
   addEventListener("popstate", read);
+  const selecting = effect(() => {
+    // A chat that was chosen elsewhere, by a notification say, is shown.
+    if (console.selected.value !== null) section.value = "chats";
+  });
   const stop = effect(() => {
-    const id = console.selected.value;
-    const hash = id === null ? "" : `#ticket-${id}`;
+    const id =
+      section.value === "articles"
+        ? (articles.open.value?.written?.id ?? articles.wanted.value)
+        : console.selected.value;
+    const hash = writePlace({ section: section.value, id });
     if (location.hash !== hash) history.pushState(null, "", location.pathname + location.search + hash);
   });
   return () => {
     removeEventListener("popstate", read);
+    selecting();
     stop();
     history.replaceState(null, "", location.pathname + location.search);
+    section.value = "chats";
   };
 }
 
@@ -98,7 +121,8 @@ function readWhileLooking(console: Console): () => void {
   const look = () => {
     const ticket = console.ticket.value;
     console.desk.value; // new items come with a new desk
-    if (ticket && document.visibilityState === "visible") console.saw(ticket);
+    const looking = section.value === "chats" && document.visibilityState === "visible";
+    if (ticket && looking) console.saw(ticket);
   };
   document.addEventListener("visibilitychange", look);
   const stop = effect(look);
@@ -145,7 +169,7 @@ function Page() {
         />
       );
     case "desk":
-      return <Desk console={now.console} signOut={() => signOut(now.console)} />;
+      return <Desk console={now.console} articles={now.articles} signOut={() => signOut(now.console)} />;
   }
 }
 

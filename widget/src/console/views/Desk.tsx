@@ -3,9 +3,12 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { t } from "../../ui/i18n";
+import type { Articles as Model } from "../articles";
 import { second } from "../clockwork";
 import type { Console } from "../console";
 import { onKeys } from "../keys";
+import { section } from "../places";
+import { Articles } from "./articles/Articles";
 import { Conversation } from "./Conversation";
 import { Help } from "./Help";
 import { List } from "./List";
@@ -18,11 +21,12 @@ const CALM_MS = 3000;
 
 interface Props {
   console: Console;
+  articles: Model;
   /** False: the server did not hear of it, the session goes on. */
   signOut(): Promise<boolean>;
 }
 
-export function Desk({ console, signOut }: Props) {
+export function Desk({ console, articles, signOut }: Props) {
   const details = useSignal(false);
   const dialog = useSignal<"help" | "sound" | null>(null);
   const stuck = useSignal(false);
@@ -54,8 +58,15 @@ export function Desk({ console, signOut }: Props) {
   const closeDialog = () => {
     dialog.value = null;
   };
+  const reading = section.value === "articles";
+  const pane = reading || selected === null ? "list" : details.value ? "details" : "talk";
   return (
-    <div class="desk" data-pane={selected === null ? "list" : details.value ? "details" : "talk"}>
+    <div
+      class="desk"
+      data-pane={pane}
+      data-section={section.value}
+      data-open={(reading && articles.open.value !== null) || undefined}
+    >
       <Offline console={console} stuck={stuck.value} />
       <Rail
         console={console}
@@ -69,17 +80,23 @@ export function Desk({ console, signOut }: Props) {
           dialog.value = "help";
         }}
       />
-      <main>
-        <List console={console} />
-        <Conversation
-          console={console}
-          detailsOpen={details.value}
-          toggleDetails={() => {
-            details.value = !details.value;
-          }}
-        />
-      </main>
-      <Panel console={console} open={details.value} close={closeDetails} />
+      {reading ? (
+        <Articles console={console} articles={articles} />
+      ) : (
+        <>
+          <main>
+            <List console={console} />
+            <Conversation
+              console={console}
+              detailsOpen={details.value}
+              toggleDetails={() => {
+                details.value = !details.value;
+              }}
+            />
+          </main>
+          <Panel console={console} open={details.value} close={closeDetails} />
+        </>
+      )}
       {dialog.value === "help" && <Help close={closeDialog} />}
       {dialog.value === "sound" && <SoundDialog close={closeDialog} />}
     </div>

@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { t } from "../../ui/i18n";
 import type { Console } from "../console";
+import { section } from "../places";
 import { sound } from "../settings";
 import { load } from "../state/lists";
 import { Avatar } from "./Avatar";
@@ -33,7 +34,15 @@ export function Rail({ console, signOut, openSound, openHelp }: Props) {
   return (
     <nav class="rail" aria-label={t("console.rail.label")}>
       <span class="mark" aria-hidden="true" />
-      <button type="button" class="rail-item" aria-current="page" onClick={() => console.select(null)}>
+      <button
+        type="button"
+        class="rail-item"
+        aria-current={section.value === "chats" ? "page" : undefined}
+        onClick={() => {
+          if (section.value === "chats") console.select(null);
+          section.value = "chats";
+        }}
+      >
         <Icon name="chats" />
         <span>{t("console.rail.chats")}</span>
         {waiting > 0 && (
@@ -41,6 +50,17 @@ export function Rail({ console, signOut, openSound, openHelp }: Props) {
             {waiting > 99 ? "99+" : waiting}
           </span>
         )}
+      </button>
+      <button
+        type="button"
+        class="rail-item"
+        aria-current={section.value === "articles" ? "page" : undefined}
+        onClick={() => {
+          section.value = "articles";
+        }}
+      >
+        <Icon name="articles" />
+        <span>{t("console.rail.articles")}</span>
       </button>
       <span class="spring" />
       <button type="button" class="rail-item" data-tone={muted ? "warning" : undefined} onClick={openSound}>

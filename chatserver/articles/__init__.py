@@ -1,0 +1,1 @@
+"""Help articles: from what authors write to what readers see. No network, no clock, no database."""
