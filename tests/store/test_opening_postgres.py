@@ -239,7 +239,7 @@ COUNTERS = "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO poor"
     [
         (
             "REVOKE DELETE ON ALL TABLES IN SCHEMA public FROM poor",
-            "DELETE on agent_apps, agents, apps,",
+            "DELETE on accounts, addresses, agent_apps, agents, apps,",
             [RIGHTS],
         ),
         ("REVOKE UPDATE ON tickets, nodes FROM poor", "UPDATE on nodes, tickets.", [RIGHTS]),

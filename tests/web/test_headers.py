@@ -15,7 +15,7 @@ from tests.web.conftest import HASHED, Served, started
 PARAMETERS = {
     "{app}": "demo",
     "{path:path}": "page.css",
-    "{number:int}": "1001",
+    "{number}": "1001",
     "{link}": "none",
     "{token}": "nobodys",
     "{lang}": "es",
