@@ -60,6 +60,10 @@ def knows_what_is_stored(db: SqliteDatabase, path: Path) -> None:
         assert ticket == stored[ticket_id]
 
 
+ARTICLES = ("article_votes", "article_texts", "article_versions", "articles", "categories")
+"""Tables that releases before 0006 did not have, in an order in which they can be dropped."""
+
+
 def known_to_sqlalchemy(row: object, name: str | None, kind: str, reflected: bool, other: object) -> bool:
     """For alembic, which compares: what an engine searches with is its own (`tables.SEARCH_INDEX`)."""
     return not (name or "").startswith("article_index")

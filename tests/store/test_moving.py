@@ -18,10 +18,16 @@ from chatserver.store import moving
 from chatserver.store.migrations.sqlite import migrate
 from chatserver.store.sqlite.lock import Lock
 from tests.harness.postgres import Postgres, fetched
-from tests.store.house import PostgresHouse, SqliteHouse, cid
+from tests.store.house import ARTICLES, PostgresHouse, SqliteHouse, cid
 
 ODD = (
     "INSERT INTO used_tokens VALUES (1, 'Ñandú', 5), (1, 'Zorro', 5), (1, 'a_b', 5), (1, 'a', 5), (1, '', 5), (1, '🙂', 5)",
+    "INSERT INTO categories (app_id, slug, names, created_at) VALUES (1, 'facturas', '{\"es\":\"Facturas\"}', 1)",
+    "INSERT INTO articles (app_id, category_id, language, kin, author_id, state, version, shown, created_at, saved_at) "
+    "VALUES (1, 1, 'es', 'k', 1, 'published', 1, 1, 1, 1)",
+    "INSERT INTO article_versions VALUES (1, 1, 'Ñandú', '', '# Ñandú', 1, 1)",
+    "INSERT INTO article_texts VALUES (1, 'app1es', 'nandu', '', 'nandu', 'Ñandú')",
+    "INSERT INTO article_votes VALUES (1, 1, 'v', 1, 1, '[]', ''), (1, 1, 'V', 1, 0, '[\"wrong\"]', '¿?')",
     "INSERT INTO sessions (token_hash, agent_id, created_at, expires_at) VALUES ('h', 1, 9007199254740993, 1)",
     'UPDATE apps SET policy = \'{"rating": "a\tb\nc\\d"}\'',
     # Neither can be written any more.
@@ -215,6 +221,8 @@ async def test_a_database_of_the_first_release_is_brought_up_to_date_and_moved(
     await house.db.close()
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("ALTER TABLE nodes DROP COLUMN url")
+        for table in ("article_index", *ARTICLES):
+            database.execute(f"DROP TABLE {table}")
         database.execute("UPDATE alembic_version SET version_num = '0004'")
     told = await move(path, target)
     assert told.exit_code == 0, told.output
