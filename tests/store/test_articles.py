@@ -139,6 +139,8 @@ async def test_who_saves_on_a_text_that_is_not_the_newest_stores_nothing(shelf: 
     written = await authors.written(shelf.db, (shelf.app_id,), article)
     assert written is not None
     assert (written.version, written.title) == (2, "Uno")
+    assert not await shelf.save(article, "Tres", "tres", base=99)
+    assert [version.number for version in await authors.versions(shelf.db, article)] == [2, 1]
     assert not await shelf.publish(article, 1)
 
 

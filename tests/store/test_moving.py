@@ -24,6 +24,12 @@ ODD = (
     "INSERT INTO used_tokens VALUES (1, 'Ñandú', 5), (1, 'Zorro', 5), (1, 'a_b', 5), (1, 'a', 5), (1, '', 5), (1, '🙂', 5)",
     "INSERT INTO spent_tokens VALUES (1, 'Ñandú', 5), (1, 'a', 5)",
     "INSERT INTO tries VALUES ('b', 9007199254740993, 'x'), ('B', 5, 'y')",
+    "INSERT INTO categories (app_id, slug, names, created_at) VALUES (1, 'facturas', '{\"es\":\"Facturas\"}', 1)",
+    "INSERT INTO articles (app_id, category_id, language, kin, author_id, state, version, shown, created_at, saved_at) "
+    "VALUES (1, 1, 'es', 'k', 1, 'published', 1, 1, 1, 1)",
+    "INSERT INTO article_versions VALUES (1, 1, 'Ñandú', '', '# Ñandú', 1, 1)",
+    "INSERT INTO article_texts VALUES (1, 'app1es', 'nandu', '', 'nandu', 'Ñandú')",
+    "INSERT INTO article_votes VALUES (1, 1, 'v', 1, 1, '[]', ''), (1, 1, 'V', 1, 0, '[\"wrong\"]', '¿?')",
     "INSERT INTO sessions (token_hash, agent_id, created_at, expires_at) VALUES ('h', 1, 9007199254740993, 1)",
     "INSERT INTO mail_stops VALUES (1, 'ana@example.com', 5), (1, 'customer 7', 6)",
     "INSERT INTO outbox (key, kind, app_id, address, mailbox, created_at, until_at) VALUES ('k', 'test', 1, 'Á@x', 'á@x', 1, 2)",
