@@ -241,7 +241,7 @@ async def test_another_program_that_writes_is_noticed(house: SqliteHouse) -> Non
 def updates(seen: list[str]) -> list[str]:
     kinds = {"talking": UPDATE_TALKING, "talking, due": UPDATE_TALKING_DUE, "all": UPDATE_TICKET}
     starts = {kind: sql.split("?")[0] for kind, sql in kinds.items()}
-    ends = {"talking": "version", "talking, due": "due_at", "all": "version"}
+    ends = {"talking": "version", "talking, due": "due_at", "all": CHANGING[-1]}
     found = []
     for statement in (s for s in seen if s.startswith("UPDATE tickets")):
         last = statement.rpartition(" WHERE")[0].rpartition(" = ")[0].rpartition(", ")[2]

@@ -13,7 +13,6 @@ UNUSED = "ticket_id IS NULL"
 
 
 def upgrade() -> None:
-    op.add_column("items", sa.Column("files", sa.Text(), nullable=True))
     op.create_table(
         "files",
         sa.Column("id", sa.Text(), nullable=False),
@@ -61,3 +60,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("app_id", "day", "who", name="pk_file_use"),
         sa.ForeignKeyConstraint(["app_id"], ["apps.id"], name="fk_file_use_app_id"),
     )
+    # Last: it waits for who writes messages, and they for tickets, which the tables above hold by then.
+    op.add_column("items", sa.Column("files", sa.Text(), nullable=True))
