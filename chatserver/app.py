@@ -34,7 +34,7 @@ from chatserver.services.downloads import Downloads
 from chatserver.services.files import Files
 from chatserver.services.house import House
 from chatserver.services.identity import Signed
-from chatserver.services.letters import Letters, NoLetters
+from chatserver.services.letters import Letters, MailedLetters, NoLetters
 from chatserver.services.library import library
 from chatserver.services.portal import Portal
 from chatserver.settings import Settings
@@ -150,7 +150,7 @@ def build_app(
                     library=books,
                     find_app=lambda key: house.people.app_by_key(key),
                     agent_signed_out=lambda agent_id: pairing.agent_signed_out(house, agent_id),
-                    portal=_portal(settings, db, house, letters or NoLetters()),
+                    portal=_portal(settings, db, house, letters),
                     form_tokens=Signed(settings.secret or db.secret, "portal-form", str),
                     clock=house.now,
                     metrics=watch.text,
@@ -422,7 +422,10 @@ def _accounts(settings: Settings, db: Database, house: House) -> Accounts:
     )
 
 
-def _portal(settings: Settings, db: Database, house: House, letters: Letters) -> Portal:
+def _portal(settings: Settings, db: Database, house: House, letters: Letters | None) -> Portal:
+    if settings.smtp is not None:
+        letters = MailedLetters(house)
+    letters = letters or NoLetters()
     return Portal(db, house, settings, secret=settings.secret or db.secret, letters=letters)
 
 

@@ -93,6 +93,13 @@ async def post(scene: Scene, *addresses: str, confirmed: bool = True, **more: An
     await scene.house.store.write(Needs(), decide)
 
 
+async def asked_to_reset(scene: Scene, effect: str, link: str, lasts_ms: int) -> None:
+    mailed = {"effect": effect, "link": link}
+    await mails.about_account(
+        *(scene.house, "reset_password", 1, "ana@example.com"), **mailed, confirmed=True, lasts_ms=lasts_ms
+    )
+
+
 async def until_settled(scene: Scene, made: Postman) -> None:
     """Time goes on to each moment at which there is something to do."""
     for _ in range(300):
@@ -165,16 +172,14 @@ async def test_whoever_wants_none_gets_what_they_ask_for_alone(scene: Scene, box
 
 async def test_a_link_that_is_secret_leaves_nothing_behind(scene: Scene, box: Mailbox) -> None:
     link = "https://chat.example.com/portal/password/" + "k" * 43
-    await mails.reset_password(scene.house, 1, "ana@example.com", effect="1", link=link, lasts_ms=HOUR_MS)
+    await asked_to_reset(scene, "1", link, HOUR_MS)
     await until_settled(scene, sender(scene, box))
     assert link in list(links_in(box.arrived[0].mail))
     assert link not in str(await stored(scene, *table.c.keys()))
 
 
 async def test_a_link_that_lasts_no_longer_is_not_sent(scene: Scene, box: Mailbox) -> None:
-    await mails.reset_password(
-        scene.house, 1, "ana@example.com", effect="1", link="https://x.co/1", lasts_ms=60_000
-    )
+    await asked_to_reset(scene, "1", "https://x.co/1", 60_000)
     scene.clock.pass_seconds(61)
     await until_settled(scene, sender(scene, box))
     assert box.arrived == []

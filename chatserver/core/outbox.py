@@ -23,10 +23,14 @@ LetterKind = Literal[
     "access",  # how to register
     "confirm_address",
     "reset_password",
+    "have_account",  # somebody wanted to make an account with an address that has one: how to get in
+    "password_changed",  # told to the account's own address
+    "address_added",  # the same
     "test",  # an operator's
 ]
 ASKED_FOR: Final = frozenset(
-    {"closed_already", "transcript", "access", "confirm_address", "reset_password", "test"}
+    {"closed_already", "transcript", "access", "confirm_address", "reset_password"}
+    | {"have_account", "password_changed", "address_added", "test"}
 )
 """They answer what somebody just did: nobody can opt out of them."""
 
@@ -56,6 +60,8 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
     subject: str = ""
     """That mail's."""
     name: str = ""
+    about: str = ""
+    """Another address: of the account that asks to confirm this one, or the one that was added to the account."""
     locale: str = ""
 
 

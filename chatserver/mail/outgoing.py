@@ -327,6 +327,16 @@ def _with_link(told: _Told) -> _Content:
     ]
 
 
+def _of_account(told: _Told) -> _Content:
+    """What happened to it, for its owner, should it not have been them."""
+    kind, about = told.matter.kind, one_line(told.matter.facts.about)
+    return told.say(f"mail.{kind}.title"), [
+        told.hello(),
+        Part(told.say(f"mail.{kind}.text", address=about)),
+        Part(told.say(f"mail.{kind}.stranger"), quiet=True),
+    ]
+
+
 def _test(told: _Told) -> _Content:
     return told.say("mail.test.title"), [told.hello(), Part(told.say("mail.test.text"))]
 
@@ -340,6 +350,9 @@ _KINDS: Final[Mapping[LetterKind, Callable[[_Told], _Content]]] = {
     "access": _access,
     "confirm_address": _with_link,
     "reset_password": _with_link,
+    "have_account": _with_link,
+    "password_changed": _of_account,
+    "address_added": _of_account,
     "test": _test,
 }
 

@@ -58,20 +58,24 @@ async def access(
     await _post(house, "access", app_id, address, effect, facts)
 
 
-async def confirm_address(
-    house: House, app_id: int, address: str, *, effect: str, link: str, locale: str = "", lasts_ms: int
+async def about_account(
+    house: House,
+    kind: LetterKind,
+    app_id: int,
+    address: str,
+    *,
+    effect: str,
+    link: str = "",
+    name: str = "",
+    about: str = "",
+    locale: str = "",
+    confirmed: bool,
+    lasts_ms: int = outbox.TRIED_MS,
 ) -> None:
-    """A link that shows that the address is its receiver's. Not sent once it lasts no longer."""
-    facts = Facts(link=_link(link), locale=locale)
-    await _post(house, "confirm_address", app_id, address, effect, facts, lasts_ms=lasts_ms)
-
-
-async def reset_password(
-    house: House, app_id: int, address: str, *, effect: str, link: str, locale: str = "", lasts_ms: int
-) -> None:
-    """A link by which the owner of a confirmed address gets another password. Not sent once it lasts no longer."""
-    facts = Facts(link=_link(link), locale=locale)
-    await _post(house, "reset_password", app_id, address, effect, facts, True, lasts_ms=lasts_ms)
+    """What the portal tells the owner of an account, or who wants one. `link`: a secret of this one person. `confirmed`: the
+    address is known to be theirs. Not sent once it lasts no longer."""
+    facts = Facts(link=_link(link), name=name, about=about, locale=locale)
+    await _post(house, kind, app_id, address, effect, facts, confirmed, lasts_ms=lasts_ms)
 
 
 async def _post(

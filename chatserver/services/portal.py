@@ -83,7 +83,8 @@ class Portal:
             kind, purpose = "have_account" if wish == "sign_up" else "reset", "reset"
         token = await self.new_link(app, address, purpose)
         name = found.customer.name if found else ""
-        await self.letters.ask(Letter(kind, app.id, app.name, address, lang, link_to(token), name))
+        seconds = LINK_SECONDS[purpose]
+        await self.letters.ask(Letter(kind, app.id, app.name, address, lang, link_to(token), name, seconds))
 
     def may_mail(self, app: App, address: str, network: str) -> None:
         """Count a mail at somebody's wish. Refused(rate_limited)."""

@@ -14,8 +14,7 @@ class Mailbox:
         self.letters: list[Letter] = []
         self._sends = sends
 
-    @property
-    def sends(self) -> bool:
+    def sends(self, app_id: int) -> bool:
         return self._sends
 
     async def ask(self, letter: Letter) -> None:

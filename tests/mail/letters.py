@@ -99,6 +99,11 @@ EVERY: dict[LetterKind, Matter] = {
     "confirm_address": matter(
         "confirm_address", confirmed=False, facts=Facts(link="https://chat.acme.example/portal/confirm/abc")
     ),
+    "have_account": matter(
+        "have_account", facts=Facts(link=f"https://chat.acme.example/portal/password/{'def456' * 8}")
+    ),
+    "password_changed": matter("password_changed"),
+    "address_added": matter("address_added", facts=Facts(about="ana@casa.example")),
     "reset_password": matter(
         "reset_password", facts=Facts(link=f"https://chat.acme.example/portal/password/{'abc123' * 8}")
     ),

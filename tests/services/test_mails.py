@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from chatserver.core.outbox import Letter
+from chatserver.core.outbox import TRIED_MS, Facts, Letter
 from chatserver.core.tickets import Ticket
 from chatserver.services import mails, pairing, talk, tickets
+from chatserver.services.letters import Letter as PortalLetter
+from chatserver.services.letters import LetterKind as PortalKind
+from chatserver.services.letters import MailedLetters
 from chatserver.store.work import Needs, Who, World
 from tests.services.scene import Scene, new_cid, refused, who
 
@@ -144,8 +147,12 @@ async def test_a_use_case_that_fails_leaves_no_mail(desk: Scene) -> None:
 async def test_what_is_asked_for_twice_is_one_mail(desk: Scene) -> None:
     for _ in range(2):
         await mails.access(desk.house, 1, "eva@example.com", effect="<1@x>", in_reply_to="<1@x>")
-        await mails.reset_password(
-            desk.house, 1, "eva@example.com", effect="t1", link="https://x.co/r/1", lasts_ms=60_000
+        await mails.about_account(
+            *(desk.house, "reset_password", 1, "eva@example.com"),
+            effect="t1",
+            link="https://x.co/r/1",
+            confirmed=True,
+            lasts_ms=60_000,
         )
     first, second = await desk.rows.letters()
     assert (first.kind, first.facts.in_reply_to, first.confirmed) == ("access", "<1@x>", False)
@@ -183,3 +190,47 @@ async def test_whoever_writes_to_a_closed_ticket_is_told_how_to_open_another(des
     end, letter = await desk.rows.letters()
     assert end.kind == "closed", "an answer was not seen"
     assert (letter.kind, letter.ticket_id, letter.facts.in_reply_to) == ("closed_already", closed.id, "<9@x>")
+
+
+LINK = "https://chat.example.com/portal/demo/link?token=secret"
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent", "confirmed", "seconds"),
+    [
+        ("sign_up", "access", False, 86_400),
+        ("have_account", "have_account", True, 3_600),
+        ("reset", "reset_password", True, 3_600),
+        ("confirm", "confirm_address", False, 86_400),
+        ("password_changed", "password_changed", True, 0),
+        ("address_added", "address_added", True, 0),
+    ],
+)
+async def test_what_the_portal_asks_for_is_in_the_outbox_and_leaves_while_its_link_is_good(
+    desk: Scene, asked: PortalKind, sent: str, confirmed: bool, seconds: int
+) -> None:
+    letters = MailedLetters(desk.house)
+    assert letters.sends(1)
+    link = LINK if seconds else ""
+    await letters.ask(
+        PortalLetter(asked, 1, "Demo", "ana@example.com", "pt", link, "Ana", seconds, "ana@casa.example")
+    )
+    (letter,) = await desk.rows.letters()
+    assert (letter.kind, letter.confirmed, letter.address) == (sent, confirmed, "ana@example.com")
+    assert letter.until_at - letter.at == (seconds * 1000 or TRIED_MS)
+    assert letter.facts == Facts(link=link, name="Ana", about="ana@casa.example", locale="pt")
+
+
+async def test_each_time_that_the_portal_asks_is_a_mail_of_its_own(desk: Scene) -> None:
+    letters = MailedLetters(desk.house)
+    for _ in range(2):
+        await letters.ask(PortalLetter("reset", 1, "Demo", "ana@example.com", "es", LINK, seconds=3_600))
+    assert await kinds(desk) == ["reset_password"] * 2
+
+
+async def test_an_app_without_mail_promises_none_in_its_portal(desk: Scene) -> None:
+    await desk.policy(mail=False)
+    letters = MailedLetters(desk.house)
+    assert not letters.sends(1)
+    await letters.ask(PortalLetter("reset", 1, "Demo", "ana@example.com", "es", LINK, seconds=3_600))
+    assert await kinds(desk) == []

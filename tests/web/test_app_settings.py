@@ -85,6 +85,7 @@ def test_a_new_app_is_shown_with_the_defaults_and_without_its_secret(tienda: Pat
         "now": ["open until tue 2026-11-24 12:00"],
         "policy": ["the server's"],
         "form": ["the usual one"],
+        "mail from": ["no mail is sent"],
         "embed": [SCRIPT],
     }
 
@@ -174,6 +175,7 @@ def test_all_of_an_app_can_be_changed_and_is_shown_as_it_was_written(tienda: Pat
             "same_agent=no (otherwise yes)",
         ],
         "form": ["the usual one"],
+        "mail from": ["no mail is sent"],
         "embed": [SCRIPT],
     }
     assert shown(tienda) == after

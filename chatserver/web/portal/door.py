@@ -164,13 +164,13 @@ async def forgotten_asked(visit: Visit) -> Response:
 
 
 def _ask(visit: Visit, wish: Wish, form: Form, status: int = 200) -> Response:
-    return visit.page("ask", status, form=form, wish=wish, sends=visit.portal.letters.sends)
+    return visit.page("ask", status, form=form, wish=wish, sends=visit.portal.letters.sends(visit.app.id))
 
 
 async def _asked(visit: Visit, wish: Wish) -> Response:
     form = Form([EMAIL], visit.form)
     given = form.checked(visit.lang)
-    if not visit.portal.letters.sends:
+    if not visit.portal.letters.sends(visit.app.id):
         return _ask(visit, wish, form, 503)
     if form.errors:
         return _ask(visit, wish, form, 400)

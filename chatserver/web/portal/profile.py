@@ -12,6 +12,7 @@ from chatserver.core.errors import Refused
 from chatserver.i18n import LANGUAGES, say
 from chatserver.services import persons
 from chatserver.services.letters import Letter
+from chatserver.services.portal import LINK_SECONDS
 from chatserver.store import portal as rows
 from chatserver.web.portal.door import EMAIL, LINK_COOKIE, NAME, NEW_PASSWORD
 from chatserver.web.portal.forms import Field, Form, sentence
@@ -45,7 +46,7 @@ async def _page(
         password=password or Form([OLD, NEW_PASSWORD]),
         address=address or Form(_address_fields(visit)),
         addresses=await rows.addresses_of(visit.portal.db, session.customer.id),
-        sends=visit.portal.letters.sends,
+        sends=visit.portal.letters.sends(visit.app.id),
         note=note,
     )
 
@@ -104,7 +105,7 @@ async def address_changed(visit: Visit) -> Response:
 async def _added(visit: Visit) -> Response:
     session, form = visit.signed_in, Form(_address_fields(visit), visit.form)
     given = form.checked(visit.lang)
-    if not visit.portal.letters.sends:
+    if not visit.portal.letters.sends(visit.app.id):
         form.errors["email"] = say(visit.lang, "portal.no_mail")
     if form.errors:
         return await _page(visit, 400, address=form)
@@ -126,7 +127,7 @@ async def _mailed_again(visit: Visit) -> Response:
     """Only to an address that they claimed before, when the password was asked for."""
     session, address = visit.signed_in, _folded(visit.form.get("email", ""))
     claimed = [one.address for one in await rows.addresses_of(visit.portal.db, session.customer.id)]
-    if address not in claimed or not visit.portal.letters.sends:
+    if address not in claimed or not visit.portal.letters.sends(visit.app.id):
         return visit.go("profile")
     try:
         visit.portal.may_mail(visit.app, address, visit.network)
@@ -147,6 +148,7 @@ async def _ask_whether_theirs(visit: Visit, address: str) -> None:
         visit.lang,
         visit.link_to(token),
         session.customer.name,
+        LINK_SECONDS["confirm"],
         session.email,
     )
     await visit.portal.letters.ask(letter)
