@@ -94,9 +94,15 @@ async def post(scene: Scene, *addresses: str, confirmed: bool = True, **more: An
 
 
 async def asked_to_reset(scene: Scene, effect: str, link: str, lasts_ms: int) -> None:
-    mailed = {"effect": effect, "link": link}
     await mails.about_account(
-        *(scene.house, "reset_password", 1, "ana@example.com"), **mailed, confirmed=True, lasts_ms=lasts_ms
+        scene.house,
+        "reset_password",
+        1,
+        "ana@example.com",
+        effect=effect,
+        link=link,
+        confirmed=True,
+        lasts_ms=lasts_ms,
     )
 
 
