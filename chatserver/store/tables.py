@@ -561,4 +561,4 @@ SEARCH_INDEX = {
 """Each engine's own, which SQLAlchemy has no words for. Rows of `article_texts` are put in and taken out, never changed."""
 for _engine, _statements in SEARCH_INDEX.items():
     for _statement in _statements:
-        event.listen(article_texts, "after_create", DDL(_statement).execute_if(dialect=_engine))  # type: ignore[no-untyped-call]
+        event.listen(article_texts, "after_create", DDL(_statement).execute_if(dialect=_engine))  # type: ignore[no-untyped-call] # SQLAlchemy's own has no types

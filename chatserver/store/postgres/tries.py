@@ -70,6 +70,6 @@ def _taking(count: int) -> str:
         f"taken = CASE WHEN {fits} THEN excluded.taken ELSE tries.taken END "
         "RETURNING {0} AS place, taken = CAST(:mark AS text) AS granted, full_at)"
     )
-    given = [one.format(n, f"(SELECT granted FROM taken{n - 1})" if n else "true") for n in range(count)]  # noqa: S608 - as below
+    given = [one.format(n, f"(SELECT granted FROM taken{n - 1})" if n else "true") for n in range(count)]  # noqa: S608 - constants only
     rows = [f"SELECT place, granted, full_at FROM taken{n}" for n in range(count)]  # noqa: S608 - constants only
     return f"WITH {', '.join(given)} {' UNION ALL '.join(rows)} ORDER BY place"
