@@ -39,7 +39,7 @@ def theme(color: str) -> Theme:
 
 def contrast(one: Rgb, other: Rgb) -> float:
     """1 to 21."""
-    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
     return (high + 0.05) / (low + 0.05)
 
 
@@ -58,7 +58,8 @@ def _toward(base: Rgb, pole: Rgb, ground: Rgb, most: float) -> Rgb | None:
     return None
 
 
-def _luminance(color: Rgb) -> float:
+def luminance(color: Rgb) -> float:
+    """WCAG's relative luminance, 0 to 1."""
     parts = [c / 255 for c in color]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

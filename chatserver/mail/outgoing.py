@@ -21,12 +21,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from chatserver.core.colors import theme
 from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind
 from chatserver.core.people import App
 from chatserver.core.tickets import TALK, Item, Ticket, rate_until
 from chatserver.i18n import TAGS, choose, say, words
 from chatserver.mail.addresses import reply_address, thread_id
-from chatserver.mail.colors import accent
 from chatserver.mail.links import Links
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ class _Told:
         return text
 
     def values(self, page: Page) -> dict[str, Any]:
-        fill, ink = accent(self.matter.app.color)
+        look = theme(self.matter.app.color)
         return {
             "page": page,
             "app": one_line(self.matter.app.name),
@@ -232,8 +232,8 @@ class _Told:
                 :120
             ],
             "pasted": self.matter.facts.link,
-            "fill": fill,
-            "ink": ink,
+            "fill": look.fill,
+            "ink": look.ink,
             "paste": self.say("mail.paste"),
             "stop": self.say("mail.stop"),
         }

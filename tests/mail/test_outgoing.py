@@ -10,11 +10,11 @@ from typing import Any, get_args
 import pytest
 from msgspec.structs import replace
 
+from chatserver.core.colors import luminance, theme
 from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind
 from chatserver.core.people import Customer
 from chatserver.i18n import LANGUAGES, words
 from chatserver.mail.addresses import read_message_id, read_reply_address, read_stop_token
-from chatserver.mail.colors import accent, luminance
 from chatserver.mail.links import host_page, links
 from chatserver.mail.outgoing import HIDDEN, SAID_MAX, TEXT_MAX, Matter, Nothing, Sender, one_line
 from tests.mail.letters import (
@@ -343,7 +343,8 @@ def test_where_there_is_no_page_there_is_no_button() -> None:
 
 @pytest.mark.parametrize("color", ["", "red", "#2f55d4", "#ffff00", "#7f7f7f", "#0F6B5C", "#ff8800"])
 def test_what_stands_on_the_apps_colour_can_be_read(color: str) -> None:
-    lights = [luminance([int(c[at : at + 2], 16) for at in (1, 3, 5)]) for c in accent(color)]
+    look = theme(color)
+    lights = [luminance(rgb(one)) for one in (look.fill, look.ink)]
     low, high = sorted(lights)
     assert (high + 0.05) / (low + 0.05) >= 4.5
 
@@ -352,3 +353,7 @@ def test_matters_are_values() -> None:
     assert isinstance(EVERY["test"], Matter)
     assert Customer is type(ANA)
     assert LINKS.access(ACME, "a@x.co") == ""
+
+
+def rgb(color: str) -> tuple[int, int, int]:
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
