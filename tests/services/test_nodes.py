@@ -302,6 +302,20 @@ async def test_an_agent_who_types_at_one_node_keeps_the_ticket_whichever_node_de
     assert (await b.ticket(ticket.id)).agent_id == 2
 
 
+async def test_who_types_in_a_ticket_that_another_node_gave_to_somebody_else_moves_nothing(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    ticket = await a.start(ANA)
+    await b.agent(2)
+    await pairing.agent_signed_out(b.house, 1)
+    a.clock.pass_seconds(20)
+    before = await b.ticket(ticket.id)
+    assert before.agent_id == 2
+    await talk.typing_as_agent(a.house, 1, ticket.id)
+    assert await b.ticket(ticket.id) == before
+
+
 # — who speaks for whom ————————————————————————————————————————————————————————
 
 
