@@ -1,4 +1,4 @@
-"""New SQLite databases are copies of one that the migrations made at the first: a tenth of a second each, some thousands of times.
+"""New SQLite databases are copies of one that the migrations made: that is a tenth of a second, some thousands of times.
 What is about migrations calls them itself (`store/migrations/sqlite.migrate`); servers and commands of their own run them too."""
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from chatserver.store.migrations.sqlite import migrate
 from chatserver.store.sqlite import database
 
 
 @contextmanager
 def migrated_once(template: Path) -> Iterator[None]:
     """While this lasts, `Database.open` in this process. `template`: where the first one is kept."""
-    migrate, turn = database.migrate, threading.Lock()
+    turn = threading.Lock()
 
     def copied(path: Path) -> None:
         if path.stat().st_size:
