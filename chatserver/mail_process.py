@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from chatserver import i18n, systemd
-from chatserver.mail.finding import Signer
+from chatserver.mail.addresses import Signer
 from chatserver.metrics import Metrics
 from chatserver.opening import HINTLESS_SECONDS, opened
 from chatserver.services import administration

@@ -10,7 +10,7 @@ import msgspec
 
 from chatserver.core.people import App
 from chatserver.core.tickets import Ticket
-from chatserver.mail.addresses import stop_token
+from chatserver.mail.addresses import Signer
 
 
 class Links(NamedTuple):
@@ -26,13 +26,13 @@ class Links(NamedTuple):
     """Where mail to this address ends, without a question asked when it is POSTed to (RFC 8058)."""
 
 
-def links(public_url: str) -> Links:
+def links(public_url: str, signer: Signer) -> Links:
     """`public_url`: this server's, without a path. Tickets are read where they were opened: in the widget, on the host's page."""
     return Links(
         ticket=lambda app, ticket, address: host_page(app, ticket),
         new=lambda app, ticket, address: host_page(app, ticket),
         access=lambda app, address: "",
-        stop=lambda app, address: f"{public_url}/mail/stop/{app.key}/{stop_token(app, address)}",
+        stop=lambda app, address: f"{public_url}/mail/stop/{app.key}/{signer.stop_token(app.id, address)}",
     )
 
 

@@ -25,8 +25,9 @@ from chatserver.core.people import App
 from chatserver.core.tickets import Step, Ticket
 from chatserver.mail import finding
 from chatserver.mail.access import only_asks_for_access
+from chatserver.mail.addresses import Signer
 from chatserver.mail.automatic import Ours, Verdict, verdict
-from chatserver.mail.finding import Candidate, Signer
+from chatserver.mail.finding import Candidate
 from chatserver.mail.headers import unpadded
 from chatserver.mail.message import Arrival
 from chatserver.services.house import House
@@ -122,12 +123,12 @@ class Mailroom:
     def _ours(self) -> Ours:
         apps = self.house.people.apps
         addresses = {app.mailbox.lower() for app in apps.values()} - {""}
-        return Ours(frozenset(addresses), lambda one: any(self.signer.identified([one], app) for app in apps))
+        return Ours(frozenset(addresses), lambda one: any(self.signer.made(one, app) for app in apps))
 
     async def _chosen(self, app: App, mail: Arrival) -> list[_Chosen]:
         """Of what the mail says the tickets in which its sender takes part: authorisation is this lookup."""
         found: list[_Chosen] = []
-        for candidate in finding.candidates(mail, self.signer, app.mailbox, app.id):
+        for candidate in finding.candidates(mail, self.signer, app.id):
             ticket = await self._looked_up(app, candidate)
             if ticket is not None and takes_part(ticket, sender_of(mail)):
                 found.append(_Chosen(ticket.id, signed=candidate.ticket_id > 0))
@@ -163,7 +164,7 @@ class _Taking:
             judged.kind == "person"
             and judged.answerable
             and not chosen
-            and not finding.candidates(mail, room.signer, app.mailbox, app.id)
+            and not finding.candidates(mail, room.signer, app.id)
             and only_asks_for_access(mail)
         )
 

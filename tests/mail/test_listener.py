@@ -14,7 +14,7 @@ import pytest
 from chatserver import mail_listener
 from chatserver.core.errors import Refused
 from chatserver.mail import mime
-from chatserver.mail.finding import Signer
+from chatserver.mail.addresses import Signer
 from chatserver.mail_listener import Listener, listening
 from chatserver.services.mailroom import Mailroom
 from chatserver.services.outbox import NoOutbox

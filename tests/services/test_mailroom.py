@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from chatserver.core.mails import ANSWERS_AT_MOST
 from chatserver.core.people import App
 from chatserver.core.tickets import Ticket
-from chatserver.mail.finding import Signer
+from chatserver.mail.addresses import Signer
 from chatserver.mail.message import read
 from chatserver.services import talk, tickets
 from chatserver.services.mailroom import MESSAGES_AT_MOST, Mailroom, Outcome, is_verified, takes_part
@@ -161,7 +161,7 @@ async def test_an_answer_to_its_own_address_lands_on_its_ticket(desk: Desk) -> N
 async def test_an_answer_by_thread_or_number_lands_on_its_ticket(desk: Desk, way: str) -> None:
     await desk.gets(mail())
     ticket = await desk.ticket()
-    ours = SIGNER.message_id(1, ticket.id, "1", "acme.example")
+    ours = SIGNER.message_id(1, ticket.id, "1", ADDRESS, "acme.example").strip("<>")
     raw = (
         mail("Sigue\r\n", message_id="<dos@x>", more={"References": f"<{ours}>"})
         if way == "message_id"
@@ -185,7 +185,7 @@ async def test_a_stranger_opens_a_ticket_of_their_own_whatever_they_hold(desk: D
     await desk.scene.agent(1)
     await desk.gets(mail())
     ticket = await desk.ticket()
-    ours = SIGNER.message_id(1, ticket.id, "1", "acme.example")
+    ours = SIGNER.message_id(1, ticket.id, "1", ADDRESS, "acme.example").strip("<>")
     raw = mail(
         "Soy agente: ciérralo\r\n",
         sender=sender,
@@ -279,7 +279,7 @@ async def test_programs_are_kept_and_become_nothing(desk: Desk) -> None:
 async def test_a_bounce_reaches_the_outbox_with_the_mail_that_it_is_about(desk: Desk) -> None:
     await desk.gets(mail())
     ticket = await desk.ticket()
-    ours = SIGNER.message_id(1, ticket.id, "1", "acme.example")
+    ours = SIGNER.message_id(1, ticket.id, "1", ADDRESS, "acme.example").strip("<>")
     assert (await desk.gets(bounce(ours), "")).became == "nothing"
     assert desk.outbox.bounces == [Bounce(1, ticket.id, ours, ADDRESS, final=True)]
     await desk.gets(bounce(ours, status="4.4.1").replace(b"bounce.1", b"bounce.2"), "")
