@@ -17,7 +17,6 @@ from chatserver.opening import HINTLESS_SECONDS, opened
 from chatserver.services import administration
 from chatserver.services.house import House
 from chatserver.services.mailroom import Mailroom
-from chatserver.services.outbox import NoOutbox
 from chatserver.settings import Settings
 from chatserver.store.accounts import people_mark
 from chatserver.store.database import Database
@@ -45,7 +44,6 @@ def mailroom(settings: Settings, house: House, db: Database) -> Mailroom:
         house,
         db,
         Signer((settings.secret or db.secret).encode()),
-        NoOutbox(),
         settings.mail_authserv_id,
         i18n.say(language, "page.mail.no_subject"),
     )

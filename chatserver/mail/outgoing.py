@@ -239,14 +239,18 @@ _Content = tuple[str, list[Part]]
 
 def _created(told: _Told) -> _Content:
     parts = [told.hello(), Part(told.say("mail.created.text"))]
-    if told.matter.confirmed and told.ticket is not None:
-        said = told.said(("customer",))
-        heading = f"{told.say('mail.created.said')}: {told.masked(one_line(told.ticket.subject))}"
-        parts += [Part(heading, said), told.to_ticket()]
+    known, ticket = told.matter.confirmed, told.ticket
+    if known and ticket is not None:
+        heading = f"{told.say('mail.created.said')}: {told.masked(one_line(ticket.subject))}"
+        parts.append(Part(heading, told.said(("customer",))))
+    by_mail = ticket is not None and ticket.customer.by_mail
+    access = told.links.access(told.matter.app, told.matter.address) if by_mail else ""
+    if access:
+        parts += [Part(told.say("mail.access.text")), told.button("access", access)]
     else:
-        access = told.links.access(told.matter.app, told.matter.address)
-        button = told.button("access", access) if access else told.to_ticket()
-        parts += [button, Part(told.say("mail.created.stranger"), quiet=True)]
+        parts.append(told.to_ticket())
+    if not known:
+        parts.append(Part(told.say("mail.created.stranger"), quiet=True))
     parts += [Part(told.say("mail.created.again"), quiet=True), told.answer_here()]
     return told.say("mail.created.title"), parts
 

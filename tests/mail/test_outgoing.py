@@ -330,8 +330,8 @@ def test_a_context_that_is_none_leads_to_the_first_page(context: str) -> None:
 
 
 def test_where_there_is_no_page_there_is_no_button() -> None:
-    nowhere = links("https://chat.acme.example", SIGNER)
-    of = matter("answers", ticket(), app=replace(ACME, origins=()), items=CONVERSATION[2:])
+    nowhere = LINKS._replace(ticket=lambda *_: "", access=lambda *_: "")
+    of = matter("answers", ticket(), items=CONVERSATION[2:])
     assert words("es")["mail.button.ticket"] not in html_of(written(of, to=nowhere))
     with pytest.raises(Nothing):
         written(matter("access"), to=nowhere)
@@ -348,7 +348,34 @@ def test_what_stands_on_the_apps_colour_can_be_read(color: str) -> None:
 def test_matters_are_values() -> None:
     assert isinstance(EVERY["test"], Matter)
     assert Customer is type(ANA)
-    assert LINKS.access(ACME, "a@x.co") == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "page"),
+    [
+        ("user:ana", "https://app.acme.example/facturas/nueva"),
+        ("anon:x", "https://app.acme.example/facturas/nueva"),
+        ("portal:x", "https://chat.acme.example/portal/acme/tickets/1042"),
+        ("mail:ana@example.com", "https://chat.acme.example/portal/acme/tickets/1042"),
+    ],
+)
+def test_a_ticket_is_read_where_its_customer_is_known(key: str, page: str) -> None:
+    to = links("https://chat.acme.example", SIGNER)
+    assert to.ticket(ACME, ticket(customer=replace(ANA, key=key)), "ana@example.com") == page
+    elsewhere = replace(ACME, origins=())
+    assert to.ticket(elsewhere, ticket(context=""), "").endswith("/portal/acme/tickets/1042")
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_who_wrote_a_mail_is_shown_the_way_to_an_account(confirmed: bool) -> None:
+    about = ticket(customer=replace(ANA, key="mail:ana@example.com"))
+    to = links("https://chat.acme.example", SIGNER)
+    text = text_of(written(matter("created", about, confirmed=confirmed), to=to))
+    assert "https://chat.acme.example/portal/acme/sign-up" in text
+    assert "#1042" in text
+    assert ("Error 12" in text) == confirmed
+    widget = text_of(written(matter("created", ticket(), confirmed=confirmed), to=to))
+    assert "sign-up" not in widget, "an account of the portal would not show a visitor's tickets"
 
 
 def rgb(color: str) -> tuple[int, int, int]:
