@@ -3,6 +3,7 @@
 import "./portal.css";
 import { asking } from "./asking";
 import { boxes } from "./boxes";
+import { framed } from "./framed";
 import { follow } from "./news";
 import { uploads } from "./uploads";
 
@@ -31,6 +32,8 @@ for (const secret of document.querySelectorAll<HTMLElement>(".secret")) showable
 for (const root of document.querySelectorAll<HTMLElement>(".uploads[data-send]")) uploads(root);
 const form = document.querySelector<HTMLFormElement>("form.asking");
 if (form) asking(form);
+const telling = document.querySelector<HTMLElement>("[data-tell]");
+if (telling) framed(telling);
 boxes();
 const history = document.querySelector<HTMLElement>("[data-news]");
 if (history) follow(history);
