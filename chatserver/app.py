@@ -160,6 +160,7 @@ def build_app(
                     refused=metrics.refuse,
                     mail_stops=MailStops(db),
                     unready=Readiness(db, hub, living).problems,
+                    lacking=lambda: _lacking(files, metrics),
                 )
                 log.info("serving", extra={"address": settings.address, "database": settings.database_shown})
                 customer_lines = Fallback(customers, origins.origin_allowed, forwarding)
@@ -321,7 +322,7 @@ async def _mailing(
 @asynccontextmanager
 async def _incoming_mail(settings: Settings, house: House, db: Database) -> AsyncIterator[None]:
     """With SQLite one process does everything; on PostgreSQL `chatserver mail` takes it."""
-    if settings.on_postgres or not settings.mail_listen:
+    if settings.on_postgres or not settings.takes_mail:
         yield
         return
     from chatserver.mail_process import incoming
@@ -445,6 +446,12 @@ def _downloads(
 ) -> Downloads:
     secret = settings.secret or db.secret
     return Downloads(house, db, files, keeping, threads, secret=secret, seconds=settings.file_link_seconds)
+
+
+def _lacking(files: Files, metrics: Metrics) -> list[str]:
+    """What this server does without just now. Chats go on."""
+    without = {"files": bool(files.problem), "mailbox": metrics.mailbox_up is False}
+    return [name for name, missing in without.items() if missing]
 
 
 def _limits(settings: Settings) -> Limits:

@@ -158,6 +158,12 @@ class Database(Reader):
         return self._writer.failing
 
     @property
+    def storing(self) -> bool:
+        """What is written now will be kept, as far as is known: nothing failed last, and nobody waits for longer than writing
+        ever takes."""
+        return not (self._writer.failing or self._writer.stuck)
+
+    @property
     def readers(self) -> tuple[int, int]:
         """Of the connections that read: how many are busy and how many idle; (0, 0) where nobody counts."""
         return 0, 0

@@ -54,6 +54,8 @@ class Rooms:
     mail_stops: MailStops
     unready: Callable[[], Awaitable[list[str]]]
     """Why no traffic should come here now; empty when it may."""
+    lacking: Callable[[], list[str]]
+    """What chats go on without."""
 
 
 def rooms(request: HTTPConnection) -> Rooms:

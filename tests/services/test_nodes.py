@@ -44,7 +44,7 @@ from chatserver.store.work import Who
 from tests.harness.postgres import Postgres
 from tests.harness.waiting import soon
 from tests.memory_store import Clock, MemoryBus
-from tests.services.scene import DatabaseRows, Scene, new_cid, who
+from tests.services.scene import DatabaseRows, Scene, Soon, new_cid, who, written
 
 ANA = who("ana")
 
@@ -278,6 +278,42 @@ def test_topics_are_taken_apart_whatever_a_key_looks_like() -> None:
         [customer_topic(1, "user:a:b"), customer_topic(1, "x"), agent_topic(3), desk_topic(4), "worker"]
     )
     assert (found.customers, found.agents, found.desks) == ({1: ["user:a:b", "x"]}, [3], [4])
+
+
+# — who types —————————————————————————————————————————————————————————————————
+
+
+async def test_an_agent_who_types_at_one_node_keeps_the_ticket_whichever_node_decides(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    ticket = await a.start(ANA)
+    await a.agent(2)
+    await b.refresh()
+    soon = Soon(a)
+    for _ in range(7):
+        soon.pass_ms(2_000)
+        await talk.typing_as_agent(a.house, 1, ticket.id)
+    soon.pass_ms(1_000)
+    await written(a)
+    await b.later(58.9)
+    assert (await b.ticket(ticket.id)).agent_id == 1, "passed on while its agent was typing"
+    await b.later(1)
+    assert (await b.ticket(ticket.id)).agent_id == 2
+
+
+async def test_who_types_in_a_ticket_that_another_node_gave_to_somebody_else_moves_nothing(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    ticket = await a.start(ANA)
+    await b.agent(2)
+    await pairing.agent_signed_out(b.house, 1)
+    a.clock.pass_seconds(20)
+    before = await b.ticket(ticket.id)
+    assert before.agent_id == 2
+    await talk.typing_as_agent(a.house, 1, ticket.id)
+    assert await b.ticket(ticket.id) == before
 
 
 # — who speaks for whom ————————————————————————————————————————————————————————

@@ -7,7 +7,7 @@
  * - `post`: what somebody wrote (frames with a `cid`): kept in order, over reloads, until the server acknowledged or refused it;
  * - `ask`: a verb without `cid`: kept in memory until it is done or refused, and repeated after a reconnect;
  * - `send`: now or never (typing, seen, reading).
- * Whatever the server calls too fast is sent again when it said, unless another of its kind took its place; nobody is told.
+ * Whatever the server wants later is sent again when it said, unless another of its kind took its place; nobody is told.
  * Times are ms; `now()` is the server's clock.
  */
 
@@ -21,7 +21,10 @@ export type Phase = "connecting" | "hello" | "live" | "waiting" | "stopped";
 
 export interface Status {
   phase: Phase;
-  /** Local time (ms) since when nothing gets through; null while live, and before the first try. Screens stay calm for the first seconds. */
+  /**
+   * Local time (ms) since when nothing gets through, or, while live, since when the server can store nothing; null before the first
+   * try. Screens stay calm for the first seconds.
+   */
   downSince: number | null;
   /** With `stopped`: the close code, and the code of the `error` frame that came before it ("" when none did). */
   code: number;
@@ -99,6 +102,7 @@ interface Incoming {
   now: number;
   heartbeat: number;
   retry_after?: number;
+  on?: boolean;
   code?: string;
   cid?: string;
   verb?: string;
@@ -288,6 +292,12 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
       case "goaway":
         this.#retryAfter = (frame.retry_after as number) * 1000;
         return;
+      case "storing":
+        this.#written.value = {
+          ...this.#written.peek(),
+          downSince: frame.on ? null : this.#timers.now(),
+        };
+        return;
       case "done":
         this.#verbs.delete(verbKey(frame.verb, frame.ticket));
         this.#sent.delete(verbKey(frame.verb, frame.ticket));
@@ -307,12 +317,12 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
   #refusedVerb(frame: Incoming): boolean {
     const key = verbKey(frame.verb, frame.ticket);
     const verb = this.#sent.get(key);
-    if (!verb || frame.code !== "rate_limited") {
+    if (!verb || !frame.retry_after) {
       this.#verbs.delete(key);
       return false;
     }
     // One after the other: all at once they would be too many again.
-    this.#timers.after((frame.retry_after ?? 1) * 1000 * ++this.#late, () => {
+    this.#timers.after(frame.retry_after * 1000 * ++this.#late, () => {
       this.#late--;
       if (this.#sent.get(key) === verb) this.send(verb);
     });
@@ -509,9 +519,9 @@ class Outbox<Out extends OutFrame> {
   }
 
   #pause(frame: Incoming): boolean {
-    const limited = frame.code === "rate_limited";
-    if (!limited && (frame.code !== "internal" || ++this.#tries >= INTERNAL_TRIES)) return false;
-    const seconds = limited ? (frame.retry_after ?? 1) : 2 ** this.#tries;
+    const ours = frame.code === "internal" && ++this.#tries < INTERNAL_TRIES;
+    const seconds = frame.retry_after ?? (ours && 2 ** this.#tries);
+    if (!seconds) return false;
     this.interrupt();
     this.#paused = true;
     this.#cancelTimer = this.#timers.after(seconds * 1000, () => {
