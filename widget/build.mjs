@@ -30,7 +30,7 @@ const LANGUAGES = ["es", "en", "pt"];
 const WIDGET_WORDS = ["common", "widget"];
 /** The frame's chunks, src/frame/chunks/<name>.tsx, and the words that each brings. */
 const CHUNKS = { after: ["after"] };
-const CONSOLE_WORDS = ["common", "errors", "courtesy", "console"];
+const CONSOLE_WORDS = ["common", "errors", "courtesy", "files", "form", "console"];
 
 /** A failure whose text says all there is to say: no stack trace. */
 class BuildError extends Error {}
