@@ -76,7 +76,7 @@ async def _resumed(visit: Visit, kept: dict[str, str]) -> Response:
                 "rescued", 404, text="\n\n".join(filter(None, (kept.get("top"), kept.get("text"))))
             )
     if visit.place == "new":
-        return new.page(visit, Form(new.FIELDS, kept), note=note)
+        return await new.page(visit, kept, note=note)
     return visit.go(visit.place)
 
 

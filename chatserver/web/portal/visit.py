@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -15,20 +15,27 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from chatserver.core.errors import Refused
+from chatserver.core.files import File
+from chatserver.core.forms import USUAL
 from chatserver.core.people import App
 from chatserver.i18n import LANGUAGES, choose, say
 from chatserver.services.portal import CustomerSession, Portal
 from chatserver.store.work import Who
 from chatserver.web.addresses import may_carry_passwords, network
 from chatserver.web.portal import forms
+from chatserver.web.portal.asked import OWN
+from chatserver.web.portal.multipart import Part
 from chatserver.web.rooms import Rooms, rooms
 from chatserver.web.times import Times, zone
 
 LINK_COOKIE_SECONDS: Final = 1800
 """So long somebody who followed a mailed link may take to fill in the form behind it."""
 LANG_SECONDS: Final = 365 * 86_400
-KEPT: Final = frozenset({"subject", "text", "top", "cid", "follows", "name", "stars", "comment"})
-"""What a form that met the end of a session carries on through signing in: nothing secret is among it."""
+KEPT: Final = frozenset(
+    {*USUAL, "top", "cid", "follows", "name", "stars", "comment", "files", "lost", "copies", "completes"}
+)
+"""What a form that met the end of a session carries on through signing in, and whatever an app's own form asks: nothing secret is
+among it."""
 _PLACE: Final = re.compile(r"|new|profile|confirm|tickets/[0-9]{1,10}", re.ASCII)
 """Where signing in may lead: within the app's portal, to nothing that acts by itself."""
 
@@ -50,6 +57,10 @@ class Visit:
     lang: str
     form: dict[str, str] = field(default_factory=dict)
     """What was posted."""
+    file_errors: list[str] = field(default_factory=list)
+    """Why files that came with it were not taken: sentences."""
+    sent_up: File | Refused | None = None
+    """What became of the one file that a script sent by itself."""
     _cookies: list[tuple[str, str, int]] = field(default_factory=list)
 
     @classmethod
@@ -68,12 +79,15 @@ class Visit:
         return visit
 
     @classmethod
-    async def posted(cls, request: Request) -> Visit:
-        """Of a form of ours. Raises HTTPException: 403 when the browser says that it is not, and what `forms.read` raises."""
+    async def posted(cls, request: Request, take: Taker | None = None) -> Visit:
+        """Of a form of ours; `take` gets each of its files, which else are passed over. Raises HTTPException: 403 when the
+        browser says that it is none of ours, and what `forms.reading` raises."""
         visit = await cls.of(request)
         if not visit.house.origins.from_own_page(request.scope):
             raise HTTPException(403)
-        visit.form = await forms.read(request)
+        async for part in forms.reading(request, visit.form):
+            if take is not None:
+                await take(visit, part)
         return visit
 
     @property
@@ -238,4 +252,7 @@ def _name(house: Rooms, request: Request, name: str) -> str:
 
 def carried(form: Mapping[str, str]) -> dict[str, str]:
     """What is carried on of a form."""
-    return {name: value for name, value in form.items() if name in KEPT}
+    return {name: value for name, value in form.items() if name in KEPT or name.startswith(OWN)}
+
+
+Taker = Callable[[Visit, Part], Awaitable[None]]
