@@ -20,6 +20,7 @@ from chatserver import control, telemetry
 from chatserver.core.errors import Refused
 from chatserver.core.people import App
 from chatserver.files.keeping import Keeping
+from chatserver.files.scanning import Scanner
 from chatserver.files.threads import Threads
 from chatserver.mail.addresses import Signer
 from chatserver.metrics import Metrics
@@ -109,7 +110,8 @@ def build_app(
         async with opened(settings, metrics, missed=missed.set, clock=clock, traced=traced) as (house, db):
             accounts = _accounts(settings, db, house)
             keeping, threads = Keeping(settings.files_path), Threads()
-            files = _files(settings, house, db, keeping, threads)
+            scanner = _scanner(settings, threads, metrics)
+            files = _files(settings, house, db, keeping, threads, scanner)
             downloads = _downloads(settings, house, db, files, keeping, threads)
             hub = Hub(
                 house,
@@ -162,7 +164,7 @@ def build_app(
                     mail_stops=MailStops(db),
                     mail_signer=Signer((settings.secret or db.secret).encode()),
                     unready=Readiness(db, hub, living).problems,
-                    lacking=lambda: _lacking(files, metrics),
+                    lacking=lambda: _lacking(files, scanner, metrics),
                 )
                 log.info("serving", extra={"address": settings.address, "database": settings.database_shown})
                 customer_lines = Fallback(customers, origins.origin_allowed, forwarding)
@@ -432,7 +434,25 @@ def _portal(settings: Settings, db: Database, house: House, letters: Letters | N
     return Portal(db, house, settings, secret=settings.secret or db.secret, letters=letters)
 
 
-def _files(settings: Settings, house: House, db: Database, keeping: Keeping, threads: Threads) -> Files:
+def _scanner(settings: Settings, threads: Threads, metrics: Metrics) -> Scanner | None:
+    if settings.scanner is None:
+        return None
+    scans = metrics.scans = {"clean": 0, "infected": 0, "failed": 0}
+
+    def counted(outcome: str) -> None:
+        scans[outcome] += 1
+
+    return Scanner(settings.scanner, threads, counted)
+
+
+def _files(
+    settings: Settings,
+    house: House,
+    db: Database,
+    keeping: Keeping,
+    threads: Threads,
+    scanner: Scanner | None,
+) -> Files:
     return Files(
         house,
         db,
@@ -440,6 +460,7 @@ def _files(settings: Settings, house: House, db: Database, keeping: Keeping, thr
         threads,
         uploads_per_minute=settings.file_uploads_per_minute,
         unused_seconds=settings.file_unused_seconds,
+        scanner=scanner,
     )
 
 
@@ -450,9 +471,13 @@ def _downloads(
     return Downloads(house, db, files, keeping, threads, secret=secret, seconds=settings.file_link_seconds)
 
 
-def _lacking(files: Files, metrics: Metrics) -> list[str]:
+def _lacking(files: Files, scanner: Scanner | None, metrics: Metrics) -> list[str]:
     """What this server does without just now. Chats go on."""
-    without = {"files": bool(files.problem), "mailbox": metrics.mailbox_up is False}
+    without = {
+        "files": bool(files.problem),
+        "scanner": scanner is not None and scanner.away,
+        "mailbox": metrics.mailbox_up is False,
+    }
     return [name for name, missing in without.items() if missing]
 
 

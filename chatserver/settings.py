@@ -272,6 +272,34 @@ def _require_readable(file: str) -> None:
         raise ValueError(f"names a file that cannot be read: {file}")
 
 
+class Clamd(NamedTuple):
+    """A virus scanner: `path` of a Unix socket, or `host` and `port`. `passes`: what it cannot scan is taken all the same."""
+
+    host: str
+    port: int
+    path: Path | None
+    passes: bool = False
+
+    @property
+    def shown(self) -> str:
+        return f"unix:{self.path}" if self.path else f"{self.host}:{self.port}"
+
+
+def clamd(text: str) -> Clamd:
+    """ValueError with what is wrong, to follow the name."""
+    if text.startswith("unix:/"):
+        return Clamd("", 0, Path(text.removeprefix("unix:")))
+    host, colon, port = text.rpartition(":")
+    if not colon or not _host(host) or "/" in text or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise ValueError(f"must be like unix:/run/clamav/clamd.ctl or 127.0.0.1:3310, not {text!r}")
+    return Clamd(_host(host), int(port), None)
+
+
+def _clamd(text: str) -> str:
+    clamd(text)
+    return text
+
+
 def _address(text: str) -> str:
     try:
         return messages.email(text)
@@ -578,6 +606,19 @@ class Settings:
         "Where files that people send are kept. Several servers on one PostgreSQL share it.",
         shown="<DATA_DIR>/files",
     )
+    clamd: str = _setting(
+        "",
+        _clamd,
+        "ClamAV's clamd, which looks for viruses in whatever is sent before it is kept: `unix:/run/clamav/clamd.ctl` or "
+        "`127.0.0.1:3310`. More in [files.md](files.md#viruses).",
+        shown="nobody looks",
+    )
+    clamd_away: str = _setting(
+        "refuse",
+        _one_of("refuse", "pass"),
+        "While clamd does not answer, or says that it cannot scan, files are refused for now (`refuse`), or taken as they are "
+        "(`pass`).",
+    )
     file_uploads_per_minute: int = _setting(
         60, _whole(1, 100_000), "Files that one person may send up in a minute, and as many at once."
     )
@@ -626,6 +667,10 @@ class Settings:
     @property
     def mailbox(self) -> Imap | None:
         return imap(self.mailbox_url) if self.mailbox_url else None
+
+    @property
+    def scanner(self) -> Clamd | None:
+        return clamd(self.clamd)._replace(passes=self.clamd_away == "pass") if self.clamd else None
 
     @property
     def takes_mail(self) -> bool:

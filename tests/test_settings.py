@@ -320,6 +320,32 @@ def test_what_was_taken_goes_into_another_folder_than_it_came_from() -> None:
             load({"CHATSERVER_MAILBOX_URL": f"imaps://u:p@host/{folder}", **given})
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("unix:/run/clamav/clamd.ctl", "unix:/run/clamav/clamd.ctl"),
+        ("Clamav:3310", "clamav:3310"),
+        ("[::1]:3310", "::1:3310"),
+    ],
+)
+def test_the_virus_scanner_is_a_socket_or_a_port(text: str, shown: str) -> None:
+    found = load({"CHATSERVER_CLAMD": text}).scanner
+    assert found is not None
+    assert (found.shown, found.passes) == (shown, False)
+    other = load({"CHATSERVER_CLAMD": text, "CHATSERVER_CLAMD_AWAY": "pass"}).scanner
+    assert other is not None
+    assert other.passes
+    assert load({}).scanner is None
+
+
+@pytest.mark.parametrize(
+    "text", ["clamd", "unix:clamd.ctl", "host:0", "host:99999", ":3310", "http://host:3310", "a@b:1"]
+)
+def test_a_virus_scanner_that_cannot_be_meant_is_a_sentence(text: str) -> None:
+    with pytest.raises(BadSettings, match="CHATSERVER_CLAMD must be"):
+        load({"CHATSERVER_CLAMD": text})
+
+
 def test_mail_needs_to_know_from_where_it_comes_and_where_it_leads() -> None:
     with pytest.raises(BadSettings) as caught:
         load({"CHATSERVER_SMTP_URL": "smtp://127.0.0.1"})
