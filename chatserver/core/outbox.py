@@ -93,9 +93,10 @@ class Cause(NamedTuple):
     """With the ticket as it is after the item."""
 
 
-def _is_not_answered(ticket: Ticket, item: Item) -> bool:
-    """A mail that became a ticket is answered as any mail is (`core/mails.py`): once, and few in an hour."""
-    return item.reason != "mail"
+def _is_new(ticket: Ticket, item: Item) -> bool:
+    """Not where its agent is no more: it was a request before, and confirmed as one. And a mail that became a ticket is answered
+    as any mail is (`core/mails.py`): once, and few in an hour."""
+    return item.reason not in {"agent_left", "mail"}
 
 
 def _was_not_there(ticket: Ticket, item: Item) -> bool:
@@ -106,7 +107,7 @@ def _was_not_there(ticket: Ticket, item: Item) -> bool:
 
 
 CAUSES: Final[Mapping[str, Cause]] = {
-    "later": Cause("created", _is_not_answered),
+    "later": Cause("created", _is_new),
     "closed": Cause("closed", _was_not_there),
 }
 """By the item's kind. A verb that has to be told by mail appends an item, and gets its row here."""

@@ -29,6 +29,7 @@ export function systemLine(item: ItemView, ticket: AgentTicket, me: number | und
           "customer_gone",
           "outside_hours",
           "unattended",
+          "agent_left",
         ]),
       );
     case "closed":
