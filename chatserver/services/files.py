@@ -8,7 +8,7 @@ import hmac
 import logging
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final, Literal, Self, TypeVar
 
@@ -141,6 +141,11 @@ class Files:
         if ticket.agent_id != agent_id:
             raise Refused("not_yours")
         return Uploader(ticket.app_id, "agent", str(agent_id))
+
+    async def waiting(self, who: Uploader, ids: Sequence[str]) -> list[File]:
+        """Those of these that `who` sent up and no message has, in this order."""
+        found = await rows.waiting(self._db, ids, app_id=who.app_id, by=who.by, owner=who.owner)
+        return [found[file_id] for file_id in ids if file_id in found]
 
     # — taking —————————————————————————————————————————————————————————————————
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from chatserver.core.errors import Refused
 from chatserver.i18n import LANGUAGES, choose, say
-from chatserver.web.headers import page_policy
+from chatserver.web.headers import widget_policy
 from chatserver.web.origins import exact_origin, sources
 from chatserver.web.rooms import rooms
 
@@ -32,7 +32,9 @@ async def frame(request: Request) -> Response:
         "embed.html",
         lang,
         headers={
-            "content-security-policy": page_policy(house.origins.socket(request.scope), sources(app.origins)),
+            "content-security-policy": widget_policy(
+                house.origins.socket(request.scope), sources(app.origins)
+            ),
             # The host's page may be cross-origin isolated or not: either way it may show the frame.
             "cross-origin-resource-policy": "cross-origin",
             "cross-origin-opener-policy": "",

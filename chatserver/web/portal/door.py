@@ -76,7 +76,7 @@ async def _resumed(visit: Visit, kept: dict[str, str]) -> Response:
                 "rescued", 404, text="\n\n".join(filter(None, (kept.get("top"), kept.get("text"))))
             )
     if visit.place == "new":
-        return new.page(visit, Form(new.FIELDS, kept), note=note)
+        return await new.page(visit, kept, note=note)
     return visit.go(visit.place)
 
 
@@ -101,6 +101,12 @@ def _place_of(visit: Visit) -> str:
         return f"tickets/{number}"
     rest = str(visit.request.scope["path"]).removeprefix(visit.path()).strip("/")
     return rest.partition("/")[0]
+
+
+def frame_over(visit: Visit) -> Response:
+    """In the widget's frame: its session is over. The widget has a newer one, or says so; what was typed waits here."""
+    kept = carried(visit.form)
+    return visit.page("framed_over", 401, kept=kept)
 
 
 def stale(visit: Visit) -> Response:
