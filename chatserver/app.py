@@ -55,6 +55,7 @@ from chatserver.web import (
     help_feeds,
     help_pages,
     mail,
+    numbers,
     portal,
     site,
 )
@@ -336,6 +337,7 @@ async def _incoming_mail(settings: Settings, house: House, db: Database) -> Asyn
 
 
 def _routes() -> list[BaseRoute]:
+    numbers.bound()
     return [
         Route("/", site.index),
         Route("/demo", demo.demo),

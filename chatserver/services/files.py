@@ -40,6 +40,8 @@ UPLOADS_MAX: Final = 100
 """Under way at once; further ones are told to come again."""
 UPLOADS_OF_ONE: Final = 10
 """Of one person: as many as a message has files."""
+UPLOADS_OF_NETWORK: Final = 50
+"""Of one network address, whoever is behind it: anybody may be ten anonymous people, and bring a byte now and then."""
 AGAIN_SECONDS: Final = 2
 AWAY_SECONDS: Final = 30
 """When to try again what failed for the directory's or the scanner's sake."""
@@ -334,25 +336,33 @@ class UnderWay:
 
     def __init__(self) -> None:
         self._people: Counter[tuple[int, str]] = Counter()
+        self._networks: Counter[str] = Counter()
         self._bytes: Counter[tuple[int, str]] = Counter()
 
     @contextmanager
     def begin(self, who: Uploader, size: int) -> Iterator[None]:
         """Refused(rate_limited)."""
         person = (who.app_id, who.person)
-        if self.count >= UPLOADS_MAX or self._people[person] >= UPLOADS_OF_ONE:
+        of_network = self._networks[who.network] if who.network else 0
+        if (
+            self.count >= UPLOADS_MAX
+            or self._people[person] >= UPLOADS_OF_ONE
+            or of_network >= UPLOADS_OF_NETWORK
+        ):
             raise Refused("rate_limited", retry_after=AGAIN_SECONDS)
         counted = [(who.app_id, name) for name in _counted(who)]
         self._people[person] += 1
+        self._networks[who.network] += 1
         for name in counted:
             self._bytes[name] += size
         try:
             yield
         finally:
             self._people[person] -= 1
+            self._networks[who.network] -= 1
             for name in counted:
                 self._bytes[name] -= size
-            self._people, self._bytes = +self._people, +self._bytes
+            self._people, self._networks, self._bytes = +self._people, +self._networks, +self._bytes
 
     @property
     def count(self) -> int:
