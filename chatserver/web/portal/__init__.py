@@ -36,7 +36,10 @@ PAGES: Final[dict[str, tuple[View | None, View | None]]] = {
     "/files": (None, uploads.send),
     "/tickets/{number:int}": (ticket.shown, None),
     "/tickets/{number:int}/news": (ticket.news, None),
+    "/tickets/{number:int}/files/{seq:int}/{file}": (ticket.file, None),
+    "/tickets/{number:int}/files/{seq:int}/{file}/thumbnail": (ticket.thumbnail, None),
     "/tickets/{number:int}/reply": (None, ticket.reply),
+    "/tickets/{number:int}/complete": (None, ticket.complete),
     "/tickets/{number:int}/answer": (None, ticket.answer),
     "/tickets/{number:int}/rating": (None, ticket.rating),
 }
@@ -46,7 +49,11 @@ FRAMED: Final[dict[str, View]] = {
     "/frame/files": uploads.send,
 }
 """What the widget shows within its own frame, all of it posted: each form brings the widget's session (docs/portal.md)."""
-TAKES_FILES: Final[dict[View, Taker]] = {new.sent: uploads.keep, uploads.send: uploads.keep_one}
+TAKES_FILES: Final[dict[View, Taker]] = {
+    new.sent: uploads.keep,
+    ticket.reply: uploads.keep,
+    uploads.send: uploads.keep_one,
+}
 """Who takes the files of a form that has some."""
 BY_SCRIPT: Final[frozenset[View]] = frozenset({ticket.news, uploads.send})
 """Asked for by a script, which shows nothing of a page that it did not expect."""
