@@ -39,7 +39,7 @@ KEPT: Final = frozenset(
 )
 """What a form that met the end of a session carries on through signing in, and whatever an app's own form asks: nothing secret is
 among it."""
-_PLACE: Final = re.compile(r"|new|profile|confirm|tickets/[0-9]{1,10}", re.ASCII)
+_PLACE: Final = re.compile(r"|new(\?follows=[0-9]{1,10})?|profile|confirm|tickets/[0-9]{1,10}", re.ASCII)
 """Where signing in may lead: within the app's portal, to nothing that acts by itself."""
 
 
