@@ -47,6 +47,7 @@ TABLE: Final[dict[tuple[str, str], Kind]] = {
     ("POST", "/new"): "own",
     ("POST", "/new/discard"): "own",
     ("POST", "/files"): "own",
+    ("GET", "/similar"): "own",
     ("GET", "/tickets/{number:int}"): "ticket",
     ("GET", "/tickets/{number:int}/news"): "ticket",
     ("GET", "/tickets/{number:int}/files/{seq:int}/{file}"): "ticket",
@@ -161,7 +162,10 @@ def test_who_is_not_signed_in_has_nothing_of_their_own_to_change(scene: Scene) -
         if kind == "own":
             place = path.removeprefix("/")
             if method == "GET":
-                assert nobody.opens(place).at == "/sign-in"
+                if path == "/similar":  # asked for by a script
+                    assert nobody.opens(f"{place}?q=Asunto").status == 403
+                else:
+                    assert nobody.opens(place).at == "/sign-in"
             else:
                 asked_by_script = path == "/files"
                 answer = nobody.sends(place, GOOD | {"csrf": csrf})
