@@ -21,6 +21,7 @@ from chatserver.core.errors import Refused
 from chatserver.core.people import App
 from chatserver.files.keeping import Keeping
 from chatserver.files.threads import Threads
+from chatserver.mail.addresses import Signer
 from chatserver.metrics import Metrics
 from chatserver.opening import HINTED_SECONDS, HINTLESS_SECONDS, opened
 from chatserver.realtime.agent import AgentEndpoint
@@ -160,6 +161,7 @@ def build_app(
                     downloads=downloads,
                     refused=metrics.refuse,
                     mail_stops=MailStops(db),
+                    mail_signer=Signer((settings.secret or db.secret).encode()),
                     unready=Readiness(db, hub, living).problems,
                     lacking=lambda: _lacking(files, metrics),
                 )

@@ -13,13 +13,12 @@ from typing import Final
 
 from chatserver import i18n, systemd
 from chatserver.core.errors import Refused
-from chatserver.mail.finding import Signer
+from chatserver.mail.addresses import Signer
 from chatserver.metrics import Metrics
 from chatserver.opening import HINTLESS_SECONDS, opened
 from chatserver.services import administration
 from chatserver.services.house import House
 from chatserver.services.mailroom import Mailroom
-from chatserver.services.outbox import NoOutbox
 from chatserver.settings import Settings
 from chatserver.store import mails
 from chatserver.store.accounts import people_mark
@@ -87,7 +86,6 @@ def mailroom(settings: Settings, house: House, db: Database) -> Mailroom:
         house,
         db,
         Signer((settings.secret or db.secret).encode()),
-        NoOutbox(),
         settings.mail_authserv_id,
         i18n.say(language, "page.mail.no_subject"),
     )

@@ -486,6 +486,13 @@ class Settings:
         "The name under which your mail host writes `Authentication-Results`: what it says of DMARC is believed. Without it "
         "every mail is shown as unverified.",
     )
+    mail_comes_in: bool | None = _setting(
+        None,
+        _yes,
+        "Answers to mails come in here: mails about tickets name an address for them. To be said to servers that send where "
+        "others listen.",
+        shown="yes where MAIL_LISTEN or MAILBOX_URL is set",
+    )
     demo_password: str = _setting(
         "",
         _text,
@@ -623,6 +630,11 @@ class Settings:
     @property
     def takes_mail(self) -> bool:
         return bool(self.mail_listen or self.mailbox_url)
+
+    @property
+    def mails_come_in(self) -> bool:
+        """Whether what is mailed to an app's own address comes in at this installation."""
+        return self.takes_mail if self.mail_comes_in is None else self.mail_comes_in
 
     @property
     def database(self) -> Path | str:

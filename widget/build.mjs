@@ -26,7 +26,7 @@ const BUILT = path.join(HERE, "..", "static", "build");
 const LANGUAGES = ["es", "en", "pt"];
 /** Which files of the catalogue a face shows. */
 const WIDGET_WORDS = ["common", "widget"];
-const CONSOLE_WORDS = ["common", "errors", "courtesy", "console"];
+const CONSOLE_WORDS = ["common", "errors", "courtesy", "files", "form", "console"];
 
 /** A failure whose text says all there is to say: no stack trace. */
 class BuildError extends Error {}

@@ -93,8 +93,9 @@ class Cause(NamedTuple):
     """With the ticket as it is after the item."""
 
 
-def _always(ticket: Ticket, item: Item) -> bool:
-    return True
+def _is_not_answered(ticket: Ticket, item: Item) -> bool:
+    """A mail that became a ticket is answered as any mail is (`core/mails.py`): once, and few in an hour."""
+    return item.reason != "mail"
 
 
 def _was_not_there(ticket: Ticket, item: Item) -> bool:
@@ -105,7 +106,7 @@ def _was_not_there(ticket: Ticket, item: Item) -> bool:
 
 
 CAUSES: Final[Mapping[str, Cause]] = {
-    "later": Cause("created", _always),
+    "later": Cause("created", _is_not_answered),
     "closed": Cause("closed", _was_not_there),
 }
 """By the item's kind. A verb that has to be told by mail appends an item, and gets its row here."""

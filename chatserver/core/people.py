@@ -48,7 +48,8 @@ class App(msgspec.Struct, frozen=True):
 
 
 class Customer(msgspec.Struct, frozen=True, gc=False):
-    """A person who asks. `key` is unique per app: `user:<sub>` vouched for by the host, else `anon:<128 random bits>`."""
+    """A person who asks. `key` is unique per app: `user:<sub>` vouched for by the host, `portal:<128 random bits>` of an account,
+    `mail:<address>` of who wrote from there and has none, else `anon:<128 random bits>`."""
 
     id: int
     app_id: int
@@ -63,6 +64,11 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     @property
     def verified(self) -> bool:
         return self.key.startswith("user:")
+
+    @property
+    def by_mail(self) -> bool:
+        """Known by nothing but the address that mails claim to be from."""
+        return self.key.startswith("mail:")
 
 
 class Agent(msgspec.Struct, frozen=True):

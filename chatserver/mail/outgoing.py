@@ -26,7 +26,7 @@ from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind
 from chatserver.core.people import App
 from chatserver.core.tickets import TALK, Item, Ticket, rate_until
 from chatserver.i18n import TAGS, choose, say, words
-from chatserver.mail.addresses import reply_address, thread_id
+from chatserver.mail.addresses import LOOP_FIELD
 from chatserver.mail.links import Links
 
 if TYPE_CHECKING:
@@ -44,17 +44,6 @@ _MARKS: Final = dict.fromkeys(
 )
 
 
-class Sender(msgspec.Struct, frozen=True):
-    """`address`: from where mails come. `answerable`: what is sent there comes in here, also with a "+" and a token."""
-
-    address: str
-    answerable: bool = False
-
-    @property
-    def domain(self) -> str:
-        return ascii_domain(self.address.rpartition("@")[2])
-
-
 class Matter(msgspec.Struct, frozen=True):
     """All that a mail may tell."""
 
@@ -64,6 +53,12 @@ class Matter(msgspec.Struct, frozen=True):
     confirmed: bool
     facts: Facts
     message_id: str
+    thread_id: str = ""
+    """To what all mails to this address about the ticket refer."""
+    answers: str = ""
+    """The Message-ID of what its receiver mailed last about it; empty: nothing."""
+    reply_to: str = ""
+    """Where answers come in, and find the ticket; empty: nobody reads them."""
     ticket: Ticket | None = None
     items: Sequence[Item] = ()
     """Of the ticket, what the mail is about; the latest ones where they are many."""
@@ -102,9 +97,10 @@ class Nothing(Exception):
     """There is nothing to tell: it was seen meanwhile."""
 
 
-def composed(matter: Matter, sender: Sender, links: Links, now: int) -> EmailMessage:
-    """The mail, at `now` (ms). Raises Nothing, and ValueError for an address that no header can hold."""
-    told = _Told(matter, links, answerable=sender.answerable)
+def composed(matter: Matter, sender: str, links: Links, now: int) -> EmailMessage:
+    """The mail as it leaves `sender`, an address, at `now` (ms). Raises Nothing, and ValueError for an address that no header can
+    hold."""
+    told = _Told(matter, links)
     page = told.page()
     mail = EmailMessage(policy=SMTP.clone(utf8=not matter.address.isascii()))
     _head(mail, told, sender, links, now)
@@ -120,12 +116,12 @@ def composed(matter: Matter, sender: Sender, links: Links, now: int) -> EmailMes
 
 def envelope(address: str) -> str:
     """An address as servers write it: its domain in ASCII. Raises ValueError."""
-    local, _, domain = address.rpartition("@")
-    return f"{local}@{ascii_domain(domain)}"
+    return f"{address.rpartition('@')[0]}@{domain_of(address)}"
 
 
-def ascii_domain(domain: str) -> str:
-    """Raises ValueError for a name that no server can have."""
+def domain_of(address: str) -> str:
+    """In ASCII. Raises ValueError for a name that no server can have."""
+    domain = address.rpartition("@")[2]
     return domain if domain.isascii() else domain.encode("idna").decode("ascii")
 
 
@@ -135,9 +131,8 @@ def ascii_domain(domain: str) -> str:
 class _Told:
     """What a matter says, in words."""
 
-    def __init__(self, matter: Matter, links: Links, *, answerable: bool) -> None:
+    def __init__(self, matter: Matter, links: Links) -> None:
         self.matter = matter
-        self.answerable = answerable
         self.ticket = matter.ticket
         self.links = links
         locale = matter.facts.locale or (matter.ticket.customer.locale if matter.ticket else "")
@@ -175,7 +170,7 @@ class _Told:
         return Part(button=self.say(f"mail.button.{key}"), url=url) if url else Part()
 
     def answer_here(self) -> Part:
-        return Part(self.say("mail.answer_here"), quiet=True) if self.answerable else Part()
+        return Part(self.say("mail.answer_here"), quiet=True) if self.matter.reply_to else Part()
 
     def to_ticket(self) -> Part:
         if self.ticket is None:
@@ -244,14 +239,18 @@ _Content = tuple[str, list[Part]]
 
 def _created(told: _Told) -> _Content:
     parts = [told.hello(), Part(told.say("mail.created.text"))]
-    if told.matter.confirmed and told.ticket is not None:
-        said = told.said(("customer",))
-        heading = f"{told.say('mail.created.said')}: {told.masked(one_line(told.ticket.subject))}"
-        parts += [Part(heading, said), told.to_ticket()]
+    known, ticket = told.matter.confirmed, told.ticket
+    if known and ticket is not None:
+        heading = f"{told.say('mail.created.said')}: {told.masked(one_line(ticket.subject))}"
+        parts.append(Part(heading, told.said(("customer",))))
+    by_mail = ticket is not None and ticket.customer.by_mail
+    access = told.links.access(told.matter.app, told.matter.address) if by_mail else ""
+    if access:
+        parts += [Part(told.say("mail.access.text")), told.button("access", access)]
     else:
-        access = told.links.access(told.matter.app, told.matter.address)
-        button = told.button("access", access) if access else told.to_ticket()
-        parts += [button, Part(told.say("mail.created.stranger"), quiet=True)]
+        parts.append(told.to_ticket())
+    if not known:
+        parts.append(Part(told.say("mail.created.stranger"), quiet=True))
     parts += [Part(told.say("mail.created.again"), quiet=True), told.answer_here()]
     return told.say("mail.created.title"), parts
 
@@ -365,28 +364,23 @@ def _count(told: _Told) -> int:
 # — headers ————————————————————————————————————————————————————————————————————
 
 
-def _head(mail: EmailMessage, told: _Told, sender: Sender, links: Links, now: int) -> None:
+def _head(mail: EmailMessage, told: _Told, sender: str, links: Links, now: int) -> None:
     matter = told.matter
-    mail["From"] = _mailbox(matter.app.name, sender.address)
+    mail["From"] = _mailbox(matter.app.name, sender)
     mail["To"] = _mailbox("", matter.address)
     mail["Subject"] = _in_header(told.subject())
     mail["Date"] = datetime.fromtimestamp(now / 1000, UTC)
     mail["Message-ID"] = matter.message_id
-    if told.ticket is not None:
-        number = told.ticket.number
-        root = thread_id(matter.app, number, matter.address, sender.domain)
-        answered = _safe_id(matter.facts.in_reply_to)
-        mail["In-Reply-To"] = answered or root
-        mail["References"] = f"{root} {answered}".strip()
-        if sender.answerable:
-            mail["Reply-To"] = _mailbox(
-                matter.app.name, reply_address(matter.app, number, matter.address, sender.address)
-            )
-    elif answered := _safe_id(matter.facts.in_reply_to):
-        mail["In-Reply-To"] = mail["References"] = answered
+    answered = _safe_id(matter.answers)
+    if thread := f"{matter.thread_id} {answered}".strip():
+        mail["In-Reply-To"] = answered or matter.thread_id
+        mail["References"] = thread
+    if matter.reply_to:
+        mail["Reply-To"] = _mailbox(matter.app.name, matter.reply_to)
     # Out-of-office programs must not answer, nor other desks (RFC 3834); the second one is what Exchange reads.
     mail["Auto-Submitted"] = "auto-replied" if matter.facts.in_reply_to else "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
+    mail[LOOP_FIELD.title()] = "1"
     if matter.kind not in ASKED_FOR:
         mail["List-Unsubscribe"] = f"<{links.stop(matter.app, matter.address)}>"
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"

@@ -25,12 +25,13 @@ from chatserver.core.people import App
 from chatserver.core.tickets import Step, Ticket
 from chatserver.mail import finding
 from chatserver.mail.access import only_asks_for_access
+from chatserver.mail.addresses import Signer
 from chatserver.mail.automatic import Ours, Verdict, verdict
-from chatserver.mail.finding import Candidate, Signer
+from chatserver.mail.finding import Candidate
 from chatserver.mail.headers import unpadded
 from chatserver.mail.message import Arrival
+from chatserver.services import mails as leaving
 from chatserver.services.house import House
-from chatserver.services.outbox import Bounce, Letter, Outbox
 from chatserver.store import mails
 from chatserver.store.database import Database
 from chatserver.store.work import Needs, Who, World
@@ -63,7 +64,6 @@ class Mailroom:
     house: House
     db: Database
     signer: Signer
-    outbox: Outbox
     authserv_id: str = ""
     no_subject: str = "…"
 
@@ -110,7 +110,7 @@ class Mailroom:
         key = (taking.app.id, taking.mail.key)
         who, sender = taking.who, taking.taken.sender
         needs = Needs(
-            tickets=tuple(dict.fromkeys(one.ticket_id for one in taking.chosen)),
+            tickets=tuple(dict.fromkeys([*taking.bounced, *(one.ticket_id for one in taking.chosen)])),
             customers=((who.app_id, who.key),),
             # The app's number locks the app, on many nodes too: whoever takes the same mail waits, and finds it taken.
             numbers=(taking.app.id,),
@@ -122,12 +122,12 @@ class Mailroom:
     def _ours(self) -> Ours:
         apps = self.house.people.apps
         addresses = {app.mailbox.lower() for app in apps.values()} - {""}
-        return Ours(frozenset(addresses), lambda one: any(self.signer.identified([one], app) for app in apps))
+        return Ours(frozenset(addresses), lambda one: any(self.signer.made(one, app) for app in apps))
 
     async def _chosen(self, app: App, mail: Arrival) -> list[_Chosen]:
         """Of what the mail says the tickets in which its sender takes part: authorisation is this lookup."""
         found: list[_Chosen] = []
-        for candidate in finding.candidates(mail, self.signer, app.mailbox, app.id):
+        for candidate in finding.candidates(mail, self.signer, app.id):
             ticket = await self._looked_up(app, candidate)
             if ticket is not None and takes_part(ticket, sender_of(mail)):
                 found.append(_Chosen(ticket.id, signed=candidate.ticket_id > 0))
@@ -157,13 +157,15 @@ class _Taking:
         self.judged = judged
         self.chosen = chosen
         self.taken = taken
-        self.who = Who(app.id, f"mail:{taken.sender}", _name(mail), taken.sender)
+        self.who = Who(app.id, f"mail:{taken.sender}", _name(mail), taken.sender, _locale(mail))
         self.texts = list(_texts(mail))
+        self.answerable = judged.answerable and app.policy.mail
+        self.bounced = _bounced(mail, room.signer, app.id) if judged.kind == "bounce" else {}
         self.only_access = (
             judged.kind == "person"
-            and judged.answerable
+            and self.answerable
             and not chosen
-            and not finding.candidates(mail, room.signer, app.mailbox, app.id)
+            and not finding.candidates(mail, room.signer, app.id)
             and only_asks_for_access(mail)
         )
 
@@ -177,14 +179,14 @@ class _Taking:
 
     def _become(self, world: World, taken: TakenMail) -> tuple[Became, TakenMail]:
         if self.judged.kind == "bounce":
-            return "nothing", self._bounced(world, taken)
+            return "nothing", self._came_back(world, taken)
         if self.judged.kind != "person" or not taken.sender:
             return "nothing", taken
         ticket = self._ticket(world, taken.sender)
         if ticket is not None and ticket.state != "closed":
             return "message", self._said(world, ticket, taken)
-        if ticket is not None and self.judged.answerable:
-            return "closed", self._answered(world, taken, "how_to_open", ticket)
+        if ticket is not None and self.answerable:
+            return "closed", self._answered(world, taken, "closed_already", ticket)
         if self.only_access:
             return "access", self._answered(world, taken, "access", None)
         # Who answers a closed ticket and cannot be told so has said it in a new one.
@@ -210,6 +212,7 @@ class _Taking:
         customer = world.customer(self.who) or world.new_customer(self.who, taken.at)
         subject = _subject(self.mail, self.texts, self.room.no_subject)
         draft = world.draft(customer, subject, "{}", taken.at, email=taken.sender, follows=follows)
+        draft = replace(draft, source="mail")
         cid = cid_of(taken.key, 0)
         step = tickets.requested(draft, self.texts[0], cid, "mail")
         ticket = world.create(_marked(step, taken), self.app.policy, cid)
@@ -218,33 +221,25 @@ class _Taking:
             more = tickets.customer_said(ticket, text, cid_of(taken.key, place), taken.at)
             ticket = world.put(ticket, _marked(more, taken), self.app.policy)
         taken = replace(taken, ticket_id=ticket.id, seq=first)
-        return self._answered(world, taken, "received", ticket) if self.judged.answerable else taken
+        return self._answered(world, taken, "created", ticket) if self.answerable else taken
 
     def _answered(self, world: World, taken: TakenMail, answer: Answer, ticket: Ticket | None) -> TakenMail:
         """Something is sent back, unless that address had its share: then only the mail's row says what it was."""
-        ticket_id = ticket.id if ticket else None
-        if answer and may_answer(world.mail_answers(taken.app_id, taken.sender), taken.at):
-            facts = {"in_reply_to": taken.message_id}
-            if ticket is not None:
-                facts["number"] = str(ticket.number)
-            # Else whoever writes in a stranger's name chooses what this house writes to that stranger.
-            if taken.verified:
-                facts["subject"] = self.mail.subject
-            self.room.outbox.ask(world, Letter(answer, taken.app_id, ticket_id, taken.sender, facts))
+        taken = replace(taken, ticket_id=ticket.id if ticket else None)
+        if may_answer(world.mail_answers(taken.app_id, taken.sender), taken.at):
             taken = replace(taken, answer=answer)
-        return replace(taken, ticket_id=ticket_id)
+            leaving.answer(world, taken, ticket)
+        return taken
 
-    def _bounced(self, world: World, taken: TakenMail) -> TakenMail:
-        report = self.mail.report
-        ids = [report.original_id] if report else []
-        found = self.room.signer.identified(
-            [*self.mail.references, *self.mail.in_reply_to, *ids], self.app.id
-        )
-        if not found or report is None:
-            return taken
-        final = report.action in ("failed", "") and not report.status.startswith("4")
-        bounce = Bounce(self.app.id, found[0], report.original_id, report.recipient, final)
-        self.room.outbox.bounced(world, bounce)
+    def _came_back(self, world: World, taken: TakenMail) -> TakenMail:
+        """A mail of ours did not arrive: agents see it, where it went to the ticket's customer and nobody tries any more."""
+        for ticket_id, message_ids in self.bounced.items():
+            ticket = world.ticket(ticket_id)
+            if ticket is not None and any(
+                self.room.signer.sent_to(one, ticket.address) for one in message_ids
+            ):
+                world.put(ticket, tickets.mail_failed(ticket, "refused"), self.app.policy)
+                return replace(taken, ticket_id=ticket.id)
         return taken
 
 
@@ -259,6 +254,18 @@ def takes_part(ticket: Ticket, address: str) -> bool:
 def sender_of(mail: Arrival) -> str:
     """Who it claims to be from; where it does not say, who sent it."""
     return mail.sender.address or mail.envelope_from or ""
+
+
+def _bounced(mail: Arrival, signer: Signer, app_id: int) -> dict[int, list[str]]:
+    """The tickets of our mails that a mail host gave up, with these mails' ids. Nobody else knows them."""
+    report = mail.report
+    if report is None or report.action not in ("failed", "") or report.status.startswith("4"):
+        return {}
+    found: dict[int, list[str]] = {}
+    for one in (*mail.references, *mail.in_reply_to, report.original_id):
+        for ticket_id in signer.identified([one], app_id):
+            found.setdefault(ticket_id, []).append(one)
+    return found
 
 
 _RESULT: Final = re.compile(r"\bdmarc\s{0,5}=\s{0,5}(\w{1,20})", re.IGNORECASE)
@@ -296,6 +303,17 @@ def _name(mail: Arrival) -> str:
         return messages.name(mail.sender.name)
     except Refused:
         return ""
+
+
+_TAG: Final = re.compile(r"\s{0,9}([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3})\s{0,9}(?:[,;]|$)")
+
+
+def _locale(mail: Arrival) -> str:
+    """The language in which its sender is answered, where their program says one."""
+    for name in ("content-language", "accept-language"):
+        if found := _TAG.match(mail.headers.get(name)):
+            return found[1]
+    return ""
 
 
 def _subject(mail: Arrival, texts: list[str], none: str) -> str:

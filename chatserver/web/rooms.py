@@ -9,6 +9,7 @@ from typing import Protocol
 from starlette.requests import HTTPConnection
 
 from chatserver.core.people import App
+from chatserver.mail.addresses import Signer
 from chatserver.services.accounts import Accounts
 from chatserver.services.downloads import Downloads
 from chatserver.services.files import Files
@@ -52,6 +53,8 @@ class Rooms:
     refused: Callable[[str], None]
     """Counts a refusal, by its code."""
     mail_stops: MailStops
+    mail_signer: Signer
+    """Knows the links by which mail ends."""
     unready: Callable[[], Awaitable[list[str]]]
     """Why no traffic should come here now; empty when it may."""
     lacking: Callable[[], list[str]]

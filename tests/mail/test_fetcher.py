@@ -14,12 +14,11 @@ import pytest
 from chatserver import mail_fetcher
 from chatserver.core.errors import Refused
 from chatserver.mail import imap as line
-from chatserver.mail.finding import Signer
+from chatserver.mail.addresses import Signer
 from chatserver.mail.imap import DELETE, Box, NotRead
 from chatserver.mail.mime import SIZE_AT_MOST
 from chatserver.mail_fetcher import Fetcher, fetching
 from chatserver.services.mailroom import Mailroom
-from chatserver.services.outbox import NoOutbox
 from chatserver.settings import imap
 from chatserver.store import mails
 from chatserver.store.base import StoreFailed
@@ -41,7 +40,7 @@ class Desk:
         self.scene = scene
         self.db = scene.house.store
         self.server = server
-        self.room = Mailroom(scene.house, self.db, Signer(b"x"), NoOutbox())
+        self.room = Mailroom(scene.house, self.db, Signer(b"x"))
         self.metrics = scene.house.metrics
 
     @asynccontextmanager
