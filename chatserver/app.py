@@ -39,6 +39,7 @@ from chatserver.services.identity import Signed
 from chatserver.services.letters import Letters, MailedLetters, NoLetters
 from chatserver.services.library import library
 from chatserver.services.portal import Portal
+from chatserver.services.throttle import Buckets
 from chatserver.settings import Settings
 from chatserver.store.accounts import people_mark
 from chatserver.store.base import StoreFailed
@@ -411,13 +412,6 @@ class _Started:
 
 
 def _accounts(settings: Settings, db: Database, house: House) -> Accounts:
-    buckets = None
-    if settings.on_postgres:
-        from chatserver.store.postgres.database import PostgresDatabase
-        from chatserver.store.postgres.tries import Buckets
-
-        assert isinstance(db, PostgresDatabase)  # noqa: S101 - mypy alone needs to be told
-        buckets = Buckets(db)
     return Accounts(
         db,
         house.bus,
@@ -425,7 +419,7 @@ def _accounts(settings: Settings, db: Database, house: House) -> Accounts:
         secret=settings.secret or db.secret,
         find_app=lambda key: house.people.app_by_key(key),
         clock=house.now,
-        buckets=buckets,
+        buckets=_buckets(settings, db),
     )
 
 
@@ -433,7 +427,19 @@ def _portal(settings: Settings, db: Database, house: House, letters: Letters | N
     if settings.smtp is not None:
         letters = MailedLetters(house)
     letters = letters or NoLetters()
-    return Portal(db, house, settings, secret=settings.secret or db.secret, letters=letters)
+    secret = settings.secret or db.secret
+    return Portal(db, house, settings, secret=secret, letters=letters, buckets=_buckets(settings, db))
+
+
+def _buckets(settings: Settings, db: Database) -> Buckets | None:
+    """Where several servers count who tries to sign in."""
+    if not settings.on_postgres:
+        return None
+    from chatserver.store.postgres.database import PostgresDatabase
+    from chatserver.store.postgres.tries import Buckets
+
+    assert isinstance(db, PostgresDatabase)  # noqa: S101 - mypy alone needs to be told
+    return Buckets(db)
 
 
 def _scanner(settings: Settings, threads: Threads, metrics: Metrics) -> Scanner | None:

@@ -536,6 +536,12 @@ def completed(ticket: Ticket, details: Details, cid: str, now: int) -> Step:
     )
 
 
+def copied(ticket: Ticket, details: Details) -> Step:
+    """The customer names further people who get the answers (`details`: with them)."""
+    _open(ticket)
+    return Step(replace(ticket, details=details), ())
+
+
 def waited(ticket: Ticket, policy: Policy, now: int) -> Step:
     """A pending ticket is looked at: nothing yet, its customer is reminded, or it is closed."""
     if ticket.pending is None or now < _pending_due(ticket, ticket.pending, policy):

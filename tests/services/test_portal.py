@@ -20,6 +20,8 @@ from chatserver.store import portal as rows
 from chatserver.store import tickets as stored
 from chatserver.store.database import Database
 from chatserver.store.portal import SESSIONS_MAX, CustomerSession
+from chatserver.store.postgres.database import PostgresDatabase
+from chatserver.store.postgres.tries import Buckets
 from chatserver.store.tables import customer_sessions, links
 from chatserver.store.work import Who
 from tests.harness.letters import Mailbox
@@ -41,8 +43,13 @@ class Town:
         self.scene = scene
         self.db = db
         self.mail = Mailbox()
+        self.portal = self.server()
+
+    def server(self) -> Portal:
+        """One of those that serve this database."""
         settings = load({"CHATSERVER_SIGN_IN_TRIES": "3", "CHATSERVER_SIGN_IN_TRIES_PER_ADDRESS": "50"})
-        self.portal = Portal(db, scene.house, settings, secret=SECRET, letters=self.mail)
+        buckets = Buckets(self.db) if isinstance(self.db, PostgresDatabase) else None
+        return Portal(self.db, self.scene.house, settings, secret=SECRET, letters=self.mail, buckets=buckets)
 
     def app(self, app_id: int = 1) -> App:
         return self.scene.house.people.app(app_id)
@@ -129,6 +136,24 @@ async def test_who_reads_the_mail_signs_up_and_comes_back_with_the_password(town
     back = await town.signs_in(" ANA@empresa.TEST ")
     assert back.customer == made.customer
     assert back.id != made.id
+
+
+async def test_whoever_guesses_at_all_servers_has_no_more_tries_than_at_one(town: Town) -> None:
+    await town.signs_up("ana@empresa.test")
+    if not isinstance(town.db, PostgresDatabase):
+        servers = [town.portal]  # of one file there is one
+    else:
+        servers = [town.server() for _ in range(3)]
+    codes = []
+    for guess in range(6):
+        server = servers[guess % len(servers)]
+        with pytest.raises(Refused) as refusal:
+            await server.sign_in(town.app(), "ana@empresa.test", f"mala {guess}", "n")
+        codes.append(refusal.value.code)
+    assert codes == ["unauthorized"] * 3 + ["rate_limited"] * 3
+    # Of another app, and of agents, nothing was counted.
+    await town.signs_up("ana@empresa.test", app_id=2)
+    assert (await town.signs_in("ana@empresa.test", app_id=2)).email == "ana@empresa.test"
 
 
 async def test_the_address_is_in_the_mail_only_and_the_token_nowhere_in_the_database(town: Town) -> None:
@@ -239,8 +264,8 @@ async def test_another_password_ends_all_other_sessions_and_the_links_for_yet_an
     await town.portal.ask_link(town.app(), "ana@empresa.test", "reset", "es", "n", link_to)
     reset = town.mail.token("ana@empresa.test")
     with refused("unauthorized"):
-        await town.portal.change_password(town.app(), first, OTHER_PASSWORD, OTHER_PASSWORD, "es")
-    await town.portal.change_password(town.app(), first, PASSWORD, OTHER_PASSWORD, "es")
+        await town.portal.change_password(town.app(), first, OTHER_PASSWORD, OTHER_PASSWORD, "es", "n")
+    await town.portal.change_password(town.app(), first, PASSWORD, OTHER_PASSWORD, "es", "n")
     assert await town.portal.session(town.app(), token) is None
     assert second.id != first.id
     assert [letter.kind for letter in town.mail.letters][-1] == "password_changed"
