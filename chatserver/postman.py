@@ -365,7 +365,7 @@ class Postman:
         return await rows.MailStops(self._db).has(mail.app_id, *who)
 
     async def _composed(self, mail: Waiting, app: App, ticket: Ticket | None, now: int) -> Ready:
-        sender = app.mailbox or self._sender
+        sender = app.support_address or self._sender
         matter = Matter(
             mail.kind, app, mail.address, mail.confirmed, mail.facts, self._name(mail, ticket, sender)
         )
@@ -388,7 +388,7 @@ class Postman:
         if ticket is None:
             return replace(matter, answers=answers)
         of = (app.id, ticket.id, matter.address)
-        known = app.mailbox and self._answerable
+        known = app.support_address and self._answerable
         return replace(
             matter,
             thread_id=self._signer.thread_id(*of, domain_of(sender)),

@@ -72,7 +72,7 @@ class Mailroom:
         local, _, domain = address.lower().rpartition("@")
         plain = f"{local.partition('+')[0]}@{domain}"
         for app in self.house.people.apps.values():
-            support = app.mailbox.lower()
+            support = app.support_address.lower()
             if support and support in (plain, address.lower()):
                 return app
         return None
@@ -121,7 +121,7 @@ class Mailroom:
 
     def _ours(self) -> Ours:
         apps = self.house.people.apps
-        addresses = {app.mailbox.lower() for app in apps.values()} - {""}
+        addresses = {app.support_address.lower() for app in apps.values()} - {""}
         return Ours(frozenset(addresses), lambda one: any(self.signer.made(one, app) for app in apps))
 
     async def _chosen(self, app: App, mail: Arrival) -> list[_Chosen]:
