@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from chatserver.bus.base import Subscription
 from chatserver.core import events, outbox, tickets
+from chatserver.core.details import case_shown
 from chatserver.core.errors import Refused
 from chatserver.core.events import Event
 from chatserver.core.people import App
@@ -370,7 +371,9 @@ class Postman:
             mail.kind, app, mail.address, mail.confirmed, mail.facts, self._name(mail, ticket, sender)
         )
         if ticket is not None:
-            matter = replace(matter, ticket=ticket, items=await self._items(mail, ticket))
+            matter = replace(
+                matter, ticket=ticket, items=await self._items(mail, ticket), hidden=hidden(ticket, app)
+            )
         matter = await self._threaded(matter, sender)
         data = composed(matter, sender, self._links, now).as_bytes()
         return Ready(mail, ticket, envelope(sender), envelope(mail.address), matter.message_id, data)
@@ -407,7 +410,16 @@ class Postman:
         if mail.kind in ("answers", "closed"):
             after = max(after, ticket.customer_seen)  # what was seen meanwhile is no news
         latest = await items_before(self._db, ticket.id, facts.upto + 1, ITEMS_MAX)
-        return [item for item in latest if item.seq > after]
+        if mail.kind == "reminder":  # what it waits for was told before
+            return latest
+        ends = facts.upto if mail.kind == "closed" else 0  # the end itself says why
+        return [item for item in latest if item.seq > after or item.seq == ends]
+
+
+def hidden(ticket: Ticket, app: App) -> tuple[str, ...]:
+    """What of a ticket must not be read in a mail."""
+    case = ticket.details.case
+    return (case,) if case != case_shown(ticket.details, app.form) else ()
 
 
 @asynccontextmanager

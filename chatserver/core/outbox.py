@@ -16,7 +16,8 @@ from chatserver.core.tickets import Item, Ticket
 
 LetterKind = Literal[
     "created",  # a request that will be answered later: number and link
-    "answers",  # what agents said and the customer has not seen, gathered
+    "answers",  # what agents said, or wait for, and the customer has not seen, gathered
+    "reminder",  # that it waits for its customer, and until when
     "closed",  # with the reason, what was not seen, and a request for a rating where an agent answered
     "closed_already",  # somebody wrote to a closed ticket: how to open a new one
     "transcript",  # asked for
@@ -105,11 +106,17 @@ def _was_not_there(ticket: Ticket, item: Item) -> bool:
     return ticket.mode == "later" or ticket.gone_at is not None or ticket.customer_unread > 0
 
 
+def _always(ticket: Ticket, item: Item) -> bool:
+    return True
+
+
 CAUSES: Final[Mapping[str, Cause]] = {
     "later": Cause("created", _is_not_answered),
+    "reminder": Cause("reminder", _always),
     "closed": Cause("closed", _was_not_there),
 }
-"""By the item's kind. A verb that has to be told by mail appends an item, and gets its row here."""
+"""By the item's kind. A verb that has to be told by mail appends an item, and gets its row here, unless it is gathered with what
+was said (`tickets.MAILED`). What a customer did they know; that a ticket was taken up again asks nothing of them."""
 
 
 def caused(ticket: Ticket, items: Iterable[Item]) -> Iterator[Letter]:

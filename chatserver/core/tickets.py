@@ -52,6 +52,8 @@ MailProblem = Literal[
 TALK: Final = frozenset({"message", "proposal"})
 NEWS: Final = TALK | {"sent_back", "completed"}
 """What the other side has to read: it is counted as unread."""
+MAILED: Final = NEWS | {"pending"}
+"""Of an agent's: what a mail tells a customer who was not there to see it."""
 FRONT: Final = 10 * 365 * 86_400_000
 """Taken off a returned ticket's rank: ahead of everybody who came by themselves, in the order of arrival."""
 LOOK_AGAIN_SECONDS: Final = 10
@@ -223,7 +225,7 @@ def due(ticket: Ticket, policy: Policy) -> int | None:
     if ticket.chatting:
         at = closes_at(ticket, policy.inactivity_seconds, strict=policy.inactivity_strict)
     elif ticket.pending is not None:
-        return _pending_due(ticket, ticket.pending, policy)
+        at = _pending_due(ticket, ticket.pending, policy)
     for other in (ticket.answer_due_at, ticket.queue_until if ticket.waiting else None):
         if other is not None and (at is None or other < at):
             at = other
@@ -828,8 +830,9 @@ def _append(ticket: Ticket, item: Item, before: tuple[Item, ...] = (), **more: A
         more["agent_seen"], more["agent_unread"] = item.seq, 0
         if item.kind in NEWS:
             more["customer_unread"] = ticket.customer_unread + 1
-            if ticket.unseen_at is None and (ticket.gone_at is not None or ticket.mode == "later"):
-                more["unseen_at"] = item.at
+        absent = ticket.gone_at is not None or ticket.mode == "later"
+        if absent and item.kind in MAILED and ticket.unseen_at is None:
+            more["unseen_at"] = item.at
     return Step(replace(ticket, last_seq=item.seq, **more), (*before, item) if before else (item,))
 
 

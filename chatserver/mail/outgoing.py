@@ -24,7 +24,7 @@ import msgspec
 from chatserver.core.colors import theme
 from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind
 from chatserver.core.people import App
-from chatserver.core.tickets import TALK, Item, Ticket, rate_until
+from chatserver.core.tickets import TALK, Item, Ticket, pending_ends, rate_until
 from chatserver.i18n import TAGS, choose, say, words
 from chatserver.mail.addresses import LOOP_FIELD
 from chatserver.mail.links import Links
@@ -195,6 +195,32 @@ class _Told:
             found.append(Said(who, self.when(item.at), self.masked(_shown(item.text)), own))
         return found[::-1]
 
+    def waits(self) -> str:
+        """What its receiver has to do, where agents said so in what the mail is about, and it still is so."""
+        ticket = self.ticket
+        kinds = {item.kind for item in self.matter.items}
+        if ticket is None or ticket.pending is None or not kinds & {"pending", "sent_back"}:
+            return ""
+        if ticket.details.missing and "sent_back" in kinds:
+            fields = ", ".join(map(self.field, ticket.details.missing))
+            return self.say("mail.waits.missing", fields=fields)
+        return self.say("mail.waits.text")
+
+    def field(self, name: str) -> str:
+        """Of the app's form, as it is called there."""
+        for own in self.matter.app.form.fields:
+            if own.key == name:
+                return one_line(str(getattr(own.label, self.lang)))
+        return words(self.lang).get(f"form.label.{name}", name)
+
+    def rejection(self) -> Said | None:
+        """In an agent's words, for the customer."""
+        for item in self.matter.items:
+            if item.kind == "closed" and item.text:
+                who = one_line(item.name) or self.say("mail.team")
+                return Said(who, self.when(item.at), self.masked(_shown(item.text)), own=False)
+        return None
+
     def when(self, at: int) -> str:
         """On the receiver's clock."""
         moment = datetime.fromtimestamp(at / 1000, _zone(self.ticket.customer.zone if self.ticket else ""))
@@ -213,7 +239,7 @@ class _Told:
     def masked(self, text: str) -> str:
         for one in self.matter.hidden:
             if len(one) > 1:
-                text = re.sub(re.escape(one), HIDDEN, text, flags=re.IGNORECASE)
+                text = re.sub(_spelt(one), HIDDEN, text, flags=re.IGNORECASE)
         return text
 
     def values(self, page: Page) -> dict[str, Any]:
@@ -256,20 +282,38 @@ def _created(told: _Told) -> _Content:
 
 
 def _answers(told: _Told) -> _Content:
-    said = told.said(("agent",))
-    if not said:
+    said, waits = told.said(("agent",)), told.waits()
+    if not said and not waits:
         raise Nothing
     count = _count(told)
     more = count - len(said)
     parts = [
         told.hello(),
-        Part(told.say("mail.answers.text")),
-        Part(said=said),
+        Part(waits),
+        Part(told.say("mail.answers.text") if said else "", said),
         Part(told.count("mail.answers.more", more), quiet=True) if more else Part(),
         told.to_ticket(),
         told.answer_here(),
     ]
-    return told.count("mail.answers.title", count), parts
+    title = told.say("mail.waits.title") if waits else told.count("mail.answers.title", count)
+    return title, parts
+
+
+def _reminder(told: _Told) -> _Content:
+    ticket = told.ticket
+    if ticket is None or ticket.pending is None:
+        raise Nothing
+    end = told.when(pending_ends(ticket, ticket.pending, told.matter.app.policy))
+    said = told.said(("agent",))[-1:]
+    parts = [
+        told.hello(),
+        Part(told.waits() or told.say("mail.waits.text")),
+        Part(told.say("mail.reminder.said") if said else "", said),
+        Part(told.say("mail.reminder.end", when=end)),
+        told.to_ticket(),
+        told.answer_here(),
+    ]
+    return told.say("mail.reminder.title"), parts
 
 
 def _closed(told: _Told) -> _Content:
@@ -277,6 +321,8 @@ def _closed(told: _Told) -> _Content:
     text = told.say(key if key in words(told.lang) else "mail.closed.text")
     said = told.said(("agent",))
     parts = [told.hello(), Part(text)]
+    if why := told.rejection():
+        parts.append(Part(told.say("mail.closed.why"), [why]))
     if said:
         parts.append(Part(told.say("mail.closed.unseen"), said))
     ticket = told.ticket
@@ -343,6 +389,7 @@ def _test(told: _Told) -> _Content:
 _KINDS: Final[Mapping[LetterKind, Callable[[_Told], _Content]]] = {
     "created": _created,
     "answers": _answers,
+    "reminder": _reminder,
     "closed": _closed,
     "closed_already": _closed_already,
     "transcript": _transcript,
@@ -407,6 +454,15 @@ def _in_header(text: str) -> str:
 def one_line(text: str) -> str:
     """For a header, or a place for one line: nothing that ends a line or turns its direction."""
     return _LINE.sub(" ", text.translate(_MARKS)).strip()
+
+
+def _spelt(secret: str) -> str:
+    """As a pattern: a number is the same with and without the dots, dashes and spaces between its parts."""
+    signs = [re.escape(sign) for sign in secret if sign.isalnum()]
+    return r"[\s.\-/_]?".join(signs) if len(signs) >= _SPELT_LEAST else re.escape(secret)
+
+
+_SPELT_LEAST: Final = 4
 
 
 def _shown(text: str) -> str:
