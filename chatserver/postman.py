@@ -362,7 +362,9 @@ class Postman:
     async def _unwanted(self, mail: Waiting, ticket: Ticket | None) -> bool:
         if mail.kind in outbox.ASKED_FOR:
             return False
-        who = [mail.address] if ticket is None else [mail.address, rows.of_customer(ticket.customer.id)]
+        who = [mail.address]
+        if ticket is not None and not outbox.is_copied(ticket, mail.address):
+            who.append(rows.of_customer(ticket.customer.id))
         return await rows.MailStops(self._db).has(mail.app_id, *who)
 
     async def _composed(self, mail: Waiting, app: App, ticket: Ticket | None, now: int) -> Ready:
@@ -407,7 +409,7 @@ class Postman:
         if not facts.upto:
             return []
         after = facts.after
-        if mail.kind in ("answers", "closed"):
+        if mail.kind in ("answers", "closed") and not outbox.is_copied(ticket, mail.address):
             after = max(after, ticket.customer_seen)  # what was seen meanwhile is no news
         latest = await items_before(self._db, ticket.id, facts.upto + 1, ITEMS_MAX)
         if mail.kind == "reminder":  # what it waits for was told before

@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from chatserver.core.colors import theme
-from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind
+from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind, is_copied
 from chatserver.core.people import App
 from chatserver.core.tickets import TALK, Item, Ticket, pending_ends, rate_until
 from chatserver.i18n import TAGS, choose, say, words
@@ -138,6 +138,8 @@ class _Told:
         locale = matter.facts.locale or (matter.ticket.customer.locale if matter.ticket else "")
         self.lang = choose(locale)
         self.number = matter.ticket.number if matter.ticket else 0
+        self.copied = matter.ticket is not None and is_copied(matter.ticket, matter.address)
+        """Its receiver is in copy: the ticket is somebody else's, to look at and to decide about."""
 
     def say(self, key: str, **values: object) -> str:
         return say(self.lang, key, app=one_line(self.matter.app.name), number=self.number, **values)
@@ -149,6 +151,8 @@ class _Told:
         """The same for all mails about a ticket: some programs take another subject for another conversation."""
         if self.ticket is None:
             return self.page().title
+        if self.copied:
+            return self.say("mail.subject_copied")
         if self.matter.confirmed:
             return self.say("mail.subject", subject=self.masked(one_line(self.ticket.subject)))
         return self.say("mail.subject_plain")
@@ -157,7 +161,9 @@ class _Told:
         title, parts = _KINDS[self.matter.kind](self)
         asked = self.matter.kind in ASKED_FOR
         stop = "" if asked else self.links.stop(self.matter.app, self.matter.address)
-        why = self.say("mail.why.ticket" if self.ticket else "mail.why.asked")
+        why = self.say(
+            "mail.why.copied" if self.copied else "mail.why.ticket" if self.ticket else "mail.why.asked"
+        )
         return Page(title, [part for part in parts if part.text or part.said or part.url], why, stop)
 
     def hello(self) -> Part:
@@ -173,12 +179,12 @@ class _Told:
         return Part(self.say("mail.answer_here"), quiet=True) if self.matter.reply_to else Part()
 
     def to_ticket(self) -> Part:
-        if self.ticket is None:
+        if self.ticket is None or self.copied:
             return Part()
         return self.button("ticket", self.links.ticket(self.matter.app, self.ticket, self.matter.address))
 
     def to_new(self) -> Part:
-        if self.ticket is None:
+        if self.ticket is None or self.copied:
             return Part()
         return self.button("new", self.links.new(self.matter.app, self.ticket, self.matter.address))
 
@@ -199,7 +205,7 @@ class _Told:
         """What its receiver has to do, where agents said so in what the mail is about, and it still is so."""
         ticket = self.ticket
         kinds = {item.kind for item in self.matter.items}
-        if ticket is None or ticket.pending is None or not kinds & {"pending", "sent_back"}:
+        if ticket is None or self.copied or ticket.pending is None or not kinds & {"pending", "sent_back"}:
             return ""
         if ticket.details.missing and "sent_back" in kinds:
             fields = ", ".join(map(self.field, ticket.details.missing))
@@ -290,12 +296,14 @@ def _answers(told: _Told) -> _Content:
     parts = [
         told.hello(),
         Part(waits),
-        Part(told.say("mail.answers.text") if said else "", said),
+        Part(told.say("mail.answers.copied" if told.copied else "mail.answers.text") if said else "", said),
         Part(told.count("mail.answers.more", more), quiet=True) if more else Part(),
         told.to_ticket(),
         told.answer_here(),
     ]
     title = told.say("mail.waits.title") if waits else told.count("mail.answers.title", count)
+    if told.copied:
+        title = told.say("mail.answers.copied_title")
     return title, parts
 
 
@@ -318,13 +326,15 @@ def _reminder(told: _Told) -> _Content:
 
 def _closed(told: _Told) -> _Content:
     key = f"mail.closed.text.{told.matter.facts.reason}"
-    text = told.say(key if key in words(told.lang) else "mail.closed.text")
+    text = told.say(key if key in words(told.lang) and not told.copied else "mail.closed.text")
     said = told.said(("agent",))
     parts = [told.hello(), Part(text)]
     if why := told.rejection():
         parts.append(Part(told.say("mail.closed.why"), [why]))
     if said:
         parts.append(Part(told.say("mail.closed.unseen"), said))
+    if told.copied:
+        return told.say("mail.closed.copied_title"), parts
     ticket = told.ticket
     if ticket is not None and ticket.rating is None and rate_until(ticket, told.matter.app.policy):
         rate = told.links.ticket(told.matter.app, ticket, told.matter.address)
@@ -339,7 +349,7 @@ def _closed_already(told: _Told) -> _Content:
 
 
 def _transcript(told: _Told) -> _Content:
-    said = told.said(("customer", "agent"))
+    said = told.said(("customer", "agent", "system"))
     cut = _count(told) > len(said)
     parts = [
         told.hello(),
@@ -404,7 +414,7 @@ _KINDS: Final[Mapping[LetterKind, Callable[[_Told], _Content]]] = {
 
 
 def _count(told: _Told) -> int:
-    by = ("agent",) if told.matter.kind == "answers" else ("customer", "agent")
+    by = ("agent",) if told.matter.kind == "answers" else ("customer", "agent", "system")
     return sum(item.kind in TALK and item.by in by for item in told.matter.items)
 
 
