@@ -28,7 +28,7 @@ from chatserver.realtime.customer import CustomerEndpoint
 from chatserver.realtime.fallback import Fallback
 from chatserver.realtime.hub import RECHECK_SECONDS, Hub
 from chatserver.realtime.limits import Limits
-from chatserver.services import administration, followups, pairing
+from chatserver.services import administration, followups, pairing, requests
 from chatserver.services.accounts import Accounts
 from chatserver.services.downloads import Downloads
 from chatserver.services.files import Files
@@ -36,6 +36,7 @@ from chatserver.services.house import House
 from chatserver.services.identity import Signed
 from chatserver.services.letters import Letters, MailedLetters, NoLetters
 from chatserver.services.library import library
+from chatserver.services.originals import Originals
 from chatserver.services.portal import Portal
 from chatserver.settings import Settings
 from chatserver.store.accounts import people_mark
@@ -47,6 +48,7 @@ from chatserver.watching import Watch
 from chatserver.web import (
     console,
     console_articles,
+    console_tickets,
     demo,
     embed,
     help_feedback,
@@ -149,6 +151,8 @@ def build_app(
                     accounts=accounts,
                     library=books,
                     find_app=lambda key: house.people.app_by_key(key),
+                    form_for=lambda agent_id, key: requests.form_for(house, agent_id, key),
+                    originals=Originals(house, db),
                     agent_signed_out=lambda agent_id: pairing.agent_signed_out(house, agent_id),
                     portal=_portal(settings, db, house, letters),
                     form_tokens=Signed(settings.secret or db.secret, "portal-form", str),
@@ -347,6 +351,10 @@ def _routes() -> list[BaseRoute]:
         Route("/mail/stop/{app}/{token}", mail.ask, methods=["GET"]),
         Route("/mail/stop/{app}/{token}", mail.stop, methods=["POST"]),
         Route("/mail/resume/{app}/{token}", mail.resume, methods=["POST"]),
+        Route("/console/form", console_tickets.form, methods=["GET"]),
+        Route("/console/tickets/{ticket:int}/mails/{seq:int}", console_tickets.mail, methods=["GET"]),
+        Route("/console/tickets/{ticket:int}/mails/{seq:int}/original", console_tickets.original),
+        Route("/console/tickets/{ticket:int}/mails/{seq:int}/files/{place:int}", console_tickets.attachment),
         Route("/console/articles", console_articles.shelf, methods=["GET"]),
         Route("/console/articles", console_articles.create, methods=["POST"]),
         Route("/console/articles/preview", console_articles.preview, methods=["POST"]),

@@ -210,6 +210,7 @@ class _Taking:
         customer = world.customer(self.who) or world.new_customer(self.who, taken.at)
         subject = _subject(self.mail, self.texts, self.room.no_subject)
         draft = world.draft(customer, subject, "{}", taken.at, email=taken.sender, follows=follows)
+        draft = replace(draft, source="mail")
         cid = cid_of(taken.key, 0)
         step = tickets.requested(draft, self.texts[0], cid, "mail")
         ticket = world.create(_marked(step, taken), self.app.policy, cid)
