@@ -30,7 +30,7 @@ from chatserver.realtime.customer import CustomerEndpoint
 from chatserver.realtime.fallback import Fallback
 from chatserver.realtime.hub import RECHECK_SECONDS, Hub
 from chatserver.realtime.limits import Limits
-from chatserver.services import administration, followups, pairing
+from chatserver.services import administration, followups, pairing, requests
 from chatserver.services.accounts import Accounts
 from chatserver.services.downloads import Downloads
 from chatserver.services.files import Files
@@ -38,6 +38,7 @@ from chatserver.services.house import House
 from chatserver.services.identity import Signed
 from chatserver.services.letters import Letters, MailedLetters, NoLetters
 from chatserver.services.library import library
+from chatserver.services.originals import Originals
 from chatserver.services.portal import Portal
 from chatserver.services.throttle import Buckets
 from chatserver.settings import Settings
@@ -50,6 +51,7 @@ from chatserver.watching import Watch
 from chatserver.web import (
     console,
     console_articles,
+    console_tickets,
     demo,
     embed,
     help_feedback,
@@ -154,6 +156,8 @@ def build_app(
                     accounts=accounts,
                     library=books,
                     find_app=lambda key: house.people.app_by_key(key),
+                    form_for=lambda agent_id, key: requests.form_for(house, agent_id, key),
+                    originals=Originals(house, db),
                     agent_signed_out=lambda agent_id: pairing.agent_signed_out(house, agent_id),
                     portal=_portal(settings, db, house, letters),
                     form_tokens=Signed(settings.secret or db.secret, "portal-form", str),
@@ -355,6 +359,10 @@ def _routes() -> list[BaseRoute]:
         Route("/mail/stop/{app}/{token}", mail.ask, methods=["GET"]),
         Route("/mail/stop/{app}/{token}", mail.stop, methods=["POST"]),
         Route("/mail/resume/{app}/{token}", mail.resume, methods=["POST"]),
+        Route("/console/form", console_tickets.form, methods=["GET"]),
+        Route("/console/tickets/{ticket:int}/mails/{seq:int}", console_tickets.mail, methods=["GET"]),
+        Route("/console/tickets/{ticket:int}/mails/{seq:int}/original", console_tickets.original),
+        Route("/console/tickets/{ticket:int}/mails/{seq:int}/files/{place:int}", console_tickets.attachment),
         Route("/console/articles", console_articles.shelf, methods=["GET"]),
         Route("/console/articles", console_articles.create, methods=["POST"]),
         Route("/console/articles/preview", console_articles.preview, methods=["POST"]),
