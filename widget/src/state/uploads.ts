@@ -165,9 +165,10 @@ export class Uploads {
       return;
     }
     this.#going.delete(cid);
-    if (said.id)
-      this.#set(place, cid, { file: said as Sent, name: said.name, bytes: said.bytes, sent: said.bytes });
-    else this.#set(place, cid, { error: said.code ?? "file_failed", limit: said.limit ?? 0 });
+    // A refusal has an id too, by which the log knows it.
+    if (said.code || !said.id)
+      this.#set(place, cid, { error: said.code ?? "file_failed", limit: said.limit ?? 0 });
+    else this.#set(place, cid, { file: said, name: said.name, bytes: said.bytes, sent: said.bytes });
     this.#flow();
   }
 

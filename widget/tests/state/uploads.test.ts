@@ -123,7 +123,7 @@ test("what did not get through can be sent again under the same id, and a refusa
   uploads.retry(1, "cid-1");
   assert.equal(at(requests, 1).headers["Chat-Cid"], "cid-1");
   assert.ok(at(requests, 1).body instanceof Blob);
-  at(requests, 1).answer({ code: "file_macros" });
+  at(requests, 1).answer({ code: "file_macros", id: "0123456789ab" });
   assert.equal(at(uploads.of(1), 0).error, "file_macros");
 });
 
