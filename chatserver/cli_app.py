@@ -123,7 +123,10 @@ def show_app(key: str, secret: bool, form: bool) -> None:
     help="instead of all there were; may be repeated: https://example.com",
 )
 @click.option("--color", help="of launcher and chat: #0f6b5c; or none")
-@click.option("--support-address", help="of its mails: soporte@example.com; or none for the server's")
+@click.option(
+    "--support-address",
+    help="mail to it becomes tickets, and its mails come from there: soporte@example.com; or none",
+)
 @_hours_options
 @click.option(
     "--form",
@@ -292,6 +295,7 @@ def _described(found: App, settings: Settings, *, secret: bool) -> str:
         "secret": _secrets(found, wall_clock(), shown=secret),
         "origins": list(found.origins),
         "color": [found.color or "none"],
+        "mail to": [found.support_address or "none comes in"],
         "mail from": [_mail_from(found, settings)],
         **hours_text.in_words(schedule, now),
         "now": [hours_text.now_in_words(schedule, now)],

@@ -52,6 +52,8 @@ MailProblem = Literal[
 TALK: Final = frozenset({"message", "proposal"})
 NEWS: Final = TALK | {"sent_back", "completed"}
 """What the other side has to read: it is counted as unread."""
+MAILED: Final = NEWS | {"pending"}
+"""Of an agent's: what a mail tells a customer who was not there to see it."""
 FRONT: Final = 10 * 365 * 86_400_000
 """Taken off a returned ticket's rank: ahead of everybody who came by themselves, in the order of arrival."""
 LOOK_AGAIN_SECONDS: Final = 10
@@ -223,7 +225,7 @@ def due(ticket: Ticket, policy: Policy) -> int | None:
     if ticket.chatting:
         at = closes_at(ticket, policy.inactivity_seconds, strict=policy.inactivity_strict)
     elif ticket.pending is not None:
-        return _pending_due(ticket, ticket.pending, policy)
+        at = _pending_due(ticket, ticket.pending, policy)
     for other in (ticket.answer_due_at, ticket.queue_until if ticket.waiting else None):
         if other is not None and (at is None or other < at):
             at = other
@@ -357,6 +359,20 @@ def customer_said(ticket: Ticket, text: str, cid: str, now: int, files: tuple[Fi
     return _append(ticket, item, before, turn="agent", active_at=now, proposal=None)
 
 
+def copied_said(
+    ticket: Ticket, name: str, text: str, cid: str, now: int, files: tuple[File, ...] = ()
+) -> Step:
+    """Somebody in copy speaks, under their own name and never as the customer: it gives no time, and neither confirms nor
+    declines a solution. What waited for an answer goes on."""
+    _open(ticket)
+    before: tuple[Item, ...] = ()
+    if ticket.pending is not None:
+        ticket, before = _step(_resumed(ticket, "system", now))
+    item = _item(ticket, now, "message", "system", name=name, cid=cid, text=text, files=files)
+    unread = {"agent_unread": ticket.agent_unread + 1, "customer_unread": ticket.customer_unread + 1}
+    return _append(ticket, item, before, **unread)
+
+
 def agent_said(
     ticket: Ticket,
     agent: Agent,
@@ -411,7 +427,13 @@ def customer_saw(ticket: Ticket, seq: int) -> Step:
         return Step(ticket, ())
     if seq < ticket.last_seq:
         return Step(replace(ticket, customer_seen=seq), ())
-    return Step(replace(ticket, customer_seen=seq, customer_unread=0, unseen_at=None), ())
+    return Step(replace(ticket, customer_seen=seq, customer_unread=0, unseen_at=_unheard(ticket)), ())
+
+
+def _unheard(ticket: Ticket) -> int | None:
+    """Since when (ms) words of an agent wait for a mail although the customer knows them: for who is in copy and looks at no
+    screen."""
+    return ticket.unseen_at if ticket.details.cc else None
 
 
 def mailed(ticket: Ticket, policy: Policy, now: int) -> Step:
@@ -859,15 +881,16 @@ def _append(ticket: Ticket, item: Item, before: tuple[Item, ...] = (), **more: A
     elif item.by == "customer":
         more["customer_seen"], more["customer_unread"] = item.seq, 0
         if ticket.unseen_at is not None:
-            more["unseen_at"] = None
+            more["unseen_at"] = _unheard(ticket)
         if item.kind in NEWS:
             more["agent_unread"] = ticket.agent_unread + 1
     elif item.by == "agent":
         more["agent_seen"], more["agent_unread"] = item.seq, 0
         if item.kind in NEWS:
             more["customer_unread"] = ticket.customer_unread + 1
-            if ticket.unseen_at is None and (ticket.gone_at is not None or ticket.mode == "later"):
-                more["unseen_at"] = item.at
+        absent = ticket.gone_at is not None or ticket.mode == "later"
+        if absent and item.kind in MAILED and ticket.unseen_at is None:
+            more["unseen_at"] = item.at
     return Step(replace(ticket, last_seq=item.seq, **more), (*before, item) if before else (item,))
 
 

@@ -19,6 +19,14 @@ from chatserver.store.work import Needs, Who, World
 # — the agent's ————————————————————————————————————————————————————————————————
 
 
+def form_for(house: House, agent_id: int, key: str) -> Form:
+    """What the ticket form of the app `key` asks, for an agent who attends it. Refused: unauthorized, not_found."""
+    app = house.people.app_by_key(key)
+    if app.id not in house.people.agent(agent_id).app_ids:
+        raise Refused("not_found")
+    return app.form
+
+
 async def pend(house: House, agent_id: int, ticket_id: int, *, cid: str = "", text: str = "") -> Ticket:
     """Pendiente: the next move is the customer's. With `text`, a message under `cid`, once.
 

@@ -128,7 +128,7 @@ async def give(request: Request) -> Response:
     try:
         link, stored = await house.downloads.linked(request.path_params["link"])
         stack = AsyncExitStack()
-        reading = await stack.enter_async_context(house.downloads.reading(link, stored))
+        reading = await stack.enter_async_context(house.downloads.reading(link, stored, internet(request)))
     except Refused as refused:
         house.refused(refused.code)
         if refused.code in ("token_expired", "not_found"):
