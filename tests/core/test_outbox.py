@@ -195,6 +195,15 @@ def test_a_stranger_gets_three_an_hour_and_the_rest_waits() -> None:
     assert allot(due, {}, used, 100, NOW, 100).wait[1] == NOW - 1000 + HOUR_MS
 
 
+def test_a_stranger_is_not_told_of_the_fourth_request_and_gets_what_they_ask_for_in_turn() -> None:
+    due = [Due(n, 1, "a@x.co", confirmed=False, kind="created") for n in range(5)]
+    due += [Due(5, 1, "a@x.co", confirmed=False, kind="access")]
+    found = allot(due, {}, {}, 100, NOW, 100)
+    assert (found.go, found.over, found.wait) == ([0, 1, 2], [3, 4], {5: NOW + HOUR_MS})
+    known = [due[4]._replace(confirmed=True)]
+    assert allot(known, {}, {"a@x.co": Used(9, NOW)}, 100, NOW, 100).go == [4]
+
+
 def test_a_confirmed_address_gets_what_there_is() -> None:
     assert allot([one(n) for n in range(5)], {}, {}, 100, NOW, 100).go == [0, 1, 2, 3, 4]
 
