@@ -20,6 +20,7 @@ from chatserver import control, telemetry
 from chatserver.core.errors import Refused
 from chatserver.core.people import App
 from chatserver.files.keeping import Keeping
+from chatserver.files.scanning import Scanner
 from chatserver.files.threads import Threads
 from chatserver.mail.addresses import Signer
 from chatserver.metrics import Metrics
@@ -29,7 +30,7 @@ from chatserver.realtime.customer import CustomerEndpoint
 from chatserver.realtime.fallback import Fallback
 from chatserver.realtime.hub import RECHECK_SECONDS, Hub
 from chatserver.realtime.limits import Limits
-from chatserver.services import administration, followups, pairing
+from chatserver.services import administration, followups, pairing, requests
 from chatserver.services.accounts import Accounts
 from chatserver.services.downloads import Downloads
 from chatserver.services.files import Files
@@ -37,7 +38,9 @@ from chatserver.services.house import House
 from chatserver.services.identity import Signed
 from chatserver.services.letters import Letters, MailedLetters, NoLetters
 from chatserver.services.library import library
+from chatserver.services.originals import Originals
 from chatserver.services.portal import Portal
+from chatserver.services.throttle import Buckets
 from chatserver.settings import Settings
 from chatserver.store.accounts import people_mark
 from chatserver.store.base import StoreFailed
@@ -48,6 +51,7 @@ from chatserver.watching import Watch
 from chatserver.web import (
     console,
     console_articles,
+    console_tickets,
     demo,
     embed,
     help_feedback,
@@ -110,7 +114,8 @@ def build_app(
         async with opened(settings, metrics, missed=missed.set, clock=clock, traced=traced) as (house, db):
             accounts = _accounts(settings, db, house)
             keeping, threads = Keeping(settings.files_path), Threads()
-            files = _files(settings, house, db, keeping, threads)
+            scanner = _scanner(settings, threads, metrics)
+            files = _files(settings, house, db, keeping, threads, scanner)
             downloads = _downloads(settings, house, db, files, keeping, threads)
             hub = Hub(
                 house,
@@ -151,6 +156,8 @@ def build_app(
                     accounts=accounts,
                     library=books,
                     find_app=lambda key: house.people.app_by_key(key),
+                    form_for=lambda agent_id, key: requests.form_for(house, agent_id, key),
+                    originals=Originals(house, db),
                     agent_signed_out=lambda agent_id: pairing.agent_signed_out(house, agent_id),
                     portal=_portal(settings, db, house, letters),
                     form_tokens=Signed(settings.secret or db.secret, "portal-form", str),
@@ -163,7 +170,7 @@ def build_app(
                     mail_stops=MailStops(db),
                     mail_signer=Signer((settings.secret or db.secret).encode()),
                     unready=Readiness(db, hub, living).problems,
-                    lacking=lambda: _lacking(files, metrics),
+                    lacking=lambda: _lacking(files, scanner, metrics),
                 )
                 log.info("serving", extra={"address": settings.address, "database": settings.database_shown})
                 customer_lines = Fallback(customers, origins.origin_allowed, forwarding)
@@ -352,6 +359,10 @@ def _routes() -> list[BaseRoute]:
         Route("/mail/stop/{app}/{token}", mail.ask, methods=["GET"]),
         Route("/mail/stop/{app}/{token}", mail.stop, methods=["POST"]),
         Route("/mail/resume/{app}/{token}", mail.resume, methods=["POST"]),
+        Route("/console/form", console_tickets.form, methods=["GET"]),
+        Route("/console/tickets/{ticket:int}/mails/{seq:int}", console_tickets.mail, methods=["GET"]),
+        Route("/console/tickets/{ticket:int}/mails/{seq:int}/original", console_tickets.original),
+        Route("/console/tickets/{ticket:int}/mails/{seq:int}/files/{place:int}", console_tickets.attachment),
         Route("/console/articles", console_articles.shelf, methods=["GET"]),
         Route("/console/articles", console_articles.create, methods=["POST"]),
         Route("/console/articles/preview", console_articles.preview, methods=["POST"]),
@@ -409,13 +420,6 @@ class _Started:
 
 
 def _accounts(settings: Settings, db: Database, house: House) -> Accounts:
-    buckets = None
-    if settings.on_postgres:
-        from chatserver.store.postgres.database import PostgresDatabase
-        from chatserver.store.postgres.tries import Buckets
-
-        assert isinstance(db, PostgresDatabase)  # noqa: S101 - mypy alone needs to be told
-        buckets = Buckets(db)
     return Accounts(
         db,
         house.bus,
@@ -423,7 +427,7 @@ def _accounts(settings: Settings, db: Database, house: House) -> Accounts:
         secret=settings.secret or db.secret,
         find_app=lambda key: house.people.app_by_key(key),
         clock=house.now,
-        buckets=buckets,
+        buckets=_buckets(settings, db),
     )
 
 
@@ -431,10 +435,40 @@ def _portal(settings: Settings, db: Database, house: House, letters: Letters | N
     if settings.smtp is not None:
         letters = MailedLetters(house)
     letters = letters or NoLetters()
-    return Portal(db, house, settings, secret=settings.secret or db.secret, letters=letters)
+    secret = settings.secret or db.secret
+    return Portal(db, house, settings, secret=secret, letters=letters, buckets=_buckets(settings, db))
 
 
-def _files(settings: Settings, house: House, db: Database, keeping: Keeping, threads: Threads) -> Files:
+def _buckets(settings: Settings, db: Database) -> Buckets | None:
+    """Where several servers count who tries to sign in."""
+    if not settings.on_postgres:
+        return None
+    from chatserver.store.postgres.database import PostgresDatabase
+    from chatserver.store.postgres.tries import Buckets
+
+    assert isinstance(db, PostgresDatabase)  # noqa: S101 - mypy alone needs to be told
+    return Buckets(db)
+
+
+def _scanner(settings: Settings, threads: Threads, metrics: Metrics) -> Scanner | None:
+    if settings.scanner is None:
+        return None
+    scans = metrics.scans = {"clean": 0, "infected": 0, "failed": 0}
+
+    def counted(outcome: str) -> None:
+        scans[outcome] += 1
+
+    return Scanner(settings.scanner, threads, counted)
+
+
+def _files(
+    settings: Settings,
+    house: House,
+    db: Database,
+    keeping: Keeping,
+    threads: Threads,
+    scanner: Scanner | None,
+) -> Files:
     return Files(
         house,
         db,
@@ -442,6 +476,7 @@ def _files(settings: Settings, house: House, db: Database, keeping: Keeping, thr
         threads,
         uploads_per_minute=settings.file_uploads_per_minute,
         unused_seconds=settings.file_unused_seconds,
+        scanner=scanner,
     )
 
 
@@ -452,9 +487,13 @@ def _downloads(
     return Downloads(house, db, files, keeping, threads, secret=secret, seconds=settings.file_link_seconds)
 
 
-def _lacking(files: Files, metrics: Metrics) -> list[str]:
+def _lacking(files: Files, scanner: Scanner | None, metrics: Metrics) -> list[str]:
     """What this server does without just now. Chats go on."""
-    without = {"files": bool(files.problem), "mailbox": metrics.mailbox_up is False}
+    without = {
+        "files": bool(files.problem),
+        "scanner": scanner is not None and scanner.away,
+        "mailbox": metrics.mailbox_up is False,
+    }
     return [name for name, missing in without.items() if missing]
 
 

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from chatserver.bus.base import Subscription
 from chatserver.core import events, outbox, tickets
+from chatserver.core.details import case_shown
 from chatserver.core.errors import Refused
 from chatserver.core.events import Event
 from chatserver.core.people import App
@@ -363,16 +364,20 @@ class Postman:
     async def _unwanted(self, mail: Waiting, ticket: Ticket | None) -> bool:
         if mail.kind in outbox.ASKED_FOR:
             return False
-        who = [mail.address] if ticket is None else [mail.address, rows.of_customer(ticket.customer.id)]
+        who = [mail.address]
+        if ticket is not None and not outbox.is_copied(ticket, mail.address):
+            who.append(rows.of_customer(ticket.customer.id))
         return await rows.MailStops(self._db).has(mail.app_id, *who)
 
     async def _composed(self, mail: Waiting, app: App, ticket: Ticket | None, now: int) -> Ready:
-        sender = app.mailbox or self._sender
+        sender = app.support_address or self._sender
         matter = Matter(
             mail.kind, app, mail.address, mail.confirmed, mail.facts, self._name(mail, ticket, sender)
         )
         if ticket is not None:
-            matter = replace(matter, ticket=ticket, items=await self._items(mail, ticket))
+            matter = replace(
+                matter, ticket=ticket, items=await self._items(mail, ticket), hidden=hidden(ticket, app)
+            )
         matter = await self._threaded(matter, sender)
         data = composed(matter, sender, self._links, now).as_bytes()
         return Ready(mail, ticket, envelope(sender), envelope(mail.address), matter.message_id, data)
@@ -390,7 +395,7 @@ class Postman:
         if ticket is None:
             return replace(matter, answers=answers)
         of = (app.id, ticket.id, matter.address)
-        known = app.mailbox and self._answerable
+        known = app.support_address and self._answerable
         return replace(
             matter,
             thread_id=self._signer.thread_id(*of, domain_of(sender)),
@@ -406,10 +411,19 @@ class Postman:
         if not facts.upto:
             return []
         after = facts.after
-        if mail.kind in ("answers", "closed"):
+        if mail.kind in ("answers", "closed") and not outbox.is_copied(ticket, mail.address):
             after = max(after, ticket.customer_seen)  # what was seen meanwhile is no news
         latest = await items_before(self._db, ticket.id, facts.upto + 1, ITEMS_MAX)
-        return [item for item in latest if item.seq > after]
+        if mail.kind == "reminder":  # what it waits for was told before
+            return latest
+        ends = facts.upto if mail.kind == "closed" else 0  # the end itself says why
+        return [item for item in latest if item.seq > after or item.seq == ends]
+
+
+def hidden(ticket: Ticket, app: App) -> tuple[str, ...]:
+    """What of a ticket must not be read in a mail."""
+    case = ticket.details.case
+    return (case,) if case != case_shown(ticket.details, app.form) else ()
 
 
 @asynccontextmanager

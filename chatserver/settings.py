@@ -272,6 +272,34 @@ def _require_readable(file: str) -> None:
         raise ValueError(f"names a file that cannot be read: {file}")
 
 
+class Clamd(NamedTuple):
+    """A virus scanner: `path` of a Unix socket, or `host` and `port`. `passes`: what it cannot scan is taken all the same."""
+
+    host: str
+    port: int
+    path: Path | None
+    passes: bool = False
+
+    @property
+    def shown(self) -> str:
+        return f"unix:{self.path}" if self.path else f"{self.host}:{self.port}"
+
+
+def clamd(text: str) -> Clamd:
+    """ValueError with what is wrong, to follow the name."""
+    if text.startswith("unix:/"):
+        return Clamd("", 0, Path(text.removeprefix("unix:")))
+    host, colon, port = text.rpartition(":")
+    if not colon or not _host(host) or "/" in text or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise ValueError(f"must be like unix:/run/clamav/clamd.ctl or 127.0.0.1:3310, not {text!r}")
+    return Clamd(_host(host), int(port), None)
+
+
+def _clamd(text: str) -> str:
+    clamd(text)
+    return text
+
+
 def _address(text: str) -> str:
     try:
         return messages.email(text)
@@ -332,8 +360,8 @@ def read_mail_listen(text: str) -> MailAddress:
     return MailAddress(lmtp, parts.hostname or "", port, None)
 
 
-def _mail_address(text: str) -> str:
-    """Of a person or a desk. In small letters: addresses are compared so."""
+def mail_address(text: str) -> str:
+    """Of a desk, with room for a token behind a "+". In small letters: addresses are compared so. Raises ValueError."""
     if not re.fullmatch(
         r"[^\s@<>\"(),:;+\\\[\]]{1,35}@[^\s@<>\"(),:;\\\[\]]{1,200}\.[^\s@<>\"(),:;.\\\[\]]{2,50}", text
     ):
@@ -578,6 +606,19 @@ class Settings:
         "Where files that people send are kept. Several servers on one PostgreSQL share it.",
         shown="<DATA_DIR>/files",
     )
+    clamd: str = _setting(
+        "",
+        _clamd,
+        "ClamAV's clamd, which looks for viruses in whatever is sent before it is kept: `unix:/run/clamav/clamd.ctl` or "
+        "`127.0.0.1:3310`. More in [files.md](files.md#viruses).",
+        shown="nobody looks",
+    )
+    clamd_away: str = _setting(
+        "refuse",
+        _one_of("refuse", "pass"),
+        "While clamd does not answer, or says that it cannot scan, files are refused for now (`refuse`), or taken as they are "
+        "(`pass`).",
+    )
     file_uploads_per_minute: int = _setting(
         60, _whole(1, 100_000), "Files that one person may send up in a minute, and as many at once."
     )
@@ -626,6 +667,10 @@ class Settings:
     @property
     def mailbox(self) -> Imap | None:
         return imap(self.mailbox_url) if self.mailbox_url else None
+
+    @property
+    def scanner(self) -> Clamd | None:
+        return clamd(self.clamd)._replace(passes=self.clamd_away == "pass") if self.clamd else None
 
     @property
     def takes_mail(self) -> bool:
@@ -697,11 +742,9 @@ _POLICY_DOCS = {
     "file_mib_per_person": "What one customer may send up on a day (of UTC), in MiB.",
     "file_mib_per_network": "The same for one network address, whoever is behind it. Counted as the connections are.",
     "file_mib_per_app": "And for all customers and agents of an app together.",
-    "ask_name": "Ask the customer's name at the start.",
-    "ask_email": "Ask the customer's e-mail at the start.",
+    "ask_name": "Ask the customer's name at the start: `no`, `optional` or `required`.",
+    "ask_email": "Ask the customer's e-mail at the start, alike.",
     "identity_required": "Only users that the host vouches for may chat.",
-    "support_address": "Mail to this address becomes tickets (docs/email.md). With several apps each has its own: `chatserver "
-    "app set KEY --policy support_address=help@example.com`.",
     "rating_first_seconds": "A closed ticket can be rated for so long.",
     "rating_change_seconds": "A rating can be changed for so long.",
     "pending_reminder_seconds": "A ticket that waits for its customer (*Pendiente*) is reminded of after so long; 0: never.",
@@ -732,8 +775,6 @@ def policy_casts() -> dict[str, Callable[[str], Any]]:
     for name, kind in typing.get_type_hints(Policy).items():
         if kind is bool:
             casts[name] = _yes
-        elif kind is str:
-            casts[name] = _mail_address
         elif kind is int:
             casts[name] = _whole(_POLICY_LEAST.get(name, 0), _POLICY_MOST.get(name, 366 * _day))
         else:
@@ -776,6 +817,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     problems += _traces_problems(environ)
     problems += _mail_problems(given, policy)
     problems += _mailbox_problems(given)
+    problems += _gone_problems(environ)
     if policy["mail"] is None:
         policy["mail"] = "smtp_url" in given
     given["policy"], contradictions = _policy({name: v for name, v in policy.items() if v is not None})
@@ -791,6 +833,16 @@ def _mailbox_problems(given: Mapping[str, Any]) -> list[str]:
     if url is None or imap(url).folder.lower() != done.lower():
         return []
     return [f"{PREFIX}MAILBOX_DONE must be another folder than the one that {PREFIX}MAILBOX_URL reads."]
+
+
+def _gone_problems(environ: Mapping[str, str]) -> list[str]:
+    """Started without what it said, the server would send mail back that was taken before."""
+    if not environ.get(f"{PREFIX}SUPPORT_ADDRESS", "").strip():
+        return []
+    return [
+        f"{PREFIX}SUPPORT_ADDRESS is no setting any more, since each app has an address of its own: take it out, and write "
+        "`chatserver app set KEY --support-address ADDRESS`."
+    ]
 
 
 def _mail_problems(given: Mapping[str, Any], policy: Mapping[str, Any]) -> list[str]:

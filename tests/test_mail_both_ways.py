@@ -11,12 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from chatserver.core.answers import Given
+from chatserver.core.forms import Field, Form, Words
 from chatserver.core.mails import ANSWERS_AT_MOST
-from chatserver.services import pairing, tickets
+from chatserver.core.tickets import Ticket
+from chatserver.services import pairing, requests, talk, tickets
+from chatserver.store.outbox import MailStops, of_customer
+from chatserver.store.work import Who
 from tests.harness.mail_desk import MailDesk, mail_desk, reply_to
 from tests.harness.mailbox import Mailbox, links_in, mailbox, text_of
 from tests.mail.writing import ANA, SUPPORT, mail
-from tests.services.scene import Scene, database_scene, postgres_scene
+from tests.services.scene import Scene, database_scene, new_cid, postgres_scene
 
 ADDRESS = "ana@cliente.example"
 OTHER_DESK = "mesa@otra.example"
@@ -114,6 +119,184 @@ async def test_who_asks_for_access_is_shown_the_way_in_and_has_no_ticket(desk: M
     assert "https://chat.example.com/portal/app1/sign-up" in list(links_in(sent))
     assert sent["In-Reply-To"] == "<uno@cliente.example>"
     assert await desk.tickets() == []
+
+
+# — what agents do with a ticket ———————————————————————————————————————————————
+
+
+async def taken(desk: MailDesk, raw: bytes | None = None) -> Ticket:
+    """A ticket by mail that its agent has taken; its confirmation has left, and an hour has passed."""
+    await desk.gets(raw or mail(), ADDRESS, SUPPORT)
+    await desk.leaves()
+    ticket = (await desk.tickets())[-1]
+    await pairing.claim(desk.scene.house, 1, ticket.id)
+    await desk.scene.later(3_600)
+    return ticket
+
+
+async def test_a_ticket_that_waits_for_its_customer_says_so_in_one_mail_with_what_was_said(
+    desk: MailDesk,
+) -> None:
+    ticket = await taken(desk)
+    await requests.pend(desk.scene.house, 1, ticket.id, cid=new_cid(), text="¿Qué impresora es?")
+    assert await desk.leaves() == []
+    await desk.scene.later(600)
+    (sent,) = await desk.leaves()
+    assert "necesitamos tu respuesta" in text_of(sent)
+    assert "¿Qué impresora es?" in text_of(sent)
+    await desk.scene.later(3_600)
+    assert await desk.leaves() == []
+    await desk.gets(answer(sent, "Una HP"), ADDRESS, reply_to(sent))
+    assert (await desk.tickets())[0].state == "open"
+
+
+async def test_what_waits_no_longer_is_not_mailed(desk: MailDesk) -> None:
+    ticket = await taken(desk)
+    await requests.pend(desk.scene.house, 1, ticket.id)
+    await requests.resume(desk.scene.house, 1, ticket.id)
+    await desk.scene.later(3_600)
+    assert await desk.leaves() == []
+
+
+async def test_what_is_missing_is_named_as_the_form_names_it(desk: MailDesk) -> None:
+    words = Words("Versión", "Version", "Versão")
+    await desk.scene.form(Form(fields=(Field("version", "text", words),)))
+    ticket = await taken(desk)
+    await requests.send_back(desk.scene.house, 1, ticket.id, ["tax_id", "version"])
+    await desk.scene.later(600)
+    (sent,) = await desk.leaves()
+    assert "completes: DNI / ID Fiscal, Versión." in text_of(sent)
+
+
+async def test_who_does_not_answer_is_reminded_and_told_when_it_ends(desk: MailDesk) -> None:
+    ticket = await taken(desk)
+    await requests.pend(desk.scene.house, 1, ticket.id, cid=new_cid(), text="¿Qué impresora es?")
+    await desk.scene.later(600)
+    await desk.leaves()
+    await desk.scene.later(3 * 86_400)
+    (reminder,) = await desk.leaves()
+    assert "sigue esperando tu respuesta" in text_of(reminder)
+    assert "¿Qué impresora es?" in text_of(reminder)
+    assert "lo cerraremos el 14 ene" in text_of(reminder)
+    await desk.scene.later(4 * 86_400)
+    (end,) = await desk.leaves()
+    assert "no recibimos más mensajes tuyos" in text_of(end)
+
+
+async def test_a_reminder_that_was_overtaken_by_an_answer_does_not_leave(desk: MailDesk) -> None:
+    ticket = await taken(desk)
+    await requests.pend(desk.scene.house, 1, ticket.id)
+    await desk.scene.later(600)
+    await desk.leaves()
+    await desk.scene.later(3 * 86_400)
+    await desk.gets(mail("Una HP\r\n", subject=f"[#{ticket.number}]", message_id="<2@x>"), ADDRESS, SUPPORT)
+    assert await desk.leaves() == []
+
+
+async def test_a_rejection_says_why(desk: MailDesk) -> None:
+    ticket = await taken(desk)
+    await requests.reject(desk.scene.house, 1, ticket.id, "No vendemos impresoras")
+    (sent,) = await desk.leaves()
+    assert "no pudo aceptar" in text_of(sent)
+    assert "No vendemos impresoras" in text_of(sent)
+
+
+async def test_a_sensitive_case_is_masked_in_all_that_is_mailed(desk: MailDesk) -> None:
+    house = desk.scene.house
+    bea = Who(1, "user:bea", "Bea", "bea@example.com")
+    ticket = await desk.scene.request(
+        bea,
+        subject="Paciente 12.345.678-9",
+        text="El 12345678-9 espera",
+        email="bea@example.com",
+        form=Given(type="request", case_kind="patient", case="12.345.678-9"),
+    )
+    await pairing.claim(house, 1, ticket.id)
+    await desk.scene.agent_says(ticket, "Reviso el 12 345 678 9")
+    await desk.scene.later(600)
+    await requests.reject(house, 1, ticket.id, "12.345.678-9 no es de aquí")
+    sent = await desk.leaves()
+    assert len(sent) >= 2
+    for one in sent:
+        assert "•••" in text_of(one)
+        for part in (str(one["Subject"]), text_of(one), one.as_string()):
+            for written in ("12.345.678-9", "12345678-9", "12 345 678 9"):
+                assert written not in part
+
+
+# — people in copy —————————————————————————————————————————————————————————————
+
+EVA = "eva@cliente.example"
+
+
+async def with_copy(desk: MailDesk) -> Ticket:
+    """A request of Bea's, with Eva in copy, that an agent has taken."""
+    bea = Who(1, "user:bea", "Bea", "bea@example.com")
+    form = Given(type="request", cc=(EVA, "otro@cliente.example"))
+    ticket = await desk.scene.request(
+        bea, subject="Compra ya", text="Visita malo.example", email="bea@example.com", form=form
+    )
+    return await pairing.claim(desk.scene.house, 1, ticket.id)
+
+
+async def test_who_is_in_copy_hears_of_it_from_the_first_answer_on_and_reads_no_word_of_the_customers(
+    desk: MailDesk,
+) -> None:
+    ticket = await with_copy(desk)
+    assert [one["To"] for one in await desk.leaves()] == ["bea@example.com"]
+    seq = await desk.scene.agent_says(ticket, "Ya lo reviso")
+    await talk.seen(
+        desk.scene.house, Who(1, "user:bea"), ticket.id, seq
+    )  # who looks at the screen needs no mail
+    await desk.scene.later(600)
+    sent = await desk.leaves()
+    assert {str(one["To"]) for one in sent} == {EVA, "otro@cliente.example"}
+    assert len({reply_to(one) for one in sent}) == len({str(one["List-Unsubscribe"]) for one in sent}) == 2
+    for one in sent:
+        assert "Ya lo reviso" in text_of(one)
+        for word in ("Compra", "malo", "Bea"):
+            assert word not in one.as_string()
+        assert not any(link.startswith("https://chat.example.com/portal") for link in links_in(one))
+
+
+async def test_who_is_in_copy_answers_under_their_own_name_and_decides_nothing(desk: MailDesk) -> None:
+    ticket = await with_copy(desk)
+    await desk.scene.proposes(ticket)
+    await desk.scene.later(600)
+    sent = next(one for one in await desk.leaves() if one["To"] == EVA)
+    raw = answer(sent, "Sí, resuelto", sender=f"Eva Ruiz <{EVA}>")
+    await desk.gets(raw, EVA, reply_to(sent))
+    after = (await desk.tickets())[0]
+    last = (await desk.messages(after))[-1]
+    assert (last.by, last.name, last.reason) == ("system", f"Eva Ruiz <{EVA}>", "unverified")
+    assert last.text == f"Eva Ruiz <{EVA}>:\nSí, resuelto"
+    assert (after.state, after.proposal) == ("open", after.last_seq - 1)
+    assert (after.agent_unread, after.customer_seen) == (ticket.agent_unread + 1, ticket.customer_seen)
+    await tickets.close(desk.scene.house, 1, ticket.id)
+    await desk.scene.later(3_600)
+    closed = next(one for one in await desk.leaves() if one["To"] == EVA)
+    assert "calific" not in text_of(closed)
+    await desk.gets(answer(closed, "¿Y lo mío?", sender=EVA, name="9"), EVA, reply_to(closed))
+    own = (await desk.tickets())[-1]
+    assert (own.customer.key, own.follows) == (f"mail:{EVA}", 0)
+
+
+async def test_one_in_copy_stops_their_own_mails_alone(desk: MailDesk) -> None:
+    ticket = await with_copy(desk)
+    await desk.leaves()
+    stops = MailStops(desk.room.db)
+    await stops.stop(1, EVA)
+    await stops.stop(1, of_customer(ticket.customer.id))
+    await desk.scene.agent_says(ticket)
+    await desk.scene.later(600)
+    assert [one["To"] for one in await desk.leaves()] == ["otro@cliente.example"]
+
+
+async def test_what_one_in_copy_writes_ends_the_waiting(desk: MailDesk) -> None:
+    ticket = await with_copy(desk)
+    await requests.pend(desk.scene.house, 1, ticket.id)
+    await desk.gets(mail("Es una HP\r\n", sender=EVA, subject=f"[#{ticket.number}]"), EVA, SUPPORT)
+    assert (await desk.tickets())[0].state == "open"
 
 
 # — who is not who they say ————————————————————————————————————————————————————

@@ -216,6 +216,19 @@ def test_the_public_address_is_written_as_browsers_write_origins() -> None:
     )
 
 
+def test_a_support_address_for_all_apps_is_refused_before_mail_is_sent_back() -> None:
+    with pytest.raises(BadSettings, match="app set KEY --support-address"):
+        load({"CHATSERVER_SUPPORT_ADDRESS": "ayuda@example.com"})
+
+
+def test_answers_come_in_where_somebody_listens_or_it_is_said() -> None:
+    listening = {"CHATSERVER_MAIL_LISTEN": "lmtp://127.0.0.1:8024"}
+    assert not load({}).mails_come_in
+    assert load(listening).mails_come_in
+    assert load({"CHATSERVER_MAIL_COMES_IN": "yes"}).mails_come_in
+    assert not load(listening | {"CHATSERVER_MAIL_COMES_IN": "no"}).mails_come_in
+
+
 def test_a_misspelt_setting_is_named() -> None:
     assert settings.unknown({"CHATSERVER_INACTIVTY_SECONDS": "1", "PATH": "", "CHATSERVER_PORT": "1"}) == [
         "CHATSERVER_INACTIVTY_SECONDS"
@@ -318,6 +331,32 @@ def test_what_was_taken_goes_into_another_folder_than_it_came_from() -> None:
         folder = "INBOX" if given else "Procesados"
         with pytest.raises(BadSettings, match="must be another folder"):
             load({"CHATSERVER_MAILBOX_URL": f"imaps://u:p@host/{folder}", **given})
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("unix:/run/clamav/clamd.ctl", "unix:/run/clamav/clamd.ctl"),
+        ("Clamav:3310", "clamav:3310"),
+        ("[::1]:3310", "::1:3310"),
+    ],
+)
+def test_the_virus_scanner_is_a_socket_or_a_port(text: str, shown: str) -> None:
+    found = load({"CHATSERVER_CLAMD": text}).scanner
+    assert found is not None
+    assert (found.shown, found.passes) == (shown, False)
+    other = load({"CHATSERVER_CLAMD": text, "CHATSERVER_CLAMD_AWAY": "pass"}).scanner
+    assert other is not None
+    assert other.passes
+    assert load({}).scanner is None
+
+
+@pytest.mark.parametrize(
+    "text", ["clamd", "unix:clamd.ctl", "host:0", "host:99999", ":3310", "http://host:3310", "a@b:1"]
+)
+def test_a_virus_scanner_that_cannot_be_meant_is_a_sentence(text: str) -> None:
+    with pytest.raises(BadSettings, match="CHATSERVER_CLAMD must be"):
+        load({"CHATSERVER_CLAMD": text})
 
 
 def test_mail_needs_to_know_from_where_it_comes_and_where_it_leads() -> None:

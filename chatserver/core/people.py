@@ -35,12 +35,8 @@ class App(msgspec.Struct, frozen=True):
     form: Form = DEFAULT
     """What its ticket form asks."""
     support_address: str = ""
-    """From where its mails come, and where answers go; empty: the server's."""
-
-    @property
-    def mailbox(self) -> str:
-        """Mail to this address becomes its tickets: its own, or the one that its policy names; empty: there is none."""
-        return self.support_address or self.policy.support_address
+    """Mail to it becomes the app's tickets, and the app's mails come from it; empty: none comes in, and they come from the
+    server's."""
 
     def secrets(self, now: int) -> tuple[str, ...]:
         """What may have signed a user token that is good at `now` (ms)."""

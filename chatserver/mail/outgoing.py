@@ -22,9 +22,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from chatserver.core.colors import theme
-from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind
+from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind, is_copied
 from chatserver.core.people import App
-from chatserver.core.tickets import TALK, Item, Ticket, rate_until
+from chatserver.core.tickets import TALK, Item, Ticket, pending_ends, rate_until
 from chatserver.i18n import TAGS, choose, say, words
 from chatserver.mail.addresses import LOOP_FIELD
 from chatserver.mail.links import Links
@@ -138,6 +138,8 @@ class _Told:
         locale = matter.facts.locale or (matter.ticket.customer.locale if matter.ticket else "")
         self.lang = choose(locale)
         self.number = matter.ticket.number if matter.ticket else 0
+        self.copied = matter.ticket is not None and is_copied(matter.ticket, matter.address)
+        """Its receiver is in copy: the ticket is somebody else's, to look at and to decide about."""
 
     def say(self, key: str, **values: object) -> str:
         return say(self.lang, key, app=one_line(self.matter.app.name), number=self.number, **values)
@@ -149,6 +151,8 @@ class _Told:
         """The same for all mails about a ticket: some programs take another subject for another conversation."""
         if self.ticket is None:
             return self.page().title
+        if self.copied:
+            return self.say("mail.subject_copied")
         if self.matter.confirmed:
             return self.say("mail.subject", subject=self.masked(one_line(self.ticket.subject)))
         return self.say("mail.subject_plain")
@@ -157,7 +161,9 @@ class _Told:
         title, parts = _KINDS[self.matter.kind](self)
         asked = self.matter.kind in ASKED_FOR
         stop = "" if asked else self.links.stop(self.matter.app, self.matter.address)
-        why = self.say("mail.why.ticket" if self.ticket else "mail.why.asked")
+        why = self.say(
+            "mail.why.copied" if self.copied else "mail.why.ticket" if self.ticket else "mail.why.asked"
+        )
         return Page(title, [part for part in parts if part.text or part.said or part.url], why, stop)
 
     def hello(self) -> Part:
@@ -173,12 +179,12 @@ class _Told:
         return Part(self.say("mail.answer_here"), quiet=True) if self.matter.reply_to else Part()
 
     def to_ticket(self) -> Part:
-        if self.ticket is None:
+        if self.ticket is None or self.copied:
             return Part()
         return self.button("ticket", self.links.ticket(self.matter.app, self.ticket, self.matter.address))
 
     def to_new(self) -> Part:
-        if self.ticket is None:
+        if self.ticket is None or self.copied:
             return Part()
         return self.button("new", self.links.new(self.matter.app, self.ticket, self.matter.address))
 
@@ -194,6 +200,32 @@ class _Told:
             who = self.say("mail.you") if own else one_line(item.name) or self.say("mail.team")
             found.append(Said(who, self.when(item.at), self.masked(_shown(item.text)), own))
         return found[::-1]
+
+    def waits(self) -> str:
+        """What its receiver has to do, where agents said so in what the mail is about, and it still is so."""
+        ticket = self.ticket
+        kinds = {item.kind for item in self.matter.items}
+        if ticket is None or self.copied or ticket.pending is None or not kinds & {"pending", "sent_back"}:
+            return ""
+        if ticket.details.missing and "sent_back" in kinds:
+            fields = ", ".join(map(self.field, ticket.details.missing))
+            return self.say("mail.waits.missing", fields=fields)
+        return self.say("mail.waits.text")
+
+    def field(self, name: str) -> str:
+        """Of the app's form, as it is called there."""
+        for own in self.matter.app.form.fields:
+            if own.key == name:
+                return one_line(str(getattr(own.label, self.lang)))
+        return words(self.lang).get(f"form.label.{name}", name)
+
+    def rejection(self) -> Said | None:
+        """In an agent's words, for the customer."""
+        for item in self.matter.items:
+            if item.kind == "closed" and item.text:
+                who = one_line(item.name) or self.say("mail.team")
+                return Said(who, self.when(item.at), self.masked(_shown(item.text)), own=False)
+        return None
 
     def when(self, at: int) -> str:
         """On the receiver's clock."""
@@ -213,7 +245,7 @@ class _Told:
     def masked(self, text: str) -> str:
         for one in self.matter.hidden:
             if len(one) > 1:
-                text = re.sub(re.escape(one), HIDDEN, text, flags=re.IGNORECASE)
+                text = re.sub(_spelt(one), HIDDEN, text, flags=re.IGNORECASE)
         return text
 
     def values(self, page: Page) -> dict[str, Any]:
@@ -256,29 +288,53 @@ def _created(told: _Told) -> _Content:
 
 
 def _answers(told: _Told) -> _Content:
-    said = told.said(("agent",))
-    if not said:
+    said, waits = told.said(("agent",)), told.waits()
+    if not said and not waits:
         raise Nothing
     count = _count(told)
     more = count - len(said)
     parts = [
         told.hello(),
-        Part(told.say("mail.answers.text")),
-        Part(said=said),
+        Part(waits),
+        Part(told.say("mail.answers.copied" if told.copied else "mail.answers.text") if said else "", said),
         Part(told.count("mail.answers.more", more), quiet=True) if more else Part(),
         told.to_ticket(),
         told.answer_here(),
     ]
-    return told.count("mail.answers.title", count), parts
+    title = told.say("mail.waits.title") if waits else told.count("mail.answers.title", count)
+    if told.copied:
+        title = told.say("mail.answers.copied_title")
+    return title, parts
+
+
+def _reminder(told: _Told) -> _Content:
+    ticket = told.ticket
+    if ticket is None or ticket.pending is None:
+        raise Nothing
+    end = told.when(pending_ends(ticket, ticket.pending, told.matter.app.policy))
+    said = told.said(("agent",))[-1:]
+    parts = [
+        told.hello(),
+        Part(told.waits() or told.say("mail.waits.text")),
+        Part(told.say("mail.reminder.said") if said else "", said),
+        Part(told.say("mail.reminder.end", when=end)),
+        told.to_ticket(),
+        told.answer_here(),
+    ]
+    return told.say("mail.reminder.title"), parts
 
 
 def _closed(told: _Told) -> _Content:
     key = f"mail.closed.text.{told.matter.facts.reason}"
-    text = told.say(key if key in words(told.lang) else "mail.closed.text")
+    text = told.say(key if key in words(told.lang) and not told.copied else "mail.closed.text")
     said = told.said(("agent",))
     parts = [told.hello(), Part(text)]
+    if why := told.rejection():
+        parts.append(Part(told.say("mail.closed.why"), [why]))
     if said:
         parts.append(Part(told.say("mail.closed.unseen"), said))
+    if told.copied:
+        return told.say("mail.closed.copied_title"), parts
     ticket = told.ticket
     if ticket is not None and ticket.rating is None and rate_until(ticket, told.matter.app.policy):
         rate = told.links.ticket(told.matter.app, ticket, told.matter.address)
@@ -293,7 +349,7 @@ def _closed_already(told: _Told) -> _Content:
 
 
 def _transcript(told: _Told) -> _Content:
-    said = told.said(("customer", "agent"))
+    said = told.said(("customer", "agent", "system"))
     cut = _count(told) > len(said)
     parts = [
         told.hello(),
@@ -343,6 +399,7 @@ def _test(told: _Told) -> _Content:
 _KINDS: Final[Mapping[LetterKind, Callable[[_Told], _Content]]] = {
     "created": _created,
     "answers": _answers,
+    "reminder": _reminder,
     "closed": _closed,
     "closed_already": _closed_already,
     "transcript": _transcript,
@@ -357,7 +414,7 @@ _KINDS: Final[Mapping[LetterKind, Callable[[_Told], _Content]]] = {
 
 
 def _count(told: _Told) -> int:
-    by = ("agent",) if told.matter.kind == "answers" else ("customer", "agent")
+    by = ("agent",) if told.matter.kind == "answers" else ("customer", "agent", "system")
     return sum(item.kind in TALK and item.by in by for item in told.matter.items)
 
 
@@ -407,6 +464,15 @@ def _in_header(text: str) -> str:
 def one_line(text: str) -> str:
     """For a header, or a place for one line: nothing that ends a line or turns its direction."""
     return _LINE.sub(" ", text.translate(_MARKS)).strip()
+
+
+def _spelt(secret: str) -> str:
+    """As a pattern: a number is the same with and without the dots, dashes and spaces between its parts."""
+    signs = [re.escape(sign) for sign in secret if sign.isalnum()]
+    return r"[\s.\-/_]?".join(signs) if len(signs) >= _SPELT_LEAST else re.escape(secret)
+
+
+_SPELT_LEAST: Final = 4
 
 
 def _shown(text: str) -> str:

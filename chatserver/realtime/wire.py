@@ -528,6 +528,10 @@ class AppInfo(msgspec.Struct, frozen=True):
     file_bytes: int
     """The largest file that is taken; 0: none."""
     files_per_message: int
+    form: str
+    """Names the app's ticket form as it is now: another name, another form (`GET /console/form`)."""
+    mails: bool
+    """Customers get mails about its tickets."""
 
 
 class AgentWelcome(Frame, frozen=True, tag="welcome", omit_defaults=False):

@@ -21,6 +21,7 @@ from chatserver.core.policy import Policy
 from chatserver.core.tries import limit
 from chatserver.files import kinds, names
 from chatserver.files.keeping import THUMBNAIL, Elsewhere, Keeping, Part
+from chatserver.files.scanning import Scanner
 from chatserver.files.threads import Threads
 from chatserver.files.thumbnails import Thumbnails
 from chatserver.services import talk
@@ -87,11 +88,14 @@ class Files:
         *,
         uploads_per_minute: int = 60,
         unused_seconds: int = 86_400,
+        scanner: Scanner | None = None,
     ) -> None:
+        """`scanner`: looks at whatever is sent before it is kept."""
         self._house = house
         self._db = db
         self._keeping = keeping
         self._threads = threads
+        self._scanner = scanner
         self._rate = Throttle(limit(uploads_per_minute, 60))
         self._unused_ms = unused_seconds * 1000
         self._under_way = UnderWay()
@@ -181,6 +185,8 @@ class Files:
         async with self._part() as part:
             await self._written(part, chunks, most)
             kind = await self._on_disk(_looked_at, part, name)
+            if self._scanner is not None:
+                await self._clean(self._scanner, part)
             name = names.with_ending(name, kinds.usual_ending(kind))
             file = File(secrets.token_urlsafe(16), name, kind, part.size)
             # From here on the database may know it, whatever becomes of this task: what it does not know is swept.
@@ -199,6 +205,14 @@ class Files:
             with suppress(asyncio.QueueFull):  # it goes without one
                 self._pictures.put_nowait((file, part.key))
         return file
+
+    async def _clean(self, scanner: Scanner, part: Part) -> None:
+        """Raises Refused: file_infected, files_unavailable."""
+        try:
+            await scanner.require_clean(part.path)
+        except OSError as problem:
+            log.error("a file cannot be read to be scanned: %s", problem.strerror or type(problem).__name__)
+            raise Refused("files_unavailable", retry_after=AWAY_SECONDS) from problem
 
     async def _stored(self, who: Uploader, cid: str, file: File, part: Part) -> None:
         now = self._house.now()

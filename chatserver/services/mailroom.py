@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from chatserver.core import messages, tickets
 from chatserver.core.errors import Refused
 from chatserver.core.mails import Answer, TakenMail, may_answer
+from chatserver.core.outbox import is_copied
 from chatserver.core.people import App
 from chatserver.core.tickets import Step, Ticket
 from chatserver.mail import finding
@@ -73,7 +74,7 @@ class Mailroom:
         local, _, domain = address.lower().rpartition("@")
         plain = f"{local.partition('+')[0]}@{domain}"
         for app in self.house.people.apps.values():
-            support = app.mailbox.lower()
+            support = app.support_address.lower()
             if support and support in (plain, address.lower()):
                 return app
         return None
@@ -122,7 +123,7 @@ class Mailroom:
 
     def _ours(self) -> Ours:
         apps = self.house.people.apps
-        addresses = {app.mailbox.lower() for app in apps.values()} - {""}
+        addresses = {app.support_address.lower() for app in apps.values()} - {""}
         return Ours(frozenset(addresses), lambda one: any(self.signer.made(one, app) for app in apps))
 
     async def _chosen(self, app: App, mail: Arrival) -> list[_Chosen]:
@@ -160,6 +161,7 @@ class _Taking:
         self.taken = taken
         self.who = Who(app.id, f"mail:{taken.sender}", _name(mail), taken.sender, _locale(mail))
         self.texts = list(_texts(mail))
+        self.signature = f"{self.who.name} <{taken.sender}>" if self.who.name else taken.sender
         self.answerable = judged.answerable and app.policy.mail
         self.bounced = _bounced(mail, room.signer, app.id) if judged.kind == "bounce" else {}
         self.only_access = (
@@ -186,6 +188,10 @@ class _Taking:
         ticket = self._ticket(world, taken.sender)
         if ticket is not None and ticket.state != "closed":
             return "message", self._said(world, ticket, taken)
+        if ticket is not None and is_copied(ticket, taken.sender):
+            return "ticket", self._opened(
+                world, taken, follows=0
+            )  # of their own: what was closed is not theirs
         if ticket is not None and self.answerable:
             return "closed", self._answered(world, taken, "closed_already", ticket)
         if self.only_access:
@@ -204,10 +210,20 @@ class _Taking:
 
     def _said(self, world: World, ticket: Ticket, taken: TakenMail) -> TakenMail:
         policy, first = self.app.policy, ticket.last_seq + 1
+        copied = is_copied(ticket, taken.sender)
         for place, text in enumerate(self.texts):
-            step = tickets.customer_said(ticket, text, cid_of(taken.key, place), taken.at)
+            cid = cid_of(taken.key, place)
+            if copied:
+                step = tickets.copied_said(ticket, self.signature, self._signed(text, place), cid, taken.at)
+            else:
+                step = tickets.customer_said(ticket, text, cid, taken.at)
             ticket = world.put(ticket, _marked(step, taken), policy)
         return replace(taken, ticket_id=ticket.id, seq=first)
+
+    def _signed(self, text: str, place: int) -> str:
+        """Who is in copy says first who they are, wherever it is read."""
+        signed = f"{self.signature}:\n{text}" if place == 0 else text
+        return signed if len(signed) <= messages.TEXT_MAX else text
 
     def _opened(self, world: World, taken: TakenMail, *, follows: int) -> TakenMail:
         customer = world.customer(self.who) or world.new_customer(self.who, taken.at)
@@ -248,8 +264,9 @@ class _Taking:
 
 
 def takes_part(ticket: Ticket, address: str) -> bool:
-    """Whether this is an address of the ticket's customer: people in copy are no part of a ticket yet."""
-    return bool(address) and address in (ticket.email.lower(), ticket.customer.email.lower())
+    """Whether this is an address of the ticket's customer, or of somebody in copy."""
+    own = (ticket.email.lower(), ticket.customer.email.lower())
+    return bool(address) and (address in own or is_copied(ticket, address))
 
 
 def sender_of(mail: Arrival) -> str:

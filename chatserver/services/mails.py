@@ -29,9 +29,8 @@ async def transcript(house: House, who: Who, ticket_id: int, *, cid: str) -> Non
             raise Refused("email_required")
         if ticket.answered_at is None and not outbox.confirmed(ticket.customer, ticket.address):
             raise Refused("not_answered")
-        for letter in outbox.about(ticket, "transcript", now, cid, Facts(upto=ticket.last_seq)):
-            if letter.address == ticket.address:  # who asked, and nobody else
-                world.post(letter)
+        facts = Facts(upto=ticket.last_seq)
+        world.post(outbox.about(ticket, ticket.address, "transcript", now, cid, facts))
 
     await house.store.write(Needs(tickets=(ticket_id,)), decide)
 

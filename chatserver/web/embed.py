@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -10,6 +13,9 @@ from chatserver.i18n import LANGUAGES, choose, say
 from chatserver.web.headers import widget_policy
 from chatserver.web.origins import exact_origin, sources
 from chatserver.web.rooms import rooms
+
+CHUNKS: Final = ("after",)
+"""What the frame fetches only when it is needed: a script, a style sheet and words each (`widget/src/frame/chunks.ts`)."""
 
 
 async def frame(request: Request) -> Response:
@@ -41,5 +47,18 @@ async def frame(request: Request) -> Response:
         },
         app=app,
         host=host if host in map(exact_origin, app.origins) else "",
-        words={code: house.pages.assets.url(f"widget.{code}.json") for code in LANGUAGES},
+        chunks=_chunks(house.pages.assets.url),
     )
+
+
+def _chunks(url: Callable[[str], str]) -> dict[str, str]:
+    """Names of attributes, without "data-" → the addresses that stand there."""
+    words = {"words": "widget"} | {name: name for name in CHUNKS}
+    return {
+        **{name: f"{url(f'{name}.js')} {url(f'{name}.css')}" for name in CHUNKS},
+        **{
+            f"{attribute}-{code}": url(f"{name}.{code}.json")
+            for attribute, name in words.items()
+            for code in LANGUAGES
+        },
+    }

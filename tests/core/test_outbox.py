@@ -125,6 +125,12 @@ def test_an_answer_to_somebody_who_left_is_mailed_ten_minutes_after_the_first_on
     assert tickets.mail_due(says(request(), NOW), MAIL) == NOW + 600_000
 
 
+def test_a_request_whose_agent_is_no_more_is_not_confirmed_again() -> None:
+    released = tickets.released(request(), NOW)
+    assert [(item.kind, item.reason) for item in released.items] == [("later", "agent_left")]
+    assert caused(released) == []
+
+
 def test_whoever_leaves_before_reading_gets_it_ten_minutes_later() -> None:
     ticket = gone(says(chat(), START + 1), NOW)
     assert tickets.mail_due(ticket, MAIL) == NOW + 600_000

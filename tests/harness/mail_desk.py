@@ -7,8 +7,6 @@ from contextlib import asynccontextmanager
 from email.message import EmailMessage
 from email.utils import parseaddr
 
-from sqlalchemy import update
-
 from chatserver.core.tickets import Item, Ticket
 from chatserver.mail.addresses import Signer
 from chatserver.mail.links import links
@@ -17,7 +15,6 @@ from chatserver.postman import Postman
 from chatserver.services.mailroom import Mailroom
 from chatserver.settings import MailAddress, smtp
 from chatserver.store.database import Database
-from chatserver.store.tables import apps
 from tests.harness.mail_host import MailHost
 from tests.harness.mailbox import Mailbox
 from tests.harness.server import free_port
@@ -62,8 +59,7 @@ async def mail_desk(
     """Of an app with this support address and an agent; what leaves it comes to `box`."""
     db = scene.house.store
     assert isinstance(db, Database)
-    await scene.app()
-    await db.execute(update(apps).values(support_address=support))
+    await scene.app(support_address=support)
     await scene.policy(mail=True, **policy)
     await scene.agent()
     signer = Signer(support.encode())

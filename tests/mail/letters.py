@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from chatserver.core.outbox import Facts, LetterKind
 from chatserver.core.people import App, Customer
 from chatserver.core.policy import Policy
-from chatserver.core.tickets import Item, Kind, Ticket
+from chatserver.core.tickets import Item, Kind, Pending, Ticket
 from chatserver.mail.addresses import Signer
 from chatserver.mail.links import Links, links
 from chatserver.mail.outgoing import Matter, composed
@@ -91,6 +91,11 @@ def html_of(mail: EmailMessage) -> str:
 EVERY: dict[LetterKind, Matter] = {
     "created": matter("created", ticket()),
     "answers": matter("answers", ticket(), items=CONVERSATION[2:]),
+    "reminder": matter(
+        "reminder",
+        ticket(state="pending", pending=Pending(NOW - 3 * 86_400_000)),
+        items=(*CONVERSATION[2:], said(6, "", kind="pending")),
+    ),
     "closed": matter(
         "closed",
         ticket(state="closed", closed_at=NOW, answered_at=NOW, close_reason="agent"),

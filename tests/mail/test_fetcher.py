@@ -337,15 +337,26 @@ async def test_a_server_that_hangs_is_noticed_and_left(desk: Desk, monkeypatch: 
         await desk.emptied()
 
 
-async def test_the_end_waits_for_no_server_that_hangs(desk: Desk) -> None:
-    reading, now = desk.reading(poll=1_500), asyncio.get_running_loop().time
+async def test_the_end_waits_for_no_server_that_hangs(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, waiting = asyncio.Event(), Box.waiting
+    loop = asyncio.get_running_loop()
+    reading = desk.reading()
     await reading.__aenter__()
     await soon(lambda: desk.metrics.mailbox_up, "it is looked into")
-    desk.server.hang()
+    # Between two looks it is told to look, and hangs before it answers.
+    monkeypatch.setattr(Box, "wait", lambda self, seconds: None)
+
+    def hanging(self: Box) -> list[int]:
+        desk.server.hang()
+        loop.call_soon_threadsafe(asked.set)
+        return waiting(self)
+
+    monkeypatch.setattr(Box, "waiting", hanging)
     try:
-        began = now()
+        await asked.wait()
+        began = loop.time()
         await reading.__aexit__(None, None, None)
-        assert now() - began < line.COMMAND_SECONDS / 2
+        assert loop.time() - began < line.COMMAND_SECONDS / 2
     finally:
         desk.server.go_on()
 

@@ -102,6 +102,7 @@ class DatabaseRows:
             "policy": msgspec.json.encode(app.policy).decode(),
             "schedule": app.schedule,
             "form": msgspec.json.encode(app.form).decode(),
+            "support_address": app.support_address,
             "created_at": 0,
         }
         await self._db.execute(insert(apps).values(row))
@@ -204,9 +205,12 @@ class Scene:
 
     # — who is there ———————————————————————————————————————————————————————————
 
-    async def app(self, app_id: int = 1, schedule: Schedule = ALWAYS, **policy: Any) -> None:
+    async def app(
+        self, app_id: int = 1, schedule: Schedule = ALWAYS, support_address: str = "", **policy: Any
+    ) -> None:
         text = msgspec.json.encode(schedule).decode()
         app = App(app_id, f"app{app_id}", "Acme", (), "secret", "", Policy(**policy), text)
+        app = replace(app, support_address=support_address)
         await self.rows.add_app(app)
         await self.refresh()
 

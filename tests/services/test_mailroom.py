@@ -78,8 +78,8 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     else:
         opened = postgres_scene(request.getfixturevalue("postgres_server").database())
     async with opened as scene:
-        await scene.app()
-        await scene.policy(support_address=SUPPORT, mail=True)
+        await scene.app(support_address=SUPPORT)
+        await scene.policy(mail=True)
         yield Desk(scene)
 
 
@@ -293,7 +293,7 @@ async def test_a_thousand_tickets_in_a_strangers_name_send_three_mails_an_hour(d
 
 async def test_where_no_mail_is_sent_nothing_is_promised(desk: Desk) -> None:
     """Who asks for access, or writes to a closed ticket, and cannot be answered, has a ticket."""
-    await desk.scene.policy(mail=False, support_address=SUPPORT)
+    await desk.scene.policy(mail=False)
     assert (await desk.gets(mail())).became == "ticket"
     ticket = await desk.ticket()
     await desk.close(ticket)

@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from chatserver.bus.base import Subscription
 from chatserver.bus.local import LocalBus
+from chatserver.core.clocks import SETTLING_MS, Steps
 from chatserver.core.errors import Refused
 from chatserver.core.events import (
     AgentChanged,
@@ -887,6 +888,30 @@ async def test_a_clock_that_was_set_forward_closes_nobody_and_returns_no_chats_w
         assert all(at is not None and 0 < at - a.clock.now <= 300_000 + OTHERS_MS for at in late)
         await a.later(30)
         assert (await a.ticket(ticket.id)).agent_id is None, "the grace of their agent is over by now"
+
+
+async def test_a_chat_that_begins_at_a_node_that_goes_by_the_old_time_is_closed_by_none_that_goes_by_the_new(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    a.house.steps = Steps(a.believes.now, a.believes.steady.now, settling=SETTLING_MS)
+    async with a.membership, b.membership:
+        for node in (a, b):
+            node.falls_silent()
+        await pairing.agent_connected(a.house, 1)
+        a.believes.ahead += 3_600_000
+        look_at = await followups.due(a.house)
+        ticket = await b.chat(ANA)  # an hour ago, as a sees it
+        assert await followups.due(a.house) == look_at
+        assert (await a.ticket(ticket.id)).state == "open"
+        b.believes.ahead += 3_600_000
+        a.clock.pass_seconds(SETTLING_MS / 1000)
+        assert look_at == a.clock.now
+        await followups.due(a.house)
+        after = await a.ticket(ticket.id)
+        assert (after.state, after.floor_at) == ("open", a.clock.now + 300_000), "all its time again"
+        await a.later(301)
+        assert (await a.ticket(ticket.id)).state == "closed"
 
 
 async def test_a_pending_ticket_is_reminded_once_and_closed_once_by_all_nodes_together(

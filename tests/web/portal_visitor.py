@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx2
 from starlette.testclient import TestClient
 
-from chatserver.services import administration, apps, pairing, talk, tickets
+from chatserver.services import administration, apps, pairing, requests, talk, tickets
 from chatserver.services.house import House
 from chatserver.store.work import Who
 from tests.web.conftest import HOME, Served
@@ -170,6 +170,15 @@ class Desk:
 
     def closes(self, number: int) -> None:
         self._run(tickets.close, ANA, self.ticket_id(number))
+
+    def pends(self, number: int, text: str = "") -> None:
+        self._run(requests.pend, ANA, self.ticket_id(number), cid=secrets.token_urlsafe(16), text=text)
+
+    def sends_back(self, number: int, *missing: str) -> None:
+        self._run(requests.send_back, ANA, self.ticket_id(number), missing)
+
+    def rejects(self, number: int, reason: str) -> None:
+        self._run(requests.reject, ANA, self.ticket_id(number), reason)
 
     def request(self, who: Who, subject: str = "De otra persona") -> int:
         """Somebody leaves a ticket by another way; gives its number."""

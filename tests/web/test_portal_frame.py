@@ -1,4 +1,4 @@
-"""The portal's form in the widget's frame: entered by the widget's session, which each of its forms brings along, without cookies."""
+"""The portal's form in the widget's frame: entered by the widget's session, which each form brings along, without cookies."""
 
 from __future__ import annotations
 

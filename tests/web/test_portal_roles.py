@@ -16,6 +16,7 @@ import pytest
 from chatserver.services.identity import Session, session_tokens
 from chatserver.store.work import Who
 from chatserver.web.portal import PAGES
+from tests.files.making import PDF
 from tests.web.conftest import Served
 from tests.web.portal_visitor import PASSWORD, Desk, Visitor, fields
 
@@ -46,8 +47,12 @@ TABLE: Final[dict[tuple[str, str], Kind]] = {
     ("POST", "/new"): "own",
     ("POST", "/new/discard"): "own",
     ("POST", "/files"): "own",
+    ("GET", "/similar"): "own",
     ("GET", "/tickets/{number:int}"): "ticket",
     ("GET", "/tickets/{number:int}/news"): "ticket",
+    ("GET", "/tickets/{number:int}/files/{seq:int}/{file}"): "ticket",
+    ("GET", "/tickets/{number:int}/files/{seq:int}/{file}/thumbnail"): "ticket",
+    ("POST", "/tickets/{number:int}/complete"): "ticket",
     ("POST", "/tickets/{number:int}/reply"): "ticket",
     ("POST", "/tickets/{number:int}/answer"): "ticket",
     ("POST", "/tickets/{number:int}/rating"): "ticket",
@@ -86,7 +91,11 @@ class Scene:
         self.served = served
         self.desk = Desk(served)
         self.ana = Visitor(served).signs_up("ana@empresa.test")
-        self.number = self.ana.writes("Asunto de Ana", SECRET)
+        self.ana.opens("new").brings(
+            "new", {"secreto.pdf": PDF}, subject="Asunto de Ana", text=SECRET, type="incident"
+        )
+        self.number = int(self.ana.at.rpartition("/")[2])
+        (self.file,) = self.desk.rows("SELECT seq, id FROM files")
         self.desk.takes(self.number)
         self.desk.proposes(self.number)
         # All of it is read: what a look at it would write, and be refused for, must not be what keeps strangers out.
@@ -131,6 +140,7 @@ def test_a_foreign_ticket_is_neither_read_nor_written(scene: Scene) -> None:
             if kind != "ticket":
                 continue
             place = path.removeprefix("/").replace("{number:int}", str(scene.number))
+            place = place.replace("{seq:int}", str(scene.file[0])).replace("{file}", scene.file[1])
             for number in (place, place.replace(str(scene.number), "99999999999999")):
                 if method == "GET":
                     visitor.opens(number)
@@ -152,7 +162,10 @@ def test_who_is_not_signed_in_has_nothing_of_their_own_to_change(scene: Scene) -
         if kind == "own":
             place = path.removeprefix("/")
             if method == "GET":
-                assert nobody.opens(place).at == "/sign-in"
+                if path == "/similar":  # asked for by a script
+                    assert nobody.opens(f"{place}?q=Asunto").status == 403
+                else:
+                    assert nobody.opens(place).at == "/sign-in"
             else:
                 asked_by_script = path == "/files"
                 answer = nobody.sends(place, GOOD | {"csrf": csrf})

@@ -289,14 +289,11 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
       case "pong":
         this.#offset = frame.now - this.#timers.now();
         return;
+      case "storing":
+        this.#enter("live", 0, frame.on);
+        return;
       case "goaway":
         this.#retryAfter = (frame.retry_after as number) * 1000;
-        return;
-      case "storing":
-        this.#written.value = {
-          ...this.#written.peek(),
-          downSince: frame.on ? null : this.#timers.now(),
-        };
         return;
       case "done":
         this.#verbs.delete(verbKey(frame.verb, frame.ticket));
@@ -410,11 +407,12 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
     this.#socket?.send(JSON.stringify(frame));
   }
 
-  #enter(phase: Phase, code = 0): void {
+  /** `well`: things get through, as far as is known. */
+  #enter(phase: Phase, code = 0, well = phase === "live"): void {
     const { downSince } = this.#written.peek();
     this.#written.value = {
       phase,
-      downSince: phase === "live" ? null : (downSince ?? this.#timers.now()),
+      downSince: well ? null : (downSince ?? this.#timers.now()),
       code,
       reason: phase === "stopped" ? this.#lastError : "",
     };
@@ -520,7 +518,7 @@ class Outbox<Out extends OutFrame> {
 
   #pause(frame: Incoming): boolean {
     const ours = frame.code === "internal" && ++this.#tries < INTERNAL_TRIES;
-    const seconds = frame.retry_after ?? (ours && 2 ** this.#tries);
+    const seconds = ours ? 2 ** this.#tries : frame.retry_after;
     if (!seconds) return false;
     this.interrupt();
     this.#paused = true;

@@ -792,6 +792,10 @@ export interface AppInfo {
   /** The largest file that is taken; 0: none. */
   file_bytes: number;
   files_per_message: number;
+  /** Names the app's ticket form as it is now: another name, another form (`GET /console/form`). */
+  form: string;
+  /** Customers get mails about its tickets. */
+  mails: boolean;
 }
 
 /** A ticket as agents see it. All fields are always there. */

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from chatserver.web.portal import door, looks, new, profile, ticket, tickets, uploads
+from chatserver.web.portal import door, looks, new, profile, suggesting, ticket, tickets, uploads
 from chatserver.web.portal.visit import SignInFirst, Taker, Visit
 
 View = Callable[[Visit], Awaitable[Response]]
@@ -34,9 +34,13 @@ PAGES: Final[dict[str, tuple[View | None, View | None]]] = {
     "/new": (new.shown, new.sent),
     "/new/discard": (None, new.discard),
     "/files": (None, uploads.send),
+    "/similar": (suggesting.similar, None),
     "/tickets/{number:int}": (ticket.shown, None),
     "/tickets/{number:int}/news": (ticket.news, None),
+    "/tickets/{number:int}/files/{seq:int}/{file}": (ticket.file, None),
+    "/tickets/{number:int}/files/{seq:int}/{file}/thumbnail": (ticket.thumbnail, None),
     "/tickets/{number:int}/reply": (None, ticket.reply),
+    "/tickets/{number:int}/complete": (None, ticket.complete),
     "/tickets/{number:int}/answer": (None, ticket.answer),
     "/tickets/{number:int}/rating": (None, ticket.rating),
 }
@@ -46,9 +50,13 @@ FRAMED: Final[dict[str, View]] = {
     "/frame/files": uploads.send,
 }
 """What the widget shows within its own frame, all of it posted: each form brings the widget's session (docs/portal.md)."""
-TAKES_FILES: Final[dict[View, Taker]] = {new.sent: uploads.keep, uploads.send: uploads.keep_one}
+TAKES_FILES: Final[dict[View, Taker]] = {
+    new.sent: uploads.keep,
+    ticket.reply: uploads.keep,
+    uploads.send: uploads.keep_one,
+}
 """Who takes the files of a form that has some."""
-BY_SCRIPT: Final[frozenset[View]] = frozenset({ticket.news, uploads.send})
+BY_SCRIPT: Final[frozenset[View]] = frozenset({ticket.news, uploads.send, suggesting.similar})
 """Asked for by a script, which shows nothing of a page that it did not expect."""
 FROM_WIDGET: Final = frozenset({door.enter})
 """Posted by the widget's frame, which has no page of the portal's to take a field from: what it shows is the proof."""

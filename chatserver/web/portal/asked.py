@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 from chatserver.core import answers, classification, messages, taxes
+from chatserver.core.details import Details
 from chatserver.core.errors import Wrong
 from chatserver.core.forms import USUAL, Field, Form, Words
 from chatserver.i18n import say, words
@@ -252,6 +253,44 @@ class _Asking:
     def _of(self, label: Words) -> str:
         text: str = getattr(label, self._lang)
         return text
+
+
+def told(form: Form, lang: str, details: Details, email: str) -> list[tuple[str, str]]:
+    """What a ticket says, with what it is called: for whoever gave it."""
+    asking = _Asking(form, lang)
+    t = words(lang)
+    every = [
+        *(*asking.type(), *asking.priority(always=True), *asking.category(always=True)),
+        *(*asking.case(always=True), *asking.own()),
+    ]
+    chosen = {one.name: {option.value: option.label for option in one.options} for one in every}
+    case = chosen.get("case_kind", {}).get(details.case_kind) or details.case_kind
+    found = {
+        "email": email,
+        "cc": ", ".join(details.cc),
+        "type": t.get(f"form.type.{details.type}", ""),
+        "priority": t[f"form.priority.{details.asked}"] if details.asked else "",
+        "why": details.why,
+        "impact": t.get(f"form.impact.{details.impact}", ""),
+        "urgency": t.get(f"form.urgency.{details.urgency}", ""),
+        "category": chosen.get("category", {}).get(details.category, details.category),
+        "case_kind": f"{case} {details.case}".strip(),
+        "tax_id": f"{details.tax_kind or details.tax_country} {details.tax_id}" if details.tax_id else "",
+        "company": details.company,
+        "phone": details.phone,
+        "url": details.url,
+        "wanted": details.wanted,
+        "wanted_why": details.wanted_why,
+    }
+    usual = [(t[f"form.label.{name}"], value) for name, value in found.items() if value]
+    for field in form.fields:
+        answer = details.fields.get(field.key, "")
+        if answer:
+            shown = t["portal.yes"] if field.kind == "checkbox" else answer
+            usual.append(
+                (str(getattr(field.label, lang)), chosen.get(OWN + field.key, {}).get(answer, shown))
+            )
+    return usual
 
 
 # — what was typed ——————————————————————————————————————————————————————————————

@@ -14,7 +14,7 @@ from chatserver.i18n import say
 from chatserver.services import tickets
 from chatserver.store import portal as rows
 from chatserver.web.addresses import internet
-from chatserver.web.portal import asked, uploads
+from chatserver.web.portal import asked, suggesting, uploads
 from chatserver.web.portal.forms import cid_of, sentence
 from chatserver.web.portal.visit import Visit, carried
 
@@ -61,6 +61,7 @@ async def page(
         files=await uploads.here(visit, values.get(uploads.NAMED, "").split()),
         taking=uploads.shown(visit),
         warning="" if "tax_id" in told else await _warning(visit, values, own),
+        suggested=await suggesting.found(visit, values.get("subject", "")),
         note=note,
     )
 
@@ -100,10 +101,10 @@ async def _warning(visit: Visit, values: Mapping[str, str], own: list[str]) -> s
 
 async def sent(visit: Visit) -> Response:
     """`POST`; with `draft=yes` the form is shown with what was typed elsewhere and did not fit there any more, with `drop`
-    without one of its files."""
+    without one of its files, with `look` and what may answer the question already."""
     _ = visit.signed_in
     values = _values(visit)
-    if visit.form.get("draft") == "yes" or uploads.DROP in visit.form:
+    if visit.form.get("draft") == "yes" or not {uploads.DROP, suggesting.LOOK}.isdisjoint(visit.form):
         return await page(visit, values)
     own = await addresses(visit)
     errors = asked.sentences(visit.lang, (await _looked_at(visit, values, own)).wrong)
@@ -121,6 +122,7 @@ async def sent(visit: Visit) -> Response:
         else:
             errors[""] = sentence(visit.lang, "", refused)
         return await page(visit, values, 429 if refused.code == "rate_limited" else 409, errors=errors)
+    await suggesting.followed(visit)
     if visit.framed:
         return visit.page("framed_sent", ticket=ticket)
     return visit.go(f"tickets/{ticket.number}?sent=yes")

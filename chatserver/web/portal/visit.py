@@ -35,11 +35,24 @@ LINK_COOKIE_SECONDS: Final = 1800
 """So long somebody who followed a mailed link may take to fill in the form behind it."""
 LANG_SECONDS: Final = 365 * 86_400
 KEPT: Final = frozenset(
-    {*USUAL, "top", "cid", "follows", "name", "stars", "comment", "files", "lost", "copies", "completes"}
+    {
+        *USUAL,
+        "top",
+        "cid",
+        "follows",
+        "name",
+        "stars",
+        "comment",
+        "files",
+        "lost",
+        "copies",
+        "completes",
+        "opened",
+    }
 )
 """What a form that met the end of a session carries on through signing in, and whatever an app's own form asks: nothing secret is
 among it."""
-_PLACE: Final = re.compile(r"|new|profile|confirm|tickets/[0-9]{1,10}", re.ASCII)
+_PLACE: Final = re.compile(r"|new(\?follows=[0-9]{1,10})?|profile|confirm|tickets/[0-9]{1,10}", re.ASCII)
 """Where signing in may lead: within the app's portal, to nothing that acts by itself."""
 
 

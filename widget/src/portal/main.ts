@@ -5,6 +5,7 @@ import { asking } from "./asking";
 import { boxes } from "./boxes";
 import { framed } from "./framed";
 import { follow } from "./news";
+import { suggesting } from "./suggesting";
 import { uploads } from "./uploads";
 
 /** A password can be looked at while it is typed. */
@@ -32,6 +33,9 @@ for (const secret of document.querySelectorAll<HTMLElement>(".secret")) showable
 for (const root of document.querySelectorAll<HTMLElement>(".uploads[data-send]")) uploads(root);
 const form = document.querySelector<HTMLFormElement>("form.asking");
 if (form) asking(form);
+const suggested = document.querySelector<HTMLElement>("#suggested");
+const subject = document.querySelector<HTMLInputElement>("#subject");
+if (suggested && subject) suggesting(suggested, subject);
 const telling = document.querySelector<HTMLElement>("[data-tell]");
 if (telling) framed(telling);
 boxes();

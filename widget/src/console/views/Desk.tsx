@@ -6,6 +6,7 @@ import { t } from "../../ui/i18n";
 import type { Articles as Model } from "../articles";
 import { second } from "../clockwork";
 import type { Console } from "../console";
+import { keepPage } from "../dropping";
 import { onKeys } from "../keys";
 import { section } from "../places";
 import { Articles } from "./articles/Articles";
@@ -54,6 +55,8 @@ export function Desk({ console, articles, signOut }: Props) {
       }),
     [console],
   );
+
+  useEffect(keepPage, []);
 
   const closeDialog = () => {
     dialog.value = null;
