@@ -30,6 +30,8 @@ _ASIDE: Final = {
     tables.spent_tokens,
     tables.accounts,
     tables.addresses,
+    tables.companies,
+    tables.company_people,
     tables.customer_sessions,
     tables.links,
     tables.files,

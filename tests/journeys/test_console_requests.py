@@ -258,7 +258,7 @@ def test_a_mail_is_answered_from_the_same_composer_and_read_as_it_came(stage: St
     expect(log.get_by_text("¿Ya probaste?")).to_have_count(0)
     agent.button("Ver correo original").click()
     dialog = page.get_by_role("dialog", name="Correo original")
-    expect(dialog.get_by_text("Eva Luna <eva@cliente.example>")).to_be_visible()
+    expect(dialog.get_by_text("Eva Luna <eva@cliente.example>").first).to_be_visible()
     expect(dialog.get_by_text("Nadie garantiza que lo envió esta dirección.")).to_be_visible()
     expect(dialog.get_by_text("¿Ya probaste?")).to_be_visible()
     assert saved(page, dialog.get_by_role("link", name=re.compile("nota.html"))) == b"<script>1</script>"

@@ -63,7 +63,7 @@ const WORDS = {
   "form.priority.0": "Sin definir",
   "form.priority.3": "Alto",
   "form.label.category": "Categoría",
-  "form.label.case": "Número",
+  "console.field.case": "Número",
   "form.case.invoice": "Factura",
   "console.answer.yes": "Sí",
   "console.answer.no": "No",

@@ -63,14 +63,18 @@ def entries(
     after: Item | None,
     form: Form,
     show: Callable[[Item, File], Shown],
+    reader: int,
 ) -> list[Entry]:
-    """`after`: the item before the first one, if it is shown already. `form`: what the fields that it names are called in."""
+    """`after`: the item before the first one, if it is shown already. `form`: what the fields that it names are called in.
+    `reader`: the customer who looks, whose own ticket it may be or not."""
     found: list[Entry] = []
     before = after
     for item in items:
         text = _said(item, ticket, lang, form)
         if not text and not item.files:
             continue
+        if item.kind not in TALK and item.by == "customer" and ticket.customer.id != reader:
+            continue  # it says "you"
         talk = item.kind in TALK
         new_day = before is None or times.day_key(before.at) != times.day_key(item.at)
         goes_on = (
@@ -85,7 +89,7 @@ def entries(
             Entry(
                 item.seq,
                 ("agent" if item.by == "agent" else "customer") if talk else "event",
-                "" if goes_on or not talk else _name(item, lang),
+                "" if goes_on or not talk else _name(item, ticket, lang, reader),
                 times.clock(item.at),
                 times.full(item.at),
                 times.machine(item.at),
@@ -114,8 +118,13 @@ def linked(text: str) -> list[Part]:
     return parts
 
 
-def _name(item: Item, lang: str) -> str:
-    return item.name if item.by == "agent" else say(lang, "widget.you")
+def _name(item: Item, ticket: Ticket, lang: str, reader: int) -> str:
+    """Of a customer's message the name is empty where it is the ticket's own customer's."""
+    if item.by == "agent":
+        return item.name
+    if item.author_id == reader or (not item.name and ticket.customer.id == reader):
+        return say(lang, "widget.you")
+    return item.name or ticket.customer.name or ticket.email
 
 
 def named(form: Form, lang: str, names: Iterable[str]) -> str:

@@ -13,7 +13,8 @@ from chatserver.core.errors import Refused
 from chatserver.core.files import File
 from chatserver.core.tickets import Item, Ticket, pending_ends, rate_until
 from chatserver.i18n import say
-from chatserver.services import requests, talk, tickets
+from chatserver.services import partaking, requests, talk, tickets
+from chatserver.services.partaking import Part, Partaken
 from chatserver.store import files, items
 from chatserver.store import tickets as stored
 from chatserver.web.origins import header
@@ -26,16 +27,24 @@ PAGE: Final = 100
 NEWS_MOST: Final = 50
 
 
-async def of(visit: Visit, number: int | None = None) -> Ticket:
-    """The one place that says whose tickets the portal shows: who is signed in finds their own, and of anybody else's nothing.
-    Raises HTTPException(404)."""
-    if number is None:
-        number = int(visit.request.path_params["number"])
-    customer = visit.signed_in.customer
-    ticket = await stored.ticket_numbered(visit.portal.db, customer.app_id, customer.key, number)
-    if ticket is None:
+async def of(visit: Visit) -> Ticket:
+    """The person's own ticket. Raises HTTPException(404) for anybody else's, also for one in which they have a part: they do
+    nothing with it but read, and say what `reply` lets them."""
+    ticket, part = await partaken(visit)
+    if part != "own":
         raise HTTPException(404)
     return ticket
+
+
+async def partaken(visit: Visit, number: int | None = None) -> Partaken:
+    """The one place that says whose tickets the portal shows (`services/partaking.py`). Raises HTTPException(404)."""
+    if number is None:
+        number = int(visit.request.path_params["number"])
+    number = min(number, stored.NUMBER_MOST)
+    found = await partaking.find(visit.portal.db, visit.signed_in.customer, number)
+    if found is None:
+        raise HTTPException(404)
+    return found
 
 
 async def shown(visit: Visit) -> Response:
@@ -56,22 +65,26 @@ async def page(
     note: str = "",
 ) -> Response:
     """`kept`: what was typed and not taken; `errors`: why, by form, or by field where something is to be completed."""
-    ticket, kept, told = await of(visit, number), dict(kept or {}), dict(errors or {})
+    (ticket, part), kept, told = await partaken(visit, number), dict(kept or {}), dict(errors or {})
+    own = part == "own"
     if said := uploads.said(visit, kept):
         told["files"] = said
     before = _whole(visit.request.query_params.get("before", "")) or items.LAST
     # One more than is shown: whether there is something before, and after what the first one stands.
     found = await items.items_before(visit.portal.db, ticket.id, before, PAGE + 1)
     shown, earlier = (found[1:], found[0]) if len(found) > PAGE else (found, None)
-    await _seen(visit, ticket)
+    if own:
+        await _seen(visit, ticket)
     policy, form = visit.app.policy, visit.app.form
     until = rate_until(ticket, policy)
-    missing = asked.missing(form, visit.lang, ticket.details.missing) if ticket.state != "closed" else []
+    missing = asked.missing(form, visit.lang, ticket.details.missing) if _asks(ticket, part) else []
     pending = ticket.pending
     return visit.page(
         "ticket",
         status,
         ticket=ticket,
+        part=part,
+        may_say=own or (part == "copied" and ticket.mode == "later"),
         history=await _entries(visit, ticket, shown, earlier),
         told=asked.told(form, visit.lang, ticket.details, ticket.email),
         missing=missing,
@@ -84,7 +97,7 @@ async def page(
         earlier=earlier is not None,
         first_seq=shown[0].seq if shown else 0,
         whole=before == items.LAST,
-        may_rate=until is not None and visit.portal.house.now() < until,
+        may_rate=own and until is not None and visit.portal.house.now() < until,
         kept=kept,
         cid=cid_of(kept.get("cid", "")),
         errors=told,
@@ -92,6 +105,11 @@ async def page(
         limit=messages.TEXT_MAX,
         comment_limit=messages.COMMENT_MAX,
     )
+
+
+def _asks(ticket: Ticket, part: Part) -> bool:
+    """There is a form that its customer may complete."""
+    return part == "own" and ticket.state != "closed" and bool(ticket.details.missing)
 
 
 def _warning(visit: Visit, ticket: Ticket) -> str:
@@ -116,7 +134,8 @@ async def _entries(visit: Visit, ticket: Ticket, items: list[Item], after: Item 
             return Shown(file.name, size, href)
         return Shown(file.name, size, href, f"{href}/thumbnail", known.width, known.height)
 
-    return entries(items, ticket, visit.lang, visit.times, after, visit.app.form, show)
+    reader = visit.signed_in.customer.id
+    return entries(items, ticket, visit.lang, visit.times, after, visit.app.form, show, reader)
 
 
 async def file(visit: Visit) -> Response:
@@ -129,7 +148,7 @@ async def thumbnail(visit: Visit) -> Response:
 
 
 async def _given(visit: Visit, *, thumbnail: bool) -> Response:
-    ticket, asked_for = await of(visit), visit.request.path_params
+    (ticket, _), asked_for = await partaken(visit), visit.request.path_params
     person = f"{visit.who.app_id} {visit.who.key}"
     links, _ = await visit.house.downloads.links(ticket, min(int(asked_for["seq"]), items.LAST), person)
     link = next((one for one in links if one.id == asked_for["file"]), None)
@@ -149,7 +168,9 @@ async def _seen(visit: Visit, ticket: Ticket) -> None:
 
 async def reply(visit: Visit) -> Response:
     """The two boxes, above and below the history, are one message: nothing that stands in either is lost."""
-    ticket = await of(visit)
+    ticket, part = await partaken(visit)
+    if part == "company":
+        raise HTTPException(404)
     text = _both(visit.form.get("top", ""), visit.form.get("text", ""))
     sent = uploads.ids(visit)
     kept = {"text": text, uploads.NAMED: " ".join(sent)} | {
@@ -165,13 +186,21 @@ async def reply(visit: Visit) -> Response:
         return await page(visit, ticket.number, 400, kept=kept, errors={"reply": wrong})
     try:
         visit.portal.may_say(visit.signed_in)
-        if copies:  # before the message, which is theirs to get too
+        if copies and part == "own":  # before the message, which is theirs to get too
             await requests.copy_to(visit.portal.house, visit.who, ticket.id, copies)
-        seq = await talk.say(visit.portal.house, visit.who, ticket.id, cid_of(kept["cid"]), text, sent)
+        seq = await _say(visit, ticket, part, cid_of(kept["cid"]), text, sent)
     except Refused as refused:
         status = {"rate_limited": 429, "ticket_closed": 409}.get(refused.code, 400)
         return await page(visit, ticket.number, status, kept=kept, errors=_why_not(visit, refused))
     return visit.go(f"tickets/{ticket.number}#m{seq}")
+
+
+async def _say(visit: Visit, ticket: Ticket, part: Part, cid: str, text: str, sent: list[str]) -> int:
+    house = visit.portal.house
+    if part == "own":
+        return await talk.say(house, visit.who, ticket.id, cid, text, sent)
+    me = visit.signed_in.customer
+    return await partaking.say(house, visit.portal.db, me, ticket.id, cid, text, sent)
 
 
 def _why_not(visit: Visit, refused: Refused) -> dict[str, str]:
@@ -266,7 +295,7 @@ class News(msgspec.Struct, frozen=True):
 
 async def news(visit: Visit) -> Response:
     """`GET …/news?after=N`: 304 while the version is the one that the script has."""
-    ticket = await of(visit)
+    ticket, part = await partaken(visit)
     tag = f'"{ticket.version}-{visit.lang}"'
     headers: dict[str, str] = {"etag": tag, "cache-control": "no-store"}
     if header(visit.request.scope, b"if-none-match") == tag:
@@ -274,7 +303,8 @@ async def news(visit: Visit) -> Response:
     after = _whole(visit.request.query_params.get("after", ""))
     found = await items.items_after(visit.portal.db, ticket.id, max(after - 1, 0), NEWS_MOST + 2)
     last, fresh = _split(found, after)
-    await _seen(visit, ticket)
+    if part == "own":
+        await _seen(visit, ticket)
     until = rate_until(ticket, visit.app.policy)
     told = News(
         ticket.version,
@@ -282,9 +312,9 @@ async def news(visit: Visit) -> Response:
         ticket.state,
         say(visit.lang, f"portal.state.{ticket.state}"),
         ticket.state == "closed",
-        ticket.proposal is not None,
-        bool(ticket.details.missing) and ticket.state != "closed",
-        until is not None and visit.portal.house.now() < until,
+        part == "own" and ticket.proposal is not None,
+        _asks(ticket, part),
+        part == "own" and until is not None and visit.portal.house.now() < until,
         len(fresh) > NEWS_MOST,
         await _entries(visit, ticket, fresh[:NEWS_MOST], last),
     )

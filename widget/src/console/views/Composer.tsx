@@ -121,7 +121,9 @@ export function Composer({ console, ticket }: { console: Console; ticket: AgentT
         </p>
       )}
       <div class="composer-foot">
-        {limits.bytes > 0 && <Attach limits={limits} attach={attach} />}
+        {limits.bytes > 0 && (
+          <Attach limits={limits} told={settled && left >= LIMIT - TELL_FROM} attach={attach} />
+        )}
         {left < LIMIT - TELL_FROM ? (
           <span id="composer-left" class="hint" data-tone={left < 0 ? "danger" : undefined}>
             {left < 0 ? plural("console.composer.over", -left) : plural("console.composer.left", left)}
@@ -144,8 +146,15 @@ export function Composer({ console, ticket }: { console: Console; ticket: AgentT
   );
 }
 
+interface AttachProps {
+  limits: Limits;
+  /** Nothing else has to be said where they stand. */
+  told: boolean;
+  attach(files: Iterable<File>): void;
+}
+
 /** The limits stand at the button before anything is chosen: in its tooltip, and for a screen reader. */
-function Attach({ limits, attach }: { limits: Limits; attach(files: Iterable<File>): void }) {
+function Attach({ limits, told, attach }: AttachProps) {
   const picker = useRef<HTMLInputElement>(null);
   return (
     <>
@@ -160,7 +169,7 @@ function Attach({ limits, attach }: { limits: Limits; attach(files: Iterable<Fil
       >
         <Icon name="attach" />
       </button>
-      <span id="file-limits" class="hint" data-touch>
+      <span id="file-limits" class={told ? "hint" : "sr-only"} data-touch>
         {t("console.composer.files", { size: fileSize(limits.bytes), count: limits.count })}
       </span>
       <input

@@ -70,7 +70,7 @@ export function More({ console, ticket, online }: Props) {
           open.value = !open.value;
         }}
       >
-        {t("console.action.more")}
+        <span>{t("console.action.more")}</span>
         <Icon name="down" />
       </button>
       {open.value && (

@@ -8,6 +8,7 @@ import { type Form, inWords } from "../forms";
 export function fieldName(form: Form | null, name: string): string {
   const own = form?.fields.find(({ key }) => key === name);
   if (own) return inWords(own.label);
+  if (name === "case") return t("console.field.case");
   const key = `form.label.${name}`;
   return key in words.value ? t(key) : name;
 }
