@@ -20,7 +20,9 @@ from chatserver import control, telemetry
 from chatserver.core.errors import Refused
 from chatserver.core.people import App
 from chatserver.files.keeping import Keeping
+from chatserver.files.scanning import Scanner
 from chatserver.files.threads import Threads
+from chatserver.mail.addresses import Signer
 from chatserver.metrics import Metrics
 from chatserver.opening import HINTED_SECONDS, HINTLESS_SECONDS, opened
 from chatserver.realtime.agent import AgentEndpoint
@@ -38,6 +40,7 @@ from chatserver.services.letters import Letters, MailedLetters, NoLetters
 from chatserver.services.library import library
 from chatserver.services.originals import Originals
 from chatserver.services.portal import Portal
+from chatserver.services.throttle import Buckets
 from chatserver.settings import Settings
 from chatserver.store.accounts import people_mark
 from chatserver.store.base import StoreFailed
@@ -55,6 +58,7 @@ from chatserver.web import (
     help_feeds,
     help_pages,
     mail,
+    numbers,
     portal,
     site,
 )
@@ -110,7 +114,8 @@ def build_app(
         async with opened(settings, metrics, missed=missed.set, clock=clock, traced=traced) as (house, db):
             accounts = _accounts(settings, db, house)
             keeping, threads = Keeping(settings.files_path), Threads()
-            files = _files(settings, house, db, keeping, threads)
+            scanner = _scanner(settings, threads, metrics)
+            files = _files(settings, house, db, keeping, threads, scanner)
             downloads = _downloads(settings, house, db, files, keeping, threads)
             hub = Hub(
                 house,
@@ -163,7 +168,9 @@ def build_app(
                     downloads=downloads,
                     refused=metrics.refuse,
                     mail_stops=MailStops(db),
+                    mail_signer=Signer((settings.secret or db.secret).encode()),
                     unready=Readiness(db, hub, living).problems,
+                    lacking=lambda: _lacking(files, scanner, metrics),
                 )
                 log.info("serving", extra={"address": settings.address, "database": settings.database_shown})
                 customer_lines = Fallback(customers, origins.origin_allowed, forwarding)
@@ -325,7 +332,7 @@ async def _mailing(
 @asynccontextmanager
 async def _incoming_mail(settings: Settings, house: House, db: Database) -> AsyncIterator[None]:
     """With SQLite one process does everything; on PostgreSQL `chatserver mail` takes it."""
-    if settings.on_postgres or not settings.mail_listen:
+    if settings.on_postgres or not settings.takes_mail:
         yield
         return
     from chatserver.mail_process import incoming
@@ -335,6 +342,7 @@ async def _incoming_mail(settings: Settings, house: House, db: Database) -> Asyn
 
 
 def _routes() -> list[BaseRoute]:
+    numbers.bound()
     return [
         Route("/", site.index),
         Route("/demo", demo.demo),
@@ -412,13 +420,6 @@ class _Started:
 
 
 def _accounts(settings: Settings, db: Database, house: House) -> Accounts:
-    buckets = None
-    if settings.on_postgres:
-        from chatserver.store.postgres.database import PostgresDatabase
-        from chatserver.store.postgres.tries import Buckets
-
-        assert isinstance(db, PostgresDatabase)  # noqa: S101 - mypy alone needs to be told
-        buckets = Buckets(db)
     return Accounts(
         db,
         house.bus,
@@ -426,7 +427,7 @@ def _accounts(settings: Settings, db: Database, house: House) -> Accounts:
         secret=settings.secret or db.secret,
         find_app=lambda key: house.people.app_by_key(key),
         clock=house.now,
-        buckets=buckets,
+        buckets=_buckets(settings, db),
     )
 
 
@@ -434,10 +435,40 @@ def _portal(settings: Settings, db: Database, house: House, letters: Letters | N
     if settings.smtp is not None:
         letters = MailedLetters(house)
     letters = letters or NoLetters()
-    return Portal(db, house, settings, secret=settings.secret or db.secret, letters=letters)
+    secret = settings.secret or db.secret
+    return Portal(db, house, settings, secret=secret, letters=letters, buckets=_buckets(settings, db))
 
 
-def _files(settings: Settings, house: House, db: Database, keeping: Keeping, threads: Threads) -> Files:
+def _buckets(settings: Settings, db: Database) -> Buckets | None:
+    """Where several servers count who tries to sign in."""
+    if not settings.on_postgres:
+        return None
+    from chatserver.store.postgres.database import PostgresDatabase
+    from chatserver.store.postgres.tries import Buckets
+
+    assert isinstance(db, PostgresDatabase)  # noqa: S101 - mypy alone needs to be told
+    return Buckets(db)
+
+
+def _scanner(settings: Settings, threads: Threads, metrics: Metrics) -> Scanner | None:
+    if settings.scanner is None:
+        return None
+    scans = metrics.scans = {"clean": 0, "infected": 0, "failed": 0}
+
+    def counted(outcome: str) -> None:
+        scans[outcome] += 1
+
+    return Scanner(settings.scanner, threads, counted)
+
+
+def _files(
+    settings: Settings,
+    house: House,
+    db: Database,
+    keeping: Keeping,
+    threads: Threads,
+    scanner: Scanner | None,
+) -> Files:
     return Files(
         house,
         db,
@@ -445,6 +476,7 @@ def _files(settings: Settings, house: House, db: Database, keeping: Keeping, thr
         threads,
         uploads_per_minute=settings.file_uploads_per_minute,
         unused_seconds=settings.file_unused_seconds,
+        scanner=scanner,
     )
 
 
@@ -453,6 +485,16 @@ def _downloads(
 ) -> Downloads:
     secret = settings.secret or db.secret
     return Downloads(house, db, files, keeping, threads, secret=secret, seconds=settings.file_link_seconds)
+
+
+def _lacking(files: Files, scanner: Scanner | None, metrics: Metrics) -> list[str]:
+    """What this server does without just now. Chats go on."""
+    without = {
+        "files": bool(files.problem),
+        "scanner": scanner is not None and scanner.away,
+        "mailbox": metrics.mailbox_up is False,
+    }
+    return [name for name, missing in without.items() if missing]
 
 
 def _limits(settings: Settings) -> Limits:

@@ -1,5 +1,5 @@
 """Incoming mail: in `serve` with SQLite, and as `chatserver mail`, a process that serves nobody else, beside nodes on one
-PostgreSQL."""
+PostgreSQL. Mail hosts bring it (`mail_listener.py`), or it is fetched from a mailbox (`mail_fetcher.py`)."""
 
 from __future__ import annotations
 
@@ -7,36 +7,77 @@ import asyncio
 import logging
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
+from typing import Final
 
 from chatserver import i18n, systemd
-from chatserver.mail.finding import Signer
+from chatserver.core.errors import Refused
+from chatserver.mail.addresses import Signer
 from chatserver.metrics import Metrics
 from chatserver.opening import HINTLESS_SECONDS, opened
 from chatserver.services import administration
 from chatserver.services.house import House
 from chatserver.services.mailroom import Mailroom
-from chatserver.services.outbox import NoOutbox
 from chatserver.settings import Settings
+from chatserver.store import mails
 from chatserver.store.accounts import people_mark
+from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
 from chatserver.telemetry import Traced, untraced
 
 log = logging.getLogger(__name__)
 
+SWEEP_SECONDS: Final = 3600.0
+
 
 @asynccontextmanager
 async def incoming(settings: Settings, house: House, db: Database) -> AsyncIterator[None]:
-    """Takes mail wherever a setting says so. Raises OSError when nobody can listen there."""
-    where = settings.mail_address
-    if where is None:
+    """Takes mail wherever settings say so. Raises OSError when nobody can listen there."""
+    if not settings.takes_mail:
         yield
         return
+    room = mailroom(settings, house, db)
+    sweeping = asyncio.create_task(_sweep(room))
+    try:
+        async with _listening(room, settings), _fetching(room, settings):
+            yield
+    finally:
+        sweeping.cancel()
+        await asyncio.gather(sweeping, return_exceptions=True)
+
+
+def _listening(room: Mailroom, settings: Settings) -> AbstractAsyncContextManager[object]:
+    where = settings.mail_address
+    if where is None:
+        return nullcontext()
     from chatserver.mail_listener import listening
 
-    async with listening(mailroom(settings, house, db), where):
-        yield
+    return listening(room, where)
+
+
+def _fetching(room: Mailroom, settings: Settings) -> AbstractAsyncContextManager[object]:
+    server = settings.mailbox
+    if server is None:
+        return nullcontext()
+    from chatserver.mail_fetcher import fetching
+
+    return fetching(
+        room,
+        server,
+        done=settings.mailbox_done,
+        poll_seconds=settings.mailbox_poll_seconds,
+        metrics=room.house.metrics,
+    )
+
+
+async def _sweep(room: Mailroom) -> None:
+    while True:
+        try:
+            await mails.sweep_originals(room.db, room.house.now())
+        except (StoreFailed, Refused) as problem:
+            log.info("left-over originals stay for now: %s", type(problem).__name__)
+        await asyncio.sleep(SWEEP_SECONDS)
 
 
 def mailroom(settings: Settings, house: House, db: Database) -> Mailroom:
@@ -45,7 +86,6 @@ def mailroom(settings: Settings, house: House, db: Database) -> Mailroom:
         house,
         db,
         Signer((settings.secret or db.secret).encode()),
-        NoOutbox(),
         settings.mail_authserv_id,
         i18n.say(language, "page.mail.no_subject"),
     )

@@ -48,8 +48,6 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ask_name: Ask = "no"
     ask_email: Ask = "no"
     identity_required: bool = False
-    support_address: str = ""
-    """Mail to this address becomes tickets of the app; "" for none does."""
     rating_first_seconds: int = 14 * 86_400
     rating_change_seconds: int = 86_400
     pending_reminder_seconds: int = 3 * 86_400

@@ -703,6 +703,14 @@ class Error(Frame, frozen=True, tag="error"):
     """Of a form (`bad_form`): name of the field → what is wrong with it."""
 
 
+class Storing(Frame, frozen=True, tag="storing", omit_defaults=False):
+    """Whether what is said can be stored just now, as far as this server knows: said when that changes, and after a `welcome`
+    while it cannot. Nothing is lost meanwhile: what is not acknowledged is sent again, as `unavailable` or a new connection asks
+    for."""
+
+    on: bool
+
+
 class GoAway(Frame, frozen=True, tag="goaway"):
     """This server is about to stop. Come back in `retry_after` seconds, on a new connection."""
 
@@ -722,6 +730,7 @@ CustomerServerFrame = (
     | AttentionFrame
     | TypingFrame
     | Pong
+    | Storing
     | Error
     | GoAway
 )
@@ -739,6 +748,7 @@ AgentServerFrame = (
     | StatusFrame
     | TypingFrame
     | Pong
+    | Storing
     | Error
     | GoAway
 )

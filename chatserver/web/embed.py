@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from chatserver.core.errors import Refused
 from chatserver.i18n import LANGUAGES, choose, say
-from chatserver.web.headers import page_policy
+from chatserver.web.headers import widget_policy
 from chatserver.web.origins import exact_origin, sources
 from chatserver.web.rooms import rooms
+
+CHUNKS: Final = ("after",)
+"""What the frame fetches only when it is needed: a script, a style sheet and words each (`widget/src/frame/chunks.ts`)."""
 
 
 async def frame(request: Request) -> Response:
@@ -32,12 +38,27 @@ async def frame(request: Request) -> Response:
         "embed.html",
         lang,
         headers={
-            "content-security-policy": page_policy(house.origins.socket(request.scope), sources(app.origins)),
+            "content-security-policy": widget_policy(
+                house.origins.socket(request.scope), sources(app.origins)
+            ),
             # The host's page may be cross-origin isolated or not: either way it may show the frame.
             "cross-origin-resource-policy": "cross-origin",
             "cross-origin-opener-policy": "",
         },
         app=app,
         host=host if host in map(exact_origin, app.origins) else "",
-        words={code: house.pages.assets.url(f"widget.{code}.json") for code in LANGUAGES},
+        chunks=_chunks(house.pages.assets.url),
     )
+
+
+def _chunks(url: Callable[[str], str]) -> dict[str, str]:
+    """Names of attributes, without "data-" → the addresses that stand there."""
+    words = {"words": "widget"} | {name: name for name in CHUNKS}
+    return {
+        **{name: f"{url(f'{name}.js')} {url(f'{name}.css')}" for name in CHUNKS},
+        **{
+            f"{attribute}-{code}": url(f"{name}.{code}.json")
+            for attribute, name in words.items()
+            for code in LANGUAGES
+        },
+    }

@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from chatserver.core.forms import Form
 from chatserver.core.people import App
+from chatserver.mail.addresses import Signer
 from chatserver.services.accounts import Accounts
 from chatserver.services.downloads import Downloads
 from chatserver.services.files import Files
@@ -58,8 +59,12 @@ class Rooms:
     refused: Callable[[str], None]
     """Counts a refusal, by its code."""
     mail_stops: MailStops
+    mail_signer: Signer
+    """Knows the links by which mail ends."""
     unready: Callable[[], Awaitable[list[str]]]
     """Why no traffic should come here now; empty when it may."""
+    lacking: Callable[[], list[str]]
+    """What chats go on without."""
 
 
 def rooms(request: HTTPConnection) -> Rooms:

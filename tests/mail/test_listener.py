@@ -14,10 +14,9 @@ import pytest
 from chatserver import mail_listener
 from chatserver.core.errors import Refused
 from chatserver.mail import mime
-from chatserver.mail.finding import Signer
+from chatserver.mail.addresses import Signer
 from chatserver.mail_listener import Listener, listening
 from chatserver.services.mailroom import Mailroom
-from chatserver.services.outbox import NoOutbox
 from chatserver.settings import MailAddress
 from chatserver.store import mails
 from chatserver.store.base import StoreFailed
@@ -40,7 +39,7 @@ class Post:
         self.scene = scene
         self.db = scene.house.store
         self.port = port
-        self.room = Mailroom(scene.house, self.db, Signer(b"x"), NoOutbox())
+        self.room = Mailroom(scene.house, self.db, Signer(b"x"))
 
     def at(self, *, lmtp: bool = True) -> MailAddress:
         return MailAddress(lmtp, "127.0.0.1", self.port, None)

@@ -131,6 +131,28 @@ async def test_a_database_of_a_release_before_is_brought_up_to_date_with_all_tha
     assert await schema(url) == await schema(postgres_server.database())
 
 
+async def test_the_support_address_that_a_policy_named_is_the_apps_own(
+    postgres_server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, before = postgres_server.empty(), tmp_path / "migrations"
+    shutil.copytree(Path(migrations.__file__).parent, before)
+    for version in (before / "versions").glob("00*.py"):
+        if version.name >= "0014":
+            version.unlink()
+    with monkeypatch.context() as then:
+        then.setattr(migrations, "__file__", str(before / "__init__.py"))
+        then.setattr(migrations, "HEAD", "0013")
+        await migrate(url)
+    policy = '{"support_address": "ayuda@a.example", "same_agent": false}'
+    await fetched(
+        url, f"INSERT INTO apps (key, name, secret, created_at, policy) VALUES ('a', 'A', 's', 0, '{policy}')"
+    )
+    await migrate(url)
+    assert await fetched(url, "SELECT support_address, policy FROM apps") == [
+        ("ayuda@a.example", '{"same_agent": false}')
+    ]
+
+
 async def test_three_nodes_that_start_at_once_on_an_empty_database_make_it_once(
     postgres_server: Postgres,
 ) -> None:

@@ -16,6 +16,8 @@ PARAMETERS = {
     "{app}": "demo",
     "{path:path}": "page.css",
     "{number}": "1001",
+    "{seq}": "1",
+    "{file}": "nobodys",
     "{link}": "none",
     "{token}": "nobodys",
     "{lang}": "es",

@@ -71,6 +71,7 @@ export type Code =
   | "identity_required"
   | "bad_identity"
   | "unsupported_version"
+  | "unavailable"
   | "internal";
 
 export type FieldCode =
@@ -739,6 +740,16 @@ export interface Pong {
   now: number;
 }
 
+/**
+ * Whether what is said can be stored just now, as far as this server knows: said when that changes, and after
+ * a `welcome` while it cannot. Nothing is lost meanwhile: what is not acknowledged is sent again, as
+ * `unavailable` or a new connection asks for.
+ */
+export interface Storing {
+  type: "storing";
+  on: boolean;
+}
+
 /** `limit`: characters, or things. */
 export interface Wrong {
   code: FieldCode;
@@ -973,6 +984,7 @@ export type CustomerServerFrame =
   | AttentionFrame
   | TypingFrame
   | Pong
+  | Storing
   | ErrorFrame
   | GoAway;
 
@@ -990,5 +1002,6 @@ export type AgentServerFrame =
   | StatusFrame
   | TypingFrame
   | Pong
+  | Storing
   | ErrorFrame
   | GoAway;

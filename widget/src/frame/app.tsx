@@ -5,8 +5,8 @@ import { errorText, t } from "../ui/i18n";
 import { CLOSE } from "../wire";
 import { Home } from "./home";
 import * as model from "./model";
-import { New, Sent } from "./new";
-import { Button } from "./parts";
+import { New } from "./new";
+import { Button, Late } from "./parts";
 import { TicketView } from "./ticket";
 import { TicketList } from "./tickets";
 
@@ -52,7 +52,7 @@ function View() {
     case "new":
       return <New route={route} key={route.follows + route.subject} />;
     case "sent":
-      return <Sent route={route} />;
+      return <Late name="after">{({ Sent }) => <Sent route={route} />}</Late>;
     case "ticket":
       return <TicketView id={route.ticket} key={route.ticket} />;
     default:

@@ -8,6 +8,7 @@ import { Linked } from "../ui/links";
 import { signal } from "../ui/signal";
 import { clockTime, dayName, daysBetween, fullTime } from "../ui/time";
 import type { ItemView } from "../wire";
+import { chunk } from "./chunks";
 import * as model from "./model";
 import { Button, type WithRoom } from "./parts";
 
@@ -160,9 +161,11 @@ function BubbleView({ bubble }: { bubble: Bubble }) {
   );
 }
 
-/** What happened to the ticket, in the customer's terms; nothing for what there are no words for yet. */
-function eventWords({ kind, name = "", reason, stars }: ItemView) {
-  if (kind === "rated") return plural("widget.event.rated", stars as number);
+/** What happened to the ticket, in the customer's terms; nothing for what there are no words for yet. Rare ones have to be fetched. */
+function eventWords({ kind, name = "", reason, stars = 0 }: ItemView) {
   const key = `widget.event.${kind}`;
-  return [t(`${key}.${reason}`), t(key, { name })].find((text) => !text.startsWith(key));
+  const said = [t(`${key}.${reason}`), plural(key, stars), t(key, { name })];
+  const found = said.find((text) => !text.startsWith(key));
+  if (!found) chunk("after");
+  return found;
 }

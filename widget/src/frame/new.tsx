@@ -2,7 +2,6 @@
 
 import { Component } from "preact";
 import { t } from "../ui/i18n";
-import { Icon } from "../ui/icons";
 import { signal } from "../ui/signal";
 import { when } from "../ui/time";
 import type { Ack, ErrorFrame } from "../wire";
@@ -10,7 +9,7 @@ import { Field, Form, refusal } from "./form";
 import { Hours } from "./home";
 import type { Route } from "./model";
 import * as model from "./model";
-import { Button, Header, Skeleton } from "./parts";
+import { Header, Kept, Skeleton } from "./parts";
 
 interface Props {
   route: Extract<Route, { view: "new" }>;
@@ -80,30 +79,4 @@ export class New extends Component<Props> {
       </>
     );
   }
-}
-
-/** Text that could not be sent any more. */
-export const Kept = ({ text }: { text: string }) => (
-  <p class="kept">
-    {t("widget.kept")}
-    <q>{text}</q>
-  </p>
-);
-
-/** The request is in: its number, and what happens next. */
-export function Sent({ route }: { route: Extract<Route, { view: "sent" }> }) {
-  const { ticket } = route;
-  return (
-    <>
-      <Header title={t("widget.sent_title")} />
-      <main class="empty done">
-        <Icon name="sent" />
-        <p class="big">{t("widget.sent", { number: route.number })}</p>
-        <p class="soft">{t("widget.later_line", { email: route.email })}</p>
-        <Button look="primary wide" data-first onClick={() => model.go({ view: "ticket", ticket })}>
-          {t("widget.see_ticket")}
-        </Button>
-      </main>
-    </>
-  );
 }

@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import type { Room } from "../state/customer";
 import { t } from "../ui/i18n";
 import { Icon, type IconName } from "../ui/icons";
+import { again, type ChunkName, type Chunks, chunk, isMissing } from "./chunks";
 import * as model from "./model";
 
 /** For views of one ticket. */
@@ -48,6 +49,33 @@ export const Skeleton = () => (
     <i />
     <i />
     <i />
+  </div>
+);
+
+/** Text that could not be sent any more. */
+export const Kept = ({ text }: { text: string }) => (
+  <p class="kept">
+    {t("widget.kept")}
+    <q>{text}</q>
+  </p>
+);
+
+interface LateProps<N extends ChunkName> {
+  name: N;
+  children: (there: Chunks[N]) => ComponentChildren;
+}
+
+/** What a chunk draws; until it has come grey lines, and where it does not come a way to ask again. */
+export function Late<N extends ChunkName>({ name, children }: LateProps<N>) {
+  const there = chunk(name);
+  if (there) return <>{children(there)}</>;
+  return isMissing(name) ? <Missing name={name} /> : <Skeleton />;
+}
+
+export const Missing = ({ name }: { name: ChunkName }) => (
+  <div class="line" role="alert">
+    <p>{t("widget.missing")}</p>
+    <Button onClick={() => void again(name)}>{t("widget.retry")}</Button>
   </div>
 );
 

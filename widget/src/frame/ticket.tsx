@@ -5,11 +5,10 @@ import { countdown } from "../state/clock";
 import { t } from "../ui/i18n";
 import { signal } from "../ui/signal";
 import { minutesSeconds } from "../ui/time";
-import { Closed } from "./closed";
 import { Composer } from "./composer";
 import { Messages } from "./messages";
 import * as model from "./model";
-import { Button, Header, Skeleton, type WithRoom } from "./parts";
+import { Button, Header, Late, Skeleton, type WithRoom } from "./parts";
 import { QueueCard } from "./queue";
 
 export function TicketView({ id }: { id: number }) {
@@ -30,6 +29,13 @@ export function TicketView({ id }: { id: number }) {
     </>
   );
 }
+
+const Closed = ({ room }: WithRoom) => (
+  <div class="foot closed">
+    <h2 tabIndex={-1}>{t("widget.closed")}</h2>
+    <Late name="after">{({ Closed }) => <Closed room={room} />}</Late>
+  </div>
+);
 
 /** One function, so that it is called once per element and not with every drawing. */
 const focus = (element: HTMLElement | null) => element?.focus();
