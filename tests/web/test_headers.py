@@ -27,6 +27,9 @@ PARAMETERS = {
     "{name}": "1-como-emitir-una-factura-electronica",
     "{what}": "views",
     "{id}": "1",
+    "{ticket}": "1",
+    "{seq}": "1",
+    "{place}": "0",
 }
 
 
