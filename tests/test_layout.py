@@ -68,7 +68,7 @@ WIDGET_MAY_IMPORT: dict[str, frozenset[str]] = {
     "line": frozenset({"wire"}),
     "connection": frozenset({"wire", "ui", "line"}),
     "state": frozenset({"wire"}),
-    "ui": frozenset(),
+    "ui": frozenset({"state", "wire"}),
     "frame": frozenset({"state", "connection", "wire", "ui", "host-messages"}),
     "console": frozenset({"state", "connection", "wire", "ui", "host-messages"}),
     "portal": frozenset({"ui"}),
