@@ -32,7 +32,7 @@ from chatserver.realtime.limits import Limits
 from chatserver.services import administration, followups, pairing
 from chatserver.services.accounts import Accounts
 from chatserver.services.downloads import Downloads
-from chatserver.services.files import Files
+from chatserver.services.files import Files, files_of
 from chatserver.services.house import House
 from chatserver.services.identity import Signed
 from chatserver.services.letters import Letters, MailedLetters, NoLetters
@@ -109,7 +109,7 @@ def build_app(
         async with opened(settings, metrics, missed=missed.set, clock=clock, traced=traced) as (house, db):
             accounts = _accounts(settings, db, house)
             keeping, threads = Keeping(settings.files_path), Threads()
-            files = _files(settings, house, db, keeping, threads)
+            files = files_of(settings, house, db, keeping, threads)
             downloads = _downloads(settings, house, db, files, keeping, threads)
             hub = Hub(
                 house,
@@ -138,7 +138,7 @@ def build_app(
                 _orders(settings, db, hub),
                 watch,
                 files,
-                _incoming_mail(settings, house, db),
+                _incoming_mail(settings, house, db, files),
                 _canary(settings, house, db),
                 _mailing(settings, house, db, longest_sleep, living),
                 library(settings, db, house, settings.secret or db.secret) as books,
@@ -321,14 +321,14 @@ async def _mailing(
 
 
 @asynccontextmanager
-async def _incoming_mail(settings: Settings, house: House, db: Database) -> AsyncIterator[None]:
+async def _incoming_mail(settings: Settings, house: House, db: Database, files: Files) -> AsyncIterator[None]:
     """With SQLite one process does everything; on PostgreSQL `chatserver mail` takes it."""
     if settings.on_postgres or not settings.mail_listen:
         yield
         return
     from chatserver.mail_process import incoming
 
-    async with incoming(settings, house, db):
+    async with incoming(settings, house, db, files):
         yield
 
 
@@ -429,17 +429,6 @@ def _portal(settings: Settings, db: Database, house: House, letters: Letters | N
         letters = MailedLetters(house)
     letters = letters or NoLetters()
     return Portal(db, house, settings, secret=settings.secret or db.secret, letters=letters)
-
-
-def _files(settings: Settings, house: House, db: Database, keeping: Keeping, threads: Threads) -> Files:
-    return Files(
-        house,
-        db,
-        keeping,
-        threads,
-        uploads_per_minute=settings.file_uploads_per_minute,
-        unused_seconds=settings.file_unused_seconds,
-    )
 
 
 def _downloads(

@@ -11,10 +11,13 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from chatserver import i18n, systemd
+from chatserver.files.keeping import Keeping
+from chatserver.files.threads import Threads
 from chatserver.mail.addresses import Signer
 from chatserver.metrics import Metrics
 from chatserver.opening import HINTLESS_SECONDS, opened
 from chatserver.services import administration
+from chatserver.services.files import Files, files_of
 from chatserver.services.house import House
 from chatserver.services.mailroom import Mailroom
 from chatserver.settings import Settings
@@ -26,24 +29,25 @@ log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def incoming(settings: Settings, house: House, db: Database) -> AsyncIterator[None]:
-    """Takes mail wherever a setting says so. Raises OSError when nobody can listen there."""
+async def incoming(settings: Settings, house: House, db: Database, files: Files) -> AsyncIterator[None]:
+    """Takes mail wherever a setting says so. `files`: open. Raises OSError when nobody can listen there."""
     where = settings.mail_address
     if where is None:
         yield
         return
     from chatserver.mail_listener import listening
 
-    async with listening(mailroom(settings, house, db), where):
+    async with listening(mailroom(settings, house, db, files), where):
         yield
 
 
-def mailroom(settings: Settings, house: House, db: Database) -> Mailroom:
+def mailroom(settings: Settings, house: House, db: Database, files: Files) -> Mailroom:
     language = settings.language if settings.language in i18n.LANGUAGES else i18n.DEFAULT
     return Mailroom(
         house,
         db,
         Signer((settings.secret or db.secret).encode()),
+        files,
         settings.mail_authserv_id,
         i18n.say(language, "page.mail.no_subject"),
     )
@@ -57,7 +61,8 @@ async def take_mail(settings: Settings, traced: Traced = untraced) -> int:
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
     async with (
         opened(settings, Metrics(), serves=False, traced=traced) as (house, db),
-        incoming(settings, house, db),
+        files_of(settings, house, db, Keeping(settings.files_path), Threads()) as files,
+        incoming(settings, house, db, files),
     ):
         mark = partial(people_mark, db)
         noticing = asyncio.create_task(administration.notice(mark, house.refresh, HINTLESS_SECONDS))

@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "opening": frozenset({"services", "store", "bus", "core"}),
     "worker_process": frozenset({"opening", "worker", "postman", "mail", "services", "store"}),
     "mail_listener": frozenset({"services", "store", "mail", "core"}),
-    "mail_process": frozenset({"mail_listener", "opening", "services", "store", "mail"}),
+    "mail_process": frozenset({"mail_listener", "opening", "services", "store", "files", "mail"}),
     "server": frozenset({"realtime", "peers", "sockets"}),
     "peers": frozenset({"realtime", "sockets"}),
     "sockets": frozenset({"realtime"}),

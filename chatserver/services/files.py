@@ -26,6 +26,7 @@ from chatserver.files.thumbnails import Thumbnails
 from chatserver.services import talk
 from chatserver.services.house import House
 from chatserver.services.throttle import Throttle
+from chatserver.settings import Settings
 from chatserver.store import files as rows
 from chatserver.store.base import StoreFailed, Violated
 from chatserver.store.database import Database
@@ -308,6 +309,18 @@ class Files:
         """Raises Refused(files_unavailable)."""
         if self.problem:
             raise Refused("files_unavailable", retry_after=AWAY_SECONDS)
+
+
+def files_of(settings: Settings, house: House, db: Database, keeping: Keeping, threads: Threads) -> Files:
+    """As these settings want them, not yet open."""
+    return Files(
+        house,
+        db,
+        keeping,
+        threads,
+        uploads_per_minute=settings.file_uploads_per_minute,
+        unused_seconds=settings.file_unused_seconds,
+    )
 
 
 class UnderWay:
