@@ -68,8 +68,10 @@ def _chunks(url: Callable[[str], str]) -> dict[str, str]:
 
 
 async def form(request: Request) -> Response:
-    """`GET /embed/{app}/form?lang=`: what the app's ticket form asks, in words, in order → {fields, choose, checklist}. `missing`:
-    names, parted by commas, of what a ticket was sent back for: then these alone, with what says nothing without them."""
+    """`GET /embed/{app}/form?lang=`: what the app's ticket form asks, in words, in order → {fields, choose, checklist}.
+
+    `missing`: names, parted by commas, of what a ticket was sent back for: these alone, with what says nothing without them.
+    """
     house = rooms(request)
     lang = house.pages.language(request)
     asked_of = house.find_app(request.path_params["app"]).form

@@ -27,9 +27,6 @@ PARAMETERS = {
     "{name}": "1-como-emitir-una-factura-electronica",
     "{what}": "views",
     "{id}": "1",
-    "{ticket}": "1",
-    "{seq}": "1",
-    "{place}": "0",
 }
 
 
