@@ -478,3 +478,15 @@ async def test_pictures_within_a_mail_are_kept_with_it(desk: Desk) -> None:
     kept = await mails.original(desk.db, outcome.mail.original)
     assert kept is not None
     assert [(one.name, one.content()) for one in read(kept).files] == [("p.png", b"\x89PNG")]
+
+
+async def test_a_mail_full_of_what_is_not_taken_is_taken_itself(desk: Desk) -> None:
+    """Each of its files counts as sent up: should the mail have to come again for that, it would for ever, and a mailbox is read
+    in order."""
+    files = [file(f"{n}.png", b"<html>", "image/png") for n in range(100)]
+    raw = mail(together(part("text/plain", "Mira"), *files), content='multipart/mixed; boundary="=_b1"')
+    outcome = await desk.gets(raw)
+    assert outcome.became == "ticket"
+    (text,) = await desk.texts(await desk.ticket())
+    assert text.startswith("Mira\n\n[")
+    assert "(+90)" in text
