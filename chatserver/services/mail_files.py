@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from chatserver.core.errors import Refused
 from chatserver.core.policy import Policy
-from chatserver.mail.headers import unpadded
+from chatserver.mail.headers import NAME_AT_MOST, line, unpadded
 from chatserver.mail.message import Arrival, File
 from chatserver.services.files import PIECE, Files, Uploader
 
@@ -43,7 +43,7 @@ async def keep(files: Files, who: Uploader, mail: Arrival, policy: Policy) -> Ke
         if wanted and (kept := await _kept(files, who, mail.key, place, file)):
             ids.append(kept)
         else:
-            left.append(file.name or file.type)
+            left.append(file.name or line(file.type)[:NAME_AT_MOST])
     return Kept(tuple(ids), tuple(left))
 
 
