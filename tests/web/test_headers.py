@@ -17,6 +17,8 @@ PARAMETERS = {
     "{path:path}": "page.css",
     "{number}": "1001",
     "{seq}": "1",
+    "{ticket}": "1",
+    "{place}": "0",
     "{file}": "nobodys",
     "{link}": "none",
     "{token}": "nobodys",
