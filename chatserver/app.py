@@ -20,7 +20,6 @@ from chatserver import control, telemetry
 from chatserver.core.errors import Refused
 from chatserver.core.people import App
 from chatserver.files.keeping import Keeping
-from chatserver.files.scanning import Scanner
 from chatserver.files.threads import Threads
 from chatserver.mail.addresses import Signer
 from chatserver.metrics import Metrics
@@ -33,7 +32,7 @@ from chatserver.realtime.limits import Limits
 from chatserver.services import administration, followups, pairing, requests
 from chatserver.services.accounts import Accounts
 from chatserver.services.downloads import Downloads
-from chatserver.services.files import Files
+from chatserver.services.files import Files, files_of
 from chatserver.services.house import House
 from chatserver.services.identity import Signed
 from chatserver.services.letters import Letters, MailedLetters, NoLetters
@@ -114,8 +113,7 @@ def build_app(
         async with opened(settings, metrics, missed=missed.set, clock=clock, traced=traced) as (house, db):
             accounts = _accounts(settings, db, house)
             keeping, threads = Keeping(settings.files_path), Threads()
-            scanner = _scanner(settings, threads, metrics)
-            files = _files(settings, house, db, keeping, threads, scanner)
+            files = files_of(settings, house, db, keeping, threads)
             downloads = _downloads(settings, house, db, files, keeping, threads)
             hub = Hub(
                 house,
@@ -144,7 +142,7 @@ def build_app(
                 _orders(settings, db, hub),
                 watch,
                 files,
-                _incoming_mail(settings, house, db),
+                _incoming_mail(settings, house, db, files),
                 _canary(settings, house, db),
                 _mailing(settings, house, db, longest_sleep, living),
                 library(settings, db, house, settings.secret or db.secret) as books,
@@ -170,7 +168,7 @@ def build_app(
                     mail_stops=MailStops(db),
                     mail_signer=Signer((settings.secret or db.secret).encode()),
                     unready=Readiness(db, hub, living).problems,
-                    lacking=lambda: _lacking(files, scanner, metrics),
+                    lacking=lambda: _lacking(files, metrics),
                 )
                 log.info("serving", extra={"address": settings.address, "database": settings.database_shown})
                 customer_lines = Fallback(customers, origins.origin_allowed, forwarding)
@@ -330,14 +328,14 @@ async def _mailing(
 
 
 @asynccontextmanager
-async def _incoming_mail(settings: Settings, house: House, db: Database) -> AsyncIterator[None]:
+async def _incoming_mail(settings: Settings, house: House, db: Database, files: Files) -> AsyncIterator[None]:
     """With SQLite one process does everything; on PostgreSQL `chatserver mail` takes it."""
     if settings.on_postgres or not settings.takes_mail:
         yield
         return
     from chatserver.mail_process import incoming
 
-    async with incoming(settings, house, db):
+    async with incoming(settings, house, db, files):
         yield
 
 
@@ -347,6 +345,7 @@ def _routes() -> list[BaseRoute]:
         Route("/", site.index),
         Route("/demo", demo.demo),
         Route("/embed/{app}", embed.frame),
+        Route("/embed/{app}/form", embed.form),
         Route("/console", console.shell),
         Route("/console/session", console.who, methods=["GET"]),
         Route("/console/session", console.sign_in, methods=["POST"]),
@@ -450,36 +449,6 @@ def _buckets(settings: Settings, db: Database) -> Buckets | None:
     return Buckets(db)
 
 
-def _scanner(settings: Settings, threads: Threads, metrics: Metrics) -> Scanner | None:
-    if settings.scanner is None:
-        return None
-    scans = metrics.scans = {"clean": 0, "infected": 0, "failed": 0}
-
-    def counted(outcome: str) -> None:
-        scans[outcome] += 1
-
-    return Scanner(settings.scanner, threads, counted)
-
-
-def _files(
-    settings: Settings,
-    house: House,
-    db: Database,
-    keeping: Keeping,
-    threads: Threads,
-    scanner: Scanner | None,
-) -> Files:
-    return Files(
-        house,
-        db,
-        keeping,
-        threads,
-        uploads_per_minute=settings.file_uploads_per_minute,
-        unused_seconds=settings.file_unused_seconds,
-        scanner=scanner,
-    )
-
-
 def _downloads(
     settings: Settings, house: House, db: Database, files: Files, keeping: Keeping, threads: Threads
 ) -> Downloads:
@@ -487,11 +456,11 @@ def _downloads(
     return Downloads(house, db, files, keeping, threads, secret=secret, seconds=settings.file_link_seconds)
 
 
-def _lacking(files: Files, scanner: Scanner | None, metrics: Metrics) -> list[str]:
+def _lacking(files: Files, metrics: Metrics) -> list[str]:
     """What this server does without just now. Chats go on."""
     without = {
         "files": bool(files.problem),
-        "scanner": scanner is not None and scanner.away,
+        "scanner": files.unscanned,
         "mailbox": metrics.mailbox_up is False,
     }
     return [name for name, missing in without.items() if missing]

@@ -13,10 +13,13 @@ from typing import Final
 
 from chatserver import i18n, systemd
 from chatserver.core.errors import Refused
+from chatserver.files.keeping import Keeping
+from chatserver.files.threads import Threads
 from chatserver.mail.addresses import Signer
 from chatserver.metrics import Metrics
 from chatserver.opening import HINTLESS_SECONDS, opened
 from chatserver.services import administration
+from chatserver.services.files import Files, files_of
 from chatserver.services.house import House
 from chatserver.services.mailroom import Mailroom
 from chatserver.settings import Settings
@@ -32,12 +35,12 @@ SWEEP_SECONDS: Final = 3600.0
 
 
 @asynccontextmanager
-async def incoming(settings: Settings, house: House, db: Database) -> AsyncIterator[None]:
-    """Takes mail wherever settings say so. Raises OSError when nobody can listen there."""
+async def incoming(settings: Settings, house: House, db: Database, files: Files) -> AsyncIterator[None]:
+    """Takes mail wherever settings say so. `files`: open. Raises OSError when nobody can listen there."""
     if not settings.takes_mail:
         yield
         return
-    room = mailroom(settings, house, db)
+    room = mailroom(settings, house, db, files)
     sweeping = asyncio.create_task(_sweep(room))
     try:
         async with _listening(room, settings), _fetching(room, settings):
@@ -80,12 +83,13 @@ async def _sweep(room: Mailroom) -> None:
         await asyncio.sleep(SWEEP_SECONDS)
 
 
-def mailroom(settings: Settings, house: House, db: Database) -> Mailroom:
+def mailroom(settings: Settings, house: House, db: Database, files: Files) -> Mailroom:
     language = settings.language if settings.language in i18n.LANGUAGES else i18n.DEFAULT
     return Mailroom(
         house,
         db,
         Signer((settings.secret or db.secret).encode()),
+        files,
         settings.mail_authserv_id,
         i18n.say(language, "page.mail.no_subject"),
     )
@@ -99,7 +103,8 @@ async def take_mail(settings: Settings, traced: Traced = untraced) -> int:
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
     async with (
         opened(settings, Metrics(), serves=False, traced=traced) as (house, db),
-        incoming(settings, house, db),
+        files_of(settings, house, db, Keeping(settings.files_path), Threads()) as files,
+        incoming(settings, house, db, files),
     ):
         mark = partial(people_mark, db)
         noticing = asyncio.create_task(administration.notice(mark, house.refresh, HINTLESS_SECONDS))

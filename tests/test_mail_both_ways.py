@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from email.message import EmailMessage
 from email.utils import parseaddr
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from chatserver.core.answers import Given
+from chatserver.core.errors import Refused
+from chatserver.core.files import File
 from chatserver.core.forms import Field, Form, Words
 from chatserver.core.mails import ANSWERS_AT_MOST
 from chatserver.core.tickets import Ticket
 from chatserver.services import pairing, requests, talk, tickets
+from chatserver.services.files import Files
+from chatserver.store import mails
 from chatserver.store.outbox import MailStops, of_customer
+from chatserver.store.tables import files as table
 from chatserver.store.work import Who
+from tests.files.making import png
 from tests.harness.mail_desk import MailDesk, mail_desk, reply_to
 from tests.harness.mailbox import Mailbox, links_in, mailbox, text_of
-from tests.mail.writing import ANA, SUPPORT, mail
+from tests.mail.writing import ANA, SUPPORT, file, mail, part, together
 from tests.services.scene import Scene, database_scene, new_cid, postgres_scene
 
 ADDRESS = "ana@cliente.example"
@@ -48,8 +57,8 @@ def scenes(request: pytest.FixtureRequest, tmp_path: Path) -> Scenes:
 
 
 @pytest.fixture
-async def desk(scenes: Scenes, box: Mailbox) -> AsyncIterator[MailDesk]:
-    async with scenes() as scene, mail_desk(scene, box, SUPPORT) as made:
+async def desk(scenes: Scenes, box: Mailbox, tmp_path: Path) -> AsyncIterator[MailDesk]:
+    async with scenes() as scene, mail_desk(scene, box, SUPPORT, tmp_path / "files") as made:
         yield made
 
 
@@ -219,9 +228,98 @@ async def test_a_sensitive_case_is_masked_in_all_that_is_mailed(desk: MailDesk) 
     assert len(sent) >= 2
     for one in sent:
         assert "•••" in text_of(one)
-        for part in (str(one["Subject"]), text_of(one), one.as_string()):
+        for place in (str(one["Subject"]), text_of(one), one.as_string()):
             for written in ("12.345.678-9", "12345678-9", "12 345 678 9"):
-                assert written not in part
+                assert written not in place
+
+
+# — what comes with a mail —————————————————————————————————————————————————————
+
+MIXED = 'multipart/mixed; boundary="=_b1"'
+
+
+def with_files(*files: bytes, text: str = "Mira", **more: Any) -> bytes:
+    return mail(together(part("text/plain; charset=utf-8", text), *files), content=MIXED, **more)
+
+
+async def test_what_comes_with_a_mail_is_with_its_message_and_what_is_not_taken_is_named(
+    desk: MailDesk,
+) -> None:
+    inline = part(
+        "image/png", base64.encodebytes(png()), Content_Transfer_Encoding="base64", Content_ID="<a@b>"
+    )
+    raw = with_files(
+        file("captura.png", png(), "image/png"),
+        inline,
+        file("factura.exe", b"MZ\x90\x00", "application/octet-stream"),
+        file("../../foto.png", b"no picture", "image/png"),
+        file("firma.p7s", b"x", "application/pkcs7-signature"),
+    )
+    await desk.gets(raw, ADDRESS, SUPPORT)
+    (ticket,) = await desk.tickets()
+    (item,) = await desk.messages(ticket)
+    assert [(one.name, one.kind) for one in item.files] == [("captura.png", "png"), ("file.png", "png")]
+    assert item.text == "Mira\n\n[No se adjuntó: factura.exe, _.._foto.png. Está en el correo original.]"
+    assert await desk.scene.rows.attached() == {one.id: (ticket.id, item.seq) for one in item.files}
+    (taken,) = await mails.mails_of(desk.room.db, ticket.id)
+    whole = await mails.original(desk.room.db, taken.original) or b""
+    assert whole.replace(b"\r\n", b"\n") == raw.replace(b"\r\n", b"\n")
+
+
+async def test_files_of_an_answer_belong_to_its_ticket_also_where_its_customer_is_the_hosts(
+    desk: MailDesk,
+) -> None:
+    ticket = await desk.scene.request(Who(1, "user:bea", "Bea", "bea@example.com"), email="bea@example.com")
+    (confirmation,) = await desk.leaves()
+    raw = with_files(
+        file("a.png", png(), "image/png"), sender="bea@example.com", subject=str(confirmation["Subject"])
+    )
+    await desk.gets(raw, "bea@example.com", reply_to(confirmation))
+    item = (await desk.messages(ticket))[-1]
+    assert [one.name for one in item.files] == ["a.png"]
+
+
+async def test_files_have_the_bounds_that_they_have_elsewhere(desk: MailDesk) -> None:
+    await desk.scene.policy(mail=True, files_per_message=2, file_mib=1)
+    big = png() + b"x" * 2**20
+    raw = with_files(
+        *(file(f"{n}.png", png(), "image/png") for n in range(4)), file("grande.png", big, "image/png")
+    )
+    await desk.gets(raw, ADDRESS, SUPPORT)
+    (item,) = await desk.messages((await desk.tickets())[0])
+    assert [one.name for one in item.files] == ["0.png", "1.png"]
+    assert "2.png, 3.png, grande.png" in item.text
+
+
+async def test_a_mail_waits_at_its_host_while_files_cannot_be_kept_and_is_there_once(
+    desk: MailDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = with_files(file("a.png", png(), "image/png"), file("b.png", png(), "image/png"))
+    keep, tries = Files.take, iter(range(100))
+
+    async def second_fails(*given: Any) -> File:
+        if next(tries) == 1:
+            raise Refused("files_unavailable", retry_after=30)
+        return await keep(*given)
+
+    monkeypatch.setattr(Files, "take", second_fails)
+    with pytest.raises(AssertionError):
+        await desk.gets(raw, ADDRESS, SUPPORT)
+    assert await desk.tickets() == []
+    await desk.gets(raw, ADDRESS, SUPPORT)
+    await desk.gets(raw, ADDRESS, SUPPORT)
+    (ticket,) = await desk.tickets()
+    (item,) = await desk.messages(ticket)
+    assert [one.name for one in item.files] == ["a.png", "b.png"]
+    ((count,),) = await desk.room.db.rows(select(func.count()).select_from(table))
+    assert count == 2, "what was kept the first time is taken the second time"
+
+
+async def test_what_programs_send_along_is_not_kept_as_files(desk: MailDesk) -> None:
+    raw = with_files(file("a.png", png(), "image/png"), more={"Auto-Submitted": "auto-replied"})
+    await desk.gets(raw, ADDRESS, SUPPORT)
+    ((count,),) = await desk.room.db.rows(select(func.count()).select_from(table))
+    assert count == 0
 
 
 # — people in copy —————————————————————————————————————————————————————————————
@@ -360,12 +458,12 @@ def stripped(sent: EmailMessage, number: int, subject: str) -> bytes:
 
 @pytest.mark.parametrize("gateway", ["none", "strips fields", "strips fields and subjects"])
 async def test_two_desks_that_write_to_each_other_come_to_an_end(
-    scenes: Scenes, box: Mailbox, gateway: str
+    scenes: Scenes, box: Mailbox, tmp_path: Path, gateway: str
 ) -> None:
     async with AsyncExitStack() as stack:
         ours, theirs = [
             await stack.enter_async_context(
-                mail_desk(await stack.enter_async_context(scenes()), box, address)
+                mail_desk(await stack.enter_async_context(scenes()), box, address, tmp_path / address)
             )
             for address in (SUPPORT, OTHER_DESK)
         ]

@@ -29,8 +29,8 @@ const LANGUAGES = ["es", "en", "pt"];
 /** Which files of the catalogue a face shows. */
 const WIDGET_WORDS = ["common", "widget"];
 /** The frame's chunks, src/frame/chunks/<name>.tsx, and the words that each brings. */
-const CHUNKS = { after: ["after"] };
-const CONSOLE_WORDS = ["common", "errors", "courtesy", "files", "form", "console"];
+const CHUNKS = { after: ["after", "refusals"], files: ["files", "attaching"], form: ["form", "request"] };
+const CONSOLE_WORDS = ["common", "refusals", "errors", "courtesy", "files", "form", "console"];
 
 /** A failure whose text says all there is to say: no stack trace. */
 class BuildError extends Error {}

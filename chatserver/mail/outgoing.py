@@ -74,6 +74,8 @@ class Said(msgspec.Struct, frozen=True):
     text: str
     own: bool
     """Its receiver's."""
+    files: Sequence[str] = ()
+    """Their names: the files are where the ticket is read."""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -178,10 +180,14 @@ class _Told:
     def answer_here(self) -> Part:
         return Part(self.say("mail.answer_here"), quiet=True) if self.matter.reply_to else Part()
 
-    def to_ticket(self) -> Part:
+    def ticket_url(self) -> str:
+        """Where its receiver reads the ticket; "" for who does not."""
         if self.ticket is None or self.copied:
-            return Part()
-        return self.button("ticket", self.links.ticket(self.matter.app, self.ticket, self.matter.address))
+            return ""
+        return self.links.ticket(self.matter.app, self.ticket, self.matter.address)
+
+    def to_ticket(self) -> Part:
+        return self.button("ticket", self.ticket_url())
 
     def to_new(self) -> Part:
         if self.ticket is None or self.copied:
@@ -198,7 +204,8 @@ class _Told:
             room -= len(item.text)
             own = item.by == "customer"
             who = self.say("mail.you") if own else one_line(item.name) or self.say("mail.team")
-            found.append(Said(who, self.when(item.at), self.masked(_shown(item.text)), own))
+            files = [self.masked(one_line(file.name)) for file in item.files]
+            found.append(Said(who, self.when(item.at), self.masked(_shown(item.text)), own, files))
         return found[::-1]
 
     def waits(self) -> str:
@@ -259,6 +266,8 @@ class _Told:
                 :120
             ],
             "pasted": self.matter.facts.link,
+            "attached": self.say("mail.attached"),
+            "files_at": self.ticket_url(),
             "fill": look.fill,
             "ink": look.ink,
             "paste": self.say("mail.paste"),

@@ -261,6 +261,8 @@ class Request(Frame, frozen=True, tag="request"):
     name: Annotated[str, Meta(max_length=200)] = ""
     follows: int = 0
     form: Given | None = None
+    files: Annotated[tuple[Cid, ...], Meta(max_length=100)] = ()
+    """Of the first message, as those of `say`."""
 
 
 class Complete(Frame, frozen=True, tag="complete"):

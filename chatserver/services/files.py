@@ -10,6 +10,7 @@ import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from typing import Final, Literal, Self, TypeVar
 
 import msgspec
@@ -21,12 +22,13 @@ from chatserver.core.policy import Policy
 from chatserver.core.tries import limit
 from chatserver.files import kinds, names
 from chatserver.files.keeping import THUMBNAIL, Elsewhere, Keeping, Part
-from chatserver.files.scanning import Scanner
+from chatserver.files.scanning import Outcome, Scanner
 from chatserver.files.threads import Threads
 from chatserver.files.thumbnails import Thumbnails
 from chatserver.services import talk
 from chatserver.services.house import House
 from chatserver.services.throttle import Throttle
+from chatserver.settings import Settings
 from chatserver.store import files as rows
 from chatserver.store.base import StoreFailed, Violated
 from chatserver.store.database import Database
@@ -103,6 +105,11 @@ class Files:
         self._pictures: asyncio.Queue[tuple[File, str]] = asyncio.Queue(PICTURES_MAX)
         self._tasks: list[asyncio.Task[None]] = []
         self.problem = ""
+
+    @property
+    def unscanned(self) -> bool:
+        """Its virus scanner is away."""
+        return self._scanner is not None and self._scanner.away
 
     async def __aenter__(self) -> Self:
         try:
@@ -329,6 +336,27 @@ class Files:
         """Raises Refused(files_unavailable)."""
         if self.problem:
             raise Refused("files_unavailable", retry_after=AWAY_SECONDS)
+
+
+def files_of(settings: Settings, house: House, db: Database, keeping: Keeping, threads: Threads) -> Files:
+    """As these settings want them, not yet open."""
+    scanner = None
+    if settings.scanner is not None:
+        house.metrics.scans = {"clean": 0, "infected": 0, "failed": 0}
+        scanner = Scanner(settings.scanner, threads, partial(_count, house.metrics.scans))
+    return Files(
+        house,
+        db,
+        keeping,
+        threads,
+        uploads_per_minute=settings.file_uploads_per_minute,
+        unused_seconds=settings.file_unused_seconds,
+        scanner=scanner,
+    )
+
+
+def _count(scans: dict[str, int], outcome: Outcome) -> None:
+    scans[outcome] += 1
 
 
 class UnderWay:

@@ -18,8 +18,10 @@ from typing import Final, Literal
 import msgspec
 from msgspec.structs import replace
 
+from chatserver import i18n
 from chatserver.core import messages, tickets
 from chatserver.core.errors import Refused
+from chatserver.core.files import File
 from chatserver.core.mails import Answer, TakenMail, may_answer
 from chatserver.core.outbox import is_copied
 from chatserver.core.people import App
@@ -32,8 +34,11 @@ from chatserver.mail.automatic import Ours, Verdict, verdict
 from chatserver.mail.finding import Candidate
 from chatserver.mail.headers import unpadded
 from chatserver.mail.message import Arrival
+from chatserver.services import mail_files
 from chatserver.services import mails as leaving
+from chatserver.services.files import Files, Uploader
 from chatserver.services.house import House
+from chatserver.services.mail_files import NAMED_AT_MOST, Kept
 from chatserver.store import mails
 from chatserver.store.database import Database
 from chatserver.store.work import Needs, Who, World
@@ -61,11 +66,12 @@ class _Chosen(msgspec.Struct, frozen=True):
 @dataclass(frozen=True)
 class Mailroom:
     """`authserv_id`: the name under which the operator's own mail host writes Authentication-Results, "" for none is believed.
-    `no_subject`: what a ticket is called whose mail says nothing."""
+    `no_subject`: what a ticket is called whose mail says nothing. `files`: open, and where what comes with mails is kept."""
 
     house: House
     db: Database
     signer: Signer
+    files: Files
     authserv_id: str = ""
     no_subject: str = "…"
 
@@ -92,6 +98,11 @@ class Mailroom:
             return Outcome("again", before)
         judged = verdict(mail, self._ours())
         chosen = await self._chosen(app, mail) if judged.kind == "person" else []
+        kept = Kept()
+        if judged.kind == "person":
+            # By its sender, whatever ticket they take part in.
+            who = Uploader(app.id, "customer", key_of(mail))
+            kept = await mail_files.keep(self.files, who, mail, app.policy)
         await mails.keep_original(self.db, original, raw, self.house.now())
         taken = TakenMail(
             app_id=app.id,
@@ -106,7 +117,7 @@ class Mailroom:
             reason=judged.reason,
             verified=is_verified(mail, self.authserv_id),
         )
-        return await self._write(_Taking(self, app, mail, judged, chosen, taken))
+        return await self._write(_Taking(self, app, mail, judged, chosen, taken, kept))
 
     async def _write(self, taking: _Taking) -> Outcome:
         key = (taking.app.id, taking.mail.key)
@@ -116,6 +127,7 @@ class Mailroom:
             customers=((who.app_id, who.key),),
             # The app's number locks the app, on many nodes too: whoever takes the same mail waits, and finds it taken.
             numbers=(taking.app.id,),
+            files=taking.kept.ids,
             mails=(key,),
             answered=((taking.app.id, sender),),
         )
@@ -152,6 +164,7 @@ class _Taking:
         judged: Verdict,
         chosen: list[_Chosen],
         taken: TakenMail,
+        kept: Kept,
     ) -> None:
         self.room = room
         self.app = app
@@ -159,8 +172,9 @@ class _Taking:
         self.judged = judged
         self.chosen = chosen
         self.taken = taken
-        self.who = Who(app.id, f"mail:{taken.sender}", _name(mail), taken.sender, _locale(mail))
-        self.texts = list(_texts(mail))
+        self.kept = kept
+        self.who = Who(app.id, key_of(mail), _name(mail), taken.sender, _locale(mail))
+        self.texts = _with_note(list(_texts(mail)), kept.left, self.who.locale)
         self.signature = f"{self.who.name} <{taken.sender}>" if self.who.name else taken.sender
         self.answerable = judged.answerable and app.policy.mail
         self.bounced = _bounced(mail, room.signer, app.id) if judged.kind == "bounce" else {}
@@ -213,12 +227,17 @@ class _Taking:
         copied = is_copied(ticket, taken.sender)
         for place, text in enumerate(self.texts):
             cid = cid_of(taken.key, place)
+            files = () if place else self._files(world)
             if copied:
-                step = tickets.copied_said(ticket, self.signature, self._signed(text, place), cid, taken.at)
+                said = self._signed(text, place)
+                step = tickets.copied_said(ticket, self.signature, said, cid, taken.at, files)
             else:
-                step = tickets.customer_said(ticket, text, cid, taken.at)
+                step = tickets.customer_said(ticket, text, cid, taken.at, files)
             ticket = world.put(ticket, _marked(step, taken), policy)
         return replace(taken, ticket_id=ticket.id, seq=first)
+
+    def _files(self, world: World) -> tuple[File, ...]:
+        return world.uploads(self.kept.ids, self.app.id, "customer", self.who.key)
 
     def _signed(self, text: str, place: int) -> str:
         """Who is in copy says first who they are, wherever it is read."""
@@ -231,7 +250,7 @@ class _Taking:
         draft = world.draft(customer, subject, "{}", taken.at, email=taken.sender, follows=follows)
         draft = replace(draft, source="mail")
         cid = cid_of(taken.key, 0)
-        step = tickets.requested(draft, self.texts[0], cid, "mail")
+        step = tickets.requested(draft, self.texts[0], cid, "mail", self._files(world))
         ticket = world.create(_marked(step, taken), self.app.policy, cid)
         first = ticket.last_seq
         for place, text in enumerate(self.texts[1:], 1):
@@ -284,6 +303,11 @@ def _bounced(mail: Arrival, signer: Signer, app_id: int) -> dict[int, list[str]]
         for ticket_id in signer.identified([one], app_id):
             found.setdefault(ticket_id, []).append(one)
     return found
+
+
+def key_of(mail: Arrival) -> str:
+    """Of the customer who has nothing but this address."""
+    return f"mail:{sender_of(mail)}"
 
 
 def is_verified(mail: Arrival, authserv_id: str) -> bool:
@@ -347,6 +371,18 @@ def _texts(mail: Arrival) -> Iterator[str]:
         if given:
             return
     yield "…"
+
+
+def _with_note(texts: list[str], left: tuple[str, ...], locale: str) -> list[str]:
+    """What of a mail is in the original alone is said at the end, where there is room for it."""
+    if not left:
+        return texts
+    names = ", ".join(left[:NAMED_AT_MOST]) + (
+        f" (+{len(left) - NAMED_AT_MOST})" if left[NAMED_AT_MOST:] else ""
+    )
+    note = f"[{i18n.say(i18n.choose(locale), 'mail.files_left', names=names)}]"
+    whole = f"{texts[-1]}\n\n{note}"
+    return [*texts[:-1], whole] if len(whole) <= messages.TEXT_MAX else [*texts, note]
 
 
 def _cut(text: str) -> Iterator[str]:

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.fault
 HOUR = 3600
 INACTIVITY = size(6, 20)
 WARNING = size(3, 10)
-APART = size(0.1, 0.05)
+APART = size(0.1, 0.2)
 """Seconds between two chats that begin."""
 STEP_EVERY = size(1.6, 6.0)
 """Seconds between two changes of the clock."""
@@ -48,7 +48,7 @@ SETTINGS: dict[str, Any] = AT_EASE | {
     "inactivity_warning_seconds": WARNING,
     "inactivity_strict": True,
     "first_answer_seconds": 600,
-    "customer_heartbeat_seconds": 1,
+    "customer_heartbeat_seconds": 2,
     "linger_seconds": 1,
 }
 
@@ -113,7 +113,7 @@ async def people(three: Three, count: int) -> AsyncIterator[list[Waiting]]:
         while True:
             for one in everybody:
                 one.look()
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
 
     running = [asyncio.create_task(one.run(), name=one.name) for one in (*everybody, agent)]
     running.append(asyncio.create_task(look(), name="look"))

@@ -6,12 +6,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email.message import EmailMessage
 from email.utils import parseaddr
+from pathlib import Path
 
 from chatserver.core.tickets import Item, Ticket
+from chatserver.files.keeping import Keeping
+from chatserver.files.threads import Threads
 from chatserver.mail.addresses import Signer
 from chatserver.mail.links import links
 from chatserver.mail_listener import TAKEN, listening
 from chatserver.postman import Postman
+from chatserver.services.files import Files
 from chatserver.services.mailroom import Mailroom
 from chatserver.settings import MailAddress, smtp
 from chatserver.store.database import Database
@@ -54,16 +58,17 @@ class MailDesk:
 
 @asynccontextmanager
 async def mail_desk(
-    scene: Scene, box: Mailbox, support: str, **policy: bool | int
+    scene: Scene, box: Mailbox, support: str, directory: Path, **policy: bool | int
 ) -> AsyncIterator[MailDesk]:
-    """Of an app with this support address and an agent; what leaves it comes to `box`."""
+    """Of an app with this support address and an agent; what leaves it comes to `box`. `directory`: for its files."""
     db = scene.house.store
     assert isinstance(db, Database)
     await scene.app(support_address=support)
     await scene.policy(mail=True, **policy)
     await scene.agent()
     signer = Signer(support.encode())
-    room = Mailroom(scene.house, db, signer, "mx.acme.example", "Sin asunto")
+    files = Files(scene.house, db, Keeping(directory), Threads())
+    room = Mailroom(scene.house, db, signer, files, "mx.acme.example", "Sin asunto")
     postman = Postman(
         scene.house,
         db,
@@ -76,7 +81,7 @@ async def mail_desk(
     )
     scene.house.metrics.mails = dict.fromkeys(("sent", "failed", "unneeded", "stopped", "again"), 0)
     where = MailAddress(True, "127.0.0.1", free_port(), None)
-    async with listening(room, where):
+    async with files, listening(room, where):
         yield MailDesk(scene, room, postman, box, where.port)
 
 

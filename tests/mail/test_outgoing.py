@@ -11,6 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from chatserver.core.colors import luminance, theme
+from chatserver.core.details import Details
+from chatserver.core.files import File
 from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind
 from chatserver.core.people import Customer
 from chatserver.i18n import LANGUAGES, words
@@ -241,6 +243,24 @@ def test_what_a_customer_wrote_is_not_sent_to_an_address_that_anybody_may_have_t
         assert "Hola, soy Laura" in text_of(mail)
     known = written(matter(kind, about, items=items))
     assert "COMPRA" in str(known["Subject"])
+
+
+def test_files_are_named_and_lead_to_the_ticket() -> None:
+    files = (File("a" * 22, 'acta "4711" <b>.pdf', "pdf", 9), File("b" * 22, "\u202egnp.exe", "png", 9))
+    items = [replace(said(3, "Te la envío"), files=files), replace(said(4, ""), files=files[:1])]
+    mail = written(matter("answers", ticket(), items=items, hidden=["4711"]))
+    text, html = text_of(mail), html_of(mail)
+    assert text.count('Adjunto: acta "•••" <b>.pdf') == 2
+    assert "\u202e" not in text + html
+    assert "b" not in Tags(html).tags
+    assert (
+        html.count('<a href="https://chat.acme.example/portal/tickets/1042"') == 4
+    )  # three files and the button
+    eva = replace(ANA, email="ana@example.com")
+    about = ticket(customer=eva, email="ana@example.com", answered_at=1, details=Details(cc=("eva@x.co",)))
+    copied = html_of(written(matter("answers", about, address="eva@x.co", confirmed=False, items=items)))
+    assert "gnp.exe" in copied
+    assert "portal/tickets" not in copied
 
 
 def test_sensitive_identifiers_are_masked_wherever_they_stand() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 from starlette.routing import Route
 
+from chatserver import telemetry
 from tests.web.conftest import HOME, Served
 
 OWN = {"origin": HOME, "sec-fetch-site": "same-origin"}
@@ -43,3 +46,23 @@ def test_a_number_that_no_database_holds_is_no_field(served: Served, number: flo
     ):
         answer = served.client.request(method, path, json=body, headers=OWN)
         assert answer.status_code in (200, 400, 404), (path, body, answer.text)
+
+
+@pytest.mark.parametrize("path", ["/files/{}", "/mail/stop/demo/{}"])
+def test_what_opens_something_is_in_no_log_when_opening_it_fails(
+    served: Served, path: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr("chatserver.services.downloads.Downloads.linked", fails)
+    monkeypatch.setattr("chatserver.web.mail._named", fails)
+    with caplog.at_level(logging.DEBUG):
+        assert served.client.get(path.format("s3cr3t.t0k3n")).status_code == 500
+    logged = [
+        telemetry.JsonLines().format(record)
+        for record in caplog.records
+        if record.name.startswith("chatserver")
+    ]
+    assert any("request failed" in line and path.partition("{")[0] in line for line in logged)
+    assert not [line for line in logged if "s3cr3t" in line]

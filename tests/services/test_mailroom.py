@@ -13,13 +13,17 @@ from chatserver.core.mails import ANSWERS_AT_MOST
 from chatserver.core.outbox import Facts
 from chatserver.core.people import App
 from chatserver.core.tickets import Ticket
+from chatserver.files.keeping import Keeping
+from chatserver.files.threads import Threads
 from chatserver.mail.addresses import Signer
 from chatserver.mail.message import read
 from chatserver.services import talk, tickets
+from chatserver.services.files import Files
 from chatserver.services.mailroom import MESSAGES_AT_MOST, Mailroom, Outcome, is_verified, takes_part
 from chatserver.store import mails
 from chatserver.store.database import Database
 from chatserver.store.work import Who
+from tests.files.making import png
 from tests.mail.writing import ANA, SUPPORT, bounce, file, mail, part, together
 from tests.services.scene import Scene, database_scene, new_cid, postgres_scene
 
@@ -30,11 +34,12 @@ ADDRESS = "ana@cliente.example"
 class Desk:
     """A mailroom, and what people do around it."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, directory: Path) -> None:
         assert isinstance(scene.house.store, Database)
         self.scene = scene
         self.db = scene.house.store
-        self.room = Mailroom(scene.house, self.db, SIGNER, "mx.acme.example", "Sin asunto")
+        self.files = Files(scene.house, self.db, Keeping(directory), Threads())
+        self.room = Mailroom(scene.house, self.db, SIGNER, self.files, "mx.acme.example", "Sin asunto")
         self._originals = iter(range(1_000_000))
 
     @property
@@ -80,7 +85,9 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     async with opened as scene:
         await scene.app(support_address=SUPPORT)
         await scene.policy(mail=True)
-        yield Desk(scene)
+        made = Desk(scene, tmp_path / "files")
+        async with made.files:
+            yield made
 
 
 async def test_a_mail_becomes_a_ticket_of_a_new_customer_who_is_told_so(desk: Desk) -> None:
@@ -401,7 +408,7 @@ async def test_a_long_mail_is_several_messages_and_its_original_holds_the_rest(d
         (mail("> todo citado\r\n", subject="Re: Algo"), "Re: Algo", "> todo citado"),
         (mail(subject="largo " * 80), ("largo " * 33 + "la"), "Hola, no puedo imprimir la factura."),
         (
-            mail(together(file("foto.png", b"x", "image/png")), content='multipart/mixed; boundary="=_b1"'),
+            mail(together(file("foto.png", png(), "image/png")), content='multipart/mixed; boundary="=_b1"'),
             "No imprime",
             "foto.png",
         ),

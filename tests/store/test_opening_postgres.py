@@ -232,6 +232,24 @@ async def test_an_answer_that_took_long_moves_no_clock_and_one_that_says_otherwi
     assert abs(shared() - connection.steady - 10_000) <= 3
 
 
+@pytest.mark.parametrize(
+    ("ahead", "said"), [(3_600_000, "3600 s ahead of"), (-120_000, "120 s behind"), (59_000, "")]
+)
+async def test_a_database_whose_clock_is_far_from_the_machines_is_told_of_when_that_is_found(
+    caplog: pytest.LogCaptureFixture, ahead: int, said: str
+) -> None:
+    connection = Answering(50_000 + ahead)
+    shared = clock.SharedClock(lambda: connection.steady, lambda: round(connection.steady) + 50_000)
+    await shared.ask(connection)
+    told = [record.getMessage() for record in caplog.records]
+    assert [said in message for message in told] == ([True] if said else [])
+    await shared.ask(connection)
+    assert len(caplog.records) == len(told), "once, and not each 1.5 s"
+    connection.ahead += 7_200_000
+    await shared.ask(connection)
+    assert len(caplog.records) == len(told) + 1
+
+
 # — who cannot come in —————————————————————————————————————————————————————————
 
 

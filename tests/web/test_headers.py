@@ -17,6 +17,8 @@ PARAMETERS = {
     "{path:path}": "page.css",
     "{number}": "1001",
     "{seq}": "1",
+    "{ticket}": "1",
+    "{place}": "0",
     "{file}": "nobodys",
     "{link}": "none",
     "{token}": "nobodys",
@@ -25,9 +27,6 @@ PARAMETERS = {
     "{name}": "1-como-emitir-una-factura-electronica",
     "{what}": "views",
     "{id}": "1",
-    "{ticket}": "1",
-    "{seq}": "1",
-    "{place}": "0",
 }
 
 

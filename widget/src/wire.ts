@@ -224,6 +224,8 @@ export interface RequestFrame {
   name?: string;
   follows?: number;
   form?: Given | null;
+  /** Of the first message, as those of `say`. */
+  files?: string[];
 }
 
 /**

@@ -3,6 +3,7 @@
 import { Component } from "preact";
 import { errorText, t } from "../ui/i18n";
 import { CLOSE } from "../wire";
+import { chunk } from "./chunks";
 import { Home } from "./home";
 import * as model from "./model";
 import { New } from "./new";
@@ -65,6 +66,8 @@ const CALM_MS = 2_000;
 function Line() {
   const { phase, downSince, code, reason } = model.status();
   if (phase === "stopped" && code) {
+    // It has the words.
+    chunk("after");
     return (
       <div class="notice" role="alert">
         <p>{stopSentence(code, reason)}</p>

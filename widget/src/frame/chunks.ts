@@ -8,6 +8,8 @@ import { page, speakOf } from "./page";
 
 export interface Chunks {
   after: typeof import("./chunks/after");
+  files: typeof import("./chunks/files");
+  form: typeof import("./chunks/form");
 }
 
 export type ChunkName = keyof Chunks;
@@ -35,11 +37,11 @@ export async function again(name: ChunkName): Promise<void> {
 }
 
 async function fetchChunk(name: ChunkName): Promise<void> {
-  const [script, style = ""] = addresses(name);
   const attempt = (tries[name] ?? 0) + 1;
   tries[name] = attempt;
   const others = failed.value.filter((one) => one !== name);
   try {
+    const [script, style = ""] = addresses(name);
     const [module] = await Promise.all([
       import(attempt > 1 ? `${script}?${attempt}` : (script as string)),
       dress(style),

@@ -62,14 +62,17 @@ export const Kept = ({ text }: { text: string }) => (
 
 interface LateProps<N extends ChunkName> {
   name: N;
+  /** Nobody waits for it. */
+  quiet?: boolean;
   children: (there: Chunks[N]) => ComponentChildren;
 }
 
 /** What a chunk draws; until it has come grey lines, and where it does not come a way to ask again. */
-export function Late<N extends ChunkName>({ name, children }: LateProps<N>) {
+export function Late<N extends ChunkName>({ name, quiet, children }: LateProps<N>) {
   const there = chunk(name);
   if (there) return <>{children(there)}</>;
-  return isMissing(name) ? <Missing name={name} /> : <Skeleton />;
+  if (isMissing(name)) return <Missing name={name} />;
+  return quiet ? null : <Skeleton />;
 }
 
 export const Missing = ({ name }: { name: ChunkName }) => (

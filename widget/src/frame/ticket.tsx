@@ -32,7 +32,7 @@ export function TicketView({ id }: { id: number }) {
 
 const Closed = ({ room }: WithRoom) => (
   <div class="foot closed">
-    <h2 tabIndex={-1}>{t("widget.closed")}</h2>
+    <h2 tabIndex={-1}>{t("widget.state.closed")}</h2>
     <Late name="after">{({ Closed }) => <Closed room={room} />}</Late>
   </div>
 );
@@ -45,10 +45,15 @@ class Open extends Component<WithRoom> {
   readonly #ending = signal(false);
 
   override render({ room }: WithRoom) {
-    const { id: ticket, proposal, mode, email } = room.view;
+    const { id: ticket, proposal, mode, email, state } = room.view;
     return (
       <div class="foot">
         {mode === "later" && email && <p class="line">{t("widget.later_line", { email })}</p>}
+        {state === "pending" && (
+          <Late name="form" quiet>
+            {({ Pending }) => <Pending room={room} key={room.view.missing.join()} />}
+          </Late>
+        )}
         {proposal !== null && (
           <fieldset class="line" aria-label={t("widget.solved_ask")}>
             <Button look="primary" onClick={() => model.ask({ type: "answer", ticket, solved: true })}>

@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["app_id"], ["apps.id"], name="fk_companies_app_id"),
         sa.PrimaryKeyConstraint("id", name="pk_companies"),
-        sa.UniqueConstraint("app_id", "name", name="uq_companies_app_id"),
+        sa.UniqueConstraint("app_id", "name", name="uq_companies_app_id_name"),
     )
     op.create_table(
         "company_people",
