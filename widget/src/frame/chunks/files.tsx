@@ -4,11 +4,11 @@ import { Component } from "preact";
 import type { Bubble } from "../../state/thread";
 import { retryable, Uploads } from "../../state/uploads";
 import { newCid } from "../../ui/cid";
-import { FileList, fileSize, filesOf, isPicture, UploadList } from "../../ui/files";
+import { FileList, fileError, fileSize, filesOf, isPicture, UploadList } from "../../ui/files";
 import { t } from "../../ui/i18n";
 import { signal } from "../../ui/signal";
 import { ears, files, saveFiles, state } from "../model";
-import { linked, saveFile } from "./links";
+import { linked, refused, saveFile } from "./links";
 import { canCapture, capture } from "./screen";
 import "../../ui/files.css";
 import "./files.css";
@@ -46,12 +46,12 @@ ears.push((frame) => {
   if (frame && frame.type !== "welcome") return;
   // Somebody else's are nobody's business.
   if (frame?.who !== who) uploads.end();
-  else if (desk) retryAll(desk);
+  else if (desk !== null) retryAll(desk);
   who = frame?.who;
 });
 
 /** Where somebody writes now. */
-let desk = 0;
+let desk: number | null = null;
 
 /** What did not get through for the network's sake is sent again when there is one. */
 function retryAll(place: number): void {
@@ -81,7 +81,7 @@ export class Choosing extends Component<PlaceProps & { due: boolean }> {
       const found = filesOf(data);
       if (!found.length || !takes()) return;
       event.preventDefault();
-      uploads.add(desk, found);
+      uploads.add(this.props.place, found);
     };
     document.addEventListener("paste", (event) => add(event, event.clipboardData), { signal });
     document.addEventListener("drop", (event) => add(event, event.dataTransfer), { signal });
@@ -95,7 +95,7 @@ export class Choosing extends Component<PlaceProps & { due: boolean }> {
   }
 
   override componentWillUnmount() {
-    desk = 0;
+    desk = null;
     this.#end.abort();
   }
 
@@ -172,11 +172,20 @@ async function taken(place: number): Promise<void> {
 /** The files of a message. */
 export function Given({ bubble, ticket }: { bubble: Bubble; ticket: number }) {
   const { seq } = bubble;
+  const pictures = bubble.files.filter(isPicture).map(({ id }) => id);
+  const refusal = refused(ticket, seq);
   return (
-    <FileList
-      files={bubble.files}
-      links={seq && bubble.files.some(isPicture) ? linked(ticket, seq) : undefined}
-      open={({ id }) => seq && saveFile(ticket, seq, id)}
-    />
+    <>
+      <FileList
+        files={bubble.files}
+        links={seq && pictures.length ? linked(ticket, seq, pictures) : undefined}
+        open={({ id }) => seq && saveFile(ticket, seq, id)}
+      />
+      {refusal && (
+        <p class="error" role="alert">
+          {fileError(refusal)}
+        </p>
+      )}
+    </>
   );
 }
