@@ -7,7 +7,9 @@ import { newCid } from "../../ui/cid";
 import { FileList, fileError, fileSize, filesOf, isPicture, UploadList } from "../../ui/files";
 import { t } from "../../ui/i18n";
 import { signal } from "../../ui/signal";
+import { recall, remember } from "../../ui/storage";
 import { ears, files, saveFiles, state } from "../model";
+import { page } from "../page";
 import { linked, refused, saveFile } from "./links";
 import { canCapture, capture } from "./screen";
 import "../../ui/files.css";
@@ -31,6 +33,7 @@ export const uploads = new Uploads({
     count: state.value.welcome?.files_per_message ?? 0,
   }),
   changed() {
+    if (desk !== null) keepNames(desk);
     progress.value++;
   },
   newCid,
@@ -64,6 +67,15 @@ export function waiting(place: number): "" | "due" | "stuck" {
   return uploads.of(place).every((one) => !one.error || retryable(one)) ? "due" : "stuck";
 }
 
+/** Under what a tab keeps the names of what is on its way: the browser forgets the files with the page, and somebody has to be told. */
+const namesKey = (place: number) => `supportchat:${page.app}:${state.value.welcome?.who}:way:${place}`;
+
+function keepNames(place: number): void {
+  const names = uploads.of(place).filter((one) => !one.file && (!one.error || retryable(one)));
+  const text = names.length ? JSON.stringify(names.map(({ name }) => name)) : "";
+  if (text !== recall(namesKey(place), "sessionStorage")) remember(namesKey(place), text, "sessionStorage");
+}
+
 const takes = () => Boolean(state.value.welcome?.file_bytes);
 
 interface PlaceProps {
@@ -73,6 +85,8 @@ interface PlaceProps {
 /** What is about to be sent. While it stands here files can be pasted and dropped anywhere. */
 export class Choosing extends Component<PlaceProps & { due: boolean }> {
   #end = new AbortController();
+  /** What was on its way when the page went. */
+  readonly #cut: string[] = JSON.parse(recall(namesKey(this.props.place), "sessionStorage") || "[]");
 
   override componentDidMount() {
     desk = this.props.place;
@@ -101,8 +115,10 @@ export class Choosing extends Component<PlaceProps & { due: boolean }> {
 
   override render({ place, due }: PlaceProps & { due: boolean }) {
     const list = uploads.of(place);
+    const cut = this.#cut.filter((name) => list.every((one) => one.name !== name));
     return (
       <>
+        {cut.length > 0 && <p class="error upload-note">{t("files.cut", { names: cut.join(", ") })}</p>}
         {list.length > 0 && (
           <UploadList
             uploads={list}
@@ -183,7 +199,7 @@ export function Given({ bubble, ticket }: { bubble: Bubble; ticket: number }) {
       />
       {refusal && (
         <p class="error" role="alert">
-          {fileError(refusal)}
+          {refusal === "file_unknown" ? t("files.gone") : fileError(refusal)}
         </p>
       )}
     </>
