@@ -23,7 +23,6 @@ from chatserver.mail.message import read
 from chatserver.mail.mime import SIZE_AT_MOST
 from chatserver.services.mailroom import Mailroom, Outcome
 from chatserver.settings import MailAddress
-from chatserver.store import mails
 from chatserver.store.base import StoreFailed
 from chatserver.telemetry import without_text
 
@@ -41,7 +40,6 @@ LINE_AT_MOST: Final = 256 * 1024
 """Bytes of a line: 998 are allowed, and much that is sent does not know that."""
 FINISH_SECONDS: Final = 8.0
 """At the end, for mails that have arrived whole."""
-SWEEP_SECONDS: Final = 3600.0
 
 TAKEN: Final = "250 2.0.0 taken"
 LATER: Final = "451 4.3.0 not now, try again later"
@@ -163,14 +161,11 @@ async def listening(room: Mailroom, where: MailAddress) -> AsyncIterator[Listene
     """Raises OSError when nobody can listen there. `room`: its people may be read anew meanwhile."""
     listener = Listener(room, where)
     server = await _server(_protocol(listener, lmtp=where.lmtp), where)
-    sweeping = asyncio.create_task(_sweep(room))
     log.info("listening for mail", extra={"address": where.shown})
     try:
         yield listener
     finally:
         server.close()
-        sweeping.cancel()
-        await asyncio.gather(sweeping, return_exceptions=True)
         await listener.finish()
         if where.path is not None:
             await asyncio.to_thread(where.path.unlink, missing_ok=True)
@@ -186,15 +181,6 @@ async def _server(session: Callable[[], SMTP], where: MailAddress) -> asyncio.Se
     # The mail host runs as a user of its own: the directory says who may come.
     await asyncio.to_thread(where.path.chmod, 0o666)
     return server
-
-
-async def _sweep(room: Mailroom) -> None:
-    while True:
-        try:
-            await mails.sweep_originals(room.db, room.house.now())
-        except (StoreFailed, Refused) as problem:
-            log.info("left-over originals stay for now: %s", type(problem).__name__)
-        await asyncio.sleep(SWEEP_SECONDS)
 
 
 def _protocol(listener: Listener, *, lmtp: bool) -> Callable[[], SMTP]:
