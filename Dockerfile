@@ -16,7 +16,8 @@ RUN /opt/build/bin/python scripts/front_end.py build \
 
 FROM python:3.13-slim
 COPY --from=build /opt/chatserver /opt/chatserver
-RUN useradd --system --uid 10001 --home-dir /var/lib/chatserver --create-home chatserver
+RUN useradd --system --uid 10001 --home-dir /var/lib/chatserver --create-home chatserver \
+ && install --directory --mode=0700 --owner=chatserver --group=chatserver /var/lib/chatserver/files
 USER 10001
 WORKDIR /var/lib/chatserver
 ENV PATH=/opt/chatserver/bin:$PATH HOST=0.0.0.0 PORT=8000 CHATSERVER_DATA_DIR=/var/lib/chatserver

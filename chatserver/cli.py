@@ -169,7 +169,8 @@ def work() -> None:
 @main.group(invoke_without_command=True)
 @click.pass_context
 def mail(context: click.Context) -> None:
-    """Until SIGTERM, take mail from your mail host at CHATSERVER_MAIL_LISTEN. Beside `serve` on PostgreSQL.
+    """Until SIGTERM, take mail: from your mail host at CHATSERVER_MAIL_LISTEN, from a mailbox at CHATSERVER_MAILBOX_URL. Beside
+    `serve` on PostgreSQL.
 
     `mail test` tries whether outgoing mail works (docs/email.md).
     """
@@ -184,13 +185,16 @@ def _take_mail() -> None:
     settings = load_settings()
     if not settings.on_postgres:
         fail(
-            "With SQLite one process does everything: `chatserver serve` takes mail too, where CHATSERVER_MAIL_LISTEN "
-            "says. A process beside it is for PostgreSQL: set DATABASE_URL to one."
+            "With SQLite one process does everything: `chatserver serve` takes mail too, where CHATSERVER_MAIL_LISTEN or "
+            "CHATSERVER_MAILBOX_URL says. A process beside it is for PostgreSQL: set DATABASE_URL to one."
         )
     where = settings.mail_address
-    if where is None:  # it waits all the same: whoever runs a Procfile would have the others end with it
+    if (
+        not settings.takes_mail
+    ):  # it waits all the same: whoever runs a Procfile would have the others end with it
         click.echo(
-            "No mail is taken: CHATSERVER_MAIL_LISTEN says where it comes, like lmtp://127.0.0.1:8024 (docs/email.md).",
+            "No mail is taken: CHATSERVER_MAIL_LISTEN says where it comes, like lmtp://127.0.0.1:8024, or "
+            "CHATSERVER_MAILBOX_URL from where, like imaps://user:password@host/INBOX (docs/email.md).",
             err=True,
         )
     import asyncio

@@ -13,6 +13,7 @@ from chatserver.cli_base import fail, load_settings, looking, ordered, said_plai
 if TYPE_CHECKING:
     from chatserver.core.people import App
     from chatserver.settings import Settings
+    from chatserver.store.database import Reader
 
 OLD_HOURS_MOST = 720
 """A month: who has not deployed a new secret by then has forgotten it."""
@@ -188,6 +189,62 @@ def set_app(
     settings = load_settings()
     after = ordered(settings, ChangeApp(key, wanted))
     click.echo(_described(after, settings, secret=new_secret))
+
+
+@app.command("company")
+@click.argument("key")
+@click.argument("name", required=False)
+@click.option(
+    "--add", multiple=True, metavar="WHO", help="an address, or user:ID of the host's; may be repeated"
+)
+@click.option(
+    "--sees", multiple=True, metavar="WHO", help="as --add, and sees the tickets of all in the portal"
+)
+@click.option("--remove", multiple=True, metavar="WHO", help="is of this company no more")
+def company(
+    key: str, name: str | None, add: tuple[str, ...], sees: tuple[str, ...], remove: tuple[str, ...]
+) -> None:
+    """The companies of the application KEY's customers: list them, or say who is of the company NAME.
+
+    An address counts for whoever confirmed it. Who is of one company is of no other.
+    """
+    from chatserver.services import apps
+    from chatserver.services.administration import ChangeCompany
+    from chatserver.store import companies
+
+    settings = load_settings()
+    if add or sees or remove:
+        if not (name and name.strip()):
+            fail("Say which company: chatserver app company KEY NAME --add …")
+        order = ChangeCompany(
+            key, " ".join(name.split())[:100], _persons(add), _persons(sees), _persons(remove)
+        )
+        ordered(settings, order)
+
+    async def look(db: Reader) -> list[companies.Person]:
+        return await companies.listed(db, (await apps.find(db, key, settings.policy)).id)
+
+    shown = [one for one in looking(settings, look) if name is None or one.company == " ".join(name.split())]
+    for one in shown:
+        click.echo(f"{one.company}\t{one.person}\t{'sees all' if one.sees else 'is of it'}")
+    if not shown:
+        click.echo("There is nobody.")
+
+
+def _persons(typed: Sequence[str]) -> tuple[str, ...]:
+    from chatserver.core import accounts
+    from chatserver.core.errors import Refused
+    from chatserver.services.partaking import PEOPLE_MAX
+
+    if len(typed) > PEOPLE_MAX:
+        fail(f"That is more than {PEOPLE_MAX} people.")
+    found = []
+    for one in typed:
+        try:
+            found.append(one if one.startswith("user:") and len(one) > len("user:") else accounts.folded(one))
+        except Refused:
+            fail(f"{one!r} is neither an e-mail address nor user: and the host's id of somebody.")
+    return tuple(found)
 
 
 def _definition(form: str) -> str:

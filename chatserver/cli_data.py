@@ -14,25 +14,34 @@ from chatserver.cli_base import fail, load_settings, said_plainly
 if TYPE_CHECKING:
     from chatserver.settings import Settings
     from chatserver.store.moving import Moved, Progress
-    from chatserver.store.wholeness import Contents
+    from chatserver.store.wholeness import Contents, Known
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_DIRECTORY = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command()
 @click.argument("file", type=_FILE)
 @click.option("--force", is_flag=True, help="replace FILE if it is there")
-def backup(file: Path, force: bool) -> None:
+@click.option(
+    "--files",
+    "copies",
+    type=_DIRECTORY,
+    help="copy what people sent to this directory, as far as it is not there yet",
+)
+def backup(file: Path, force: bool, copies: Path | None) -> None:
     """Copy the database to FILE, also while servers run. What FILE holds is looked at before it gets its name.
 
-    With PostgreSQL by its pg_dump, which has to be installed.
+    With PostgreSQL by its pg_dump, which has to be installed. Ends with code 1 where a file of a message is missing.
     """
+    from chatserver.cli_copies import back_up_files
     from chatserver.store.making import sha256
 
     settings = load_settings()
     contents = said_plainly(settings, lambda: _back_up(settings, file, force))
     click.echo(f"{file}: {file.stat().st_size / 1_000_000:.1f} MB, {_told(contents)}")
     click.echo(f"sha256 {sha256(file)}")
+    back_up_files(settings, copies)
 
 
 def _back_up(settings: Settings, file: Path, force: bool) -> Contents:
@@ -54,31 +63,39 @@ def _back_up(settings: Settings, file: Path, force: bool) -> Contents:
     is_flag=True,
     help="replace what is in the database: SQLite keeps it beside, PostgreSQL drops it",
 )
-def restore(file: Path, force: bool) -> None:
+@click.option("--files", "copies", type=_DIRECTORY, help="where `backup --files` put what people sent")
+def restore(file: Path, force: bool, copies: Path | None) -> None:
     """Put FILE, which `chatserver backup` made, in the place of the database. Not while a server runs.
 
-    Whoever was connected before sees at their return that the conversation is an earlier one. Sessions hold.
+    Whoever was connected before sees at their return that the conversation is an earlier one. Sessions hold. Ends with code 1
+    where a file of a message is missing.
     """
+    from chatserver.cli_copies import restore_files
+
     settings = load_settings()
-    contents, before = said_plainly(settings, lambda: _put_back(settings, file, force))
+    contents, before, formerly = said_plainly(settings, lambda: _put_back(settings, file, force))
     click.echo(f"{settings.database_shown}: {_told(contents)}")
     if before:
         click.echo(before)
+    restore_files(settings, copies, formerly)
 
 
-def _put_back(settings: Settings, file: Path, force: bool) -> tuple[Contents, str]:
-    """What there is now, and what became of what there was."""
+def _put_back(settings: Settings, file: Path, force: bool) -> tuple[Contents, str, Known | None]:
+    """What there is now, what became of what there was, and what a directory of files knows that by."""
     if settings.on_postgres:
         import asyncio
 
         from chatserver.store.postgres import backup as postgres
 
+        formerly = asyncio.run(postgres.known(settings.database_url))
         contents, gone = asyncio.run(postgres.restore(file, settings.database_url, force=force))
-        return contents, f"What was there before is gone: {postgres.told(gone)}." if gone else ""
+        return contents, f"What was there before is gone: {postgres.told(gone)}." if gone else "", formerly
     from chatserver.store.sqlite import backup as sqlite
 
     contents, kept = sqlite.restore(file, settings.database_path, force=force)
-    return contents, f"What was there before is kept as {kept}." if kept else ""
+    if kept is None:
+        return contents, "", None
+    return contents, f"What was there before is kept as {kept}.", sqlite.known(kept)
 
 
 def _told(contents: Contents) -> str:
@@ -100,6 +117,7 @@ def move(url: str) -> None:
 
     A password in URL can be seen in the list of processes: leave it out, and set PGPASSWORD or PGPASSFILE. The SQLite file stays.
     """
+    from chatserver.cli_copies import moved_files
     from chatserver.settings import POSTGRES
 
     settings = load_settings()
@@ -122,6 +140,7 @@ def move(url: str) -> None:
         f"DATABASE_URL={_without_password(url)}\n"
         "REDIS_URL=redis://…  (only for several servers, docs/deploy.md)"
     )
+    said_plainly(settings, lambda: moved_files(settings, url))
 
 
 def _moved(settings: Settings, url: str) -> Moved:

@@ -1,5 +1,5 @@
 """Incoming mail: in `serve` with SQLite, and as `chatserver mail`, a process that serves nobody else, beside nodes on one
-PostgreSQL."""
+PostgreSQL. Mail hosts bring it (`mail_listener.py`), or it is fetched from a mailbox (`mail_fetcher.py`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 
 from chatserver import i18n, systemd
@@ -30,15 +30,37 @@ log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def incoming(settings: Settings, house: House, db: Database, files: Files) -> AsyncIterator[None]:
-    """Takes mail wherever a setting says so. `files`: open. Raises OSError when nobody can listen there."""
-    where = settings.mail_address
-    if where is None:
+    """Takes mail wherever settings say so. `files`: open. Raises OSError when nobody can listen there."""
+    if not settings.takes_mail:
         yield
         return
+    room = mailroom(settings, house, db, files)
+    async with _listening(room, settings), _fetching(room, settings):
+        yield
+
+
+def _listening(room: Mailroom, settings: Settings) -> AbstractAsyncContextManager[object]:
+    where = settings.mail_address
+    if where is None:
+        return nullcontext()
     from chatserver.mail_listener import listening
 
-    async with listening(mailroom(settings, house, db, files), where):
-        yield
+    return listening(room, where)
+
+
+def _fetching(room: Mailroom, settings: Settings) -> AbstractAsyncContextManager[object]:
+    server = settings.mailbox
+    if server is None:
+        return nullcontext()
+    from chatserver.mail_fetcher import fetching
+
+    return fetching(
+        room,
+        server,
+        done=settings.mailbox_done,
+        poll_seconds=settings.mailbox_poll_seconds,
+        metrics=room.house.metrics,
+    )
 
 
 def mailroom(settings: Settings, house: House, db: Database, files: Files) -> Mailroom:

@@ -68,6 +68,9 @@ KNOWN: Final = {
     "chatserver_mail_up": ("gauge", "Whether the server for outgoing mail took the last connection."),
     "chatserver_mails_waiting": ("gauge", "Mails that have not left yet."),
     "chatserver_mail_oldest_seconds": ("gauge", "How long the one that waits longest has waited."),
+    "chatserver_scans_total": ("counter", "Files at which the virus scanner looked, by what it said."),
+    "chatserver_mailbox_up": ("gauge", "Whether the mailbox could be read at the last look."),
+    "chatserver_mailbox_mails_total": ("counter", "Mails of the mailbox; left: they stay there for people."),
     "chatserver_canary_round_trip_seconds": ("histogram", "From a canary's message to its arrival here."),
     "chatserver_canary_lost_total": ("counter", "Canary's messages that did not arrive within ten seconds."),
     "chatserver_canary_last_seen_timestamp_seconds": (
@@ -141,6 +144,12 @@ class Metrics:
         """By what became of them; None: none are sent here, and nothing is said about it."""
         self.mail_up: bool | None = None
         """None: there was nothing to send yet."""
+        self.scans: dict[str, int] | None = None
+        """By what the virus scanner said; None: there is none, and nothing is said about it."""
+        self.mailbox: dict[str, int] | None = None
+        """Of its mails what became of them; None: none is read here, and nothing is said about it."""
+        self.mailbox_up: bool | None = None
+        """None: it was not looked into yet."""
         self.canary: dict[str, Histogram] = {}
         """By whose message it was, "self" or "others"; empty: there is no canary here, and nothing is said about it."""
         self.canary_lost = {"self": 0, "others": 0}
@@ -186,6 +195,11 @@ class Metrics:
         if self.mails is not None:
             yield from by("chatserver_mails_total", "outcome", self.mails)
             yield from one("chatserver_mail_up", int(self.mail_up is not False))
+        if self.scans is not None:
+            yield from by("chatserver_scans_total", "outcome", self.scans)
+        if self.mailbox is not None:
+            yield from by("chatserver_mailbox_mails_total", "outcome", self.mailbox)
+            yield from one("chatserver_mailbox_up", int(self.mailbox_up is True))
         if self.canary:
             yield from self._canary_lines()
 

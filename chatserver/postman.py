@@ -177,12 +177,14 @@ class Postman:
             return min((moment for moment in moments if moment is not None), default=None)
         strangers = [mail.address for mail in due if not mail.confirmed]
         mailboxes = await rows.used_by_mailboxes(db, strangers, since, now)
-        asked = [outbox.Due(mail.id, mail.app_id, mail.address, mail.confirmed) for mail in due]
-        go, wait = outbox.allot(asked, apps, mailboxes, self._per_hour, now, BATCH)
+        asked = [outbox.Due(mail.id, mail.app_id, mail.address, mail.confirmed, mail.kind) for mail in due]
+        go, wait, over = outbox.allot(asked, apps, mailboxes, self._per_hour, now, BATCH)
         until = now + LEASE_MS
-        number = await rows.lease(db, seen, go, wait, now=now, until=until)
+        number = await rows.lease(db, seen, go, wait, now=now, until=until, over=over)
         if number is None:  # another node was first: what is left is asked for again
             return now
+        for _ in over:
+            self._count("unneeded")
         return Batch(number, until, [mail for mail in due if mail.id in go])
 
     async def _forget(self, now: int) -> None:

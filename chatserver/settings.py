@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 import msgspec
 
@@ -26,6 +26,7 @@ PREFIX = "CHATSERVER_"
 UNPREFIXED = ("DATABASE_URL", "REDIS_URL", "HOST", "PORT")
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 """What means all addresses, and the one of them that this machine itself calls."""
+MAILBOX_DONE = "Procesados"
 SQLITE = "sqlite:///"
 REDIS = (
     "redis://",
@@ -182,31 +183,71 @@ class Smtp(NamedTuple):
 def smtp(url: str) -> Smtp:
     """What a URL of CHATSERVER_SMTP_URL says. Raises ValueError, which never quotes it: it may hold a password."""
     wrong = "must be an address like smtp://user:password@host:587 or smtps://user:password@host"
+    parts, asked = _mail_server(url, "smtp", wrong)
+    if parts.path not in ("", "/"):
+        raise ValueError(wrong)
+    tls = _tls(parts, asked)
+    default = {"smtps": 465, "starttls": 587, "off": 25}[tls]
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return Smtp(parts.hostname or "", parts.port or default, user, password, tls, asked.get("ca", [""])[0])
+
+
+class Imap(NamedTuple):
+    """A mailbox that is read. `tls`: from the first byte on ("imaps"), asked for before anything is said ("starttls"), or not at
+    all ("off"). `ca`: as of `Smtp`."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    tls: str
+    ca: str
+    folder: str
+
+
+def imap(url: str) -> Imap:
+    """What a URL of CHATSERVER_MAILBOX_URL says. Raises ValueError, which never quotes it."""
+    wrong = "must be an address like imaps://user:password@host/INBOX"
+    parts, asked = _mail_server(url, "imap", wrong)
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if not user or not password:
+        raise ValueError(wrong)
+    tls = _tls(parts, asked)
+    port = parts.port or (993 if tls == "imaps" else 143)
+    folder = _folder(unquote(parts.path.removeprefix("/")) or "INBOX")
+    return Imap(parts.hostname or "", port, user, password, tls, asked.get("ca", [""])[0], folder)
+
+
+def _mail_server(url: str, scheme: str, wrong: str) -> tuple[SplitResult, dict[str, list[str]]]:
+    """`scheme`, or the same with an "s" behind it."""
     try:
         parts = urlsplit(url)
         asked = parse_qs(parts.query, keep_blank_values=True)
-        port = parts.port
+        good = parts.scheme in (scheme, f"{scheme}s") and parts.hostname and parts.port != 0
     except ValueError:
         raise ValueError(wrong) from None
-    host = parts.hostname or ""
-    if parts.scheme not in ("smtp", "smtps") or not host or parts.path not in ("", "/") or parts.fragment:
+    if not good or parts.fragment or (parts.password and not parts.username):
         raise ValueError(wrong)
     if unknown_words := asked.keys() - {"starttls", "tls", "ca"}:
         raise ValueError(
             f"knows ?starttls, ?tls=off and ?ca=FILE behind the host, not {min(unknown_words)!r}"
         )
-    if parts.password and not parts.username:
-        raise ValueError(wrong)
-    tls = "starttls"
-    if parts.scheme == "smtps":
-        tls = "smtps"
-    elif "starttls" not in asked and (asked.get("tls") == ["off"] or _loopback(host)):
-        tls = "off"
+    return parts, asked
+
+
+def _tls(parts: SplitResult, asked: Mapping[str, list[str]]) -> str:
     if asked.get("tls", ["off"]) != ["off"]:
-        raise ValueError("knows tls=off only; with smtps:// or ?starttls everything is enciphered")
-    default = {"smtps": 465, "starttls": 587, "off": 25}[tls]
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    return Smtp(host, port or default, user, password, tls, asked.get("ca", [""])[0])
+        raise ValueError(f"knows tls=off only; with {parts.scheme}:// or ?starttls everything is enciphered")
+    if parts.scheme.endswith("s"):
+        return parts.scheme
+    off = asked.get("tls") == ["off"] or _loopback(parts.hostname or "")
+    return "off" if off and "starttls" not in asked else "starttls"
+
+
+def _folder(text: str) -> str:
+    if len(text) > 200 or not text.isprintable():
+        raise ValueError("names a folder that no mailbox has")
+    return text
 
 
 def _loopback(host: str) -> bool:
@@ -217,9 +258,45 @@ def _loopback(host: str) -> bool:
 
 
 def _smtp_url(text: str) -> str:
-    ca = smtp(text).ca
-    if ca and not os.access(ca, os.R_OK):
-        raise ValueError(f"names a file that cannot be read: {ca}")
+    _require_readable(smtp(text).ca)
+    return text
+
+
+def _mailbox_url(text: str) -> str:
+    _require_readable(imap(text).ca)
+    return text
+
+
+def _require_readable(file: str) -> None:
+    if file and not os.access(file, os.R_OK):
+        raise ValueError(f"names a file that cannot be read: {file}")
+
+
+class Clamd(NamedTuple):
+    """A virus scanner: `path` of a Unix socket, or `host` and `port`. `passes`: what it cannot scan is taken all the same."""
+
+    host: str
+    port: int
+    path: Path | None
+    passes: bool = False
+
+    @property
+    def shown(self) -> str:
+        return f"unix:{self.path}" if self.path else f"{self.host}:{self.port}"
+
+
+def clamd(text: str) -> Clamd:
+    """ValueError with what is wrong, to follow the name."""
+    if text.startswith("unix:/"):
+        return Clamd("", 0, Path(text.removeprefix("unix:")))
+    host, colon, port = text.rpartition(":")
+    if not colon or not _host(host) or "/" in text or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise ValueError(f"must be like unix:/run/clamav/clamd.ctl or 127.0.0.1:3310, not {text!r}")
+    return Clamd(_host(host), int(port), None)
+
+
+def _clamd(text: str) -> str:
+    clamd(text)
     return text
 
 
@@ -299,7 +376,13 @@ def _text(text: str) -> str:
 
 
 def _setting(default: Any, cast: Callable[[str], Any], doc: str, shown: str | None = None) -> Any:
-    secret = cast in (_database_url, _redis_url, _secret, _smtp_url)  # they may stand in a traceback
+    secret = cast in (
+        _database_url,
+        _redis_url,
+        _secret,
+        _smtp_url,
+        _mailbox_url,
+    )  # they may stand in a traceback
     return field(default=default, repr=not secret, metadata={"cast": cast, "doc": doc, "shown": shown})
 
 
@@ -406,6 +489,25 @@ class Settings:
         "`smtp://127.0.0.1:8025`. With SQLite `serve` listens there, on PostgreSQL `chatserver mail` does.",
         shown="nowhere",
     )
+    mailbox_url: str = _setting(
+        "",
+        _mailbox_url,
+        "A mailbox that is read by IMAP: `imaps://user:password@host/INBOX`, or `imap://…` with STARTTLS. Whatever is in that "
+        "folder becomes tickets. More in [email.md](email.md#a-mailbox).",
+        shown="none",
+    )
+    mailbox_done: str = _setting(
+        MAILBOX_DONE,
+        _folder,
+        "The folder into which mails go that were taken from the mailbox; it is made if it is not there. `delete`: they are "
+        "deleted.",
+    )
+    mailbox_poll_seconds: int = _setting(
+        60,
+        # A server may hang up on who has been idle for half an hour.
+        _whole(1, 1_500),
+        "How often the mailbox is looked at, besides whenever its server says that something came (IDLE).",
+    )
     mail_authserv_id: str = _setting(
         "",
         _text,
@@ -417,7 +519,7 @@ class Settings:
         _yes,
         "Answers to mails come in here: mails about tickets name an address for them. To be said to servers that send where "
         "others listen.",
-        shown="yes where MAIL_LISTEN is set",
+        shown="yes where MAIL_LISTEN or MAILBOX_URL is set",
     )
     demo_password: str = _setting(
         "",
@@ -504,6 +606,19 @@ class Settings:
         "Where files that people send are kept. Several servers on one PostgreSQL share it.",
         shown="<DATA_DIR>/files",
     )
+    clamd: str = _setting(
+        "",
+        _clamd,
+        "ClamAV's clamd, which looks for viruses in whatever is sent before it is kept: `unix:/run/clamav/clamd.ctl` or "
+        "`127.0.0.1:3310`. More in [files.md](files.md#viruses).",
+        shown="nobody looks",
+    )
+    clamd_away: str = _setting(
+        "refuse",
+        _one_of("refuse", "pass"),
+        "While clamd does not answer, or says that it cannot scan, files are refused for now (`refuse`), or taken as they are "
+        "(`pass`).",
+    )
     file_uploads_per_minute: int = _setting(
         60, _whole(1, 100_000), "Files that one person may send up in a minute, and as many at once."
     )
@@ -550,9 +665,21 @@ class Settings:
         return read_mail_listen(self.mail_listen) if self.mail_listen else None
 
     @property
+    def mailbox(self) -> Imap | None:
+        return imap(self.mailbox_url) if self.mailbox_url else None
+
+    @property
+    def scanner(self) -> Clamd | None:
+        return clamd(self.clamd)._replace(passes=self.clamd_away == "pass") if self.clamd else None
+
+    @property
+    def takes_mail(self) -> bool:
+        return bool(self.mail_listen or self.mailbox_url)
+
+    @property
     def mails_come_in(self) -> bool:
         """Whether what is mailed to an app's own address comes in at this installation."""
-        return bool(self.mail_listen) if self.mail_comes_in is None else self.mail_comes_in
+        return self.takes_mail if self.mail_comes_in is None else self.mail_comes_in
 
     @property
     def database(self) -> Path | str:
@@ -615,8 +742,8 @@ _POLICY_DOCS = {
     "file_mib_per_person": "What one customer may send up on a day (of UTC), in MiB.",
     "file_mib_per_network": "The same for one network address, whoever is behind it. Counted as the connections are.",
     "file_mib_per_app": "And for all customers and agents of an app together.",
-    "ask_name": "Ask the customer's name at the start.",
-    "ask_email": "Ask the customer's e-mail at the start.",
+    "ask_name": "Ask the customer's name at the start: `no`, `optional` or `required`.",
+    "ask_email": "Ask the customer's e-mail at the start, alike.",
     "identity_required": "Only users that the host vouches for may chat.",
     "rating_first_seconds": "A closed ticket can be rated for so long.",
     "rating_change_seconds": "A rating can be changed for so long.",
@@ -690,6 +817,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         )
     problems += _traces_problems(environ)
     problems += _mail_problems(given, policy)
+    problems += _mailbox_problems(given)
     problems += _gone_problems(environ)
     if policy["mail"] is None:
         policy["mail"] = "smtp_url" in given
@@ -698,6 +826,14 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     if problems:
         raise BadSettings(problems)
     return Settings(**given)
+
+
+def _mailbox_problems(given: Mapping[str, Any]) -> list[str]:
+    """What is moved to where it was would be taken again for ever."""
+    url, done = given.get("mailbox_url"), given.get("mailbox_done", MAILBOX_DONE)
+    if url is None or imap(url).folder.lower() != done.lower():
+        return []
+    return [f"{PREFIX}MAILBOX_DONE must be another folder than the one that {PREFIX}MAILBOX_URL reads."]
 
 
 def _gone_problems(environ: Mapping[str, str]) -> list[str]:

@@ -36,7 +36,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "opening": frozenset({"services", "store", "bus", "core"}),
     "worker_process": frozenset({"opening", "worker", "postman", "mail", "services", "store"}),
     "mail_listener": frozenset({"services", "store", "mail", "core"}),
-    "mail_process": frozenset({"mail_listener", "opening", "services", "store", "files", "mail"}),
+    "mail_fetcher": frozenset({"services", "store", "mail", "core"}),
+    "mail_process": frozenset(
+        {"mail_listener", "mail_fetcher", "opening", "services", "store", "files", "mail", "core"}
+    ),
     "server": frozenset({"realtime", "peers", "sockets"}),
     "peers": frozenset({"realtime", "sockets"}),
     "sockets": frozenset({"realtime"}),
@@ -50,7 +53,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 }
 # They know every room; nobody but they may know them.
 KNOW_EVERYTHING = frozenset(
-    {"app", "cli", "cli_agent", "cli_app", "cli_base", "cli_data", "cli_mail", "__main__"}
+    {"app", "cli", "cli_agent", "cli_app", "cli_base", "cli_copies", "cli_data", "cli_mail", "__main__"}
 )
 
 # core decides; it neither waits nor looks at a clock nor reaches outside.
@@ -68,7 +71,7 @@ WIDGET_MAY_IMPORT: dict[str, frozenset[str]] = {
     "line": frozenset({"wire"}),
     "connection": frozenset({"wire", "ui", "line"}),
     "state": frozenset({"wire"}),
-    "ui": frozenset(),
+    "ui": frozenset({"state", "wire"}),
     "frame": frozenset({"state", "connection", "wire", "ui", "host-messages"}),
     "console": frozenset({"state", "connection", "wire", "ui", "host-messages"}),
     "portal": frozenset({"ui"}),

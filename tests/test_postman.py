@@ -252,6 +252,26 @@ async def test_a_stranger_gets_three_mails_an_hour_and_the_others_later(scene: S
     assert len({one.message_id for one in box.arrived}) == 5
 
 
+async def test_hundreds_of_requests_in_a_strangers_name_send_them_three_mails_and_nothing_later(
+    scene: Scene, box: Mailbox
+) -> None:
+    made, link = sender(scene, box), "https://chat.example.com/x"
+    for _ in range(30):
+        await request(scene, Who(1, "anon:eva", "", "ana@example.com"))
+    await mails.about_account(
+        scene.house, "access", 1, "ana@example.com", effect="a", link=link, confirmed=False
+    )
+    began = scene.clock.now
+    await made.turn()
+    assert len(box.arrived) == 3
+    assert made._house.metrics.mails is not None
+    assert made._house.metrics.mails["unneeded"] == 27
+    await until_settled(scene, made)
+    assert scene.clock.now - began < 2 * HOUR_MS
+    assert len(box.arrived) == 4
+    assert link in box.arrived[3].content.decode()
+
+
 async def test_over_the_cap_of_an_app_mails_wait_and_none_is_lost(scene: Scene, box: Mailbox) -> None:
     await scene.app(2)
     await scene.policy(2, mail=True)

@@ -289,6 +289,76 @@ def test_a_server_for_mail_that_cannot_be_meant_is_a_sentence_without_its_passwo
     assert "secretword" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "parts"),
+    [
+        (
+            "imaps://a%40b:p%2Fw%25@mail.example.com",
+            ("mail.example.com", 993, "a@b", "p/w%", "imaps", "", "INBOX"),
+        ),
+        ("imap://u:p@mail.example.com/Ayuda", ("mail.example.com", 143, "u", "p", "starttls", "", "Ayuda")),
+        ("imap://u:p@127.0.0.1:1143/A%2FB", ("127.0.0.1", 1143, "u", "p", "off", "", "A/B")),
+        ("imap://u:p@localhost/?starttls", ("localhost", 143, "u", "p", "starttls", "", "INBOX")),
+        ("imap://u:p@10.0.0.5?tls=off", ("10.0.0.5", 143, "u", "p", "off", "", "INBOX")),
+    ],
+)
+def test_a_mailbox_is_reached_enciphered_unless_it_is_here_or_somebody_says_so(
+    url: str, parts: tuple[object, ...]
+) -> None:
+    found = load({"CHATSERVER_MAILBOX_URL": url})
+    assert found.mailbox == parts
+    assert found.takes_mail
+    assert "p%2Fw" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("mail.example.com", "imap://mail.example.com", "imaps://u@host", "imaps://:secretword@host"),
+        *("smtp://u:secretword@host", "imaps://u:secretword@host?tls=on", "imaps://u:secretword@host:0"),
+        *("imaps://u:secretword@host?ca=/nowhere/ca.pem", "imaps://u:secretword@host/A%0D%0AB"),
+    ],
+)
+def test_a_mailbox_that_cannot_be_meant_is_a_sentence_without_its_password(url: str) -> None:
+    with pytest.raises(BadSettings) as caught:
+        load({"CHATSERVER_MAILBOX_URL": url})
+    assert "CHATSERVER_MAILBOX_URL" in str(caught.value)
+    assert "secretword" not in str(caught.value)
+
+
+def test_what_was_taken_goes_into_another_folder_than_it_came_from() -> None:
+    for given in ({"CHATSERVER_MAILBOX_DONE": "inbox"}, {}):
+        folder = "INBOX" if given else "Procesados"
+        with pytest.raises(BadSettings, match="must be another folder"):
+            load({"CHATSERVER_MAILBOX_URL": f"imaps://u:p@host/{folder}", **given})
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("unix:/run/clamav/clamd.ctl", "unix:/run/clamav/clamd.ctl"),
+        ("Clamav:3310", "clamav:3310"),
+        ("[::1]:3310", "::1:3310"),
+    ],
+)
+def test_the_virus_scanner_is_a_socket_or_a_port(text: str, shown: str) -> None:
+    found = load({"CHATSERVER_CLAMD": text}).scanner
+    assert found is not None
+    assert (found.shown, found.passes) == (shown, False)
+    other = load({"CHATSERVER_CLAMD": text, "CHATSERVER_CLAMD_AWAY": "pass"}).scanner
+    assert other is not None
+    assert other.passes
+    assert load({}).scanner is None
+
+
+@pytest.mark.parametrize(
+    "text", ["clamd", "unix:clamd.ctl", "host:0", "host:99999", ":3310", "http://host:3310", "a@b:1"]
+)
+def test_a_virus_scanner_that_cannot_be_meant_is_a_sentence(text: str) -> None:
+    with pytest.raises(BadSettings, match="CHATSERVER_CLAMD must be"):
+        load({"CHATSERVER_CLAMD": text})
+
+
 def test_mail_needs_to_know_from_where_it_comes_and_where_it_leads() -> None:
     with pytest.raises(BadSettings) as caught:
         load({"CHATSERVER_SMTP_URL": "smtp://127.0.0.1"})

@@ -96,9 +96,10 @@ class Cause(NamedTuple):
     """Who is in copy is told in any case."""
 
 
-def _is_not_answered(ticket: Ticket, item: Item) -> bool:
-    """A mail that became a ticket is answered as any mail is (`core/mails.py`): once, and few in an hour."""
-    return item.reason != "mail"
+def _is_new(ticket: Ticket, item: Item) -> bool:
+    """Not where its agent is no more: it was a request before, and confirmed as one. And a mail that became a ticket is answered
+    as any mail is (`core/mails.py`): once, and few in an hour."""
+    return item.reason not in {"agent_left", "mail"}
 
 
 def _was_not_there(ticket: Ticket, item: Item) -> bool:
@@ -113,7 +114,7 @@ def _always(ticket: Ticket, item: Item) -> bool:
 
 
 CAUSES: Final[Mapping[str, Cause]] = {
-    "later": Cause("created", _is_not_answered),
+    "later": Cause("created", _is_new),
     "reminder": Cause("reminder", _always),
     "closed": Cause("closed", _was_not_there, copied=True),
 }
@@ -203,6 +204,7 @@ class Due(NamedTuple):
     app_id: int
     address: str
     confirmed: bool
+    kind: LetterKind = "answers"
 
 
 class Used(NamedTuple):
@@ -213,10 +215,12 @@ class Used(NamedTuple):
 
 
 class Allotted(NamedTuple):
-    """`go`: ids that may leave now. `wait`: until when (ms) the others' addresses have to wait; the rest waits for its app."""
+    """`go`: ids that may leave now. `wait`: until when (ms) the others' addresses have to wait. `over`: what is not sent.
+    The rest waits for its app."""
 
     go: list[int]
     wait: dict[int, int]
+    over: list[int]
 
 
 def allot(
@@ -228,21 +232,28 @@ def allot(
     most: int,
 ) -> Allotted:
     """Which of the mails that are due, in their order, leave now: `most` of them, `per_hour` of an app, few to an address that
-    nobody confirmed. `apps`, `addresses` (as `alike` has them): what left in the last hour, or is leaving."""
+    nobody confirmed. `apps`, `addresses` (as `alike` has them): what left in the last hour, or is leaving.
+
+    That one more request came is not said to an address that had its share: else whoever opens hundreds in a stranger's name
+    fills their mailbox for days, and keeps from it what they ask for themselves."""
     by_app = {app_id: used.mails for app_id, used in apps.items()}
     by_address = {address: used.mails for address, used in addresses.items()}
     go: list[int] = []
     wait: dict[int, int] = {}
+    over: list[int] = []
     for one in due:
         to = alike(one.address)
         if not one.confirmed and by_address.get(to, 0) >= UNCONFIRMED_PER_HOUR:
+            if one.kind == "created":
+                over.append(one.id)
+                continue
             used = addresses.get(to)
             wait[one.id] = (used.since if used and used.mails else now) + HOUR_MS
         elif len(go) < most and by_app.get(one.app_id, 0) < per_hour:
             go.append(one.id)
             by_app[one.app_id] = by_app.get(one.app_id, 0) + 1
             by_address[to] = by_address.get(to, 0) + 1
-    return Allotted(go, wait)
+    return Allotted(go, wait, over)
 
 
 def again_at(tries: int, now: int, jitter: float) -> int:

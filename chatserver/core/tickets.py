@@ -323,6 +323,31 @@ def requested(draft: Ticket, text: str, cid: str, reason: str, files: tuple[File
 # — talking ————————————————————————————————————————————————————————————————————
 
 
+def partaker_said(
+    ticket: Ticket, author: Customer, text: str, cid: str, now: int, files: tuple[File, ...] = ()
+) -> Step:
+    """Somebody in copy speaks, in a ticket that is answered later: as its customer does, but under their own name, and what was
+    asked of the customer stays to be answered by them."""
+    _open(ticket)
+    if ticket.mode != "later":
+        raise Refused("ticket_live")
+    before: tuple[Item, ...] = ()
+    if ticket.pending is not None and not ticket.details.missing:
+        ticket, before = _step(_resumed(ticket, "customer", now, author_id=author.id))
+    item = _item(
+        ticket,
+        now,
+        "message",
+        "customer",
+        author_id=author.id,
+        name=author.name or author.email,
+        cid=cid,
+        text=text,
+        files=files,
+    )
+    return _append(ticket, item, before, turn="agent", active_at=now)
+
+
 def customer_said(ticket: Ticket, text: str, cid: str, now: int, files: tuple[File, ...] = ()) -> Step:
     """The customer speaks: it is the agent's turn, and an unanswered proposal is answered by talking on. What waited for them
     goes on."""
@@ -556,6 +581,12 @@ def completed(ticket: Ticket, details: Details, cid: str, now: int) -> Step:
     return _append(
         ticket, item, state="open", pending=None, details=details, turn="agent", active_at=now, proposal=None
     )
+
+
+def copied(ticket: Ticket, details: Details) -> Step:
+    """The customer names further people who get the answers (`details`: with them)."""
+    _open(ticket)
+    return Step(replace(ticket, details=details), ())
 
 
 def waited(ticket: Ticket, policy: Policy, now: int) -> Step:
@@ -840,7 +871,14 @@ def _append(ticket: Ticket, item: Item, before: tuple[Item, ...] = (), **more: A
     if item.kind in TALK:
         shown = item.text or ", ".join(file.name for file in item.files)
         more["last"] = Last(shown[:200], item.by, item.at)
-    if item.by == "customer":
+    if item.by == "customer" and item.author_id != ticket.customer.id:
+        # Of somebody in copy: both sides have it to read.
+        if item.kind in NEWS:
+            more["agent_unread"], more["customer_unread"] = (
+                ticket.agent_unread + 1,
+                ticket.customer_unread + 1,
+            )
+    elif item.by == "customer":
         more["customer_seen"], more["customer_unread"] = item.seq, 0
         if ticket.unseen_at is not None:
             more["unseen_at"] = _unheard(ticket)

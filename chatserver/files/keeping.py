@@ -57,7 +57,7 @@ class Part:
     def sync(self) -> None:
         """All of it is on the disk when this returns. Raises OSError."""
         os.fsync(self._opened.fileno())
-        _sync(self.path.parent)
+        synced(self.path.parent)
 
     def stays(self) -> None:
         """The database knows it, or is about to: what it does not know in the end is swept."""
@@ -106,6 +106,17 @@ class Keeping:
                 f"CHATSERVER_FILES_DIR to this one's. Where it is this one's, delete {MARKER} in it, and start again."
             )
 
+    def hand_over(self, before: str, after: str) -> None:
+        """The installation `before`, whose it is, is called `after` from now on. Where it is another one's nothing happens.
+        Raises OSError."""
+        marker = self.directory / MARKER
+        if not marker.exists() or marker.read_text(encoding="ascii", errors="replace").strip() != before:
+            return
+        part = marker.with_name(f"{MARKER}.{secrets.token_hex(8)}")
+        part.write_text(after + "\n", encoding="ascii")
+        part.replace(marker)
+        synced(self.directory)
+
     def _make(self) -> None:
         """Nobody but the server's user may look into it."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -119,13 +130,11 @@ class Keeping:
             marker.hardlink_to(part)
         finally:
             part.unlink()
-        _sync(self.directory)
+        synced(self.directory)
 
     def path(self, key: str) -> Path:
         """Where a settled file is."""
-        if not _KEY.fullmatch(key):
-            raise ValueError("no key of a file")
-        return self.directory / key[:2] / key[2:4] / key
+        return placed(self.directory, key)
 
     def read(self, key: str) -> IO[bytes]:
         """Raises FileNotFoundError, OSError."""
@@ -133,6 +142,13 @@ class Keeping:
             return self.path(key).open("rb", buffering=0)
         except FileNotFoundError:
             return (self.halfway / key).open("rb", buffering=0)  # a row was written, and its process died
+
+    def size(self, key: str) -> int | None:
+        """In bytes; None: it is not there."""
+        for path in (self.path(key), self.halfway / key):
+            with suppress(FileNotFoundError):
+                return path.stat().st_size
+        return None
 
     def settle(self, key: str) -> None:
         """A file that has a row leaves the halfway. Harmless twice. Raises OSError."""
@@ -145,7 +161,7 @@ class Keeping:
             if not target.exists():
                 raise
         for path in (target.parent, *(path.parent for path in made)):
-            _sync(path)
+            synced(path)
 
     def unsettle(self, key: str) -> None:
         """Its row is about to go. Raises OSError."""
@@ -166,7 +182,15 @@ class Keeping:
                         yield entry.name
 
 
-def _sync(directory: Path) -> None:
+def placed(directory: Path, key: str) -> Path:
+    """A directory of a thousand entries is fine everywhere, one of a million is not."""
+    if not _KEY.fullmatch(key):
+        raise ValueError("no key of a file")
+    return directory / key[:2] / key[2:4] / key
+
+
+def synced(directory: Path) -> None:
+    """Its names are on the disk."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

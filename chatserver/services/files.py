@@ -8,8 +8,9 @@ import hmac
 import logging
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from typing import Final, Literal, Self, TypeVar
 
 import msgspec
@@ -21,6 +22,7 @@ from chatserver.core.policy import Policy
 from chatserver.core.tries import limit
 from chatserver.files import kinds, names
 from chatserver.files.keeping import THUMBNAIL, Elsewhere, Keeping, Part
+from chatserver.files.scanning import Outcome, Scanner
 from chatserver.files.threads import Threads
 from chatserver.files.thumbnails import Thumbnails
 from chatserver.services import talk
@@ -40,6 +42,8 @@ UPLOADS_MAX: Final = 100
 """Under way at once; further ones are told to come again."""
 UPLOADS_OF_ONE: Final = 10
 """Of one person: as many as a message has files."""
+UPLOADS_OF_NETWORK: Final = 50
+"""Of one network address, whoever is behind it: anybody may be ten anonymous people, and bring a byte now and then."""
 AGAIN_SECONDS: Final = 2
 AWAY_SECONDS: Final = 30
 """When to try again what failed for the directory's or the scanner's sake."""
@@ -86,11 +90,14 @@ class Files:
         *,
         uploads_per_minute: int = 60,
         unused_seconds: int = 86_400,
+        scanner: Scanner | None = None,
     ) -> None:
+        """`scanner`: looks at whatever is sent before it is kept."""
         self._house = house
         self._db = db
         self._keeping = keeping
         self._threads = threads
+        self._scanner = scanner
         self._rate = Throttle(limit(uploads_per_minute, 60))
         self._unused_ms = unused_seconds * 1000
         self._under_way = UnderWay()
@@ -98,6 +105,11 @@ class Files:
         self._pictures: asyncio.Queue[tuple[File, str]] = asyncio.Queue(PICTURES_MAX)
         self._tasks: list[asyncio.Task[None]] = []
         self.problem = ""
+
+    @property
+    def unscanned(self) -> bool:
+        """Its virus scanner is away."""
+        return self._scanner is not None and self._scanner.away
 
     async def __aenter__(self) -> Self:
         try:
@@ -143,6 +155,11 @@ class Files:
             raise Refused("not_yours")
         return Uploader(ticket.app_id, "agent", str(agent_id))
 
+    async def waiting(self, who: Uploader, ids: Sequence[str]) -> list[File]:
+        """Those of these that `who` sent up and no message has, in this order."""
+        found = await rows.waiting(self._db, ids, app_id=who.app_id, by=who.by, owner=who.owner)
+        return [found[file_id] for file_id in ids if file_id in found]
+
     # — taking —————————————————————————————————————————————————————————————————
 
     async def take(
@@ -175,6 +192,8 @@ class Files:
         async with self._part() as part:
             await self._written(part, chunks, most)
             kind = await self._on_disk(_looked_at, part, name)
+            if self._scanner is not None:
+                await self._clean(self._scanner, part)
             name = names.with_ending(name, kinds.usual_ending(kind))
             file = File(secrets.token_urlsafe(16), name, kind, part.size)
             # From here on the database may know it, whatever becomes of this task: what it does not know is swept.
@@ -193,6 +212,14 @@ class Files:
             with suppress(asyncio.QueueFull):  # it goes without one
                 self._pictures.put_nowait((file, part.key))
         return file
+
+    async def _clean(self, scanner: Scanner, part: Part) -> None:
+        """Raises Refused: file_infected, files_unavailable."""
+        try:
+            await scanner.require_clean(part.path)
+        except OSError as problem:
+            log.error("a file cannot be read to be scanned: %s", problem.strerror or type(problem).__name__)
+            raise Refused("files_unavailable", retry_after=AWAY_SECONDS) from problem
 
     async def _stored(self, who: Uploader, cid: str, file: File, part: Part) -> None:
         now = self._house.now()
@@ -313,6 +340,10 @@ class Files:
 
 def files_of(settings: Settings, house: House, db: Database, keeping: Keeping, threads: Threads) -> Files:
     """As these settings want them, not yet open."""
+    scanner = None
+    if settings.scanner is not None:
+        house.metrics.scans = {"clean": 0, "infected": 0, "failed": 0}
+        scanner = Scanner(settings.scanner, threads, partial(_count, house.metrics.scans))
     return Files(
         house,
         db,
@@ -320,7 +351,12 @@ def files_of(settings: Settings, house: House, db: Database, keeping: Keeping, t
         threads,
         uploads_per_minute=settings.file_uploads_per_minute,
         unused_seconds=settings.file_unused_seconds,
+        scanner=scanner,
     )
+
+
+def _count(scans: dict[str, int], outcome: Outcome) -> None:
+    scans[outcome] += 1
 
 
 class UnderWay:
@@ -328,25 +364,33 @@ class UnderWay:
 
     def __init__(self) -> None:
         self._people: Counter[tuple[int, str]] = Counter()
+        self._networks: Counter[str] = Counter()
         self._bytes: Counter[tuple[int, str]] = Counter()
 
     @contextmanager
     def begin(self, who: Uploader, size: int) -> Iterator[None]:
         """Refused(rate_limited)."""
         person = (who.app_id, who.person)
-        if self.count >= UPLOADS_MAX or self._people[person] >= UPLOADS_OF_ONE:
+        of_network = self._networks[who.network] if who.network else 0
+        if (
+            self.count >= UPLOADS_MAX
+            or self._people[person] >= UPLOADS_OF_ONE
+            or of_network >= UPLOADS_OF_NETWORK
+        ):
             raise Refused("rate_limited", retry_after=AGAIN_SECONDS)
         counted = [(who.app_id, name) for name in _counted(who)]
         self._people[person] += 1
+        self._networks[who.network] += 1
         for name in counted:
             self._bytes[name] += size
         try:
             yield
         finally:
             self._people[person] -= 1
+            self._networks[who.network] -= 1
             for name in counted:
                 self._bytes[name] -= size
-            self._people, self._bytes = +self._people, +self._bytes
+            self._people, self._networks, self._bytes = +self._people, +self._networks, +self._bytes
 
     @property
     def count(self) -> int:

@@ -29,6 +29,7 @@ from chatserver.core.tickets import Step, Ticket
 from chatserver.mail import finding
 from chatserver.mail.access import only_asks_for_access
 from chatserver.mail.addresses import Signer
+from chatserver.mail.authentication import dmarc_domain
 from chatserver.mail.automatic import Ours, Verdict, verdict
 from chatserver.mail.finding import Candidate
 from chatserver.mail.headers import unpadded
@@ -309,29 +310,12 @@ def key_of(mail: Arrival) -> str:
     return f"mail:{sender_of(mail)}"
 
 
-_RESULT: Final = re.compile(r"\bdmarc\s{0,5}=\s{0,5}(\w{1,20})", re.IGNORECASE)
-_FOR: Final = re.compile(r"\bheader\.from\s{0,5}=\s{0,5}([\w.@-]{1,300})", re.IGNORECASE)
-
-
 def is_verified(mail: Arrival, authserv_id: str) -> bool:
-    """Whether the operator's own mail host found that the From's domain stands by the mail (DMARC). Only the topmost result of
-    that name counts: a sender may write some of their own, further down."""
+    """Whether the operator's own mail host found that the From's domain stands by the mail (DMARC)."""
     domain = mail.sender.address.rpartition("@")[2]
     if not authserv_id or not domain or mail.senders != 1 or len(mail.headers.all("from")) != 1:
         return False
-    for field in mail.headers.all("authentication-results"):
-        name, _, results = field.partition(";")
-        if name.split()[:1] != [authserv_id]:
-            continue
-        found = _RESULT.search(results)
-        if found is not None:
-            told = _FOR.search(results, found.end())
-            return (
-                found[1].lower() == "pass"
-                and told is not None
-                and told[1].lower().rpartition("@")[2] == domain
-            )
-    return False
+    return dmarc_domain(mail.headers.all("authentication-results"), authserv_id) == domain
 
 
 def cid_of(key: str, place: int) -> str:

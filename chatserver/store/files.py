@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Executable, bindparam, delete, insert, select, update
+from sqlalchemy import Executable, bindparam, delete, func, insert, or_, select, update
 
 from chatserver.core.files import File
 from chatserver.core.tickets import By
 from chatserver.store.database import Database, Reader
 from chatserver.store.portable import insert_or_not, one_of
 from chatserver.store.rows import literal
-from chatserver.store.tables import file_use, files
+from chatserver.store.tables import file_use, files, meta
+from chatserver.store.wholeness import Known
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -41,6 +42,13 @@ _SENT = _stored.where(
     _f.cid == bindparam("cid"),
     _UNUSED,
 )
+_WAITING = _stored.where(
+    one_of(_f.id, "ids"),
+    _f.app_id == bindparam("app_id"),
+    _f.by == bindparam("by"),
+    _f.owner == bindparam("owner"),
+    _UNUSED,
+)
 _ALL = _stored.where(one_of(_f.id, "ids"))
 _OF_KEY = select(_f.id).where(_f.key == bindparam("key"))
 _OLD = (
@@ -53,11 +61,12 @@ _USE = select(_u.who, _u.bytes).where(
     _u.app_id == bindparam("app_id"), _u.day == bindparam("day"), one_of(_u.who, "who")
 )
 _IN_MESSAGES = (
-    select(_f.id, _f.key, _f.bytes)
-    .where(_f.id > bindparam("after"), literal("files.ticket_id IS NOT NULL"))
+    _stored.where(_f.id > bindparam("after"), literal("files.ticket_id IS NOT NULL"))
     .order_by(_f.id)
     .limit(bindparam("limit"))
 )
+_META = select(meta.c.key, meta.c.value).where(or_(*(meta.c.key == name for name in Known._fields)))
+_COUNT = select(func.count(), func.sum(_f.bytes)).where(literal("files.ticket_id IS NOT NULL"))
 
 
 async def add(
@@ -103,6 +112,12 @@ async def sent(db: Database, *, app_id: int, by: By, owner: str, cid: str) -> Fi
     return _from(rows[0]).file if rows else None
 
 
+async def waiting(db: Reader, ids: Iterable[str], *, app_id: int, by: By, owner: str) -> dict[str, File]:
+    """Those of these that this author sent up and no message has."""
+    rows = await db.rows(_WAITING, ids=list(ids), app_id=app_id, by=by, owner=owner)
+    return {row[0]: _from(row).file for row in rows}
+
+
 async def by_ids(db: Reader, ids: Iterable[str]) -> dict[str, Stored]:
     """Those of these that there are. Whether somebody may see them is asked of their ticket first."""
     return {row[0]: _from(row) for row in await db.rows(_ALL, ids=list(ids))}
@@ -138,9 +153,20 @@ async def has_thumbnail(db: Database, file_id: str, width: int, height: int) -> 
     return bool(count)
 
 
-async def in_messages(db: Reader, after: str, limit: int) -> list[tuple[str, str, int]]:
-    """(id, key, bytes) of files of messages in the order of their ids, those after the id `after`: a page."""
-    return [tuple(row) for row in await db.rows(_IN_MESSAGES, after=after, limit=limit)]
+async def in_messages(db: Reader, after: str, limit: int) -> list[Stored]:
+    """Files of messages in the order of their ids, those after the id `after`: a page."""
+    return [_from(row) for row in await db.rows(_IN_MESSAGES, after=after, limit=limit)]
+
+
+async def all_in_messages(db: Reader) -> tuple[int, int]:
+    """How many files are in messages, and their bytes."""
+    ((count, size),) = await db.rows(_COUNT)
+    return count, int(size or 0)
+
+
+async def known(db: Reader) -> Known:
+    """What a directory of files knows the database by."""
+    return Known(**{row[0]: row[1] for row in await db.rows(_META)})
 
 
 def _from(row: Any) -> Stored:

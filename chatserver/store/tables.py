@@ -180,6 +180,28 @@ accounts = Table(
     Column("created_at", Ms, nullable=False),
 )
 
+# Whose people are customers. Who of them sees the tickets of all is said by administrators.
+companies = Table(
+    "companies",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("app_id", Id, ForeignKey("apps.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_at", Ms, nullable=False),
+    UniqueConstraint("app_id", "name"),
+)
+
+# `person`: a folded address, which counts for who confirmed it, or the key of a user whom the host vouches for.
+company_people = Table(
+    "company_people",
+    metadata,
+    Column("app_id", Id, ForeignKey("apps.id"), primary_key=True),
+    Column("person", Text, primary_key=True),
+    Column("company_id", Id, ForeignKey("companies.id"), nullable=False),
+    Column("sees", Integer, nullable=False, server_default="0"),
+    Index("ix_company_people_company_id", "company_id"),
+)
+
 # A table of their own: a session of the portal can never be taken for an agent's. Only the hash of the token is kept.
 customer_sessions = Table(
     "customer_sessions",

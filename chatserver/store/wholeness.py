@@ -31,6 +31,16 @@ class Contents(NamedTuple):
     last_at: int | None
 
 
+class Known(NamedTuple):
+    """By what a database is known to what lies beside it."""
+
+    secret: str
+    epoch: str
+
+
+KNOWN: Final = "SELECT key, value FROM meta WHERE key IN ('secret', 'epoch')"
+
+
 def checks(revision: str) -> dict[str, str]:
     """Those that a database of this revision can be asked: what would be wrong → how many rows are so."""
     return {wrong: query for wrong, (since, query) in CHECKS.items() if since <= revision}

@@ -68,5 +68,5 @@ async def readyz(request: Request) -> Response:
     if reasons:
         return json_error(503, "unavailable", reasons=reasons)
     # Chats go on without files: no reason to send people elsewhere, and no reason to keep quiet about it.
-    without = {"without": ["files"]} if rooms(request).files.problem else {}
-    return JSONResponse({"status": "ready", **without})
+    without = rooms(request).lacking()
+    return JSONResponse({"status": "ready"} | ({"without": without} if without else {}))

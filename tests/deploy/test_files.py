@@ -15,7 +15,7 @@ from tests.harness.balanced import FILES, nginx_files, nginx_program
 from tests.harness.server import ROOT
 
 DEPLOY = ROOT / "deploy"
-UNITS = ("chatserver.service", "chatserver@.service")
+UNITS = ("chatserver.service", "chatserver@.service", "chatserver-mail.service")
 
 
 def program(name: str, package: str) -> str:
@@ -95,7 +95,7 @@ def test_compose_takes_its_file(tmp_path: Path) -> None:
     done = run(compose, "--env-file", str(given), "-f", file, "config")
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r"^  node-\d:", done.stdout, re.MULTILINE)) == 3
-    assert len(re.findall(r"^    restart: unless-stopped$", done.stdout, re.MULTILINE)) == 6
+    assert len(re.findall(r"^    restart: unless-stopped$", done.stdout, re.MULTILINE)) == 7
     # What it sets are settings, and such as can be used.
     found = dict(
         re.findall(
@@ -106,6 +106,29 @@ def test_compose_takes_its_file(tmp_path: Path) -> None:
     settings = load(found)
     assert settings.drain_seconds + 5 < 20
     assert settings.redis_url
+
+
+def test_compose_takes_mail_in_a_service_of_its_own(tmp_path: Path) -> None:
+    compose = program("docker-compose", "docker-compose")
+    given = tmp_path / "env"
+    mailbox = {"MAILBOX_URL": "imaps://a%40b:c@mail.example.com/INBOX", "MAIL_AUTHSERV_ID": "mx.example.com"}
+    values = filled_in(DEPLOY / ".env.example") | mailbox
+    given.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+    done = run(compose, "--env-file", str(given), "-f", str(DEPLOY / "docker-compose.yml"), "config")
+    assert done.returncode == 0, done.stderr
+    mail = re.split(r"^  (?=\S)", done.stdout, flags=re.MULTILINE)
+    (service,) = [part for part in mail if part.startswith("mail:")]
+    assert re.search(r"command:\s+- mail$", service, re.MULTILINE)
+    found = re.findall(
+        r"^      (CHATSERVER_\w+|DATABASE_URL|REDIS_URL): '?([^'\n]*)'?$", service, re.MULTILINE
+    )
+    settings = load(dict(found))
+    address, box = settings.mail_address, settings.mailbox
+    assert address is not None
+    assert f"ipv4_address: {address.host}" in service
+    assert box is not None
+    assert (box.host, box.user, settings.mailbox_done) == ("mail.example.com", "a@b", "Procesados")
+    assert settings.mail_authserv_id == "mx.example.com"
 
 
 def test_compose_starts_nothing_without_its_secrets(tmp_path: Path) -> None:
@@ -177,7 +200,7 @@ def test_the_commands_of_a_procfile_are_commands(file: str) -> None:
     lines = (ROOT / file).read_text().splitlines()
     assert all(re.fullmatch(r"\w+: \S.*", line) for line in lines)
     ours = [found for line in lines if (found := re.search(r"\bchatserver (\w+)", line))]
-    assert {"serve", "work"} <= {found[1] for found in ours}
+    assert {"serve", "work", "mail"} <= {found[1] for found in ours}
     assert {found[1] for found in ours} <= set(main.commands)
 
 

@@ -68,6 +68,26 @@ def test_systemd_is_told_when_a_node_listens_and_when_it_stops(
         assert server.wait() in (0, -signal.SIGTERM)
 
 
+def test_systemd_is_told_when_mail_is_taken_and_when_no_more_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_server: Postgres
+) -> None:
+    with supervisor(tmp_path / "notify", monkeypatch) as listening:
+        port = free_port()
+        mail = Server(
+            tmp_path,
+            command="mail",
+            database_url=postgres_server.database(),
+            mail_listen=f"lmtp://127.0.0.1:{port}",
+        )
+        mail.launch()
+        assert listening.recv(100) == b"READY=1"
+        with closing(socket.create_connection(("127.0.0.1", port), timeout=START_WITHIN)) as line:
+            assert line.recv(3) == b"220"
+        mail.terminate()
+        assert listening.recv(100) == b"STOPPING=1"
+        assert mail.wait() == 0
+
+
 def test_three_nodes_that_start_at_once_before_their_postgresql_and_without_redis_come_up(
     tmp_path: Path,
 ) -> None:

@@ -17,7 +17,7 @@ from chatserver.files.keeping import Keeping
 from chatserver.files.threads import Threads
 from chatserver.mail.addresses import Signer
 from chatserver.mail.message import read
-from chatserver.services import originals, talk, tickets
+from chatserver.services import mail_keeping, talk, tickets
 from chatserver.services.files import Files
 from chatserver.services.mailroom import MESSAGES_AT_MOST, Mailroom, Outcome, is_verified, takes_part
 from chatserver.store import mails
@@ -454,13 +454,13 @@ async def test_an_original_is_kept_as_long_as_its_app_says_and_what_it_became_st
     long = b"x" * (2 * mails.PIECE_BYTES)
     others = read(mail(), ADDRESS, ("ayuda@otra.example",))
     theirs = await desk.room.take(desk.scene.house.people.apps[2], others, mail(), "de-la-otra")
-    ours = [await desk.gets(mail(long, message_id=f"<{n}@x>")) for n in range(originals.BATCH + 2)]
+    ours = [await desk.gets(mail(long, message_id=f"<{n}@x>")) for n in range(mail_keeping.BATCH + 2)]
     await desk.scene.policy(mail=True, mail_original_days=90)
     await desk.scene.policy(2, mail_original_days=0)
     desk.scene.clock.pass_seconds(89 * 86_400)
     late = await desk.gets(mail(message_id="<tarde@x>"))
     desk.scene.clock.pass_seconds(86_401)
-    await originals.forget(desk.scene.house, desk.db)
+    await mail_keeping.forget(desk.scene.house, desk.db)
     for one in ours:
         assert await mails.original(desk.db, one.mail.original) is None
         assert await mails.taken(desk.db, 1, one.mail.key) == one.mail

@@ -136,13 +136,12 @@ async def test_the_support_address_that_a_policy_named_is_the_apps_own(
 ) -> None:
     url, before = postgres_server.empty(), tmp_path / "migrations"
     shutil.copytree(Path(migrations.__file__).parent, before)
-    (this,) = (before / "versions").glob("0*_addresses.py")
-    for later in (before / "versions").glob("0*.py"):
-        if later.name >= this.name:
-            later.unlink()
+    for version in (before / "versions").glob("00*.py"):
+        if version.name >= "0014":
+            version.unlink()
     with monkeypatch.context() as then:
         then.setattr(migrations, "__file__", str(before / "__init__.py"))
-        then.setattr(migrations, "HEAD", f"{int(this.name[:4]) - 1:04}")
+        then.setattr(migrations, "HEAD", "0013")
         await migrate(url)
     policy = '{"support_address": "ayuda@a.example", "same_agent": false}'
     await fetched(
@@ -231,6 +230,24 @@ async def test_an_answer_that_took_long_moves_no_clock_and_one_that_says_otherwi
     connection.ahead = 10_000
     await shared.ask(connection)
     assert abs(shared() - connection.steady - 10_000) <= 3
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"), [(3_600_000, "3600 s ahead of"), (-120_000, "120 s behind"), (59_000, "")]
+)
+async def test_a_database_whose_clock_is_far_from_the_machines_is_told_of_when_that_is_found(
+    caplog: pytest.LogCaptureFixture, ahead: int, said: str
+) -> None:
+    connection = Answering(50_000 + ahead)
+    shared = clock.SharedClock(lambda: connection.steady, lambda: round(connection.steady) + 50_000)
+    await shared.ask(connection)
+    told = [record.getMessage() for record in caplog.records]
+    assert [said in message for message in told] == ([True] if said else [])
+    await shared.ask(connection)
+    assert len(caplog.records) == len(told), "once, and not each 1.5 s"
+    connection.ahead += 7_200_000
+    await shared.ask(connection)
+    assert len(caplog.records) == len(told) + 1
 
 
 # — who cannot come in —————————————————————————————————————————————————————————

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -13,9 +14,11 @@ import pytest
 from starlette.testclient import WebSocketTestSession
 
 from chatserver.services.files import Files
+from chatserver.settings import Settings
 from chatserver.web.files import disposition
-from tests.files.making import HTML, SVG, office, png
-from tests.web.conftest import HOME, Served
+from tests.files.making import EICAR, HTML, SVG, office, png
+from tests.harness.clamd import clamd
+from tests.web.conftest import HOME, Served, started
 
 _numbers = itertools.count(1)
 PNG = png(40, 30)
@@ -292,6 +295,28 @@ def test_readiness_says_that_files_are_missing_and_stays_ready(served: Served) -
     files.problem = "the directory is another database's"
     answer = served.client.get("/readyz")
     assert (answer.status_code, answer.json()) == (200, {"status": "ready", "without": ["files"]})
+
+
+def test_who_sends_an_infected_file_is_told_and_while_nobody_can_tell_it_waits(
+    settings: Settings, static: Path
+) -> None:
+    with (
+        clamd() as daemon,
+        started(settings, static, clamd=f"unix:{daemon.socket}", metrics_token="t" * 32) as served,
+    ):
+        with served.socket("/ws/customer") as ws:
+            ana = Visitor(served, ws)
+            answer = ana.send(EICAR, "a.txt")
+            assert (answer.status_code, answer.json()["code"]) == (415, "file_infected")
+            assert ana.send().status_code == 200
+            daemon.stop()
+            answer = ana.send()
+            assert (answer.status_code, answer.json()["code"]) == (503, "files_unavailable")
+            assert answer.json()["retry_after"] > 0
+        assert served.client.get("/readyz").json() == {"status": "ready", "without": ["scanner"]}
+        told = served.client.get("/metrics", headers={"authorization": "Bearer " + "t" * 32}).text
+        for line in ('{outcome="clean"} 1', '{outcome="infected"} 1', '{outcome="failed"} 1'):
+            assert f"chatserver_scans_total{line}" in told
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def test_the_frame_says_which_app_it_shows_and_who_frames_it(served: Served) -> 
     ):
         assert attribute in page
     assert '<div id="app"></div>' in page
-    assert f'<script src="/static/build/{HASHED}" defer></script>' in page
+    assert f'<script type="module" src="/static/build/{HASHED}"></script>' in page
     assert "<noscript><p>This page needs JavaScript" in page
 
 

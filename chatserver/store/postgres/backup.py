@@ -18,7 +18,7 @@ from chatserver.store.migrations.postgres import known_revision, migrate, shown
 from chatserver.store.postgres.database import plain_url
 from chatserver.store.postgres.programs import Address, Programs, address, found, run, start
 from chatserver.store.postgres.unused import NAME, OTHERS, connect, require_unused
-from chatserver.store.wholeness import Contents
+from chatserver.store.wholeness import Contents, Known
 
 OURS: Final = ("alembic_version", *(table.name for table in tables.metadata.sorted_tables))
 _MAGIC: Final = b"PGDMP"
@@ -130,6 +130,17 @@ async def restore(source: Path, url: str, *, force: bool = False) -> tuple[Conte
         raise DatabaseUnusable(f"The database {shown(dsn)} cannot be used: {problem}.") from problem
     except OSError as problem:
         raise BadCopy(f"{source} cannot be restored: {reason(problem)}.") from problem
+    finally:
+        connection.terminate()
+
+
+async def known(url: str) -> Known | None:
+    """Of what is there before a restore; None where there is nothing of ours. Raises DatabaseUnusable."""
+    connection = await connect(plain_url(url))
+    try:
+        return Known(**dict(map(tuple, await connection.fetch(wholeness.KNOWN))))
+    except (asyncpg.PostgresError, TypeError):
+        return None
     finally:
         connection.terminate()
 

@@ -25,7 +25,7 @@ from chatserver.store.making import (
 )
 from chatserver.store.migrations.sqlite import known_revision
 from chatserver.store.sqlite.lock import Lock
-from chatserver.store.wholeness import Contents
+from chatserver.store.wholeness import Contents, Known
 
 BUSY_SECONDS: Final = 5
 STEP_PAGES: Final = 512
@@ -142,6 +142,16 @@ def _checked_copy(source: Path, part: Path) -> Contents:
         copy.execute("PRAGMA journal_mode=DELETE").fetchall()
         copy.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (secrets.token_urlsafe(12),))
     return contents
+
+
+def known(kept: Path) -> Known | None:
+    """Of what `restore` kept, without touching it or its log; None where nothing can be made of it."""
+    address = f"file:{urllib.parse.quote(str(kept.absolute()))}?mode=ro&immutable=1"
+    try:
+        with closing(sqlite3.connect(address, uri=True)) as database:
+            return Known(**dict(database.execute(wholeness.KNOWN).fetchall()))
+    except (sqlite3.Error, TypeError):
+        return None
 
 
 def _kept(database: Path) -> Path:

@@ -1,0 +1,449 @@
+"""A mailbox is read: what becomes of its mails, and what is said when it cannot be."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatserver import mail_fetcher
+from chatserver.core.errors import Refused
+from chatserver.files.keeping import Keeping
+from chatserver.files.threads import Threads
+from chatserver.mail import imap as line
+from chatserver.mail.addresses import Signer
+from chatserver.mail.imap import DELETE, Box, NotRead
+from chatserver.mail.mime import SIZE_AT_MOST
+from chatserver.mail_fetcher import Fetcher, fetching
+from chatserver.services.files import Files
+from chatserver.services.mailroom import Mailroom
+from chatserver.settings import imap
+from chatserver.store import mails
+from chatserver.store.base import StoreFailed
+from chatserver.store.database import Database
+from tests.harness.dovecot import PASSWORD, Dovecot, dovecot
+from tests.harness.server import free_port
+from tests.harness.waiting import soon, until
+from tests.mail.writing import SUPPORT, mail
+from tests.services.scene import Scene, database_scene
+
+OTHER = "ayuda@otra.example"
+
+
+class Desk:
+    """A house that takes mail, and the mailbox that it reads."""
+
+    def __init__(self, scene: Scene, server: Dovecot, directory: Path) -> None:
+        assert isinstance(scene.house.store, Database)
+        self.scene = scene
+        self.db = scene.house.store
+        self.server = server
+        self.files = Files(scene.house, self.db, Keeping(directory), Threads())
+        self.room = Mailroom(scene.house, self.db, Signer(b"x"), self.files)
+        self.metrics = scene.house.metrics
+
+    @asynccontextmanager
+    async def reading(
+        self, url: str = "", *, done: str = "Procesados", poll: float = 0.2
+    ) -> AsyncIterator[Fetcher]:
+        server = imap(url or self.server.url)
+        async with fetching(self.room, server, done=done, poll_seconds=poll, metrics=self.metrics) as fetcher:
+            yield fetcher
+
+    async def bring(self, *raw: bytes) -> None:
+        await asyncio.to_thread(self.server.bring, *raw)
+
+    async def lying(self, folder: str = "INBOX", which: str = "ALL") -> list[bytes]:
+        return await asyncio.to_thread(self.server.mails, folder, which)
+
+    async def emptied(self, which: str = "ALL") -> None:
+        async def empty() -> bool:
+            return not await self.lying(which=which)
+
+        await until(empty, "all was put away")
+
+    async def subjects(self) -> list[str]:
+        return [ticket.subject for ticket in await self.scene.rows.all_tickets()]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Dovecot]:
+    with dovecot() as server:
+        yield server
+
+
+@asynccontextmanager
+async def desk_at(where: Path, server: Dovecot) -> AsyncIterator[Desk]:
+    async with database_scene(where / "chat.db") as scene:
+        await scene.app(support_address=SUPPORT)
+        await scene.app(2, support_address=OTHER)
+        made = Desk(scene, server, where / "files")
+        async with made.files:
+            yield made
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, running: Dovecot) -> AsyncIterator[Desk]:
+    running.clean()
+    async with desk_at(tmp_path, running) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def without_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail_fetcher, "REST_FIRST", 0.05)
+    monkeypatch.setattr(mail_fetcher, "REST_MOST", 0.1)
+
+
+@pytest.mark.parametrize("encipher", [False, True])
+async def test_a_mail_becomes_a_ticket_and_lies_in_the_folder_of_what_is_done(
+    desk: Desk, encipher: bool
+) -> None:
+    await desk.bring(mail())
+    async with desk.reading(desk.server.tls_url if encipher else ""):
+        await desk.emptied()
+        assert await desk.subjects() == ["No imprime"]
+        assert await desk.lying("Procesados") == [mail()]
+    (ticket,) = await desk.scene.rows.all_tickets()
+    (taken,) = await mails.mails_of(desk.db, ticket.id)
+    assert await mails.original(desk.db, taken.original) == mail()
+    assert (desk.metrics.mailbox, desk.metrics.mailbox_up) == ({"taken": 1, "again": 0, "left": 0}, True)
+
+
+async def test_the_server_says_at_once_that_a_mail_came(desk: Desk) -> None:
+    """The next look by itself would be in half an hour."""
+    async with desk.reading(poll=1_500):
+        await soon(lambda: desk.metrics.mailbox_up, "it is looked into")
+        await desk.bring(mail())
+        await desk.emptied()
+
+
+@pytest.mark.parametrize(
+    "capability",
+    ["IMAP4rev1 LITERAL+ AUTH=PLAIN", "IMAP4rev1 AUTH=PLAIN UIDPLUS"],
+    ids=["nothing but IMAP", "UIDPLUS"],
+)
+@pytest.mark.parametrize("done", ["Otra carpeta ñ", DELETE])
+async def test_a_server_that_can_do_little_is_looked_into_again_and_again(
+    tmp_path: Path, capability: str, done: str
+) -> None:
+    with dovecot(capability) as server:
+        async with desk_at(tmp_path, server) as desk, desk.reading(done=done):
+            await soon(lambda: desk.metrics.mailbox_up, "it is looked into")
+            await desk.bring(mail())
+            await desk.emptied("UNDELETED")
+            assert await desk.subjects() == ["No imprime"]
+            if done != DELETE:
+                assert await desk.lying('"Otra carpeta &APE-"') == [mail()]
+            assert bool(await desk.lying()) == ("UIDPLUS" not in capability)
+
+
+async def test_what_others_deleted_and_not_expunged_stays_theirs(desk: Desk) -> None:
+    await desk.bring(mail(message_id="<de@otro>"))
+    with desk.server.reading() as client:
+        client.select("INBOX")
+        client.store("1", "+FLAGS", "\\Deleted")
+    await desk.bring(mail())
+    async with desk.reading(done=DELETE):
+        await desk.emptied("UNDELETED")
+    assert len(await desk.lying()) == 1
+    assert len(await desk.subjects()) == 1
+
+
+async def test_a_mail_that_lies_there_twice_is_taken_once(desk: Desk) -> None:
+    await desk.bring(mail(), mail())
+    async with desk.reading():
+        await desk.emptied()
+    assert await desk.subjects() == ["No imprime"]
+    assert desk.metrics.mailbox == {"taken": 1, "again": 1, "left": 0}
+
+
+async def test_whether_somebody_read_it_before_does_not_matter(desk: Desk) -> None:
+    await desk.bring(mail())
+    with desk.server.reading() as client:
+        client.select("INBOX")
+        client.store("1", "+FLAGS", "\\Seen")
+    async with desk.reading():
+        await desk.emptied()
+    assert await desk.subjects() == ["No imprime"]
+
+
+async def test_whose_it_is_is_found_by_what_hosts_and_authors_wrote(desk: Desk) -> None:
+    await desk.bring(
+        mail(subject="Una A", message_id="<a@x>", to="x@lejos.example", more={"Delivered-To": OTHER}),
+        mail(subject="Una B", message_id="<b@x>", to=f"Otra <{OTHER.upper()}>"),
+        mail(
+            subject="Una C", message_id="<c@x>", to="x@lejos.example", more={"Cc": f"y@z.example, {SUPPORT}"}
+        ),
+        mail(subject="Una D", message_id="<d@x>", to="soporte+abc@acme.example"),
+        mail(subject="Una E", message_id="<e@x>", to="x@lejos.example"),
+    )
+    async with desk.reading():
+        await desk.emptied("UNFLAGGED")
+    apps = {ticket.subject: ticket.app_id for ticket in await desk.scene.rows.all_tickets()}
+    assert apps == {"Una A": 2, "Una B": 2, "Una C": 1, "Una D": 1}
+    assert len(await desk.lying(which="FLAGGED")) == 1
+    assert desk.metrics.mailbox == {"taken": 4, "again": 0, "left": 1}
+
+
+async def test_with_one_app_alone_what_names_no_address_is_its(tmp_path: Path, running: Dovecot) -> None:
+    running.clean()
+    async with database_scene(tmp_path / "chat.db") as scene:
+        await scene.app(support_address=SUPPORT)
+        desk = Desk(scene, running, tmp_path / "files")
+        await desk.bring(mail(to="undisclosed-recipients:;"))
+        async with desk.files, desk.reading():
+            await desk.emptied()
+        assert await desk.subjects() == ["No imprime"]
+
+
+async def test_one_that_is_too_large_stays_with_a_star_and_holds_up_nobody(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(mail_fetcher, "SIZE_AT_MOST", 5_000)
+    asked: list[int] = []
+    mail_of = Box.mail
+
+    def counted(self: Box, number: int, most: int) -> bytes | None:
+        asked.append(number)
+        return mail_of(self, number, most)
+
+    monkeypatch.setattr(Box, "mail", counted)
+    await desk.bring(mail("x\r\n" * 3_000, message_id="<grande@x>"), mail())
+    async with desk.reading():
+        await desk.emptied("UNFLAGGED")
+        assert await desk.subjects() == ["No imprime"]
+        assert len(asked) == 1, "it was not even fetched"
+        # Whoever takes the star away wants it to be tried again.
+        monkeypatch.setattr(mail_fetcher, "SIZE_AT_MOST", SIZE_AT_MOST)
+        with desk.server.reading() as client:
+            client.select("INBOX")
+            client.store("1", "-FLAGS", "\\Flagged")
+        await desk.emptied()
+    assert len(await desk.subjects()) == 2
+    assert "larger than what is taken here" in caplog.text
+
+
+async def test_a_server_that_says_less_than_there_is_does_not_fill_the_memory(desk: Desk) -> None:
+    await desk.bring(mail("x" * 70_000))
+    box = await asyncio.to_thread(Box.open, imap(desk.server.url), DELETE)
+    (number,) = box.waiting()
+    raw = box.mail(number, 1_000)
+    assert raw is not None
+    assert len(raw) == 1_000
+    box.close()
+
+
+async def test_one_that_cannot_be_taken_is_left_at_last_and_holds_up_nobody(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried: list[bytes] = []
+    take = Mailroom.take
+
+    async def fails(self: Mailroom, app: Any, arrived: Any, raw: bytes, original: str) -> Any:
+        if b"veneno" in raw:
+            tried.append(raw)
+            raise RuntimeError(raw.decode())
+        return await take(self, app, arrived, raw, original)
+
+    monkeypatch.setattr(Mailroom, "take", fails)
+    await desk.bring(mail("veneno", message_id="<veneno@x>"), mail())
+    async with desk.reading():
+        await desk.emptied("UNFLAGGED")
+    assert len(tried) == mail_fetcher.TRIES
+    assert await desk.subjects() == ["No imprime"]
+    assert len(await desk.lying(which="FLAGGED")) == 1
+    assert "cliente.example" not in caplog.text
+
+
+@pytest.mark.parametrize("problem", [StoreFailed("disk full"), Refused("rate_limited", retry_after=1)])
+async def test_what_the_database_does_not_take_now_waits_and_is_taken_later(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, problem: Exception
+) -> None:
+    tries = 0
+
+    async def fails(*_: Any) -> None:
+        nonlocal tries
+        tries += 1
+        raise problem
+
+    await desk.bring(mail(), mail(message_id="<dos@x>"))
+    with monkeypatch.context() as patched:
+        patched.setattr(mails, "keep_original", fails)
+        async with desk.reading():
+            await soon(lambda: tries > 2 * mail_fetcher.TRIES, "it is tried again and again")
+            assert len(await desk.lying(which="UNFLAGGED UNDELETED")) == 2
+            patched.undo()
+            await desk.emptied()
+    assert len(await desk.subjects()) == 2
+
+
+async def test_a_wrong_password_is_said_once_and_the_right_one_noticed(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.server.give("otra")
+    await desk_waits_for(desk, caplog, "name or password is not taken", lambda: desk.server.give(PASSWORD))
+    assert PASSWORD not in caplog.text
+
+
+async def desk_waits_for(desk: Desk, caplog: pytest.LogCaptureFixture, words: str, repair: Any) -> None:
+    opened = 0
+    open_ = Box.open
+
+    def counted(*given: Any) -> Box:
+        nonlocal opened
+        opened += 1
+        return open_(*given)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Box, "open", counted)
+        async with desk.reading():
+            await soon(lambda: opened > 3, "it was tried several times")
+            assert desk.metrics.mailbox_up is False
+            assert caplog.text.count(words) == 1
+            await asyncio.to_thread(repair)
+            await soon(lambda: desk.metrics.mailbox_up, "it is read again")
+    assert caplog.text.count(words) == 1
+
+
+async def test_a_server_that_was_away_is_read_when_it_is_back(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.server.stop()
+    await desk_waits_for(desk, caplog, "nobody answers there", desk.server.start)
+
+
+async def test_a_server_that_is_started_anew_meanwhile_is_read_on(desk: Desk) -> None:
+    async with desk.reading(poll=1_500):
+        await soon(lambda: desk.metrics.mailbox_up, "it is looked into")
+        await asyncio.to_thread(desk.server.stop)
+        await soon(lambda: desk.metrics.mailbox_up is False, "it is noticed")
+        await asyncio.to_thread(desk.server.start)
+        await desk.bring(mail())
+        await desk.emptied()
+    assert await desk.subjects() == ["No imprime"]
+
+
+async def test_a_server_that_hangs_is_noticed_and_left(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line, "COMMAND_SECONDS", 0.5)
+    monkeypatch.setattr(line, "CONNECT_SECONDS", 0.5)
+    async with desk.reading():
+        await soon(lambda: desk.metrics.mailbox_up, "it is looked into")
+        desk.server.hang()
+        try:
+            await soon(lambda: desk.metrics.mailbox_up is False, "it is noticed")
+        finally:
+            desk.server.go_on()
+        await desk.bring(mail())
+        await desk.emptied()
+
+
+async def test_the_end_waits_for_no_server_that_hangs(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, waiting = asyncio.Event(), Box.waiting
+    loop = asyncio.get_running_loop()
+    reading = desk.reading()
+    await reading.__aenter__()
+    await soon(lambda: desk.metrics.mailbox_up, "it is looked into")
+    # Between two looks it is told to look, and hangs before it answers.
+    monkeypatch.setattr(Box, "wait", lambda self, seconds: None)
+
+    def hanging(self: Box) -> list[int]:
+        desk.server.hang()
+        loop.call_soon_threadsafe(asked.set)
+        return waiting(self)
+
+    monkeypatch.setattr(Box, "waiting", hanging)
+    try:
+        await asked.wait()
+        began = loop.time()
+        await reading.__aexit__(None, None, None)
+        assert loop.time() - began < line.COMMAND_SECONDS / 2
+    finally:
+        desk.server.go_on()
+
+
+async def test_who_ends_puts_away_what_is_just_taken(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    held, go_on = asyncio.Event(), asyncio.Event()
+    keep = mails.keep_original
+
+    async def slow(*given: Any) -> None:
+        held.set()
+        await go_on.wait()
+        await keep(*given)
+
+    monkeypatch.setattr(mails, "keep_original", slow)
+    await desk.bring(mail(), mail(message_id="<dos@x>"))
+    async with desk.reading() as fetcher:
+        await held.wait()
+        finishing = asyncio.create_task(fetcher.finish())
+        await soon(lambda: fetcher._ending, "the end has begun")
+        go_on.set()
+        await finishing
+    assert len(await desk.lying("Procesados")) == 1
+    assert len(await desk.lying()) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("imaps://soporte:x@localhost:{tls}/INBOX", "tls"),  # nobody whom we trust
+        ("imaps://soporte:x@127.0.0.1:{tls}/INBOX?ca={ca}", "tls"),  # another name than the certificate's
+        ("imap://soporte:x@127.0.0.1:{port}/INBOX?starttls", "tls"),
+        ("imap://soporte:x@127.0.0.1:{port}/INBOX", "login"),
+        ("imap://soporte:%C3%B1@127.0.0.1:{port}/INBOX", "login"),
+        ("imap://soporte:x@127.0.0.1:{nobody}/INBOX", "away"),
+    ],
+)
+async def test_what_is_wrong_with_a_server_has_a_name(running: Dovecot, url: str, fault: str) -> None:
+    given = {
+        "tls": running.tls_port,
+        "port": running.port,
+        "nobody": free_port(),
+        "ca": running.base / "cert.pem",
+    }
+    with pytest.raises(NotRead) as met:
+        await asyncio.to_thread(Box.open, imap(url.format(**given)), DELETE)
+    assert met.value.fault == fault
+
+
+async def test_by_starttls_with_a_trusted_certificate_it_is_read(desk: Desk) -> None:
+    await desk.bring(mail())
+    url = desk.server.tls_url.replace("imaps://", "imap://").replace(
+        str(desk.server.tls_port), str(desk.server.port)
+    )
+    async with desk.reading(url + "&starttls"):
+        await desk.emptied()
+
+
+async def test_a_folder_that_is_not_there_is_said(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    async with desk.reading(desk.server.url.replace("INBOX", "Nada")):
+        await soon(lambda: "the folder is not there" in caplog.text, "it is said")
+    assert desk.metrics.mailbox_up is False
+
+
+async def test_all_of_a_folder_are_found_however_many_there_are(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line, "WINDOW", 4)
+    monkeypatch.setattr(mail_fetcher, "BATCH", 3)
+    await desk.bring(*(mail(message_id=f"<{number}@x>", subject=f"{number} más") for number in range(13)))
+    async with desk.reading():
+        await desk.emptied()
+    assert await desk.subjects() == [f"{number} más" for number in range(13)]
+
+
+async def test_no_log_has_a_line_of_a_mail_an_address_or_a_password(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        await desk.bring(mail("palabra-secreta\r\n"), b"\xff" + mail("palabra-secreta\r\n"))
+        async with desk.reading():
+            await desk.emptied()
+    assert "a mail was taken" in caplog.text
+    for secret in ("palabra-secreta", "cliente.example", "clave", "soporte"):
+        assert secret not in caplog.text
