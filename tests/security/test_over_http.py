@@ -70,7 +70,7 @@ def test_what_opens_something_is_in_no_log_when_opening_it_fails(
 
 BY_A_SECRET = {"/mail/stop/{app}/{token}", "/mail/resume/{app}/{token}"}
 """Posted by mail programs, without a page: their address is the proof."""
-FOREIGN = (
+FOREIGN: tuple[dict[str, str], ...] = (
     {},
     {"origin": "https://evil.example"},
     {"origin": "null"},
