@@ -18,7 +18,7 @@ from chatserver.files.keeping import Keeping
 from chatserver.files.threads import Threads
 from chatserver.mail.addresses import Signer
 from chatserver.mail.message import read
-from chatserver.services import talk, tickets
+from chatserver.services import mail_keeping, talk, tickets
 from chatserver.services.files import Files
 from chatserver.services.mailroom import MESSAGES_AT_MOST, Mailroom, Outcome, is_verified, takes_part
 from chatserver.store import mails
@@ -448,6 +448,26 @@ async def test_an_original_of_a_mail_that_was_not_taken_is_swept_and_no_other(de
     assert await mails.sweep_originals(desk.db, later) == 2
     assert await mails.original(desk.db, "sin-dueño") is None
     assert await mails.original(desk.db, outcome.mail.original) == mail()
+
+
+async def test_an_original_is_kept_as_long_as_its_app_says_and_what_it_became_stays(desk: Desk) -> None:
+    await desk.scene.app(2, support_address="ayuda@otra.example")
+    long = b"x" * (2 * mails.PIECE_BYTES)
+    others = read(mail(), ADDRESS, ("ayuda@otra.example",))
+    theirs = await desk.room.take(desk.scene.house.people.apps[2], others, mail(), "de-la-otra")
+    ours = [await desk.gets(mail(long, message_id=f"<{n}@x>")) for n in range(mail_keeping.BATCH + 2)]
+    await desk.scene.policy(mail=True, mail_original_days=90)
+    await desk.scene.policy(2, mail_original_days=0)
+    desk.scene.clock.pass_seconds(89 * 86_400)
+    late = await desk.gets(mail(message_id="<tarde@x>"))
+    desk.scene.clock.pass_seconds(86_401)
+    await mail_keeping.forget(desk.scene.house, desk.db)
+    for one in ours:
+        assert await mails.original(desk.db, one.mail.original) is None
+        assert await mails.taken(desk.db, 1, one.mail.key) == one.mail
+    for one in (late, theirs):
+        assert await mails.original(desk.db, one.mail.original) is not None, one.became
+    assert len(await desk.scene.rows.all_tickets()) == len(ours) + 2
 
 
 async def test_an_agent_reads_what_came_by_mail_as_anything_else(desk: Desk) -> None:
