@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from chatserver.core import messages
 from chatserver.core.mails import ANSWERS_AT_MOST
 from chatserver.core.outbox import Facts
 from chatserver.core.people import App
@@ -498,3 +499,25 @@ async def test_pictures_within_a_mail_are_kept_with_it(desk: Desk) -> None:
     kept = await mails.original(desk.db, outcome.mail.original)
     assert kept is not None
     assert [(one.name, one.content()) for one in read(kept).files] == [("p.png", b"\x89PNG")]
+
+
+async def test_a_mail_full_of_what_is_not_taken_is_taken_itself(desk: Desk) -> None:
+    """Each of its files counts as sent up: should the mail have to come again for that, it would for ever, and a mailbox is read
+    in order."""
+    files = [file(f"{n}.png", b"<html>", "image/png") for n in range(100)]
+    raw = mail(together(part("text/plain", "Mira"), *files), content='multipart/mixed; boundary="=_b1"')
+    outcome = await desk.gets(raw)
+    assert outcome.became == "ticket"
+    (text,) = await desk.texts(await desk.ticket())
+    assert text.startswith("Mira\n\n[")
+    assert "(+90)" in text
+
+
+async def test_what_a_file_claims_to_be_is_told_in_a_line(desk: Desk) -> None:
+    claims = "application/\u202e" + "x" * 7_000
+    files = [part(claims, b"MZ\x90\x00", Content_Disposition="attachment") for _ in range(12)]
+    raw = mail(together(part("text/plain", "Mira"), *files), content='multipart/mixed; boundary="=_b1"')
+    await desk.gets(raw)
+    texts = await desk.texts(await desk.ticket())
+    assert "(+2)" in texts[-1]
+    assert all(len(text) <= messages.TEXT_MAX and "\u202e" not in text for text in texts)

@@ -54,7 +54,7 @@ export interface UploadParts {
 /** At once; the server takes ten of one person. */
 const AT_ONCE = 3;
 /** What another try may mend. All other refusals are of the file itself. */
-const MENDABLE = ["file_failed", "files_unavailable", "internal"];
+const MENDABLE = ["file_failed", "files_unavailable", "unavailable", "internal"];
 
 export const retryable = ({ error }: Upload): boolean => MENDABLE.includes(error);
 
