@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from chatserver.core import outbox, tickets
+from chatserver.core.details import Details
 from chatserver.core.outbox import CAUSES, HOUR_MS, UNCONFIRMED_PER_HOUR, Due, Facts, Used, allot
 from chatserver.core.people import Customer
 from chatserver.core.policy import Policy
@@ -73,6 +74,18 @@ def test_the_end_tells_its_reason_and_what_was_not_seen() -> None:
     (letter,) = caused(step)
     seen = request().customer_seen
     assert letter.facts == Facts(after=seen, upto=step.items[0].seq, reason="agent")
+
+
+def test_a_form_that_nobody_answered_writes_to_no_strangers() -> None:
+    """Whoever fills it in may name any addresses in copy."""
+    copied = replace(request(), details=Details(cc=("Eva@x.co", "eva@x.co", "ana@example.com")))
+    unanswered = replace(copied, answered_at=None)
+    for step in (tickets.rejected(unanswered, LEO, "No", NOW), tickets.customer_ended(unanswered, NOW)):
+        assert {letter.address for letter in caused(step)} <= {"ana@example.com"}
+    for step in (tickets.rejected(copied, LEO, "No", NOW), tickets.customer_ended(copied, NOW)):
+        others = [letter for letter in caused(step) if letter.address != "ana@example.com"]
+        assert [letter.address for letter in others] == ["eva@x.co"], "once, and not the customer"
+        assert not others[0].confirmed
 
 
 def test_each_effect_has_a_key_of_its_own() -> None:
