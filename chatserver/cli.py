@@ -144,7 +144,7 @@ def _check_redis(settings: Settings) -> None:
 
 @main.command()
 def work() -> None:
-    """Until SIGTERM, what happens by itself: timers, and speaking for nodes that died. No pages. Beside `serve` on PostgreSQL."""
+    """Do what is due, beside `serve` on PostgreSQL. Until SIGTERM: timers, and speaking for nodes that died. No pages."""
     settings = load_settings()
     if not settings.on_postgres:
         fail(
@@ -169,8 +169,8 @@ def work() -> None:
 @main.group(invoke_without_command=True)
 @click.pass_context
 def mail(context: click.Context) -> None:
-    """Until SIGTERM, take mail: from your mail host at CHATSERVER_MAIL_LISTEN, from a mailbox at CHATSERVER_MAILBOX_URL. Beside
-    `serve` on PostgreSQL.
+    """Take incoming mail, beside `serve` on PostgreSQL. Until SIGTERM: from your mail host at CHATSERVER_MAIL_LISTEN, from a
+    mailbox at CHATSERVER_MAILBOX_URL.
 
     `mail test` tries whether outgoing mail works (docs/email.md).
     """
@@ -267,7 +267,7 @@ main.add_command(move)
 @main.command()
 @click.argument("key", metavar="APP")
 def csp(key: str) -> None:
-    """What the host's Content-Security-Policy has to allow for the widget."""
+    """The Content-Security-Policy that pages with the widget need."""
     from chatserver.services import apps
     from chatserver.web.headers import host_policy
 
@@ -280,7 +280,7 @@ def csp(key: str) -> None:
 @click.argument("token")
 @click.option("--app", "key", required=True)
 def doctor(token: str, key: str) -> None:
-    """Why a host's user token (JWT) fails; `-` reads it from standard input. Exit code 1 when it does."""
+    """Why a host's user token (JWT) fails. `-` reads it from standard input. Exit code 1 when it does."""
     from chatserver.services import apps
     from chatserver.services.identity import BadUserToken, read_user_token
     from chatserver.store import people

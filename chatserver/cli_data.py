@@ -65,7 +65,7 @@ def _back_up(settings: Settings, file: Path, force: bool) -> Contents:
 )
 @click.option("--files", "copies", type=_DIRECTORY, help="where `backup --files` put what people sent")
 def restore(file: Path, force: bool, copies: Path | None) -> None:
-    """Put FILE, which `chatserver backup` made, in the place of the database. Not while a server runs.
+    """Put back FILE, which `chatserver backup` made. Not while a server runs.
 
     Whoever was connected before sees at their return that the conversation is an earlier one. Sessions hold. Ends with code 1
     where a file of a message is missing.
@@ -113,7 +113,7 @@ def _told(contents: Contents) -> str:
     "--to", "url", required=True, metavar="URL", help="an empty PostgreSQL: postgresql://user@host:5432/name"
 )
 def move(url: str) -> None:
-    """Copy the SQLite database into an empty PostgreSQL one, and compare the two. Not while a server runs.
+    """Copy the SQLite database into an empty PostgreSQL one. The two are compared. Not while a server runs.
 
     A password in URL can be seen in the list of processes: leave it out, and set PGPASSWORD or PGPASSFILE. The SQLite file stays.
     """
