@@ -37,6 +37,7 @@ from chatserver.services.house import House
 from chatserver.services.identity import Signed
 from chatserver.services.letters import Letters, MailedLetters, NoLetters
 from chatserver.services.library import library
+from chatserver.services.mail_keeping import forgetting_originals
 from chatserver.services.originals import Originals
 from chatserver.services.portal import Portal
 from chatserver.services.throttle import Buckets
@@ -143,6 +144,7 @@ def build_app(
                 watch,
                 files,
                 _incoming_mail(settings, house, db, files),
+                forgetting_originals(house, db),
                 _canary(settings, house, db),
                 _mailing(settings, house, db, longest_sleep, living),
                 library(settings, db, house, settings.secret or db.secret) as books,

@@ -9,10 +9,8 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
-from typing import Final
 
 from chatserver import i18n, systemd
-from chatserver.core.errors import Refused
 from chatserver.files.keeping import Keeping
 from chatserver.files.threads import Threads
 from chatserver.mail.addresses import Signer
@@ -23,15 +21,11 @@ from chatserver.services.files import Files, files_of
 from chatserver.services.house import House
 from chatserver.services.mailroom import Mailroom
 from chatserver.settings import Settings
-from chatserver.store import mails
 from chatserver.store.accounts import people_mark
-from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
 from chatserver.telemetry import Traced, untraced
 
 log = logging.getLogger(__name__)
-
-SWEEP_SECONDS: Final = 3600.0
 
 
 @asynccontextmanager
@@ -41,13 +35,8 @@ async def incoming(settings: Settings, house: House, db: Database, files: Files)
         yield
         return
     room = mailroom(settings, house, db, files)
-    sweeping = asyncio.create_task(_sweep(room))
-    try:
-        async with _listening(room, settings), _fetching(room, settings):
-            yield
-    finally:
-        sweeping.cancel()
-        await asyncio.gather(sweeping, return_exceptions=True)
+    async with _listening(room, settings), _fetching(room, settings):
+        yield
 
 
 def _listening(room: Mailroom, settings: Settings) -> AbstractAsyncContextManager[object]:
@@ -72,15 +61,6 @@ def _fetching(room: Mailroom, settings: Settings) -> AbstractAsyncContextManager
         poll_seconds=settings.mailbox_poll_seconds,
         metrics=room.house.metrics,
     )
-
-
-async def _sweep(room: Mailroom) -> None:
-    while True:
-        try:
-            await mails.sweep_originals(room.db, room.house.now())
-        except (StoreFailed, Refused) as problem:
-            log.info("left-over originals stay for now: %s", type(problem).__name__)
-        await asyncio.sleep(SWEEP_SECONDS)
 
 
 def mailroom(settings: Settings, house: House, db: Database, files: Files) -> Mailroom:

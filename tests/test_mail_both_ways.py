@@ -297,10 +297,10 @@ async def test_a_mail_waits_at_its_host_while_files_cannot_be_kept_and_is_there_
     raw = with_files(file("a.png", png(), "image/png"), file("b.png", png(), "image/png"))
     keep, tries = Files.take, iter(range(100))
 
-    async def second_fails(*given: Any) -> File:
+    async def second_fails(*given: Any, **more: Any) -> File:
         if next(tries) == 1:
             raise Refused("files_unavailable", retry_after=30)
-        return await keep(*given)
+        return await keep(*given, **more)
 
     monkeypatch.setattr(Files, "take", second_fails)
     with pytest.raises(AssertionError):

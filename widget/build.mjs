@@ -29,7 +29,12 @@ const LANGUAGES = ["es", "en", "pt"];
 /** Which files of the catalogue a face shows. */
 const WIDGET_WORDS = ["common", "widget"];
 /** The frame's chunks, src/frame/chunks/<name>.tsx, and the words that each brings. */
-const CHUNKS = { after: ["after", "refusals"], files: ["files", "attaching"], form: ["form", "request"] };
+const CHUNKS = {
+  after: ["after", "refusals"],
+  files: ["files", "attaching"],
+  form: ["form", "request"],
+  hints: ["hints", "courtesy"],
+};
 const CONSOLE_WORDS = ["common", "refusals", "errors", "courtesy", "files", "form", "console"];
 
 /** A failure whose text says all there is to say: no stack trace. */

@@ -67,5 +67,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     solve_urgent_seconds: int = 8 * 3_600
     mail: bool = False
     """Mails are written: a server for outgoing mail is known, and the app wants them."""
+    mail_original_days: int = 365
+    """Mails that came in are kept, as they came, for so many days; 0: for ever."""
     answers_mailed_seconds: int = 600
     """Answers that a customer has not seen for so long are gathered in a mail."""

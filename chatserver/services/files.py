@@ -163,10 +163,18 @@ class Files:
     # — taking —————————————————————————————————————————————————————————————————
 
     async def take(
-        self, who: Uploader, cid: str, name: str, chunks: AsyncIterator[bytes], size: int | None = None
+        self,
+        who: Uploader,
+        cid: str,
+        name: str,
+        chunks: AsyncIterator[bytes],
+        size: int | None = None,
+        *,
+        paced: bool = True,
     ) -> File:
         """Keep what `chunks` bring, durably, until a message takes it or a day has passed. A repeat of `cid` gives the first one,
-        and reads nothing. `size`: what is said to come, if anything is.
+        and reads nothing. `size`: what is said to come, if anything is. `paced`: it counts among a person's uploads of a minute;
+        what is here already, all at once, does not.
 
         Refused: bad_frame (cid), rate_limited, file_… (core/errors.py), files_unavailable. Whatever `chunks` raises comes as it
         is. Nothing is left of what was not taken.
@@ -179,7 +187,8 @@ class Files:
             raise Refused("file_too_large", limit=most)
         kinds.said_by(name)  # what is not taken by its name need not come
         now = self._house.now()
-        self._rate.take(f"{who.app_id} {who.person}", now)
+        if paced:
+            self._rate.take(f"{who.app_id} {who.person}", now)
         if first := await self._sent(who, cid):
             return first
         with self._under_way.begin(who, most if size is None else size):

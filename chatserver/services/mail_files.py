@@ -10,14 +10,14 @@ from typing import Final, NamedTuple
 
 from chatserver.core.errors import Refused
 from chatserver.core.policy import Policy
-from chatserver.mail.headers import unpadded
+from chatserver.mail.headers import NAME_AT_MOST, line, unpadded
 from chatserver.mail.message import Arrival, File
 from chatserver.services.files import PIECE, Files, Uploader
 
 NAMED_AT_MOST: Final = 10
 """Files that were not taken and are named; of more it is said how many."""
-_LATER: Final = frozenset({"files_unavailable", "rate_limited"})
-"""Not for what the file is: the mail comes again."""
+TRIED_AT_MOST: Final = 20
+"""Files of one mail that are looked at: a hundred that are none would keep the others' waiting."""
 _SIGNATURES: Final = frozenset(
     {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
 )
@@ -33,15 +33,17 @@ class Kept(NamedTuple):
 async def keep(files: Files, who: Uploader, mail: Arrival, policy: Policy) -> Kept:
     """Durable when it returns; forgotten after a day unless a message takes them. A mail that comes again finds what it kept.
 
-    Raises Refused(files_unavailable, rate_limited): nothing is wrong with the mail, and it has to come again.
+    Raises Refused(files_unavailable): nothing is wrong with the mail, and it has to come again. For nothing that its sender or
+    others do: a mail that comes again and again holds up all that lie behind it in a mailbox.
     """
     ids: list[str] = []
     left: list[str] = []
     for place, file in enumerate(file for file in mail.files if file.type not in _SIGNATURES):
-        if len(ids) < policy.files_per_message and (kept := await _kept(files, who, mail.key, place, file)):
+        wanted = len(ids) < policy.files_per_message and place < TRIED_AT_MOST
+        if wanted and (kept := await _kept(files, who, mail.key, place, file)):
             ids.append(kept)
         else:
-            left.append(file.name or file.type)
+            left.append(file.name or line(file.type)[:NAME_AT_MOST])
     return Kept(tuple(ids), tuple(left))
 
 
@@ -50,9 +52,9 @@ async def _kept(files: Files, who: Uploader, key: str, place: int, file: File) -
     content = await asyncio.to_thread(file.content)
     cid = unpadded(hashlib.sha256(f"{key} file {place}".encode()).digest()[:16])
     try:
-        return (await files.take(who, cid, file.name, _pieces(content), len(content))).id
+        return (await files.take(who, cid, file.name, _pieces(content), len(content), paced=False)).id
     except Refused as refused:
-        if refused.code in _LATER:
+        if refused.code == "files_unavailable":
             raise
         return ""
 

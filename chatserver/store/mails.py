@@ -60,6 +60,18 @@ async def sweep_originals(db: Database, now: int) -> int:
     return int(gone)
 
 
+async def forget_originals(db: Database, app_id: int, before: int, most: int) -> int:
+    """Away with those of an app's mails that came before then (ms), `most` mails of them: says how many pieces."""
+    of_app = exists().where(mails.c.original == mail_originals.c.name, _app)
+    old = select(mail_originals.c.name).where(mail_originals.c.at < before, of_app).distinct().limit(most)
+    rows = await db.rows(old, app_id=app_id)
+    if not rows:
+        return 0
+    names = [row[0] for row in rows]
+    (gone,) = await db.execute(delete(mail_originals).where(mail_originals.c.name.in_(names)))
+    return int(gone)
+
+
 async def taken(db: Database, app_id: int, key: str) -> TakenMail | None:
     rows = await db.rows(_TAKEN, app_id=app_id, key=key)
     return mail_from(rows[0]) if rows else None

@@ -470,6 +470,7 @@ mails = Table(
     Column("answer", Text, nullable=False, server_default=""),
     Index("ix_mails_answered", "app_id", "sender", "at", sqlite_where=text("answer <> ''")),
     Index("ix_mails_ticket", "ticket_id", "seq", sqlite_where=text("ticket_id IS NOT NULL")),
+    Index("ix_mails_original", "original"),
 )
 
 # The originals, whole, in pieces: they are written before the mail is taken, so that chats go on between two pieces. A mail that

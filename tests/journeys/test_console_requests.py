@@ -220,7 +220,7 @@ def test_a_ticket_waits_for_its_customer_is_taken_back_and_rejected_with_a_reaso
     agent.talk.shows(re.compile("dejó el ticket en Pendiente"))
     agent.talk.shows("¿Me mandas una foto?")
     agent.button("Volver a Abierto").click()
-    agent.talk.shows(re.compile("lo volvió a Abierto"))
+    agent.talk.shows(re.compile("lo pasó de nuevo a Abierto"))
 
     agent.talk.log.focus()
     page.keyboard.press("z")

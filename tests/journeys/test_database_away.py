@@ -19,8 +19,8 @@ from tests.journeys.conftest import Stage
 pytestmark = pytest.mark.browser
 
 SUBJECT = "No carga el reporte"
-NOTHING_GETS_THROUGH = re.compile("Lo que escribas se enviará al volver")
-NOTHING_IS_SAVED = re.compile("El servidor no puede guardar mensajes por ahora")
+THEIRS = re.compile("Por ahora no podemos guardar mensajes. Lo que escribas se enviará en cuanto se pueda")
+HERS = re.compile("El servidor no puede guardar mensajes por ahora")
 
 
 @pytest.fixture
@@ -69,8 +69,8 @@ def test_both_are_told_that_the_database_is_away_and_what_they_type_meanwhile_go
     for talk in (customer.talk, ana.talk):
         talk.shows_in_order("Antes", "Durante, del cliente 1", "Durante, del cliente 2")
         talk.shows_in_order("Antes", "Durante, de Ana 1", "Durante, de Ana 2")
-    expect(customer.widget.get_by_text(NOTHING_GETS_THROUGH)).to_have_count(0)
-    expect(ana.page.get_by_text(NOTHING_IS_SAVED)).to_have_count(0)
+    expect(customer.widget.get_by_text(THEIRS)).to_have_count(0)
+    expect(ana.page.get_by_text(HERS)).to_have_count(0)
     customer.says("Después")
     ana.talk.shows("Después")
     everything = (
@@ -82,5 +82,5 @@ def test_both_are_told_that_the_database_is_away_and_what_they_type_meanwhile_go
 
 
 def is_told(customer: Customer, ana: Agent) -> None:
-    customer.sees(NOTHING_GETS_THROUGH)
-    ana.sees(NOTHING_IS_SAVED)
+    customer.sees(THEIRS)
+    ana.sees(HERS)

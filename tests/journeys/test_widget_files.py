@@ -152,3 +152,19 @@ def test_where_websockets_are_blocked_files_go_all_the_same(stage: Stage) -> Non
     customer.says("Por otro camino")
     customer.talk.shows("Por otro camino")
     expect(given(customer).locator("img")).to_be_visible()
+
+
+def test_what_was_on_its_way_when_the_page_went_is_named(stage: Stage) -> None:
+    customer = stage.customer()
+    customer.starts_chat(SUBJECT)
+    customer.talk.types("Con la captura")
+    held: list[Route] = []
+    customer.page.route("**/files", lambda route: held.append(route))
+    attaches(customer, PICTURE)
+    expect(customer.widget.get_by_role("progressbar")).to_be_visible()
+    stage.expects_interruptions()
+    customer.page.reload()
+    customer.page.unroute("**/files")
+    customer.reopens_panel(SUBJECT)
+    customer.sees("No terminaron de subir: captura.png. Adjúntalos otra vez.")
+    expect(customer.talk.composer).to_have_value("Con la captura")

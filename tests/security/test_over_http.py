@@ -66,3 +66,33 @@ def test_what_opens_something_is_in_no_log_when_opening_it_fails(
     ]
     assert any("request failed" in line and path.partition("{")[0] in line for line in logged)
     assert not [line for line in logged if "s3cr3t" in line]
+
+
+BY_A_SECRET = {"/mail/stop/{app}/{token}", "/mail/resume/{app}/{token}"}
+"""Posted by mail programs, without a page: their address is the proof."""
+FOREIGN = (
+    {},
+    {"origin": "https://evil.example"},
+    {"origin": "null"},
+    {"sec-fetch-site": "cross-site"},
+)
+
+
+def test_nothing_is_changed_by_a_page_of_another_site_whatever_the_route(served: Served) -> None:
+    assert served.sign_in() == 200
+    changing = [
+        (method, route.path)
+        for route in served.app.routes
+        if isinstance(route, Route) and not route.path.startswith("/node/")
+        for method in (route.methods or set()) - {"GET", "HEAD"}
+    ]
+    assert len(changing) > 30
+    for method, path in changing:
+        filled = path.replace("{app}", "demo").replace("{lang}", "es").replace("{what}", "views")
+        filled = filled.replace("{id:int}", "1").replace("{number:int}", "1001").replace("{token}", "x")
+        assert "{" not in filled, "a part of an address that this test does not know"
+        for headers in FOREIGN:
+            answer = served.client.request(
+                method, filled, headers=headers, data={"csrf": "x"} if method == "POST" else None
+            )
+            assert answer.status_code == (404 if path in BY_A_SECRET else 403), (method, path, headers)

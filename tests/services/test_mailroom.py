@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from chatserver.core import messages
 from chatserver.core.mails import ANSWERS_AT_MOST
 from chatserver.core.outbox import Facts
 from chatserver.core.people import App
@@ -17,7 +18,7 @@ from chatserver.files.keeping import Keeping
 from chatserver.files.threads import Threads
 from chatserver.mail.addresses import Signer
 from chatserver.mail.message import read
-from chatserver.services import talk, tickets
+from chatserver.services import mail_keeping, talk, tickets
 from chatserver.services.files import Files
 from chatserver.services.mailroom import MESSAGES_AT_MOST, Mailroom, Outcome, is_verified, takes_part
 from chatserver.store import mails
@@ -449,6 +450,26 @@ async def test_an_original_of_a_mail_that_was_not_taken_is_swept_and_no_other(de
     assert await mails.original(desk.db, outcome.mail.original) == mail()
 
 
+async def test_an_original_is_kept_as_long_as_its_app_says_and_what_it_became_stays(desk: Desk) -> None:
+    await desk.scene.app(2, support_address="ayuda@otra.example")
+    long = b"x" * (2 * mails.PIECE_BYTES)
+    others = read(mail(), ADDRESS, ("ayuda@otra.example",))
+    theirs = await desk.room.take(desk.scene.house.people.apps[2], others, mail(), "de-la-otra")
+    ours = [await desk.gets(mail(long, message_id=f"<{n}@x>")) for n in range(mail_keeping.BATCH + 2)]
+    await desk.scene.policy(mail=True, mail_original_days=90)
+    await desk.scene.policy(2, mail_original_days=0)
+    desk.scene.clock.pass_seconds(89 * 86_400)
+    late = await desk.gets(mail(message_id="<tarde@x>"))
+    desk.scene.clock.pass_seconds(86_401)
+    await mail_keeping.forget(desk.scene.house, desk.db)
+    for one in ours:
+        assert await mails.original(desk.db, one.mail.original) is None
+        assert await mails.taken(desk.db, 1, one.mail.key) == one.mail
+    for one in (late, theirs):
+        assert await mails.original(desk.db, one.mail.original) is not None, one.became
+    assert len(await desk.scene.rows.all_tickets()) == len(ours) + 2
+
+
 async def test_an_agent_reads_what_came_by_mail_as_anything_else(desk: Desk) -> None:
     """The item is an ordinary message of the customer: it counts as unread, and the agent's turn begins."""
     await desk.scene.agent(1)
@@ -478,3 +499,25 @@ async def test_pictures_within_a_mail_are_kept_with_it(desk: Desk) -> None:
     kept = await mails.original(desk.db, outcome.mail.original)
     assert kept is not None
     assert [(one.name, one.content()) for one in read(kept).files] == [("p.png", b"\x89PNG")]
+
+
+async def test_a_mail_full_of_what_is_not_taken_is_taken_itself(desk: Desk) -> None:
+    """Each of its files counts as sent up: should the mail have to come again for that, it would for ever, and a mailbox is read
+    in order."""
+    files = [file(f"{n}.png", b"<html>", "image/png") for n in range(100)]
+    raw = mail(together(part("text/plain", "Mira"), *files), content='multipart/mixed; boundary="=_b1"')
+    outcome = await desk.gets(raw)
+    assert outcome.became == "ticket"
+    (text,) = await desk.texts(await desk.ticket())
+    assert text.startswith("Mira\n\n[")
+    assert "(+90)" in text
+
+
+async def test_what_a_file_claims_to_be_is_told_in_a_line(desk: Desk) -> None:
+    claims = "application/\u202e" + "x" * 7_000
+    files = [part(claims, b"MZ\x90\x00", Content_Disposition="attachment") for _ in range(12)]
+    raw = mail(together(part("text/plain", "Mira"), *files), content='multipart/mixed; boundary="=_b1"')
+    await desk.gets(raw)
+    texts = await desk.texts(await desk.ticket())
+    assert "(+2)" in texts[-1]
+    assert all(len(text) <= messages.TEXT_MAX and "\u202e" not in text for text in texts)

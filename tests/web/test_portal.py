@@ -123,6 +123,7 @@ def test_what_is_wrong_with_a_new_account_stands_at_the_field_and_the_rest_is_ke
     assert visitor.status == 400
     assert fields(visitor.page, visitor.path("welcome"))["name"] == "Ana Ruiz"
     assert 'aria-describedby="password-hint password-error"' in visitor.page
+    assert visitor.shows("Usa al menos 8 caracteres.")
     visitor.posts("welcome", password=PASSWORD)
     assert visitor.at == ""
 

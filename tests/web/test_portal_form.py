@@ -331,7 +331,7 @@ def test_files_outlive_a_mistake_elsewhere_and_one_can_be_taken_out(ana: Visitor
         ("foto.png", HTML.encode(), "no corresponde a su nombre"),
         ("programa.exe", b"MZ" + bytes(100), "No se aceptan archivos de este tipo."),
         ("vacio.pdf", b"", "Este archivo está vacío."),
-        ("grande.png", png() + bytes(2 * 2**20), "caben 1 MB"),
+        ("grande.png", png() + bytes(2 * 2**20), "hasta 1 MB"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_told_with_its_name_and_the_others_stay(

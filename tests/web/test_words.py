@@ -63,7 +63,7 @@ def test_every_word_of_the_templates_is_there() -> None:
 def test_a_sentence_is_filled_in() -> None:
     with pytest.raises(KeyError):
         say("es", "page.nothing")
-    assert say("pt", "page.index.console") == "Console dos agentes"
+    assert say("pt", "page.index.console") == "Console de atendimento"
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ function Line() {
   const late = downSince !== null && Date.now() - downSince > CALM_MS;
   return (
     <div role="status" class="offline">
-      {late && <p>{t("widget.offline")}</p>}
+      {late && <p>{t(phase === "live" ? "widget.unstored" : "widget.offline")}</p>}
     </div>
   );
 }

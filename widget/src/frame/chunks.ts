@@ -10,6 +10,7 @@ export interface Chunks {
   after: typeof import("./chunks/after");
   files: typeof import("./chunks/files");
   form: typeof import("./chunks/form");
+  hints: typeof import("./chunks/hints");
 }
 
 export type ChunkName = keyof Chunks;

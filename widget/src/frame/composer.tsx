@@ -93,6 +93,7 @@ export class Composer extends Component<Props> {
   override render({ end, room }: Props) {
     const { id, mode } = room.view;
     const there = chunk("files");
+    const hints = chunk("hints");
     const empty = !this.#text.value.trim() && !there?.uploads.of(id).length;
     const text = this.#text.value;
     const left = text.length > NEAR_MAX ? MAX - [...text].length : NEAR_MAX;
@@ -112,6 +113,7 @@ export class Composer extends Component<Props> {
           onInput={(event) => this.#typed(event.currentTarget.value)}
           onKeyDown={(event) => this.#key(event)}
         />
+        {hints && <hints.Courtesy text={text} />}
         <div class="tools">
           {there && <there.Attach place={id} />}
           {/* A request waits for its answer: it is no chat that could be ended. */}

@@ -15,6 +15,9 @@ import { Button, type WithRoom } from "./parts";
 /** So close to the end (px) somebody follows the conversation; so close to the beginning they want earlier messages. */
 const NEAR = 80;
 
+/** A message that waits longer than this says so: nobody has to wonder whether it is lost. */
+const CALM_MS = 4_000;
+
 export class Messages extends Component<WithRoom> {
   readonly #box = createRef<HTMLElement>();
   readonly #unseen = signal(false);
@@ -154,6 +157,9 @@ function BubbleView({ bubble, ticket }: BubbleProps) {
           <Icon name={sign} />
           <span class="sr-only">{t(`widget.sign.${sign}`)}</span>
         </span>
+      )}
+      {sign === "waiting" && model.now.value - bubble.at > CALM_MS && (
+        <p class="soft">{t("widget.sign.waiting")}</p>
       )}
       {sign === "failed" && (
         <p class="error">

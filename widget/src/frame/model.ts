@@ -312,39 +312,18 @@ async function opening(frame: Start | RequestFrame, answer: Promise<Outcome>): P
     saveFiles(0, []);
   }
   const at = route.value;
-  if (at.view === "new" && at.follows)
-    moveKept(at.follows, frame.type === "request" && frame.text.includes(at.kept) ? "" : at.kept, ticket);
+  if (at.view === "new" && at.follows) chunk("after")?.moveKept(at, frame, ticket);
   if (frame.type === "request") go({ view: "sent", ticket, number, email: frame.email });
   else go({ view: "ticket", ticket });
   return outcome;
 }
 
-/** What could not be said in the closed ticket waits in the new one's message box, files too. */
-function moveKept(follows: number, kept: string, ticket: number): void {
-  const old = numbered(state.value, follows)?.view.id ?? 0;
-  saveDraft(ticket, kept);
-  saveFiles(ticket, keptFiles(old));
-  saveDraft(old, "");
-  saveFiles(old, []);
-  for (const { cid } of state.value.pending.filter((one) => one.ticket === old)) {
-    dispatch({ type: "discarded", cid });
-    socket.discard(cid);
-    saveFiles(cid, []);
-  }
+/** A message that waits to be said, or was refused, is given up. */
+export function discard(cid: string): void {
+  dispatch({ type: "discarded", cid });
+  socket.discard(cid);
+  saveFiles(cid, []);
 }
-
-const refused = (ticket: number) =>
-  state.value.pending.filter((one) => one.ticket === ticket && one.sign === "failed");
-
-/** What the person wrote for this ticket and could not say any more: refused messages, then the message box. */
-export const kept = (ticket: number): string =>
-  [...refused(ticket).map((one) => one.text), draft(ticket)].filter(Boolean).join("\n");
-
-/** The files of all that. */
-export const keptFiles = (ticket: number): File[] => [
-  ...refused(ticket).flatMap((one) => one.files),
-  ...files(ticket),
-];
 
 /** What a ticket was sent back for. */
 export const complete = (ticket: number, form: Given): Promise<Outcome> =>

@@ -4,6 +4,7 @@ import { Component } from "preact";
 import { t } from "../ui/i18n";
 import { signal } from "../ui/signal";
 import { when } from "../ui/time";
+import { chunk } from "./chunks";
 import { Field, Form, refusal } from "./form";
 import type { Route } from "./model";
 import * as model from "./model";
@@ -16,12 +17,16 @@ interface Props {
 export class New extends Component<Props> {
   /** The server, asked for a chat, says that there is none now. */
   readonly #refused = signal(false);
+  readonly #subject = signal(this.props.route.subject);
 
   async #submit(values: Record<string, string>): Promise<string> {
     const { route } = this.props;
     const { subject = "", name = "", email = "" } = values;
     const outcome = await model.start({ subject, name, email, follows: route.follows }, null);
-    if (outcome.type === "ack") return "";
+    if (outcome.type === "ack") {
+      chunk("hints")?.followed();
+      return "";
+    }
     const { code, next_at } = outcome;
     this.#refused.value = code === "outside_hours" || code === "nobody_available";
     const next = next_at ? ` ${t("widget.hours.next", { when: when(next_at, model.now.value) })}` : "";
@@ -33,6 +38,7 @@ export class New extends Component<Props> {
     const later = attention?.chat === false || this.#refused.value;
     const { ask_name = "no", ask_email = "no", customer } = welcome ?? {};
     const withName = ask_name !== "no" && !customer?.verified;
+    const hints = chunk("hints");
     const withEmail = ask_email !== "no" && !customer?.email;
     return (
       <>
@@ -51,10 +57,14 @@ export class New extends Component<Props> {
                 name="subject"
                 label={t("widget.subject")}
                 value={route.subject}
-                type={(text) => model.saveDraft(0, text)}
+                type={(text) => {
+                  this.#subject.value = text;
+                  model.saveDraft(0, text);
+                }}
                 first
                 required
               />
+              {hints && <hints.Suggestions subject={this.#subject.value} />}
               {withName && <Field name="name" label={t("widget.name")} required={ask_name === "required"} />}
               {withEmail && (
                 <Field name="email" label={t("widget.email")} required={ask_email === "required"} />

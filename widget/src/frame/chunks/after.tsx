@@ -4,27 +4,68 @@
  */
 
 import { Component } from "preact";
+import { numbered } from "../../state/customer";
 import { plural, t } from "../../ui/i18n";
 import { Icon } from "../../ui/icons";
 import { signal } from "../../ui/signal";
+import type { File, RequestFrame, Start } from "../../wire";
 import { Field, Form, refusal } from "../form";
-import { ask, go, goNew, kept as keptOf, leaveQueue, now, type Route, state } from "../model";
+import {
+  ask,
+  discard,
+  draft,
+  files,
+  go,
+  goNew,
+  leaveQueue,
+  now,
+  type Route,
+  saveDraft,
+  saveFiles,
+  state,
+} from "../model";
 import { Button, Header, Kept, type WithRoom } from "../parts";
 import "./after.css";
+
+type NewRoute = Extract<Route, { view: "new" }>;
 
 export function Closed({ room }: WithRoom) {
   const { id, subject, number, rate_until, rating } = room.view;
   const kept = keptOf(id);
+  const left = [kept, ...filesOf(id).map(({ name }) => name)].filter(Boolean).join("\n");
   const rateable = rate_until !== null && now.value < rate_until;
   return (
     <>
       {(rateable || rating) && <RatingForm room={room} open={rateable} />}
-      {kept && <Kept text={kept} />}
+      {left && <Kept text={left} />}
       <Button look="wide" onClick={() => goNew(subject, number, kept)}>
         {t("widget.new")}
       </Button>
     </>
   );
+}
+
+const refused = (ticket: number) =>
+  state.value.pending.filter((one) => one.ticket === ticket && one.sign === "failed");
+
+/** What the person wrote for this ticket and could not say any more: refused messages, then the message box. */
+const keptOf = (ticket: number): string =>
+  [...refused(ticket).map((one) => one.text), draft(ticket)].filter(Boolean).join("\n");
+
+/** The files of all that. */
+const filesOf = (ticket: number): File[] => [
+  ...refused(ticket).flatMap((one) => one.files),
+  ...files(ticket),
+];
+
+/** What could not be said in the closed ticket waits in the new one's message box, unless `frame` said it; files too. */
+export function moveKept({ follows, kept }: NewRoute, frame: Start | RequestFrame, ticket: number): void {
+  const old = numbered(state.value, follows)?.view.id ?? 0;
+  saveDraft(ticket, "text" in frame && frame.text.includes(kept) ? "" : kept);
+  saveFiles(ticket, filesOf(old));
+  saveDraft(old, "");
+  saveFiles(old, []);
+  for (const { cid } of state.value.pending.filter((one) => one.ticket === old)) discard(cid);
 }
 
 const STARS = [1, 2, 3, 4, 5];

@@ -4,11 +4,13 @@ import { Component } from "preact";
 import type { Bubble } from "../../state/thread";
 import { retryable, Uploads } from "../../state/uploads";
 import { newCid } from "../../ui/cid";
-import { FileList, fileSize, filesOf, isPicture, UploadList } from "../../ui/files";
+import { FileList, fileError, fileSize, filesOf, isPicture, UploadList } from "../../ui/files";
 import { t } from "../../ui/i18n";
 import { signal } from "../../ui/signal";
+import { recall, remember } from "../../ui/storage";
 import { ears, files, saveFiles, state } from "../model";
-import { linked, saveFile } from "./links";
+import { page } from "../page";
+import { linked, refused, saveFile } from "./links";
 import { canCapture, capture } from "./screen";
 import "../../ui/files.css";
 import "./files.css";
@@ -31,6 +33,7 @@ export const uploads = new Uploads({
     count: state.value.welcome?.files_per_message ?? 0,
   }),
   changed() {
+    if (desk !== null) keepNames(desk);
     progress.value++;
   },
   newCid,
@@ -46,12 +49,12 @@ ears.push((frame) => {
   if (frame && frame.type !== "welcome") return;
   // Somebody else's are nobody's business.
   if (frame?.who !== who) uploads.end();
-  else if (desk) retryAll(desk);
+  else if (desk !== null) retryAll(desk);
   who = frame?.who;
 });
 
 /** Where somebody writes now. */
-let desk = 0;
+let desk: number | null = null;
 
 /** What did not get through for the network's sake is sent again when there is one. */
 function retryAll(place: number): void {
@@ -64,6 +67,15 @@ export function waiting(place: number): "" | "due" | "stuck" {
   return uploads.of(place).every((one) => !one.error || retryable(one)) ? "due" : "stuck";
 }
 
+/** Under what a tab keeps the names of what is on its way: the browser forgets the files with the page, and somebody has to be told. */
+const namesKey = (place: number) => `supportchat:${page.app}:${state.value.welcome?.who}:way:${place}`;
+
+function keepNames(place: number): void {
+  const names = uploads.of(place).filter((one) => !one.file && (!one.error || retryable(one)));
+  const text = names.length ? JSON.stringify(names.map(({ name }) => name)) : "";
+  if (text !== recall(namesKey(place), "sessionStorage")) remember(namesKey(place), text, "sessionStorage");
+}
+
 const takes = () => Boolean(state.value.welcome?.file_bytes);
 
 interface PlaceProps {
@@ -73,6 +85,8 @@ interface PlaceProps {
 /** What is about to be sent. While it stands here files can be pasted and dropped anywhere. */
 export class Choosing extends Component<PlaceProps & { due: boolean }> {
   #end = new AbortController();
+  /** What was on its way when the page went. */
+  readonly #cut: string[] = JSON.parse(recall(namesKey(this.props.place), "sessionStorage") || "[]");
 
   override componentDidMount() {
     desk = this.props.place;
@@ -81,7 +95,7 @@ export class Choosing extends Component<PlaceProps & { due: boolean }> {
       const found = filesOf(data);
       if (!found.length || !takes()) return;
       event.preventDefault();
-      uploads.add(desk, found);
+      uploads.add(this.props.place, found);
     };
     document.addEventListener("paste", (event) => add(event, event.clipboardData), { signal });
     document.addEventListener("drop", (event) => add(event, event.dataTransfer), { signal });
@@ -95,14 +109,16 @@ export class Choosing extends Component<PlaceProps & { due: boolean }> {
   }
 
   override componentWillUnmount() {
-    desk = 0;
+    desk = null;
     this.#end.abort();
   }
 
   override render({ place, due }: PlaceProps & { due: boolean }) {
     const list = uploads.of(place);
+    const cut = this.#cut.filter((name) => list.every((one) => one.name !== name));
     return (
       <>
+        {cut.length > 0 && <p class="error upload-note">{t("files.cut", { names: cut.join(", ") })}</p>}
         {list.length > 0 && (
           <UploadList
             uploads={list}
@@ -172,11 +188,20 @@ async function taken(place: number): Promise<void> {
 /** The files of a message. */
 export function Given({ bubble, ticket }: { bubble: Bubble; ticket: number }) {
   const { seq } = bubble;
+  const pictures = bubble.files.filter(isPicture).map(({ id }) => id);
+  const refusal = refused(ticket, seq);
   return (
-    <FileList
-      files={bubble.files}
-      links={seq && bubble.files.some(isPicture) ? linked(ticket, seq) : undefined}
-      open={({ id }) => seq && saveFile(ticket, seq, id)}
-    />
+    <>
+      <FileList
+        files={bubble.files}
+        links={seq && pictures.length ? linked(ticket, seq, pictures) : undefined}
+        open={({ id }) => seq && saveFile(ticket, seq, id)}
+      />
+      {refusal && (
+        <p class="error" role="alert">
+          {refusal === "file_unknown" ? t("files.gone") : fileError(refusal)}
+        </p>
+      )}
+    </>
   );
 }

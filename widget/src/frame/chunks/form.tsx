@@ -8,7 +8,7 @@ import { chunk } from "../chunks";
 import { Hours } from "../home";
 import { complete, draft, files, go, now, type Route, saveDraft, start, starting, state } from "../model";
 import { Button, Late, Skeleton, type WithRoom } from "../parts";
-import { type Asked, type Asking, given, isNeeded, matters } from "./asking";
+import { type Asked, type Asking, given, isNeeded, matters, type Values } from "./asking";
 import { Sheet } from "./sheet";
 import "./form.css";
 
@@ -46,7 +46,10 @@ export class RequestForm extends Component<RequestProps> {
       files: files(PLACE).map(({ id }) => id),
     };
     const outcome = await start({ subject, email, name, follows: this.props.route.follows }, later);
-    if (outcome.type === "ack") there?.uploads.take(PLACE);
+    if (outcome.type === "ack") {
+      there?.uploads.take(PLACE);
+      chunk("hints")?.followed();
+    }
     sheet.refused(outcome);
   }
 
@@ -189,6 +192,8 @@ interface FilledProps {
 class Filled extends Component<FilledProps> {
   /** The first field that is wrong has the focus when it is said. */
   #said = "";
+  /** What is folded away was opened, since something in it is wrong or was answered: it does not close under somebody's hands. */
+  #unfolded = false;
 
   override componentDidMount() {
     void this.props.sheet.load();
@@ -221,19 +226,25 @@ class Filled extends Component<FilledProps> {
       );
     }
     if (!asking) return <Skeleton />;
-    const fields = [...asking.fields, ...extra].filter((one) => matters(one, sheet.values.value));
+    const hints = chunk("hints");
+    const values = sheet.values.value;
+    const fields = [...asking.fields, ...extra].filter((one) => matters(one, values));
     const first = fields.filter(isFirst);
     const more = fields.filter((one) => !isFirst(one));
-    const wrong = more.some((one) => sheet.wrong.value[one.name]);
+    this.#unfolded ||= more.some((one) => sheet.wrong.value[one.name] || values[one.name]);
     return (
       <form class="request" onSubmit={(event) => this.#submit(event)} noValidate>
         {head}
         <Checklist asking={asking} />
         {first.map((one) => (
-          <Question one={one} sheet={sheet} key={one.name} />
+          <>
+            <Question one={one} sheet={sheet} key={one.name} />
+            {one.name === "subject" && hints && <hints.Suggestions subject={values.subject ?? ""} />}
+            {one.name === "text" && hints && <hints.Courtesy text={values.text ?? ""} />}
+          </>
         ))}
         {more.length > 0 && (
-          <details open={wrong || undefined}>
+          <details open={this.#unfolded || undefined}>
             <summary>{t("form.more")}</summary>
             {more.map((one) => (
               <Question one={one} sheet={sheet} key={one.name} />
@@ -268,7 +279,8 @@ class Filled extends Component<FilledProps> {
 }
 
 /** What has to be answered comes first, and how urgent it is; all else is folded away. */
-const isFirst = (one: Asked): boolean => isNeeded(one) || one.name === "priority";
+const isFirst = ({ required, name, only }: Asked): boolean =>
+  required || name === "priority" || only.startsWith("priority");
 
 function Checklist({ asking: { checklist } }: { asking: Asking }) {
   if (!checklist) return null;
@@ -292,13 +304,22 @@ function Checklist({ asking: { checklist } }: { asking: Asking }) {
 /** What a browser has a keyboard or a calendar for; all others are text. */
 const TYPES = ["email", "tel", "url", "date"];
 
+/** What another answer says of this field. */
+const NOTED: Values = { text: "type", tax_id: "tax_country" };
+
+function noteOn({ name }: Asked, sheet: Sheet): string | undefined {
+  const other = sheet.asking.value?.fields.find((one) => one.name === NOTED[name]);
+  return other?.options.find((option) => option.value === sheet.values.value[other.name])?.note;
+}
+
 function Question({ one, sheet }: { one: Asked; sheet: Sheet }) {
   const { name, kind, label, most, options } = one;
-  const value = sheet.values.value[name] ?? "";
+  const undecided = options.some((option) => option.value === "0");
+  const value = sheet.values.value[name] ?? (undecided ? "0" : "");
   const error = sheet.wrong.value[name] ?? "";
   const id = `ask-${name}`;
   const chosen = options.find((option) => option.value === value);
-  const hint = [one.hint, chosen?.why, chosen?.note].filter(Boolean).join(" ");
+  const hint = [noteOn(one, sheet) || one.hint, chosen?.why].filter(Boolean).join(" ");
   const common = {
     id,
     name,
@@ -334,9 +355,7 @@ function Question({ one, sheet }: { one: Asked; sheet: Sheet }) {
       </label>
       {options.length > 0 ? (
         <select {...common}>
-          {!options.some((option) => option.value === "0") && (
-            <option value="">{sheet.asking.value?.choose}</option>
-          )}
+          {!undecided && <option value="">{sheet.asking.value?.choose}</option>}
           {options.map((option) => (
             <option value={option.value} key={option.value}>
               {option.label}
