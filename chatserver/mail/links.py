@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from chatserver.core.outbox import is_copied
 from chatserver.core.people import App
 from chatserver.core.tickets import Ticket
 from chatserver.mail.addresses import Signer
@@ -27,20 +28,21 @@ class Links(NamedTuple):
 
 
 def links(public_url: str, signer: Signer) -> Links:
-    """`public_url`: this server's, without a path. Tickets are read where their customer is known: those of an account, or of who
-    only ever wrote mails, in the portal; others in the widget, on the host's page."""
+    """`public_url`: this server's, without a path. Tickets are read where their reader is known: those of an account, or of who
+    only ever wrote mails, and by who is in copy, in the portal; others in the widget, on the host's page."""
 
     def portal(app: App, page: str) -> str:
         return f"{public_url}/portal/{app.key}/{page}"
 
-    def read_at(app: App, ticket: Ticket, page: str) -> str:
-        if ticket.customer.key.startswith(_IN_PORTAL):
+    def read_at(app: App, ticket: Ticket, address: str, page: str) -> str:
+        # Who is in copy is no customer of the widget's: the portal knows them by the address that they confirm.
+        if ticket.customer.key.startswith(_IN_PORTAL) or is_copied(ticket, address):
             return portal(app, page)
         return host_page(app, ticket) or portal(app, page)
 
     return Links(
-        ticket=lambda app, ticket, address: read_at(app, ticket, f"tickets/{ticket.number}"),
-        new=lambda app, ticket, address: read_at(app, ticket, f"new?follows={ticket.number}"),
+        ticket=lambda app, ticket, address: read_at(app, ticket, address, f"tickets/{ticket.number}"),
+        new=lambda app, ticket, address: read_at(app, ticket, address, f"new?follows={ticket.number}"),
         access=lambda app, address: portal(app, "sign-up"),
         stop=lambda app, address: f"{public_url}/mail/stop/{app.key}/{signer.stop_token(app.id, address)}",
     )

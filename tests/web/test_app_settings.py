@@ -529,3 +529,36 @@ def test_the_form_of_the_documentation_is_good() -> None:
     page = (Path(__file__).parents[2] / "docs" / "tickets.md").read_text(encoding="utf-8")
     form = form_text.form_from(page.split("```\n")[1])
     assert [field.key for field in form.fields] == ["version", "plan"]
+
+
+def test_people_of_companies_are_named_listed_and_taken_away(tienda: Path) -> None:
+    who = ("--add", "Ana@Cuadra.test", "--add", "user:7", "--sees", "jefa@cuadra.test")
+    said = command(tienda, "app", "company", "tienda", "Cuadra  S. A.", *who)
+    assert said.exit_code == 0, said.output
+    lines = [
+        "Cuadra S. A.\tjefa@cuadra.test\tsees all",
+        "Cuadra S. A.\tana@cuadra.test\tis of it",
+        "Cuadra S. A.\tuser:7\tis of it",
+    ]
+    assert said.stdout.splitlines() == lines
+    assert command(tienda, "app", "company", "tienda").stdout.splitlines() == lines
+    gone = command(tienda, "app", "company", "tienda", "Cuadra S. A.", "--remove", "jefa@cuadra.test")
+    assert gone.stdout.splitlines() == lines[1:]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("tienda", "--add", "ana@x.test"), "Say which company"),
+        (("tienda", "Cuadra", "--add", "ana"), "neither an e-mail address"),
+        (("tienda", "Cuadra", "--sees", "user:"), "neither an e-mail address"),
+        (("nada", "Cuadra", "--add", "ana@x.test"), "There is no app with the key"),
+    ],
+)
+def test_what_names_no_company_or_person_changes_nothing(
+    tienda: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    result = command(tienda, "app", "company", *words)
+    assert result.exit_code != 0
+    assert sentence in result.output
+    assert "There is nobody." in command(tienda, "app", "company", "tienda").stdout

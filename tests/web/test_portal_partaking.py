@@ -7,12 +7,17 @@ import re
 from typing import Literal
 
 import pytest
+from msgspec.structs import replace
 
+from chatserver.core.tickets import Ticket
+from chatserver.mail.addresses import Signer
+from chatserver.mail.links import links
 from chatserver.services import administration
 from chatserver.services.administration import ChangeCompany
 from chatserver.services.house import House
+from chatserver.store.work import Who
 from tests.files.making import PDF
-from tests.web.conftest import Served
+from tests.web.conftest import HOME, Served
 from tests.web.portal_visitor import PASSWORD, Desk, Visitor, fields
 from tests.web.test_portal_form import told_files
 
@@ -122,6 +127,40 @@ def test_an_address_that_nobody_confirmed_gives_nothing(served: Served, ana: Vis
     assert eva.opens("tickets/1001").status == 404
     elsewhere = Visitor(served, "horario").signs_up("luis@cuadra.test")
     assert elsewhere.opens("tickets/1001").status == 404
+
+
+def test_the_links_of_mails_lead_whoever_gets_them_to_the_ticket_after_signing_in(
+    served: Served, ana: Visitor, desk: Company
+) -> None:
+    Visitor(served).signs_up("luis@cuadra.test")
+    hosts = desk.request(Who(1, "user:7", "Eva"), "De la usuaria")
+    house: House = served.app.state.hub.house
+    lead = links(HOME, Signer(b"s" * 32))
+    app = house.people.app(1)
+
+    def ticket(number: int) -> Ticket:
+        async def read() -> Ticket:
+            return await house.ticket(desk.ticket_id(number))
+
+        assert served.client.portal is not None
+        return served.client.portal.call(read)
+
+    for address in ("ana@cuadra.test", "luis@cuadra.test"):
+        visitor = Visitor(served)
+        visitor.opens(lead.ticket(app, ticket(1001), address)).posts(
+            "sign-in", email=address, password=PASSWORD
+        )
+        assert visitor.at == "/tickets/1001"
+        assert visitor.shows(SECRET)
+    newer = Visitor(served).opens(lead.new(app, ticket(1001), "ana@cuadra.test"))
+    newer.posts("sign-in", email="ana@cuadra.test", password=PASSWORD)
+    assert newer.shows("Continúa el ticket #1001.")
+    assert Visitor(served).opens(lead.access(app, "nadie@x.test")).shows("Crea tu cuenta")
+    # The host's user reads theirs in the widget; somebody in copy of it reads it here.
+    theirs = ticket(hosts)
+    assert "/portal/" not in lead.ticket(app, theirs, "x@y.test")
+    copied = replace(theirs, details=replace(theirs.details, cc=("luis@cuadra.test",)))
+    assert lead.ticket(app, copied, "Luis@cuadra.test").endswith(f"/portal/demo/tickets/{hosts}")
 
 
 # — a company's view ———————————————————————————————————————————————————————————
