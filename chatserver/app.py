@@ -19,7 +19,8 @@ from starlette.types import Lifespan, Receive, Scope, Send
 from chatserver import control, telemetry
 from chatserver.core.errors import Refused
 from chatserver.core.people import App
-from chatserver.files.keeping import Keeping
+from chatserver.files.keeping import Place
+from chatserver.files.places import place_of
 from chatserver.files.scanning import Scanner
 from chatserver.files.threads import Threads
 from chatserver.metrics import Metrics
@@ -108,10 +109,10 @@ def build_app(
         metrics, missed = Metrics(), asyncio.Event()
         async with opened(settings, metrics, missed=missed.set, clock=clock, traced=traced) as (house, db):
             accounts = _accounts(settings, db, house)
-            keeping, threads = Keeping(settings.files_path), Threads()
+            place, threads = place_of(settings), Threads()
             scanner = _scanner(settings, threads, metrics)
-            files = _files(settings, house, db, keeping, threads, scanner)
-            downloads = _downloads(settings, house, db, files, keeping, threads)
+            files = _files(settings, house, db, place, threads, scanner)
+            downloads = _downloads(settings, house, db, files, place, threads)
             hub = Hub(
                 house,
                 db,
@@ -447,14 +448,14 @@ def _files(
     settings: Settings,
     house: House,
     db: Database,
-    keeping: Keeping,
+    place: Place,
     threads: Threads,
     scanner: Scanner | None,
 ) -> Files:
     return Files(
         house,
         db,
-        keeping,
+        place,
         threads,
         uploads_per_minute=settings.file_uploads_per_minute,
         unused_seconds=settings.file_unused_seconds,
@@ -463,10 +464,10 @@ def _files(
 
 
 def _downloads(
-    settings: Settings, house: House, db: Database, files: Files, keeping: Keeping, threads: Threads
+    settings: Settings, house: House, db: Database, files: Files, place: Place, threads: Threads
 ) -> Downloads:
     secret = settings.secret or db.secret
-    return Downloads(house, db, files, keeping, threads, secret=secret, seconds=settings.file_link_seconds)
+    return Downloads(house, db, files, place, threads, secret=secret, seconds=settings.file_link_seconds)
 
 
 def _lacking(files: Files, scanner: Scanner | None, metrics: Metrics) -> list[str]:
