@@ -67,14 +67,7 @@ def chat(number: int) -> tuple[Event, list[str]]:
 
 
 async def ours_says(port: int) -> Say:
-    bus = await RedisBus.open(
-        _url(port),
-        installation="bench",
-        key=b"k",
-        node="says",
-        local=frozenset({WORKER_TOPIC}),
-        missed=_must_not,
-    )
+    bus = await ours(port, "says")
 
     def say(group: list[tuple[Event, list[str]]]) -> None:
         for event, topics in group:
@@ -84,14 +77,7 @@ async def ours_says(port: int) -> Say:
 
 
 async def ours_hears(port: int, heard: Callable[[], None]) -> None:
-    bus = await RedisBus.open(
-        _url(port),
-        installation="bench",
-        key=b"k",
-        node="hears",
-        local=frozenset({WORKER_TOPIC}),
-        missed=_must_not,
-    )
+    bus = await ours(port, "hears")
 
     def deliver(event: Event) -> bool:
         heard()
@@ -102,7 +88,18 @@ async def ours_hears(port: int, heard: Callable[[], None]) -> None:
 
 async def ours_ignores(port: int) -> RedisBus:
     """It is there and listens to something else."""
-    return await RedisBus.open(_url(port), installation="bench", key=b"k", node="ignores", missed=_must_not)
+    return await ours(port, "ignores")
+
+
+async def ours(port: int, node: str) -> RedisBus:
+    return await RedisBus.open(
+        _url(port),
+        installation="bench",
+        key=b"k",
+        node=node,
+        local=frozenset({WORKER_TOPIC}),
+        missed=_must_not,
+    )
 
 
 # — a channel for each topic —

@@ -21,8 +21,8 @@ from chatserver.core.errors import Refused
 from chatserver.core.people import App
 from chatserver.files.keeping import Place
 from chatserver.files.places import place_of
-from chatserver.files.scanning import Scanner
 from chatserver.files.threads import Threads
+from chatserver.mail.addresses import Signer
 from chatserver.metrics import Metrics
 from chatserver.opening import HINTED_SECONDS, HINTLESS_SECONDS, opened
 from chatserver.realtime.agent import AgentEndpoint
@@ -30,15 +30,18 @@ from chatserver.realtime.customer import CustomerEndpoint
 from chatserver.realtime.fallback import Fallback
 from chatserver.realtime.hub import RECHECK_SECONDS, Hub
 from chatserver.realtime.limits import Limits
-from chatserver.services import administration, followups, pairing
+from chatserver.services import administration, followups, pairing, requests
 from chatserver.services.accounts import Accounts
 from chatserver.services.downloads import Downloads
-from chatserver.services.files import Files
+from chatserver.services.files import Files, files_of
 from chatserver.services.house import House
 from chatserver.services.identity import Signed
 from chatserver.services.letters import Letters, MailedLetters, NoLetters
 from chatserver.services.library import library
+from chatserver.services.mail_keeping import forgetting_originals
+from chatserver.services.originals import Originals
 from chatserver.services.portal import Portal
+from chatserver.services.throttle import Buckets
 from chatserver.settings import Settings
 from chatserver.store.accounts import people_mark
 from chatserver.store.base import StoreFailed
@@ -49,12 +52,14 @@ from chatserver.watching import Watch
 from chatserver.web import (
     console,
     console_articles,
+    console_tickets,
     demo,
     embed,
     help_feedback,
     help_feeds,
     help_pages,
     mail,
+    numbers,
     portal,
     site,
 )
@@ -110,8 +115,7 @@ def build_app(
         async with opened(settings, metrics, missed=missed.set, clock=clock, traced=traced) as (house, db):
             accounts = _accounts(settings, db, house)
             place, threads = place_of(settings), Threads()
-            scanner = _scanner(settings, threads, metrics)
-            files = _files(settings, house, db, place, threads, scanner)
+            files = files_of(settings, house, db, place, threads)
             downloads = _downloads(settings, house, db, files, place, threads)
             hub = Hub(
                 house,
@@ -140,7 +144,8 @@ def build_app(
                 _orders(settings, db, hub),
                 watch,
                 files,
-                _incoming_mail(settings, house, db),
+                _incoming_mail(settings, house, db, files),
+                forgetting_originals(house, db),
                 _canary(settings, house, db),
                 _mailing(settings, house, db, longest_sleep, living),
                 library(settings, db, house, settings.secret or db.secret) as books,
@@ -152,6 +157,8 @@ def build_app(
                     accounts=accounts,
                     library=books,
                     find_app=lambda key: house.people.app_by_key(key),
+                    form_for=lambda agent_id, key: requests.form_for(house, agent_id, key),
+                    originals=Originals(house, db),
                     agent_signed_out=lambda agent_id: pairing.agent_signed_out(house, agent_id),
                     portal=_portal(settings, db, house, letters),
                     form_tokens=Signed(settings.secret or db.secret, "portal-form", str),
@@ -162,8 +169,9 @@ def build_app(
                     downloads=downloads,
                     refused=metrics.refuse,
                     mail_stops=MailStops(db),
+                    mail_signer=Signer((settings.secret or db.secret).encode()),
                     unready=Readiness(db, hub, living).problems,
-                    lacking=lambda: _lacking(files, scanner, metrics),
+                    lacking=lambda: _lacking(files, metrics),
                 )
                 log.info("serving", extra={"address": settings.address, "database": settings.database_shown})
                 customer_lines = Fallback(customers, origins.origin_allowed, forwarding)
@@ -323,22 +331,24 @@ async def _mailing(
 
 
 @asynccontextmanager
-async def _incoming_mail(settings: Settings, house: House, db: Database) -> AsyncIterator[None]:
+async def _incoming_mail(settings: Settings, house: House, db: Database, files: Files) -> AsyncIterator[None]:
     """With SQLite one process does everything; on PostgreSQL `chatserver mail` takes it."""
     if settings.on_postgres or not settings.takes_mail:
         yield
         return
     from chatserver.mail_process import incoming
 
-    async with incoming(settings, house, db):
+    async with incoming(settings, house, db, files):
         yield
 
 
 def _routes() -> list[BaseRoute]:
+    numbers.bound()
     return [
         Route("/", site.index),
         Route("/demo", demo.demo),
         Route("/embed/{app}", embed.frame),
+        Route("/embed/{app}/form", embed.form),
         Route("/console", console.shell),
         Route("/console/session", console.who, methods=["GET"]),
         Route("/console/session", console.sign_in, methods=["POST"]),
@@ -351,6 +361,10 @@ def _routes() -> list[BaseRoute]:
         Route("/mail/stop/{app}/{token}", mail.ask, methods=["GET"]),
         Route("/mail/stop/{app}/{token}", mail.stop, methods=["POST"]),
         Route("/mail/resume/{app}/{token}", mail.resume, methods=["POST"]),
+        Route("/console/form", console_tickets.form, methods=["GET"]),
+        Route("/console/tickets/{ticket:int}/mails/{seq:int}", console_tickets.mail, methods=["GET"]),
+        Route("/console/tickets/{ticket:int}/mails/{seq:int}/original", console_tickets.original),
+        Route("/console/tickets/{ticket:int}/mails/{seq:int}/files/{place:int}", console_tickets.attachment),
         Route("/console/articles", console_articles.shelf, methods=["GET"]),
         Route("/console/articles", console_articles.create, methods=["POST"]),
         Route("/console/articles/preview", console_articles.preview, methods=["POST"]),
@@ -408,13 +422,6 @@ class _Started:
 
 
 def _accounts(settings: Settings, db: Database, house: House) -> Accounts:
-    buckets = None
-    if settings.on_postgres:
-        from chatserver.store.postgres.database import PostgresDatabase
-        from chatserver.store.postgres.tries import Buckets
-
-        assert isinstance(db, PostgresDatabase)  # noqa: S101 - mypy alone needs to be told
-        buckets = Buckets(db)
     return Accounts(
         db,
         house.bus,
@@ -422,7 +429,7 @@ def _accounts(settings: Settings, db: Database, house: House) -> Accounts:
         secret=settings.secret or db.secret,
         find_app=lambda key: house.people.app_by_key(key),
         clock=house.now,
-        buckets=buckets,
+        buckets=_buckets(settings, db),
     )
 
 
@@ -430,37 +437,19 @@ def _portal(settings: Settings, db: Database, house: House, letters: Letters | N
     if settings.smtp is not None:
         letters = MailedLetters(house)
     letters = letters or NoLetters()
-    return Portal(db, house, settings, secret=settings.secret or db.secret, letters=letters)
+    secret = settings.secret or db.secret
+    return Portal(db, house, settings, secret=secret, letters=letters, buckets=_buckets(settings, db))
 
 
-def _scanner(settings: Settings, threads: Threads, metrics: Metrics) -> Scanner | None:
-    if settings.scanner is None:
+def _buckets(settings: Settings, db: Database) -> Buckets | None:
+    """Where several servers count who tries to sign in."""
+    if not settings.on_postgres:
         return None
-    scans = metrics.scans = {"clean": 0, "infected": 0, "failed": 0}
+    from chatserver.store.postgres.database import PostgresDatabase
+    from chatserver.store.postgres.tries import Buckets
 
-    def counted(outcome: str) -> None:
-        scans[outcome] += 1
-
-    return Scanner(settings.scanner, threads, counted)
-
-
-def _files(
-    settings: Settings,
-    house: House,
-    db: Database,
-    place: Place,
-    threads: Threads,
-    scanner: Scanner | None,
-) -> Files:
-    return Files(
-        house,
-        db,
-        place,
-        threads,
-        uploads_per_minute=settings.file_uploads_per_minute,
-        unused_seconds=settings.file_unused_seconds,
-        scanner=scanner,
-    )
+    assert isinstance(db, PostgresDatabase)  # noqa: S101 - mypy alone needs to be told
+    return Buckets(db)
 
 
 def _downloads(
@@ -470,11 +459,11 @@ def _downloads(
     return Downloads(house, db, files, place, threads, secret=secret, seconds=settings.file_link_seconds)
 
 
-def _lacking(files: Files, scanner: Scanner | None, metrics: Metrics) -> list[str]:
+def _lacking(files: Files, metrics: Metrics) -> list[str]:
     """What this server does without just now. Chats go on."""
     without = {
         "files": bool(files.problem),
-        "scanner": scanner is not None and scanner.away,
+        "scanner": files.unscanned,
         "mailbox": metrics.mailbox_up is False,
     }
     return [name for name, missing in without.items() if missing]

@@ -13,6 +13,7 @@ from chatserver.cli_base import fail, load_settings, looking, ordered, said_plai
 if TYPE_CHECKING:
     from chatserver.core.people import App
     from chatserver.settings import Settings
+    from chatserver.store.database import Reader
 
 OLD_HOURS_MOST = 720
 """A month: who has not deployed a new secret by then has forgotten it."""
@@ -122,7 +123,10 @@ def show_app(key: str, secret: bool, form: bool) -> None:
     help="instead of all there were; may be repeated: https://example.com",
 )
 @click.option("--color", help="of launcher and chat: #0f6b5c; or none")
-@click.option("--support-address", help="of its mails: soporte@example.com; or none for the server's")
+@click.option(
+    "--support-address",
+    help="mail to it becomes tickets, and its mails come from there: soporte@example.com; or none",
+)
 @_hours_options
 @click.option(
     "--form",
@@ -187,6 +191,62 @@ def set_app(
     click.echo(_described(after, settings, secret=new_secret))
 
 
+@app.command("company")
+@click.argument("key")
+@click.argument("name", required=False)
+@click.option(
+    "--add", multiple=True, metavar="WHO", help="an address, or user:ID of the host's; may be repeated"
+)
+@click.option(
+    "--sees", multiple=True, metavar="WHO", help="as --add, and sees the tickets of all in the portal"
+)
+@click.option("--remove", multiple=True, metavar="WHO", help="is of this company no more")
+def company(
+    key: str, name: str | None, add: tuple[str, ...], sees: tuple[str, ...], remove: tuple[str, ...]
+) -> None:
+    """The companies of the application KEY's customers: list them, or say who is of the company NAME.
+
+    An address counts for whoever confirmed it. Who is of one company is of no other.
+    """
+    from chatserver.services import apps
+    from chatserver.services.administration import ChangeCompany
+    from chatserver.store import companies
+
+    settings = load_settings()
+    if add or sees or remove:
+        if not (name and name.strip()):
+            fail("Say which company: chatserver app company KEY NAME --add …")
+        order = ChangeCompany(
+            key, " ".join(name.split())[:100], _persons(add), _persons(sees), _persons(remove)
+        )
+        ordered(settings, order)
+
+    async def look(db: Reader) -> list[companies.Person]:
+        return await companies.listed(db, (await apps.find(db, key, settings.policy)).id)
+
+    shown = [one for one in looking(settings, look) if name is None or one.company == " ".join(name.split())]
+    for one in shown:
+        click.echo(f"{one.company}\t{one.person}\t{'sees all' if one.sees else 'is of it'}")
+    if not shown:
+        click.echo("There is nobody.")
+
+
+def _persons(typed: Sequence[str]) -> tuple[str, ...]:
+    from chatserver.core import accounts
+    from chatserver.core.errors import Refused
+    from chatserver.services.partaking import PEOPLE_MAX
+
+    if len(typed) > PEOPLE_MAX:
+        fail(f"That is more than {PEOPLE_MAX} people.")
+    found = []
+    for one in typed:
+        try:
+            found.append(one if one.startswith("user:") and len(one) > len("user:") else accounts.folded(one))
+        except Refused:
+            fail(f"{one!r} is neither an e-mail address nor user: and the host's id of somebody.")
+    return tuple(found)
+
+
 def _definition(form: str) -> str:
     """Of a form: what the file holds, which whoever has the database looks at."""
     from chatserver.services.form_text import FORM_BYTES
@@ -235,6 +295,7 @@ def _described(found: App, settings: Settings, *, secret: bool) -> str:
         "secret": _secrets(found, wall_clock(), shown=secret),
         "origins": list(found.origins),
         "color": [found.color or "none"],
+        "mail to": [found.support_address or "none comes in"],
         "mail from": [_mail_from(found, settings)],
         **hours_text.in_words(schedule, now),
         "now": [hours_text.now_in_words(schedule, now)],

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         AddApp,
         ChangeAgent,
         ChangeApp,
+        ChangeCompany,
         ChangePassword,
         Order,
     )
@@ -66,7 +67,7 @@ def ordered(settings: Settings, order: AddApp | ChangeApp) -> App: ...
 
 
 @overload
-def ordered(settings: Settings, order: AddAgent | ChangePassword | ChangeAgent) -> None: ...
+def ordered(settings: Settings, order: AddAgent | ChangePassword | ChangeAgent | ChangeCompany) -> None: ...
 
 
 def ordered(settings: Settings, order: Order) -> App | None:

@@ -61,18 +61,18 @@ async def _send(settings: Settings, server: Smtp, app: App | None, sender: str, 
     from chatserver.core.outbox import Facts
     from chatserver.core.people import App
     from chatserver.core.policy import Policy
-    from chatserver.mail.addresses import message_id
+    from chatserver.mail.addresses import Signer
     from chatserver.mail.links import links
-    from chatserver.mail.outgoing import Matter, Sender, composed, envelope
+    from chatserver.mail.outgoing import Matter, composed, domain_of, envelope
     from chatserver.mail.smtp import Line
     from chatserver.store.database import wall_clock
 
     of = app or App(0, "", sender, (), secrets.token_hex(16), "", Policy(), "{}")
-    frm = Sender(sender)
-    name = message_id(of, 0, f"test {secrets.token_hex(16)}", frm.domain)
+    signer = Signer(secrets.token_bytes(32))  # nobody answers it
+    name = signer.message_id(of.id, 0, "test", receiver, domain_of(sender))
     lang = "es" if settings.language == "auto" else settings.language
     matter = Matter("test", of, receiver, False, Facts(locale=lang), name)
-    data = composed(matter, frm, links(settings.public_url), wall_clock()).as_bytes()
+    data = composed(matter, sender, links(settings.public_url, signer), wall_clock()).as_bytes()
     line = await Line.open(server)
     try:
         await line.send(envelope(sender), envelope(receiver), data)

@@ -213,7 +213,7 @@ class Fetcher:
             app = self._room.app_at(address)
             if app is not None:
                 return app, address
-        known = {app.mailbox.lower() for app in self._room.house.people.apps.values()} - {""}
+        known = {app.support_address.lower() for app in self._room.house.people.apps.values()} - {""}
         only = known.pop() if len(known) == 1 else ""
         app = self._room.app_at(only)
         if app is None:

@@ -9,43 +9,34 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
-from typing import Final
 
 from chatserver import i18n, systemd
-from chatserver.core.errors import Refused
-from chatserver.mail.finding import Signer
+from chatserver.files.places import place_of
+from chatserver.files.threads import Threads
+from chatserver.mail.addresses import Signer
 from chatserver.metrics import Metrics
 from chatserver.opening import HINTLESS_SECONDS, opened
 from chatserver.services import administration
+from chatserver.services.files import Files, files_of
 from chatserver.services.house import House
 from chatserver.services.mailroom import Mailroom
-from chatserver.services.outbox import NoOutbox
 from chatserver.settings import Settings
-from chatserver.store import mails
 from chatserver.store.accounts import people_mark
-from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
 from chatserver.telemetry import Traced, untraced
 
 log = logging.getLogger(__name__)
 
-SWEEP_SECONDS: Final = 3600.0
-
 
 @asynccontextmanager
-async def incoming(settings: Settings, house: House, db: Database) -> AsyncIterator[None]:
-    """Takes mail wherever settings say so. Raises OSError when nobody can listen there."""
+async def incoming(settings: Settings, house: House, db: Database, files: Files) -> AsyncIterator[None]:
+    """Takes mail wherever settings say so. `files`: open. Raises OSError when nobody can listen there."""
     if not settings.takes_mail:
         yield
         return
-    room = mailroom(settings, house, db)
-    sweeping = asyncio.create_task(_sweep(room))
-    try:
-        async with _listening(room, settings), _fetching(room, settings):
-            yield
-    finally:
-        sweeping.cancel()
-        await asyncio.gather(sweeping, return_exceptions=True)
+    room = mailroom(settings, house, db, files)
+    async with _listening(room, settings), _fetching(room, settings):
+        yield
 
 
 def _listening(room: Mailroom, settings: Settings) -> AbstractAsyncContextManager[object]:
@@ -72,22 +63,13 @@ def _fetching(room: Mailroom, settings: Settings) -> AbstractAsyncContextManager
     )
 
 
-async def _sweep(room: Mailroom) -> None:
-    while True:
-        try:
-            await mails.sweep_originals(room.db, room.house.now())
-        except (StoreFailed, Refused) as problem:
-            log.info("left-over originals stay for now: %s", type(problem).__name__)
-        await asyncio.sleep(SWEEP_SECONDS)
-
-
-def mailroom(settings: Settings, house: House, db: Database) -> Mailroom:
+def mailroom(settings: Settings, house: House, db: Database, files: Files) -> Mailroom:
     language = settings.language if settings.language in i18n.LANGUAGES else i18n.DEFAULT
     return Mailroom(
         house,
         db,
         Signer((settings.secret or db.secret).encode()),
-        NoOutbox(),
+        files,
         settings.mail_authserv_id,
         i18n.say(language, "page.mail.no_subject"),
     )
@@ -101,7 +83,8 @@ async def take_mail(settings: Settings, traced: Traced = untraced) -> int:
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
     async with (
         opened(settings, Metrics(), serves=False, traced=traced) as (house, db),
-        incoming(settings, house, db),
+        files_of(settings, house, db, place_of(settings), Threads()) as files,
+        incoming(settings, house, db, files),
     ):
         mark = partial(people_mark, db)
         noticing = asyncio.create_task(administration.notice(mark, house.refresh, HINTLESS_SECONDS))

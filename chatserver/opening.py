@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from chatserver.bus.local import LocalBus
+from chatserver.core.clocks import SETTLING_MS
 from chatserver.core.events import MAIL_TOPIC, WORKER_TOPIC
 from chatserver.metrics import Metrics
 from chatserver.services.books import Books
@@ -62,7 +63,8 @@ async def opened(
         db.tell_doubts(doubts)
         try:
             reads, timer = DatabaseReads(db, settings.policy), None if clock else steady_clock
-            house = House(db, reads, bus, db.clock, books, metrics=metrics, timer=timer)
+            settling = SETTLING_MS if settings.on_postgres else 0
+            house = House(db, reads, bus, db.clock, books, metrics=metrics, timer=timer, settling=settling)
             await house.refresh()
             yield house, db
         finally:

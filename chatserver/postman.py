@@ -16,15 +16,18 @@ from functools import partial
 from types import TracebackType
 from typing import Final, Literal, NamedTuple, Self, TypeVar
 
+from msgspec.structs import replace
+
 from chatserver.bus.base import Subscription
 from chatserver.core import events, outbox, tickets
+from chatserver.core.details import case_shown
 from chatserver.core.errors import Refused
 from chatserver.core.events import Event
 from chatserver.core.people import App
 from chatserver.core.tickets import Item, MailProblem, Ticket
-from chatserver.mail.addresses import message_id
+from chatserver.mail.addresses import Signer
 from chatserver.mail.links import Links, links
-from chatserver.mail.outgoing import Matter, Nothing, Sender, composed, envelope
+from chatserver.mail.outgoing import Matter, Nothing, composed, domain_of, envelope
 from chatserver.mail.smtp import FINAL, OWN, Line, NotSent
 from chatserver.services.house import House
 from chatserver.settings import Settings, Smtp
@@ -32,6 +35,7 @@ from chatserver.store import outbox as rows
 from chatserver.store.base import StoreEnded, StoreFailed
 from chatserver.store.database import Database
 from chatserver.store.items import items_after, items_before
+from chatserver.store.mails import last_from
 from chatserver.store.outbox import Outcome, Waiting
 from chatserver.store.tickets import ticket_for
 from chatserver.store.work import Needs, World
@@ -80,8 +84,8 @@ class Postman:
     """`async with Postman(…)`: sends while the block lasts. Leaving it lets the mail under way arrive, for a moment.
 
     `sender`: for apps without an address of their own. `per_hour`: mails of one app in any hour. `may_act`: whether this process
-    may do now what is due. `longest_sleep_ms`: look at least this often, because others put mails there too. `answerable`: what
-    is sent to the senders' addresses comes in here.
+    may do now what is due. `longest_sleep_ms`: look at least this often, because others put mails there too. `answerable`: mail
+    to the apps' own addresses comes in here, or at another process of this database.
     """
 
     def __init__(
@@ -90,6 +94,7 @@ class Postman:
         db: Database,
         server: Smtp,
         links: Links,
+        signer: Signer,
         *,
         sender: str,
         per_hour: int,
@@ -101,6 +106,7 @@ class Postman:
         self._db = db
         self._server = server
         self._links = links
+        self._signer = signer
         self._sender = sender
         self._per_hour = per_hour
         self._may_act = may_act
@@ -171,12 +177,14 @@ class Postman:
             return min((moment for moment in moments if moment is not None), default=None)
         strangers = [mail.address for mail in due if not mail.confirmed]
         mailboxes = await rows.used_by_mailboxes(db, strangers, since, now)
-        asked = [outbox.Due(mail.id, mail.app_id, mail.address, mail.confirmed) for mail in due]
-        go, wait = outbox.allot(asked, apps, mailboxes, self._per_hour, now, BATCH)
+        asked = [outbox.Due(mail.id, mail.app_id, mail.address, mail.confirmed, mail.kind) for mail in due]
+        go, wait, over = outbox.allot(asked, apps, mailboxes, self._per_hour, now, BATCH)
         until = now + LEASE_MS
-        number = await rows.lease(db, seen, go, wait, now=now, until=until)
+        number = await rows.lease(db, seen, go, wait, now=now, until=until, over=over)
         if number is None:  # another node was first: what is left is asked for again
             return now
+        for _ in over:
+            self._count("unneeded")
         return Batch(number, until, [mail for mail in due if mail.id in go])
 
     async def _forget(self, now: int) -> None:
@@ -356,32 +364,66 @@ class Postman:
     async def _unwanted(self, mail: Waiting, ticket: Ticket | None) -> bool:
         if mail.kind in outbox.ASKED_FOR:
             return False
-        who = [mail.address] if ticket is None else [mail.address, rows.of_customer(ticket.customer.id)]
+        who = [mail.address]
+        if ticket is not None and not outbox.is_copied(ticket, mail.address):
+            who.append(rows.of_customer(ticket.customer.id))
         return await rows.MailStops(self._db).has(mail.app_id, *who)
 
     async def _composed(self, mail: Waiting, app: App, ticket: Ticket | None, now: int) -> Ready:
-        sender = Sender(app.support_address or self._sender, answerable=self._answerable)
-        number = ticket.number if ticket else 0
-        name = mail.message_id or message_id(app, number, mail.key, sender.domain)
-        found = await self._items(mail, ticket)
-        matter = Matter(mail.kind, app, mail.address, mail.confirmed, mail.facts, name, ticket, found)
+        sender = app.support_address or self._sender
+        matter = Matter(
+            mail.kind, app, mail.address, mail.confirmed, mail.facts, self._name(mail, ticket, sender)
+        )
+        if ticket is not None:
+            matter = replace(
+                matter, ticket=ticket, items=await self._items(mail, ticket), hidden=hidden(ticket, app)
+            )
+        matter = await self._threaded(matter, sender)
         data = composed(matter, sender, self._links, now).as_bytes()
-        return Ready(mail, ticket, envelope(sender.address), envelope(mail.address), name, data)
+        return Ready(mail, ticket, envelope(sender), envelope(mail.address), matter.message_id, data)
 
-    async def _items(self, mail: Waiting, ticket: Ticket | None) -> list[Item]:
-        """Those that the mail is about, the latest ones if they are many."""
+    def _name(self, mail: Waiting, ticket: Ticket | None, sender: str) -> str:
+        """Its Message-ID: the one that it had before, if it was tried."""
+        if mail.message_id:
+            return mail.message_id
+        about = ticket.id if ticket else 0
+        return self._signer.message_id(mail.app_id, about, mail.key, mail.address, domain_of(sender))
+
+    async def _threaded(self, matter: Matter, sender: str) -> Matter:
+        """With what joins it to the conversation in its receiver's mail program, and answers to it to its ticket."""
+        answers, ticket, app = matter.facts.in_reply_to, matter.ticket, matter.app
         if ticket is None:
-            return []
+            return replace(matter, answers=answers)
+        of = (app.id, ticket.id, matter.address)
+        known = app.support_address and self._answerable
+        return replace(
+            matter,
+            thread_id=self._signer.thread_id(*of, domain_of(sender)),
+            answers=answers or await last_from(self._db, ticket.id, matter.address),
+            reply_to=self._signer.reply_address(sender, *of[:2], matter.address) if known else "",
+        )
+
+    async def _items(self, mail: Waiting, ticket: Ticket) -> list[Item]:
+        """Those that the mail is about, the latest ones if they are many."""
         facts = mail.facts
         if mail.kind == "created":  # the request itself follows what caused the mail
             return await items_after(self._db, ticket.id, 0, ITEMS_MAX)
         if not facts.upto:
             return []
         after = facts.after
-        if mail.kind in ("answers", "closed"):
+        if mail.kind in ("answers", "closed") and not outbox.is_copied(ticket, mail.address):
             after = max(after, ticket.customer_seen)  # what was seen meanwhile is no news
         latest = await items_before(self._db, ticket.id, facts.upto + 1, ITEMS_MAX)
-        return [item for item in latest if item.seq > after]
+        if mail.kind == "reminder":  # what it waits for was told before
+            return latest
+        ends = facts.upto if mail.kind == "closed" else 0  # the end itself says why
+        return [item for item in latest if item.seq > after or item.seq == ends]
+
+
+def hidden(ticket: Ticket, app: App) -> tuple[str, ...]:
+    """What of a ticket must not be read in a mail."""
+    case = ticket.details.case
+    return (case,) if case != case_shown(ticket.details, app.form) else ()
 
 
 @asynccontextmanager
@@ -394,15 +436,18 @@ async def mailing(
     may_act: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[None]:
     """A postman at work, as these settings want it."""
+    signer = Signer((settings.secret or db.secret).encode())
     async with Postman(
         house,
         db,
         server,
-        links(settings.public_url),
+        links(settings.public_url, signer),
+        signer,
         sender=settings.mail_from,
         per_hour=settings.mails_per_hour,
         may_act=may_act,
         longest_sleep_ms=longest_sleep_ms,
+        answerable=settings.mails_come_in,
     ):
         yield
 

@@ -405,8 +405,8 @@ def read_mail_listen(text: str) -> MailAddress:
     return MailAddress(lmtp, parts.hostname or "", port, None)
 
 
-def _mail_address(text: str) -> str:
-    """Of a person or a desk. In small letters: addresses are compared so."""
+def mail_address(text: str) -> str:
+    """Of a desk, with room for a token behind a "+". In small letters: addresses are compared so. Raises ValueError."""
     if not re.fullmatch(
         r"[^\s@<>\"(),:;+\\\[\]]{1,35}@[^\s@<>\"(),:;\\\[\]]{1,200}\.[^\s@<>\"(),:;.\\\[\]]{2,50}", text
     ):
@@ -558,6 +558,13 @@ class Settings:
         _text,
         "The name under which your mail host writes `Authentication-Results`: what it says of DMARC is believed. Without it "
         "every mail is shown as unverified.",
+    )
+    mail_comes_in: bool | None = _setting(
+        None,
+        _yes,
+        "Answers to mails come in here: mails about tickets name an address for them. To be said to servers that send where "
+        "others listen.",
+        shown="yes where MAIL_LISTEN or MAILBOX_URL is set",
     )
     demo_password: str = _setting(
         "",
@@ -726,6 +733,11 @@ class Settings:
         return bool(self.mail_listen or self.mailbox_url)
 
     @property
+    def mails_come_in(self) -> bool:
+        """Whether what is mailed to an app's own address comes in at this installation."""
+        return self.takes_mail if self.mail_comes_in is None else self.mail_comes_in
+
+    @property
     def database(self) -> Path | str:
         """The file of SQLite, or the URL of PostgreSQL."""
         return self.database_url if self.on_postgres else self.database_path
@@ -786,11 +798,9 @@ _POLICY_DOCS = {
     "file_mib_per_person": "What one customer may send up on a day (of UTC), in MiB.",
     "file_mib_per_network": "The same for one network address, whoever is behind it. Counted as the connections are.",
     "file_mib_per_app": "And for all customers and agents of an app together.",
-    "ask_name": "Ask the customer's name at the start.",
-    "ask_email": "Ask the customer's e-mail at the start.",
+    "ask_name": "Ask the customer's name at the start: `no`, `optional` or `required`.",
+    "ask_email": "Ask the customer's e-mail at the start, alike.",
     "identity_required": "Only users that the host vouches for may chat.",
-    "support_address": "Mail to this address becomes tickets (docs/email.md). With several apps each has its own: `chatserver "
-    "app set KEY --policy support_address=help@example.com`.",
     "rating_first_seconds": "A closed ticket can be rated for so long.",
     "rating_change_seconds": "A rating can be changed for so long.",
     "pending_reminder_seconds": "A ticket that waits for its customer (*Pendiente*) is reminded of after so long; 0: never.",
@@ -804,6 +814,7 @@ _POLICY_DOCS = {
     "solve_high_seconds": "The same of high priority.",
     "solve_urgent_seconds": "The same of urgent ones.",
     "mail": "Customers get mails about their tickets; an app may have none. With `no`, or without SMTP_URL, nobody does.",
+    "mail_original_days": "A mail that came in is kept for so many days as it came; what it became stays. 0: for ever.",
     "answers_mailed_seconds": "Answers that a customer has not seen for so long are gathered in a mail.",
 }
 _POLICY_LEAST = {
@@ -812,7 +823,7 @@ _POLICY_LEAST = {
     "priority_step_seconds": 1,
     "pending_close_seconds": 60,
 }
-_POLICY_MOST = {"file_mib": 1_024, "files_per_message": 100}
+_POLICY_MOST = {"file_mib": 1_024, "files_per_message": 100, "mail_original_days": 36_500}
 
 
 def policy_casts() -> dict[str, Callable[[str], Any]]:
@@ -821,8 +832,6 @@ def policy_casts() -> dict[str, Callable[[str], Any]]:
     for name, kind in typing.get_type_hints(Policy).items():
         if kind is bool:
             casts[name] = _yes
-        elif kind is str:
-            casts[name] = _mail_address
         elif kind is int:
             casts[name] = _whole(_POLICY_LEAST.get(name, 0), _POLICY_MOST.get(name, 366 * _day))
         else:
@@ -865,6 +874,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     problems += _traces_problems(environ)
     problems += _mail_problems(given, policy)
     problems += _mailbox_problems(given)
+    problems += _gone_problems(environ)
     if policy["mail"] is None:
         policy["mail"] = "smtp_url" in given
     given["policy"], contradictions = _policy({name: v for name, v in policy.items() if v is not None})
@@ -880,6 +890,16 @@ def _mailbox_problems(given: Mapping[str, Any]) -> list[str]:
     if url is None or imap(url).folder.lower() != done.lower():
         return []
     return [f"{PREFIX}MAILBOX_DONE must be another folder than the one that {PREFIX}MAILBOX_URL reads."]
+
+
+def _gone_problems(environ: Mapping[str, str]) -> list[str]:
+    """Started without what it said, the server would send mail back that was taken before."""
+    if not environ.get(f"{PREFIX}SUPPORT_ADDRESS", "").strip():
+        return []
+    return [
+        f"{PREFIX}SUPPORT_ADDRESS is no setting any more, since each app has an address of its own: take it out, and write "
+        "`chatserver app set KEY --support-address ADDRESS`."
+    ]
 
 
 def _mail_problems(given: Mapping[str, Any], policy: Mapping[str, Any]) -> list[str]:

@@ -103,6 +103,7 @@ def sources_fingerprint() -> str:
     return fingerprint(
         WIDGET / "src",
         WIDGET / "build.mjs",
+        WIDGET / "chunks.mjs",
         WIDGET / "squeeze.mjs",
         WIDGET / "package-lock.json",
         ROOT / "chatserver" / "locale",

@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator
 import hypothesis
 import pytest
 
+from tests.harness.furnished import migrated_once
 from tests.harness.postgres import Postgres, postgres
 
 # Servers and commands are started some hundred times: what they are made of is compiled once, as where it is installed, and not
@@ -35,6 +36,12 @@ def logging_as_it_was() -> Iterator[None]:
     logging.root.handlers[:] = handlers
     if logging.root.level != level:
         logging.root.setLevel(level)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sqlite_migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with migrated_once(tmp_path_factory.mktemp("furnished") / "chat.db"):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "mail_listener": frozenset({"services", "store", "mail", "core"}),
     "mail_fetcher": frozenset({"services", "store", "mail", "core"}),
     "mail_process": frozenset(
-        {"mail_listener", "mail_fetcher", "opening", "services", "store", "mail", "core"}
+        {"mail_listener", "mail_fetcher", "opening", "services", "store", "files", "mail", "core"}
     ),
     "server": frozenset({"realtime", "peers", "sockets"}),
     "peers": frozenset({"realtime", "sockets"}),
@@ -71,7 +71,7 @@ WIDGET_MAY_IMPORT: dict[str, frozenset[str]] = {
     "line": frozenset({"wire"}),
     "connection": frozenset({"wire", "ui", "line"}),
     "state": frozenset({"wire"}),
-    "ui": frozenset(),
+    "ui": frozenset({"state", "wire"}),
     "frame": frozenset({"state", "connection", "wire", "ui", "host-messages"}),
     "console": frozenset({"state", "connection", "wire", "ui", "host-messages"}),
     "portal": frozenset({"ui"}),

@@ -6,26 +6,31 @@ import asyncio
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 
 from chatserver import postman
 from chatserver.core.outbox import HOUR_MS, TRIED_MS, Facts, Letter
 from chatserver.core.tickets import Ticket
 from chatserver.mail import outgoing
+from chatserver.mail.addresses import Signer
 from chatserver.mail.links import links
 from chatserver.mail.smtp import Line, NotSent
 from chatserver.postman import LEASE_MS, Postman
 from chatserver.services import mails, pairing, talk, tickets
 from chatserver.settings import smtp
 from chatserver.store.outbox import MailStops
+from chatserver.store.tables import apps
 from chatserver.store.tables import outbox as table
 from chatserver.store.work import Needs, Who, World
 from tests.harness.mailbox import Mailbox, links_in, mailbox, text_of
 from tests.services.scene import DatabaseRows, Scene, database_scene, new_cid, postgres_scene
 
+SIGNER = Signer(b"secreto")
 ANA = Who(1, "user:ana", "Ana", "ana@example.com", "es", "America/Bogota")
 
 
@@ -57,14 +62,14 @@ def sender(scene: Scene, box: Mailbox, **more: Any) -> Postman:
     """Its turns are the test's."""
     given: dict[str, Any] = {"sender": "soporte@example.com", "per_hour": 1000, "answerable": True} | more
     server = smtp(given.pop("url", box.url))
-    made = Postman(scene.house, database(scene), server, links("https://chat.example.com"), **given)
+    made = Postman(
+        scene.house, database(scene), server, links("https://chat.example.com", SIGNER), SIGNER, **given
+    )
     scene.house.metrics.mails = dict.fromkeys(("sent", "failed", "unneeded", "stopped", "again"), 0)
     return made
 
 
 async def stored(scene: Scene, *columns: str) -> list[tuple[Any, ...]]:
-    from sqlalchemy import select
-
     rows = await database(scene).rows(select(*(table.c[c] for c in columns)).order_by(table.c.id))
     return [tuple(row) for row in rows]
 
@@ -144,6 +149,37 @@ async def test_a_request_its_answers_and_its_end_arrive_as_one_conversation(
     assert await stored(scene, "outcome", "facts", "due_at") == [("sent", "{}", None)] * 3
 
 
+async def test_answers_come_back_to_an_address_of_the_ticket_and_its_receiver(
+    scene: Scene, box: Mailbox
+) -> None:
+    await database(scene).execute(update(apps).values(support_address="ayuda@acme.example"))
+    await scene.refresh()
+    ticket = await request(scene)
+    box.hang_up = ["after"]
+    await until_settled(scene, sender(scene, box))
+    first, second = box.arrived
+    assert first.message_id == second.message_id
+    reply = str(first.mail["Reply-To"])
+    assert reply == str(second.mail["Reply-To"])
+    address = parseaddr(reply)[1]
+    assert address.startswith("ayuda+")
+    assert SIGNER.replied([address], 1, "ana@example.com") == ticket.id
+    assert SIGNER.replied([address], 1, "eva@example.com") == 0
+    assert SIGNER.identified([first.message_id], 1) == [ticket.id]
+    assert first.sender == "ayuda@acme.example"
+
+
+@pytest.mark.parametrize("known", ["the app has no address", "mail does not come in"])
+async def test_where_no_answer_comes_in_none_is_asked_for(scene: Scene, box: Mailbox, known: str) -> None:
+    comes_in = known != "mail does not come in"
+    if not comes_in:
+        await database(scene).execute(update(apps).values(support_address="ayuda@acme.example"))
+        await scene.refresh()
+    await request(scene)
+    await until_settled(scene, sender(scene, box, answerable=comes_in))
+    assert box.arrived[0].mail["Reply-To"] is None
+
+
 async def test_a_batch_goes_over_one_connection(scene: Scene, box: Mailbox) -> None:
     await post(scene, *(f"a{n}@x.co" for n in range(15)))
     await until_settled(scene, sender(scene, box))
@@ -214,6 +250,26 @@ async def test_a_stranger_gets_three_mails_an_hour_and_the_others_later(scene: S
     await until_settled(scene, made)
     assert len(box.arrived) == 5
     assert len({one.message_id for one in box.arrived}) == 5
+
+
+async def test_hundreds_of_requests_in_a_strangers_name_send_them_three_mails_and_nothing_later(
+    scene: Scene, box: Mailbox
+) -> None:
+    made, link = sender(scene, box), "https://chat.example.com/x"
+    for _ in range(30):
+        await request(scene, Who(1, "anon:eva", "", "ana@example.com"))
+    await mails.about_account(
+        scene.house, "access", 1, "ana@example.com", effect="a", link=link, confirmed=False
+    )
+    began = scene.clock.now
+    await made.turn()
+    assert len(box.arrived) == 3
+    assert made._house.metrics.mails is not None
+    assert made._house.metrics.mails["unneeded"] == 27
+    await until_settled(scene, made)
+    assert scene.clock.now - began < 2 * HOUR_MS
+    assert len(box.arrived) == 4
+    assert link in box.arrived[3].content.decode()
 
 
 async def test_over_the_cap_of_an_app_mails_wait_and_none_is_lost(scene: Scene, box: Mailbox) -> None:

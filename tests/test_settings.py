@@ -216,6 +216,19 @@ def test_the_public_address_is_written_as_browsers_write_origins() -> None:
     )
 
 
+def test_a_support_address_for_all_apps_is_refused_before_mail_is_sent_back() -> None:
+    with pytest.raises(BadSettings, match="app set KEY --support-address"):
+        load({"CHATSERVER_SUPPORT_ADDRESS": "ayuda@example.com"})
+
+
+def test_answers_come_in_where_somebody_listens_or_it_is_said() -> None:
+    listening = {"CHATSERVER_MAIL_LISTEN": "lmtp://127.0.0.1:8024"}
+    assert not load({}).mails_come_in
+    assert load(listening).mails_come_in
+    assert load({"CHATSERVER_MAIL_COMES_IN": "yes"}).mails_come_in
+    assert not load(listening | {"CHATSERVER_MAIL_COMES_IN": "no"}).mails_come_in
+
+
 def test_a_misspelt_setting_is_named() -> None:
     assert settings.unknown({"CHATSERVER_INACTIVTY_SECONDS": "1", "PATH": "", "CHATSERVER_PORT": "1"}) == [
         "CHATSERVER_INACTIVTY_SECONDS"

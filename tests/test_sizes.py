@@ -1,17 +1,24 @@
-"""How small: the loader, and all that a customer's browser fetches before the first word (gzip -9)."""
+"""How small: the loader, all that a customer's browser fetches up to and with a chat, and what it fetches when more is needed
+(gzip -9)."""
 
 from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
+
+from chatserver.i18n import LANGUAGES
+from chatserver.web.embed import CHUNKS
 
 BUILT = Path(__file__).resolve().parent.parent / "static" / "build"
 LOADER_BYTES = 3_000
 WIDGET_BYTES = 25_000
 DETOUR_BYTES = 1_500
+CHUNK_BYTES = {"after": 3_000, "files": 6_000, "form": 8_000, "hints": 3_500}
+"""Of each chunk: its script, its style sheet and its words in the largest language."""
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +58,34 @@ def test_what_replaces_a_blocked_websocket_comes_apart_and_is_small(
             f"\nwhere WebSockets are blocked: {detour:,} of {DETOUR_BYTES:,} bytes more, {total + detour:,} in all"
         )
     assert detour <= DETOUR_BYTES
+
+
+@pytest.mark.parametrize("name", CHUNK_BYTES)
+def test_what_is_fetched_later_is_small_too(
+    name: str, sizes: dict[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [sizes[f"{name}.{language}.json"] for language in LANGUAGES]
+    parts = {"script": sizes[f"{name}.js"], "sheet": sizes[f"{name}.css"], "words": max(words)}
+    total = sum(parts.values())
+    with capsys.disabled():
+        print(f"\n{name}: {total:,} of {CHUNK_BYTES[name]:,} bytes {parts}")
+    assert total <= CHUNK_BYTES[name]
+
+
+@pytest.mark.parametrize("name", CHUNK_BYTES)
+def test_a_chunk_finds_in_the_frame_what_it_imports(name: str, sizes: dict[str, int]) -> None:
+    names: dict[str, str] = json.loads((BUILT / "manifest.json").read_text())
+    imported = re.match(r'import\{([^}]*)\}from"\./([^"]*)";', (BUILT / names[f"{name}.js"]).read_text())
+    assert imported, "a chunk begins with its import from the frame"
+    assert imported[2] == names["frame.js"]
+    exported = re.search(r"export\{([^}]*)\}", (BUILT / names["frame.js"]).read_text())
+    assert exported, "the frame exports what chunks use"
+    there = {one.split(" as ")[-1] for one in exported[1].split(",")}
+    assert {one.split(" as ")[0] for one in imported[1].split(",")} <= there
+
+
+def test_every_chunk_has_its_budget() -> None:
+    assert set(CHUNK_BYTES) == set(CHUNKS)
 
 
 def whole_widget(sizes: dict[str, int]) -> dict[str, int]:

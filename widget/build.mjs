@@ -2,6 +2,7 @@
 //
 //   src/loader.ts        → widget.js             fixed name: it is the one line that hosts embed
 //   src/frame/main.tsx   → frame.<hash>.js, .css
+//   src/frame/chunks/    → <chunk>.<hash>.js, .css, <chunk>.<lang>.<hash>.json: fetched by the frame when they are needed (chunks.mjs)
 //   src/line.ts          → line.<hash>.js         fetched by the frame only where WebSockets are blocked
 //   src/console/main.tsx → console.<hash>.js, .css
 //   src/portal/main.ts   → portal.<hash>.js, .css
@@ -17,6 +18,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promise
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import esbuild from "esbuild";
+import { bundleInChunks } from "./chunks.mjs";
 import { checkOwn, shortenClasses, shortenKeys, squeezeScript, squeezeTokens } from "./squeeze.mjs";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
@@ -26,7 +28,14 @@ const BUILT = path.join(HERE, "..", "static", "build");
 const LANGUAGES = ["es", "en", "pt"];
 /** Which files of the catalogue a face shows. */
 const WIDGET_WORDS = ["common", "widget"];
-const CONSOLE_WORDS = ["common", "errors", "courtesy", "console"];
+/** The frame's chunks, src/frame/chunks/<name>.tsx, and the words that each brings. */
+const CHUNKS = {
+  after: ["after", "refusals"],
+  files: ["files", "attaching"],
+  form: ["form", "request"],
+  hints: ["hints", "courtesy"],
+};
+const CONSOLE_WORDS = ["common", "refusals", "errors", "courtesy", "files", "form", "console"];
 
 /** A failure whose text says all there is to say: no stack trace. */
 class BuildError extends Error {}
@@ -62,9 +71,15 @@ function pick(language, files) {
 
 /** Bundle one face in memory; returns {".js": text, ".css": text} with what came out. */
 async function bundle(entry, options = {}) {
-  const result = await esbuild.build({
+  return texts(await run({ entryPoints: [path.join("src", entry)], ...options }));
+}
+
+const texts = ({ outputFiles }) =>
+  Object.fromEntries(outputFiles.map((file) => [path.extname(file.path), file.text]));
+
+const run = (options) =>
+  esbuild.build({
     absWorkingDir: HERE,
-    entryPoints: [path.join("src", entry)],
     outdir: "out", // only in name: nothing is written
     write: false,
     bundle: true,
@@ -78,8 +93,6 @@ async function bundle(entry, options = {}) {
     logLevel: "silent",
     ...options,
   });
-  return Object.fromEntries(result.outputFiles.map((file) => [path.extname(file.path), file.text]));
-}
 
 /** Preact's classic way of making elements weighs 150 bytes less than the automatic one. It takes the place of tsconfig.json. */
 const PREACT = {
@@ -134,16 +147,14 @@ async function buildAll() {
   const line = await bundle("line.ts", { format: "esm" });
   add("line.js", await squeezeScript(line[".js"]));
 
-  // The frame does with less than frame and console together: see ui/signal.ts.
-  const alias = { "@preact/signals-core": "./src/ui/signal.ts" };
-  const plugins = [apart("./line", files.get("line.js").file)];
-  // Its keys must be found as they stand in the sources; and only a module has `import()` without a helper.
-  const frame = await bundlePage("frame/main.tsx", { alias, plugins, format: "esm", minifySyntax: false });
-  const first = pick(catalogues[LANGUAGES[0]], WIDGET_WORDS);
-  const { script: withKeys, rename } = shortenKeys(frame[".js"], first);
-  const { script, css } = shortenClasses(withKeys, frame[".css"]);
-  add("frame.js", await squeezeScript(`(()=>{${script}})()`, true));
-  add("frame.css", await squeezeTokens(css, script));
+  const { scripts, sheets, rename, asked } = await squeezedFrame(catalogues, files.get("line.js").file);
+  add("frame.js", scripts[0]);
+  add("frame.css", sheets[0]);
+  Object.keys(CHUNKS).forEach((name, at) => {
+    // The frame is known to them by its hash: an older one never gets a newer one's chunk.
+    add(`${name}.js`, scripts[at + 1].replace('"frame"', `"./${files.get("frame.js").file}"`));
+    add(`${name}.css`, sheets[at + 1]);
+  });
 
   const desk = await bundlePage("console/main.tsx");
   add("console.js", desk[".js"]);
@@ -156,9 +167,48 @@ async function buildAll() {
   for (const language of LANGUAGES) {
     const words = catalogues[language];
     add(`widget.${language}.json`, JSON.stringify(rename(pick(words, WIDGET_WORDS))));
+    for (const [name, files] of Object.entries(CHUNKS)) {
+      // Some of them are other faces' words, too.
+      const own = Object.entries(pick(words, files)).filter(([key]) => asked(key));
+      add(`${name}.${language}.json`, JSON.stringify(rename(Object.fromEntries(own))));
+    }
     add(`console.${language}.json`, JSON.stringify(pick(words, CONSOLE_WORDS)));
   }
   return files;
+}
+
+/** The frame and its chunks, the frame first in each list: made smaller together, so that they understand each other. */
+async function squeezedFrame(catalogues, line) {
+  const parts = await bundleInChunks({
+    entry: "src/frame/main.tsx",
+    chunks: Object.keys(CHUNKS).map((name) => `src/frame/chunks/${name}.tsx`),
+    // Keys of words must be found as they stand in the sources; and only a module has `import()` without a helper.
+    // The frame does with less than frame and console together: see ui/signal.ts.
+    build: (options) =>
+      run({
+        ...PREACT,
+        format: "esm",
+        minifySyntax: false,
+        alias: { "@preact/signals-core": "./src/ui/signal.ts" },
+        ...options,
+      }),
+    plugins: [apart("./line", line)],
+  });
+  const words = pick(catalogues[LANGUAGES[0]], [...WIDGET_WORDS, ...Object.values(CHUNKS).flat()]);
+  const keyed = shortenKeys(
+    parts.map((part) => part.script),
+    Object.keys(words),
+  );
+  const unread = Object.keys(pick(catalogues[LANGUAGES[0]], WIDGET_WORDS)).filter((key) => !keyed.asked(key));
+  if (unread.length) throw new BuildError(`no script asks for the words ${unread.join(", ")}`);
+  const { scripts, sheets } = shortenClasses(
+    keyed.scripts,
+    parts.map((part) => part.css),
+  );
+  const names = {};
+  const squeezed = [];
+  for (const script of scripts) squeezed.push(await squeezeScript(script, names));
+  return { ...keyed, scripts: squeezed, sheets: await squeezeTokens(sheets, scripts) };
 }
 
 /** Write so that a server reading meanwhile finds either the old set or the new one. */

@@ -121,6 +121,21 @@ def complete(
     return Checked(Words("", "", requester), merged, checking.wrong, checking.warned)
 
 
+def with_copies(details: Details, typed: Iterable[str], requester: str) -> Details:
+    """Further people who get the answers, beside those who do. Refused: bad_form (`fields`: cc)."""
+    found = {address.casefold(): address for address in details.cc}
+    for one in typed:
+        try:
+            address = messages.email(one)
+        except Refused:
+            raise Refused("bad_form", fields={"cc": Wrong("bad_email")}) from None
+        if address.casefold() != requester.casefold():
+            found.setdefault(address.casefold(), address)
+    if len(found) > CC_MAX:
+        raise Refused("bad_form", fields={"cc": Wrong("too_many", CC_MAX)})
+    return replace(details, cc=tuple(found.values()))
+
+
 _ATTRIBUTES: Final[dict[str, tuple[str, ...]]] = {
     "cc": ("cc",),
     "type": ("type",),

@@ -28,9 +28,14 @@ class Theme(msgspec.Struct, frozen=True):
     dark: str
 
 
+def is_color(color: str) -> bool:
+    """It is "#rrggbb"."""
+    return _HEX.fullmatch(color) is not None
+
+
 def theme(color: str) -> Theme:
     """Of "#rrggbb"; of anything else, our own."""
-    base = _rgb(color if _HEX.fullmatch(color) else OWN)
+    base = _rgb(color if is_color(color) else OWN)
     fill = _toward(base, (0, 0, 0), _LIGHT, most=0.25)
     if fill is None:  # a light colour carries dark text instead
         return Theme(_hex(base), _INK, _readable(base, _LIGHT), _readable(base, _DARK))

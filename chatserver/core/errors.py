@@ -54,6 +54,7 @@ WireCode = Literal[
     "identity_required",  # this app takes only users that the host vouches for
     "bad_identity",  # the host's token does not pass; `chatserver doctor` says why
     "unsupported_version",  # protocol version; `limit` is the newest that the server speaks
+    "unavailable",  # nothing can be stored just now: wait `retry_after` seconds, then send the same frame again
     "internal",  # our fault, logged; nothing was stored: send again
 ]
 

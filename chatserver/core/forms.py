@@ -6,6 +6,7 @@ people answer is checked by `core/answers.py`. Keys are for ever: answers are ke
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -110,6 +111,12 @@ class Form(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, om
 
 
 DEFAULT: Final = Form()
+
+
+def form_mark(form: Form) -> str:
+    """Names what a form asks, and how: the same for the same form, on every node."""
+    return hashlib.sha256(msgspec.json.encode(form)).hexdigest()[:16]
+
 
 Wrong = Literal[
     "bad_key",

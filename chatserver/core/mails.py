@@ -7,9 +7,9 @@ from typing import Final, Literal
 
 import msgspec
 
-Answer = Literal["", "received", "access", "how_to_open"]
-"""What was asked of the outbox because of a mail: that it became a ticket, the way in, or how to open a ticket that follows a
-closed one."""
+Answer = Literal["", "created", "access", "closed_already"]
+"""What was put into the outbox because of a mail: that it became a ticket, the way in, or how to open a ticket that follows a
+closed one. The kinds of `core.outbox`."""
 
 ANSWERS_AT_MOST: Final = 3
 """To one address within `ANSWERS_MS`, whatever comes from there. Whose address it is nobody has shown: who writes in a stranger's

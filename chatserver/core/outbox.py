@@ -16,7 +16,8 @@ from chatserver.core.tickets import Item, Ticket
 
 LetterKind = Literal[
     "created",  # a request that will be answered later: number and link
-    "answers",  # what agents said and the customer has not seen, gathered
+    "answers",  # what agents said, or wait for, and the customer has not seen, gathered
+    "reminder",  # that it waits for its customer, and until when
     "closed",  # with the reason, what was not seen, and a request for a rating where an agent answered
     "closed_already",  # somebody wrote to a closed ticket: how to open a new one
     "transcript",  # asked for
@@ -90,11 +91,15 @@ class Cause(NamedTuple):
 
     kind: LetterKind
     wanted: Callable[[Ticket, Item], bool]
-    """With the ticket as it is after the item."""
+    """With the ticket as it is after the item; by its customer."""
+    copied: bool = False
+    """Who is in copy is told in any case."""
 
 
-def _always(ticket: Ticket, item: Item) -> bool:
-    return True
+def _is_new(ticket: Ticket, item: Item) -> bool:
+    """Not where its agent is no more: it was a request before, and confirmed as one. And a mail that became a ticket is answered
+    as any mail is (`core/mails.py`): once, and few in an hour."""
+    return item.reason not in {"agent_left", "mail"}
 
 
 def _was_not_there(ticket: Ticket, item: Item) -> bool:
@@ -104,48 +109,70 @@ def _was_not_there(ticket: Ticket, item: Item) -> bool:
     return ticket.mode == "later" or ticket.gone_at is not None or ticket.customer_unread > 0
 
 
+def _always(ticket: Ticket, item: Item) -> bool:
+    return True
+
+
 CAUSES: Final[Mapping[str, Cause]] = {
-    "later": Cause("created", _always),
-    "closed": Cause("closed", _was_not_there),
+    "later": Cause("created", _is_new),
+    "reminder": Cause("reminder", _always),
+    "closed": Cause("closed", _was_not_there, copied=True),
 }
-"""By the item's kind. A verb that has to be told by mail appends an item, and gets its row here."""
+"""By the item's kind. A verb that has to be told by mail appends an item, and gets its row here, unless it is gathered with what
+was said (`tickets.MAILED`). What a customer did they know; that a ticket was taken up again asks nothing of them."""
 
 
 def caused(ticket: Ticket, items: Iterable[Item]) -> Iterator[Letter]:
     """The mails that what just happened to a ticket (`items`) causes; `ticket` as it is after them."""
     for item in items:
         cause = CAUSES.get(item.kind)
-        if cause is not None and cause.wanted(ticket, item):
-            facts = Facts(_told(ticket), item.seq, item.reason)
-            yield from about(ticket, cause.kind, item.at, str(item.seq), facts)
+        if cause is None:
+            continue
+        facts = Facts(_told(ticket), item.seq, item.reason)
+        if ticket.address and cause.wanted(ticket, item):
+            yield about(ticket, ticket.address, cause.kind, item.at, str(item.seq), facts)
+        for address in copied(ticket) if cause.copied else ():
+            yield about(ticket, address, cause.kind, item.at, str(item.seq), _unheard(ticket, facts))
 
 
 def answers(ticket: Ticket, now: int) -> Iterator[Letter]:
     """The mails that tell what agents said so far and the customer has not seen; `ticket` as it is before (`tickets.mailed`)."""
-    facts = Facts(_told(ticket), ticket.last_seq)
-    yield from about(ticket, "answers", now, str(ticket.last_seq), facts)
+    facts, effect = Facts(_told(ticket), ticket.last_seq), str(ticket.last_seq)
+    yield about(ticket, ticket.address, "answers", now, effect, facts)
+    for address in copied(ticket):
+        yield about(ticket, address, "answers", now, effect, _unheard(ticket, facts))
 
 
-def about(ticket: Ticket, kind: LetterKind, now: int, effect: str, facts: Facts) -> Iterator[Letter]:
-    """A mail to each who takes part. `effect`: tells it from others of its kind about this ticket."""
-    for address in receivers(ticket):
-        yield Letter(
-            key=f"{kind} {ticket.id} {effect} {address}",
-            kind=kind,
-            app_id=ticket.app_id,
-            address=address,
-            at=now,
-            due_at=now,
-            until_at=now + TRIED_MS,
-            ticket_id=ticket.id,
-            confirmed=confirmed(ticket.customer, address),
-            facts=facts,
-        )
+def about(ticket: Ticket, address: str, kind: LetterKind, now: int, effect: str, facts: Facts) -> Letter:
+    """A mail to one who takes part. `effect`: tells it from others of its kind about this ticket."""
+    return Letter(
+        key=f"{kind} {ticket.id} {effect} {address}",
+        kind=kind,
+        app_id=ticket.app_id,
+        address=address,
+        at=now,
+        due_at=now,
+        until_at=now + TRIED_MS,
+        ticket_id=ticket.id,
+        confirmed=confirmed(ticket.customer, address),
+        facts=facts,
+    )
 
 
-def receivers(ticket: Ticket) -> tuple[str, ...]:
-    """Who gets mail about a ticket."""
-    return (ticket.address,) if ticket.address else ()
+def copied(ticket: Ticket) -> tuple[str, ...]:
+    """Who gets mail about a ticket beside its customer: those in copy, from an agent's first answer on. Until then nobody but who
+    typed these addresses has looked at it, and a form that anybody fills in must write to no strangers."""
+    if ticket.answered_at is None:
+        return ()
+    found = {alike(address): address for address in ticket.details.cc}
+    found.pop(alike(ticket.address), None)
+    return tuple(found.values())
+
+
+def is_copied(ticket: Ticket, address: str) -> bool:
+    """Whether this person takes part as one in copy; they may answer before anybody mailed them."""
+    to = alike(address)
+    return to != alike(ticket.address) and any(alike(one) == to for one in ticket.details.cc)
 
 
 def confirmed(customer: Customer, address: str) -> bool:
@@ -156,6 +183,11 @@ def confirmed(customer: Customer, address: str) -> bool:
 def alike(address: str) -> str:
     """The same text for addresses that reach the same mailbox, as far as anybody outside can know."""
     return address.strip().casefold()
+
+
+def _unheard(ticket: Ticket, facts: Facts) -> Facts:
+    """For who is in copy: what the customer saw on a screen is news to them."""
+    return msgspec.structs.replace(facts, after=ticket.mailed_seq)
 
 
 def _told(ticket: Ticket) -> int:
@@ -172,6 +204,7 @@ class Due(NamedTuple):
     app_id: int
     address: str
     confirmed: bool
+    kind: LetterKind = "answers"
 
 
 class Used(NamedTuple):
@@ -182,10 +215,12 @@ class Used(NamedTuple):
 
 
 class Allotted(NamedTuple):
-    """`go`: ids that may leave now. `wait`: until when (ms) the others' addresses have to wait; the rest waits for its app."""
+    """`go`: ids that may leave now. `wait`: until when (ms) the others' addresses have to wait. `over`: what is not sent.
+    The rest waits for its app."""
 
     go: list[int]
     wait: dict[int, int]
+    over: list[int]
 
 
 def allot(
@@ -197,21 +232,28 @@ def allot(
     most: int,
 ) -> Allotted:
     """Which of the mails that are due, in their order, leave now: `most` of them, `per_hour` of an app, few to an address that
-    nobody confirmed. `apps`, `addresses` (as `alike` has them): what left in the last hour, or is leaving."""
+    nobody confirmed. `apps`, `addresses` (as `alike` has them): what left in the last hour, or is leaving.
+
+    That one more request came is not said to an address that had its share: else whoever opens hundreds in a stranger's name
+    fills their mailbox for days, and keeps from it what they ask for themselves."""
     by_app = {app_id: used.mails for app_id, used in apps.items()}
     by_address = {address: used.mails for address, used in addresses.items()}
     go: list[int] = []
     wait: dict[int, int] = {}
+    over: list[int] = []
     for one in due:
         to = alike(one.address)
         if not one.confirmed and by_address.get(to, 0) >= UNCONFIRMED_PER_HOUR:
+            if one.kind == "created":
+                over.append(one.id)
+                continue
             used = addresses.get(to)
             wait[one.id] = (used.since if used and used.mails else now) + HOUR_MS
         elif len(go) < most and by_app.get(one.app_id, 0) < per_hour:
             go.append(one.id)
             by_app[one.app_id] = by_app.get(one.app_id, 0) + 1
             by_address[to] = by_address.get(to, 0) + 1
-    return Allotted(go, wait)
+    return Allotted(go, wait, over)
 
 
 def again_at(tries: int, now: int, jitter: float) -> int:

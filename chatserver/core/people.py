@@ -35,12 +35,8 @@ class App(msgspec.Struct, frozen=True):
     form: Form = DEFAULT
     """What its ticket form asks."""
     support_address: str = ""
-    """From where its mails come, and where answers go; empty: the server's."""
-
-    @property
-    def mailbox(self) -> str:
-        """Mail to this address becomes its tickets: its own, or the one that its policy names; empty: there is none."""
-        return self.support_address or self.policy.support_address
+    """Mail to it becomes the app's tickets, and the app's mails come from it; empty: none comes in, and they come from the
+    server's."""
 
     def secrets(self, now: int) -> tuple[str, ...]:
         """What may have signed a user token that is good at `now` (ms)."""
@@ -48,7 +44,8 @@ class App(msgspec.Struct, frozen=True):
 
 
 class Customer(msgspec.Struct, frozen=True, gc=False):
-    """A person who asks. `key` is unique per app: `user:<sub>` vouched for by the host, else `anon:<128 random bits>`."""
+    """A person who asks. `key` is unique per app: `user:<sub>` vouched for by the host, `portal:<128 random bits>` of an account,
+    `mail:<address>` of who wrote from there and has none, else `anon:<128 random bits>`."""
 
     id: int
     app_id: int
@@ -63,6 +60,11 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     @property
     def verified(self) -> bool:
         return self.key.startswith("user:")
+
+    @property
+    def by_mail(self) -> bool:
+        """Known by nothing but the address that mails claim to be from."""
+        return self.key.startswith("mail:")
 
 
 class Agent(msgspec.Struct, frozen=True):

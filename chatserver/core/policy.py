@@ -48,8 +48,6 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ask_name: Ask = "no"
     ask_email: Ask = "no"
     identity_required: bool = False
-    support_address: str = ""
-    """Mail to this address becomes tickets of the app; "" for none does."""
     rating_first_seconds: int = 14 * 86_400
     rating_change_seconds: int = 86_400
     pending_reminder_seconds: int = 3 * 86_400
@@ -69,5 +67,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     solve_urgent_seconds: int = 8 * 3_600
     mail: bool = False
     """Mails are written: a server for outgoing mail is known, and the app wants them."""
+    mail_original_days: int = 365
+    """Mails that came in are kept, as they came, for so many days; 0: for ever."""
     answers_mailed_seconds: int = 600
     """Answers that a customer has not seen for so long are gathered in a mail."""

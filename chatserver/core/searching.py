@@ -22,6 +22,9 @@ STEM_LEAST: Final = 4
 SNIPPET: Final = 180
 """Characters of a text around what was found in it."""
 _MATCHES_MAX: Final = 100
+REMEMBERED: Final = 0x2000
+"""Characters before this one, which are those of most alphabets, are folded once; there are a million others, and who asks for
+each of them must not make us keep them all."""
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _LATIN: Final = """
@@ -61,7 +64,8 @@ class _Folding(dict[int, str]):
     def __missing__(self, code: int) -> str:
         char = chr(code)
         base = unicodedata.normalize("NFKD", char)[0].lower()[0]
-        self[code] = base
+        if code < REMEMBERED:
+            self[code] = base
         return base
 
 

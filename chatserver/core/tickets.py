@@ -52,6 +52,8 @@ MailProblem = Literal[
 TALK: Final = frozenset({"message", "proposal"})
 NEWS: Final = TALK | {"sent_back", "completed"}
 """What the other side has to read: it is counted as unread."""
+MAILED: Final = NEWS | {"pending"}
+"""Of an agent's: what a mail tells a customer who was not there to see it."""
 FRONT: Final = 10 * 365 * 86_400_000
 """Taken off a returned ticket's rank: ahead of everybody who came by themselves, in the order of arrival."""
 LOOK_AGAIN_SECONDS: Final = 10
@@ -223,7 +225,7 @@ def due(ticket: Ticket, policy: Policy) -> int | None:
     if ticket.chatting:
         at = closes_at(ticket, policy.inactivity_seconds, strict=policy.inactivity_strict)
     elif ticket.pending is not None:
-        return _pending_due(ticket, ticket.pending, policy)
+        at = _pending_due(ticket, ticket.pending, policy)
     for other in (ticket.answer_due_at, ticket.queue_until if ticket.waiting else None):
         if other is not None and (at is None or other < at):
             at = other
@@ -321,6 +323,31 @@ def requested(draft: Ticket, text: str, cid: str, reason: str, files: tuple[File
 # — talking ————————————————————————————————————————————————————————————————————
 
 
+def partaker_said(
+    ticket: Ticket, author: Customer, text: str, cid: str, now: int, files: tuple[File, ...] = ()
+) -> Step:
+    """Somebody in copy speaks, in a ticket that is answered later: as its customer does, but under their own name, and what was
+    asked of the customer stays to be answered by them."""
+    _open(ticket)
+    if ticket.mode != "later":
+        raise Refused("ticket_live")
+    before: tuple[Item, ...] = ()
+    if ticket.pending is not None and not ticket.details.missing:
+        ticket, before = _step(_resumed(ticket, "customer", now, author_id=author.id))
+    item = _item(
+        ticket,
+        now,
+        "message",
+        "customer",
+        author_id=author.id,
+        name=author.name or author.email,
+        cid=cid,
+        text=text,
+        files=files,
+    )
+    return _append(ticket, item, before, turn="agent", active_at=now)
+
+
 def customer_said(ticket: Ticket, text: str, cid: str, now: int, files: tuple[File, ...] = ()) -> Step:
     """The customer speaks: it is the agent's turn, and an unanswered proposal is answered by talking on. What waited for them
     goes on."""
@@ -330,6 +357,20 @@ def customer_said(ticket: Ticket, text: str, cid: str, now: int, files: tuple[Fi
         ticket, before = _step(_resumed(ticket, "customer", now))
     item = _item(ticket, now, "message", "customer", cid=cid, text=text, files=files)
     return _append(ticket, item, before, turn="agent", active_at=now, proposal=None)
+
+
+def copied_said(
+    ticket: Ticket, name: str, text: str, cid: str, now: int, files: tuple[File, ...] = ()
+) -> Step:
+    """Somebody in copy speaks, under their own name and never as the customer: it gives no time, and neither confirms nor
+    declines a solution. What waited for an answer goes on."""
+    _open(ticket)
+    before: tuple[Item, ...] = ()
+    if ticket.pending is not None:
+        ticket, before = _step(_resumed(ticket, "system", now))
+    item = _item(ticket, now, "message", "system", name=name, cid=cid, text=text, files=files)
+    unread = {"agent_unread": ticket.agent_unread + 1, "customer_unread": ticket.customer_unread + 1}
+    return _append(ticket, item, before, **unread)
 
 
 def agent_said(
@@ -386,7 +427,13 @@ def customer_saw(ticket: Ticket, seq: int) -> Step:
         return Step(ticket, ())
     if seq < ticket.last_seq:
         return Step(replace(ticket, customer_seen=seq), ())
-    return Step(replace(ticket, customer_seen=seq, customer_unread=0, unseen_at=None), ())
+    return Step(replace(ticket, customer_seen=seq, customer_unread=0, unseen_at=_unheard(ticket)), ())
+
+
+def _unheard(ticket: Ticket) -> int | None:
+    """Since when (ms) words of an agent wait for a mail although the customer knows them: for who is in copy and looks at no
+    screen."""
+    return ticket.unseen_at if ticket.details.cc else None
 
 
 def mailed(ticket: Ticket, policy: Policy, now: int) -> Step:
@@ -534,6 +581,12 @@ def completed(ticket: Ticket, details: Details, cid: str, now: int) -> Step:
     return _append(
         ticket, item, state="open", pending=None, details=details, turn="agent", active_at=now, proposal=None
     )
+
+
+def copied(ticket: Ticket, details: Details) -> Step:
+    """The customer names further people who get the answers (`details`: with them)."""
+    _open(ticket)
+    return Step(replace(ticket, details=details), ())
 
 
 def waited(ticket: Ticket, policy: Policy, now: int) -> Step:
@@ -818,18 +871,26 @@ def _append(ticket: Ticket, item: Item, before: tuple[Item, ...] = (), **more: A
     if item.kind in TALK:
         shown = item.text or ", ".join(file.name for file in item.files)
         more["last"] = Last(shown[:200], item.by, item.at)
-    if item.by == "customer":
+    if item.by == "customer" and item.author_id != ticket.customer.id:
+        # Of somebody in copy: both sides have it to read.
+        if item.kind in NEWS:
+            more["agent_unread"], more["customer_unread"] = (
+                ticket.agent_unread + 1,
+                ticket.customer_unread + 1,
+            )
+    elif item.by == "customer":
         more["customer_seen"], more["customer_unread"] = item.seq, 0
         if ticket.unseen_at is not None:
-            more["unseen_at"] = None
+            more["unseen_at"] = _unheard(ticket)
         if item.kind in NEWS:
             more["agent_unread"] = ticket.agent_unread + 1
     elif item.by == "agent":
         more["agent_seen"], more["agent_unread"] = item.seq, 0
         if item.kind in NEWS:
             more["customer_unread"] = ticket.customer_unread + 1
-            if ticket.unseen_at is None and (ticket.gone_at is not None or ticket.mode == "later"):
-                more["unseen_at"] = item.at
+        absent = ticket.gone_at is not None or ticket.mode == "later"
+        if absent and item.kind in MAILED and ticket.unseen_at is None:
+            more["unseen_at"] = item.at
     return Step(replace(ticket, last_seq=item.seq, **more), (*before, item) if before else (item,))
 
 

@@ -23,7 +23,10 @@ class Limit(NamedTuple):
         return self.tries * self.step
 
     def full_at(self, before: int, now: int) -> int:
-        """When the bucket is full again after a try at `now`; `before`: when it was to be without it."""
+        """When the bucket is full again after a try at `now`; `before`: when it was to be without it. Where that is further ahead
+        than it ever is, the clock was set back: it is full, since nobody is to wait until the clock has come there again."""
+        if before > now + self.most:
+            before = now
         return max(before, now) + self.step
 
     def fits(self, full_at: int, now: int) -> bool:

@@ -49,8 +49,12 @@ def kind_of(data: mmap.mmap) -> FileKind:
         file = _File(data)
         entries = file.entries()
         top = list(_children(entries, entries[0].child))
+        return _document(file, entries, top)
     except (IndexError, ValueError):
         raise Refused("file_unreadable") from None
+
+
+def _document(file: _File, entries: list[Entry], top: list[Entry]) -> FileKind:
     if any(entry.name in _RUNS for entry in entries):
         raise Refused("file_macros")
     if any(entry.name == "encryptedpackage" for entry in top):
@@ -59,7 +63,9 @@ def kind_of(data: mmap.mmap) -> FileKind:
     if len(found) != 1:
         raise Refused("file_type")
     kind, main = found.popitem()
-    if (kind == "xls" and _sheets_run(file.read(main, LOOKED_AT))) or (kind == "ppt" and _slides_run(data)):
+    if (kind == "xls" and _sheets_run(file.read(main, LOOKED_AT))) or (
+        kind == "ppt" and _slides_run(file.data)
+    ):
         raise Refused("file_macros")
     return kind
 
@@ -73,7 +79,7 @@ class _File:
         shift, self._small_shift = unpack_from("<HH", data, 30)
         if shift not in (9, 12) or self._small_shift != 6:
             raise ValueError("sectors of no known size")
-        self._data = data
+        self.data = data
         self._size = 1 << shift
         self._most = len(data) // self._size + 1
         (self._first,) = unpack_from("<L", data, 48)
@@ -93,43 +99,55 @@ class _File:
         wanted = min(entry.size, most)
         if entry.size >= self._cutoff:
             return self._joined(entry.begin, wanted)
-        table = self._joined(self._small_first, self._most * self._size)
-        store = self._joined(self._root.begin, self._root.size)
+        # By their sectors' numbers: a document whose sectors go round would be in memory twice.
+        table = list(self._chain(self._small_first))
+        store = list(self._chain(self._root.begin))
         pieces, at = [], entry.begin
         for _ in range(wanted // 64 + 1):
             if at >= _LAST:
                 break
-            pieces.append(store[at * 64 : at * 64 + 64])
-            (at,) = unpack_from("<L", table, at * 4) if at * 4 + 4 <= len(table) else (_NONE,)
+            pieces.append(self._within(store, at * 64, 64))
+            (at,) = unpack_from("<L", self._within(table, at * 4, 4))
         return b"".join(pieces)[:wanted]
+
+    def _within(self, chain: list[int], at: int, size: int) -> bytes:
+        """A piece that lies in one sector."""
+        begin = at % self._size
+        return self._sector(chain[at // self._size])[begin : begin + size]
 
     def _joined(self, first: int, most: int) -> bytes:
         return b"".join(islice(self._sectors(first), most // self._size + 1))[:most]
 
     def _sectors(self, first: int) -> Iterator[bytes]:
+        return map(self._sector, self._chain(first))
+
+    def _chain(self, first: int) -> Iterator[int]:
+        """The numbers of a stream's sectors."""
         at, per = first, self._size // 4
         for _ in range(self._most):
             if at >= _LAST:
                 return
-            yield self._sector(at)
+            yield at
             (at,) = unpack_from("<L", self._sector(self._fat[at // per]), at % per * 4)
 
     def _sector(self, number: int) -> bytes:
         begin = (number + 1) * self._size
-        found = self._data[begin : begin + self._size]
+        found = self.data[begin : begin + self._size]
         if not found:
             raise ValueError("a sector beyond the end")
         return found.ljust(self._size, b"\0")
 
     def _tables(self) -> list[int]:
         """The sectors that say which sector follows which."""
-        (further,) = unpack_from("<L", self._data, 68)
-        found = list(unpack_from("<109L", self._data, 76))
+        (further,) = unpack_from("<L", self.data, 68)
+        found = list(unpack_from("<109L", self.data, 76))
         for _ in range(self._most):
             if further >= _LAST:
                 break
             *more, further = unpack_from(f"<{self._size // 4}L", self._sector(further))
             found += more
+            if len(found) > self._most + 109 + len(more):  # they go round: each pass would be kept
+                raise ValueError("more tables than sectors")
         return [number for number in found if number < _LAST]
 
 

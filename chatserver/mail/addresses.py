@@ -1,8 +1,7 @@
-"""Addresses and Message-IDs that only we can have made: an answer finds its ticket by them, and nobody else's does.
+"""What leaves this house signed, so that nobody can make it up: where answers go, what our mails are called, where mail ends.
 
-A mail about a ticket asks for answers to `soporte+1.1042.<proof>@example.com`: app, ticket, and a proof for the one to whom it
-went. Its own name is `<ticket.1042.<which>.<proof>@example.com>`. Proofs are made with the app's secret. Nothing here says who
-may do what: whoever reads an answer still asks whether its sender takes part in the ticket.
+An answer finds its ticket by the address to which it was sent, one per ticket and person, or by the Message-ID that it answers.
+Nothing here says who may do what: whoever reads an answer still asks whether its sender takes part in the ticket.
 """
 
 from __future__ import annotations
@@ -10,116 +9,135 @@ from __future__ import annotations
 import base64
 import hmac
 import re
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-import msgspec
+from chatserver.mail.headers import address
 
-from chatserver.core.outbox import alike
-from chatserver.core.people import App
-
-REPLY_PROOF: Final = 16
-"""Characters, 80 bits: with app and ticket it fits the 64 that may stand before an @."""
-ID_PROOF: Final = 20
-"""100 bits. With `WHICH` short enough for a header on one line, where the domain is."""
-WHICH: Final = 10
+LOOP_FIELD: Final = "x-chatserver-loop"
+"""Stands in every mail that leaves this house, or another of its kind: two desks must not talk to each other."""
 LOCAL_MAX: Final = 64
+"""Characters that may stand before an @."""
+_ID_BYTES: Final = 7
+"""A ticket's id has 53 bits."""
+_MAC_BYTES: Final = 10
+"""80 bits, of which each guess is a mail."""
+_TOKEN: Final = 28
+"""Characters of base32 for both: small letters and figures, since some hosts write addresses in small letters."""
+_NAME: Final = 10
+"""Characters that tell one mail of a ticket from another, and one receiver from another: with them an id fits one line."""
 
 # Some programs put other addresses' marks around one, some servers write "+" in another way.
-_REPLY: Final = re.compile(rf"[^@]*[+=](\d{{1,18}})\.(\d{{1,9}})\.([a-z2-7]{{{REPLY_PROOF}}})@[^@]+")
-_ID: Final = re.compile(rf"<?ticket\.(\d{{1,9}})\.([a-z2-7]{{{WHICH}}})\.([a-z2-7]{{{ID_PROOF}}})@[^@>]+>?")
+_REPLY: Final = re.compile(rf"[^@]*[+=]([a-z2-7]{{{_TOKEN}}})@[^@]+")
+_MADE: Final = re.compile(rf"<?([a-z2-7]{{{_TOKEN}}})\.([a-z2-7]{{{_NAME}}}-[a-z2-7]{{{_NAME}}})@[^@>]+>?")
 
 
-class Reply(msgspec.Struct, frozen=True):
-    """What an address says that looks like one of ours; true only where `proves`."""
+class Signer:
+    """Makes and reads what is signed. `key`: the installation's secret. An app's own is none: it is replaced now and then, and
+    people answer old mails."""
 
-    app_id: int
-    number: int
-    proof: str
+    def __init__(self, key: bytes) -> None:
+        self._key = hmac.digest(key, b"mail", "sha256")
 
-    def proves(self, app: App, receiver: str) -> bool:
-        """This address was given to `receiver`, for this ticket of this app."""
-        if app.id != self.app_id:
-            return False
-        return hmac.compare_digest(self.proof, _reply_proof(app, self.number, receiver))
+    # — where answers go ———————————————————————————————————————————————————————
+
+    def reply_address(self, support: str, app_id: int, ticket_id: int, person: str) -> str:
+        """Where this person's answers about this ticket go: `soporte+<token>@example.com` for `soporte@example.com`.
+
+        What stands behind a "+" in it goes. One too long for a token stays as it is: its answers are found by what they answer.
+        """
+        local, _, domain = support.rpartition("@")
+        local = f"{local.partition('+')[0]}+{self._token('reply', app_id, ticket_id, _folded(person))}"
+        return f"{local}@{domain}" if len(local) <= LOCAL_MAX else support
+
+    def replied(self, addresses: Iterable[str], app_id: int, person: str) -> int:
+        """The ticket of the first of these addresses that was made for this person, 0 for none."""
+        for one in addresses:
+            found = _REPLY.fullmatch(one.strip().strip("<>").replace('"', "").replace("\\", "").lower())
+            ticket_id = self._read(found[1], "reply", app_id, _folded(person)) if found else None
+            if ticket_id:
+                return ticket_id
+        return 0
+
+    # — what mails are called ——————————————————————————————————————————————————
+
+    def message_id(self, app_id: int, ticket_id: int, effect: str, person: str, domain: str) -> str:
+        """Of the mail about a ticket (0: about none) that has this effect on this person, in brackets; the same each time."""
+        name = f"{self._word(f'mail {effect}')}-{self._receiver(person)}"
+        return f"<{self._token('id', app_id, ticket_id, name)}.{name}@{domain}>"
+
+    def thread_id(self, app_id: int, ticket_id: int, person: str, domain: str) -> str:
+        """To what all mails to this person about a ticket refer, so that they are shown as one conversation. No mail bears it."""
+        return self.message_id(app_id, ticket_id, "thread", person, domain)
+
+    def identified(self, ids: Sequence[str], app_id: int) -> list[int]:
+        """Tickets of which these Message-IDs are, the latest mail's first."""
+        found = (self._identified(one, app_id) for one in reversed(ids))
+        return list(dict.fromkeys(ticket_id for ticket_id in found if ticket_id))
+
+    def made(self, message_id: str, app_id: int) -> bool:
+        """A mail of this app's bears it, about a ticket or about none."""
+        return self._identified(message_id, app_id) is not None
+
+    def sent_to(self, message_id: str, person: str) -> bool:
+        """Of an id that we made: the mail went to this person."""
+        found = _MADE.fullmatch(message_id.strip().lower())
+        return found is not None and found[2].endswith(f"-{self._receiver(person)}")
+
+    # — where mail ends ————————————————————————————————————————————————————————
+
+    def stop_token(self, app_id: int, person: str) -> str:
+        """For a link by which mail to this address ends: shows that whoever follows it had a mail from us."""
+        named = base64.urlsafe_b64encode(person.encode()).decode().rstrip("=")
+        return f"{named}.{self._token('stop', app_id, 0, _folded(person))}"
+
+    def read_stop_token(self, app_id: int, token: str) -> str | None:
+        """The address; None for what we did not make for this app."""
+        named, _, proof = token.partition(".")
+        try:
+            person = base64.b64decode(named + "=" * (-len(named) % 4), b"-_", validate=True).decode()
+        except ValueError:
+            return None
+        return None if self._read(proof, "stop", app_id, _folded(person)) is None else person
+
+    # — inner ——————————————————————————————————————————————————————————————————
+
+    def _identified(self, message_id: str, app_id: int) -> int | None:
+        found = _MADE.fullmatch(message_id.strip().lower())
+        return self._read(found[1], "id", app_id, found[2]) if found else None
+
+    def _receiver(self, person: str) -> str:
+        return self._word(f"to {_folded(person)}")
+
+    def _word(self, text: str) -> str:
+        digest = hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), "sha256")
+        return base64.b32encode(digest).decode("ascii").lower()[:_NAME]
+
+    def _token(self, what: str, app_id: int, ticket_id: int, about: str) -> str:
+        """Each use begins with another word, so none passes for another."""
+        raw = ticket_id.to_bytes(_ID_BYTES, "big")
+        text = f"{what}\0{app_id}\0{about}\0".encode("utf-8", "surrogatepass")
+        mac = hmac.digest(self._key, text + raw, "sha256")[:_MAC_BYTES]
+        return base64.b32encode(raw + mac).decode("ascii").lower().rstrip("=")
+
+    def _read(self, token: str, what: str, app_id: int, about: str) -> int | None:
+        """The ticket's id in what we made for this; None for anything else."""
+        if len(token) != _TOKEN or not token.isascii():
+            return None
+        try:
+            raw = base64.b32decode(token.upper() + "====")
+        except ValueError:
+            return None
+        ticket_id = int.from_bytes(raw[:_ID_BYTES], "big")
+        made = self._token(what, app_id, ticket_id, about)
+        return ticket_id if hmac.compare_digest(made, token) else None
 
 
-class MessageId(msgspec.Struct, frozen=True):
-    """What a Message-ID says that looks like one of ours; true only where `proves`."""
-
-    number: int
-    which: str
-    proof: str
-
-    def proves(self, app: App) -> bool:
-        """A mail about this ticket of this app bears it."""
-        return hmac.compare_digest(self.proof, _id_proof(app, self.number, self.which))
-
-
-def reply_address(app: App, number: int, receiver: str, support: str) -> str:
-    """Where `receiver` answers to what is mailed about a ticket. `support`: the app's address.
-
-    What stands behind a "+" in it goes. One too long for a token stays as it is: answers are found by their Message-ID then.
-    """
-    local, _, domain = support.rpartition("@")
-    token = f"{app.id}.{number}.{_reply_proof(app, number, receiver)}"
-    local = f"{local.partition('+')[0]}+{token}"
-    return f"{local}@{domain}" if len(local) <= LOCAL_MAX else support
-
-
-def read_reply_address(address: str) -> Reply | None:
-    """Of an address as a server passed it on: in small letters or capitals, in brackets or quotes. None for any other."""
-    found = _REPLY.fullmatch(address.strip().strip("<>").replace('"', "").replace("\\", "").lower())
-    return Reply(int(found[1]), int(found[2]), found[3]) if found else None
-
-
-def message_id(app: App, number: int, effect: str, domain: str) -> str:
-    """The name of the mail about a ticket (0: about none) that has this effect, the same each time."""
-    which = _words(app, f"mail {effect}")[:WHICH]
-    return f"<ticket.{number}.{which}.{_id_proof(app, number, which)}@{domain}>"
-
-
-def thread_id(app: App, number: int, receiver: str, domain: str) -> str:
-    """To what all mails to `receiver` about a ticket refer, so that they are shown as one conversation. No mail bears it."""
-    return message_id(app, number, f"thread {number} {alike(receiver)}", domain)
-
-
-def read_message_id(text: str) -> MessageId | None:
-    """Of a Message-ID as it stands in In-Reply-To or References. None for any other."""
-    found = _ID.fullmatch(text.strip().lower())
-    return MessageId(int(found[1]), found[2], found[3]) if found else None
-
-
-def stop_token(app: App, address: str) -> str:
-    """For a link by which mail to this address ends: shows that whoever follows it had a mail from us."""
-    named = base64.urlsafe_b64encode(address.encode()).decode().rstrip("=")
-    return f"{named}.{_stop_proof(app, address)}"
-
-
-def read_stop_token(app: App, token: str) -> str | None:
-    """The address; None for what we did not make for this app."""
-    named, _, proof = token.partition(".")
+def _folded(person: str) -> str:
+    """The same text for what is written as the same address: capitals or not, its domain in letters or as servers write it."""
+    known = address(person) or person.strip().lower()
+    local, at, domain = known.rpartition("@")
     try:
-        address = base64.b64decode(named + "=" * (-len(named) % 4), b"-_", validate=True).decode()
-    except ValueError:
-        return None
-    return address if hmac.compare_digest(proof.encode(), _stop_proof(app, address).encode()) else None
-
-
-def _stop_proof(app: App, address: str) -> str:
-    return _words(app, f"stop {alike(address)}")[:ID_PROOF]
-
-
-def _reply_proof(app: App, number: int, receiver: str) -> str:
-    return _words(app, f"reply {number} {alike(receiver)}")[:REPLY_PROOF]
-
-
-def _id_proof(app: App, number: int, which: str) -> str:
-    return _words(app, f"id {number} {which}")[:ID_PROOF]
-
-
-def _words(app: App, what: str) -> str:
-    """52 letters and digits that survive a change of case. Each use begins with another word, so none passes for another; the
-    app's id is in it, since two apps might be given one secret."""
-    key = hmac.digest(app.secret.encode(), b"chatserver mail", "sha256")
-    digest = hmac.digest(key, f"{app.id} {what}".encode("utf-8", "surrogatepass"), "sha256")
-    return base64.b32encode(digest).decode().rstrip("=").lower()
+        return f"{local}{at}{domain.encode('idna').decode('ascii')}"
+    except UnicodeError:
+        return known

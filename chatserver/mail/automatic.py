@@ -12,12 +12,11 @@ from typing import Final, Literal
 
 import msgspec
 
+from chatserver.mail.addresses import LOOP_FIELD
 from chatserver.mail.message import Arrival
 from chatserver.mail.words import plain
 
 Kind = Literal["person", "automatic", "bounce", "list", "loop"]
-LOOP_FIELD: Final = "x-chatserver-loop"
-"""Stands in every mail that leaves this house, whatever the app."""
 HOPS_AT_MOST: Final = 50
 """Received fields: a mail that passed so many hosts goes round."""
 

@@ -1,31 +1,22 @@
 """Which ticket a mail belongs to: what it says of that, and what of it is proven. Candidates only; whether the sender takes part
 is for whoever looks the ticket up.
 
-Two things that leave this house are signed, so that nobody can make them up: the address to which an answer goes, one per ticket
-and person, and the Message-ID. A number can be made up by everybody, and so can a From.
+Addresses and Message-IDs are signed (`addresses.py`). A number can be made up by everybody, and so can a From.
 """
 
 from __future__ import annotations
 
-import base64
-import hmac
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
-from chatserver.mail.headers import address
+from chatserver.mail.addresses import Signer
 from chatserver.mail.message import Arrival
 from chatserver.mail.words import plain
 
 CANDIDATES_AT_MOST: Final = 5
-_ID_BYTES: Final = 7
-"""A ticket's id has 53 bits."""
-_MAC_BYTES: Final = 10
-"""80 bits, of which each guess is a mail."""
-_TOKEN: Final = 28
-"""Characters of base32 for both: small letters and figures, since some hosts write addresses in small letters."""
 _FIRST_LINES: Final = 3
 
 
@@ -38,68 +29,11 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
     """reply_address | message_id | subject | text"""
 
 
-class Signer:
-    """Makes and reads what is signed. `key`: the installation's secret."""
-
-    def __init__(self, key: bytes) -> None:
-        self._key = hmac.digest(key, b"mail", "sha256")
-
-    def reply_address(self, support: str, app_id: int, ticket_id: int, person: str) -> str:
-        """Where this person's answers about this ticket go: `soporte+<token>@example.com` for `soporte@example.com`."""
-        local, _, domain = support.rpartition("@")
-        return f"{local}+{self._token('reply', app_id, ticket_id, address(person))}@{domain}"
-
-    def replied(self, addresses: Sequence[str], support: str, app_id: int, person: str) -> int:
-        """The ticket of the first of these addresses that was made for this person, 0 for none."""
-        local, _, domain = support.lower().rpartition("@")
-        for one in addresses:
-            name, _, host = one.lower().rpartition("@")
-            if host == domain and name.startswith(local + "+"):
-                ticket_id = self._read(name[len(local) + 1 :], "reply", app_id, address(person))
-                if ticket_id:
-                    return ticket_id
-        return 0
-
-    def message_id(self, app_id: int, ticket_id: int, one: str, domain: str) -> str:
-        """Of an outgoing mail, without brackets. `one` names the mail among those of its ticket (letters, figures, "-"), so
-        that a mail which is sent again has the same id."""
-        return f"{self._token('id', app_id, ticket_id, one)}.{one}@{domain}"
-
-    def identified(self, ids: Sequence[str], app_id: int) -> list[int]:
-        """Tickets of which these Message-IDs are, the latest mail's first."""
-        found = (self._identified(one, app_id) for one in reversed(ids))
-        return list(dict.fromkeys(ticket_id for ticket_id in found if ticket_id))
-
-    def _identified(self, message_id: str, app_id: int) -> int:
-        local = message_id.rpartition("@")[0]
-        token, _, one = local.partition(".")
-        return self._read(token.lower(), "id", app_id, one)
-
-    def _token(self, what: str, app_id: int, ticket_id: int, about: str) -> str:
-        raw = ticket_id.to_bytes(_ID_BYTES, "big")
-        return base64.b32encode(raw + self._mac(what, app_id, raw, about)).decode("ascii").lower().rstrip("=")
-
-    def _read(self, token: str, what: str, app_id: int, about: str) -> int:
-        if len(token) != _TOKEN or not token.isascii():
-            return 0
-        try:
-            raw = base64.b32decode(token.upper() + "====")
-        except ValueError:
-            return 0
-        mac = self._mac(what, app_id, raw[:_ID_BYTES], about)
-        same = hmac.compare_digest(mac, raw[_ID_BYTES:])
-        return int.from_bytes(raw[:_ID_BYTES], "big") if same else 0
-
-    def _mac(self, what: str, app_id: int, ticket: bytes, about: str) -> bytes:
-        text = f"{what}\0{app_id}\0{about}\0".encode("utf-8", "surrogatepass")
-        return hmac.digest(self._key, text + ticket, "sha256")[:_MAC_BYTES]
-
-
-def candidates(mail: Arrival, signer: Signer, support: str, app_id: int) -> list[Candidate]:
+def candidates(mail: Arrival, signer: Signer, app_id: int) -> list[Candidate]:
     """What is proven first, then what the mail only says."""
     to = (*mail.envelope_to, *mail.to, *mail.cc)
     found: list[Candidate] = []
-    replied = signer.replied(to, support, app_id, mail.sender.address)
+    replied = signer.replied(to, app_id, mail.sender.address)
     if replied:
         found.append(Candidate(ticket_id=replied, how="reply_address"))
     thread = (*mail.references, *mail.in_reply_to)

@@ -55,8 +55,8 @@ _FOLD: Final = re.compile(r"[\r\n]+[ \t]+")
 _LINE_END: Final = re.compile(rb"\r?\n|\r")
 
 
-def parse(block: bytes) -> Headers:
-    """Of a header's bytes, without the empty line behind it. A line that is no field belongs to none."""
+def parse(block: bytes, most: int = FIELDS_AT_MOST) -> Headers:
+    """Of a header's bytes, without the empty line behind it; the first `most` fields. A line that is no field belongs to none."""
     fields: list[tuple[str, str]] = []
     lines: list[bytes] = []
     for line in _LINE_END.split(block[:BLOCK_AT_MOST]):
@@ -64,20 +64,20 @@ def parse(block: bytes) -> Headers:
             if lines:
                 lines.append(line)
             continue
-        if not _keep(fields, lines):
+        if not _keep(fields, lines, most):
             return Headers(tuple(fields))
         lines = [line]
-    _keep(fields, lines)
+    _keep(fields, lines, most)
     return Headers(tuple(fields))
 
 
-def _keep(fields: list[tuple[str, str]], lines: list[bytes]) -> bool:
+def _keep(fields: list[tuple[str, str]], lines: list[bytes], most: int) -> bool:
     """False: there are enough of them."""
     found = _FIELD.fullmatch(b"\n".join(lines)) if lines else None
     if found is not None:
         value = decoded(found[2][:FIELD_AT_MOST].strip(), "")
         fields.append((found[1].decode("ascii").lower(), _FOLD.sub(" ", value).replace("\0", "")))
-    return len(fields) < FIELDS_AT_MOST
+    return len(fields) < most
 
 
 # Encoded words

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from chatserver.core.people import App
 from chatserver.core.tickets import Ticket
-from chatserver.mail.addresses import stop_token
+from chatserver.mail.addresses import Signer
 
 
 class Links(NamedTuple):
@@ -26,14 +26,27 @@ class Links(NamedTuple):
     """Where mail to this address ends, without a question asked when it is POSTed to (RFC 8058)."""
 
 
-def links(public_url: str) -> Links:
-    """`public_url`: this server's, without a path. Tickets are read where they were opened: in the widget, on the host's page."""
+def links(public_url: str, signer: Signer) -> Links:
+    """`public_url`: this server's, without a path. Tickets are read where their customer is known: those of an account, or of who
+    only ever wrote mails, in the portal; others in the widget, on the host's page."""
+
+    def portal(app: App, page: str) -> str:
+        return f"{public_url}/portal/{app.key}/{page}"
+
+    def read_at(app: App, ticket: Ticket, page: str) -> str:
+        if ticket.customer.key.startswith(_IN_PORTAL):
+            return portal(app, page)
+        return host_page(app, ticket) or portal(app, page)
+
     return Links(
-        ticket=lambda app, ticket, address: host_page(app, ticket),
-        new=lambda app, ticket, address: host_page(app, ticket),
-        access=lambda app, address: "",
-        stop=lambda app, address: f"{public_url}/mail/stop/{app.key}/{stop_token(app, address)}",
+        ticket=lambda app, ticket, address: read_at(app, ticket, f"tickets/{ticket.number}"),
+        new=lambda app, ticket, address: read_at(app, ticket, f"new?follows={ticket.number}"),
+        access=lambda app, address: portal(app, "sign-up"),
+        stop=lambda app, address: f"{public_url}/mail/stop/{app.key}/{signer.stop_token(app.id, address)}",
     )
+
+
+_IN_PORTAL: Final = ("portal:", "mail:")
 
 
 def host_page(app: App, ticket: Ticket) -> str:

@@ -23,6 +23,10 @@ SIZE_AT_MOST: Final = 40 * 1024 * 1024
 PARTS_AT_MOST: Final = 2_000
 DEPTH_AT_MOST: Final = 20
 """Multiparts within multiparts; honest mails have five. What is deeper is one file, undivided."""
+PART_FIELDS: Final = 50
+PART_BLOCK: Final = 16 * 1024
+"""Fields of a part within a mail, and bytes of its header that are looked at: it says of itself what it is, and has five of them.
+There are `PARTS_AT_MOST` of these, and a field takes thirty times the memory that it took in the mail."""
 _BOUNDARY_AT_MOST: Final = 200  # RFC 2046 allows 70
 
 _BODY: Final = re.compile(rb"\r?\n\r?\n|\r\r")
@@ -82,7 +86,7 @@ def parse(raw: bytes) -> tuple[Part, bool]:
 
 def _entity(raw: bytes, start: int, end: int, depth: int, default: str, counted: _Counted) -> Part:
     counted.left -= 1
-    header, body = _header(raw, start, end)
+    header, body = _header(raw, start, end, within=depth > 0)
     kind, parameters = value_and_parameters(header.get("content-type"))
     if "/" not in kind:
         kind = default
@@ -149,11 +153,12 @@ def _before_break(raw: bytes, at: int) -> int:
     return at - (raw[at - 1 : at] == b"\r")
 
 
-def _header(raw: bytes, start: int, end: int) -> tuple[Headers, int]:
+def _header(raw: bytes, start: int, end: int, *, within: bool) -> tuple[Headers, int]:
     """The fields, and where the body begins."""
     if raw[start : start + 1] in (b"\n", b"\r"):
         return Headers(), start + (2 if raw[start : start + 2] == b"\r\n" else 1)
     found = _BODY.search(raw, start, end)
     stop, body = (found.start(), found.end()) if found else (end, end)
-    header = headers.parse(raw[start : min(stop, start + headers.BLOCK_AT_MOST)])
+    block, fields = (PART_BLOCK, PART_FIELDS) if within else (headers.BLOCK_AT_MOST, headers.FIELDS_AT_MOST)
+    header = headers.parse(raw[start : min(stop, start + block)], fields)
     return (header, body) if header.fields else (header, start)

@@ -22,11 +22,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from chatserver.core.colors import theme
-from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind
+from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind, is_copied
 from chatserver.core.people import App
-from chatserver.core.tickets import TALK, Item, Ticket, rate_until
+from chatserver.core.tickets import TALK, Item, Ticket, pending_ends, rate_until
 from chatserver.i18n import TAGS, choose, say, words
-from chatserver.mail.addresses import reply_address, thread_id
+from chatserver.mail.addresses import LOOP_FIELD
 from chatserver.mail.links import Links
 
 if TYPE_CHECKING:
@@ -44,17 +44,6 @@ _MARKS: Final = dict.fromkeys(
 )
 
 
-class Sender(msgspec.Struct, frozen=True):
-    """`address`: from where mails come. `answerable`: what is sent there comes in here, also with a "+" and a token."""
-
-    address: str
-    answerable: bool = False
-
-    @property
-    def domain(self) -> str:
-        return ascii_domain(self.address.rpartition("@")[2])
-
-
 class Matter(msgspec.Struct, frozen=True):
     """All that a mail may tell."""
 
@@ -64,6 +53,12 @@ class Matter(msgspec.Struct, frozen=True):
     confirmed: bool
     facts: Facts
     message_id: str
+    thread_id: str = ""
+    """To what all mails to this address about the ticket refer."""
+    answers: str = ""
+    """The Message-ID of what its receiver mailed last about it; empty: nothing."""
+    reply_to: str = ""
+    """Where answers come in, and find the ticket; empty: nobody reads them."""
     ticket: Ticket | None = None
     items: Sequence[Item] = ()
     """Of the ticket, what the mail is about; the latest ones where they are many."""
@@ -79,6 +74,8 @@ class Said(msgspec.Struct, frozen=True):
     text: str
     own: bool
     """Its receiver's."""
+    files: Sequence[str] = ()
+    """Their names: the files are where the ticket is read."""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -102,9 +99,10 @@ class Nothing(Exception):
     """There is nothing to tell: it was seen meanwhile."""
 
 
-def composed(matter: Matter, sender: Sender, links: Links, now: int) -> EmailMessage:
-    """The mail, at `now` (ms). Raises Nothing, and ValueError for an address that no header can hold."""
-    told = _Told(matter, links, answerable=sender.answerable)
+def composed(matter: Matter, sender: str, links: Links, now: int) -> EmailMessage:
+    """The mail as it leaves `sender`, an address, at `now` (ms). Raises Nothing, and ValueError for an address that no header can
+    hold."""
+    told = _Told(matter, links)
     page = told.page()
     mail = EmailMessage(policy=SMTP.clone(utf8=not matter.address.isascii()))
     _head(mail, told, sender, links, now)
@@ -120,12 +118,12 @@ def composed(matter: Matter, sender: Sender, links: Links, now: int) -> EmailMes
 
 def envelope(address: str) -> str:
     """An address as servers write it: its domain in ASCII. Raises ValueError."""
-    local, _, domain = address.rpartition("@")
-    return f"{local}@{ascii_domain(domain)}"
+    return f"{address.rpartition('@')[0]}@{domain_of(address)}"
 
 
-def ascii_domain(domain: str) -> str:
-    """Raises ValueError for a name that no server can have."""
+def domain_of(address: str) -> str:
+    """In ASCII. Raises ValueError for a name that no server can have."""
+    domain = address.rpartition("@")[2]
     return domain if domain.isascii() else domain.encode("idna").decode("ascii")
 
 
@@ -135,14 +133,15 @@ def ascii_domain(domain: str) -> str:
 class _Told:
     """What a matter says, in words."""
 
-    def __init__(self, matter: Matter, links: Links, *, answerable: bool) -> None:
+    def __init__(self, matter: Matter, links: Links) -> None:
         self.matter = matter
-        self.answerable = answerable
         self.ticket = matter.ticket
         self.links = links
         locale = matter.facts.locale or (matter.ticket.customer.locale if matter.ticket else "")
         self.lang = choose(locale)
         self.number = matter.ticket.number if matter.ticket else 0
+        self.copied = matter.ticket is not None and is_copied(matter.ticket, matter.address)
+        """Its receiver is in copy: the ticket is somebody else's, to look at and to decide about."""
 
     def say(self, key: str, **values: object) -> str:
         return say(self.lang, key, app=one_line(self.matter.app.name), number=self.number, **values)
@@ -154,6 +153,8 @@ class _Told:
         """The same for all mails about a ticket: some programs take another subject for another conversation."""
         if self.ticket is None:
             return self.page().title
+        if self.copied:
+            return self.say("mail.subject_copied")
         if self.matter.confirmed:
             return self.say("mail.subject", subject=self.masked(one_line(self.ticket.subject)))
         return self.say("mail.subject_plain")
@@ -162,7 +163,9 @@ class _Told:
         title, parts = _KINDS[self.matter.kind](self)
         asked = self.matter.kind in ASKED_FOR
         stop = "" if asked else self.links.stop(self.matter.app, self.matter.address)
-        why = self.say("mail.why.ticket" if self.ticket else "mail.why.asked")
+        why = self.say(
+            "mail.why.copied" if self.copied else "mail.why.ticket" if self.ticket else "mail.why.asked"
+        )
         return Page(title, [part for part in parts if part.text or part.said or part.url], why, stop)
 
     def hello(self) -> Part:
@@ -175,15 +178,19 @@ class _Told:
         return Part(button=self.say(f"mail.button.{key}"), url=url) if url else Part()
 
     def answer_here(self) -> Part:
-        return Part(self.say("mail.answer_here"), quiet=True) if self.answerable else Part()
+        return Part(self.say("mail.answer_here"), quiet=True) if self.matter.reply_to else Part()
+
+    def ticket_url(self) -> str:
+        """Where its receiver reads the ticket; "" for who does not."""
+        if self.ticket is None or self.copied:
+            return ""
+        return self.links.ticket(self.matter.app, self.ticket, self.matter.address)
 
     def to_ticket(self) -> Part:
-        if self.ticket is None:
-            return Part()
-        return self.button("ticket", self.links.ticket(self.matter.app, self.ticket, self.matter.address))
+        return self.button("ticket", self.ticket_url())
 
     def to_new(self) -> Part:
-        if self.ticket is None:
+        if self.ticket is None or self.copied:
             return Part()
         return self.button("new", self.links.new(self.matter.app, self.ticket, self.matter.address))
 
@@ -197,8 +204,35 @@ class _Told:
             room -= len(item.text)
             own = item.by == "customer"
             who = self.say("mail.you") if own else one_line(item.name) or self.say("mail.team")
-            found.append(Said(who, self.when(item.at), self.masked(_shown(item.text)), own))
+            files = [self.masked(one_line(file.name)) for file in item.files]
+            found.append(Said(who, self.when(item.at), self.masked(_shown(item.text)), own, files))
         return found[::-1]
+
+    def waits(self) -> str:
+        """What its receiver has to do, where agents said so in what the mail is about, and it still is so."""
+        ticket = self.ticket
+        kinds = {item.kind for item in self.matter.items}
+        if ticket is None or self.copied or ticket.pending is None or not kinds & {"pending", "sent_back"}:
+            return ""
+        if ticket.details.missing and "sent_back" in kinds:
+            fields = ", ".join(map(self.field, ticket.details.missing))
+            return self.say("mail.waits.missing", fields=fields)
+        return self.say("mail.waits.text")
+
+    def field(self, name: str) -> str:
+        """Of the app's form, as it is called there."""
+        for own in self.matter.app.form.fields:
+            if own.key == name:
+                return one_line(str(getattr(own.label, self.lang)))
+        return words(self.lang).get(f"form.label.{name}", name)
+
+    def rejection(self) -> Said | None:
+        """In an agent's words, for the customer."""
+        for item in self.matter.items:
+            if item.kind == "closed" and item.text:
+                who = one_line(item.name) or self.say("mail.team")
+                return Said(who, self.when(item.at), self.masked(_shown(item.text)), own=False)
+        return None
 
     def when(self, at: int) -> str:
         """On the receiver's clock."""
@@ -218,7 +252,7 @@ class _Told:
     def masked(self, text: str) -> str:
         for one in self.matter.hidden:
             if len(one) > 1:
-                text = re.sub(re.escape(one), HIDDEN, text, flags=re.IGNORECASE)
+                text = re.sub(_spelt(one), HIDDEN, text, flags=re.IGNORECASE)
         return text
 
     def values(self, page: Page) -> dict[str, Any]:
@@ -232,6 +266,8 @@ class _Told:
                 :120
             ],
             "pasted": self.matter.facts.link,
+            "attached": self.say("mail.attached"),
+            "files_at": self.ticket_url(),
             "fill": look.fill,
             "ink": look.ink,
             "paste": self.say("mail.paste"),
@@ -244,42 +280,70 @@ _Content = tuple[str, list[Part]]
 
 def _created(told: _Told) -> _Content:
     parts = [told.hello(), Part(told.say("mail.created.text"))]
-    if told.matter.confirmed and told.ticket is not None:
-        said = told.said(("customer",))
-        heading = f"{told.say('mail.created.said')}: {told.masked(one_line(told.ticket.subject))}"
-        parts += [Part(heading, said), told.to_ticket()]
+    known, ticket = told.matter.confirmed, told.ticket
+    if known and ticket is not None:
+        heading = f"{told.say('mail.created.said')}: {told.masked(one_line(ticket.subject))}"
+        parts.append(Part(heading, told.said(("customer",))))
+    by_mail = ticket is not None and ticket.customer.by_mail
+    access = told.links.access(told.matter.app, told.matter.address) if by_mail else ""
+    if access:
+        parts += [Part(told.say("mail.access.text")), told.button("access", access)]
     else:
-        access = told.links.access(told.matter.app, told.matter.address)
-        button = told.button("access", access) if access else told.to_ticket()
-        parts += [button, Part(told.say("mail.created.stranger"), quiet=True)]
+        parts.append(told.to_ticket())
+    if not known:
+        parts.append(Part(told.say("mail.created.stranger"), quiet=True))
     parts += [Part(told.say("mail.created.again"), quiet=True), told.answer_here()]
     return told.say("mail.created.title"), parts
 
 
 def _answers(told: _Told) -> _Content:
-    said = told.said(("agent",))
-    if not said:
+    said, waits = told.said(("agent",)), told.waits()
+    if not said and not waits:
         raise Nothing
     count = _count(told)
     more = count - len(said)
     parts = [
         told.hello(),
-        Part(told.say("mail.answers.text")),
-        Part(said=said),
+        Part(waits),
+        Part(told.say("mail.answers.copied" if told.copied else "mail.answers.text") if said else "", said),
         Part(told.count("mail.answers.more", more), quiet=True) if more else Part(),
         told.to_ticket(),
         told.answer_here(),
     ]
-    return told.count("mail.answers.title", count), parts
+    title = told.say("mail.waits.title") if waits else told.count("mail.answers.title", count)
+    if told.copied:
+        title = told.say("mail.answers.copied_title")
+    return title, parts
+
+
+def _reminder(told: _Told) -> _Content:
+    ticket = told.ticket
+    if ticket is None or ticket.pending is None:
+        raise Nothing
+    end = told.when(pending_ends(ticket, ticket.pending, told.matter.app.policy))
+    said = told.said(("agent",))[-1:]
+    parts = [
+        told.hello(),
+        Part(told.waits() or told.say("mail.waits.text")),
+        Part(told.say("mail.reminder.said") if said else "", said),
+        Part(told.say("mail.reminder.end", when=end)),
+        told.to_ticket(),
+        told.answer_here(),
+    ]
+    return told.say("mail.reminder.title"), parts
 
 
 def _closed(told: _Told) -> _Content:
     key = f"mail.closed.text.{told.matter.facts.reason}"
-    text = told.say(key if key in words(told.lang) else "mail.closed.text")
+    text = told.say(key if key in words(told.lang) and not told.copied else "mail.closed.text")
     said = told.said(("agent",))
     parts = [told.hello(), Part(text)]
+    if why := told.rejection():
+        parts.append(Part(told.say("mail.closed.why"), [why]))
     if said:
         parts.append(Part(told.say("mail.closed.unseen"), said))
+    if told.copied:
+        return told.say("mail.closed.copied_title"), parts
     ticket = told.ticket
     if ticket is not None and ticket.rating is None and rate_until(ticket, told.matter.app.policy):
         rate = told.links.ticket(told.matter.app, ticket, told.matter.address)
@@ -294,7 +358,7 @@ def _closed_already(told: _Told) -> _Content:
 
 
 def _transcript(told: _Told) -> _Content:
-    said = told.said(("customer", "agent"))
+    said = told.said(("customer", "agent", "system"))
     cut = _count(told) > len(said)
     parts = [
         told.hello(),
@@ -344,6 +408,7 @@ def _test(told: _Told) -> _Content:
 _KINDS: Final[Mapping[LetterKind, Callable[[_Told], _Content]]] = {
     "created": _created,
     "answers": _answers,
+    "reminder": _reminder,
     "closed": _closed,
     "closed_already": _closed_already,
     "transcript": _transcript,
@@ -358,35 +423,30 @@ _KINDS: Final[Mapping[LetterKind, Callable[[_Told], _Content]]] = {
 
 
 def _count(told: _Told) -> int:
-    by = ("agent",) if told.matter.kind == "answers" else ("customer", "agent")
+    by = ("agent",) if told.matter.kind == "answers" else ("customer", "agent", "system")
     return sum(item.kind in TALK and item.by in by for item in told.matter.items)
 
 
 # — headers ————————————————————————————————————————————————————————————————————
 
 
-def _head(mail: EmailMessage, told: _Told, sender: Sender, links: Links, now: int) -> None:
+def _head(mail: EmailMessage, told: _Told, sender: str, links: Links, now: int) -> None:
     matter = told.matter
-    mail["From"] = _mailbox(matter.app.name, sender.address)
+    mail["From"] = _mailbox(matter.app.name, sender)
     mail["To"] = _mailbox("", matter.address)
     mail["Subject"] = _in_header(told.subject())
     mail["Date"] = datetime.fromtimestamp(now / 1000, UTC)
     mail["Message-ID"] = matter.message_id
-    if told.ticket is not None:
-        number = told.ticket.number
-        root = thread_id(matter.app, number, matter.address, sender.domain)
-        answered = _safe_id(matter.facts.in_reply_to)
-        mail["In-Reply-To"] = answered or root
-        mail["References"] = f"{root} {answered}".strip()
-        if sender.answerable:
-            mail["Reply-To"] = _mailbox(
-                matter.app.name, reply_address(matter.app, number, matter.address, sender.address)
-            )
-    elif answered := _safe_id(matter.facts.in_reply_to):
-        mail["In-Reply-To"] = mail["References"] = answered
+    answered = _safe_id(matter.answers)
+    if thread := f"{matter.thread_id} {answered}".strip():
+        mail["In-Reply-To"] = answered or matter.thread_id
+        mail["References"] = thread
+    if matter.reply_to:
+        mail["Reply-To"] = _mailbox(matter.app.name, matter.reply_to)
     # Out-of-office programs must not answer, nor other desks (RFC 3834); the second one is what Exchange reads.
     mail["Auto-Submitted"] = "auto-replied" if matter.facts.in_reply_to else "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
+    mail[LOOP_FIELD.title()] = "1"
     if matter.kind not in ASKED_FOR:
         mail["List-Unsubscribe"] = f"<{links.stop(matter.app, matter.address)}>"
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
@@ -413,6 +473,15 @@ def _in_header(text: str) -> str:
 def one_line(text: str) -> str:
     """For a header, or a place for one line: nothing that ends a line or turns its direction."""
     return _LINE.sub(" ", text.translate(_MARKS)).strip()
+
+
+def _spelt(secret: str) -> str:
+    """As a pattern: a number is the same with and without the dots, dashes and spaces between its parts."""
+    signs = [re.escape(sign) for sign in secret if sign.isalnum()]
+    return r"[\s.\-/_]?".join(signs) if len(signs) >= _SPELT_LEAST else re.escape(secret)
+
+
+_SPELT_LEAST: Final = 4
 
 
 def _shown(text: str) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from chatserver.core.errors import Refused
 from chatserver.core.events import AgentGone, Event, agent_topic, desk_topic, session_topic
 from chatserver.core.files import MIB
+from chatserver.core.forms import form_mark
 from chatserver.core.people import Agent
 from chatserver.core.tickets import Ticket
 from chatserver.realtime.connection import Connection
@@ -151,7 +152,10 @@ class AgentTalk(Talk[Frame]):
         app = self.hub.house.people.app(app_id)
         waiting, requests = await ticket_rows.desk_counts(self.hub.db, app_id)
         file_bytes, each = app.policy.file_mib * MIB, app.policy.files_per_message
-        return AppInfo(app.key, app.name, app.color, waiting, requests, file_bytes, each)
+        mark = form_mark(app.form)
+        return AppInfo(
+            app.key, app.name, app.color, waiting, requests, file_bytes, each, mark, app.policy.mail
+        )
 
     def outdated(self) -> bool:
         return self._greeted_as is not None and self._shown() != self._greeted_as
@@ -163,7 +167,8 @@ class AgentTalk(Talk[Frame]):
         if me is None:
             return None
         apps = [people.app(app_id) for app_id in me.app_ids]
-        return me.name, me.email, me.capacity, [(app.id, app.name, app.color) for app in apps]
+        shown = [(app.id, app.name, app.color, app.form, app.policy.mail) for app in apps]
+        return me.name, me.email, me.capacity, shown
 
     def leave(self) -> None:
         self.hub.agents_here.leave(self._agent_id, self.connection.silent_seconds)

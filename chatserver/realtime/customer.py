@@ -222,6 +222,7 @@ class CustomerTalk(Talk[Frame]):
             name=frame.name,
             follows=_number(frame.follows),
             form=frame.form,
+            files=frame.files,
         )
 
     async def _found(self, before: int) -> list[Ticket]:

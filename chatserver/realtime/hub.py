@@ -18,18 +18,20 @@ from chatserver.realtime.attention import AttentionFeed
 from chatserver.realtime.close_codes import GOING_AWAY, SESSION_ENDED
 from chatserver.realtime.connection import Connection
 from chatserver.realtime.counts import CountFeed
-from chatserver.realtime.frames import pack
+from chatserver.realtime.frames import Packet, pack
 from chatserver.realtime.lately import Lately
 from chatserver.realtime.limits import SLOT_LATEST, Buckets, Door, Limits
 from chatserver.realtime.ports import LiveSessions
 from chatserver.realtime.presence import Presence
 from chatserver.realtime.views import Audience, Views
-from chatserver.realtime.wire import GoAway
+from chatserver.realtime.wire import GoAway, Storing
 from chatserver.services import attention, followups, pairing
 from chatserver.services.downloads import Downloads
 from chatserver.services.house import House
 from chatserver.store import tickets as ticket_rows
+from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
+from chatserver.store.health import probe
 from chatserver.store.work import Who
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,10 @@ log = logging.getLogger(__name__)
 SWEEP_SECONDS: Final = 1.0
 RECHECK_SECONDS: Final = 240.0
 RECHECK_BATCH: Final = 500
+STORE_SECONDS: Final = 1.0
+"""How often it is looked whether what is said can be stored."""
+TOLD_AT_ONCE: Final = 500
+"""Of all connections, before others have their turn."""
 FORGET_SECONDS: Final = 60.0
 FULL_SECONDS: Final = 60.0
 """Who has too many connections comes again after that: a dead one of a customer's is closed by then."""
@@ -68,6 +74,9 @@ class Peer(Protocol):
 
     def check(self) -> None:
         """Its deadlines."""
+
+    def announce(self, packet: Packet) -> None:
+        """What concerns everybody; nothing to whom was not greeted yet."""
 
 
 class Hub:
@@ -129,6 +138,8 @@ class Hub:
         self.attention_lately = Lately(house.bus, lambda app_id: attention.attention(house, app_id), now)
         self.places_lately = Lately(house.bus, lambda app_id: attention.places(house, app_id), now)
         """For those who come in, which may be a crowd."""
+        self.storing = True
+        """What is said can be stored, by what was seen last. Whoever is here was told when that changed."""
         self.draining = False
         """Readiness is over: no new sockets."""
         self.shut = False
@@ -149,6 +160,7 @@ class Hub:
     async def __aenter__(self) -> Self:
         for seconds, work in (
             (SWEEP_SECONDS, self._sweep),
+            (STORE_SECONDS, self.look_at_store),
             (self._recheck_seconds, self.recheck_sessions),
             (FORGET_SECONDS, self._forget),
         ):
@@ -312,6 +324,26 @@ class Hub:
         await followups.rules_changed(house, changed)
         await followups.people_changed(house, desks)
         self._followed = people
+
+    async def look_at_store(self) -> None:
+        """Tell everybody when nothing can be stored any more, and when it can again: what somebody types meanwhile waits on their
+        side, and they have to know. Nobody may be writing when it can again, so it is tried."""
+        await self._tell_storing()
+        if self.db.failing and not self.db.unanswered:
+            with contextlib.suppress(StoreFailed):
+                await probe(self.db, self.house.now())
+            await self._tell_storing()
+
+    async def _tell_storing(self) -> None:
+        if self.db.storing == self.storing:
+            return
+        self.storing = self.db.storing
+        log.warning("people are told that what they say %s be stored", "can" if self.storing else "cannot")
+        packet = pack(Storing(self.storing))
+        for number, peer in enumerate(self.peers, 1):
+            peer.announce(packet)
+            if not number % TOLD_AT_ONCE:
+                await asyncio.sleep(0)
 
     async def recheck_sessions(self) -> None:
         """Close the sockets of sessions that ended without our hearing of it."""

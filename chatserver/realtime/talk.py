@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable
 from functools import partial
@@ -24,7 +25,7 @@ from chatserver.realtime.close_codes import (
     TRY_LATER,
 )
 from chatserver.realtime.connection import Connection
-from chatserver.realtime.frames import Frames, error, error_for, head, pack, type_of
+from chatserver.realtime.frames import Frames, Packet, error, error_for, head, pack, type_of
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import STRIKES, Bucket
 from chatserver.realtime.views import Audience, item_views
@@ -46,9 +47,10 @@ from chatserver.realtime.wire import (
     Pong,
     Say,
     Seen,
+    Storing,
     TypingFrame,
 )
-from chatserver.store.base import StoreFailed, Use
+from chatserver.store.base import StoreFailed, Use, Violated
 from chatserver.store.items import items_after, items_before
 
 log = logging.getLogger(__name__)
@@ -56,6 +58,8 @@ log = logging.getLogger(__name__)
 F = TypeVar("F", bound=Frame)
 
 BAD_IN_A_ROW: Final = 5
+AGAIN_SECONDS: Final = (2.0, 4.0)
+"""When to send again what could not be stored. Each try costs an answer."""
 LARGE: Final = 4_096
 """Characters of a frame."""
 FILE_BYTES: Final = 90
@@ -140,6 +144,11 @@ class Talk(ABC, Generic[F]):
         self._subscription = self.hub.house.bus.subscribe(
             topics, self._deliver, lambda: self.connection.end(SLOW, flush=False)
         )
+
+    def announce(self, packet: Packet) -> None:
+        """See `hub.Peer`."""
+        if self._greeted:
+            self.connection.offer(packet)
 
     def over(self) -> None:
         """The connection has ended."""
@@ -279,12 +288,12 @@ class Talk(ABC, Generic[F]):
             self._ended()
 
     def _failed(self, frame: Any, problem: BaseException) -> None:
+        if isinstance(problem, StoreFailed):
+            log.error("a %s could not be stored", type_of(frame))
+            problem = _unstored(problem)
         self.hub.metrics.refuse(problem.code if isinstance(problem, Refused) else "internal")
         if isinstance(problem, Refused):
             self._say(error_for(frame, problem))
-        elif isinstance(problem, StoreFailed):
-            log.error("a %s could not be stored", type_of(frame))
-            self._say(error_for(frame, Refused("internal")))
         else:
             log.error("a %s failed", type_of(frame), exc_info=problem)
             self.connection.last(pack(error_for(frame, Refused("internal"))), INTERNAL)
@@ -338,6 +347,8 @@ class Talk(ABC, Generic[F]):
                 try:
                     await self.greet(hello)
                     self._greeted = True
+                    if not self.hub.storing:
+                        self._say(Storing(on=False))
                 finally:
                     self._greeting = None
         except Refused as refused:
@@ -420,6 +431,13 @@ class Talk(ABC, Generic[F]):
         items = _latest(await items_before(self.hub.db, ticket.id, frame.before, PAGE))
         more = bool(items) and items[0].seq > 1
         return Items(ticket.id, item_views(items, self.audience), more, back=True)
+
+
+def _unstored(problem: StoreFailed) -> Refused:
+    """By the row's own fault, or by the database's: then the same frame will do, at a moment that not all have in common."""
+    if isinstance(problem, Violated):
+        return Refused("internal")
+    return Refused("unavailable", retry_after=random.uniform(*AGAIN_SECONDS))  # noqa: S311 - spreads load, keeps no secret
 
 
 def _page(items: list[Item]) -> list[Item]:

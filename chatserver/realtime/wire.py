@@ -261,6 +261,8 @@ class Request(Frame, frozen=True, tag="request"):
     name: Annotated[str, Meta(max_length=200)] = ""
     follows: int = 0
     form: Given | None = None
+    files: Annotated[tuple[Cid, ...], Meta(max_length=100)] = ()
+    """Of the first message, as those of `say`."""
 
 
 class Complete(Frame, frozen=True, tag="complete"):
@@ -528,6 +530,10 @@ class AppInfo(msgspec.Struct, frozen=True):
     file_bytes: int
     """The largest file that is taken; 0: none."""
     files_per_message: int
+    form: str
+    """Names the app's ticket form as it is now: another name, another form (`GET /console/form`)."""
+    mails: bool
+    """Customers get mails about its tickets."""
 
 
 class AgentWelcome(Frame, frozen=True, tag="welcome", omit_defaults=False):
@@ -699,6 +705,14 @@ class Error(Frame, frozen=True, tag="error"):
     """Of a form (`bad_form`): name of the field → what is wrong with it."""
 
 
+class Storing(Frame, frozen=True, tag="storing", omit_defaults=False):
+    """Whether what is said can be stored just now, as far as this server knows: said when that changes, and after a `welcome`
+    while it cannot. Nothing is lost meanwhile: what is not acknowledged is sent again, as `unavailable` or a new connection asks
+    for."""
+
+    on: bool
+
+
 class GoAway(Frame, frozen=True, tag="goaway"):
     """This server is about to stop. Come back in `retry_after` seconds, on a new connection."""
 
@@ -718,6 +732,7 @@ CustomerServerFrame = (
     | AttentionFrame
     | TypingFrame
     | Pong
+    | Storing
     | Error
     | GoAway
 )
@@ -735,6 +750,7 @@ AgentServerFrame = (
     | StatusFrame
     | TypingFrame
     | Pong
+    | Storing
     | Error
     | GoAway
 )

@@ -27,7 +27,7 @@ from chatserver.services.identity import (
     socket_tokens,
 )
 from chatserver.services.passwords import Passwords
-from chatserver.services.throttle import Buckets, Tries, TriesEverywhere, TriesHere
+from chatserver.services.throttle import Buckets, tries
 from chatserver.settings import Settings
 from chatserver.store import accounts as rows
 from chatserver.store import people
@@ -95,7 +95,11 @@ class Accounts:
         self._clock = clock
         self._tokens = session_tokens(secret)
         self._passwords = Passwords()
-        self._tries = _tries(settings, buckets)
+        self._tries = tries(
+            limit(settings.sign_in_tries, SIGN_IN_WINDOW_SECONDS),
+            limit(settings.sign_in_tries_per_address, SIGN_IN_WINDOW_SECONDS),
+            buckets,
+        )
         self._socket_tokens = socket_tokens(secret)
 
     # — agents —————————————————————————————————————————————————————————————————
@@ -269,12 +273,6 @@ class Accounts:
             email if session.verified else "",
         )
         return CustomerIdentity(app, who, self._tokens.sign(kept))
-
-
-def _tries(settings: Settings, buckets: Buckets | None) -> Tries:
-    by_name = limit(settings.sign_in_tries, SIGN_IN_WINDOW_SECONDS)
-    by_address = limit(settings.sign_in_tries_per_address, SIGN_IN_WINDOW_SECONDS)
-    return TriesEverywhere(by_name, by_address, buckets) if buckets else TriesHere(by_name, by_address)
 
 
 # — for administrators: without a running server ———————————————————————————————

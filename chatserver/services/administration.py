@@ -14,7 +14,9 @@ from chatserver.core.hours import Schedule
 from chatserver.core.people import App
 from chatserver.core.policy import Policy
 from chatserver.services import accounts, apps
+from chatserver.services.partaking import PEOPLE_MAX
 from chatserver.services.passwords import Passwords
+from chatserver.store import companies
 from chatserver.store.accounts import Taken
 from chatserver.store.database import Database
 
@@ -61,7 +63,17 @@ class ChangeAgent(msgspec.Struct, frozen=True, tag=True):
     disabled: bool | None = None
 
 
-Order = AddApp | ChangeApp | AddAgent | ChangePassword | ChangeAgent
+class ChangeCompany(msgspec.Struct, frozen=True, tag=True):
+    """People of a company, whose customers' tickets some of them see (`store/companies.py`): addresses, or `user:<sub>`."""
+
+    key: str
+    name: str
+    add: tuple[str, ...] = ()
+    sees: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+Order = AddApp | ChangeApp | AddAgent | ChangePassword | ChangeAgent | ChangeCompany
 
 
 async def carry_out(db: Database, order: Order, policy: Policy, now: int) -> App | None:
@@ -88,6 +100,12 @@ async def carry_out(db: Database, order: Order, policy: Policy, now: int) -> App
                 app_ids=await _ids(db, keys),
                 disabled=disabled,
             )
+        case ChangeCompany(key, name, add, sees, remove):
+            app = await apps.find(db, key)
+            of_it = {one.person for one in await companies.listed(db, app.id) if one.company == name}
+            if len(of_it | {*add, *sees}) > PEOPLE_MAX:
+                raise Refused("too_many", limit=PEOPLE_MAX)
+            await companies.change(db, app.id, name, add=add, sees=sees, remove=remove, now=now)
     return None
 
 
@@ -127,6 +145,7 @@ def sentence(problem: Exception) -> str | None:
 
 
 _REFUSALS = {
+    "too_many": "A company has at most {limit} people.",
     "too_short": "A password has at least {limit} characters.",
     "bad_email": "That is no e-mail address.",
     "not_found": "There is no agent with that e-mail address; `chatserver agent list` shows all.",

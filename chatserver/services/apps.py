@@ -10,8 +10,6 @@ from typing import Any, Final
 
 import msgspec
 
-from chatserver.core import messages
-from chatserver.core.errors import Refused
 from chatserver.core.forms import DEFAULT as DEFAULT_FORM
 from chatserver.core.forms import Form
 from chatserver.core.hours import DEFAULT, Schedule
@@ -19,7 +17,7 @@ from chatserver.core.people import App
 from chatserver.core.policy import Policy
 from chatserver.services import form_text, hours_text
 from chatserver.services.hours_text import HoursGiven
-from chatserver.settings import policy_casts
+from chatserver.settings import mail_address, policy_casts
 from chatserver.store import accounts as rows
 from chatserver.store import people
 from chatserver.store.database import Database, Reader
@@ -56,7 +54,7 @@ class Change(msgspec.Struct, frozen=True):
     """#rrggbb, or "none" for the widget's own."""
     hours: HoursGiven = HoursGiven()
     support_address: str | None = None
-    """Of its mails; empty: the server's."""
+    """Mail to it becomes tickets, and its mails come from there; empty: the server's, and none comes in."""
     policy: tuple[str, ...] = ()
     """Such as "inactivity_seconds=300"; "=default" makes it follow the server's again."""
     new_secret: bool = False
@@ -136,7 +134,7 @@ def form_for(text: str, before: Form) -> Form:
 async def change(db: Database, key: str, wanted: Change, default: Policy, now: int) -> App:
     """The app as it is then. `default`: the server's policy. Raises UnknownApp and BadOptions."""
     app = await find(db, key, default)
-    chosen: dict[str, Any] = msgspec.json.decode(await rows.app_policy(db, key))
+    chosen = people.own_policy(await rows.app_policy(db, key))
     at = datetime.fromtimestamp(now / 1000, UTC)
     schedule, problems = hours_text.changed(schedule_of(app), wanted.hours, at)
     policy, more = _policy(chosen, wanted.policy, default)
@@ -157,6 +155,11 @@ async def change(db: Database, key: str, wanted: Change, default: Policy, now: i
     address = app.support_address
     if wanted.support_address is not None:
         address, more = _address_of(wanted.support_address)
+        taken = [one.key for one in await people.apps(db, default) if one.support_address == address != ""]
+        if taken not in ([], [key]):
+            more.append(
+                f"{address} is the address of the app {taken[0]}: mail to it can become tickets of one app only."
+            )
         problems += more
     if problems:
         raise BadOptions(problems)
@@ -189,9 +192,9 @@ def _address_of(text: str) -> tuple[str, list[str]]:
     if text in ("", "none"):
         return "", []
     try:
-        return messages.email(text), []
-    except Refused:
-        return "", [f"{text!r} is no e-mail address: write it like soporte@example.com, or none."]
+        return mail_address(text), []
+    except ValueError as problem:
+        return "", [f"The support address {problem}, or none."]
 
 
 def _policy(
@@ -201,7 +204,11 @@ def _policy(
     after, problems, casts = dict(chosen), [], policy_casts()
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
-        if name not in casts or not equals:
+        if name == "support_address":
+            problems.append(
+                f"support_address is no policy any more: write --support-address {value or 'soporte@example.com'}."
+            )
+        elif name not in casts or not equals:
             problems.append(f"{text!r} is no policy: write name=value; names are {', '.join(casts)}.")
         elif value == "default":
             after.pop(name, None)

@@ -33,6 +33,8 @@ DOWNLOADS_MAX: Final = 200
 """Under way at once; further ones are told to come again."""
 DOWNLOADS_OF_ONE: Final = 12
 """Of one person."""
+DOWNLOADS_OF_NETWORK: Final = 100
+"""Of one network address, whoever is behind it."""
 
 
 class Link(msgspec.Struct, frozen=True, array_like=True):
@@ -91,6 +93,7 @@ class Downloads:
         self._signed = Signed(secret, "file-link", Link)
         self._ms = seconds * 1000
         self._under_way: Counter[str] = Counter()
+        self._networks: Counter[str] = Counter()
 
     async def links(self, ticket: Ticket, seq: int, person: str) -> tuple[list[FileLink], int]:
         """Where the files of a message are to be had, and until when (ms); those that are gone are left out. That `person` may
@@ -129,11 +132,17 @@ class Downloads:
         return link, stored
 
     @asynccontextmanager
-    async def reading(self, link: Link, stored: Stored) -> AsyncIterator[Reading]:
-        """The bytes behind a link. Refused: rate_limited, not_found, files_unavailable."""
-        if self._under_way.total() >= DOWNLOADS_MAX or self._under_way[link.person] >= DOWNLOADS_OF_ONE:
+    async def reading(self, link: Link, stored: Stored, network: str = "") -> AsyncIterator[Reading]:
+        """The bytes behind a link. `network`: who asks for them, as it is counted; "" is not. Refused: rate_limited, not_found,
+        files_unavailable."""
+        if (
+            self._under_way.total() >= DOWNLOADS_MAX
+            or self._under_way[link.person] >= DOWNLOADS_OF_ONE
+            or (network and self._networks[network] >= DOWNLOADS_OF_NETWORK)
+        ):
             raise Refused("rate_limited", retry_after=AGAIN_SECONDS)
         self._under_way[link.person] += 1
+        self._networks[network] += 1
         try:
             reading = await self._opened(stored.key + THUMBNAIL if link.thumbnail else stored.key)
             try:
@@ -142,6 +151,7 @@ class Downloads:
                 reading.close()
         finally:
             self._under_way -= Counter([link.person])
+            self._networks -= Counter([network])
 
     async def _opened(self, key: str) -> Reading:
         try:

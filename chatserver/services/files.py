@@ -8,8 +8,9 @@ import hmac
 import logging
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from typing import Final, Literal, Self, TypeVar
 
 import msgspec
@@ -21,12 +22,13 @@ from chatserver.core.policy import Policy
 from chatserver.core.tries import limit
 from chatserver.files import kinds, names
 from chatserver.files.keeping import THUMBNAIL, Elsewhere, Part, Place
-from chatserver.files.scanning import Scanner
+from chatserver.files.scanning import Outcome, Scanner
 from chatserver.files.threads import Threads
 from chatserver.files.thumbnails import Thumbnails
 from chatserver.services import talk
 from chatserver.services.house import House
 from chatserver.services.throttle import Throttle
+from chatserver.settings import Settings
 from chatserver.store import files as rows
 from chatserver.store.base import StoreFailed, Violated
 from chatserver.store.database import Database
@@ -40,6 +42,8 @@ UPLOADS_MAX: Final = 100
 """Under way at once; further ones are told to come again."""
 UPLOADS_OF_ONE: Final = 10
 """Of one person: as many as a message has files."""
+UPLOADS_OF_NETWORK: Final = 50
+"""Of one network address, whoever is behind it: anybody may be ten anonymous people, and bring a byte now and then."""
 AGAIN_SECONDS: Final = 2
 AWAY_SECONDS: Final = 30
 """When to try again what failed for the directory's or the scanner's sake."""
@@ -104,6 +108,11 @@ class Files:
         self._tasks: list[asyncio.Task[None]] = []
         self.problem = ""
 
+    @property
+    def unscanned(self) -> bool:
+        """Its virus scanner is away."""
+        return self._scanner is not None and self._scanner.away
+
     async def __aenter__(self) -> Self:
         if await self._opened() is False:
             self._tasks = [asyncio.create_task(self._open_again_and_again())]
@@ -166,13 +175,26 @@ class Files:
             raise Refused("not_yours")
         return Uploader(ticket.app_id, "agent", str(agent_id))
 
+    async def waiting(self, who: Uploader, ids: Sequence[str]) -> list[File]:
+        """Those of these that `who` sent up and no message has, in this order."""
+        found = await rows.waiting(self._db, ids, app_id=who.app_id, by=who.by, owner=who.owner)
+        return [found[file_id] for file_id in ids if file_id in found]
+
     # — taking —————————————————————————————————————————————————————————————————
 
     async def take(
-        self, who: Uploader, cid: str, name: str, chunks: AsyncIterator[bytes], size: int | None = None
+        self,
+        who: Uploader,
+        cid: str,
+        name: str,
+        chunks: AsyncIterator[bytes],
+        size: int | None = None,
+        *,
+        paced: bool = True,
     ) -> File:
         """Keep what `chunks` bring, durably, until a message takes it or a day has passed. A repeat of `cid` gives the first one,
-        and reads nothing. `size`: what is said to come, if anything is.
+        and reads nothing. `size`: what is said to come, if anything is. `paced`: it counts among a person's uploads of a minute;
+        what is here already, all at once, does not.
 
         Refused: bad_frame (cid), rate_limited, file_… (core/errors.py), files_unavailable. Whatever `chunks` raises comes as it
         is. Nothing is left of what was not taken.
@@ -185,7 +207,8 @@ class Files:
             raise Refused("file_too_large", limit=most)
         kinds.said_by(name)  # what is not taken by its name need not come
         now = self._house.now()
-        self._rate.take(f"{who.app_id} {who.person}", now)
+        if paced:
+            self._rate.take(f"{who.app_id} {who.person}", now)
         if first := await self._sent(who, cid):
             return first
         with self._under_way.begin(who, most if size is None else size):
@@ -350,30 +373,59 @@ class Files:
             raise Refused("files_unavailable", retry_after=AWAY_SECONDS)
 
 
+def files_of(settings: Settings, house: House, db: Database, place: Place, threads: Threads) -> Files:
+    """As these settings want them, not yet open."""
+    scanner = None
+    if settings.scanner is not None:
+        house.metrics.scans = {"clean": 0, "infected": 0, "failed": 0}
+        scanner = Scanner(settings.scanner, threads, partial(_count, house.metrics.scans))
+    return Files(
+        house,
+        db,
+        place,
+        threads,
+        uploads_per_minute=settings.file_uploads_per_minute,
+        unused_seconds=settings.file_unused_seconds,
+        scanner=scanner,
+    )
+
+
+def _count(scans: dict[str, int], outcome: Outcome) -> None:
+    scans[outcome] += 1
+
+
 class UnderWay:
     """Uploads of this process that have begun: how many, whose, and how much they may bring."""
 
     def __init__(self) -> None:
         self._people: Counter[tuple[int, str]] = Counter()
+        self._networks: Counter[str] = Counter()
         self._bytes: Counter[tuple[int, str]] = Counter()
 
     @contextmanager
     def begin(self, who: Uploader, size: int) -> Iterator[None]:
         """Refused(rate_limited)."""
         person = (who.app_id, who.person)
-        if self.count >= UPLOADS_MAX or self._people[person] >= UPLOADS_OF_ONE:
+        of_network = self._networks[who.network] if who.network else 0
+        if (
+            self.count >= UPLOADS_MAX
+            or self._people[person] >= UPLOADS_OF_ONE
+            or of_network >= UPLOADS_OF_NETWORK
+        ):
             raise Refused("rate_limited", retry_after=AGAIN_SECONDS)
         counted = [(who.app_id, name) for name in _counted(who)]
         self._people[person] += 1
+        self._networks[who.network] += 1
         for name in counted:
             self._bytes[name] += size
         try:
             yield
         finally:
             self._people[person] -= 1
+            self._networks[who.network] -= 1
             for name in counted:
                 self._bytes[name] -= size
-            self._people, self._bytes = +self._people, +self._bytes
+            self._people, self._networks, self._bytes = +self._people, +self._networks, +self._bytes
 
     @property
     def count(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Final
 
 from chatserver.core import words
@@ -12,6 +13,16 @@ from chatserver.store.database import Database
 LOOKED_AT: Final = 5_000
 """Subjects that one search reads, the latest first: years of anybody's tickets in some milliseconds."""
 AT_ONCE: Final = 1_000
+
+
+async def similar(db: Database, app_id: int, key: str, subject: str, limit: int) -> list[tuple[int, str]]:
+    """(number, subject) of the customer's open tickets, the newest first, that sound like this; of their latest thousand."""
+    looked_for = words.wanted(subject)
+    page = await tickets.subjects(db, app_id, key, 0, AT_ONCE)
+    alike = (
+        (number, its) for _, number, its, state in page if state != "closed" and words.alike(its, looked_for)
+    )
+    return list(islice(alike, limit))
 
 
 async def find(

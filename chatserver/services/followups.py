@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
@@ -42,7 +43,8 @@ async def due(house: House) -> int | None:
 
     A single row's failure is logged once and put off, the others go on. Raises what the store's reads raise.
     """
-    await _allow_for_a_set_clock(house)
+    if wait := await _allow_for_a_set_clock(house):
+        return house.now() + wait
     while batch := await _due_now(house):
         outcomes = await asyncio.gather(*(_follow_up(house, *row) for row in batch), return_exceptions=True)
         for (ticket_id, _), outcome in zip(batch, outcomes, strict=True):
@@ -275,15 +277,23 @@ async def each(house: House, ids: Sequence[int], after: Callable[[Ticket, Policy
 # — after the clock was set —————————————————————————————————————————————————————
 
 
-async def _allow_for_a_set_clock(house: House) -> None:
-    """Before anything is due: by a clock that was set forward everything would be, and nobody has had the time. Whoever comes
-    while that is being done does it too, and acts on nothing before."""
+async def _allow_for_a_set_clock(house: House) -> int:
+    """Before anything is due: by a clock that was set forward everything would be, and nobody has had the time. Gives for how
+    long (ms) nothing is to be acted on: what a node stores that still goes by the time before, a chat that begins there, would be
+    due at once. At the end of that they have all their time again too."""
     now, steady = house.now(), house.steady()
     ahead = house.steps.forward(now, steady)
-    if ahead:
+    if not ahead:
+        return 0
+    known, wait = house.steps.settling, math.ceil(house.steps.settles_in(steady))
+    if wait and known:
+        return wait
+    if not known:
         log.warning("the clock was set forward by %.1f s: whose time runs has all of it again", ahead / 1000)
-        await clock_was_set(house, ahead)
+    await clock_was_set(house, ahead)
+    if not wait:
         house.steps.take_in(now, steady)
+    return wait
 
 
 async def clock_was_set(house: House, ahead: int) -> None:

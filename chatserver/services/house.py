@@ -27,7 +27,7 @@ def call_later(seconds: float, what: Callable[[], None]) -> object:
 @dataclass
 class House:
     """One running server's rooms. `now` gives ms since 1970 UTC, by a clock that may be set; `timer` ms by one that nobody sets
-    (None: nobody sets `now`)."""
+    (None: nobody sets `now`). `settling`: so long (ms) after it was set others may still go by the time before."""
 
     store: Store
     reads: Reads
@@ -39,12 +39,13 @@ class House:
     """Does something in so many seconds. For what may as well be forgotten: whatever must happen is a row that is due."""
     metrics: Metrics = field(default_factory=Metrics)
     timer: InitVar[Callable[[], float] | None] = None
+    settling: InitVar[float] = 0
     _openings: dict[int, tuple[int, Opening]] = field(default_factory=dict)
 
-    def __post_init__(self, timer: Callable[[], float] | None) -> None:
+    def __post_init__(self, timer: Callable[[], float] | None, settling: float) -> None:
         self.steady: Callable[[], float] = timer or self.now
         """How much time has passed goes by this one."""
-        self.steps = Steps(self.now(), self.steady())
+        self.steps = Steps(self.now(), self.steady(), settling)
 
     def instant(self, steady: float) -> int:
         """As `now` gives it, of a moment of the steady clock: so long ago is so long ago, also when `now` was set since then."""

@@ -18,19 +18,27 @@ from typing import Final, Literal
 import msgspec
 from msgspec.structs import replace
 
+from chatserver import i18n
 from chatserver.core import messages, tickets
 from chatserver.core.errors import Refused
+from chatserver.core.files import File
 from chatserver.core.mails import Answer, TakenMail, may_answer
+from chatserver.core.outbox import is_copied
 from chatserver.core.people import App
 from chatserver.core.tickets import Step, Ticket
 from chatserver.mail import finding
 from chatserver.mail.access import only_asks_for_access
+from chatserver.mail.addresses import Signer
+from chatserver.mail.authentication import dmarc_domain
 from chatserver.mail.automatic import Ours, Verdict, verdict
-from chatserver.mail.finding import Candidate, Signer
+from chatserver.mail.finding import Candidate
 from chatserver.mail.headers import unpadded
 from chatserver.mail.message import Arrival
+from chatserver.services import mail_files
+from chatserver.services import mails as leaving
+from chatserver.services.files import Files, Uploader
 from chatserver.services.house import House
-from chatserver.services.outbox import Bounce, Letter, Outbox
+from chatserver.services.mail_files import NAMED_AT_MOST, Kept
 from chatserver.store import mails
 from chatserver.store.database import Database
 from chatserver.store.work import Needs, Who, World
@@ -58,12 +66,12 @@ class _Chosen(msgspec.Struct, frozen=True):
 @dataclass(frozen=True)
 class Mailroom:
     """`authserv_id`: the name under which the operator's own mail host writes Authentication-Results, "" for none is believed.
-    `no_subject`: what a ticket is called whose mail says nothing."""
+    `no_subject`: what a ticket is called whose mail says nothing. `files`: open, and where what comes with mails is kept."""
 
     house: House
     db: Database
     signer: Signer
-    outbox: Outbox
+    files: Files
     authserv_id: str = ""
     no_subject: str = "…"
 
@@ -72,7 +80,7 @@ class Mailroom:
         local, _, domain = address.lower().rpartition("@")
         plain = f"{local.partition('+')[0]}@{domain}"
         for app in self.house.people.apps.values():
-            support = app.mailbox.lower()
+            support = app.support_address.lower()
             if support and support in (plain, address.lower()):
                 return app
         return None
@@ -90,6 +98,11 @@ class Mailroom:
             return Outcome("again", before)
         judged = verdict(mail, self._ours())
         chosen = await self._chosen(app, mail) if judged.kind == "person" else []
+        kept = Kept()
+        if judged.kind == "person":
+            # By its sender, whatever ticket they take part in.
+            who = Uploader(app.id, "customer", key_of(mail))
+            kept = await mail_files.keep(self.files, who, mail, app.policy)
         await mails.keep_original(self.db, original, raw, self.house.now())
         taken = TakenMail(
             app_id=app.id,
@@ -104,16 +117,17 @@ class Mailroom:
             reason=judged.reason,
             verified=is_verified(mail, self.authserv_id),
         )
-        return await self._write(_Taking(self, app, mail, judged, chosen, taken))
+        return await self._write(_Taking(self, app, mail, judged, chosen, taken, kept))
 
     async def _write(self, taking: _Taking) -> Outcome:
         key = (taking.app.id, taking.mail.key)
         who, sender = taking.who, taking.taken.sender
         needs = Needs(
-            tickets=tuple(dict.fromkeys(one.ticket_id for one in taking.chosen)),
+            tickets=tuple(dict.fromkeys([*taking.bounced, *(one.ticket_id for one in taking.chosen)])),
             customers=((who.app_id, who.key),),
             # The app's number locks the app, on many nodes too: whoever takes the same mail waits, and finds it taken.
             numbers=(taking.app.id,),
+            files=taking.kept.ids,
             mails=(key,),
             answered=((taking.app.id, sender),),
         )
@@ -121,13 +135,13 @@ class Mailroom:
 
     def _ours(self) -> Ours:
         apps = self.house.people.apps
-        addresses = {app.mailbox.lower() for app in apps.values()} - {""}
-        return Ours(frozenset(addresses), lambda one: any(self.signer.identified([one], app) for app in apps))
+        addresses = {app.support_address.lower() for app in apps.values()} - {""}
+        return Ours(frozenset(addresses), lambda one: any(self.signer.made(one, app) for app in apps))
 
     async def _chosen(self, app: App, mail: Arrival) -> list[_Chosen]:
         """Of what the mail says the tickets in which its sender takes part: authorisation is this lookup."""
         found: list[_Chosen] = []
-        for candidate in finding.candidates(mail, self.signer, app.mailbox, app.id):
+        for candidate in finding.candidates(mail, self.signer, app.id):
             ticket = await self._looked_up(app, candidate)
             if ticket is not None and takes_part(ticket, sender_of(mail)):
                 found.append(_Chosen(ticket.id, signed=candidate.ticket_id > 0))
@@ -150,6 +164,7 @@ class _Taking:
         judged: Verdict,
         chosen: list[_Chosen],
         taken: TakenMail,
+        kept: Kept,
     ) -> None:
         self.room = room
         self.app = app
@@ -157,13 +172,17 @@ class _Taking:
         self.judged = judged
         self.chosen = chosen
         self.taken = taken
-        self.who = Who(app.id, f"mail:{taken.sender}", _name(mail), taken.sender)
-        self.texts = list(_texts(mail))
+        self.kept = kept
+        self.who = Who(app.id, key_of(mail), _name(mail), taken.sender, _locale(mail))
+        self.texts = _with_note(list(_texts(mail)), kept.left, self.who.locale)
+        self.signature = f"{self.who.name} <{taken.sender}>" if self.who.name else taken.sender
+        self.answerable = judged.answerable and app.policy.mail
+        self.bounced = _bounced(mail, room.signer, app.id) if judged.kind == "bounce" else {}
         self.only_access = (
             judged.kind == "person"
-            and judged.answerable
+            and self.answerable
             and not chosen
-            and not finding.candidates(mail, room.signer, app.mailbox, app.id)
+            and not finding.candidates(mail, room.signer, app.id)
             and only_asks_for_access(mail)
         )
 
@@ -177,14 +196,18 @@ class _Taking:
 
     def _become(self, world: World, taken: TakenMail) -> tuple[Became, TakenMail]:
         if self.judged.kind == "bounce":
-            return "nothing", self._bounced(world, taken)
+            return "nothing", self._came_back(world, taken)
         if self.judged.kind != "person" or not taken.sender:
             return "nothing", taken
         ticket = self._ticket(world, taken.sender)
         if ticket is not None and ticket.state != "closed":
             return "message", self._said(world, ticket, taken)
-        if ticket is not None and self.judged.answerable:
-            return "closed", self._answered(world, taken, "how_to_open", ticket)
+        if ticket is not None and is_copied(ticket, taken.sender):
+            return "ticket", self._opened(
+                world, taken, follows=0
+            )  # of their own: what was closed is not theirs
+        if ticket is not None and self.answerable:
+            return "closed", self._answered(world, taken, "closed_already", ticket)
         if self.only_access:
             return "access", self._answered(world, taken, "access", None)
         # Who answers a closed ticket and cannot be told so has said it in a new one.
@@ -201,50 +224,58 @@ class _Taking:
 
     def _said(self, world: World, ticket: Ticket, taken: TakenMail) -> TakenMail:
         policy, first = self.app.policy, ticket.last_seq + 1
+        copied = is_copied(ticket, taken.sender)
         for place, text in enumerate(self.texts):
-            step = tickets.customer_said(ticket, text, cid_of(taken.key, place), taken.at)
+            cid = cid_of(taken.key, place)
+            files = () if place else self._files(world)
+            if copied:
+                said = self._signed(text, place)
+                step = tickets.copied_said(ticket, self.signature, said, cid, taken.at, files)
+            else:
+                step = tickets.customer_said(ticket, text, cid, taken.at, files)
             ticket = world.put(ticket, _marked(step, taken), policy)
         return replace(taken, ticket_id=ticket.id, seq=first)
+
+    def _files(self, world: World) -> tuple[File, ...]:
+        return world.uploads(self.kept.ids, self.app.id, "customer", self.who.key)
+
+    def _signed(self, text: str, place: int) -> str:
+        """Who is in copy says first who they are, wherever it is read."""
+        signed = f"{self.signature}:\n{text}" if place == 0 else text
+        return signed if len(signed) <= messages.TEXT_MAX else text
 
     def _opened(self, world: World, taken: TakenMail, *, follows: int) -> TakenMail:
         customer = world.customer(self.who) or world.new_customer(self.who, taken.at)
         subject = _subject(self.mail, self.texts, self.room.no_subject)
         draft = world.draft(customer, subject, "{}", taken.at, email=taken.sender, follows=follows)
+        draft = replace(draft, source="mail")
         cid = cid_of(taken.key, 0)
-        step = tickets.requested(draft, self.texts[0], cid, "mail")
+        step = tickets.requested(draft, self.texts[0], cid, "mail", self._files(world))
         ticket = world.create(_marked(step, taken), self.app.policy, cid)
         first = ticket.last_seq
         for place, text in enumerate(self.texts[1:], 1):
             more = tickets.customer_said(ticket, text, cid_of(taken.key, place), taken.at)
             ticket = world.put(ticket, _marked(more, taken), self.app.policy)
         taken = replace(taken, ticket_id=ticket.id, seq=first)
-        return self._answered(world, taken, "received", ticket) if self.judged.answerable else taken
+        return self._answered(world, taken, "created", ticket) if self.answerable else taken
 
     def _answered(self, world: World, taken: TakenMail, answer: Answer, ticket: Ticket | None) -> TakenMail:
         """Something is sent back, unless that address had its share: then only the mail's row says what it was."""
-        ticket_id = ticket.id if ticket else None
-        if answer and may_answer(world.mail_answers(taken.app_id, taken.sender), taken.at):
-            facts = {"in_reply_to": taken.message_id}
-            if ticket is not None:
-                facts["number"] = str(ticket.number)
-            # Else whoever writes in a stranger's name chooses what this house writes to that stranger.
-            if taken.verified:
-                facts["subject"] = self.mail.subject
-            self.room.outbox.ask(world, Letter(answer, taken.app_id, ticket_id, taken.sender, facts))
+        taken = replace(taken, ticket_id=ticket.id if ticket else None)
+        if may_answer(world.mail_answers(taken.app_id, taken.sender), taken.at):
             taken = replace(taken, answer=answer)
-        return replace(taken, ticket_id=ticket_id)
+            leaving.answer(world, taken, ticket)
+        return taken
 
-    def _bounced(self, world: World, taken: TakenMail) -> TakenMail:
-        report = self.mail.report
-        ids = [report.original_id] if report else []
-        found = self.room.signer.identified(
-            [*self.mail.references, *self.mail.in_reply_to, *ids], self.app.id
-        )
-        if not found or report is None:
-            return taken
-        final = report.action in ("failed", "") and not report.status.startswith("4")
-        bounce = Bounce(self.app.id, found[0], report.original_id, report.recipient, final)
-        self.room.outbox.bounced(world, bounce)
+    def _came_back(self, world: World, taken: TakenMail) -> TakenMail:
+        """A mail of ours did not arrive: agents see it, where it went to the ticket's customer and nobody tries any more."""
+        for ticket_id, message_ids in self.bounced.items():
+            ticket = world.ticket(ticket_id)
+            if ticket is not None and any(
+                self.room.signer.sent_to(one, ticket.address) for one in message_ids
+            ):
+                world.put(ticket, tickets.mail_failed(ticket, "refused"), self.app.policy)
+                return replace(taken, ticket_id=ticket.id)
         return taken
 
 
@@ -252,8 +283,9 @@ class _Taking:
 
 
 def takes_part(ticket: Ticket, address: str) -> bool:
-    """Whether this is an address of the ticket's customer: people in copy are no part of a ticket yet."""
-    return bool(address) and address in (ticket.email.lower(), ticket.customer.email.lower())
+    """Whether this is an address of the ticket's customer, or of somebody in copy."""
+    own = (ticket.email.lower(), ticket.customer.email.lower())
+    return bool(address) and (address in own or is_copied(ticket, address))
 
 
 def sender_of(mail: Arrival) -> str:
@@ -261,29 +293,29 @@ def sender_of(mail: Arrival) -> str:
     return mail.sender.address or mail.envelope_from or ""
 
 
-_RESULT: Final = re.compile(r"\bdmarc\s{0,5}=\s{0,5}(\w{1,20})", re.IGNORECASE)
-_FOR: Final = re.compile(r"\bheader\.from\s{0,5}=\s{0,5}([\w.@-]{1,300})", re.IGNORECASE)
+def _bounced(mail: Arrival, signer: Signer, app_id: int) -> dict[int, list[str]]:
+    """The tickets of our mails that a mail host gave up, with these mails' ids. Nobody else knows them."""
+    report = mail.report
+    if report is None or report.action not in ("failed", "") or report.status.startswith("4"):
+        return {}
+    found: dict[int, list[str]] = {}
+    for one in (*mail.references, *mail.in_reply_to, report.original_id):
+        for ticket_id in signer.identified([one], app_id):
+            found.setdefault(ticket_id, []).append(one)
+    return found
+
+
+def key_of(mail: Arrival) -> str:
+    """Of the customer who has nothing but this address."""
+    return f"mail:{sender_of(mail)}"
 
 
 def is_verified(mail: Arrival, authserv_id: str) -> bool:
-    """Whether the operator's own mail host found that the From's domain stands by the mail (DMARC). Only the topmost result of
-    that name counts: a sender may write some of their own, further down."""
+    """Whether the operator's own mail host found that the From's domain stands by the mail (DMARC)."""
     domain = mail.sender.address.rpartition("@")[2]
     if not authserv_id or not domain or mail.senders != 1 or len(mail.headers.all("from")) != 1:
         return False
-    for field in mail.headers.all("authentication-results"):
-        name, _, results = field.partition(";")
-        if name.split()[:1] != [authserv_id]:
-            continue
-        found = _RESULT.search(results)
-        if found is not None:
-            told = _FOR.search(results, found.end())
-            return (
-                found[1].lower() == "pass"
-                and told is not None
-                and told[1].lower().rpartition("@")[2] == domain
-            )
-    return False
+    return dmarc_domain(mail.headers.all("authentication-results"), authserv_id) == domain
 
 
 def cid_of(key: str, place: int) -> str:
@@ -296,6 +328,17 @@ def _name(mail: Arrival) -> str:
         return messages.name(mail.sender.name)
     except Refused:
         return ""
+
+
+_TAG: Final = re.compile(r"\s{0,9}([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3})\s{0,9}(?:[,;]|$)")
+
+
+def _locale(mail: Arrival) -> str:
+    """The language in which its sender is answered, where their program says one."""
+    for name in ("content-language", "accept-language"):
+        if found := _TAG.match(mail.headers.get(name)):
+            return found[1]
+    return ""
 
 
 def _subject(mail: Arrival, texts: list[str], none: str) -> str:
@@ -328,6 +371,18 @@ def _texts(mail: Arrival) -> Iterator[str]:
         if given:
             return
     yield "…"
+
+
+def _with_note(texts: list[str], left: tuple[str, ...], locale: str) -> list[str]:
+    """What of a mail is in the original alone is said at the end, where there is room for it."""
+    if not left:
+        return texts
+    names = ", ".join(left[:NAMED_AT_MOST]) + (
+        f" (+{len(left) - NAMED_AT_MOST})" if left[NAMED_AT_MOST:] else ""
+    )
+    note = f"[{i18n.say(i18n.choose(locale), 'mail.files_left', names=names)}]"
+    whole = f"{texts[-1]}\n\n{note}"
+    return [*texts[:-1], whole] if len(whole) <= messages.TEXT_MAX else [*texts, note]
 
 
 def _cut(text: str) -> Iterator[str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from chatserver.core import messages, outbox
 from chatserver.core.errors import Refused
+from chatserver.core.mails import TakenMail
 from chatserver.core.outbox import Facts, Letter, LetterKind
 from chatserver.core.tickets import Ticket
 from chatserver.services.house import House
@@ -26,36 +29,23 @@ async def transcript(house: House, who: Who, ticket_id: int, *, cid: str) -> Non
             raise Refused("email_required")
         if ticket.answered_at is None and not outbox.confirmed(ticket.customer, ticket.address):
             raise Refused("not_answered")
-        for letter in outbox.about(ticket, "transcript", now, cid, Facts(upto=ticket.last_seq)):
-            if letter.address == ticket.address:  # who asked, and nobody else
-                world.post(letter)
+        facts = Facts(upto=ticket.last_seq)
+        world.post(outbox.about(ticket, ticket.address, "transcript", now, cid, facts))
 
     await house.store.write(Needs(tickets=(ticket_id,)), decide)
 
 
-async def closed_already(
-    house: House, ticket: Ticket, address: str, *, effect: str, in_reply_to: str, confirmed: bool = False
-) -> None:
-    """Somebody who takes part wrote to a ticket that is closed: how to open a new one. `effect`: names what they wrote, so that
-    each is answered once; `in_reply_to`: its Message-ID. Nothing where the app sends no mail."""
-    facts = Facts(in_reply_to=in_reply_to)
-    await _post(house, "closed_already", ticket.app_id, address, effect, facts, confirmed, ticket.id)
-
-
-async def access(
-    house: House,
-    app_id: int,
-    address: str,
-    *,
-    effect: str,
-    link: str = "",
-    in_reply_to: str = "",
-    locale: str = "",
-) -> None:
-    """How to register, for the owner of an address. `effect`: names what asked for it. `link`: that of this one person, a secret;
-    without one the mail has what `Links.access` gives when it leaves."""
-    facts = Facts(link=_link(link), in_reply_to=in_reply_to, locale=locale)
-    await _post(house, "access", app_id, address, effect, facts)
+def answer(world: World, taken: TakenMail, ticket: Ticket | None) -> None:
+    """What `taken.answer` says leaves for the sender of a mail that came in: part of the use case that takes it, once per mail.
+    `ticket`: what it became, or the closed one that it is about."""
+    if not taken.answer:
+        raise ValueError("nothing is to be answered")
+    known = taken.verified or (ticket is not None and outbox.confirmed(ticket.customer, taken.sender))
+    facts = Facts(in_reply_to=f"<{taken.message_id}>" if taken.message_id else "")
+    ticket_id = ticket.id if ticket else None
+    world.post(
+        _letter(taken.answer, taken.app_id, taken.sender, taken.key, taken.at, facts, known, ticket_id)
+    )
 
 
 async def about_account(
@@ -74,42 +64,40 @@ async def about_account(
 ) -> None:
     """What the portal tells the owner of an account, or who wants one. `link`: a secret of this one person. `confirmed`: the
     address is known to be theirs. Not sent once it lasts no longer."""
+    if not house.people.policy(app_id).mail:
+        return
+    to = messages.email(address)
     facts = Facts(link=_link(link), name=name, about=about, locale=locale)
-    await _post(house, kind, app_id, address, effect, facts, confirmed, lasts_ms=lasts_ms)
+
+    def decide(world: World, now: int) -> None:
+        letter = _letter(kind, app_id, to, effect, now, facts, confirmed)
+        world.post(replace(letter, until_at=now + min(lasts_ms, outbox.TRIED_MS)))
+
+    await house.store.write(Needs(), decide)
 
 
-async def _post(
-    house: House,
+def _letter(
     kind: LetterKind,
     app_id: int,
     address: str,
     effect: str,
+    now: int,
     facts: Facts,
-    confirmed: bool = False,
+    confirmed: bool,
     ticket_id: int | None = None,
-    lasts_ms: int = outbox.TRIED_MS,
-) -> None:
-    if not house.people.policy(app_id).mail:
-        return
-    to = messages.email(address)
-
-    def decide(world: World, now: int) -> None:
-        world.post(
-            Letter(
-                key=f"{kind} {app_id} {effect} {to}",
-                kind=kind,
-                app_id=app_id,
-                address=to,
-                at=now,
-                due_at=now,
-                until_at=now + min(lasts_ms, outbox.TRIED_MS),
-                ticket_id=ticket_id,
-                confirmed=confirmed,
-                facts=facts,
-            )
-        )
-
-    await house.store.write(Needs(), decide)
+) -> Letter:
+    return Letter(
+        key=f"{kind} {app_id} {effect} {address}",
+        kind=kind,
+        app_id=app_id,
+        address=address,
+        at=now,
+        due_at=now,
+        until_at=now + outbox.TRIED_MS,
+        ticket_id=ticket_id,
+        confirmed=confirmed,
+        facts=facts,
+    )
 
 
 def _link(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Literal
 
 from chatserver.core import accounts
@@ -20,11 +21,14 @@ from chatserver.services.identity import Session, session_tokens
 from chatserver.services.letters import Letter, LetterKind, Letters
 from chatserver.services.passwords import Passwords
 from chatserver.services.persons import customer_with, gather
-from chatserver.services.throttle import Throttle
+from chatserver.services.throttle import Buckets, Throttle, tries
 from chatserver.settings import Settings
 from chatserver.store import portal as rows
+from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
+from chatserver.store.people import customer
 from chatserver.store.portal import AddressTaken, CustomerSession, Link, Purpose
+from chatserver.store.work import Who
 
 __all__ = ["CustomerSession", "Link", "Portal"]
 
@@ -44,10 +48,18 @@ Wish = Literal["sign_up", "reset"]
 
 
 class Portal:
-    """`letters`: who sends mail. `secret` signed the widget's sessions (see `enter`)."""
+    """`letters`: who sends mail. `secret` signed the widget's sessions (see `enter`). `buckets`: where several servers of one
+    database count who tries to sign in."""
 
     def __init__(
-        self, db: Database, house: House, settings: Settings, *, secret: str, letters: Letters
+        self,
+        db: Database,
+        house: House,
+        settings: Settings,
+        *,
+        secret: str,
+        letters: Letters,
+        buckets: Buckets | None = None,
     ) -> None:
         self.db = db
         self.house = house
@@ -55,13 +67,17 @@ class Portal:
         self.passwords = Passwords()
         self._settings = settings
         self._widget_tokens = session_tokens(secret)
-        self._tries = Throttle(limit(settings.sign_in_tries, WINDOW_SECONDS))
-        self._tries_from = Throttle(limit(settings.sign_in_tries_per_address, WINDOW_SECONDS))
+        self._tries = tries(
+            limit(settings.sign_in_tries, WINDOW_SECONDS),
+            limit(settings.sign_in_tries_per_address, WINDOW_SECONDS),
+            buckets,
+        )
         self._mails_to = Throttle(limit(MAILS_PER_ADDRESS, MAILS_WINDOW_SECONDS))
         self._mails_from = Throttle(limit(MAILS_PER_NETWORK, MAILS_WINDOW_SECONDS))
         burst = settings.messages_burst
         self._said = Throttle(limit(burst, burst * 60 / settings.messages_per_minute))
         self._opened = Throttle(limit(TICKETS_PER_HOUR, 3600))
+        self._opened_from = Throttle(limit(settings.tickets_per_address, 60))
 
     # — links ——————————————————————————————————————————————————————————————————
 
@@ -150,7 +166,8 @@ class Portal:
         if account is None:
             raise Refused("token_expired")
         await rows.set_password(self.db, account.customer.id, hash_, now=self.house.now())
-        self._tries.forgive(f"{app.id} {link.address}")
+        # No try was taken from any network: nothing is given back to one.
+        await self._tries.forgive(_named(app, link.address), _counted(""), self.house.now())
         return await self.begin(account.customer)
 
     async def sign_in(self, app: App, address: str, password: str, network: str) -> str:
@@ -163,23 +180,21 @@ class Portal:
             address = accounts.folded(address)
         except Refused:  # it is nobody's, and that takes as long to find out
             address = NOBODYS_ADDRESS
-        key = f"{app.id} {address}"
+        name, place = _named(app, address), _counted(network)
         # Counted before the password is looked at: many guesses at once are as many tries.
-        self._tries_from.take(network, now)
-        self._tries.take(key, now)
+        await self._tries.take(name, place, now)
         try:
             found = await rows.account_at(self.db, app.id, address)
         except Exception:  # the database is away: nobody looked at the password
-            self._tries.give_back(key, now)
-            self._tries_from.give_back(network, now)
+            with suppress(StoreFailed):
+                await self._tries.give_back(name, place, now)
             raise
         good = await self.passwords.verify(
             found.password_hash if found else None, password[: accounts.PASSWORD_MOST + 1]
         )
         if found is None or not good:
             raise Refused("unauthorized")
-        self._tries.forgive(key)
-        self._tries_from.give_back(network, now)
+        await self._tries.forgive(name, place, now)
         return await self.begin(found.customer)
 
     async def enter(self, app: App, widget_token: str) -> str:
@@ -194,6 +209,17 @@ class Portal:
             raise Refused("token_expired")
         customer = await self._vouched(app, held)
         return await self.begin(customer, until=held.expires * 1000)
+
+    async def framed(self, app: App, who: Who) -> CustomerSession:
+        """For one request of the widget's customer, whom its session names: nothing is written, and nobody is signed in by it.
+
+        Refused: unauthorized (another app's).
+        """
+        if who.app_id != app.id:
+            raise Refused("unauthorized")
+        known = await customer(self.db, app.id, who.key)
+        found = known or Customer(0, app.id, who.key, who.name, who.email, "", "", self.house.now())
+        return CustomerSession(0, 0, found, found.email, False)
 
     async def _vouched(self, app: App, held: Session) -> Customer:
         return await customer_with(self.house, app.id, held.key, held.name, held.email, "")
@@ -217,26 +243,26 @@ class Portal:
         else:
             await rows.end_session(self.db, session.id, now)
 
-    async def proves(self, session: CustomerSession, password: str) -> None:
+    async def proves(self, session: CustomerSession, password: str, network: str) -> None:
         """Who is signed in knows the account's password; true of who has none. Refused: unauthorized, rate_limited."""
         account = await rows.account_of(self.db, session.customer.id)
         if account is None:
             return
-        now, key = self.house.now(), f"session {session.customer.id}"
-        self._tries.take(key, now)
+        now, name, place = self.house.now(), f"portal session {session.customer.id}", _counted(network)
+        await self._tries.take(name, place, now)
         if not await self.passwords.verify(account.password_hash, password[: accounts.PASSWORD_MOST + 1]):
             raise Refused("unauthorized")
-        self._tries.forgive(key)
+        await self._tries.forgive(name, place, now)
 
     async def change_password(
-        self, app: App, session: CustomerSession, old: str, new: str, lang: str
+        self, app: App, session: CustomerSession, old: str, new: str, lang: str, network: str
     ) -> None:
         """All other sessions end, and the account's address is told. Refused: unauthorized (the old one is wrong), too_short,
         too_long, rate_limited, not_found (there is no account)."""
         new = accounts.password(new)
         if not session.has_password:
             raise Refused("not_found")
-        await self.proves(session, old)
+        await self.proves(session, old, network)
         hash_ = await self.passwords.hash(new)
         await rows.set_password(
             self.db, session.customer.id, hash_, keep_session=session.id, now=self.house.now()
@@ -247,11 +273,15 @@ class Portal:
 
     def may_say(self, session: CustomerSession) -> None:
         """Count a message, at the rate that the widget has too. Refused(rate_limited)."""
-        self._said.take(str(session.customer.id), self.house.now())
+        self._said.take(_person(session), self.house.now())
 
-    def may_open(self, session: CustomerSession) -> None:
-        """Count a new ticket. Refused(rate_limited)."""
-        self._opened.take(str(session.customer.id), self.house.now())
+    def may_open(self, session: CustomerSession, network: str) -> None:
+        """Count a new ticket; of who has no session here, for their network too, as the widget does ("" is not counted).
+        Refused(rate_limited)."""
+        now = self.house.now()
+        self._opened.take(_person(session), now)
+        if network and not session.id:
+            self._opened_from.take(network, now)
 
     # — inner ——————————————————————————————————————————————————————————————————
 
@@ -279,6 +309,19 @@ class Portal:
         )
         await gather(self.house, self.db, customer)
         return token
+
+
+def _named(app: App, address: str) -> str:
+    return f"portal {app.id} {address}"
+
+
+def _counted(network: str) -> str:
+    """Apart from agents': customers who guess in an office keep nobody there from their work."""
+    return f"portal {network}"
+
+
+def _person(session: CustomerSession) -> str:
+    return f"{session.customer.app_id} {session.customer.key}"
 
 
 def new_key() -> str:

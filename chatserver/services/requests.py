@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from chatserver.core import classification, messages, tickets
-from chatserver.core.answers import COMPLETED, Given, complete
+from chatserver.core.answers import COMPLETED, Given, complete, with_copies
 from chatserver.core.errors import Refused, Wrong
 from chatserver.core.events import DeskChanged
 from chatserver.core.forms import Form
@@ -17,6 +17,14 @@ from chatserver.services.tickets import first_day, tax_ids_ready
 from chatserver.store.work import Needs, Who, World
 
 # — the agent's ————————————————————————————————————————————————————————————————
+
+
+def form_for(house: House, agent_id: int, key: str) -> Form:
+    """What the ticket form of the app `key` asks, for an agent who attends it. Refused: unauthorized, not_found."""
+    app = house.people.app_by_key(key)
+    if app.id not in house.people.agent(agent_id).app_ids:
+        raise Refused("not_found")
+    return app.form
 
 
 async def pend(house: House, agent_id: int, ticket_id: int, *, cid: str = "", text: str = "") -> Ticket:
@@ -123,6 +131,18 @@ async def complete_form(house: House, who: Who, ticket_id: int, *, cid: str, for
     return await house.store.write(
         Needs(tickets=(ticket_id,), said=((ticket_id, "customer", 0, cid),)), decide
     )
+
+
+async def copy_to(house: House, who: Who, ticket_id: int, addresses: Sequence[str]) -> Ticket:
+    """Further people get the answers from now on, beside those who do. Refused: not_found, ticket_closed, bad_form (`fields`)."""
+    people = house.people
+
+    def decide(world: World, now: int) -> Ticket:
+        ticket = world.ticket_of(who, ticket_id)
+        details = with_copies(ticket.details, addresses, ticket.email)
+        return world.put(ticket, tickets.copied(ticket, details), people.policy(ticket.app_id))
+
+    return await house.store.write(Needs(tickets=(ticket_id,)), decide)
 
 
 # — inner ——————————————————————————————————————————————————————————————————————

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from typing import Protocol
 
 from chatserver.core import messages, signs, tickets
 from chatserver.core.errors import Refused
@@ -154,21 +155,11 @@ async def typing(house: House, who: Who, ticket_id: int, on: bool = True) -> Non
         raise Refused("not_found")
     if ticket.state == "closed":
         raise Refused("ticket_closed")
-    now = house.now()
     if ticket.agent_id is not None:
         _sign(house, ticket, "customer", on)
-    if not on or not ticket.chatting:
-        return
-    house.books.typed.put((ticket_id, "customer"), now)
-    if _runs(ticket, house.people.policy(ticket.app_id)):
-        typist = _typist(house, ticket_id, "customer")
-        wait = _until_typing_is_stored(house, ticket, typist)
-        if not wait:
-            typist.stored_at = house.steady()
-            await _active(house, who, ticket_id)
-        elif not typist.storing:
-            typist.storing = True
-            house.later(wait / 1000, partial(_store_typing, house, who, ticket_id, typist))
+    if on and ticket.chatting:
+        house.books.typed.put((ticket_id, "customer"), house.now())
+        await _keystroke(house, ticket, _ByCustomer(house, who))
 
 
 async def typing_as_agent(house: House, agent_id: int, ticket_id: int, on: bool = True) -> None:
@@ -176,7 +167,7 @@ async def typing_as_agent(house: House, agent_id: int, ticket_id: int, on: bool 
 
     Refused: unauthorized, not_found, not_yours, ticket_closed. Disk: as for `typing`.
     """
-    people, agent = house.people, house.people.agent(agent_id)
+    agent = house.people.agent(agent_id)
     ticket = await house.ticket(ticket_id)
     if ticket.app_id not in agent.app_ids:
         raise Refused("not_found")
@@ -184,48 +175,107 @@ async def typing_as_agent(house: House, agent_id: int, ticket_id: int, on: bool 
         raise Refused("ticket_closed")
     if ticket.agent_id != agent_id:
         raise Refused("not_yours")
-    now = house.now()
     _sign(house, ticket, "agent", on, agent.name)
-    if not on or ticket.answer_due_at is None:
+    if on and ticket.answer_due_at is not None:
+        house.books.typed.put((ticket_id, "agent"), house.now())
+        await _keystroke(house, ticket, _ByAgent(house, agent_id))
+
+
+class _Side(Protocol):
+    """Whose keystrokes: what is stored of them, and how one is."""
+
+    by: Turn
+
+    def stored(self, ticket: Ticket) -> int | None:
+        """Up to when (ms) the ticket knows of their activity; None: it moves no deadline now, so nothing is to be stored."""
+
+    def store(self, world: World, ticket_id: int, typed: int) -> None:
+        """Within a use case. Refused: not_found, ticket_closed."""
+
+
+class _ByCustomer:
+    by: Turn = "customer"
+
+    def __init__(self, house: House, who: Who) -> None:
+        self._house = house
+        self._who = who
+
+    def stored(self, ticket: Ticket) -> int | None:
+        runs = ticket.chatting and _runs(ticket, self._house.people.policy(ticket.app_id))
+        return ticket.active_at if runs else None
+
+    def store(self, world: World, ticket_id: int, typed: int) -> None:
+        ticket = world.ticket_of(self._who, ticket_id)
+        policy = self._house.people.policy(ticket.app_id)
+        world.put(ticket, tickets.customer_active(ticket, typed), policy)
+
+
+class _ByAgent:
+    by: Turn = "agent"
+
+    def __init__(self, house: House, agent_id: int) -> None:
+        self._house = house
+        self._agent_id = agent_id
+
+    def stored(self, ticket: Ticket) -> int | None:
+        if ticket.answer_due_at is None:
+            return None
+        return ticket.answer_due_at - self._house.people.policy(ticket.app_id).first_answer_seconds * 1000
+
+    def store(self, world: World, ticket_id: int, typed: int) -> None:
+        people = self._house.people
+        agent = people.agent(self._agent_id)
+        ticket = world.ticket_for(agent, ticket_id)
+        if ticket.answer_due_at is None or ticket.agent_id != agent.id:
+            return
+        policy = people.policy(ticket.app_id)
+        world.put(ticket, tickets.agent_typing(ticket, agent, policy, typed), policy)
+
+
+async def _keystroke(house: House, ticket: Ticket, side: _Side) -> None:
+    """Stored now, if none was for `TYPING_STEP`, else with those that come until then."""
+    if side.stored(ticket) is None:
         return
-    house.books.typed.put((ticket_id, "agent"), now)
-    policy = people.policy(ticket.app_id)
-    if now - (ticket.answer_due_at - policy.first_answer_seconds * 1000) < TYPING_STEP:
+    typist = _typist(house, ticket.id, side.by)
+    wait = _until_typing_is_stored(house, ticket, side, typist)
+    if wait:
+        _store_later(house, ticket.id, side, typist, wait)
         return
+    typist.stored_at = house.steady()
 
     def decide(world: World, now: int) -> None:
-        current = world.ticket_for(agent, ticket_id)
-        if current.agent_id == agent_id and current.state != "closed":
-            world.put(current, tickets.agent_typing(current, agent, policy, now), policy)
+        side.store(world, ticket.id, now)
 
-    await house.store.write(Needs(tickets=(ticket_id,)), decide)
+    await house.store.write(Needs(tickets=(ticket.id,)), decide)
 
 
-def _until_typing_is_stored(house: House, ticket: Ticket, typist: Typist) -> float:
+def _until_typing_is_stored(house: House, ticket: Ticket, side: _Side, typist: Typist) -> float:
     """ms; 0: now. What any node stored last of their activity counts, as this one knows it."""
-    waits: list[float] = [ticket.active_at + TYPING_STEP - house.now()]
+    waits: list[float] = [(side.stored(ticket) or 0) + TYPING_STEP - house.now()]
     if typist.stored_at is not None:
         waits.append(typist.stored_at + TYPING_STEP - house.steady())
     return min(max(0, *waits), TYPING_STEP)
 
 
-def _store_typing(house: House, who: Who, ticket_id: int, typist: Typist) -> None:
+def _store_later(house: House, ticket_id: int, side: _Side, typist: Typist, wait: float) -> None:
+    if not typist.storing:
+        typist.storing = True
+        house.later(wait / 1000, partial(_store_typing, house, ticket_id, side, typist))
+
+
+def _store_typing(house: House, ticket_id: int, side: _Side, typist: Typist) -> None:
     """The last keystroke of those that came too soon after what was stored, unless something stored says more by now."""
     typist.storing = False
-    ticket, typed = house.books.tickets.peek(ticket_id), house.books.typed.peek((ticket_id, "customer"))
-    people = house.people
-    if ticket is None or typed is None or typed <= ticket.active_at or not ticket.chatting:
+    ticket, typed = house.books.tickets.peek(ticket_id), house.books.typed.peek((ticket_id, side.by))
+    stored = None if ticket is None else side.stored(ticket)
+    if ticket is None or typed is None or stored is None or typed <= stored:
         return
-    if not _runs(ticket, people.policy(ticket.app_id)):
-        return
-    if wait := _until_typing_is_stored(house, ticket, typist):
-        typist.storing = True
-        house.later(wait / 1000, partial(_store_typing, house, who, ticket_id, typist))
+    if wait := _until_typing_is_stored(house, ticket, side, typist):
+        _store_later(house, ticket_id, side, typist, wait)
         return
 
     def decide(world: World, now: int) -> None:
-        current = world.ticket_of(who, ticket_id)
-        world.put(current, tickets.customer_active(current, min(typed, now)), people.policy(current.app_id))
+        side.store(world, ticket_id, min(typed, now))
 
     def done(result: object, problem: BaseException | None) -> None:
         """Closed meanwhile, or not stored: this node knows of it all the same."""

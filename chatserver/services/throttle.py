@@ -128,6 +128,11 @@ class TriesEverywhere:
         return Bucket(_hidden("address", address), self._by_address)
 
 
+def tries(by_name: Limit, by_address: Limit, buckets: Buckets | None) -> Tries:
+    """`buckets`: of the database, where several servers have one."""
+    return TriesEverywhere(by_name, by_address, buckets) if buckets else TriesHere(by_name, by_address)
+
+
 def _hidden(kind: str, text: str) -> str:
     """What is stored of it: who tried, and for whom, is nobody's business."""
     return hashlib.sha256(f"{kind} {text}".encode()).hexdigest()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from msgspec.structs import replace
 
 from chatserver.core import messages, routing, taxes, tickets
-from chatserver.core.answers import Given, Words, check, country
+from chatserver.core.answers import Checked, Given, Words, check, country
 from chatserver.core.attention import attention_within, in_ms
 from chatserver.core.classification import Source
 from chatserver.core.details import NOTHING
@@ -20,7 +20,7 @@ from chatserver.core.policy import Policy
 from chatserver.core.tickets import Step, Ticket
 from chatserver.services.house import House
 from chatserver.services.pairing import hand_over, moved
-from chatserver.services.talk import saying_as
+from chatserver.services.talk import saying_as, sent_up
 from chatserver.store.work import Needs, Who, World
 
 _FOLLOWED = 100
@@ -86,15 +86,17 @@ async def request(
     follows: int = 0,
     form: Given | None = None,
     own: Collection[str] = (),
+    files: Sequence[str] = (),
     source: Source = "form",
 ) -> Ticket:
     """Leave a ticket to be answered later, with its first message. A repeat of `cid` gives the first one.
 
     `form`: the rest of the app's whole form, then everything that is wrong is told at once; None: the small form, which asks no
-    more than this. `own`: the customer's confirmed addresses, of which `email` must be one; none: any that they typed.
+    more than this. `own`: the customer's confirmed addresses, of which `email` must be one; none: any that they typed. `files`:
+    ids of what they sent up, for the first message.
 
     Always taken, also when somebody could attend by now: it is never a dead end. Refused: bad_frame (cid), name_required; with
-    `form` bad_form (`fields`), else too_short, too_long, bad_email, email_required.
+    `form` bad_form (`fields`), else too_short, too_long, bad_email, email_required; with `files` too_many_files, file_unknown.
     """
     cid = messages.cid(cid)
     if form is None:
@@ -103,28 +105,39 @@ async def request(
         address = messages.email(email) if email.strip() else who.email
         words, details = Words(messages.subject(subject), messages.body(text), address), NOTHING
     else:
-        await tax_ids_ready(house, who.app_id, form)
-        typed = Words(subject, text, email if email.strip() else who.email)
-        found = check(house.people.form(who.app_id), typed, form, own=own, earliest=first_day(house.now()))
+        found = await looked_at(house, who, subject=subject, text=text, email=email, form=form, own=own)
         if found.wrong:
             raise Refused("bad_form", fields=found.wrong)
         words, details = found.words, found.details
-    who = _introduced(who, name, words.email if email.strip() else "")
+    # Another of their own addresses is this ticket's, and not where all mail goes from now on.
+    typed_address = words.email if email.strip() and not (own and who.email) else ""
+    who = _introduced(who, name, typed_address)
     policy, hours = house.people.policy(who.app_id), house.opening(who.app_id)
     follows = await _own(house, who, follows)
+    sent = tuple(dict.fromkeys(files))
 
     def decide(world: World, now: int) -> Ticket:
         earlier = world.opened(who, cid)
         if earlier is not None:
             return earlier
+        taken = sent_up(world, sent, policy, who.app_id, "customer", who.key) if sent else ()
         customer = _customer(world, who, policy, now)
         _asked_for(customer, policy)
         draft = world.draft(customer, words.subject, context, now, email=words.email, follows=follows)
         draft = replace(draft, source=source, details=details)
         reason = _why_later(world, who, policy, hours, now)
-        return world.create(tickets.requested(draft, words.text, cid, reason), policy, cid)
+        return world.create(tickets.requested(draft, words.text, cid, reason, taken), policy, cid)
 
-    return await house.store.write(_opening(who, cid, (who.app_id,)), decide)
+    return await house.store.write(replace(_opening(who, cid, (who.app_id,)), files=sent), decide)
+
+
+async def looked_at(
+    house: House, who: Who, *, subject: str, text: str, email: str, form: Given, own: Collection[str] = ()
+) -> Checked:
+    """A whole form as `request` finds it: what is wrong, and what it is taken with a warning for. Nothing is written."""
+    await tax_ids_ready(house, who.app_id, form)
+    typed = Words(subject, text, email if email.strip() else who.email)
+    return check(house.people.form(who.app_id), typed, form, own=own, earliest=first_day(house.now()))
 
 
 async def leave(house: House, who: Who, ticket_id: int, *, cid: str, email: str, text: str = "") -> Ticket:

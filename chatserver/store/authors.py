@@ -76,6 +76,8 @@ class Vote(msgspec.Struct, frozen=True):
 
 
 _a, _v, _votes = articles.c, article_versions.c, article_votes.c
+_ARTICLE = (_a.id, _a.app_id, _a.category_id, _a.language, _a.kin, _a.state, _a.version, _a.shown)
+"""With what `Row` and `Written` begin."""
 _counts = (
     select(_votes.article_id, func.sum(_votes.useful).label("useful"), func.count().label("all"))
     .group_by(_votes.article_id)
@@ -84,14 +86,7 @@ _counts = (
 _useful = func.coalesce(_counts.c.useful, 0)
 _ROWS = (
     select(
-        _a.id,
-        _a.app_id,
-        _a.category_id,
-        _a.language,
-        _a.kin,
-        _a.state,
-        _a.version,
-        _a.shown,
+        *_ARTICLE,
         _v.title,
         _a.saved_at,
         _a.updated_at,
@@ -109,14 +104,7 @@ _ROWS = (
 _saver = agents.alias("saver")
 _written = (
     select(
-        _a.id,
-        _a.app_id,
-        _a.category_id,
-        _a.language,
-        _a.kin,
-        _a.state,
-        _a.version,
-        _a.shown,
+        *_ARTICLE,
         agents.c.name,
         _a.created_at,
         _a.published_at,

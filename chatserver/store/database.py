@@ -30,6 +30,8 @@ _ASIDE: Final = {
     tables.spent_tokens,
     tables.accounts,
     tables.addresses,
+    tables.companies,
+    tables.company_people,
     tables.customer_sessions,
     tables.links,
     tables.files,
@@ -156,6 +158,12 @@ class Database(Reader):
     def failing(self) -> bool:
         """The last writes failed, whatever they were."""
         return self._writer.failing
+
+    @property
+    def storing(self) -> bool:
+        """What is written now will be kept, as far as is known: nothing failed last, and nobody waits for longer than writing
+        ever takes."""
+        return not (self._writer.failing or self._writer.stuck)
 
     @property
     def readers(self) -> tuple[int, int]:

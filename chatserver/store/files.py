@@ -42,6 +42,13 @@ _SENT = _stored.where(
     _f.cid == bindparam("cid"),
     _UNUSED,
 )
+_WAITING = _stored.where(
+    one_of(_f.id, "ids"),
+    _f.app_id == bindparam("app_id"),
+    _f.by == bindparam("by"),
+    _f.owner == bindparam("owner"),
+    _UNUSED,
+)
 _ALL = _stored.where(one_of(_f.id, "ids"))
 _OF_KEY = select(_f.id).where(_f.key == bindparam("key"))
 _OLD = (
@@ -103,6 +110,12 @@ async def sent(db: Database, *, app_id: int, by: By, owner: str, cid: str) -> Fi
     """What this author sent up under `cid`, while it is in no message."""
     rows = await db.rows(_SENT, app_id=app_id, by=by, owner=owner, cid=cid)
     return _from(rows[0]).file if rows else None
+
+
+async def waiting(db: Reader, ids: Iterable[str], *, app_id: int, by: By, owner: str) -> dict[str, File]:
+    """Those of these that this author sent up and no message has."""
+    rows = await db.rows(_WAITING, ids=list(ids), app_id=app_id, by=by, owner=owner)
+    return {row[0]: _from(row).file for row in rows}
 
 
 async def by_ids(db: Reader, ids: Iterable[str]) -> dict[str, Stored]:

@@ -21,6 +21,13 @@ FORGOTTEN_MS: Final = 86_400_000
 _app = mails.c.app_id == bindparam("app_id")
 _MAIL_COLUMNS = [mails.c[name] for name in MAIL]
 _TAKEN = select(*_MAIL_COLUMNS).where(_app, mails.c.key == bindparam("key"))
+_LAST_FROM = (
+    select(mails.c.message_id)
+    .where(mails.c.ticket_id == bindparam("ticket_id"), mails.c.seq.is_not(None))
+    .where(mails.c.sender == bindparam("sender"))
+    .order_by(mails.c.seq.desc())
+    .limit(1)
+)
 _OF_TICKET = select(*_MAIL_COLUMNS).where(mails.c.ticket_id == bindparam("ticket_id")).order_by(mails.c.at)
 _ORIGINAL = (
     select(mail_originals.c.bytes)
@@ -53,6 +60,18 @@ async def sweep_originals(db: Database, now: int) -> int:
     return int(gone)
 
 
+async def forget_originals(db: Database, app_id: int, before: int, most: int) -> int:
+    """Away with those of an app's mails that came before then (ms), `most` mails of them: says how many pieces."""
+    of_app = exists().where(mails.c.original == mail_originals.c.name, _app)
+    old = select(mail_originals.c.name).where(mail_originals.c.at < before, of_app).distinct().limit(most)
+    rows = await db.rows(old, app_id=app_id)
+    if not rows:
+        return 0
+    names = [row[0] for row in rows]
+    (gone,) = await db.execute(delete(mail_originals).where(mail_originals.c.name.in_(names)))
+    return int(gone)
+
+
 async def taken(db: Database, app_id: int, key: str) -> TakenMail | None:
     rows = await db.rows(_TAKEN, app_id=app_id, key=key)
     return mail_from(rows[0]) if rows else None
@@ -61,6 +80,12 @@ async def taken(db: Database, app_id: int, key: str) -> TakenMail | None:
 async def mails_of(db: Database, ticket_id: int) -> list[TakenMail]:
     """The mails that belong to a ticket, in order. Whether somebody may see them is asked of the ticket first."""
     return [mail_from(row) for row in await db.rows(_OF_TICKET, ticket_id=ticket_id)]
+
+
+async def last_from(db: Database, ticket_id: int, sender: str) -> str:
+    """The Message-ID, in brackets, of the last mail from this address that became part of the ticket; "" for none."""
+    rows = await db.rows(_LAST_FROM, ticket_id=ticket_id, sender=sender.lower())
+    return f"<{rows[0][0]}>" if rows and rows[0][0] else ""
 
 
 async def numbered(db: Database, app_id: int, number: int) -> Ticket | None:

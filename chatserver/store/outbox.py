@@ -111,9 +111,11 @@ async def lease(
     *,
     now: int,
     until: int,
+    over: Collection[int] = (),
 ) -> int | None:
-    """Take the mails `go` until then, and put off the others until their moments. `seen`: `mark`, as it was before all this was
-    decided. Gives the lease's number; None, and nothing is changed, when somebody took one meanwhile."""
+    """Take the mails `go` until then, put off others until their moments, and settle those that nobody needs any more (`over`).
+    `seen`: `mark`, as it was before all this was decided. Gives the lease's number; None, and nothing is changed, when somebody
+    took one meanwhile."""
     number = int(seen.partition(" ")[0]) + 1
     new = f"{number} {secrets.token_hex(8)}"
     ours = select(meta.c.value).where(meta.c.key == LEASES).scalar_subquery() == new
@@ -121,6 +123,11 @@ async def lease(
     if go:
         taken = update(outbox).where(one_of(_o.id, "go", list(go)), _due, ours)
         statements.append(taken.values(leased_until=until, due_at=until, fence=number, tries=_o.tries + 1))
+    if over:
+        needless = update(outbox).where(one_of(_o.id, "over", list(over)), _due, ours)
+        statements.append(
+            needless.values(outcome="unneeded", settled_at=now, due_at=None, leased_until=None, facts="{}")
+        )
     for mail_id, at in wait.items():
         statements.append(update(outbox).where(_o.id == mail_id, _due, ours).values(due_at=max(at, now)))
     done = await db.execute(*statements)

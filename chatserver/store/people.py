@@ -143,9 +143,16 @@ def _listed_from(row: Any) -> Listed:
     return Listed(agent_from(row[:-1]), row[-1])
 
 
+def own_policy(text: str) -> dict[str, Any]:
+    """What an app decides for itself. A server of before may still write a support address there: that is a column now."""
+    chosen = msgspec.json.decode(text, type=dict[str, Any])
+    chosen.pop("support_address", None)
+    return chosen
+
+
 def _app_from(row: tuple[Any, ...], default: Policy) -> App:
     id_, key, name, origins, secret, color, policy, schedule, old, old_until, form, support_address = row
-    chosen = msgspec.structs.asdict(default) | msgspec.json.decode(policy, type=dict[str, Any])
+    chosen = msgspec.structs.asdict(default) | own_policy(policy)
     chosen["mail"] = (
         chosen["mail"] and default.mail
     )  # an app may do without the server's mail, not with what is not there

@@ -180,6 +180,28 @@ accounts = Table(
     Column("created_at", Ms, nullable=False),
 )
 
+# Whose people are customers. Who of them sees the tickets of all is said by administrators.
+companies = Table(
+    "companies",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("app_id", Id, ForeignKey("apps.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_at", Ms, nullable=False),
+    UniqueConstraint("app_id", "name"),
+)
+
+# `person`: a folded address, which counts for who confirmed it, or the key of a user whom the host vouches for.
+company_people = Table(
+    "company_people",
+    metadata,
+    Column("app_id", Id, ForeignKey("apps.id"), primary_key=True),
+    Column("person", Text, primary_key=True),
+    Column("company_id", Id, ForeignKey("companies.id"), nullable=False),
+    Column("sees", Integer, nullable=False, server_default="0"),
+    Index("ix_company_people_company_id", "company_id"),
+)
+
 # A table of their own: a session of the portal can never be taken for an agent's. Only the hash of the token is kept.
 customer_sessions = Table(
     "customer_sessions",
@@ -448,6 +470,7 @@ mails = Table(
     Column("answer", Text, nullable=False, server_default=""),
     Index("ix_mails_answered", "app_id", "sender", "at", sqlite_where=text("answer <> ''")),
     Index("ix_mails_ticket", "ticket_id", "seq", sqlite_where=text("ticket_id IS NOT NULL")),
+    Index("ix_mails_original", "original"),
 )
 
 # The originals, whole, in pieces: they are written before the mail is taken, so that chats go on between two pieces. A mail that

@@ -37,6 +37,14 @@ _STATES = (
     .where(_owner)
     .group_by(_t.state)
 )
+_of_members = _app & one_of(_t.customer_id, "customers")
+_OF_MEMBERS = ticket_select.where(_of_members, _before).order_by(_t.id.desc()).limit(_limit)
+_OF_MEMBERS_IN_STATE = (
+    ticket_select.where(_of_members, _before, _t.state == bindparam("state"))
+    .order_by(_t.id.desc())
+    .limit(_limit)
+)
+_STATES_OF_MEMBERS = select(_t.state, func.count()).where(_of_members).group_by(_t.state)
 _SUBJECTS = (
     select(_t.id, _t.number, _t.subject, _t.state)
     .join(customers, customers.c.id == _t.customer_id)
@@ -130,6 +138,30 @@ async def some_tickets(db: Database, app_id: int, key: str, ticket_ids: Sequence
 async def count_by_state(db: Database, app_id: int, key: str) -> dict[State, int]:
     """How many tickets a customer has in each state that any is in."""
     return {row[0]: row[1] for row in await db.rows(_STATES, app_id=app_id, key=key)}
+
+
+async def tickets_of(
+    db: Database, app_id: int, customer_ids: Sequence[int], state: State | None, before: int, limit: int
+) -> list[Ticket]:
+    """Those of several customers, newest first, of one state or of any; `before` as in `customer_tickets`. That somebody may see
+    them is asked before."""
+    given = {
+        "app_id": app_id,
+        "customers": list(customer_ids),
+        "before": before or ENDLESS,
+        "limit": limit,
+    }
+    if state is None:
+        rows = await db.rows(_OF_MEMBERS, **given)
+    else:
+        rows = await db.rows(_OF_MEMBERS_IN_STATE, **given, state=state)
+    return [ticket_from(row) for row in rows]
+
+
+async def count_of(db: Database, app_id: int, customer_ids: Sequence[int]) -> dict[State, int]:
+    """As `count_by_state`, of several customers together."""
+    rows = await db.rows(_STATES_OF_MEMBERS, app_id=app_id, customers=list(customer_ids))
+    return {row[0]: row[1] for row in rows}
 
 
 async def subjects(

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 GROUP_MAX: Final = 512
 WAITING_MAX: Final = 10_000
+STUCK_SECONDS: Final = 3.0
+"""Longer than a group waits for rows that somebody else holds, in all of its tries (`postgres/patience.py`)."""
 ID_EPOCH_MS: Final = 1_735_689_600_000
 """2025-01-01 UTC."""
 ID_COUNTER_BITS: Final = 12
@@ -69,6 +71,8 @@ class Writer(ABC):
         self._metrics = metrics
         self._turn: list[Job] = []
         self._unanswered = 0
+        self._moved_at = 0.0
+        """When somebody was answered last, or began to wait where nobody waited."""
         # The groups' side: what is still to be done.
         self._jobs: deque[Job] = deque()
         self._closed = False
@@ -85,6 +89,11 @@ class Writer(ABC):
     def unanswered(self) -> int:
         return self._unanswered
 
+    @property
+    def stuck(self) -> bool:
+        """Somebody waits, and nobody was answered for longer than a group ever takes."""
+        return self._unanswered > 0 and self._loop.time() - self._moved_at > STUCK_SECONDS
+
     @abstractmethod
     def _take(self, jobs: list[Job]) -> None:
         """What one turn of the event loop submitted, for whoever forms the groups."""
@@ -95,6 +104,8 @@ class Writer(ABC):
             raise StoreEnded("the database is closed")
         if self._unanswered >= WAITING_MAX:
             raise Refused("rate_limited", retry_after=1)
+        if not self._unanswered:
+            self._moved_at = self._loop.time()
         self._unanswered += 1
         if not self._turn:
             self._loop.call_soon(self._hand_over)
@@ -137,6 +148,7 @@ class Writer(ABC):
             except Exception as surprise:
                 log.error("publishing failed, the commit stands: %s", without_text(surprise))
         self._unanswered -= len(outcomes)
+        self._moved_at = self._loop.time()
         for done, result, problem in outcomes:
             if problem is not None:
                 _forget_way(problem)

@@ -24,6 +24,12 @@ def network(request: Request) -> str:
     return str(address)
 
 
+def internet(request: Request) -> str:
+    """The network that is counted; "" for one that is not of the internet: it may be a proxy, with everybody behind it."""
+    found = network(request)
+    return found if found and ipaddress.ip_network(found).is_global else ""
+
+
 def may_carry_passwords(house: Rooms, request: Request) -> bool:
     """Over https, or within the machine."""
     return house.origins.scheme(request.scope) == "https" or house.origins.is_loopback(request.scope)

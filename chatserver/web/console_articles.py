@@ -28,6 +28,8 @@ _encode = msgspec.json.Encoder().encode
 
 Text = Annotated[str, Meta(max_length=2 * core.BODY_MAX)]
 Key = Annotated[str, Meta(max_length=100)]
+Id = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+VersionNumber = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
 class _Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,7 +38,7 @@ class _Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: Text
     summary: Text
     body: Text
-    category: int
+    category: Id
 
     def draft(self) -> Draft:
         return core.draft(self.title, self.summary, self.body)
@@ -45,16 +47,16 @@ class _Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class New(_Said, frozen=True, forbid_unknown_fields=True, kw_only=True):
     app: Key
     language: Key
-    translates: int = 0
+    translates: Id = 0
 
 
 class Saved(_Said, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    base: int
+    base: VersionNumber
     """The version on which it was written."""
 
 
 class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    number: int
+    number: VersionNumber
 
 
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,7 +71,7 @@ class CategorySaid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     app: Key
-    ids: Annotated[list[int], Meta(max_length=core.CATEGORIES_MAX)]
+    ids: Annotated[list[Id], Meta(max_length=core.CATEGORIES_MAX)]
 
 
 # — articles ———————————————————————————————————————————————————————————————————

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from chatserver.core.errors import Refused
-from chatserver.i18n import LANGUAGES, choose, say
-from chatserver.web.headers import page_policy
+from chatserver.i18n import LANGUAGES, choose, say, words
+from chatserver.web.headers import widget_policy
 from chatserver.web.origins import exact_origin, sources
+from chatserver.web.portal import asked
 from chatserver.web.rooms import rooms
+
+CHUNKS: Final = ("after", "files", "form", "hints")
+"""What the frame fetches only when it is needed: a script, a style sheet and words each (`widget/src/frame/chunks.ts`)."""
+MISSING_MAX: Final = 1_000
+"""Characters of the names in a query: as many as a form may have fields."""
 
 
 async def frame(request: Request) -> Response:
@@ -32,12 +41,66 @@ async def frame(request: Request) -> Response:
         "embed.html",
         lang,
         headers={
-            "content-security-policy": page_policy(house.origins.socket(request.scope), sources(app.origins)),
+            "content-security-policy": widget_policy(
+                house.origins.socket(request.scope), sources(app.origins)
+            ),
             # The host's page may be cross-origin isolated or not: either way it may show the frame.
             "cross-origin-resource-policy": "cross-origin",
             "cross-origin-opener-policy": "",
         },
         app=app,
         host=host if host in map(exact_origin, app.origins) else "",
-        words={code: house.pages.assets.url(f"widget.{code}.json") for code in LANGUAGES},
+        chunks=_chunks(house.pages.assets.url),
     )
+
+
+def _chunks(url: Callable[[str], str]) -> dict[str, str]:
+    """Names of attributes, without "data-" → the addresses that stand there."""
+    words = {"words": "widget"} | {name: name for name in CHUNKS}
+    return {
+        **{name: f"{url(f'{name}.js')} {url(f'{name}.css')}" for name in CHUNKS},
+        **{
+            f"{attribute}-{code}": url(f"{name}.{code}.json")
+            for attribute, name in words.items()
+            for code in LANGUAGES
+        },
+    }
+
+
+async def form(request: Request) -> Response:
+    """`GET /embed/{app}/form?lang=`: what the app's ticket form asks, in words, in order → {fields, choose, checklist}.
+
+    `missing`: names, parted by commas, of what a ticket was sent back for: these alone, with what says nothing without them.
+    """
+    house = rooms(request)
+    lang = house.pages.language(request)
+    asked_of = house.find_app(request.path_params["app"]).form
+    names = [name for name in request.query_params.get("missing", "")[:MISSING_MAX].split(",") if name]
+    if names:
+        fields = asked.missing(asked_of, lang, names)
+    else:
+        parts = asked.parts(asked_of, lang, free_address=True)
+        fields = [field for part in parts for field in part.fields]
+    told = {
+        "fields": [_field(field) for field in fields],
+        "choose": say(lang, "portal.choose"),
+        "checklist": None if names else _checklist(lang),
+    }
+    return JSONResponse(told)
+
+
+def _field(field: asked.Asked) -> dict[str, object]:
+    return field._asdict() | {"options": [option._asdict() for option in field.options]}
+
+
+def _checklist(lang: str) -> dict[str, object]:
+    """What to try and what to bring, as the portal has it."""
+    known = words(lang)
+    lists = (
+        {
+            "title": known[head],
+            "lines": [line for key, line in sorted(known.items()) if key.startswith(f"{head}.")],
+        }
+        for head in ("portal.checklist.try", "portal.checklist.bring")
+    )
+    return {"title": known["portal.checklist.title"], "lists": list(lists)}

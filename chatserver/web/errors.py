@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from typing import Any
+from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
@@ -161,8 +161,21 @@ class Surprises:
         except Exception:
             number = error_id()
             log.exception(
-                "request failed", extra={"id": number, "method": scope["method"], "path": scope["path"]}
+                "request failed", extra={"id": number, "method": scope["method"], "path": _told(scope)}
             )
             if started:
                 raise  # half an answer is out: the server must cut the connection
             await self.errors.answer(Request(scope), 500, number)(scope, receive, send)
+
+
+_OPENS: Final = ("link", "token")
+"""Of an address's parts: whoever has one needs nothing else."""
+
+
+def _told(scope: Scope) -> str:
+    """The path, for the log."""
+    path = str(scope["path"])
+    for name in _OPENS:
+        if secret := scope.get("path_params", {}).get(name):
+            path = path.replace(secret, "…")
+    return path

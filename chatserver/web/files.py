@@ -8,7 +8,6 @@ thumbnails, which are pictures of our own making.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -26,7 +25,7 @@ from chatserver.extensions import STREAM, UPLOAD
 from chatserver.services.downloads import Link, Reading
 from chatserver.services.files import Uploader
 from chatserver.store.files import Stored
-from chatserver.web.addresses import network
+from chatserver.web.addresses import internet
 from chatserver.web.console import signed_in
 from chatserver.web.origins import header
 from chatserver.web.rooms import Rooms, rooms
@@ -53,7 +52,7 @@ async def send(request: Request) -> Response:
     _let_come(request)
     who = house.accounts.customer(_token(request))
     try:
-        uploader = await house.files.as_customer(who, _ticket(request), _from(request))
+        uploader = await house.files.as_customer(who, _ticket(request), internet(request))
         return await _taken(house, request, uploader)
     except Refused as refused:
         house.refused(refused.code)
@@ -101,12 +100,6 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
         yield chunk
 
 
-def _from(request: Request) -> str:
-    """The network that is counted; "" for one that is not of the internet: it may be a proxy, with everybody behind it."""
-    found = network(request)
-    return found if found and ipaddress.ip_network(found).is_global else ""
-
-
 def _token(request: Request) -> str:
     scheme, _, token = (header(request.scope, b"authorization") or "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
@@ -135,7 +128,7 @@ async def give(request: Request) -> Response:
     try:
         link, stored = await house.downloads.linked(request.path_params["link"])
         stack = AsyncExitStack()
-        reading = await stack.enter_async_context(house.downloads.reading(link, stored))
+        reading = await stack.enter_async_context(house.downloads.reading(link, stored, internet(request)))
     except Refused as refused:
         house.refused(refused.code)
         if refused.code in ("token_expired", "not_found"):

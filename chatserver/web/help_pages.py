@@ -47,7 +47,7 @@ async def door(request: Request) -> Response:
     house, app = rooms(request), help_app(request)
     there = await house.library.reading.languages(app.id)
     if not there:
-        return missing(request, app, house.pages.language(request))
+        return _empty(request, app, house.pages.language(request))
     wanted = choose(request.query_params.get("lang", ""), header(request.scope, b"accept-language") or "")
     lang = wanted if wanted in there else next(code for code in LANGUAGES if code in there)
     return RedirectResponse(f"/help/{app.key}/{lang}", 302, {"vary": "accept-language"})
@@ -58,7 +58,8 @@ async def home(request: Request) -> Response:
     house, app, lang = rooms(request), help_app(request), help_lang(request)
     sections = await house.library.reading.sections(app.id, lang)
     if not sections:
-        return missing(request, app, lang)
+        there = await house.library.reading.languages(app.id)
+        return (missing if there else _empty)(request, app, lang)
     return await _page(
         request,
         "help_home.html",
@@ -174,6 +175,12 @@ def missing(request: Request, app: App, lang: str) -> Response:
     """404, with a way to look for it."""
     house = rooms(request)
     return house.pages.page("help_missing.html", lang, 404, **around(request, app, lang, path="", others={}))
+
+
+def _empty(request: Request, app: App, lang: str) -> Response:
+    """404 too: nothing was published yet, so there is nothing to look for, and no way leads on but the tickets."""
+    house = rooms(request)
+    return house.pages.page("help_empty.html", lang, 404, **around(request, app, lang, path="", others={}))
 
 
 # — what pages have in common ——————————————————————————————————————————————————

@@ -9,7 +9,6 @@ from starlette.responses import Response
 from chatserver.core.errors import Refused
 from chatserver.core.people import App
 from chatserver.i18n import say
-from chatserver.mail.addresses import read_stop_token
 from chatserver.web.rooms import Rooms, rooms
 
 
@@ -39,7 +38,7 @@ def _named(request: Request) -> tuple[App, str]:
         app = house.find_app(request.path_params["app"])
     except Refused:
         raise HTTPException(404) from None
-    address = read_stop_token(app, request.path_params["token"])
+    address = house.mail_signer.read_stop_token(app.id, request.path_params["token"])
     if address is None:
         raise HTTPException(404)
     return app, address

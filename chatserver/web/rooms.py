@@ -8,12 +8,15 @@ from typing import Protocol
 
 from starlette.requests import HTTPConnection
 
+from chatserver.core.forms import Form
 from chatserver.core.people import App
+from chatserver.mail.addresses import Signer
 from chatserver.services.accounts import Accounts
 from chatserver.services.downloads import Downloads
 from chatserver.services.files import Files
 from chatserver.services.identity import Signed
 from chatserver.services.library import Library
+from chatserver.services.originals import Originals
 from chatserver.services.portal import Portal
 from chatserver.web.origins import Origins
 from chatserver.web.pages import Pages
@@ -36,6 +39,10 @@ class Rooms:
     """Help articles."""
     find_app: Callable[[str], App]
     """By its public key. Raises Refused(not_found)."""
+    form_for: Callable[[int, str], Form]
+    """An app's ticket form, for an agent who attends it. Raises Refused."""
+    originals: Originals
+    """Mails as they came."""
     agent_signed_out: Callable[[int], Awaitable[None]]
     """An agent is signed in nowhere any more: their chats go back to the queue."""
     clock: Callable[[], int]
@@ -52,6 +59,8 @@ class Rooms:
     refused: Callable[[str], None]
     """Counts a refusal, by its code."""
     mail_stops: MailStops
+    mail_signer: Signer
+    """Knows the links by which mail ends."""
     unready: Callable[[], Awaitable[list[str]]]
     """Why no traffic should come here now; empty when it may."""
     lacking: Callable[[], list[str]]

@@ -26,3 +26,22 @@ def test_a_step_back_is_taken_in_at_once_and_the_way_forward_again_is_a_step() -
     steps = Steps(3_600_000, 0)
     assert steps.forward(10, 10) == 0
     assert steps.forward(3_600_020, 20) == 3_600_000
+
+
+def test_of_many_nodes_each_waits_until_all_go_by_the_new_time() -> None:
+    steps = Steps(0, 0, settling=3_000)
+    assert (steps.forward(3_600_000, 0), steps.settling) == (3_600_000, False)
+    assert (steps.settles_in(0), steps.settling) == (3_000, True)
+    assert steps.forward(3_602_000, 2_000) == 3_600_000
+    assert [steps.settles_in(2_000), steps.settles_in(3_000), steps.settles_in(9_000)] == [1_000, 0, 0]
+    steps.take_in(3_603_000, 3_000)
+    assert (steps.forward(3_603_010, 3_010), steps.settling) == (0, False)
+    assert steps.forward(7_203_010, 3_010) == 3_600_000
+    assert steps.settles_in(3_010) == 3_000, "the next time is another one"
+
+
+def test_a_step_forward_that_is_taken_back_meanwhile_was_none() -> None:
+    steps = Steps(0, 0, settling=3_000)
+    assert steps.forward(3_600_000, 0)
+    steps.settles_in(0)
+    assert (steps.forward(1_000, 1_000), steps.settling) == (0, False)

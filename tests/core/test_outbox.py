@@ -125,6 +125,12 @@ def test_an_answer_to_somebody_who_left_is_mailed_ten_minutes_after_the_first_on
     assert tickets.mail_due(says(request(), NOW), MAIL) == NOW + 600_000
 
 
+def test_a_request_whose_agent_is_no_more_is_not_confirmed_again() -> None:
+    released = tickets.released(request(), NOW)
+    assert [(item.kind, item.reason) for item in released.items] == [("later", "agent_left")]
+    assert caused(released) == []
+
+
 def test_whoever_leaves_before_reading_gets_it_ten_minutes_later() -> None:
     ticket = gone(says(chat(), START + 1), NOW)
     assert tickets.mail_due(ticket, MAIL) == NOW + 600_000
@@ -187,6 +193,15 @@ def test_a_stranger_gets_three_an_hour_and_the_rest_waits() -> None:
     used = {"a@x.co": Used(2, NOW - 1000)}
     assert allot(due, {}, used, 100, NOW, 100).go == [0]
     assert allot(due, {}, used, 100, NOW, 100).wait[1] == NOW - 1000 + HOUR_MS
+
+
+def test_a_stranger_is_not_told_of_the_fourth_request_and_gets_what_they_ask_for_in_turn() -> None:
+    due = [Due(n, 1, "a@x.co", confirmed=False, kind="created") for n in range(5)]
+    due += [Due(5, 1, "a@x.co", confirmed=False, kind="access")]
+    found = allot(due, {}, {}, 100, NOW, 100)
+    assert (found.go, found.over, found.wait) == ([0, 1, 2], [3, 4], {5: NOW + HOUR_MS})
+    known = [due[4]._replace(confirmed=True)]
+    assert allot(known, {}, {"a@x.co": Used(9, NOW)}, 100, NOW, 100).go == [4]
 
 
 def test_a_confirmed_address_gets_what_there_is() -> None:

@@ -80,3 +80,10 @@ def test_a_snippet_is_cut_from_where_most_of_it_stands_and_between_words() -> No
 def test_an_excerpt_ends_between_words() -> None:
     assert excerpt("una frase corta") == "una frase corta"
     assert excerpt("palabra " * 50, 20) == "palabra palabra…"
+
+
+def test_who_asks_for_every_letter_there_is_makes_us_keep_few() -> None:
+    for first in range(0, 0x30000, searching.ASKED_MAX):
+        searching.asked("".join(map(chr, range(first, first + searching.ASKED_MAX))))
+    assert len(searching._FOLDING) <= searching.REMEMBERED
+    assert searching.folded("Ｆácil Ñandú 𝐀") == "facil nandu a"

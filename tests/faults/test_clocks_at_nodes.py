@@ -18,6 +18,7 @@ import pytest
 
 from tests.faults.crowd import AT_EASE, MAILS
 from tests.harness.crowd import Crowd, Patient, in_time, quantile
+from tests.harness.faketime import wrong_by
 from tests.harness.peers import AgentPeer
 from tests.harness.postgres import Postgres, fetched
 from tests.harness.redis import redis_server
@@ -48,15 +49,6 @@ SETTINGS: dict[str, Any] = AT_EASE | {
     "agent_grace_seconds": GRACE,
     "linger_seconds": 1,  # nobody is said to be gone later than their grace ends
 }
-
-
-def wrong_by(seconds: int) -> tuple[str, ...]:
-    """A command under which the machine's clock is wrong; what only measures how time passes is not."""
-    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
-    if not found:
-        pytest.skip("no libfaketime here: apt install libfaketime")
-    # The library without its program, which would stay between us and the server: a kill has to meet the server.
-    return ("env", f"LD_PRELOAD={found[0]}", f"FAKETIME={seconds:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC=1")
 
 
 def hours_wrong(node: Server) -> int:

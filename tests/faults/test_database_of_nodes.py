@@ -145,7 +145,7 @@ async def test_what_a_node_committed_without_hearing_so_is_acknowledged_only_whe
         await crowd.healed()
         judge(crowd, tmp_path)
         assert not [op for op in crowd.diary.history if op.result == "fail"], "told for good what nobody knew"
-        assert any(frame["code"] == "internal" for peer in crowd.everybody for frame in peer.refusals)
+        assert any(frame["code"] == "unavailable" for peer in crowd.everybody for frame in peer.refusals)
 
 
 async def test_a_ticket_that_somebody_holds_holds_up_no_other_at_any_node(
@@ -214,6 +214,9 @@ async def test_a_database_that_was_away_for_long_closes_nobodys_chat_and_takes_n
         await crowd.healed()
         judge(crowd, tmp_path)
         assert await three.returns() == 0, "somebody lost a chat"
+        for peer in crowd.everybody:
+            assert peer.told_storing[:1] == [False], f"{peer.name} was not told that nothing is stored"
+            assert peer.told_storing[-1], f"{peer.name} was not told that it is again"
         print(
             f"away for {AWAY:g} s; after it all nodes write in {took:.2f} s, everybody is here in {here:.2f} s"
         )

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.fault
 
 MESSAGES = size(100, 2_000)
 """Acknowledged before it breaks, and again afterwards."""
-REFUSALS = size(20, 200)
-"""Answers `internal` in a row."""
+REFUSALS = size(20, 60)
+"""Answers `unavailable` in a row."""
 DISK_MIB = 64
 """Room for a write-ahead log as long as it ever becomes, 40 MB: else a fast crowd fills the disk once more by itself."""
 FAILING_SYNC = size(40, 400)
@@ -52,8 +52,13 @@ async def all_are_refused(crowd: Crowd) -> None:
     await soon(lambda: crowd.servers[0].status("/readyz") == 503, "it says that it is not ready")
     assert crowd.servers[0].status("/healthz") == 200, "it answers all the same"
     for peer in crowd.everybody:
-        assert {(refusal["code"], refusal["verb"]) for refusal in peer.refusals} == {("internal", "say")}
+        assert {(refusal["code"], refusal["verb"]) for refusal in peer.refusals} == {("unavailable", "say")}
         assert peer.online, "a disk is no reason to end a connection"
+    await soon(lambda: told(crowd, storing=False), "everybody knows that what they say waits")
+
+
+def told(crowd: Crowd, *, storing: bool) -> bool:
+    return all(peer.told_storing[-1:] == [storing] for peer in crowd.everybody)
 
 
 async def all_is_well(crowd: Crowd, notes: Path) -> None:
@@ -81,6 +86,7 @@ async def really_full(tmp_path: Path) -> None:
             assert log.count(FULL_DISK) - log.count(AGAIN) in (0, 1), "said loudly, and not once per message"
             filler.unlink()
             await all_is_well(crowd, tmp_path)
+            await soon(lambda: told(crowd, storing=True), "everybody knows that it is stored again")
             assert STOPPED not in server.whole_log()
 
 
@@ -99,7 +105,7 @@ async def full_for_a_while(tmp_path: Path) -> None:
             await soon(lambda: AGAIN in server.whole_log(), "there is space again", 60)
             await soon(lambda: any(peer.refusals for peer in crowd.everybody), "people were told")
             refused = {refusal["code"] for peer in crowd.everybody for refusal in peer.refusals}
-            assert refused == {"internal"}
+            assert refused == {"unavailable"}
             await all_is_well(crowd, tmp_path)
             assert STOPPED not in server.whole_log()
 

@@ -13,6 +13,7 @@ import pytest
 from chatserver.core.mails import ANSWERS_AT_MOST
 from chatserver.mail.automatic import Ours, verdict
 from chatserver.mail.message import read
+from tests.harness.commands import done
 from tests.harness.mail_host import HungUp, MailHost
 from tests.harness.postgres import Postgres
 from tests.harness.server import Server, free_port
@@ -116,12 +117,18 @@ async def each_was_taken_once(server: Server, mails: Sequence[bytes]) -> None:
 
 
 def server_at(directory: Path, port: int) -> Server:
-    return Server(directory, mail_listen=f"lmtp://127.0.0.1:{port}", support_address=SUPPORT)
+    return Server(directory, mail_listen=f"lmtp://127.0.0.1:{port}")
+
+
+async def started(server: Server) -> None:
+    """With an app to which mail comes."""
+    await asyncio.to_thread(server.start)
+    await asyncio.to_thread(done, server, "app", "set", "demo", "--support-address", SUPPORT)
 
 
 def mail_process_at(directory: Path, port: int, url: str) -> Server:
     listen = f"lmtp://127.0.0.1:{port}"
-    return Server(directory, command="mail", mail_listen=listen, support_address=SUPPORT, database_url=url)
+    return Server(directory, command="mail", mail_listen=listen, database_url=url)
 
 
 @pytest.mark.fault
@@ -135,7 +142,7 @@ async def test_each_mail_is_taken_once_although_brought_twice_to_a_server_that_i
     async def kill(_: int) -> None:
         await asyncio.to_thread(server.restart_after_kill)
 
-    await asyncio.to_thread(server.start)
+    await started(server)
     try:
         await killed_on_the_way([Queue(port, mails), Queue(port, shuffled)], kill)
         await each_was_taken_once(server, mails)
@@ -154,7 +161,8 @@ async def test_each_mail_is_taken_once_by_two_processes_on_postgresql(
     mails, ports = real_mails(MANY), [free_port(), free_port()]
     url = postgres_server.database()
     postgres_server.run(
-        "INSERT INTO apps (id, key, name, secret, created_at) VALUES (1, 'acme', 'Acme', 's', 0)",
+        "INSERT INTO apps (id, key, name, secret, created_at, support_address) "
+        f"VALUES (1, 'acme', 'Acme', 's', 0, '{SUPPORT}')",
         database=url.rpartition("/")[2],
     )
     servers = []
@@ -195,7 +203,12 @@ async def test_a_desk_that_answers_whatever_comes_is_answered_three_times(tmp_pa
         for number in range(rounds)
     ]
     server = server_at(tmp_path, port)
-    await asyncio.to_thread(server.start)
+    server.settings |= {
+        "smtp_url": "smtp://127.0.0.1:9",
+        "mail_from": SUPPORT,
+        "public_url": "http://127.0.0.1:9",
+    }
+    await started(server)
     try:
         queue = Queue(port, answers)
         await queue.run()

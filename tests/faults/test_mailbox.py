@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.test_mail import KILLS, MANY, each_was_taken_once, real_mails
+from tests.faults.test_mail import KILLS, MANY, each_was_taken_once, real_mails, started
 from tests.harness.dovecot import Dovecot, dovecot
 from tests.harness.postgres import Postgres
 from tests.harness.server import Server
@@ -32,7 +32,7 @@ def box() -> Iterator[Dovecot]:
 
 def reader(directory: Path, box: Dovecot, **more: object) -> Server:
     directory.mkdir(exist_ok=True)
-    return Server(directory, mailbox_url=box.url, mailbox_poll_seconds=1, support_address=SUPPORT, **more)  # type: ignore[arg-type]
+    return Server(directory, mailbox_url=box.url, mailbox_poll_seconds=1, **more)  # type: ignore[arg-type]
 
 
 async def stored(server: Server) -> int:
@@ -51,7 +51,7 @@ async def test_a_server_killed_between_storing_and_putting_away_takes_the_mail_n
     tmp_path: Path, box: Dovecot
 ) -> None:
     server = reader(tmp_path, box)
-    await asyncio.to_thread(server.start)
+    await started(server)
     try:
         await asyncio.to_thread(box.bring, mail(message_id="<antes@x>"))
         await put_away(box)
@@ -82,8 +82,8 @@ async def test_each_mail_is_taken_once_although_all_are_killed_in_turn(tmp_path:
     mails = real_mails(MANY)
     dice = random.Random(SEED)
     server = reader(tmp_path, box)
+    await started(server)
     await asyncio.to_thread(box.bring, *mails, *dice.sample(mails, len(mails)))
-    await asyncio.to_thread(server.start)
     try:
         for kill in range(KILLS):
             aim = await stored(server) + dice.randint(0, MANY // KILLS)
@@ -114,7 +114,8 @@ async def test_two_processes_that_read_one_mailbox_take_each_mail_once(
     mails = real_mails(MANY)
     url = postgres_server.database()
     postgres_server.run(
-        "INSERT INTO apps (id, key, name, secret, created_at) VALUES (1, 'acme', 'Acme', 's', 0)",
+        "INSERT INTO apps (id, key, name, secret, created_at, support_address) "
+        f"VALUES (1, 'acme', 'Acme', 's', 0, '{SUPPORT}')",
         database=url.rpartition("/")[2],
     )
     servers = [reader(tmp_path / name, box, command="mail", database_url=url) for name in "ab"]

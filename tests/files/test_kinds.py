@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import struct
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,14 @@ from tests.files.making import (
     types,
     workbook,
 )
+
+
+def begins_beyond(stream: str) -> bytes:
+    """A document in which this stream begins behind its end."""
+    made = bytearray(ole({stream: workbook() + bytes(4096)}))
+    struct.pack_into("<L", made, made.find(stream.encode("utf-16-le")) + 116, 1_000_000)
+    return bytes(made)
+
 
 CODES = {"file_empty", "file_type", "file_disguised", "file_macros", "file_unsafe", "file_unreadable"}
 GOOD: dict[str, bytes | str] = {
@@ -136,6 +146,7 @@ BAD: dict[str, tuple[bytes | str, str]] = {
         office("docx", said=types(MAIN["docx"][1], raw=" " * (2 * 2**20))),
         "file_unreadable",
     ),
+    "lejos.xls": (begins_beyond("Workbook"), "file_unreadable"),
     "corto.doc": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), "file_unreadable"),
     # archives that do harm
     "bomba.zip": (bomb(), "file_unsafe"),
@@ -177,6 +188,28 @@ def test_a_million_entries_are_refused_without_being_read(tmp_path: Path) -> Non
         kinds.kind_of(file, "muchos.zip")
     assert refused.value.code == "file_unsafe"
     assert time.process_time() - began < 1  # the list alone takes longer, by any program
+
+
+@pytest.mark.parametrize("round_", ["tables", "streams"])
+def test_an_old_document_whose_sectors_go_round_takes_little_memory(round_: str, tmp_path: Path) -> None:
+    made = bytearray(ole({"Workbook": workbook()}).ljust(8 * 2**20, b"\0"))
+    if round_ == "tables":
+        struct.pack_into("<L", made, 68, 5_000)
+        struct.pack_into("<128L", made, 5_001 * 512, *range(1_000_000, 1_000_127), 5_000)
+    else:
+        tables, listing = (struct.unpack_from("<L", made, at)[0] for at in (76, 48))
+        struct.pack_into(
+            "<128L", made, (tables + 1) * 512, *(n if n != listing else 2**32 - 2 for n in range(128))
+        )
+        struct.pack_into("<LL", made, made.find("Root Entry".encode("utf-16-le")) + 116, 0, 2**32 - 1)
+    file = in_file(tmp_path, bytes(made))
+    tracemalloc.start()
+    try:
+        verdict(file, "a.xls")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 4 * 2**20
 
 
 def test_what_a_list_says_of_an_entry_the_entry_says_too(tmp_path: Path) -> None:

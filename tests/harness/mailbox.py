@@ -89,6 +89,7 @@ class Arrived:
     def __init__(self, sender: str, receiver: str, content: bytes) -> None:
         self.sender = sender
         self.receiver = receiver
+        self.content = content
         text = content.decode("utf-8").replace("\r\n", "\n")
         made = email.message_from_string(text, policy=email.policy.default)
         assert isinstance(made, EmailMessage)

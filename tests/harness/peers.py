@@ -29,7 +29,7 @@ TALK = ("message", "proposal")
 WINDOW = 4
 """Messages under way at once, for each client and ticket."""
 TRY_LATER = 4004
-AGAIN = ("rate_limited", "internal")
+AGAIN = ("rate_limited", "internal", "unavailable")
 """Refusals that ask for the same frame once more."""
 
 
@@ -113,6 +113,8 @@ class Peer(ABC):
         self.goodbyes: list[tuple[bool, int]] = []
         """For each connection that ended: whether a `goaway` came first, and the close code."""
         self.refusals: list[Frame] = []
+        self.told_storing: list[bool] = []
+        """What the server said of its database."""
         self.typing: list[int] = []
         """Tickets in which the other side was shown to type."""
         self.told_to_wait = 0.0
@@ -265,6 +267,8 @@ class Peer(ABC):
                 self._refused(frame)
             case "typing" if frame.get("on", True):
                 self.typing.append(frame["ticket"])
+            case "storing":
+                self.told_storing.append(frame["on"])
             case "goaway":
                 self._going = True
                 self.told_to_wait = frame.get("retry_after", 0)

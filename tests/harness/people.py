@@ -130,10 +130,11 @@ class Customer:
 
     def leaves_request(self, subject: str, text: str, email: str) -> None:
         """A request to be answered later: out of hours, or while nobody attends."""
-        self.widget.get_by_role("textbox", name="Asunto del ticket").fill(subject)
-        self.widget.get_by_role("textbox", name="Cuéntanos tu caso").fill(text)
-        self.widget.get_by_role("textbox", name="Correo").fill(email)
-        self.button("Dejar solicitud").click()
+        self.widget.get_by_role("textbox", name="Asunto", exact=True).fill(subject)
+        self.widget.get_by_role("textbox", name="Descripción").fill(text)
+        self.widget.get_by_role("combobox", name="Tipo").select_option("Consulta")
+        self.widget.get_by_role("textbox", name="Solicitante").fill(email)
+        self.button("Enviar").click()
 
     def leaves_queue_as_request(self, email: str) -> None:
         """The same ticket, answered later."""

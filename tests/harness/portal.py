@@ -75,6 +75,7 @@ class PortalCustomer:
     def opens_ticket(self, subject: str, text: str) -> None:
         self.page.goto(f"{self.home}/new")
         self.box("Asunto").fill(subject)
+        self.page.get_by_role("radio", name="Incidente").check()
         self.box("Descripción").fill(text)
         self.button("Enviar").click()
         self.is_at(subject)

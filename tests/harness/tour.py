@@ -124,5 +124,5 @@ def out_of_hours(door: Door) -> Iterator[View]:
     yield of_widget("home-closed", customer)
     customer.button("Solicitar Soporte").click()
     customer.starts_new_ticket()
-    expect(customer.button("Dejar solicitud")).to_be_visible()
+    expect(customer.button("Enviar")).to_be_visible()
     yield of_widget("request", customer)

@@ -14,6 +14,7 @@ from tests.harness.network import Network
 from tests.harness.people import Agent, Customer
 from tests.harness.portal import PortalCustomer
 from tests.harness.server import Server, running
+from tests.harness.wired import WiredCustomer
 
 STAGE = pytest.StashKey["Stage"]()
 
@@ -96,6 +97,12 @@ class Stage:
         person = PortalCustomer(self.server, context, page, watch)
         self.people.append(person)
         return person
+
+    def wired(self) -> WiredCustomer:
+        """A customer for what no screen of theirs offers."""
+        context = person_context(self.browser)
+        self._exit.callback(context.close)
+        return WiredCustomer(self.server, context.new_page())
 
     def somebody_at_the_console(self) -> Page:
         """Who has not signed in."""

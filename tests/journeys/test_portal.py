@@ -139,10 +139,18 @@ def test_the_whole_way_with_the_keyboard(stage: Stage) -> None:
     ana.box("Asunto").focus()
     page.keyboard.type("Con el teclado")
     page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(page.get_by_role("radio", name="Solicitud")).to_be_checked()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("radio", name="Incidente")).to_be_checked()
+    page.keyboard.press("Tab")
     page.keyboard.type("Hola")
+    for _ in range(20):
+        if ana.button("Cancelar").evaluate("button => button === document.activeElement"):
+            break
+        page.keyboard.press("Tab")
     page.keyboard.press("Tab")
-    expect(ana.button("Cancelar")).to_be_focused()
-    page.keyboard.press("Tab")
+    expect(ana.button("Enviar")).to_be_focused()
     page.keyboard.press("Enter")
     ana.is_at("Con el teclado")
 
@@ -153,6 +161,7 @@ def test_enter_in_the_subject_sends_and_does_not_cancel(stage: Stage) -> None:
     ana.signs_up(ADDRESS)
     ana.page.goto(f"{ana.home}/new")
     ana.box("Descripción").fill("Hola")
+    ana.page.get_by_role("radio", name="Consulta").check()
     ana.box("Asunto").fill("Una factura")
     ana.box("Asunto").press("Enter")
     ana.is_at("Una factura")

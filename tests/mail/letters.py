@@ -12,10 +12,10 @@ from msgspec.structs import replace
 from chatserver.core.outbox import Facts, LetterKind
 from chatserver.core.people import App, Customer
 from chatserver.core.policy import Policy
-from chatserver.core.tickets import Item, Kind, Ticket
-from chatserver.mail.addresses import message_id
+from chatserver.core.tickets import Item, Kind, Pending, Ticket
+from chatserver.mail.addresses import Signer
 from chatserver.mail.links import Links, links
-from chatserver.mail.outgoing import Matter, Sender, composed
+from chatserver.mail.outgoing import Matter, composed
 
 NOW = 1_767_794_700_000
 """A Wednesday, 09:05 in Bogotá."""
@@ -23,8 +23,9 @@ ACME = App(
     1, "acme", "Acme Facturas", ("https://app.acme.example",), "s" * 43, "#0f6b5c", Policy(mail=True), "{}"
 )
 ANA = Customer(7, 1, "user:ana", "Ana María", "ana@example.com", "es-CO", "America/Bogota", 0)
-SENDER = Sender("soporte@acme.example", answerable=True)
-LINKS = links("https://chat.acme.example")._replace(
+SENDER = "soporte@acme.example"
+SIGNER = Signer(b"secreto")
+LINKS = links("https://chat.acme.example", SIGNER)._replace(
     ticket=lambda app, ticket, address: f"https://chat.acme.example/portal/tickets/{ticket.number}",
     new=lambda app, ticket, address: f"https://chat.acme.example/portal/new?follows={ticket.number}",
 )
@@ -56,13 +57,18 @@ def matter(kind: LetterKind, about: Ticket | None = None, **more: Any) -> Matter
         "address": "ana@example.com",
         "confirmed": True,
         "facts": Facts(),
-        "message_id": message_id(ACME, about.number if about else 0, kind, SENDER.domain),
         "items": CONVERSATION if about else (),
-    }
-    return Matter(kind=kind, ticket=about, **(given | more))
+    } | more
+    about_id, to = about.id if about else 0, given["address"]
+    named = {"message_id": SIGNER.message_id(1, about_id, kind, to, "acme.example")}
+    if about is not None:
+        named["thread_id"] = SIGNER.thread_id(1, about.id, to, "acme.example")
+        named["reply_to"] = SIGNER.reply_address(SENDER, 1, about.id, to)
+    named["answers"] = given["facts"].in_reply_to
+    return Matter(kind=kind, ticket=about, **(named | given))
 
 
-def written(of: Matter, sender: Sender = SENDER, to: Links = LINKS) -> EmailMessage:
+def written(of: Matter, sender: str = SENDER, to: Links = LINKS) -> EmailMessage:
     """Sent and read again."""
     data = composed(of, sender, to, NOW).as_bytes()
     assert all(len(line) <= 998 for line in data.split(b"\r\n"))
@@ -85,6 +91,11 @@ def html_of(mail: EmailMessage) -> str:
 EVERY: dict[LetterKind, Matter] = {
     "created": matter("created", ticket()),
     "answers": matter("answers", ticket(), items=CONVERSATION[2:]),
+    "reminder": matter(
+        "reminder",
+        ticket(state="pending", pending=Pending(NOW - 3 * 86_400_000)),
+        items=(*CONVERSATION[2:], said(6, "", kind="pending")),
+    ),
     "closed": matter(
         "closed",
         ticket(state="closed", closed_at=NOW, answered_at=NOW, close_reason="agent"),

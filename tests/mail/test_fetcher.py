@@ -13,13 +13,15 @@ import pytest
 
 from chatserver import mail_fetcher
 from chatserver.core.errors import Refused
+from chatserver.files.keeping import Keeping
+from chatserver.files.threads import Threads
 from chatserver.mail import imap as line
-from chatserver.mail.finding import Signer
+from chatserver.mail.addresses import Signer
 from chatserver.mail.imap import DELETE, Box, NotRead
 from chatserver.mail.mime import SIZE_AT_MOST
 from chatserver.mail_fetcher import Fetcher, fetching
+from chatserver.services.files import Files
 from chatserver.services.mailroom import Mailroom
-from chatserver.services.outbox import NoOutbox
 from chatserver.settings import imap
 from chatserver.store import mails
 from chatserver.store.base import StoreFailed
@@ -36,12 +38,13 @@ OTHER = "ayuda@otra.example"
 class Desk:
     """A house that takes mail, and the mailbox that it reads."""
 
-    def __init__(self, scene: Scene, server: Dovecot) -> None:
+    def __init__(self, scene: Scene, server: Dovecot, directory: Path) -> None:
         assert isinstance(scene.house.store, Database)
         self.scene = scene
         self.db = scene.house.store
         self.server = server
-        self.room = Mailroom(scene.house, self.db, Signer(b"x"), NoOutbox())
+        self.files = Files(scene.house, self.db, Keeping(directory), Threads())
+        self.room = Mailroom(scene.house, self.db, Signer(b"x"), self.files)
         self.metrics = scene.house.metrics
 
     @asynccontextmanager
@@ -79,7 +82,9 @@ async def desk_at(where: Path, server: Dovecot) -> AsyncIterator[Desk]:
     async with database_scene(where / "chat.db") as scene:
         await scene.app(support_address=SUPPORT)
         await scene.app(2, support_address=OTHER)
-        yield Desk(scene, server)
+        made = Desk(scene, server, where / "files")
+        async with made.files:
+            yield made
 
 
 @pytest.fixture
@@ -190,9 +195,9 @@ async def test_with_one_app_alone_what_names_no_address_is_its(tmp_path: Path, r
     running.clean()
     async with database_scene(tmp_path / "chat.db") as scene:
         await scene.app(support_address=SUPPORT)
-        desk = Desk(scene, running)
+        desk = Desk(scene, running, tmp_path / "files")
         await desk.bring(mail(to="undisclosed-recipients:;"))
-        async with desk.reading():
+        async with desk.files, desk.reading():
             await desk.emptied()
         assert await desk.subjects() == ["No imprime"]
 

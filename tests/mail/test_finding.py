@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from chatserver.mail.finding import Candidate, Signer, candidates
+from chatserver.mail.addresses import Signer
+from chatserver.mail.finding import Candidate, candidates
 from chatserver.mail.message import read
 from tests.mail.writing import SUPPORT, mail
 
@@ -16,7 +15,7 @@ ANA = "ana@cliente.example"
 
 
 def found(raw: bytes, to: tuple[str, ...] = (SUPPORT,), app: int = 1) -> list[Candidate]:
-    return candidates(read(raw, ANA, to), SIGNER, SUPPORT, app)
+    return candidates(read(raw, ANA, to), SIGNER, app)
 
 
 def test_the_reply_address_names_its_ticket_to_its_person_only() -> None:
@@ -29,38 +28,22 @@ def test_the_reply_address_names_its_ticket_to_its_person_only() -> None:
     ]
     assert found(mail(sender="otra@cliente.example"), (address,)) == []
     assert found(mail(), (address,), app=2) == []
-    assert candidates(read(mail(), ANA, (address,)), Signer(b"otro"), SUPPORT, 1) == []
-
-
-@given(st.integers(0, 27), st.sampled_from("abcdefghijklmnopqrstuvwxyz234567"))
-def test_one_other_letter_and_a_reply_address_is_nobodys(place: int, letter: str) -> None:
-    address = SIGNER.reply_address(SUPPORT, 1, TICKET, ANA)
-    at = len("soporte+") + place
-    other = address[:at] + letter + address[at + 1 :]
-    # The last letter carries four bits that mean nothing.
-    if other != address and place < 27:
-        assert SIGNER.replied([other], SUPPORT, 1, ANA) == 0
-
-
-@given(st.text(max_size=60))
-def test_no_text_is_a_token_by_chance(text: str) -> None:
-    assert SIGNER.replied([f"soporte+{text}@acme.example"], SUPPORT, 1, ANA) == 0
-    assert SIGNER.identified([text, f"{text}.x@acme.example"], 1) == []
+    assert candidates(read(mail(), ANA, (address,)), Signer(b"otro"), 1) == []
 
 
 def test_our_own_message_id_names_its_ticket() -> None:
-    one = SIGNER.message_id(1, TICKET, "7", "acme.example")
-    raw = mail(subject="Re: No imprime", more={"References": f"<x@y.example> <{one}>"})
+    one = SIGNER.message_id(1, TICKET, "7", ANA, "acme.example")
+    raw = mail(subject="Re: No imprime", more={"References": f"<x@y.example> {one}"})
     assert found(raw) == [Candidate(ticket_id=TICKET, how="message_id")]
     assert found(raw, app=2) == []
-    forged = one.replace(".7@", ".8@")
-    assert found(mail(subject="Re: x", more={"In-Reply-To": f"<{forged}>"})) == []
+    forged = SIGNER.message_id(1, TICKET + 1, "8", ANA, "acme.example").partition(".")[0] + one[29:]
+    assert found(mail(subject="Re: x", more={"In-Reply-To": forged})) == []
 
 
 def test_what_is_proven_goes_first() -> None:
     address = SIGNER.reply_address(SUPPORT, 1, TICKET, ANA)
-    one = SIGNER.message_id(1, TICKET + 1, "7", "acme.example")
-    raw = mail(subject="Re: x [#1042]", more={"In-Reply-To": f"<{one}>"})
+    one = SIGNER.message_id(1, TICKET + 1, "7", ANA, "acme.example")
+    raw = mail(subject="Re: x [#1042]", more={"In-Reply-To": one})
     assert [(c.ticket_id - TICKET if c.ticket_id else c.number, c.how) for c in found(raw, (address,))] == [
         (0, "reply_address"),
         (1, "message_id"),

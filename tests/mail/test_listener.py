@@ -13,11 +13,13 @@ import pytest
 
 from chatserver import mail_listener
 from chatserver.core.errors import Refused
+from chatserver.files.keeping import Keeping
+from chatserver.files.threads import Threads
 from chatserver.mail import mime
-from chatserver.mail.finding import Signer
+from chatserver.mail.addresses import Signer
 from chatserver.mail_listener import Listener, listening
+from chatserver.services.files import Files
 from chatserver.services.mailroom import Mailroom
-from chatserver.services.outbox import NoOutbox
 from chatserver.settings import MailAddress
 from chatserver.store import mails
 from chatserver.store.base import StoreFailed
@@ -35,12 +37,13 @@ OTHER = "ayuda@otra.example"
 class Post:
     """A listener at a port of its own, and what stands behind it."""
 
-    def __init__(self, scene: Scene, port: int) -> None:
+    def __init__(self, scene: Scene, port: int, directory: Path) -> None:
         assert isinstance(scene.house.store, Database)
         self.scene = scene
         self.db = scene.house.store
         self.port = port
-        self.room = Mailroom(scene.house, self.db, Signer(b"x"), NoOutbox())
+        self.files = Files(scene.house, self.db, Keeping(directory), Threads())
+        self.room = Mailroom(scene.house, self.db, Signer(b"x"), self.files)
 
     def at(self, *, lmtp: bool = True) -> MailAddress:
         return MailAddress(lmtp, "127.0.0.1", self.port, None)
@@ -54,7 +57,9 @@ async def post(tmp_path: Path) -> AsyncIterator[Post]:
     async with database_scene(tmp_path / "chat.db") as scene:
         await scene.app(support_address=SUPPORT)
         await scene.app(2, support_address=OTHER)
-        yield Post(scene, free_port())
+        made = Post(scene, free_port(), tmp_path / "files")
+        async with made.files:
+            yield made
 
 
 async def test_a_mail_that_was_answered_250_is_a_ticket(post: Post) -> None:

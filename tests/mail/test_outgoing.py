@@ -11,12 +11,13 @@ import pytest
 from msgspec.structs import replace
 
 from chatserver.core.colors import luminance, theme
+from chatserver.core.details import Details
+from chatserver.core.files import File
 from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind
 from chatserver.core.people import Customer
 from chatserver.i18n import LANGUAGES, words
-from chatserver.mail.addresses import read_message_id, read_reply_address, read_stop_token
 from chatserver.mail.links import host_page, links
-from chatserver.mail.outgoing import HIDDEN, SAID_MAX, TEXT_MAX, Matter, Nothing, Sender, one_line
+from chatserver.mail.outgoing import HIDDEN, SAID_MAX, TEXT_MAX, Matter, Nothing, one_line
 from tests.mail.letters import (
     ACME,
     ANA,
@@ -24,6 +25,7 @@ from tests.mail.letters import (
     EVERY,
     LINKS,
     SENDER,
+    SIGNER,
     html_of,
     matter,
     said,
@@ -104,14 +106,9 @@ def test_both_bodies_say_and_link_to_the_same(kind: LetterKind) -> None:
 
 def test_an_answer_finds_its_ticket_by_address_and_by_name() -> None:
     mail = written(EVERY["answers"])
-    reply = read_reply_address(parseaddr(str(mail["Reply-To"]))[1])
-    assert reply is not None
-    assert (reply.app_id, reply.number) == (1, 1042)
-    assert reply.proves(ACME, "ana@example.com")
+    assert SIGNER.replied([parseaddr(str(mail["Reply-To"]))[1]], 1, "ana@example.com") == 5
     for header in ("Message-ID", "References", "In-Reply-To"):
-        found = read_message_id(str(mail[header]))
-        assert found is not None
-        assert (found.number, found.proves(ACME)) == (1042, True)
+        assert SIGNER.identified([str(mail[header])], 1) == [5]
 
 
 def test_all_mails_about_a_ticket_are_one_conversation() -> None:
@@ -119,7 +116,7 @@ def test_all_mails_about_a_ticket_are_one_conversation() -> None:
     assert len({str(mail["Subject"]) for mail in mails}) == 1
     assert len({str(mail["References"]).split()[0] for mail in mails}) == 1
     assert len({str(mail["Message-ID"]) for mail in mails}) == len(mails)
-    other = written(replace(EVERY["created"], address="eva@example.com"))
+    other = written(matter("created", ticket(), address="eva@example.com"))
     assert str(other["References"]) != str(mails[0]["References"])
 
 
@@ -133,6 +130,7 @@ def test_the_answer_to_a_mail_names_it_and_says_that_no_person_wrote() -> None:
         mail = written(EVERY[kind])
         assert mail["X-Auto-Response-Suppress"] == "All"
         assert mail["Precedence"] is None
+        assert mail["X-Chatserver-Loop"] is not None
         assert str(mail["Date"]) == "Wed, 07 Jan 2026 14:05:00 +0000"
 
 
@@ -146,11 +144,11 @@ def test_what_was_asked_for_cannot_be_stopped_and_the_rest_in_one_click() -> Non
         link = str(mail["List-Unsubscribe"]).strip("<>")
         assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
         assert link in text_of(mail)
-        assert read_stop_token(ACME, link.rpartition("/")[2]) == "ana@example.com"
+        assert SIGNER.read_stop_token(1, link.rpartition("/")[2]) == "ana@example.com"
 
 
 def test_where_answers_do_not_come_in_none_is_asked_for() -> None:
-    mail = written(EVERY["answers"], Sender("soporte@acme.example"))
+    mail = written(replace(EVERY["answers"], reply_to=""))
     assert mail["Reply-To"] is None
     assert words("es")["mail.answer_here"] not in text_of(mail)
     assert words("es")["mail.answer_here"] in text_of(written(EVERY["answers"]))
@@ -185,7 +183,7 @@ def test_nothing_that_somebody_wrote_gets_out_of_its_place(text: str) -> None:
         matter("transcript", ticket(), facts=Facts(in_reply_to="<1@x>"))
     ).keys() or (not text.startswith("<"))
     assert [address.addr_spec for address in mail["To"].addresses] == ["ana@example.com"]
-    assert [address.addr_spec for address in mail["From"].addresses] == [SENDER.address]
+    assert [address.addr_spec for address in mail["From"].addresses] == [SENDER]
     html = html_of(mail)
     assert "script" not in Tags(html).tags
     assert "49" not in re.sub(r"[^>]*/mail/stop[^<]*", "", text_of(mail)) or "49" in text
@@ -245,6 +243,24 @@ def test_what_a_customer_wrote_is_not_sent_to_an_address_that_anybody_may_have_t
         assert "Hola, soy Laura" in text_of(mail)
     known = written(matter(kind, about, items=items))
     assert "COMPRA" in str(known["Subject"])
+
+
+def test_files_are_named_and_lead_to_the_ticket() -> None:
+    files = (File("a" * 22, 'acta "4711" <b>.pdf', "pdf", 9), File("b" * 22, "\u202egnp.exe", "png", 9))
+    items = [replace(said(3, "Te la envío"), files=files), replace(said(4, ""), files=files[:1])]
+    mail = written(matter("answers", ticket(), items=items, hidden=["4711"]))
+    text, html = text_of(mail), html_of(mail)
+    assert text.count('Adjunto: acta "•••" <b>.pdf') == 2
+    assert "\u202e" not in text + html
+    assert "b" not in Tags(html).tags
+    assert (
+        html.count('<a href="https://chat.acme.example/portal/tickets/1042"') == 4
+    )  # three files and the button
+    eva = replace(ANA, email="ana@example.com")
+    about = ticket(customer=eva, email="ana@example.com", answered_at=1, details=Details(cc=("eva@x.co",)))
+    copied = html_of(written(matter("answers", about, address="eva@x.co", confirmed=False, items=items)))
+    assert "gnp.exe" in copied
+    assert "portal/tickets" not in copied
 
 
 def test_sensitive_identifiers_are_masked_wherever_they_stand() -> None:
@@ -334,8 +350,8 @@ def test_a_context_that_is_none_leads_to_the_first_page(context: str) -> None:
 
 
 def test_where_there_is_no_page_there_is_no_button() -> None:
-    nowhere = links("https://chat.acme.example")
-    of = matter("answers", ticket(), app=replace(ACME, origins=()), items=CONVERSATION[2:])
+    nowhere = LINKS._replace(ticket=lambda *_: "", access=lambda *_: "")
+    of = matter("answers", ticket(), items=CONVERSATION[2:])
     assert words("es")["mail.button.ticket"] not in html_of(written(of, to=nowhere))
     with pytest.raises(Nothing):
         written(matter("access"), to=nowhere)
@@ -352,7 +368,34 @@ def test_what_stands_on_the_apps_colour_can_be_read(color: str) -> None:
 def test_matters_are_values() -> None:
     assert isinstance(EVERY["test"], Matter)
     assert Customer is type(ANA)
-    assert LINKS.access(ACME, "a@x.co") == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "page"),
+    [
+        ("user:ana", "https://app.acme.example/facturas/nueva"),
+        ("anon:x", "https://app.acme.example/facturas/nueva"),
+        ("portal:x", "https://chat.acme.example/portal/acme/tickets/1042"),
+        ("mail:ana@example.com", "https://chat.acme.example/portal/acme/tickets/1042"),
+    ],
+)
+def test_a_ticket_is_read_where_its_customer_is_known(key: str, page: str) -> None:
+    to = links("https://chat.acme.example", SIGNER)
+    assert to.ticket(ACME, ticket(customer=replace(ANA, key=key)), "ana@example.com") == page
+    elsewhere = replace(ACME, origins=())
+    assert to.ticket(elsewhere, ticket(context=""), "").endswith("/portal/acme/tickets/1042")
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_who_wrote_a_mail_is_shown_the_way_to_an_account(confirmed: bool) -> None:
+    about = ticket(customer=replace(ANA, key="mail:ana@example.com"))
+    to = links("https://chat.acme.example", SIGNER)
+    text = text_of(written(matter("created", about, confirmed=confirmed), to=to))
+    assert "https://chat.acme.example/portal/acme/sign-up" in text
+    assert "#1042" in text
+    assert ("Error 12" in text) == confirmed
+    widget = text_of(written(matter("created", ticket(), confirmed=confirmed), to=to))
+    assert "sign-up" not in widget, "an account of the portal would not show a visitor's tickets"
 
 
 def rgb(color: str) -> tuple[int, int, int]:

@@ -15,7 +15,7 @@ Frame = dict[str, Any]
 BACK_SECONDS: Final = 1.0
 TRY_LATER: Final = 4004
 DIAL_SECONDS: Final = 15.0
-AGAIN: Final = ("rate_limited", "internal")
+AGAIN: Final = ("rate_limited", "internal", "unavailable")
 
 
 @dataclass

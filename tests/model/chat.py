@@ -19,7 +19,7 @@ HEAL_SECONDS: Final = 300
 """Longer than every backoff and every silence; after that all must be well."""
 MOST_WAITING: Final = 40
 """For one connection: a full queue of live events, and the answers to all that one client may have under way."""
-REPEATED: Final = ("rate_limited", "internal")
+REPEATED: Final = ("rate_limited", "internal", "unavailable")
 """Refusals after which the client tries again by itself (some times)."""
 
 

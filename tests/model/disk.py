@@ -120,6 +120,12 @@ class DiskStore:
         return cls(disk, loop, clock, committed)
 
     node = 0
+    failing = False
+    unanswered = 0
+
+    @property
+    def storing(self) -> bool:
+        return not self.disk.held
 
     @property
     def epoch(self) -> str:

@@ -100,6 +100,23 @@ async def test_a_name_that_changes_is_shown_to_the_customer_and_brings_the_agent
         assert await lucia.close_code() == GOING_AWAY
 
 
+async def test_a_form_that_changes_brings_the_agent_back_to_hear_what_it_is_called_now(
+    tmp_path: Path, engine: str
+) -> None:
+    async with serving(tmp_path) as chat:
+        async with chat.agent(LUCIA) as lucia:
+            before = lucia.welcome["apps"][0]["form"]
+            await noticed(chat, accounts.change_app(chat.db, "demo", form='{"country":"CL"}'))
+            assert await lucia.close_code() == GOING_AWAY
+        async with chat.agent(LUCIA) as again:
+            after = again.welcome["apps"][0]["form"]
+            assert after != before
+            await noticed(chat, accounts.change_app(chat.db, "demo", form="{}"))
+            assert await again.close_code() == GOING_AWAY
+        async with chat.agent(LUCIA) as at_last:
+            assert at_last.welcome["apps"][0]["form"] == before
+
+
 async def test_an_app_that_is_given_serves_its_queue_and_one_that_is_taken_leaves_the_desk(
     tmp_path: Path, engine: str
 ) -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.realtime.chat import WIDE, Chat, serving
+from tests.web.conftest import prepared, served, settings, static
+
+__all__ = ["prepared", "served", "settings", "static"]
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,8 @@ from chatserver.core.hours import ALWAYS, DEFAULT, Schedule
 from chatserver.core.outbox import Facts, Letter
 from chatserver.core.people import Agent, App, Customer, Status
 from chatserver.core.policy import Policy
-from chatserver.core.tickets import Item, Ticket
+from chatserver.core.signs import REFRESH_MS
+from chatserver.core.tickets import Item, Step, Ticket
 from chatserver.services import followups, pairing, talk, tickets
 from chatserver.services.books import Books
 from chatserver.services.house import House
@@ -101,6 +102,7 @@ class DatabaseRows:
             "policy": msgspec.json.encode(app.policy).decode(),
             "schedule": app.schedule,
             "form": msgspec.json.encode(app.form).decode(),
+            "support_address": app.support_address,
             "created_at": 0,
         }
         await self._db.execute(insert(apps).values(row))
@@ -203,9 +205,12 @@ class Scene:
 
     # — who is there ———————————————————————————————————————————————————————————
 
-    async def app(self, app_id: int = 1, schedule: Schedule = ALWAYS, **policy: Any) -> None:
+    async def app(
+        self, app_id: int = 1, schedule: Schedule = ALWAYS, support_address: str = "", **policy: Any
+    ) -> None:
         text = msgspec.json.encode(schedule).decode()
         app = App(app_id, f"app{app_id}", "Acme", (), "secret", "", Policy(**policy), text)
+        app = replace(app, support_address=support_address)
         await self.rows.add_app(app)
         await self.refresh()
 
@@ -312,6 +317,35 @@ class Scene:
 
     def changes_of(self, ticket: Ticket) -> list[TicketChanged]:
         return [event for event in self.heard(TicketChanged) if event.after.id == ticket.id]
+
+
+class Soon:
+    """What was put off, until the clock is moved."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.calls: list[tuple[int, Callable[[], None]]] = []
+        scene.house.later = self.later
+
+    def later(self, seconds: float, what: Callable[[], None]) -> None:
+        self.calls.append((self.scene.clock.now + round(seconds * 1000), what))
+
+    @property
+    def signs(self) -> list[int]:
+        """When typing is looked at again for who sees it; to be stored it may wait for longer."""
+        return [at for at, _ in self.calls if at - self.scene.clock.now <= REFRESH_MS]
+
+    def pass_ms(self, ms: int) -> None:
+        self.scene.clock.now += ms
+        due = [call for call in self.calls if call[0] <= self.scene.clock.now]
+        self.calls = [call for call in self.calls if call not in due]
+        for _, what in due:
+            what()
+
+
+async def written(scene: Scene) -> None:
+    """Whatever was handed to the store before."""
+    await followups.each(scene.house, [], lambda ticket, policy, now: Step(ticket, ()))
 
 
 class refused:

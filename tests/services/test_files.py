@@ -18,8 +18,8 @@ from chatserver.files.keeping import MARKER, Keeping, Part
 from chatserver.files.threads import Threads
 from chatserver.services import files as services
 from chatserver.services import talk
-from chatserver.services.downloads import DOWNLOADS_OF_ONE, Downloads
-from chatserver.services.files import UPLOADS_MAX, UPLOADS_OF_ONE, Files, Uploader
+from chatserver.services.downloads import DOWNLOADS_OF_NETWORK, DOWNLOADS_OF_ONE, Downloads
+from chatserver.services.files import UPLOADS_MAX, UPLOADS_OF_NETWORK, UPLOADS_OF_ONE, Files, Uploader
 from chatserver.store import files as rows
 from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
@@ -266,6 +266,32 @@ async def test_a_hundred_at_once_are_bounded_and_each_has_its_verdict(desk: Desk
     await desk.take()
 
 
+async def test_whoever_is_many_people_leaves_places_to_other_networks(desk: Desk) -> None:
+    go = asyncio.Event()
+
+    async def waits() -> AsyncIterator[bytes]:
+        await go.wait()
+        yield png()
+
+    def of(person: int, network: str) -> Uploader:
+        return Uploader(1, "customer", f"anon:{person}", network)
+
+    crowd = [
+        asyncio.create_task(
+            desk.files.take(of(n // UPLOADS_OF_ONE, "203.0.113.7"), new_cid(), "a.png", waits(), len(png()))
+        )
+        for n in range(UPLOADS_OF_NETWORK)
+    ]
+    await soon(lambda: desk.files._under_way.count == UPLOADS_OF_NETWORK, "all have begun")
+    with refused("rate_limited"):
+        await desk.take(by=of(99, "203.0.113.7"))
+    await desk.take(by=of(99, "203.0.113.8"))
+    await desk.take(by=of(98, ""))
+    go.set()
+    await asyncio.gather(*crowd)
+    await desk.take(by=of(99, "203.0.113.7"))
+
+
 async def test_one_person_sends_so_many_in_a_minute(desk: Desk) -> None:
     slow = Files(desk.scene.house, desk.db, desk.keeping, desk.threads, uploads_per_minute=2)
 
@@ -510,6 +536,26 @@ async def test_one_person_has_so_many_downloads_at_once(desk: Desk) -> None:
         await stack.enter_async_context(read(desk, agents.url))
     async with read(desk, anas.url):
         pass
+
+
+async def test_one_network_has_so_many_downloads_at_once(desk: Desk) -> None:
+    scene = desk.scene
+    ticket = await scene.start(ANA)
+    file = await desk.take()
+    seq = await talk.say(scene.house, ANA, ticket.id, new_cid(), "", [file.id])
+    async with AsyncExitStack() as stack:
+
+        async def reads(person: str, network: str) -> None:
+            ((link,), _) = await desk.downloads.links(ticket, seq, person)
+            linked = await desk.downloads.linked(link.url.removeprefix("/files/"))
+            await stack.enter_async_context(desk.downloads.reading(*linked, network))
+
+        for n in range(DOWNLOADS_OF_NETWORK):
+            await reads(f"anon:{n // DOWNLOADS_OF_ONE}", "203.0.113.7")
+        with refused("rate_limited"):
+            await reads("anon:99", "203.0.113.7")
+        await reads("anon:99", "203.0.113.8")
+        await reads("anon:98", "")
 
 
 async def test_bytes_that_are_gone_are_not_found(desk: Desk) -> None:

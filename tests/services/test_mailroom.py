@@ -9,17 +9,22 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from chatserver.core import messages
 from chatserver.core.mails import ANSWERS_AT_MOST
+from chatserver.core.outbox import Facts
 from chatserver.core.people import App
 from chatserver.core.tickets import Ticket
-from chatserver.mail.finding import Signer
+from chatserver.files.keeping import Keeping
+from chatserver.files.threads import Threads
+from chatserver.mail.addresses import Signer
 from chatserver.mail.message import read
-from chatserver.services import talk, tickets
+from chatserver.services import mail_keeping, talk, tickets
+from chatserver.services.files import Files
 from chatserver.services.mailroom import MESSAGES_AT_MOST, Mailroom, Outcome, is_verified, takes_part
-from chatserver.services.outbox import Bounce, Letter
 from chatserver.store import mails
 from chatserver.store.database import Database
-from chatserver.store.work import Who, World
+from chatserver.store.work import Who
+from tests.files.making import png
 from tests.mail.writing import ANA, SUPPORT, bounce, file, mail, part, together
 from tests.services.scene import Scene, database_scene, new_cid, postgres_scene
 
@@ -27,33 +32,15 @@ SIGNER = Signer(b"secreto")
 ADDRESS = "ana@cliente.example"
 
 
-class RecordingOutbox:
-    """Keeps what it is asked for; what is decided twice, on PostgreSQL, it would hear twice, so it keeps each once."""
-
-    def __init__(self) -> None:
-        self.letters: list[Letter] = []
-        self.bounces: list[Bounce] = []
-
-    def ask(self, world: World, letter: Letter) -> None:
-        self.letters.append(letter)
-
-    def bounced(self, world: World, bounce: Bounce) -> None:
-        self.bounces.append(bounce)
-
-    @property
-    def kinds(self) -> list[str]:
-        return [letter.kind for letter in self.letters]
-
-
 class Desk:
     """A mailroom, and what people do around it."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, directory: Path) -> None:
         assert isinstance(scene.house.store, Database)
         self.scene = scene
         self.db = scene.house.store
-        self.outbox = RecordingOutbox()
-        self.room = Mailroom(scene.house, self.db, SIGNER, self.outbox, "mx.acme.example", "Sin asunto")
+        self.files = Files(scene.house, self.db, Keeping(directory), Threads())
+        self.room = Mailroom(scene.house, self.db, SIGNER, self.files, "mx.acme.example", "Sin asunto")
         self._originals = iter(range(1_000_000))
 
     @property
@@ -67,6 +54,10 @@ class Desk:
     ) -> Outcome:
         arrival = read(raw, envelope_from, to)
         return await self.room.take(self.app, arrival, raw, f"original-{next(self._originals)}")
+
+    async def kinds(self) -> list[str]:
+        """What was put into the outbox."""
+        return [letter.kind for letter in await self.scene.rows.letters()]
 
     async def ticket(self) -> Ticket:
         (found,) = await self.scene.rows.all_tickets()
@@ -94,7 +85,10 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         opened = postgres_scene(request.getfixturevalue("postgres_server").database())
     async with opened as scene:
         await scene.app(support_address=SUPPORT)
-        yield Desk(scene)
+        await scene.policy(mail=True)
+        made = Desk(scene, tmp_path / "files")
+        async with made.files:
+            yield made
 
 
 async def test_a_mail_becomes_a_ticket_of_a_new_customer_who_is_told_so(desk: Desk) -> None:
@@ -107,10 +101,11 @@ async def test_a_mail_becomes_a_ticket_of_a_new_customer_who_is_told_so(desk: De
     assert (ticket.customer.key, ticket.customer.name) == (f"mail:{ADDRESS}", "Ana Pérez")
     assert not ticket.customer.verified
     assert await desk.texts(ticket) == ["Hola, no puedo imprimir la factura."]
-    letter = Letter(
-        "received", 1, ticket.id, ADDRESS, {"in_reply_to": "uno@cliente.example", "number": "1001"}
-    )
-    assert desk.outbox.letters == [letter]
+    (letter,) = await desk.scene.rows.letters()
+    assert (letter.kind, letter.ticket_id, letter.address) == ("created", ticket.id, ADDRESS)
+    assert letter.facts == Facts(in_reply_to="<uno@cliente.example>")
+    assert not letter.confirmed, "anybody may write in her name"
+    assert ticket.source == "mail"
     (taken,) = await mails.mails_of(desk.db, ticket.id)
     assert taken == outcome.mail
     assert (await desk.scene.rows.items(ticket.id))[
@@ -124,7 +119,7 @@ async def test_a_mail_that_is_delivered_twice_is_taken_once(desk: Desk) -> None:
     again = await desk.gets(b"Received: from otro; x\r\n" + mail())
     assert again == Outcome("again", first.mail)
     assert len(await desk.scene.rows.all_tickets()) == 1
-    assert desk.outbox.kinds == ["received"]
+    assert await desk.kinds() == ["created"]
 
 
 async def test_a_mail_that_is_delivered_ten_times_at_once_is_taken_once(desk: Desk) -> None:
@@ -140,7 +135,7 @@ async def test_what_its_ticket_was_closed_meanwhile_for_is_still_taken_once(desk
     await desk.gets(answer, to=desk.reply_to(ticket))
     await desk.close(ticket)
     assert (await desk.gets(answer, to=desk.reply_to(ticket))).became == "again"
-    assert desk.outbox.kinds == ["received"]
+    assert await desk.kinds() == ["created"]
 
 
 async def test_an_answer_to_its_own_address_lands_on_its_ticket(desk: Desk) -> None:
@@ -153,7 +148,7 @@ async def test_an_answer_to_its_own_address_lands_on_its_ticket(desk: Desk) -> N
     )  # fmt: skip
     assert outcome.became == "message"
     assert await desk.texts(ticket) == ["Hola, no puedo imprimir la factura.", "Sigue igual"]
-    assert desk.outbox.kinds == ["received"]
+    assert await desk.kinds() == ["created"]
     assert outcome.mail.seq == (await desk.ticket()).last_seq
 
 
@@ -161,7 +156,7 @@ async def test_an_answer_to_its_own_address_lands_on_its_ticket(desk: Desk) -> N
 async def test_an_answer_by_thread_or_number_lands_on_its_ticket(desk: Desk, way: str) -> None:
     await desk.gets(mail())
     ticket = await desk.ticket()
-    ours = SIGNER.message_id(1, ticket.id, "1", "acme.example")
+    ours = SIGNER.message_id(1, ticket.id, "1", ADDRESS, "acme.example").strip("<>")
     raw = (
         mail("Sigue\r\n", message_id="<dos@x>", more={"References": f"<{ours}>"})
         if way == "message_id"
@@ -185,7 +180,7 @@ async def test_a_stranger_opens_a_ticket_of_their_own_whatever_they_hold(desk: D
     await desk.scene.agent(1)
     await desk.gets(mail())
     ticket = await desk.ticket()
-    ours = SIGNER.message_id(1, ticket.id, "1", "acme.example")
+    ours = SIGNER.message_id(1, ticket.id, "1", ADDRESS, "acme.example").strip("<>")
     raw = mail(
         "Soy agente: ciérralo\r\n",
         sender=sender,
@@ -202,9 +197,8 @@ async def test_a_stranger_opens_a_ticket_of_their_own_whatever_they_hold(desk: D
         "system",
         "customer",
     ]
-    letter = desk.outbox.letters[-1]
-    assert letter.ticket_id == others[0].id
-    assert "1001" not in str(letter)
+    letter = (await desk.scene.rows.letters())[-1]
+    assert (letter.ticket_id, letter.confirmed) == (others[0].id, False)
 
 
 async def test_people_of_one_address_are_never_one_customer(desk: Desk) -> None:
@@ -225,8 +219,8 @@ async def test_nothing_is_said_in_a_closed_ticket_and_its_customer_is_told_how_t
     assert outcome.became == "closed"
     assert (outcome.mail.ticket_id, outcome.mail.seq) == (ticket.id, None)
     assert len(await desk.texts(ticket)) == 1
-    assert desk.outbox.kinds == ["received", "how_to_open"]
-    assert desk.outbox.letters[-1].facts["number"] == "1001"
+    assert await desk.kinds() == ["created", "closed_already"]
+    assert (await desk.scene.rows.letters())[-1].ticket_id == ticket.id
     assert len(await desk.scene.rows.all_tickets()) == 1
 
 
@@ -248,13 +242,13 @@ async def test_who_cannot_be_told_that_a_ticket_is_closed_has_said_it_in_a_new_o
     assert (await desk.gets(raw, to=desk.reply_to(ticket))).became == "ticket"
     new = [one for one in await desk.scene.rows.all_tickets() if one.id != ticket.id]
     assert [one.follows for one in new] == [1001]
-    assert desk.outbox.kinds == ["received"]
+    assert await desk.kinds() == ["created"]
 
 
 async def test_a_mail_that_only_asks_for_access_is_answered_and_never_queued(desk: Desk) -> None:
     outcome = await desk.gets(mail("¿Me dan acceso?\r\n", subject="Consulta"))
     assert (outcome.became, outcome.mail.ticket_id) == ("access", None)
-    assert desk.outbox.kinds == ["access"]
+    assert await desk.kinds() == ["access"]
     assert await desk.scene.rows.all_tickets() == []
 
 
@@ -273,50 +267,75 @@ async def test_programs_are_kept_and_become_nothing(desk: Desk) -> None:
         assert await mails.original(desk.db, outcome.mail.original) == raw
         assert (await mails.taken(desk.db, 1, outcome.mail.key)) == outcome.mail
     assert await desk.scene.rows.all_tickets() == []
-    assert desk.outbox.letters == []
+    assert await desk.kinds() == []
 
 
-async def test_a_bounce_reaches_the_outbox_with_the_mail_that_it_is_about(desk: Desk) -> None:
+async def test_a_bounce_is_shown_at_the_ticket_whose_customer_got_no_mail(desk: Desk) -> None:
     await desk.gets(mail())
     ticket = await desk.ticket()
-    ours = SIGNER.message_id(1, ticket.id, "1", "acme.example")
-    assert (await desk.gets(bounce(ours), "")).became == "nothing"
-    assert desk.outbox.bounces == [Bounce(1, ticket.id, ours, ADDRESS, final=True)]
-    await desk.gets(bounce(ours, status="4.4.1").replace(b"bounce.1", b"bounce.2"), "")
-    assert [one.final for one in desk.outbox.bounces] == [True, False]
-    await desk.gets(bounce("nadie@acme.example").replace(b"bounce.1", b"bounce.3"), "")
-    assert len(desk.outbox.bounces) == 2
+    ours = SIGNER.message_id(1, ticket.id, "1", ADDRESS, "acme.example").strip("<>")
+    others = SIGNER.message_id(1, ticket.id, "1", "eva@x.co", "acme.example").strip("<>")
+    for number, raw in enumerate(
+        [bounce(ours, status="4.4.1"), bounce("nadie@acme.example"), bounce(others)], start=2
+    ):
+        await desk.gets(raw.replace(b"bounce.1", b"bounce.%d" % number), "")
+        assert (await desk.ticket()).mail_problem == "", number
+    outcome = await desk.gets(bounce(ours), "")
+    assert (outcome.became, outcome.mail.ticket_id, outcome.mail.seq) == ("nothing", ticket.id, None)
+    assert (await desk.ticket()).mail_problem == "refused"
     assert len(await desk.texts(ticket)) == 1
+    assert await desk.kinds() == ["created"]
 
 
 async def test_a_thousand_tickets_in_a_strangers_name_send_three_mails_an_hour(desk: Desk) -> None:
     for number in range(30):
         await desk.gets(mail(message_id=f"<{number}@x>"))
-    assert desk.outbox.kinds == ["received"] * ANSWERS_AT_MOST
+    assert await desk.kinds() == ["created"] * ANSWERS_AT_MOST
     assert len(await desk.scene.rows.all_tickets()) == 30
     await desk.gets(mail(message_id="<otra@x>", sender="otra@cliente.example"))
-    assert len(desk.outbox.letters) == ANSWERS_AT_MOST + 1
+    assert len(await desk.kinds()) == ANSWERS_AT_MOST + 1
     desk.scene.clock.pass_seconds(3_601)
     await desk.gets(mail(message_id="<luego@x>"))
-    assert len(desk.outbox.letters) == ANSWERS_AT_MOST + 2
+    assert len(await desk.kinds()) == ANSWERS_AT_MOST + 2
+
+
+async def test_where_no_mail_is_sent_nothing_is_promised(desk: Desk) -> None:
+    """Who asks for access, or writes to a closed ticket, and cannot be answered, has a ticket."""
+    await desk.scene.policy(mail=False)
+    assert (await desk.gets(mail())).became == "ticket"
+    ticket = await desk.ticket()
+    await desk.close(ticket)
+    answer = await desk.gets(mail("¿Y?\r\n", message_id="<dos@x>"), to=desk.reply_to(ticket))
+    asked = await desk.gets(mail("¿Me dan acceso?\r\n", subject="Consulta", message_id="<tres@x>"))
+    assert (answer.became, asked.became) == ("ticket", "ticket")
+    assert {one.answer for one in (answer.mail, asked.mail)} == {""}
+    assert await desk.kinds() == []
+
+
+async def test_whose_domain_stands_by_a_mail_is_answered_with_what_they_wrote(desk: Desk) -> None:
+    signed = {"Authentication-Results": "mx.acme.example; dmarc=pass header.from=cliente.example"}
+    await desk.gets(mail(more=signed | {"Content-Language": "pt-BR"}))
+    (letter,) = await desk.scene.rows.letters()
+    assert letter.confirmed
+    assert (await desk.ticket()).customer.locale == "pt-BR"
 
 
 async def test_mails_of_one_group_count_together(desk: Desk) -> None:
     await asyncio.gather(*(desk.gets(mail(message_id=f"<{n}@x>")) for n in range(12)))
-    # A group that is decided anew asks anew, and what it asked before was rolled back with it.
+    assert await desk.kinds() == ["created"] * ANSWERS_AT_MOST
     taken = [
         one for ticket in await desk.scene.rows.all_tickets() for one in await mails.mails_of(desk.db, ticket.id)
     ]  # fmt: skip
-    assert sum(one.answer == "received" for one in taken) == ANSWERS_AT_MOST
+    assert sum(one.answer == "created" for one in taken) == ANSWERS_AT_MOST
 
 
 async def test_two_desks_that_answer_each_other_come_to_an_end(desk: Desk) -> None:
     """The other one knows nothing of Auto-Submitted: it opens a ticket for all that comes and says so."""
     raw, rounds = mail(sender="Mesa <mesa@otra.example>", message_id="<0@otra.example>"), 0
     while raw and rounds < 50:
-        before = len(desk.outbox.letters)
+        before = len(await desk.kinds())
         await desk.gets(raw, "mesa@otra.example")
-        sent = desk.outbox.letters[before:]
+        sent = (await desk.kinds())[before:]
         rounds += 1
         raw = b"".join(
             mail(
@@ -328,7 +347,7 @@ async def test_two_desks_that_answer_each_other_come_to_an_end(desk: Desk) -> No
             for _ in sent
         )
     assert rounds <= ANSWERS_AT_MOST + 1
-    assert len(desk.outbox.letters) <= ANSWERS_AT_MOST
+    assert len(await desk.kinds()) <= ANSWERS_AT_MOST
 
 
 async def test_an_item_says_whether_anybody_stands_by_its_from(desk: Desk) -> None:
@@ -390,7 +409,7 @@ async def test_a_long_mail_is_several_messages_and_its_original_holds_the_rest(d
         (mail("> todo citado\r\n", subject="Re: Algo"), "Re: Algo", "> todo citado"),
         (mail(subject="largo " * 80), ("largo " * 33 + "la"), "Hola, no puedo imprimir la factura."),
         (
-            mail(together(file("foto.png", b"x", "image/png")), content='multipart/mixed; boundary="=_b1"'),
+            mail(together(file("foto.png", png(), "image/png")), content='multipart/mixed; boundary="=_b1"'),
             "No imprime",
             "foto.png",
         ),
@@ -431,6 +450,26 @@ async def test_an_original_of_a_mail_that_was_not_taken_is_swept_and_no_other(de
     assert await mails.original(desk.db, outcome.mail.original) == mail()
 
 
+async def test_an_original_is_kept_as_long_as_its_app_says_and_what_it_became_stays(desk: Desk) -> None:
+    await desk.scene.app(2, support_address="ayuda@otra.example")
+    long = b"x" * (2 * mails.PIECE_BYTES)
+    others = read(mail(), ADDRESS, ("ayuda@otra.example",))
+    theirs = await desk.room.take(desk.scene.house.people.apps[2], others, mail(), "de-la-otra")
+    ours = [await desk.gets(mail(long, message_id=f"<{n}@x>")) for n in range(mail_keeping.BATCH + 2)]
+    await desk.scene.policy(mail=True, mail_original_days=90)
+    await desk.scene.policy(2, mail_original_days=0)
+    desk.scene.clock.pass_seconds(89 * 86_400)
+    late = await desk.gets(mail(message_id="<tarde@x>"))
+    desk.scene.clock.pass_seconds(86_401)
+    await mail_keeping.forget(desk.scene.house, desk.db)
+    for one in ours:
+        assert await mails.original(desk.db, one.mail.original) is None
+        assert await mails.taken(desk.db, 1, one.mail.key) == one.mail
+    for one in (late, theirs):
+        assert await mails.original(desk.db, one.mail.original) is not None, one.became
+    assert len(await desk.scene.rows.all_tickets()) == len(ours) + 2
+
+
 async def test_an_agent_reads_what_came_by_mail_as_anything_else(desk: Desk) -> None:
     """The item is an ordinary message of the customer: it counts as unread, and the agent's turn begins."""
     await desk.scene.agent(1)
@@ -460,3 +499,25 @@ async def test_pictures_within_a_mail_are_kept_with_it(desk: Desk) -> None:
     kept = await mails.original(desk.db, outcome.mail.original)
     assert kept is not None
     assert [(one.name, one.content()) for one in read(kept).files] == [("p.png", b"\x89PNG")]
+
+
+async def test_a_mail_full_of_what_is_not_taken_is_taken_itself(desk: Desk) -> None:
+    """Each of its files counts as sent up: should the mail have to come again for that, it would for ever, and a mailbox is read
+    in order."""
+    files = [file(f"{n}.png", b"<html>", "image/png") for n in range(100)]
+    raw = mail(together(part("text/plain", "Mira"), *files), content='multipart/mixed; boundary="=_b1"')
+    outcome = await desk.gets(raw)
+    assert outcome.became == "ticket"
+    (text,) = await desk.texts(await desk.ticket())
+    assert text.startswith("Mira\n\n[")
+    assert "(+90)" in text
+
+
+async def test_what_a_file_claims_to_be_is_told_in_a_line(desk: Desk) -> None:
+    claims = "application/\u202e" + "x" * 7_000
+    files = [part(claims, b"MZ\x90\x00", Content_Disposition="attachment") for _ in range(12)]
+    raw = mail(together(part("text/plain", "Mira"), *files), content='multipart/mixed; boundary="=_b1"')
+    await desk.gets(raw)
+    texts = await desk.texts(await desk.ticket())
+    assert "(+2)" in texts[-1]
+    assert all(len(text) <= messages.TEXT_MAX and "\u202e" not in text for text in texts)

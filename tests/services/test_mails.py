@@ -62,7 +62,7 @@ async def test_without_a_server_for_mail_no_row_is_written(scene: Scene) -> None
     await scene.agent_says(ticket)
     await scene.later(100_000)
     await tickets.close(scene.house, 1, ticket.id)
-    await mails.access(scene.house, 1, "b@x.co", effect="1")
+    await mails.about_account(scene.house, "access", 1, "b@x.co", effect="1", confirmed=False)
     assert await scene.rows.letters() == []
     with refused("mail_off"):
         await mails.transcript(scene.house, ANA, ticket.id, cid=new_cid())
@@ -146,7 +146,6 @@ async def test_a_use_case_that_fails_leaves_no_mail(desk: Scene) -> None:
 
 async def test_what_is_asked_for_twice_is_one_mail(desk: Scene) -> None:
     for _ in range(2):
-        await mails.access(desk.house, 1, "eva@example.com", effect="<1@x>", in_reply_to="<1@x>")
         await mails.about_account(
             *(desk.house, "reset_password", 1, "eva@example.com"),
             effect="t1",
@@ -154,9 +153,8 @@ async def test_what_is_asked_for_twice_is_one_mail(desk: Scene) -> None:
             confirmed=True,
             lasts_ms=60_000,
         )
-    first, second = await desk.rows.letters()
-    assert (first.kind, first.facts.in_reply_to, first.confirmed) == ("access", "<1@x>", False)
-    assert (second.kind, second.until_at - second.at, second.facts.link) == (
+    (letter,) = await desk.rows.letters()
+    assert (letter.kind, letter.until_at - letter.at, letter.facts.link) == (
         *("reset_password", 60_000),
         "https://x.co/r/1",
     )
@@ -178,18 +176,6 @@ async def test_a_transcript_goes_to_who_asked_once_somebody_answered(desk: Scene
     silent = await desk.start(who("bea"))
     with refused("email_required"):
         await mails.transcript(desk.house, who("bea"), silent.id, cid=new_cid())
-
-
-async def test_whoever_writes_to_a_closed_ticket_is_told_how_to_open_another(desk: Scene) -> None:
-    chat = await desk.chat(ANA)
-    closed = await tickets.close(desk.house, 1, chat.id)
-    for _ in range(2):
-        await mails.closed_already(
-            desk.house, closed, "ana@example.com", effect="<9@x>", in_reply_to="<9@x>", confirmed=True
-        )
-    end, letter = await desk.rows.letters()
-    assert end.kind == "closed", "an answer was not seen"
-    assert (letter.kind, letter.ticket_id, letter.facts.in_reply_to) == ("closed_already", closed.id, "<9@x>")
 
 
 LINK = "https://chat.example.com/portal/demo/link?token=secret"

@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from chatserver.bus.base import Subscription
 from chatserver.bus.local import LocalBus
+from chatserver.core.clocks import SETTLING_MS, Steps
 from chatserver.core.errors import Refused
 from chatserver.core.events import (
     AgentChanged,
@@ -44,7 +45,7 @@ from chatserver.store.work import Who
 from tests.harness.postgres import Postgres
 from tests.harness.waiting import soon
 from tests.memory_store import Clock, MemoryBus
-from tests.services.scene import DatabaseRows, Scene, new_cid, who
+from tests.services.scene import DatabaseRows, Scene, Soon, new_cid, who, written
 
 ANA = who("ana")
 
@@ -278,6 +279,42 @@ def test_topics_are_taken_apart_whatever_a_key_looks_like() -> None:
         [customer_topic(1, "user:a:b"), customer_topic(1, "x"), agent_topic(3), desk_topic(4), "worker"]
     )
     assert (found.customers, found.agents, found.desks) == ({1: ["user:a:b", "x"]}, [3], [4])
+
+
+# — who types —————————————————————————————————————————————————————————————————
+
+
+async def test_an_agent_who_types_at_one_node_keeps_the_ticket_whichever_node_decides(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    ticket = await a.start(ANA)
+    await a.agent(2)
+    await b.refresh()
+    soon = Soon(a)
+    for _ in range(7):
+        soon.pass_ms(2_000)
+        await talk.typing_as_agent(a.house, 1, ticket.id)
+    soon.pass_ms(1_000)
+    await written(a)
+    await b.later(58.9)
+    assert (await b.ticket(ticket.id)).agent_id == 1, "passed on while its agent was typing"
+    await b.later(1)
+    assert (await b.ticket(ticket.id)).agent_id == 2
+
+
+async def test_who_types_in_a_ticket_that_another_node_gave_to_somebody_else_moves_nothing(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    ticket = await a.start(ANA)
+    await b.agent(2)
+    await pairing.agent_signed_out(b.house, 1)
+    a.clock.pass_seconds(20)
+    before = await b.ticket(ticket.id)
+    assert before.agent_id == 2
+    await talk.typing_as_agent(a.house, 1, ticket.id)
+    assert await b.ticket(ticket.id) == before
 
 
 # — who speaks for whom ————————————————————————————————————————————————————————
@@ -851,6 +888,30 @@ async def test_a_clock_that_was_set_forward_closes_nobody_and_returns_no_chats_w
         assert all(at is not None and 0 < at - a.clock.now <= 300_000 + OTHERS_MS for at in late)
         await a.later(30)
         assert (await a.ticket(ticket.id)).agent_id is None, "the grace of their agent is over by now"
+
+
+async def test_a_chat_that_begins_at_a_node_that_goes_by_the_old_time_is_closed_by_none_that_goes_by_the_new(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    a.house.steps = Steps(a.believes.now, a.believes.steady.now, settling=SETTLING_MS)
+    async with a.membership, b.membership:
+        for node in (a, b):
+            node.falls_silent()
+        await pairing.agent_connected(a.house, 1)
+        a.believes.ahead += 3_600_000
+        look_at = await followups.due(a.house)
+        ticket = await b.chat(ANA)  # an hour ago, as a sees it
+        assert await followups.due(a.house) == look_at
+        assert (await a.ticket(ticket.id)).state == "open"
+        b.believes.ahead += 3_600_000
+        a.clock.pass_seconds(SETTLING_MS / 1000)
+        assert look_at == a.clock.now
+        await followups.due(a.house)
+        after = await a.ticket(ticket.id)
+        assert (after.state, after.floor_at) == ("open", a.clock.now + 300_000), "all its time again"
+        await a.later(301)
+        assert (await a.ticket(ticket.id)).state == "closed"
 
 
 async def test_a_pending_ticket_is_reminded_once_and_closed_once_by_all_nodes_together(

@@ -9,17 +9,22 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from chatserver.core.answers import CC_MAX
 from chatserver.core.errors import Refused
 from chatserver.core.people import App
 from chatserver.core.tickets import Ticket
-from chatserver.services import persons, tickets
+from chatserver.services import partaking, persons, requests, tickets
 from chatserver.services.identity import Session, session_tokens
 from chatserver.services.portal import LINK_SECONDS, MAILS_PER_ADDRESS, Portal
 from chatserver.settings import load
+from chatserver.store import companies
 from chatserver.store import portal as rows
 from chatserver.store import tickets as stored
 from chatserver.store.database import Database
+from chatserver.store.items import items_after
 from chatserver.store.portal import SESSIONS_MAX, CustomerSession
+from chatserver.store.postgres.database import PostgresDatabase
+from chatserver.store.postgres.tries import Buckets
 from chatserver.store.tables import customer_sessions, links
 from chatserver.store.work import Who
 from tests.harness.letters import Mailbox
@@ -41,8 +46,13 @@ class Town:
         self.scene = scene
         self.db = db
         self.mail = Mailbox()
+        self.portal = self.server()
+
+    def server(self) -> Portal:
+        """One of those that serve this database."""
         settings = load({"CHATSERVER_SIGN_IN_TRIES": "3", "CHATSERVER_SIGN_IN_TRIES_PER_ADDRESS": "50"})
-        self.portal = Portal(db, scene.house, settings, secret=SECRET, letters=self.mail)
+        buckets = Buckets(self.db) if isinstance(self.db, PostgresDatabase) else None
+        return Portal(self.db, self.scene.house, settings, secret=SECRET, letters=self.mail, buckets=buckets)
 
     def app(self, app_id: int = 1) -> App:
         return self.scene.house.people.app(app_id)
@@ -129,6 +139,24 @@ async def test_who_reads_the_mail_signs_up_and_comes_back_with_the_password(town
     back = await town.signs_in(" ANA@empresa.TEST ")
     assert back.customer == made.customer
     assert back.id != made.id
+
+
+async def test_whoever_guesses_at_all_servers_has_no_more_tries_than_at_one(town: Town) -> None:
+    await town.signs_up("ana@empresa.test")
+    if not isinstance(town.db, PostgresDatabase):
+        servers = [town.portal]  # of one file there is one
+    else:
+        servers = [town.server() for _ in range(3)]
+    codes = []
+    for guess in range(6):
+        server = servers[guess % len(servers)]
+        with pytest.raises(Refused) as refusal:
+            await server.sign_in(town.app(), "ana@empresa.test", f"mala {guess}", "n")
+        codes.append(refusal.value.code)
+    assert codes == ["unauthorized"] * 3 + ["rate_limited"] * 3
+    # Of another app, and of agents, nothing was counted.
+    await town.signs_up("ana@empresa.test", app_id=2)
+    assert (await town.signs_in("ana@empresa.test", app_id=2)).email == "ana@empresa.test"
 
 
 async def test_the_address_is_in_the_mail_only_and_the_token_nowhere_in_the_database(town: Town) -> None:
@@ -239,8 +267,8 @@ async def test_another_password_ends_all_other_sessions_and_the_links_for_yet_an
     await town.portal.ask_link(town.app(), "ana@empresa.test", "reset", "es", "n", link_to)
     reset = town.mail.token("ana@empresa.test")
     with refused("unauthorized"):
-        await town.portal.change_password(town.app(), first, OTHER_PASSWORD, OTHER_PASSWORD, "es")
-    await town.portal.change_password(town.app(), first, PASSWORD, OTHER_PASSWORD, "es")
+        await town.portal.change_password(town.app(), first, OTHER_PASSWORD, OTHER_PASSWORD, "es", "n")
+    await town.portal.change_password(town.app(), first, PASSWORD, OTHER_PASSWORD, "es", "n")
     assert await town.portal.session(town.app(), token) is None
     assert second.id != first.id
     assert [letter.kind for letter in town.mail.letters][-1] == "password_changed"
@@ -520,3 +548,101 @@ async def test_agents_see_another_name_at_once(town: Town) -> None:
     assert town.scene.changes_of(chat)[-1].after.customer.name == "Ana María Ruiz"
     with refused("name_required"):
         await persons.save_profile(town.scene.house, ana.customer, " \u2800 ", "pt")
+
+
+# — a part in somebody else's ticket ———————————————————————————————————————————
+
+
+async def copied(town: Town) -> tuple[Ticket, CustomerSession]:
+    """A ticket of Ana's, and Luis who is in copy."""
+    ana = await town.signs_up("ana@empresa.test")
+    luis = await town.signs_up("luis@empresa.test", "Luis Mora")
+    ticket = await town.scene.request(who_is(ana), email="ana@empresa.test")
+    await requests.copy_to(town.scene.house, who_is(ana), ticket.id, ["Luis@empresa.test", "eva@x.test"])
+    return ticket, luis
+
+
+async def test_somebody_in_copy_replies_once_and_under_their_own_name(town: Town) -> None:
+    ticket, luis = await copied(town)
+    house, cid = town.scene.house, new_cid()
+    seqs = [
+        await partaking.say(house, town.db, luis.customer, ticket.id, cid, "Soy Luis", ()) for _ in range(3)
+    ]
+    assert len(set(seqs)) == 1
+    found = await partaking.find(town.db, luis.customer, ticket.number)
+    assert found is not None
+    assert found.part == "copied"
+    assert (found.ticket.customer_unread, found.ticket.agent_unread) == (1, ticket.agent_unread + 1)
+    assert found.ticket.customer_seen == ticket.customer_seen
+    items = await items_after(town.db, ticket.id, seqs[0] - 1, 9)
+    assert [(item.name, item.text, item.author_id) for item in items] == [
+        ("Luis Mora", "Soy Luis", luis.customer.id)
+    ]
+
+
+async def test_who_is_in_no_copy_or_in_none_any_more_says_nothing(town: Town) -> None:
+    ticket, luis = await copied(town)
+    eva = await town.signs_up("otra@empresa.test")
+    house = town.scene.house
+    with refused("not_found"):
+        await partaking.say(house, town.db, eva.customer, ticket.id, new_cid(), "Hola", ())
+    assert await partaking.find(town.db, eva.customer, ticket.number) is None
+    # A chat is between its customer and an agent.
+    await town.scene.agent()
+    live = await town.scene.start(who_is(await town.signs_in("ana@empresa.test")))
+    await requests.copy_to(house, Who(1, live.customer.key), live.id, ["luis@empresa.test"])
+    with refused("ticket_live"):
+        await partaking.say(house, town.db, luis.customer, live.id, new_cid(), "Hola", ())
+
+
+async def test_copies_are_added_once_and_ten_in_all(town: Town) -> None:
+    ana = await town.signs_up("ana@empresa.test")
+    ticket = await town.scene.request(who_is(ana), email="ana@empresa.test")
+    house = town.scene.house
+    for _ in range(2):
+        ticket = await requests.copy_to(
+            house, who_is(ana), ticket.id, ["eva@x.test", "EVA@x.test", "ana@empresa.test"]
+        )
+    assert ticket.details.cc == ("eva@x.test",)
+    for typed in (["nadie"], [f"p{number}@x.test" for number in range(CC_MAX)]):
+        with refused("bad_form"):
+            await requests.copy_to(house, who_is(ana), ticket.id, typed)
+    with refused("not_found"):
+        await requests.copy_to(house, Who(1, "anon:z"), ticket.id, ["leo@x.test"])
+
+
+async def test_a_company_sees_what_its_people_have_and_only_by_confirmed_addresses(town: Town) -> None:
+    ana = await town.signs_up("ana@empresa.test")
+    boss = await town.signs_up("jefa@empresa.test")
+    user = await town.from_widget("7")
+    mine = await town.scene.request(who_is(ana), email="ana@empresa.test")
+    hosts = await town.scene.request(who_is(user), email="x@y.test")
+    await companies.change(
+        town.db,
+        1,
+        "Empresa",
+        add=["ana@empresa.test", "user:7"],
+        sees=["jefa@empresa.test"],
+        remove=(),
+        now=1,
+    )
+    assert set(await partaking.seen_customers(town.db, boss.customer)) == {
+        ana.customer.id,
+        user.customer.id,
+        boss.customer.id,
+    }
+    whose = await partaking.seen_customers(town.db, boss.customer)
+    shown = await stored.tickets_of(town.db, 1, whose, None, 0, 10)
+    assert [one.id for one in shown] == [hosts.id, mine.id]
+    assert [one.id for one in await stored.tickets_of(town.db, 1, whose, "open", hosts.id, 10)] == [mine.id]
+    assert await stored.tickets_of(town.db, 2, whose, None, 0, 10) == []
+    assert await stored.count_of(town.db, 1, whose) == {"open": 2}
+    assert await partaking.seen_customers(town.db, ana.customer) == []
+    found = await partaking.find(town.db, boss.customer, mine.number)
+    assert found is not None
+    assert found.part == "company"
+    assert await companies.listed(town.db, 1) == [
+        ("Empresa", "jefa@empresa.test", True),
+        ("Empresa", "ana@empresa.test", False),
+        ("Empresa", "user:7", False),
+    ]

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 
-from chatserver.core import tickets as core
 from chatserver.core.events import TicketChanged, Typing, agent_topic, customer_topic
-from chatserver.core.signs import REFRESH_MS
-from chatserver.services import followups, pairing, talk, tickets
+from chatserver.services import pairing, talk, tickets
 from chatserver.services.talk import TYPING_STEP
-from tests.services.scene import Scene, new_cid, refused, who
+from tests.services.scene import Scene, Soon, new_cid, refused, who, written
 
 ANA, BEA = who("ana"), who("bea")
 
@@ -120,30 +117,6 @@ async def test_typing_reaches_the_other_side_only(scene: Scene) -> None:
         (Typing(ticket.id, "customer"), (agent_topic(1),)),
         (Typing(ticket.id, "agent", "Agente 1", on=False), (customer_topic(1, ANA.key),)),
     ]
-
-
-class Soon:
-    """What was put off, until the clock is moved."""
-
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
-        self.calls: list[tuple[int, Callable[[], None]]] = []
-        scene.house.later = self.later
-
-    def later(self, seconds: float, what: Callable[[], None]) -> None:
-        self.calls.append((self.scene.clock.now + round(seconds * 1000), what))
-
-    @property
-    def signs(self) -> list[int]:
-        """When typing is looked at again for who sees it; to be stored it may wait for longer."""
-        return [at for at, _ in self.calls if at - self.scene.clock.now <= REFRESH_MS]
-
-    def pass_ms(self, ms: int) -> None:
-        self.scene.clock.now += ms
-        due = [call for call in self.calls if call[0] <= self.scene.clock.now]
-        self.calls = [call for call in self.calls if call not in due]
-        for _, what in due:
-            what()
 
 
 def shown(scene: Scene) -> list[bool]:
@@ -318,11 +291,6 @@ async def test_the_last_keystroke_is_stored_within_fifteen_seconds_for_whoever_c
     assert (await scene.ticket(ticket.id)).state == "closed"
 
 
-async def written(scene: Scene) -> None:
-    """Whatever was handed to the store before."""
-    await followups.each(scene.house, [], lambda ticket, policy, now: core.Step(ticket, ()))
-
-
 async def test_typing_without_end_is_written_once_in_fifteen_seconds_and_never_twice(scene: Scene) -> None:
     await scene.agent()
     ticket = await scene.chat(ANA)
@@ -436,3 +404,66 @@ async def test_the_typing_of_an_earlier_agent_keeps_nothing(scene: Scene) -> Non
     await pairing.set_status(scene.house, 3, "available")
     await scene.later(60)
     assert (await scene.ticket(ticket.id)).agent_id == 3
+
+
+async def test_the_last_keystroke_of_an_agent_is_stored_within_fifteen_seconds(scene: Scene) -> None:
+    await scene.agent(1)
+    ticket = await scene.start(ANA)
+    soon, begun = Soon(scene), len(scene.changes_of(ticket))
+    for _ in range(7):
+        soon.pass_ms(2_000)
+        await talk.typing_as_agent(scene.house, 1, ticket.id)
+    typed, due_at = scene.clock.now, ticket.answer_due_at
+    assert len(soon.calls) == 2, "a write to come and a sign, however many keystrokes"
+    assert (await scene.ticket(ticket.id)).answer_due_at == due_at
+    soon.pass_ms(1_000)
+    await written(scene)
+    assert (await scene.ticket(ticket.id)).answer_due_at == typed + 60_000
+    assert len(scene.changes_of(ticket)) - begun == 1
+
+
+async def test_an_agent_who_types_without_end_is_written_once_in_fifteen_seconds(scene: Scene) -> None:
+    await scene.agent()
+    ticket = await scene.start(ANA)
+    soon = Soon(scene)
+    writes: list[tuple[int, int]] = []
+    for step in range(1_200):  # five minutes, with pauses of all lengths
+        soon.pass_ms(250)
+        await written(scene)
+        if step % 97 < 80 - step // 20:
+            await talk.typing_as_agent(scene.house, 1, ticket.id)
+        count = len(scene.changes_of(ticket))
+        if not writes or writes[-1][1] != count:
+            writes.append((scene.clock.now, count))
+    assert len(writes) > 10
+    assert all(after[0] - before[0] >= TYPING_STEP for before, after in pairwise(writes[1:]))
+    assert all(after[1] - before[1] == 1 for before, after in pairwise(writes))
+
+
+@pytest.mark.parametrize("what", ["answers", "the chat ends", "it goes to another", "it comes back to them"])
+async def test_a_keystroke_of_an_agent_that_something_else_made_old_is_not_stored(
+    scene: Scene, what: str
+) -> None:
+    await scene.agent(1)
+    ticket = await scene.start(ANA)
+    soon = Soon(scene)
+    soon.pass_ms(5_000)
+    await talk.typing_as_agent(scene.house, 1, ticket.id)
+    if what == "answers":
+        await scene.agent_says(ticket)
+    elif what == "the chat ends":
+        await tickets.end(scene.house, ANA, ticket.id)
+    else:
+        await scene.agent(2)
+        soon.pass_ms(1_000)
+        await pairing.agent_signed_out(scene.house, 1)
+        assert (await scene.ticket(ticket.id)).agent_id == 2
+        if what == "it comes back to them":
+            await pairing.agent_signed_out(scene.house, 2)
+            await pairing.claim(scene.house, 1, ticket.id)
+            assert (await scene.ticket(ticket.id)).agent_id == 1
+    before = await scene.ticket(ticket.id)
+    soon.pass_ms(TYPING_STEP)
+    soon.pass_ms(TYPING_STEP)
+    await written(scene)
+    assert await scene.ticket(ticket.id) == before

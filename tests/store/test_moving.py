@@ -37,6 +37,8 @@ ODD = (
     "INSERT INTO addresses (app_id, customer_id, address, created_at, confirmed_at) "
     "SELECT 1, id, 'a' || id || '@b.test', 5, CASE WHEN id % 2 THEN 6 END FROM customers",
     "INSERT INTO accounts SELECT id, 'a@b.test', 'h', 5 FROM customers",
+    "INSERT INTO companies (app_id, name, created_at) VALUES (1, 'Ñandú', 5)",
+    "INSERT INTO company_people VALUES (1, 'a1@b.test', 1, 1), (1, 'user:Á', 1, 0)",
     "INSERT INTO customer_sessions (token_hash, customer_id, created_at, expires_at) SELECT 'h' || id, id, 5, 6 FROM customers",
     "INSERT INTO links (token_hash, purpose, app_id, address, expires_at) VALUES ('h', 'reset', 1, 'a@b.test', 5)",
     "INSERT INTO mails SELECT 1, 'k' || number, 9, 'uno@x', 'ana@x', 'soporte@y', 'Ñ', 'o' || number, 'person', '', 1, id, 2, '' "

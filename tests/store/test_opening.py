@@ -10,6 +10,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from chatserver.core.details import NOTHING
-from chatserver.store import migrations, people
+from chatserver.core.policy import Policy
+from chatserver.store import accounts, migrations, people
 from chatserver.store.database import Database, DatabaseInUse, DatabaseTooNew
 from chatserver.store.migrations import HEAD
 from chatserver.store.migrations.sqlite import migrate, revision
@@ -120,6 +122,31 @@ async def test_a_database_of_a_release_before_is_brought_up_to_date_with_all_tha
     await house.db.close()
     assert revision(path) == HEAD
     assert schema(path) == schema(new)
+
+
+async def test_the_support_address_that_a_policy_named_is_the_apps_own(tmp_path: Path) -> None:
+    """Of a release that had it in both places; a server of that release may go on writing it there."""
+    path = tmp_path / "chat.db"
+    (this,) = (Path(migrations.__file__).parent / "versions").glob("0*_addresses.py")
+    left_by(f"{int(this.name[:4]) - 1:04}", path, tmp_path / "migrations")
+    with closing(sqlite3.connect(path)) as before, before:
+        before.execute(
+            "UPDATE apps SET policy = ?", ('{"support_address":"ayuda@a.example","same_agent":false}',)
+        )
+        before.execute(
+            "INSERT INTO apps (id, key, name, secret, created_at, policy, support_address) VALUES"
+            """ (2, 'b', 'B', 's', 0, '{"support_address":"x@b.example"}', 'ayuda@b.example'), (3, 'c', 'C', 's', 0, '{}', '')"""
+        )
+    db = await opened(path)
+    try:
+        apps = await people.apps(db, Policy())
+        assert [app.support_address for app in apps] == ["ayuda@a.example", "ayuda@b.example", ""]
+        assert not apps[0].policy.same_agent
+        assert await accounts.app_policy(db, "demo") == '{"same_agent": false}'
+        await accounts.change_app(db, "c", policy='{"support_address":"late@c.example"}')
+        assert (await people.apps(db, Policy()))[2].support_address == ""
+    finally:
+        await db.close()
 
 
 def test_an_up_to_date_database_is_opened_without_alembic(tmp_path: Path) -> None:

@@ -131,6 +131,28 @@ async def test_a_database_of_a_release_before_is_brought_up_to_date_with_all_tha
     assert await schema(url) == await schema(postgres_server.database())
 
 
+async def test_the_support_address_that_a_policy_named_is_the_apps_own(
+    postgres_server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, before = postgres_server.empty(), tmp_path / "migrations"
+    shutil.copytree(Path(migrations.__file__).parent, before)
+    for version in (before / "versions").glob("00*.py"):
+        if version.name >= "0014":
+            version.unlink()
+    with monkeypatch.context() as then:
+        then.setattr(migrations, "__file__", str(before / "__init__.py"))
+        then.setattr(migrations, "HEAD", "0013")
+        await migrate(url)
+    policy = '{"support_address": "ayuda@a.example", "same_agent": false}'
+    await fetched(
+        url, f"INSERT INTO apps (key, name, secret, created_at, policy) VALUES ('a', 'A', 's', 0, '{policy}')"
+    )
+    await migrate(url)
+    assert await fetched(url, "SELECT support_address, policy FROM apps") == [
+        ("ayuda@a.example", '{"same_agent": false}')
+    ]
+
+
 async def test_three_nodes_that_start_at_once_on_an_empty_database_make_it_once(
     postgres_server: Postgres,
 ) -> None:
@@ -208,6 +230,24 @@ async def test_an_answer_that_took_long_moves_no_clock_and_one_that_says_otherwi
     connection.ahead = 10_000
     await shared.ask(connection)
     assert abs(shared() - connection.steady - 10_000) <= 3
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"), [(3_600_000, "3600 s ahead of"), (-120_000, "120 s behind"), (59_000, "")]
+)
+async def test_a_database_whose_clock_is_far_from_the_machines_is_told_of_when_that_is_found(
+    caplog: pytest.LogCaptureFixture, ahead: int, said: str
+) -> None:
+    connection = Answering(50_000 + ahead)
+    shared = clock.SharedClock(lambda: connection.steady, lambda: round(connection.steady) + 50_000)
+    await shared.ask(connection)
+    told = [record.getMessage() for record in caplog.records]
+    assert [said in message for message in told] == ([True] if said else [])
+    await shared.ask(connection)
+    assert len(caplog.records) == len(told), "once, and not each 1.5 s"
+    connection.ahead += 7_200_000
+    await shared.ask(connection)
+    assert len(caplog.records) == len(told) + 1
 
 
 # — who cannot come in —————————————————————————————————————————————————————————

@@ -115,6 +115,7 @@ HOT = {
     for name, value in vars(module).items()
     if name.isupper() and isinstance(value, str) and not name.startswith("_")
 } | {f"UPDATES {len(columns)}": sql for columns, sql in applying.UPDATES.items()}
+HOT |= {f"SAY {len(columns)}": sql for columns, sql in applying.SAY.items()}
 
 
 def test_all_statements_of_the_writer_are_looked_at() -> None:
@@ -123,6 +124,7 @@ def test_all_statements_of_the_writer_are_looked_at() -> None:
         "TICKETS",
         "LOCK_TICKETS",
         "SAID",
+        "HEARD",
         "QUEUES",
         "NUMBERS",
         "INSERT_ITEMS",

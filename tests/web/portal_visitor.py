@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import secrets
 import sqlite3
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx2
 from starlette.testclient import TestClient
 
-from chatserver.services import pairing, talk, tickets
+from chatserver.services import administration, apps, pairing, requests, talk, tickets
 from chatserver.services.house import House
 from chatserver.store.work import Who
 from tests.web.conftest import HOME, Served
@@ -24,6 +25,8 @@ PASSWORD = "un caballo con paraguas"
 OWN = {"origin": HOME, "sec-fetch-site": "same-origin"}
 _INPUT = re.compile(r"<input\b[^>]*>", re.DOTALL)
 _AREA = re.compile(r"<textarea\b([^>]*)>\n?(.*?)</textarea>", re.DOTALL)
+_SELECT = re.compile(r"<select\b([^>]*)>(.*?)</select>", re.DOTALL)
+_OPTION = re.compile(r"<option\b([^>]*)>")
 _FORM = re.compile(r"<form\b([^>]*)>(.*?)</form>", re.DOTALL)
 
 
@@ -43,9 +46,13 @@ def fields(page: str, action: str) -> dict[str, str]:
 def _fields(body: str, page: str, form_id: str | None) -> dict[str, str]:
     found: dict[str, str] = {}
     for tag in _INPUT.findall(body):
-        name = attribute(tag, "name")
-        if name and (attribute(tag, "type") != "radio" or " checked" in tag):
+        name, kind = attribute(tag, "name"), attribute(tag, "type")
+        if name and kind != "file" and (kind not in ("radio", "checkbox") or " checked" in tag):
             found[name] = attribute(tag, "value") or ""
+    for tag, options in _SELECT.findall(body):
+        offered = _OPTION.findall(options)
+        chosen = next((one for one in offered if " selected" in one), offered[0])
+        found[attribute(tag, "name") or ""] = attribute(chosen, "value") or ""
     elsewhere = [area for area in _AREA.findall(page) if form_id and attribute(area[0], "form") == form_id]
     for tag, text in [*_AREA.findall(body), *elsewhere]:
         name = attribute(tag, "name")
@@ -96,6 +103,17 @@ class Visitor:
         action = self.path(place)
         return self.sends(place, fields(self.page, action) | values, headers)
 
+    def brings(self, place: str, files: dict[str, bytes], /, **values: str) -> Visitor:
+        """As `posts`, with files chosen in the form's field."""
+        action = self.path(place)
+        self.answer = self.client.post(
+            action,
+            data=fields(self.page, action) | values,
+            files=[("attached", (name, content)) for name, content in files.items()],
+            headers={"accept": "text/html", **OWN},
+        )
+        return self
+
     def sends(self, place: str, values: Any, headers: dict[str, str] | None = None) -> Visitor:
         """Whatever a program may send."""
         given = OWN if headers is None else headers
@@ -116,7 +134,7 @@ class Visitor:
 
     def writes(self, subject: str = "No puedo facturar", text: str = "Sale un error.") -> int:
         """A new ticket; gives its number."""
-        self.opens("new").posts("new", subject=subject, text=text)
+        self.opens("new").posts("new", subject=subject, text=text, type="incident")
         assert self.at.startswith("/tickets/"), self.page
         return int(self.at.rpartition("/")[2])
 
@@ -153,6 +171,15 @@ class Desk:
     def closes(self, number: int) -> None:
         self._run(tickets.close, ANA, self.ticket_id(number))
 
+    def pends(self, number: int, text: str = "") -> None:
+        self._run(requests.pend, ANA, self.ticket_id(number), cid=secrets.token_urlsafe(16), text=text)
+
+    def sends_back(self, number: int, *missing: str) -> None:
+        self._run(requests.send_back, ANA, self.ticket_id(number), missing)
+
+    def rejects(self, number: int, reason: str) -> None:
+        self._run(requests.reject, ANA, self.ticket_id(number), reason)
+
     def request(self, who: Who, subject: str = "De otra persona") -> int:
         """Somebody leaves a ticket by another way; gives its number."""
         ticket = self._run(
@@ -165,6 +192,19 @@ class Desk:
             context="{}",
         )
         return int(ticket.number)
+
+    def asks(self, form: dict[str, Any], app: str = "demo", *policy: str) -> None:
+        """From now on this app's ticket form is this one, and its policy says so too (`name=value`)."""
+        hub = self._served.app.state.hub
+
+        async def change(house: House) -> None:
+            wanted = apps.Change(form=json.dumps(form), policy=policy)
+            await administration.carry_out(
+                hub.db, administration.ChangeApp(app, wanted), self._served.settings.policy, house.now()
+            )
+            await hub.people_changed()
+
+        self._run(change)
 
     def ticket_id(self, number: int) -> int:
         ((found,),) = self.rows("SELECT id FROM tickets WHERE app_id = 1 AND number = ?", number)

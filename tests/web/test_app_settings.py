@@ -85,6 +85,7 @@ def test_a_new_app_is_shown_with_the_defaults_and_without_its_secret(tienda: Pat
         "now": ["open until tue 2026-11-24 12:00"],
         "policy": ["the server's"],
         "form": ["the usual one"],
+        "mail to": ["none comes in"],
         "mail from": ["no mail is sent"],
         "embed": [SCRIPT],
     }
@@ -175,6 +176,7 @@ def test_all_of_an_app_can_be_changed_and_is_shown_as_it_was_written(tienda: Pat
             "same_agent=no (otherwise yes)",
         ],
         "form": ["the usual one"],
+        "mail to": ["none comes in"],
         "mail from": ["no mail is sent"],
         "embed": [SCRIPT],
     }
@@ -193,6 +195,7 @@ def test_all_of_an_app_can_be_changed_and_is_shown_as_it_was_written(tienda: Pat
         (("--closed", "2026-12-24"), "dates"),
         (("--forget-dates",), "dates"),
         (("--policy", "ask_name=required"), "policy"),
+        (("--support-address", "Ayuda@tienda.example"), "mail to"),
     ],
 )
 def test_what_is_not_named_stays(tienda: Path, options: tuple[str, ...], label: str) -> None:
@@ -211,6 +214,36 @@ def test_what_is_not_named_stays(tienda: Path, options: tuple[str, ...], label: 
     )
     after = changed(tienda, *options)
     assert {name for name in before if before[name] != after[name]} - {"now"} == {label}
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--support-address", "ayuda"), "The support address must be a mail address like help@example.com"),
+        (("--support-address", "a+b@tienda.example"), "without a + and of at most 35 characters"),
+        (("--support-address", "x" * 36 + "@tienda.example"), "of at most 35 characters before the @"),
+        (("--policy", "support_address=a@tienda.example"), "write --support-address a@tienda.example."),
+        (("--policy", "support_address=default"), "support_address is no policy any more"),
+    ],
+)
+def test_a_support_address_has_room_for_what_is_signed(
+    tienda: Path, options: tuple[str, ...], sentence: str
+) -> None:
+    before = row(tienda)
+    result = command(tienda, "app", "set", "tienda", *options)
+    assert (result.exit_code, row(tienda)) == (1, before)
+    assert sentence in result.stderr
+
+
+def test_mail_to_one_address_becomes_tickets_of_one_app(tienda: Path) -> None:
+    assert command(tienda, "app", "add", "Otra", "--key", "otra", "--origin", "https://o.test").exit_code == 0
+    ours = changed(tienda, "--support-address", "Ayuda@Tienda.example")
+    assert ours["mail to"] == ["ayuda@tienda.example"]
+    result = command(tienda, "app", "set", "otra", "--support-address", "AYUDA@tienda.example")
+    assert result.exit_code == 1
+    assert "ayuda@tienda.example is the address of the app tienda" in result.stderr
+    assert changed(tienda, "--support-address", "ayuda@tienda.example") == ours
+    assert changed(tienda, "--support-address", "none")["mail to"] == ["none comes in"]
 
 
 def test_dates_are_added_replaced_and_forgotten(tienda: Path) -> None:

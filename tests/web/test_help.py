@@ -114,6 +114,19 @@ def test_a_missing_article_is_told_with_a_way_to_look_for_it(served: Served) -> 
     assert 'action="/help/demo/es/search"' in text
 
 
+@pytest.mark.parametrize("path", ["/help/horario", "/help/horario/es"])
+def test_who_comes_before_there_is_an_article_is_told_so_and_shown_a_way_on(
+    served: Served, path: str
+) -> None:
+    text = page(served, path, 404)
+    assert "Todavía no hay artículos" in text
+    assert 'href="/portal/horario?lang=es"' in text
+    assert "/search" not in text, "where nothing is there to be found"
+    assert 'href="/help/horario"' not in re.sub(r"(?s)<header.*</header>", "", text), (
+        "no way back to this page"
+    )
+
+
 def test_search_marks_what_was_found_and_shows_a_question_as_text(served: Served) -> None:
     text = page(served, "/help/demo/es/search?q=IMPRESORA")
     assert re.search(r"Conectar la <mark>impresora</mark> fiscal", text)

@@ -7,11 +7,10 @@ import asyncio
 import pytest
 from sqlalchemy import select
 
-from chatserver.core.people import App
-from chatserver.mail.addresses import stop_token
+from chatserver.mail.addresses import Signer
 from chatserver.store.database import Reader
 from chatserver.store.people import app_by_key
-from chatserver.store.tables import mail_stops
+from chatserver.store.tables import mail_stops, meta
 from tests.web.conftest import Served
 
 ADDRESS = "Ana+x@Example.com"
@@ -19,16 +18,17 @@ ADDRESS = "Ana+x@Example.com"
 
 @pytest.fixture
 def token(served: Served) -> str:
-    async def look() -> App | None:
+    async def look() -> str:
         db = await Reader.look(served.settings.database)
         try:
-            return await app_by_key(db, "demo", served.settings.policy)
+            app = await app_by_key(db, "demo", served.settings.policy)
+            assert app is not None
+            ((secret,),) = await db.rows(select(meta.c.value).where(meta.c.key == "secret"))
+            return Signer((served.settings.secret or str(secret)).encode()).stop_token(app.id, ADDRESS)
         finally:
             await db.close()
 
-    app = asyncio.run(look())
-    assert app is not None
-    return stop_token(app, ADDRESS)
+    return asyncio.run(look())
 
 
 def stopped(served: Served) -> list[str]:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from chatserver.i18n import LANGUAGES
 from chatserver.settings import Settings
 from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
 from chatserver.store.health import probe
+from chatserver.web.embed import CHUNKS
 from tests.web.conftest import HASHED, Served, started
 
 
@@ -45,7 +47,10 @@ def test_the_frame_says_which_app_it_shows_and_who_frames_it(served: Served) -> 
     ):
         assert attribute in page
     assert '<div id="app"></div>' in page
-    assert f'<script src="/static/build/{HASHED}" defer></script>' in page
+    for chunk in CHUNKS:
+        assert re.search(rf' data-{chunk}="/static/\S+\.js /static/\S+\.css" ', page)
+        assert all(f" data-{chunk}-{language}=" in page for language in LANGUAGES)
+    assert f'<script type="module" src="/static/build/{HASHED}"></script>' in page
     assert "<noscript><p>This page needs JavaScript" in page
 
 

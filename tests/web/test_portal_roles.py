@@ -16,6 +16,7 @@ import pytest
 from chatserver.services.identity import Session, session_tokens
 from chatserver.store.work import Who
 from chatserver.web.portal import PAGES
+from tests.files.making import PDF
 from tests.web.conftest import Served
 from tests.web.portal_visitor import PASSWORD, Desk, Visitor, fields
 
@@ -45,8 +46,13 @@ TABLE: Final[dict[tuple[str, str], Kind]] = {
     ("GET", "/new"): "own",
     ("POST", "/new"): "own",
     ("POST", "/new/discard"): "own",
+    ("POST", "/files"): "own",
+    ("GET", "/similar"): "own",
     ("GET", "/tickets/{number:int}"): "ticket",
     ("GET", "/tickets/{number:int}/news"): "ticket",
+    ("GET", "/tickets/{number:int}/files/{seq:int}/{file}"): "ticket",
+    ("GET", "/tickets/{number:int}/files/{seq:int}/{file}/thumbnail"): "ticket",
+    ("POST", "/tickets/{number:int}/complete"): "ticket",
     ("POST", "/tickets/{number:int}/reply"): "ticket",
     ("POST", "/tickets/{number:int}/answer"): "ticket",
     ("POST", "/tickets/{number:int}/rating"): "ticket",
@@ -57,6 +63,7 @@ GOOD: Final = {
     "stars": "1",
     "comment": "mal",
     "subject": "Un asunto",
+    "type": "question",
     "name": "Otro Nombre",
     "language": "en",
     "old": PASSWORD,
@@ -84,7 +91,11 @@ class Scene:
         self.served = served
         self.desk = Desk(served)
         self.ana = Visitor(served).signs_up("ana@empresa.test")
-        self.number = self.ana.writes("Asunto de Ana", SECRET)
+        self.ana.opens("new").brings(
+            "new", {"secreto.pdf": PDF}, subject="Asunto de Ana", text=SECRET, type="incident"
+        )
+        self.number = int(self.ana.at.rpartition("/")[2])
+        (self.file,) = self.desk.rows("SELECT seq, id FROM files")
         self.desk.takes(self.number)
         self.desk.proposes(self.number)
         # All of it is read: what a look at it would write, and be refused for, must not be what keeps strangers out.
@@ -129,6 +140,7 @@ def test_a_foreign_ticket_is_neither_read_nor_written(scene: Scene) -> None:
             if kind != "ticket":
                 continue
             place = path.removeprefix("/").replace("{number:int}", str(scene.number))
+            place = place.replace("{seq:int}", str(scene.file[0])).replace("{file}", scene.file[1])
             for number in (place, place.replace(str(scene.number), "99999999999999")):
                 if method == "GET":
                     visitor.opens(number)
@@ -150,9 +162,14 @@ def test_who_is_not_signed_in_has_nothing_of_their_own_to_change(scene: Scene) -
         if kind == "own":
             place = path.removeprefix("/")
             if method == "GET":
-                assert nobody.opens(place).at == "/sign-in"
+                if path == "/similar":  # asked for by a script
+                    assert nobody.opens(f"{place}?q=Asunto").status == 403
+                else:
+                    assert nobody.opens(place).at == "/sign-in"
             else:
-                assert nobody.sends(place, GOOD | {"csrf": csrf}).status == 401
+                asked_by_script = path == "/files"
+                answer = nobody.sends(place, GOOD | {"csrf": csrf})
+                assert answer.status == (403 if asked_by_script else 401)
     assert scene.stored() == before
 
 
@@ -171,7 +188,8 @@ def test_what_is_ones_own_never_reaches_another(scene: Scene) -> None:
     csrf = fields(eva.page, eva.path("profile"))["csrf"]
     for do in ("add", "confirm", "remove", "primary"):
         eva.sends("profile/addresses", {"csrf": csrf, "do": do, "email": "ana@empresa.test", "old": PASSWORD})
-    eva.sends("new", GOOD | {"csrf": csrf, "follows": str(scene.number), "cid": secrets.token_urlsafe(16)})
+    mine = {"csrf": csrf, "cid": secrets.token_urlsafe(16), "email": "eva@empresa.test"}
+    eva.sends("new", GOOD | mine | {"follows": str(scene.number)})
     assert scene.desk.rows("SELECT follows FROM tickets WHERE subject = 'Un asunto'") == [(0,)]
     eva.sends("sign-out", {"csrf": csrf, "everywhere": "yes"})
     before["tickets"] += scene.desk.rows("SELECT * FROM tickets WHERE subject = 'Un asunto'")

@@ -76,6 +76,17 @@ async def test_to_be_refused_costs_nothing_more(made: Make) -> None:
     assert {await wait_of(tries, "a", START + 3_000) for _ in range(20)} == {57}
 
 
+async def test_who_tried_before_the_clock_was_set_back_does_not_wait_until_it_has_come_there_again(
+    made: Make,
+) -> None:
+    tries, hour = made(2, 3), 3_600_000
+    for _ in range(2):
+        await tries.take("a", "1.2.3.4", START + hour)
+    assert await wait_of(tries, "a", START + hour) == 30
+    assert [await wait_of(tries, "a", START) for _ in range(3)] == [0, 0, 30]
+    assert [await wait_of(tries, "b", START) for _ in range(2)] == [0, 20]
+
+
 async def test_names_and_addresses_are_counted_apart(made: Make) -> None:
     tries = made(1, 3)
     assert await wait_of(tries, "a", START) == 0

@@ -63,7 +63,7 @@ def test_every_word_of_the_templates_is_there() -> None:
 def test_a_sentence_is_filled_in() -> None:
     with pytest.raises(KeyError):
         say("es", "page.nothing")
-    assert say("pt", "page.index.console") == "Console dos agentes"
+    assert say("pt", "page.index.console") == "Console de atendimento"
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,20 @@ def test_the_language_is_what_was_asked_for_or_the_best_of_those_accepted(
     asked: str, accepted: str, lang: str
 ) -> None:
     assert choose(asked, accepted) == lang
+
+
+BY_ITSELF = (
+    "queued.agent_gone",
+    "queued.passed",
+    "queued.signed_out",
+    "later.closing_time",
+    "later.customer_gone",
+)
+
+
+@pytest.mark.parametrize("what", [*BY_ITSELF, "later.customer", "later.agent_left"])
+def test_what_moves_a_ticket_has_words_of_its_own_for_both_sides(what: str) -> None:
+    for lang in LANGUAGES:
+        kind = what.partition(".")[0]
+        told = {words(lang)[f"widget.event.{what}"], words(lang)[f"console.event.{what}"]}
+        assert not told & {words(lang)[f"widget.event.{kind}"], words(lang)[f"console.event.{kind}.other"]}

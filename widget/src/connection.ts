@@ -7,7 +7,7 @@
  * - `post`: what somebody wrote (frames with a `cid`): kept in order, over reloads, until the server acknowledged or refused it;
  * - `ask`: a verb without `cid`: kept in memory until it is done or refused, and repeated after a reconnect;
  * - `send`: now or never (typing, seen, reading).
- * Whatever the server calls too fast is sent again when it said, unless another of its kind took its place; nobody is told.
+ * Whatever the server wants later is sent again when it said, unless another of its kind took its place; nobody is told.
  * Times are ms; `now()` is the server's clock.
  */
 
@@ -21,7 +21,10 @@ export type Phase = "connecting" | "hello" | "live" | "waiting" | "stopped";
 
 export interface Status {
   phase: Phase;
-  /** Local time (ms) since when nothing gets through; null while live, and before the first try. Screens stay calm for the first seconds. */
+  /**
+   * Local time (ms) since when nothing gets through, or, while live, since when the server can store nothing; null before the first
+   * try. Screens stay calm for the first seconds.
+   */
   downSince: number | null;
   /** With `stopped`: the close code, and the code of the `error` frame that came before it ("" when none did). */
   code: number;
@@ -99,6 +102,7 @@ interface Incoming {
   now: number;
   heartbeat: number;
   retry_after?: number;
+  on?: boolean;
   code?: string;
   cid?: string;
   verb?: string;
@@ -285,6 +289,9 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
       case "pong":
         this.#offset = frame.now - this.#timers.now();
         return;
+      case "storing":
+        this.#enter("live", 0, frame.on);
+        return;
       case "goaway":
         this.#retryAfter = (frame.retry_after as number) * 1000;
         return;
@@ -307,12 +314,12 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
   #refusedVerb(frame: Incoming): boolean {
     const key = verbKey(frame.verb, frame.ticket);
     const verb = this.#sent.get(key);
-    if (!verb || frame.code !== "rate_limited") {
+    if (!verb || !frame.retry_after) {
       this.#verbs.delete(key);
       return false;
     }
     // One after the other: all at once they would be too many again.
-    this.#timers.after((frame.retry_after ?? 1) * 1000 * ++this.#late, () => {
+    this.#timers.after(frame.retry_after * 1000 * ++this.#late, () => {
       this.#late--;
       if (this.#sent.get(key) === verb) this.send(verb);
     });
@@ -400,11 +407,12 @@ export class Connection<Out extends OutFrame, In extends { type: string }> {
     this.#socket?.send(JSON.stringify(frame));
   }
 
-  #enter(phase: Phase, code = 0): void {
+  /** `well`: things get through, as far as is known. */
+  #enter(phase: Phase, code = 0, well = phase === "live"): void {
     const { downSince } = this.#written.peek();
     this.#written.value = {
       phase,
-      downSince: phase === "live" ? null : (downSince ?? this.#timers.now()),
+      downSince: well ? null : (downSince ?? this.#timers.now()),
       code,
       reason: phase === "stopped" ? this.#lastError : "",
     };
@@ -509,9 +517,9 @@ class Outbox<Out extends OutFrame> {
   }
 
   #pause(frame: Incoming): boolean {
-    const limited = frame.code === "rate_limited";
-    if (!limited && (frame.code !== "internal" || ++this.#tries >= INTERNAL_TRIES)) return false;
-    const seconds = limited ? (frame.retry_after ?? 1) : 2 ** this.#tries;
+    const ours = frame.code === "internal" && ++this.#tries < INTERNAL_TRIES;
+    const seconds = ours ? 2 ** this.#tries : frame.retry_after;
+    if (!seconds) return false;
     this.interrupt();
     this.#paused = true;
     this.#cancelTimer = this.#timers.after(seconds * 1000, () => {

@@ -67,7 +67,7 @@ function load(): void {
   if (frame) return;
   frame = document.createElement("iframe");
   frame.hidden = true;
-  frame.allow = "clipboard-write";
+  frame.allow = "display-capture";
   frame.src = `${origin}/embed/${encodeURIComponent(options.app as string)}?locale=${localeOf(options)}&host=${location.origin}`;
   panel = document.createElement("div");
   // Until the frame greets, it is invisible and the panel takes the clicks: a way out when the network is slow.

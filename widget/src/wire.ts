@@ -71,6 +71,7 @@ export type Code =
   | "identity_required"
   | "bad_identity"
   | "unsupported_version"
+  | "unavailable"
   | "internal";
 
 export type FieldCode =
@@ -223,6 +224,8 @@ export interface RequestFrame {
   name?: string;
   follows?: number;
   form?: Given | null;
+  /** Of the first message, as those of `say`. */
+  files?: string[];
 }
 
 /**
@@ -739,6 +742,16 @@ export interface Pong {
   now: number;
 }
 
+/**
+ * Whether what is said can be stored just now, as far as this server knows: said when that changes, and after
+ * a `welcome` while it cannot. Nothing is lost meanwhile: what is not acknowledged is sent again, as
+ * `unavailable` or a new connection asks for.
+ */
+export interface Storing {
+  type: "storing";
+  on: boolean;
+}
+
 /** `limit`: characters, or things. */
 export interface Wrong {
   code: FieldCode;
@@ -781,6 +794,10 @@ export interface AppInfo {
   /** The largest file that is taken; 0: none. */
   file_bytes: number;
   files_per_message: number;
+  /** Names the app's ticket form as it is now: another name, another form (`GET /console/form`). */
+  form: string;
+  /** Customers get mails about its tickets. */
+  mails: boolean;
 }
 
 /** A ticket as agents see it. All fields are always there. */
@@ -969,6 +986,7 @@ export type CustomerServerFrame =
   | AttentionFrame
   | TypingFrame
   | Pong
+  | Storing
   | ErrorFrame
   | GoAway;
 
@@ -986,5 +1004,6 @@ export type AgentServerFrame =
   | StatusFrame
   | TypingFrame
   | Pong
+  | Storing
   | ErrorFrame
   | GoAway;

@@ -104,6 +104,46 @@ test("who is asked for patience waits that long, keeps the order and bothers nob
   assert.ok(!received.some((frame) => frame.type === "error"));
 });
 
+test("what cannot be stored just now goes out again for as long as it takes, in order, and bothers nobody", async () => {
+  const { connection, timers, goLive, received, store } = customerLine();
+  const socket = await goLive();
+  const [one, two] = [say("one"), say("two")];
+  connection.post(one);
+  connection.post(two);
+  connection.ask({ type: "end", ticket: 8 });
+  for (let tries = 1; tries <= 20; tries++) {
+    assert.equal(socket.sentOf("say").length, tries);
+    assert.equal(socket.sentOf("end").length, tries);
+    socket.hears({
+      type: "error",
+      code: "unavailable",
+      verb: "say",
+      cid: one.cid,
+      ticket: 7,
+      retry_after: 2,
+    });
+    socket.hears({ type: "error", code: "unavailable", verb: "end", ticket: 8, retry_after: 2 });
+    await timers.elapse(2_100);
+  }
+  socket.hears({ type: "ack", cid: one.cid, ticket: 7, seq: 1 });
+  assert.deepEqual(socket.sentOf("say").at(-1), two);
+  assert.deepEqual([...store.kept.keys()], [two.cid]);
+  assert.ok(!received.some((frame) => frame.type === "error"));
+});
+
+test("a server that can store nothing is told of as a connection that is down, and the connection goes on", async () => {
+  const { connection, timers, goLive } = customerLine();
+  const socket = await goLive();
+  assert.equal(connection.status.value.downSince, null);
+  const since = timers.now();
+  socket.hears({ type: "storing", on: false });
+  assert.deepEqual([connection.status.value.phase, connection.status.value.downSince], ["live", since]);
+  connection.post(say("typed meanwhile"));
+  assert.equal(socket.sentOf("say").length, 1);
+  socket.hears({ type: "storing", on: true });
+  assert.deepEqual([connection.status.value.phase, connection.status.value.downSince], ["live", null]);
+});
+
 test("a reading that came too fast is asked again when the server said, and bothers nobody", async () => {
   const { connection, timers, goLive, received } = customerLine();
   const socket = await goLive();

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SocketLike, Timers } from "../src/connection";
+import type { Ask } from "../src/console/api";
 import { Console } from "../src/console/console";
-import type { AgentFrame, AgentServerFrame, AgentTicket, DeskMore, DeskPage } from "../src/wire";
+import type { AgentFrame, AgentServerFrame, AgentTicket, DeskMore, DeskPage, FileLinks } from "../src/wire";
 import { changed, given, item, snapshot, ticket, waiting, welcome } from "./console-fixtures";
 
 class FakeSocket implements SocketLike {
@@ -66,7 +67,7 @@ class FakeStorage {
 }
 
 /** A console, its sockets in the order of dialling, and what it told its page. */
-function world() {
+function world(ask?: Ask) {
   const sockets: FakeSocket[] = [];
   const told: string[] = [];
   const timers = new FakeTimers();
@@ -78,6 +79,8 @@ function world() {
     ended: (code) => told.push(`ended ${code}`),
     replaced: () => told.push("replaced"),
     newCid: () => `cid-${++cids}`,
+    save: (url) => told.push(`saved ${url}`),
+    ...(ask && { ask }),
     connect: () => {
       const socket = new FakeSocket();
       sockets.push(socket);
@@ -257,7 +260,7 @@ test("proposing asks in the words of the draft, else with the plain question, an
   const shown = console.desk.value.pending.map(({ text }) => text);
   // No catalogue is loaded here: the key stands for its words.
   assert.deepEqual(shown, ["Ya puedes emitirla.", "console.propose.question_es"]);
-  assert.equal(console.proposals.value, 2);
+  assert.equal(console.redraws.value, 2);
   console.end();
   Reflect.deleteProperty(globalThis, "sessionStorage");
 });
@@ -358,4 +361,159 @@ test("what was read too fast is asked for again when the server said, one after 
   timers.elapse(2000);
   assert.deepEqual(asked(), [2, 2, 2]);
   console.end();
+});
+
+const SENT = { id: "file-1", name: "captura.png", kind: "png", bytes: 48_213 } as const;
+const links = (ticket: number, seq: number, until: number): FileLinks => ({
+  type: "links",
+  ticket,
+  seq,
+  files: [{ id: "file-1", url: "/files/a", thumbnail: "", width: 0, height: 0 }],
+  until,
+});
+
+test("a message takes the files at its composer, and shows them after a reload until it has arrived", async () => {
+  globalThis.sessionStorage = new FakeStorage() as unknown as Storage;
+  const first = world();
+  first.console.start();
+  (await first.open(welcome([given(4)]))).onclose?.({ code: 1006 });
+  globalThis.sessionStorage.setItem("console.files.4", JSON.stringify([SENT]));
+  first.console.say(4, "");
+  assert.deepEqual(first.console.uploads.of(4), []);
+  const second = world();
+  second.console.start();
+  const socket = await second.open(welcome([given(4)]));
+  assert.deepEqual(of(socket, "say"), [
+    { type: "say", ticket: 4, cid: "cid-1", text: "", files: ["file-1"] },
+  ]);
+  assert.deepEqual(second.console.desk.peek().pending[0]?.files, [SENT]);
+  socket.gives({ type: "ack", cid: "cid-1", ticket: 4, seq: 3 });
+  assert.equal(globalThis.sessionStorage.getItem("console.files.cid-1"), null);
+  globalThis.sessionStorage = new FakeStorage() as unknown as Storage;
+});
+
+test("a file is saved by a link that still opens, else a new one is asked for first", async () => {
+  const { console, timers, told, open } = world();
+  console.start();
+  const socket = await open(welcome([given(4)]));
+  socket.gives(snapshot(given(4), [item(1, { files: [SENT] })]));
+  console.download(4, 1, "file-1");
+  assert.deepEqual(told, []);
+  socket.gives(links(4, 1, 60_000));
+  assert.deepEqual(told, ["saved /files/a"]);
+  console.download(4, 1, "file-1");
+  assert.equal(told.length, 2);
+  timers.elapse(55_000);
+  console.download(4, 1, "file-1");
+  assert.equal(told.length, 2);
+  assert.equal(of(socket, "links").length, 2);
+});
+
+test("a link that was asked for when the line broke is asked for on the next one, and a refusal forgets the wish", async () => {
+  const { console, timers, told, open } = world();
+  console.start();
+  const first = await open(welcome([given(4)]));
+  first.gives(snapshot(given(4), [item(1, { files: [SENT] })]));
+  console.download(4, 1, "file-1");
+  first.onclose?.({ code: 1006 });
+  timers.elapse(60_000);
+  const second = await open(welcome([given(4)]));
+  assert.equal(of(second, "links").length, 1);
+  second.gives({ type: "error", code: "files_unavailable", verb: "links", ticket: 4 });
+  assert.equal(console.desk.peek().refusal?.code, "files_unavailable");
+  second.gives(links(4, 1, 900_000));
+  assert.deepEqual(told, []);
+});
+
+const pending = { ...given(4), mode: "later", answer_due_at: null } as const;
+
+test("what is said with Pendiente is the draft until the server has done it, and then goes out once", async () => {
+  globalThis.sessionStorage = new FakeStorage() as unknown as Storage;
+  const { console, open } = world();
+  console.start();
+  const socket = await open(welcome([pending]));
+  console.select(4);
+  console.begin("pending");
+  console.pend(4, " ¿Me mandas una foto? ");
+  assert.deepEqual(of(socket, "pend"), [{ type: "pend", ticket: 4 }]);
+  assert.deepEqual(of(socket, "say"), []);
+  assert.equal(console.draft(4), " ¿Me mandas una foto? ");
+  socket.gives({ type: "done", verb: "pend", ticket: 4 });
+  assert.deepEqual(
+    of(socket, "say").map(({ text }) => text),
+    ["¿Me mandas una foto?"],
+  );
+  assert.equal(console.draft(4), "");
+  assert.equal(console.doing.peek(), null);
+  console.takeBack(4);
+  console.keepDraft(4, "Sigo escribiendo");
+  socket.gives({ type: "done", verb: "pend", ticket: 4 });
+  assert.equal(of(socket, "say").length, 1);
+  assert.equal(console.draft(4), "Sigo escribiendo");
+});
+
+test("a refused verb keeps its dialog and its words", async () => {
+  globalThis.sessionStorage = new FakeStorage() as unknown as Storage;
+  const { console, open } = world();
+  console.start();
+  const socket = await open(welcome([pending]));
+  console.select(4);
+  console.begin("sending_back");
+  console.sendBack(4, ["phone"], "¿A qué número?");
+  socket.gives({ type: "error", code: "bad_form", verb: "send_back", ticket: 4 });
+  assert.equal(console.doing.peek(), "sending_back");
+  assert.equal(console.desk.peek().refusal?.verb, "send_back");
+  assert.equal(console.draft(4), "¿A qué número?");
+  assert.deepEqual(of(socket, "say"), []);
+  console.sendBack(4, ["phone"], "¿A qué número?");
+  socket.gives({ type: "done", verb: "send_back", ticket: 4 });
+  assert.equal(of(socket, "say").length, 1);
+});
+
+test("two classifications in a row are both said, also by a connection that comes back in between", async () => {
+  const { console, timers, open } = world();
+  console.start();
+  const first = await open(welcome([pending]));
+  console.classify(4, { priority: 3 });
+  console.classify(4, { type: "incident" });
+  first.onclose?.({ code: 1006 });
+  timers.elapse(60_000);
+  const second = await open(welcome([pending]));
+  assert.deepEqual(of(second, "classify"), [
+    { type: "classify", ticket: 4, said: { priority: 3, type: "incident" } },
+  ]);
+  second.gives({ type: "done", verb: "classify", ticket: 4 });
+  console.classify(4, { category: "x" });
+  assert.deepEqual(of(second, "classify").at(-1)?.said, { category: "x" });
+});
+
+test("a form is fetched once for what the welcome calls it, again when that changes, and after a failure at the next look", async () => {
+  const asked: string[] = [];
+  let answers: "done" | "failed" = "failed";
+  const { console, open, timers } = world(async (_method, url) => {
+    asked.push(url);
+    return answers === "done"
+      ? { kind: "done", value: { mark: "x", ask: {}, cases: [], categories: [], fields: [] } as never }
+      : { kind: "failed" };
+  });
+  console.start();
+  const socket = await open(welcome([pending]));
+  const look = async () => {
+    console.wantForm("facturas");
+    console.wantForm("facturas");
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  await look();
+  assert.equal(console.form("facturas"), null);
+  answers = "done";
+  await look();
+  await look();
+  assert.deepEqual(asked, ["/console/form?app=facturas", "/console/form?app=facturas"]);
+  assert.equal(console.form("facturas")?.mark, "3b1f0c9a5de27746");
+  socket.onclose?.({ code: 4001 });
+  timers.elapse(60_000);
+  const changed = welcome([pending]);
+  await open({ ...changed, apps: changed.apps.map((app) => ({ ...app, form: "another" })) });
+  await look();
+  assert.equal(asked.length, 3);
 });

@@ -186,7 +186,7 @@ test("another epoch forgets the threads of the old database", () => {
 test("our message is shown at once and gives way to its item", () => {
   const view = ticket({ id: 4, version: 1 });
   const loaded = run(signedIn(view), snapshot(view, [item(1)])).desk;
-  const sent = sending(loaded, { ticket: 4, cid: "c1", kind: "say", text: "Hola", at: NOW });
+  const sent = sending(loaded, { ticket: 4, cid: "c1", kind: "say", text: "Hola", files: [], at: NOW });
   assert.equal(sent.pending.length, 1);
   const { desk } = run(sent, changed(4, 1, 2, { items: [item(2, { by: "agent", cid: "c1" })] }));
   assert.equal(desk.pending.length, 0);
@@ -197,6 +197,7 @@ test("a refused message keeps its text and says why", () => {
     ticket: 4,
     cid: "c1",
     kind: "say",
+    files: [],
     text: "Hola",
     at: NOW,
   });
@@ -205,6 +206,7 @@ test("a refused message keeps its text and says why", () => {
     ticket: 4,
     cid: "c1",
     kind: "say",
+    files: [],
     text: "Hola",
     at: NOW,
     error: "ticket_closed",

@@ -120,6 +120,8 @@ export function welcome(tickets: AgentTicket[]): AgentWelcome {
         waiting: 0,
         requests: 0,
         file_bytes: 20_971_520,
+        form: "3b1f0c9a5de27746",
+        mails: true,
         files_per_message: 10,
       },
     ],

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
+import type { Form } from "../src/console/forms";
 import { isOurs } from "../src/console/keys";
-import { customerName } from "../src/console/views/words";
+import { caseName, changes, completable, fieldName, ownAnswer } from "../src/console/views/answers";
+import { customerName, systemLine } from "../src/console/views/words";
 import { words } from "../src/ui/i18n";
-import { ticket } from "./console-fixtures";
+import { item, ticket } from "./console-fixtures";
 
 const { customer } = ticket({ id: 1 });
 
@@ -36,4 +38,80 @@ test("the arrows of a radio button are its own", () => {
 test("no key acts while somebody writes or chooses", () => {
   for (const field of ["textarea", "select", "text", "email", "password", "search"])
     for (const key of ["j", "x", "?", "ArrowDown"]) assert.ok(!isOurs(key, field), `${key} in ${field}`);
+});
+
+const FORM: Form = {
+  mark: "m",
+  ask: { phone: "no" },
+  cases: [
+    { key: "invoice", label: null, sensitive: false },
+    { key: "order", label: { es: "Pedido", en: "Order", pt: "Pedido" }, sensitive: false },
+  ],
+  categories: [{ key: "billing", label: { es: "Facturación", en: "Billing", pt: "Faturamento" } }],
+  fields: [
+    { key: "version", kind: "text", label: { es: "Versión", en: "Version", pt: "Versão" }, choices: [] },
+    {
+      key: "plan",
+      kind: "choice",
+      label: { es: "Plan", en: "Plan", pt: "Plano" },
+      choices: [{ key: "pro", label: { es: "Profesional", en: "Pro", pt: "Pro" } }],
+    },
+  ],
+};
+const WORDS = {
+  "form.label.priority": "Prioridad",
+  "form.priority.0": "Sin definir",
+  "form.priority.3": "Alto",
+  "form.label.category": "Categoría",
+  "console.field.case": "Número",
+  "form.case.invoice": "Factura",
+  "console.answer.yes": "Sí",
+  "console.answer.no": "No",
+  "console.classify.development": "Desarrollo",
+  "console.event.sent_back": "{name} devolvió: {fields}",
+  "console.event.rejected": "{name}: «{reason}»",
+};
+
+test("fields, cases and answers go by the words of the app's form, and by their keys where it has none", () => {
+  words.value = WORDS;
+  assert.equal(fieldName(FORM, "version"), "Versión");
+  assert.equal(fieldName(FORM, "case"), "Número");
+  assert.equal(fieldName(null, "version"), "version");
+  assert.equal(caseName(FORM, "order"), "Pedido");
+  assert.equal(caseName(FORM, "invoice"), "Factura");
+  assert.equal(caseName(FORM, "gone"), "gone");
+  assert.equal(ownAnswer(FORM, "plan", "pro"), "Profesional");
+  assert.equal(ownAnswer(FORM, "plan", "gone"), "gone");
+});
+
+test("a ticket may be sent back for what its form asks, and for the app's own fields", () => {
+  const names = completable(FORM);
+  assert.ok(names.includes("case") && names.includes("version"));
+  assert.ok(!names.includes("phone"));
+  assert.ok(completable(null).includes("phone"));
+});
+
+test("what was classified is told as it was before and as it is now; what is no JSON says nothing", () => {
+  words.value = WORDS;
+  const json = JSON.stringify({ priority: [0, 3], category: ["", "billing"], development: [false, true] });
+  assert.equal(
+    changes(FORM, json),
+    "Prioridad: Sin definir → Alto · Categoría: Sin definir → Facturación · Desarrollo: No → Sí",
+  );
+  assert.equal(changes(FORM, "<b>"), "");
+});
+
+test("the history names what a ticket was sent back for, and why it was rejected", () => {
+  words.value = WORDS;
+  const view = ticket({ id: 1 });
+  const sentBack = item(3, { kind: "sent_back", by: "agent", name: "Ana", reason: "case,version" });
+  assert.equal(systemLine(sentBack, view, 7, FORM), "Ana devolvió: Número, Versión");
+  const rejected = item(4, {
+    kind: "closed",
+    by: "agent",
+    name: "Ana",
+    reason: "rejected",
+    text: "No es aquí",
+  });
+  assert.equal(systemLine(rejected, view, 7, FORM), "Ana: «No es aquí»");
 });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from chatserver.core.tickets import Ticket
@@ -26,6 +27,11 @@ UPDATES: Final[dict[tuple[str, ...], str]] = {
     columns: update_seen(tickets, columns) for columns in (TALKING, TALKING_DUE, CHANGING)
 }
 INSERT_ITEMS: Final = insert(items, ITEM)
+SAY: Final[dict[tuple[str, ...], str]] = {
+    columns: f"WITH moved AS ({sql} RETURNING 1), said AS ({insert(items, ITEM, len(columns) + 3)}) SELECT count(*) FROM moved"  # noqa: S608 - constants only
+    for columns, sql in UPDATES.items()
+}
+"""The two that a group writes of which everybody only said something, in one: how many of the tickets were as they were read."""
 INSERT_ITEMS_WITH_FILES: Final = insert(items, ITEM_WITH_FILES)
 ATTACH: Final = update(files, ATTACHED)
 INSERT_MAILS: Final = insert(mails, MAIL)
@@ -55,14 +61,19 @@ async def apply(db: Any, world: World, node: int) -> None:
     new, updates, loads = changes.of_tickets(world)
     if new:
         await db.execute(INSERT_TICKETS, *across(new))
-    for columns, rows in updates.items():
-        seen = [_version(world.changed_tickets[row[-1]]) for row in rows]
-        if await db.execute(UPDATES[columns], *across(rows), seen) != f"UPDATE {len(rows)}":
+    plain = changes.items(world)
+    if len(updates) == 1 and plain and not loads:
+        ((columns, rows),) = updates.items()
+        if await db.fetchval(SAY[columns], *across(rows), _seen(world, rows), *across(plain)) != len(rows):
             raise Overtaken
-    if loads:
-        await db.execute(MOVE_LOADS, *across(sorted(loads, key=lambda load: load[1])))
-    if plain := changes.items(world):
-        await db.execute(INSERT_ITEMS, *across(plain))
+    else:
+        for columns, rows in updates.items():
+            if await db.execute(UPDATES[columns], *across(rows), _seen(world, rows)) != f"UPDATE {len(rows)}":
+                raise Overtaken
+        if loads:
+            await db.execute(MOVE_LOADS, *across(sorted(loads, key=lambda load: load[1])))
+        if plain:
+            await db.execute(INSERT_ITEMS, *across(plain))
     if world.attached:
         await db.execute(INSERT_ITEMS_WITH_FILES, *across(changes.items_with_files(world)))
         await db.execute(ATTACH, *across(changes.attached(world)))
@@ -75,6 +86,11 @@ async def apply(db: Any, world: World, node: int) -> None:
     for side, statement in (("agent", CLAIM_AGENTS), ("customer", CLAIM_TICKETS)):
         if claimed := sorted(row for of, row in world.claimed if of == side):
             await db.execute(statement, node, claimed)
+
+
+def _seen(world: World, rows: Sequence[Sequence[Any]]) -> list[int]:
+    """Which version of each of these tickets was read."""
+    return [_version(world.changed_tickets[row[-1]]) for row in rows]
 
 
 def _version(before: Ticket | None) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
-from chatserver.store.database import steady_clock
+from chatserver.store.database import steady_clock, wall_clock
 
 TRIES: Final = 3
 """The answer that came back fastest is the most exact one: it was given somewhere on its way, nobody knows where."""
@@ -17,16 +17,22 @@ ASK_SECONDS: Final = 1.5
 that have asked and nodes that have not mean different moments. As often as a node gives its sign of life: one more question."""
 ROUNDED: Final = 0.5
 """By so much (ms) an answer is wrong by itself: it comes in whole ones."""
+APART_MS: Final = 60_000
+"""Of two clocks one is wrong then. Should it be the database's, hours, links and the tokens of hosts are wrong by as much."""
 NOW: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 log = logging.getLogger(__name__)
 
 
 class SharedClock:
-    """ms since 1970 UTC. A machine whose own clock is an hour ahead must not close everybody's chats. `steady`: ms."""
+    """ms since 1970 UTC. A machine whose own clock is an hour ahead must not close everybody's chats. `steady`: ms. `wall`: the
+    machine's own clock, in ms; where the two are far apart the operator is told."""
 
-    def __init__(self, steady: Callable[[], float] = steady_clock) -> None:
+    def __init__(
+        self, steady: Callable[[], float] = steady_clock, wall: Callable[[], int] = wall_clock
+    ) -> None:
         self._steady = steady
+        self._wall = wall
         self._ahead: float | None = None
         """Of the steady clock, in ms."""
 
@@ -47,6 +53,13 @@ class SharedClock:
             found.append((back - sent, least, most))
         _, least, most = min(found)
         self._ahead = (least + most) / 2 if self._ahead is None else min(max(self._ahead, least), most)
+        apart = self() - self._wall()
+        if abs(apart) > APART_MS:
+            log.warning(
+                "the database's clock is %.0f s %s this machine's, and everybody goes by it: see to the one that is wrong",
+                abs(apart) / 1000,
+                "ahead of" if apart > 0 else "behind",
+            )
 
     async def keep(self, connection: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
         """Ask again and again, until it is cancelled. `connection`: one of those that read."""

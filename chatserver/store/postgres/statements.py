@@ -32,9 +32,10 @@ def names(columns: Iterable[str]) -> str:
     return ", ".join(f'"{column}"' for column in columns)
 
 
-def insert(table: Table, columns: Sequence[str]) -> str:
-    """Rows of these columns, transposed (`across`)."""
-    return f"INSERT INTO {table.name} ({names(columns)}) SELECT * FROM {arrays(table, columns)}"  # noqa: S608 - constants only
+def insert(table: Table, columns: Sequence[str], first: int = 1) -> str:
+    """Rows of these columns, transposed (`across`), from parameter `first` on."""
+    rows = arrays(table, columns, first)
+    return f"INSERT INTO {table.name} ({names(columns)}) SELECT * FROM {rows}"  # noqa: S608 - constants only
 
 
 def update(table: Table, columns: Sequence[str]) -> str:

@@ -60,7 +60,9 @@ class Buckets:
 def _taking(count: int) -> str:
     """A try from each of so many buckets, while those before it are granted; gives its place, whether it was granted, and when
     the bucket is full again. Whose try changed a row last stands in it: by that one knows its own."""
-    later = "greatest(tries.full_at, CAST(:now AS bigint)) + CAST(:step{0} AS bigint)"
+    set_back = "tries.full_at > CAST(:now AS bigint) + CAST(:most{0} AS bigint)"
+    before = f"CASE WHEN {set_back} THEN 0 ELSE tries.full_at END"
+    later = f"greatest({before}, CAST(:now AS bigint)) + CAST(:step{{0}} AS bigint)"
     fits = f"{later} - CAST(:now AS bigint) <= CAST(:most{{0}} AS bigint)"
     one = (
         "taken{0} AS (INSERT INTO tries (key, full_at, taken) "

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from chatserver.web.portal import door, looks, new, profile, ticket, tickets
-from chatserver.web.portal.visit import SignInFirst, Visit
+from chatserver.web.portal import door, looks, new, profile, suggesting, ticket, tickets, uploads
+from chatserver.web.portal.visit import SignInFirst, Taker, Visit
 
 View = Callable[[Visit], Awaitable[Response]]
 
@@ -33,13 +33,30 @@ PAGES: Final[dict[str, tuple[View | None, View | None]]] = {
     "/profile/addresses": (None, profile.address_changed),
     "/new": (new.shown, new.sent),
     "/new/discard": (None, new.discard),
+    "/files": (None, uploads.send),
+    "/similar": (suggesting.similar, None),
     "/tickets/{number:int}": (ticket.shown, None),
     "/tickets/{number:int}/news": (ticket.news, None),
+    "/tickets/{number:int}/files/{seq:int}/{file}": (ticket.file, None),
+    "/tickets/{number:int}/files/{seq:int}/{file}/thumbnail": (ticket.thumbnail, None),
     "/tickets/{number:int}/reply": (None, ticket.reply),
+    "/tickets/{number:int}/complete": (None, ticket.complete),
     "/tickets/{number:int}/answer": (None, ticket.answer),
     "/tickets/{number:int}/rating": (None, ticket.rating),
 }
-BY_SCRIPT: Final = frozenset({ticket.news})
+FRAMED: Final[dict[str, View]] = {
+    "/frame/new": new.sent,
+    "/frame/new/discard": new.discard,
+    "/frame/files": uploads.send,
+}
+"""What the widget shows within its own frame, all of it posted: each form brings the widget's session (docs/portal.md)."""
+TAKES_FILES: Final[dict[View, Taker]] = {
+    new.sent: uploads.keep,
+    ticket.reply: uploads.keep,
+    uploads.send: uploads.keep_one,
+}
+"""Who takes the files of a form that has some."""
+BY_SCRIPT: Final[frozenset[View]] = frozenset({ticket.news, uploads.send, suggesting.similar})
 """Asked for by a script, which shows nothing of a page that it did not expect."""
 FROM_WIDGET: Final = frozenset({door.enter})
 """Posted by the widget's frame, which has no page of the portal's to take a field from: what it shows is the proof."""
@@ -52,7 +69,26 @@ def routes() -> list[BaseRoute]:
             found.append(Route(f"/portal/{{app}}{path}", _getting(get), methods=["GET"]))
         if post is not None:
             found.append(Route(f"/portal/{{app}}{path}", _posting(post), methods=["POST"]))
+    for path, view in FRAMED.items():
+        found.append(Route(f"/portal/{{app}}{path}", _framed(view), methods=["POST"]))
     return found
+
+
+def _framed(view: View) -> Callable[[Request], Awaitable[Response]]:
+    take = TAKES_FILES.get(view)
+
+    @wraps(view)
+    async def answered(request: Request) -> Response:
+        if take is not None:
+            uploads.let_come(request)
+        visit = await Visit.posted_in_frame(request, take)
+        if visit.session is not None:
+            return await view(visit)
+        if view in BY_SCRIPT:
+            raise HTTPException(403)
+        return door.frame_over(visit)
+
+    return answered
 
 
 def _getting(view: View) -> Callable[[Request], Awaitable[Response]]:
@@ -70,14 +106,22 @@ def _getting(view: View) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _posting(view: View) -> Callable[[Request], Awaitable[Response]]:
+    take = TAKES_FILES.get(view)
+
     @wraps(view)
     async def answered(request: Request) -> Response:
-        visit = await Visit.posted(request)
+        if take is not None:
+            uploads.let_come(request)
+        visit = await Visit.posted(request, take)
         try:
             if view not in FROM_WIDGET and not visit.genuine:
+                if view in BY_SCRIPT:
+                    raise HTTPException(403)
                 return door.stale(visit)
             return await view(visit)
         except SignInFirst:
+            if view in BY_SCRIPT:
+                raise HTTPException(403) from None
             return door.sign_in_first(visit)
 
     return answered

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
@@ -75,8 +76,8 @@ async def _resumed(visit: Visit, kept: dict[str, str]) -> Response:
             return visit.page(
                 "rescued", 404, text="\n\n".join(filter(None, (kept.get("top"), kept.get("text"))))
             )
-    if visit.place == "new":
-        return new.page(visit, Form(new.FIELDS, kept), note=note)
+    if kind.startswith("new"):
+        return await new.page(visit, kept, note=note)
     return visit.go(visit.place)
 
 
@@ -85,7 +86,7 @@ def sign_in_first(visit: Visit) -> Response:
     posted = visit.request.method == "POST"
     visit.form.setdefault("place", _place_of(visit))
     if not posted:
-        place = visit.form["place"]
+        place = quote(visit.form["place"], safe="/")
         return visit.answered(
             RedirectResponse(visit.path("sign-in") + (f"?place={place}" if place else ""), 303)
         )
@@ -99,8 +100,15 @@ def _place_of(visit: Visit) -> str:
     number = visit.request.path_params.get("number")
     if number is not None:
         return f"tickets/{number}"
-    rest = str(visit.request.scope["path"]).removeprefix(visit.path()).strip("/")
-    return rest.partition("/")[0]
+    rest = str(visit.request.scope["path"]).removeprefix(visit.path()).strip("/").partition("/")[0]
+    follows = visit.request.query_params.get("follows", "")
+    return f"new?follows={follows}" if rest == "new" and follows else rest
+
+
+def frame_over(visit: Visit) -> Response:
+    """In the widget's frame: its session is over. The widget has a newer one, or says so; what was typed waits here."""
+    kept = carried(visit.form)
+    return visit.page("framed_over", 401, kept=kept)
 
 
 def stale(visit: Visit) -> Response:

@@ -6,7 +6,7 @@ A form is a list of fields. What reads it, finds its errors and draws it goes th
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import parse_qsl
@@ -18,11 +18,15 @@ from chatserver.core import messages
 from chatserver.core.errors import Refused
 from chatserver.i18n import say, words
 from chatserver.web.origins import header
+from chatserver.web.portal.multipart import Part, Parts
 from chatserver.web.times import duration
 
 BODY_BYTES: Final = 229_376
-"""Two boxes of 8,000 characters, each twelve bytes long as forms write it, and the rest of a form."""
-ANSWERS_MAX: Final = 60
+"""Of all fields together, as they were sent. Two boxes of 8,000 characters, each twelve bytes long as plain forms write it; or a
+new ticket with all that may be asked, as forms with files write it."""
+ANSWERS_MAX: Final = 120
+"""Fields: a new ticket with thirty of the app's own has some sixty."""
+MULTIPART: Final = "multipart/form-data"
 
 Kind = Literal["line", "area", "email", "password", "new-password"]
 
@@ -41,12 +45,24 @@ class Field(NamedTuple):
     rows: int = 6
 
 
-async def read(request: Request) -> dict[str, str]:
-    """The fields of a posted form, the last of several with one name. Raises HTTPException: 413, 415 for what is no such form,
-    400 for one with too many fields."""
-    kind = (header(request.scope, b"content-type") or "").partition(";")[0].strip().lower()
-    if kind != "application/x-www-form-urlencoded":
+def kind_of(request: Request) -> str:
+    return (header(request.scope, b"content-type") or "").partition(";")[0].strip().lower()
+
+
+async def reading(request: Request, form: dict[str, str]) -> AsyncIterator[Part]:
+    """Fill `form` with the fields of a posted form, the last of several with one name, and give each file on the way: fields that
+    stand before it are known then. Raises HTTPException: 413, 415 for what is no form, 400 for one with too many fields."""
+    kind = kind_of(request)
+    if kind == "application/x-www-form-urlencoded":
+        form.update(await _plain(request))
+    elif kind == MULTIPART:
+        async for file in _with_files(request, form):
+            yield file
+    else:
         raise HTTPException(415)
+
+
+async def _plain(request: Request) -> dict[str, str]:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -61,7 +77,36 @@ async def read(request: Request) -> dict[str, str]:
         )
     except ValueError:
         raise HTTPException(400) from None
-    return {name: value.replace("\0", "").replace("\r\n", "\n") for name, value in pairs}
+    return {name: _cleaned(value) for name, value in pairs}
+
+
+async def _with_files(request: Request, form: dict[str, str]) -> AsyncIterator[Part]:
+    # Imported by the first such form: the server answers sooner after its start.
+    from python_multipart.multipart import parse_options_header
+
+    _, options = parse_options_header(header(request.scope, b"content-type"))
+    boundary = options.get(b"boundary")
+    if not boundary:
+        raise HTTPException(400)
+    used = fields = 0
+    async for part in Parts(request.stream(), boundary):
+        if part.filename is not None:
+            if part.filename:  # else none was chosen
+                yield part
+            continue
+        value = bytearray()
+        async for chunk in part.chunks():
+            value += chunk
+            if used + len(value) > BODY_BYTES:
+                raise HTTPException(413)
+        used, fields = used + len(value), fields + 1
+        if fields > ANSWERS_MAX:
+            raise HTTPException(400)
+        form[part.name] = _cleaned(value.decode("utf-8", "replace"))
+
+
+def _cleaned(value: str) -> str:
+    return value.replace("\0", "").replace("\r\n", "\n")
 
 
 @dataclass

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
 
+from chatserver.core.files import File
+from chatserver.core.forms import USUAL, Form
 from chatserver.core.tickets import TALK, Item, Ticket
 from chatserver.i18n import say, words
 from chatserver.web.times import Times
@@ -25,6 +27,17 @@ class Part(msgspec.Struct, frozen=True):
     href: str = ""
 
 
+class Shown(msgspec.Struct, frozen=True):
+    """A file of a message. `href`: where it is to be had, "" of one that is gone; `thumbnail`: "" where there is none."""
+
+    name: str
+    size: str
+    href: str = ""
+    thumbnail: str = ""
+    width: int = 0
+    height: int = 0
+
+
 class Entry(msgspec.Struct, frozen=True):
     """One line or bubble, as page and script draw it."""
 
@@ -39,18 +52,29 @@ class Entry(msgspec.Struct, frozen=True):
     day: str
     """The heading before it, where another day begins."""
     proposal: bool = False
+    files: Sequence[Shown] = ()
 
 
 def entries(
-    items: Iterable[Item], ticket: Ticket, lang: str, times: Times, after: Item | None
+    items: Iterable[Item],
+    ticket: Ticket,
+    lang: str,
+    times: Times,
+    after: Item | None,
+    form: Form,
+    show: Callable[[Item, File], Shown],
+    reader: int,
 ) -> list[Entry]:
-    """`after`: the item before the first one, if it is shown already."""
+    """`after`: the item before the first one, if it is shown already. `form`: what the fields that it names are called in.
+    `reader`: the customer who looks, whose own ticket it may be or not."""
     found: list[Entry] = []
     before = after
     for item in items:
-        text = _said(item, ticket, lang)
-        if not text:
+        text = _said(item, ticket, lang, form)
+        if not text and not item.files:
             continue
+        if item.kind not in TALK and item.by == "customer" and ticket.customer.id != reader:
+            continue  # it says "you"
         talk = item.kind in TALK
         new_day = before is None or times.day_key(before.at) != times.day_key(item.at)
         goes_on = (
@@ -65,13 +89,14 @@ def entries(
             Entry(
                 item.seq,
                 ("agent" if item.by == "agent" else "customer") if talk else "event",
-                "" if goes_on or not talk else _name(item, lang),
+                "" if goes_on or not talk else _name(item, ticket, lang, reader),
                 times.clock(item.at),
                 times.full(item.at),
                 times.machine(item.at),
                 linked(text) if talk else (Part(text),),
                 times.day(item.at) if new_day else "",
                 proposal=item.kind == "proposal" and item.seq == ticket.proposal,
+                files=[show(item, file) for file in item.files],
             )
         )
         before = item
@@ -93,11 +118,23 @@ def linked(text: str) -> list[Part]:
     return parts
 
 
-def _name(item: Item, lang: str) -> str:
-    return item.name if item.by == "agent" else say(lang, "widget.you")
+def _name(item: Item, ticket: Ticket, lang: str, reader: int) -> str:
+    """Of a customer's message the name is empty where it is the ticket's own customer's."""
+    if item.by == "agent":
+        return item.name
+    if item.author_id == reader or (not item.name and ticket.customer.id == reader):
+        return say(lang, "widget.you")
+    return item.name or ticket.customer.name or ticket.email
 
 
-def _said(item: Item, ticket: Ticket, lang: str) -> str:
+def named(form: Form, lang: str, names: Iterable[str]) -> str:
+    """What these fields are called, for a sentence."""
+    own = {field.key: str(getattr(field.label, lang)) for field in form.fields}
+    labels = [say(lang, f"form.label.{name}") if name in USUAL else own.get(name, name) for name in names]
+    return ", ".join(labels)
+
+
+def _said(item: Item, ticket: Ticket, lang: str, form: Form) -> str:
     """Empty for what is not worth a line here."""
     if item.kind in TALK:
         return item.text
@@ -107,7 +144,12 @@ def _said(item: Item, ticket: Ticket, lang: str) -> str:
     if item.kind == "later" and item.by == "system" and ticket.mode == "later" and item.seq == 2:
         return ""  # it was a request from the first word on
     values: dict[str, Any] = {"name": item.name}
-    for key in (f"widget.event.{item.kind}.{item.reason}", f"widget.event.{item.kind}"):
+    if item.kind in ("sent_back", "completed"):
+        values["fields"] = named(form, lang, item.reason.split(","))
+    keys = [f"{item.kind}.{by}" for by in (item.reason, item.by)] + [item.kind]
+    for key in (f"{face}.event.{one}" for one in keys for face in ("portal", "widget")):
         if key in catalogue:
-            return catalogue[key].format(**values)
+            # Why somebody turned it down is theirs to say.
+            why = f" «{item.text}»" if item.kind == "closed" and item.text else ""
+            return catalogue[key].format(**values) + why
     return ""

@@ -75,7 +75,9 @@ async def password_changed(visit: Visit) -> Response:
     if form.errors:
         return await _page(visit, 400, password=form)
     try:
-        await visit.portal.change_password(visit.app, session, given["old"], given["password"], visit.lang)
+        await visit.portal.change_password(
+            visit.app, session, given["old"], given["password"], visit.lang, visit.network
+        )
     except Refused as refused:
         form.errors["old"] = sentence(visit.lang, "old", refused)
         return await _page(visit, 429 if refused.code == "rate_limited" else 400, password=form)
@@ -112,7 +114,7 @@ async def _added(visit: Visit) -> Response:
     where = "old" if session.has_password else "email"
     try:
         if session.has_password:
-            await visit.portal.proves(session, given["old"])
+            await visit.portal.proves(session, given["old"], visit.network)
         where = "email"
         visit.portal.may_mail(visit.app, given["email"], visit.network)
         await persons.add_address(visit.portal.db, session, given["email"], visit.portal.house.now())

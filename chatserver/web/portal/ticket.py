@@ -6,39 +6,53 @@ from typing import Final
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from chatserver.core import messages
 from chatserver.core.errors import Refused
-from chatserver.core.tickets import Item, Ticket, rate_until
+from chatserver.core.files import File
+from chatserver.core.tickets import Item, Ticket, pending_ends, rate_until
 from chatserver.i18n import say
-from chatserver.services import talk, tickets
-from chatserver.store import items
+from chatserver.services import partaking, requests, talk, tickets
+from chatserver.services.partaking import Part, Partaken
+from chatserver.store import files, items
 from chatserver.store import tickets as stored
 from chatserver.web.origins import header
+from chatserver.web.portal import asked, uploads
 from chatserver.web.portal.forms import cid_of, sentence
-from chatserver.web.portal.history import Entry, entries
+from chatserver.web.portal.history import Entry, Shown, entries
 from chatserver.web.portal.visit import Visit
 
 PAGE: Final = 100
 NEWS_MOST: Final = 50
 
 
-async def of(visit: Visit, number: int | None = None) -> Ticket:
-    """The one place that says whose tickets the portal shows: who is signed in finds their own, and of anybody else's nothing.
-    Raises HTTPException(404)."""
-    if number is None:
-        number = int(visit.request.path_params["number"])
-    customer = visit.signed_in.customer
-    ticket = await stored.ticket_numbered(visit.portal.db, customer.app_id, customer.key, number)
-    if ticket is None:
+async def of(visit: Visit) -> Ticket:
+    """The person's own ticket. Raises HTTPException(404) for anybody else's, also for one in which they have a part: they do
+    nothing with it but read, and say what `reply` lets them."""
+    ticket, part = await partaken(visit)
+    if part != "own":
         raise HTTPException(404)
     return ticket
 
 
+async def partaken(visit: Visit, number: int | None = None) -> Partaken:
+    """The one place that says whose tickets the portal shows (`services/partaking.py`). Raises HTTPException(404)."""
+    if number is None:
+        number = int(visit.request.path_params["number"])
+    number = min(number, stored.NUMBER_MOST)
+    found = await partaking.find(visit.portal.db, visit.signed_in.customer, number)
+    if found is None:
+        raise HTTPException(404)
+    return found
+
+
 async def shown(visit: Visit) -> Response:
-    note = say(visit.lang, "portal.sent_note") if visit.request.query_params.get("sent") == "yes" else ""
-    return await page(visit, int(visit.request.path_params["number"]), note=note)
+    done = visit.request.query_params.get("sent", "")
+    note = {"yes": "portal.sent_note", "completed": "portal.completed_note"}.get(done)
+    return await page(
+        visit, int(visit.request.path_params["number"]), note=say(visit.lang, note) if note else ""
+    )
 
 
 async def page(
@@ -50,31 +64,98 @@ async def page(
     errors: dict[str, str] | None = None,
     note: str = "",
 ) -> Response:
-    """`kept`: what was typed and not taken; `errors`: why, by form."""
-    ticket = await of(visit, number)
+    """`kept`: what was typed and not taken; `errors`: why, by form, or by field where something is to be completed."""
+    (ticket, part), kept, told = await partaken(visit, number), dict(kept or {}), dict(errors or {})
+    own = part == "own"
+    if said := uploads.said(visit, kept):
+        told["files"] = said
     before = _whole(visit.request.query_params.get("before", "")) or items.LAST
     # One more than is shown: whether there is something before, and after what the first one stands.
     found = await items.items_before(visit.portal.db, ticket.id, before, PAGE + 1)
     shown, earlier = (found[1:], found[0]) if len(found) > PAGE else (found, None)
-    await _seen(visit, ticket)
-    policy = visit.app.policy
+    if own:
+        await _seen(visit, ticket)
+    policy, form = visit.app.policy, visit.app.form
     until = rate_until(ticket, policy)
+    missing = asked.missing(form, visit.lang, ticket.details.missing) if _asks(ticket, part) else []
+    pending = ticket.pending
     return visit.page(
         "ticket",
         status,
         ticket=ticket,
-        history=entries(shown, ticket, visit.lang, visit.times, earlier),
+        part=part,
+        may_say=own or (part == "copied" and ticket.mode == "later"),
+        history=await _entries(visit, ticket, shown, earlier),
+        told=asked.told(form, visit.lang, ticket.details, ticket.email),
+        missing=missing,
+        values={"tax_country": form.country} | kept,
+        first=next((one.name for one in missing if one.name in told), ""),
+        pending_until=pending_ends(ticket, pending, policy) if pending else 0,
+        warning=_warning(visit, ticket),
+        files=await uploads.here(visit, kept.get(uploads.NAMED, "").split()),
+        taking=uploads.shown(visit),
         earlier=earlier is not None,
         first_seq=shown[0].seq if shown else 0,
         whole=before == items.LAST,
-        may_rate=until is not None and visit.portal.house.now() < until,
-        kept=kept or {},
-        cid=cid_of((kept or {}).get("cid", "")),
-        errors=errors or {},
+        may_rate=own and until is not None and visit.portal.house.now() < until,
+        kept=kept,
+        cid=cid_of(kept.get("cid", "")),
+        errors=told,
         note=note,
         limit=messages.TEXT_MAX,
         comment_limit=messages.COMMENT_MAX,
     )
+
+
+def _asks(ticket: Ticket, part: Part) -> bool:
+    """There is a form that its customer may complete."""
+    return part == "own" and ticket.state != "closed" and bool(ticket.details.missing)
+
+
+def _warning(visit: Visit, ticket: Ticket) -> str:
+    """Right after it was sent: of a tax id that nobody here can check."""
+    just_sent = visit.request.query_params.get("sent") == "yes"
+    unchecked = ticket.details.tax_id and not ticket.details.tax_kind
+    return say(visit.lang, "form.warning.unchecked_tax_id") if just_sent and unchecked else ""
+
+
+async def _entries(visit: Visit, ticket: Ticket, items: list[Item], after: Item | None) -> list[Entry]:
+    ids = [file.id for item in items for file in item.files]
+    stored = await files.by_ids(visit.portal.db, ids) if ids else {}
+    base = visit.path(f"tickets/{ticket.number}/files")
+
+    def show(item: Item, file: File) -> Shown:
+        known = stored.get(file.id)
+        size = uploads.size(visit.lang, file.bytes)
+        if known is None:
+            return Shown(file.name, size)
+        href = f"{base}/{item.seq}/{file.id}"
+        if known.width is None or known.height is None:
+            return Shown(file.name, size, href)
+        return Shown(file.name, size, href, f"{href}/thumbnail", known.width, known.height)
+
+    reader = visit.signed_in.customer.id
+    return entries(items, ticket, visit.lang, visit.times, after, visit.app.form, show, reader)
+
+
+async def file(visit: Visit) -> Response:
+    """`GET …/files/<seq>/<id>`: on to a link that soon ends, for who finds the ticket."""
+    return await _given(visit, thumbnail=False)
+
+
+async def thumbnail(visit: Visit) -> Response:
+    return await _given(visit, thumbnail=True)
+
+
+async def _given(visit: Visit, *, thumbnail: bool) -> Response:
+    (ticket, _), asked_for = await partaken(visit), visit.request.path_params
+    person = f"{visit.who.app_id} {visit.who.key}"
+    links, _ = await visit.house.downloads.links(ticket, min(int(asked_for["seq"]), items.LAST), person)
+    link = next((one for one in links if one.id == asked_for["file"]), None)
+    url = link and (link.thumbnail if thumbnail else link.url)
+    if not url:
+        raise HTTPException(404)
+    return visit.answered(RedirectResponse(url, 303))
 
 
 async def _seen(visit: Visit, ticket: Ticket) -> None:
@@ -87,20 +168,73 @@ async def _seen(visit: Visit, ticket: Ticket) -> None:
 
 async def reply(visit: Visit) -> Response:
     """The two boxes, above and below the history, are one message: nothing that stands in either is lost."""
-    ticket = await of(visit)
+    ticket, part = await partaken(visit)
+    if part == "company":
+        raise HTTPException(404)
     text = _both(visit.form.get("top", ""), visit.form.get("text", ""))
-    kept = {"text": text, "cid": visit.form.get("cid", "")}
-    if not text.strip():
+    sent = uploads.ids(visit)
+    kept = {"text": text, uploads.NAMED: " ".join(sent)} | {
+        name: visit.form.get(name, "") for name in ("cid", "copies", uploads.LOST)
+    }
+    if uploads.DROP in visit.form:
+        return await page(visit, ticket.number, kept=kept)
+    copies = asked.copies(kept["copies"])
+    if uploads.said(visit, kept):
+        return await page(visit, ticket.number, 400, kept=kept)
+    if not text.strip() and not sent:
         wrong = sentence(visit.lang, "text", Refused("too_short", limit=1))
         return await page(visit, ticket.number, 400, kept=kept, errors={"reply": wrong})
     try:
         visit.portal.may_say(visit.signed_in)
-        seq = await talk.say(visit.portal.house, visit.who, ticket.id, cid_of(kept["cid"]), text)
+        if copies and part == "own":  # before the message, which is theirs to get too
+            await requests.copy_to(visit.portal.house, visit.who, ticket.id, copies)
+        seq = await _say(visit, ticket, part, cid_of(kept["cid"]), text, sent)
     except Refused as refused:
         status = {"rate_limited": 429, "ticket_closed": 409}.get(refused.code, 400)
-        wrong = sentence(visit.lang, "text", refused)
-        return await page(visit, ticket.number, status, kept=kept, errors={"reply": wrong})
+        return await page(visit, ticket.number, status, kept=kept, errors=_why_not(visit, refused))
     return visit.go(f"tickets/{ticket.number}#m{seq}")
+
+
+async def _say(visit: Visit, ticket: Ticket, part: Part, cid: str, text: str, sent: list[str]) -> int:
+    house = visit.portal.house
+    if part == "own":
+        return await talk.say(house, visit.who, ticket.id, cid, text, sent)
+    me = visit.signed_in.customer
+    return await partaking.say(house, visit.portal.db, me, ticket.id, cid, text, sent)
+
+
+def _why_not(visit: Visit, refused: Refused) -> dict[str, str]:
+    """At the field that a reply was refused for."""
+    if refused.code == "bad_form":
+        return {"copies": asked.sentences(visit.lang, refused.fields)["cc"]}
+    if refused.code in ("file_unknown", "too_many_files"):
+        return {"files": uploads.sentence(visit.lang, refused)}
+    return {"reply": sentence(visit.lang, "text", refused)}
+
+
+async def complete(visit: Visit) -> Response:
+    """What the ticket was sent back for. Should it be complete by now, nothing is asked any more."""
+    ticket, form = await of(visit), visit.app.form
+    kept = dict(visit.form)
+    try:
+        visit.portal.may_say(visit.signed_in)
+        await requests.complete_form(
+            visit.portal.house,
+            visit.who,
+            ticket.id,
+            cid=cid_of(visit.form.get("cid", "")),
+            form=asked.given(form, visit.form),
+        )
+    except Refused as refused:
+        if refused.code == "bad_form":
+            wrong = asked.sentences(visit.lang, refused.fields)
+            return await page(visit, ticket.number, 400, kept=kept, errors=wrong)
+        if refused.code == "nothing_missing":
+            return visit.go(f"tickets/{ticket.number}")
+        wrong = {"complete": sentence(visit.lang, "text", refused)}
+        status = 429 if refused.code == "rate_limited" else 409
+        return await page(visit, ticket.number, status, kept=kept, errors=wrong)
+    return visit.go(f"tickets/{ticket.number}?sent=completed")
 
 
 async def answer(visit: Visit) -> Response:
@@ -151,6 +285,8 @@ class News(msgspec.Struct, frozen=True):
     label: str
     closed: bool
     asks: bool
+    incomplete: bool
+    """It was sent back: there is a form to complete."""
     may_rate: bool
     more: bool
     """There is more than fits: the page is loaded anew."""
@@ -159,7 +295,7 @@ class News(msgspec.Struct, frozen=True):
 
 async def news(visit: Visit) -> Response:
     """`GET …/news?after=N`: 304 while the version is the one that the script has."""
-    ticket = await of(visit)
+    ticket, part = await partaken(visit)
     tag = f'"{ticket.version}-{visit.lang}"'
     headers: dict[str, str] = {"etag": tag, "cache-control": "no-store"}
     if header(visit.request.scope, b"if-none-match") == tag:
@@ -167,7 +303,8 @@ async def news(visit: Visit) -> Response:
     after = _whole(visit.request.query_params.get("after", ""))
     found = await items.items_after(visit.portal.db, ticket.id, max(after - 1, 0), NEWS_MOST + 2)
     last, fresh = _split(found, after)
-    await _seen(visit, ticket)
+    if part == "own":
+        await _seen(visit, ticket)
     until = rate_until(ticket, visit.app.policy)
     told = News(
         ticket.version,
@@ -175,10 +312,11 @@ async def news(visit: Visit) -> Response:
         ticket.state,
         say(visit.lang, f"portal.state.{ticket.state}"),
         ticket.state == "closed",
-        ticket.proposal is not None,
-        until is not None and visit.portal.house.now() < until,
+        part == "own" and ticket.proposal is not None,
+        _asks(ticket, part),
+        part == "own" and until is not None and visit.portal.house.now() < until,
         len(fresh) > NEWS_MOST,
-        entries(fresh[:NEWS_MOST], ticket, visit.lang, visit.times, last),
+        await _entries(visit, ticket, fresh[:NEWS_MOST], last),
     )
     return Response(msgspec.json.encode(told), media_type="application/json", headers=headers)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -15,21 +16,43 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from chatserver.core.errors import Refused
+from chatserver.core.files import File
+from chatserver.core.forms import USUAL
 from chatserver.core.people import App
 from chatserver.i18n import LANGUAGES, choose, say
 from chatserver.services.portal import CustomerSession, Portal
 from chatserver.store.work import Who
 from chatserver.web.addresses import may_carry_passwords, network
+from chatserver.web.headers import framed_policy
+from chatserver.web.origins import sources
 from chatserver.web.portal import forms
+from chatserver.web.portal.asked import OWN
+from chatserver.web.portal.multipart import Part
 from chatserver.web.rooms import Rooms, rooms
 from chatserver.web.times import Times, zone
 
 LINK_COOKIE_SECONDS: Final = 1800
 """So long somebody who followed a mailed link may take to fill in the form behind it."""
 LANG_SECONDS: Final = 365 * 86_400
-KEPT: Final = frozenset({"subject", "text", "top", "cid", "follows", "name", "stars", "comment"})
-"""What a form that met the end of a session carries on through signing in: nothing secret is among it."""
-_PLACE: Final = re.compile(r"|new|profile|confirm|tickets/[0-9]{1,10}", re.ASCII)
+KEPT: Final = frozenset(
+    {
+        *USUAL,
+        "top",
+        "cid",
+        "follows",
+        "name",
+        "stars",
+        "comment",
+        "files",
+        "lost",
+        "copies",
+        "completes",
+        "opened",
+    }
+)
+"""What a form that met the end of a session carries on through signing in, and whatever an app's own form asks: nothing secret is
+among it."""
+_PLACE: Final = re.compile(r"|new(\?follows=[0-9]{1,10})?|profile|confirm|tickets/[0-9]{1,10}", re.ASCII)
 """Where signing in may lead: within the app's portal, to nothing that acts by itself."""
 
 
@@ -48,8 +71,14 @@ class Visit:
     app: App
     session: CustomerSession | None
     lang: str
+    framed: bool = False
+    """In the widget's frame: each form brings the widget's session with it, and there are no cookies (docs/portal.md)."""
     form: dict[str, str] = field(default_factory=dict)
     """What was posted."""
+    file_errors: list[str] = field(default_factory=list)
+    """Why files that came with it were not taken: sentences."""
+    sent_up: File | Refused | None = None
+    """What became of the one file that a script sent by itself."""
     _cookies: list[tuple[str, str, int]] = field(default_factory=list)
 
     @classmethod
@@ -68,13 +97,45 @@ class Visit:
         return visit
 
     @classmethod
-    async def posted(cls, request: Request) -> Visit:
-        """Of a form of ours. Raises HTTPException: 403 when the browser says that it is not, and what `forms.read` raises."""
+    async def posted(cls, request: Request, take: Taker | None = None) -> Visit:
+        """Of a form of ours; `take` gets each of its files, which else are passed over. Raises HTTPException: 403 when the
+        browser says that it is none of ours, and what `forms.reading` raises."""
         visit = await cls.of(request)
-        if not visit.house.origins.from_own_page(request.scope):
-            raise HTTPException(403)
-        visit.form = await forms.read(request)
+        await visit._read(take)
         return visit
+
+    @classmethod
+    async def posted_in_frame(cls, request: Request, take: Taker | None = None) -> Visit:
+        """As `posted`, of a form in the widget's frame: who it is stands in the form, before its files."""
+        house = rooms(request)
+        try:
+            app = house.find_app(request.path_params["app"])
+        except Refused:
+            raise HTTPException(404) from None
+        visit = cls(request, house, app, None, house.pages.language(request), framed=True)
+
+        async def known_first(visit: Visit, part: Part) -> None:
+            await visit._from_widget()
+            if take is not None:
+                await take(visit, part)
+
+        await visit._read(known_first)
+        await visit._from_widget()
+        visit.lang = choose(visit.form.get("lang", ""), visit.lang)
+        return visit
+
+    async def _read(self, take: Taker | None) -> None:
+        if not self.house.origins.from_own_page(self.request.scope):
+            raise HTTPException(403)
+        async for part in forms.reading(self.request, self.form):
+            if take is not None:
+                await take(self, part)
+
+    async def _from_widget(self) -> None:
+        if self.session is None:
+            with suppress(Refused):
+                who = self.house.accounts.customer(self.form.get("token", ""))
+                self.session = await self.portal.framed(self.app, who)
 
     @property
     def portal(self) -> Portal:
@@ -112,9 +173,13 @@ class Visit:
     # — where things are ———————————————————————————————————————————————————————
 
     def path(self, place: str = "") -> str:
-        """A page of this app's portal: "", "new", "tickets/1042"."""
-        base = f"/portal/{quote(self.app.key, safe='')}"
+        """A page of this app's portal: "", "new", "tickets/1042"; in the widget's frame, of those that are made for it."""
+        base = self.home + ("/frame" if self.framed else "")
         return f"{base}/{place}" if place else base
+
+    @property
+    def home(self) -> str:
+        return f"/portal/{quote(self.app.key, safe='')}"
 
     def link_to(self, token: str) -> str:
         """What a mail carries. The token stands in the query, which no log of ours holds."""
@@ -142,6 +207,10 @@ class Visit:
     @property
     def genuine(self) -> bool:
         """The form bears what only a page that we gave to this browser bears. False also when its cookies were deleted."""
+        if self.framed:
+            return (
+                self.session is not None
+            )  # nobody but the widget has its session, and no browser adds it by itself
         seed = self.request.cookies.get(self._cookie("portal-form"), "")
         told = self.house.form_tokens.read(self.form.get("csrf", "")) or ""
         return bool(seed) and secrets.compare_digest(told.encode(), seed.encode())
@@ -162,6 +231,7 @@ class Visit:
             f"portal/{template}.html",
             self.lang,
             status,
+            _framing(self.app) if self.framed else None,
             visit=self,
             times=self.times,
             languages=LANGUAGES,
@@ -231,6 +301,15 @@ class Visit:
         return choose(chosen, self.house.pages.language(self.request))
 
 
+def _framing(app: App) -> Mapping[str, str]:
+    """As the widget's own frame has it (web/embed.py)."""
+    return {
+        "content-security-policy": framed_policy(sources(app.origins)),
+        "cross-origin-resource-policy": "cross-origin",
+        "cross-origin-opener-policy": "",
+    }
+
+
 def _name(house: Rooms, request: Request, name: str) -> str:
     """Browsers let nobody but this host, over https, set a `__Host-` cookie; plain http (loopback) cannot have one."""
     return f"__Host-{name}" if house.origins.scheme(request.scope) == "https" else name
@@ -238,4 +317,7 @@ def _name(house: Rooms, request: Request, name: str) -> str:
 
 def carried(form: Mapping[str, str]) -> dict[str, str]:
     """What is carried on of a form."""
-    return {name: value for name, value in form.items() if name in KEPT}
+    return {name: value for name, value in form.items() if name in KEPT or name.startswith(OWN)}
+
+
+Taker = Callable[[Visit, Part], Awaitable[None]]

@@ -5,17 +5,32 @@
 
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { Connection, type Status as Link, type SocketLike, type Timers } from "../connection";
+import { type Limits, Uploads } from "../state/uploads";
 import { locale, t } from "../ui/i18n";
 import {
   type AgentFrame,
   type AgentServerFrame,
   type AgentTicket,
   CLOSE,
+  type Classification,
+  type File as Sent,
   type Status,
   VERSION,
   type Waits,
 } from "../wire";
-import { belongTo, keepDraft, outbox, readDraft, unsent } from "./drafts";
+import { type Answer, type Ask, ask } from "./api";
+import {
+  belongTo,
+  filesOnTheWay,
+  keepDraft,
+  keepFiles,
+  outbox,
+  readDraft,
+  readFiles,
+  unsent,
+} from "./drafts";
+import { type Form, Forms } from "./forms";
+import type { Mail } from "./mail";
 import type { Session } from "./session";
 import { LANGUAGES } from "./settings";
 import { asking, type Desk, dropped, EMPTY, opening, receive, sending, turning } from "./state/desk";
@@ -28,8 +43,11 @@ const SHOWN_MORE = 50;
 /** So many rows more are held than are shown, so that a list that moves up has them at once. */
 const AHEAD = 25;
 const SHARED: readonly Waits[] = ["waiting", "requests"];
+/** Links (ms before they end) that are asked for anew: whoever presses gets one that still opens. */
+const ENDING = 10_000;
 
-export type Doing = "closing" | null;
+/** What is asked back before it happens: in place, or in a dialog. */
+export type Doing = "closing" | "pending" | "sending_back" | "rejecting" | null;
 
 export interface Parts {
   session: Pick<Session, "socketToken">;
@@ -41,7 +59,10 @@ export interface Parts {
   /** The browser's session is now another agent's: begin anew. */
   replaced(): void;
   newCid(): string;
+  /** Saves what a link leads to. */
+  save?(url: string): void;
   /** The world outside, for tests. */
+  ask?: Ask;
   connect?: (url: string) => SocketLike;
   timers?: Timers;
 }
@@ -53,18 +74,29 @@ export class Console {
   readonly cameFrom: Signal<number | null> = signal(null);
   /** What the agent has begun on the selected ticket and not finished. */
   readonly doing: Signal<Doing> = signal(null);
-  /** How many were made: each one empties the composer, which is drawn anew. */
-  readonly proposals: Signal<number> = signal(0);
+  /** The composer is drawn anew at each change: what was in it has been sent, or is another text by now. */
+  readonly redraws: Signal<number> = signal(0);
   /** How many rows of a shared list are wanted on the screen. */
   readonly shown: Signal<Readonly<Record<Waits, number>>> = signal({ waiting: SHOWN, requests: SHOWN });
+  readonly forms: Forms;
+  /** What stands at the composers. `filesMoved` is another number after each change of it. */
+  readonly uploads: Uploads;
+  readonly filesMoved: Signal<number> = signal(0);
   readonly link: ReadonlySignal<Link>;
   readonly lists: ReadonlySignal<Lists>;
   readonly ticket: ReadonlySignal<AgentTicket | null>;
   private readonly connection: Connection<AgentFrame, AgentServerFrame>;
   private readonly parts: Parts;
+  private readonly fetching: Ask;
   private saidTyping = { ticket: 0, at: 0 };
   private readonly stopWatching: () => void;
   private readonly seenUpTo = new Map<number, number>();
+  /** Files that somebody pressed and whose links are on their way: `ticket:seq` → id. */
+  private readonly wanted = new Map<string, string>();
+  /** By ticket: what is said with a verb once that is done. */
+  private readonly after = new Map<number, string>();
+  /** By ticket: classifications that were not answered yet. The connection keeps the newest frame of a kind: it says all of them. */
+  private readonly classifying = new Map<number, Classification>();
 
   constructor(parts: Parts) {
     this.parts = parts;
@@ -76,6 +108,17 @@ export class Console {
       ...(parts.connect && { connect: parts.connect }),
       ...(parts.timers && { timers: parts.timers }),
     });
+    this.uploads = new Uploads({
+      request: (ticket) => ({ url: "/console/files", headers: { "Chat-Ticket": String(ticket) } }),
+      limits: (ticket) => this.fileLimits(ticket),
+      changed: () => {
+        this.filesMoved.value++;
+      },
+      newCid: parts.newCid,
+      store: { read: readFiles, write: keepFiles },
+    });
+    this.fetching = parts.ask ?? ask;
+    this.forms = new Forms(this.fetching);
     this.link = this.connection.status;
     this.lists = computed(() => lists(this.desk.value));
     this.ticket = computed(() => this.desk.value.tickets.get(this.selected.value ?? 0) ?? null);
@@ -91,6 +134,7 @@ export class Console {
   /** Hangs up for good: signed out, or the page goes. */
   end(): void {
     this.stopWatching();
+    this.uploads.end();
     this.connection.end();
   }
 
@@ -158,8 +202,58 @@ export class Console {
     if (this.connection.send({ type: "seen", ticket: ticket.id, seq })) this.seenUpTo.set(ticket.id, seq);
   }
 
+  // — files —
+
+  /** What a message to this ticket may take. */
+  fileLimits(ticket: number): Limits {
+    const { me, tickets } = this.desk.peek();
+    const app = me?.apps.find(({ key }) => key === tickets.get(ticket)?.app);
+    return { bytes: app?.file_bytes ?? 0, count: app?.files_per_message ?? 0 };
+  }
+
+  /** Where a message's files are to be had: for what is shown of them. */
+  askLinks(ticket: number, seq: number): void {
+    this.connection.send({ type: "links", ticket, seq });
+  }
+
+  /** Somebody wants a file: at once where its link is known, else as soon as it comes. */
+  download(ticket: number, seq: number, id: string): void {
+    const links = this.desk.peek().threads.get(ticket)?.links.get(seq);
+    const found = links?.files.find((file) => file.id === id);
+    if (links && found && links.until > this.now() + ENDING) {
+      this.parts.save?.(found.url);
+      return;
+    }
+    this.wanted.set(`${ticket}:${seq}`, id);
+    this.askLinks(ticket, seq);
+  }
+
+  // — asked back —
+
   begin(doing: Doing): void {
     this.doing.value = doing;
+  }
+
+  /** What is asked now has not been answered yet. */
+  forgetRefusal(): void {
+    this.desk.value = { ...this.desk.peek(), refusal: null };
+  }
+
+  // — what is fetched beside the socket —
+
+  /** What the app's ticket form asks, as far as it is known. */
+  form(app: string): Form | null {
+    return this.forms.known.value.get(app) ?? null;
+  }
+
+  wantForm(app: string): void {
+    const mark = this.desk.peek().me?.apps.find(({ key }) => key === app)?.form;
+    if (mark) void this.forms.want(app, mark);
+  }
+
+  /** The mail as which a message came. */
+  mail(ticket: number, seq: number): Promise<Answer<Mail>> {
+    return this.fetching<Mail>("GET", `/console/tickets/${ticket}/mails/${seq}`);
   }
 
   // — verbs —
@@ -180,8 +274,36 @@ export class Console {
     this.ask({ type: "close", ticket }, ticket);
   }
 
+  /** Pendiente, with a word for the customer (may be empty) that goes out once it is so. */
+  pend(ticket: number, text: string): void {
+    this.saidAfter(ticket, text);
+    this.ask({ type: "pend", ticket }, ticket);
+  }
+
+  takeBack(ticket: number): void {
+    this.ask({ type: "pend", ticket, on: false }, ticket);
+  }
+
+  /** `missing`: names of fields, one at least. */
+  sendBack(ticket: number, missing: string[], text: string): void {
+    this.saidAfter(ticket, text);
+    this.ask({ type: "send_back", ticket, missing }, ticket);
+  }
+
+  reject(ticket: number, reason: string): void {
+    this.ask({ type: "reject", ticket, reason }, ticket);
+  }
+
+  /** What `said` leaves out stays. */
+  classify(ticket: number, said: Classification): void {
+    const all = { ...this.classifying.get(ticket), ...said };
+    this.classifying.set(ticket, all);
+    this.ask({ type: "classify", ticket, said: all }, ticket);
+  }
+
+  /** With the files that stand at the ticket's composer. */
   say(ticket: number, text: string): void {
-    this.post("say", ticket, text);
+    this.post("say", ticket, text, this.uploads.take(ticket));
     this.typing(ticket, false);
     keepDraft(ticket, "");
   }
@@ -192,7 +314,7 @@ export class Console {
     this.post("propose", ticket.id, written || t(`console.propose.question_${customerLanguage(ticket)}`));
     this.typing(ticket.id, false);
     keepDraft(ticket.id, "");
-    this.proposals.value++;
+    this.redraws.value++;
   }
 
   retry(cid: string): void {
@@ -236,6 +358,10 @@ export class Console {
         this.giveUp();
         return;
       }
+      for (const key of this.wanted.keys()) {
+        const [ticket, seq] = key.split(":").map(Number) as [number, number];
+        this.askLinks(ticket, seq);
+      }
     }
     const { desk, send } = receive(this.desk.peek(), frame, this.now(), this.selected.peek());
     batch(() => {
@@ -245,10 +371,48 @@ export class Console {
       if (ticket?.state === "closed" || ticket?.agent_id !== desk.me?.id) this.doing.value = null;
     });
     for (const one of send) this.connection.send(one);
+    this.settle(frame);
     this.fill();
+    this.fetch(frame);
     this.parts.changed?.(before, desk);
     if (frame.type === "error" && frame.code === "not_found" && frame.ticket === this.selected.peek()) {
       this.select(null); // deleted meanwhile, or an old address
+    }
+  }
+
+  /** A verb was carried out, or refused: what was to follow it follows, or stays in the composer. */
+  private settle(frame: AgentServerFrame): void {
+    if (frame.type !== "done" && frame.type !== "error") return;
+    const { verb, ticket = 0 } = frame;
+    if (verb === "classify") this.classifying.delete(ticket);
+    if (verb !== "pend" && verb !== "send_back") return;
+    const text = this.after.get(ticket);
+    this.after.delete(ticket);
+    if (frame.type === "error") return;
+    if (this.selected.peek() === ticket) this.doing.value = null;
+    if (text === undefined) return; // taken back
+    if (text) this.post("say", ticket, text);
+    keepDraft(ticket, "");
+    this.redraws.value++;
+  }
+
+  /** The words stand in the composer until they are sent, whatever happens meanwhile. */
+  private saidAfter(ticket: number, text: string): void {
+    this.after.set(ticket, text.trim());
+    keepDraft(ticket, text);
+  }
+
+  /** What was pressed is had, or is not to be had: the refusal stands where refusals stand. */
+  private fetch(frame: AgentServerFrame): void {
+    if (frame.type === "links") {
+      const key = `${frame.ticket}:${frame.seq}`;
+      const found = frame.files.find(({ id }) => id === this.wanted.get(key));
+      this.wanted.delete(key);
+      if (found) this.parts.save?.(found.url);
+    } else if (frame.type === "error" && frame.verb === "links") {
+      for (const key of [...this.wanted.keys()].filter((key) => key.startsWith(`${frame.ticket}:`))) {
+        this.wanted.delete(key);
+      }
     }
   }
 
@@ -289,16 +453,21 @@ export class Console {
     this.connection.ask(frame);
   }
 
-  private post(type: "say" | "propose", ticket: number, text: string): void {
+  private post(type: "say" | "propose", ticket: number, text: string, files: Sent[] = []): void {
     const cid = this.parts.newCid();
-    this.desk.value = sending(this.desk.peek(), { ticket, cid, kind: type, text, at: this.now() });
-    this.connection.post({ type, ticket, cid, text });
+    this.desk.value = sending(this.desk.peek(), { ticket, cid, kind: type, text, files, at: this.now() });
+    if (files.length === 0) {
+      this.connection.post({ type, ticket, cid, text });
+      return;
+    }
+    keepFiles(cid, JSON.stringify(files));
+    this.connection.post({ type: "say", ticket, cid, text, files: files.map(({ id }) => id) });
   }
 
   private showAgain(frame: AgentFrame, cid: string, at: number): void {
     if (frame.type !== "say" && frame.type !== "propose") return;
-    const message = { ticket: frame.ticket, cid, kind: frame.type, text: frame.text, at };
-    this.desk.value = sending(this.desk.peek(), message);
+    const { ticket, text, type: kind } = frame;
+    this.desk.value = sending(this.desk.peek(), { ticket, cid, kind, text, files: filesOnTheWay(cid), at });
   }
 }
 

@@ -1,10 +1,12 @@
-/** What is being written to each ticket, and what waits to be sent: kept over a reload of this tab. */
+/** What is being written to each ticket, its files, and what waits to be sent: kept over a reload of this tab. */
 
 import type { Entry, EntryStore } from "../connection";
-import type { AgentFrame } from "../wire";
+import type { AgentFrame, File as Sent } from "../wire";
 
 const DRAFT = "console.draft.";
 const ENTRY = "console.outbox.";
+/** By ticket: what is up and in no message yet. By cid: what a message takes that is on its way. */
+const FILES = "console.files.";
 const OWNER = "console.owner";
 
 export const readDraft = (ticket: number): string => read(DRAFT + ticket) ?? "";
@@ -14,10 +16,23 @@ export function keepDraft(ticket: number, text: string): void {
   else remove(DRAFT + ticket);
 }
 
+export const readFiles = (of: number | string): string => read(FILES + of) ?? "";
+
+export function keepFiles(of: number | string, text: string): void {
+  if (text) write(FILES + of, text);
+  else remove(FILES + of);
+}
+
+/** The files of a message that waits: its frame knows their ids alone. */
+export const filesOnTheWay = (cid: string): Sent[] => JSON.parse(readFiles(cid) || "[]") as Sent[];
+
 /** The connection's outbox in this tab's storage. Another tab has its own, so nothing is sent by two. */
 export const outbox: EntryStore<AgentFrame> = {
   put: (entry) => write(ENTRY + entry.cid, JSON.stringify(entry)),
-  remove: (cid) => remove(ENTRY + cid),
+  remove: (cid) => {
+    remove(ENTRY + cid);
+    remove(FILES + cid);
+  },
 };
 
 /** What an earlier page of this tab had not sent, oldest first. */
@@ -38,7 +53,7 @@ export function belongTo(agent: number): boolean {
 
 /** Signed out: nothing stays. */
 export function forget(): void {
-  for (const key of [OWNER, ...keys(ENTRY), ...keys(DRAFT)]) remove(key);
+  for (const key of [OWNER, ...keys(ENTRY), ...keys(DRAFT), ...keys(FILES)]) remove(key);
 }
 
 function keys(prefix: string): string[] {

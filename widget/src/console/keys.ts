@@ -1,7 +1,7 @@
 /** The keys of the console. Single keys never act while somebody writes, nor with a modifier, nor when turned off. */
 
 import type { AgentTicket } from "../wire";
-import type { Console } from "./console";
+import type { Console, Doing } from "./console";
 import { section } from "./places";
 import { shortcuts, sound } from "./settings";
 import { claimable } from "./state/lists";
@@ -63,7 +63,13 @@ function act(key: string, target: Element, console: Console, acts: Acts): boolea
     case "p":
       return propose(console);
     case "x":
-      return beginClosing(console);
+      return begin(console, "closing");
+    case "w":
+      return wait(console);
+    case "b":
+      return begin(console, "sending_back", "later");
+    case "z":
+      return begin(console, "rejecting");
     case "d":
       acts.details();
       return true;
@@ -104,9 +110,20 @@ function propose(console: Console): boolean {
   return ticket !== null;
 }
 
-function beginClosing(console: Console): boolean {
-  if (mine(console) === null) return false;
-  console.begin("closing");
+/** `mode`: the verb is for such tickets alone. */
+function begin(console: Console, doing: Doing, mode?: AgentTicket["mode"]): boolean {
+  const ticket = mine(console);
+  if (ticket === null || (mode && ticket.mode !== mode)) return false;
+  if (doing !== "closing" && console.link.peek().phase !== "live") return false;
+  console.begin(doing);
+  return true;
+}
+
+/** Pendiente, or back from it. */
+function wait(console: Console): boolean {
+  const ticket = mine(console);
+  if (ticket?.state !== "pending") return begin(console, "pending", "later");
+  if (console.link.peek().phase === "live") console.takeBack(ticket.id);
   return true;
 }
 

@@ -3,6 +3,7 @@
 import { effect, signal } from "@preact/signals";
 import { render } from "preact";
 import { newCid } from "../ui/cid";
+import { save } from "../ui/files";
 import { loadWords, locale, t } from "../ui/i18n";
 import { CLOSE } from "../wire";
 import { ask } from "./api";
@@ -43,6 +44,7 @@ function enter(): void {
         void find();
       }),
     newCid,
+    save,
   });
   bell = new Bell(console);
   const articles = new Articles(ask);

@@ -3,10 +3,11 @@
 import { Component } from "preact";
 import { errorText, t } from "../ui/i18n";
 import { CLOSE } from "../wire";
+import { chunk } from "./chunks";
 import { Home } from "./home";
 import * as model from "./model";
-import { New, Sent } from "./new";
-import { Button } from "./parts";
+import { New } from "./new";
+import { Button, Late } from "./parts";
 import { TicketView } from "./ticket";
 import { TicketList } from "./tickets";
 
@@ -52,7 +53,7 @@ function View() {
     case "new":
       return <New route={route} key={route.follows + route.subject} />;
     case "sent":
-      return <Sent route={route} />;
+      return <Late name="after">{({ Sent }) => <Sent route={route} />}</Late>;
     case "ticket":
       return <TicketView id={route.ticket} key={route.ticket} />;
     default:
@@ -65,6 +66,8 @@ const CALM_MS = 2_000;
 function Line() {
   const { phase, downSince, code, reason } = model.status();
   if (phase === "stopped" && code) {
+    // It has the words.
+    chunk("after");
     return (
       <div class="notice" role="alert">
         <p>{stopSentence(code, reason)}</p>
@@ -75,7 +78,7 @@ function Line() {
   const late = downSince !== null && Date.now() - downSince > CALM_MS;
   return (
     <div role="status" class="offline">
-      {late && <p>{t("widget.offline")}</p>}
+      {late && <p>{t(phase === "live" ? "widget.unstored" : "widget.offline")}</p>}
     </div>
   );
 }

@@ -30,7 +30,7 @@ export class Form extends Component<FormProps> {
     const values: Record<string, string> = {};
     const found: Record<string, string> = {};
     for (const { name, value, required } of fields) {
-      values[name] = name === "text" ? value.trim() : value.replace(/\s+/g, " ").trim();
+      values[name] = value.replace(/\s+/g, " ").trim();
       const sentence = check(name, values[name], required);
       if (sentence) found[name] = sentence;
     }
@@ -57,7 +57,7 @@ export class Form extends Component<FormProps> {
 }
 
 interface FieldProps {
-  /** Decides what is checked: subject, text, name or email. */
+  /** Decides what is checked: subject, name or email. */
   name: string;
   label: string;
   value?: string;
@@ -76,7 +76,7 @@ export function Field({ name, label, value = "", type, required, first }: FieldP
     "aria-invalid": Boolean(error),
     "aria-describedby": `${name}-error`,
     "data-first": first,
-    onInput({ currentTarget }: TargetedEvent<HTMLInputElement | HTMLTextAreaElement>) {
+    onInput({ currentTarget }: TargetedEvent<HTMLInputElement>) {
       type?.(currentTarget.value);
       // Told once it was sent, taken back while it is mended: nobody is corrected while typing.
       if (error) wrong.value = { ...wrong.value, [name]: "" };
@@ -85,15 +85,11 @@ export function Field({ name, label, value = "", type, required, first }: FieldP
   return (
     <div class="field">
       <label for={name}>{label}</label> {!required && <span class="soft">{t("widget.optional")}</span>}
-      {name === "text" ? (
-        <textarea {...common} rows={5} />
-      ) : (
-        <input
-          {...common}
-          type={(name === "email" ? name : "text") as "text"}
-          autocomplete={name === "subject" ? "off" : (name as "email")}
-        />
-      )}
+      <input
+        {...common}
+        type={(name === "email" ? name : "text") as "text"}
+        autocomplete={name === "subject" ? "off" : (name as "email")}
+      />
       <p class="error" id={`${name}-error`}>
         {error}
       </p>
@@ -101,7 +97,7 @@ export function Field({ name, label, value = "", type, required, first }: FieldP
   );
 }
 
-const LIMITS: Record<string, number> = { subject: 200, text: 8000, name: 100, email: 254 };
+const LIMITS: Record<string, number> = { subject: 200, name: 100, email: 254 };
 
 /** For slips of the finger: the server's rule has the last word. */
 const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@.]{2,}$/;

@@ -8,11 +8,15 @@ import { Linked } from "../ui/links";
 import { signal } from "../ui/signal";
 import { clockTime, dayName, daysBetween, fullTime } from "../ui/time";
 import type { ItemView } from "../wire";
+import { chunk } from "./chunks";
 import * as model from "./model";
 import { Button, type WithRoom } from "./parts";
 
 /** So close to the end (px) somebody follows the conversation; so close to the beginning they want earlier messages. */
 const NEAR = 80;
+
+/** A message that waits longer than this says so: nobody has to wonder whether it is lost. */
+const CALM_MS = 4_000;
 
 export class Messages extends Component<WithRoom> {
   readonly #box = createRef<HTMLElement>();
@@ -94,7 +98,7 @@ export class Messages extends Component<WithRoom> {
           )}
           <div role="log" aria-live={prepended ? "off" : "polite"}>
             {this.#rows.map((row) => (
-              <RowView row={row} key={row.key} />
+              <RowView row={row} ticket={view.id} key={row.key} />
             ))}
           </div>
           {typing && typing.until > model.now.value && (
@@ -112,7 +116,7 @@ export class Messages extends Component<WithRoom> {
   }
 }
 
-function RowView({ row }: { row: Row }) {
+function RowView({ row, ticket }: { row: Row; ticket: number }) {
   if (row.type === "day") return <h2 class="day">{dayName(row.at, model.now.value)}</h2>;
   if (row.type === "event") {
     return (
@@ -125,26 +129,37 @@ function RowView({ row }: { row: Row }) {
     <div class={`group ${row.own ? "own" : ""}`}>
       <span class={`${row.own ? "sr-only" : "author"}`}>{row.own ? t("widget.you") : row.name}</span>
       {row.bubbles.map((bubble) => (
-        <BubbleView bubble={bubble} key={bubble.key} />
+        <BubbleView bubble={bubble} ticket={ticket} key={bubble.key} />
       ))}
       <time title={fullTime(row.at)}>{clockTime(row.at)}</time>
     </div>
   );
 }
 
-function BubbleView({ bubble }: { bubble: Bubble }) {
-  const { sign, code, cid } = bubble;
+interface BubbleProps {
+  bubble: Bubble;
+  ticket: number;
+}
+
+function BubbleView({ bubble, ticket }: BubbleProps) {
+  const { sign, code, cid, text, files } = bubble;
   const lost = code === "ticket_closed";
   return (
     <div class={`message ${sign}`}>
-      <div class="bubble">
-        <Linked text={bubble.text} />
-      </div>
+      {text && (
+        <div class="bubble">
+          <Linked text={text} />
+        </div>
+      )}
+      {files.length > 0 && <Files bubble={bubble} ticket={ticket} />}
       {sign && (
         <span class="sign" title={t(`widget.sign.${sign}`)}>
           <Icon name={sign} />
           <span class="sr-only">{t(`widget.sign.${sign}`)}</span>
         </span>
+      )}
+      {sign === "waiting" && model.now.value - bubble.at > CALM_MS && (
+        <p class="soft">{t("widget.sign.waiting")}</p>
       )}
       {sign === "failed" && (
         <p class="error">
@@ -160,9 +175,18 @@ function BubbleView({ bubble }: { bubble: Bubble }) {
   );
 }
 
-/** What happened to the ticket, in the customer's terms; nothing for what there are no words for yet. */
-function eventWords({ kind, name = "", reason, stars }: ItemView) {
-  if (kind === "rated") return plural("widget.event.rated", stars as number);
+/** Their names at least. */
+function Files({ bubble, ticket }: BubbleProps) {
+  const there = chunk("files");
+  if (there) return <there.Given bubble={bubble} ticket={ticket} />;
+  return <div class="bubble">{bubble.files.map(({ name }) => name).join("\n")}</div>;
+}
+
+/** What happened to the ticket, in the customer's terms; nothing for what there are no words for yet. Rare ones have to be fetched. */
+function eventWords({ kind, name = "", reason, stars = 0 }: ItemView) {
   const key = `widget.event.${kind}`;
-  return [t(`${key}.${reason}`), t(key, { name })].find((text) => !text.startsWith(key));
+  const said = [t(`${key}.${reason}`), plural(key, stars), t(key, { name })];
+  const found = said.find((text) => !text.startsWith(key));
+  if (!found) chunk("after");
+  return found;
 }

@@ -20,7 +20,17 @@ import { paint } from "../ui/color";
 import { locale } from "../ui/i18n";
 import { signal } from "../ui/signal";
 import { keys, recall, remember } from "../ui/storage";
-import type { Ack, CustomerFrame, CustomerServerFrame, ErrorFrame, RequestFrame, Start } from "../wire";
+import type {
+  Ack,
+  CustomerFrame,
+  CustomerServerFrame,
+  ErrorFrame,
+  File,
+  Given,
+  RequestFrame,
+  Start,
+} from "../wire";
+import { chunk } from "./chunks";
 import { tell } from "./host";
 import { page, speak } from "./page";
 import * as session from "./session";
@@ -36,6 +46,7 @@ export type Route =
 
 type Posted = Extract<CustomerFrame, { cid: string }>;
 type New = Pick<Start, "subject" | "name" | "email" | "follows">;
+type Later = Pick<RequestFrame, "text" | "form" | "files">;
 type Outcome = Ack | ErrorFrame;
 
 export const state = signal<CustomerState>(EMPTY);
@@ -45,6 +56,9 @@ export const open = signal(false);
 export const now = signal(Date.now());
 /** A ticket is being opened. */
 export const starting = signal(false);
+
+/** Who else hears every frame: chunks; null: the person is gone. */
+export const ears: ((frame: CustomerServerFrame | null) => void)[] = [];
 
 const answers = new Map<string, (outcome: Outcome) => void>();
 let socket = connect();
@@ -104,6 +118,7 @@ export function hear(message: ToFrame): void {
       break;
     case "shutdown":
       for (const key of keys(session.PREFIX)) remember(key, "");
+      for (const hear of ears) hear(null);
       begin(null);
   }
 }
@@ -168,6 +183,7 @@ function receive(frame: CustomerServerFrame): void {
     return;
   }
   dispatch(frame);
+  for (const hear of ears) hear(frame);
   if (frame.type === "welcome") {
     const all = !written.owner;
     written.owner = `${session.PREFIX}${frame.who}:`;
@@ -202,7 +218,12 @@ function answered(frame: Outcome): void {
   const { cid = "" } = frame;
   answers.get(cid)?.(frame);
   answers.delete(cid);
-  if (frame.type === "error") event("error", { code: frame.code });
+  if (frame.type === "ack") remember(filesKey(cid), "");
+  else {
+    // Most refusals are rare: their words are.
+    chunk("after");
+    event("error", { code: frame.code });
+  }
 }
 
 /** What the host's listeners hear of a change. */
@@ -222,9 +243,10 @@ const event = (name: FrameEvent, detail: Record<string, unknown>) => tell({ type
 /** What other pages wrote and did not get acknowledged: `true` for all, as a reload must show it; else of those that are gone. */
 function restore(all = false): void {
   for (const { frame, error, order, cid } of socket.restore(unsent(restore, all))) {
-    if (frame.type === "say") dispatch({ type: "written", frame, at: order, code: error });
+    if (frame.type === "say") dispatch({ type: "written", frame, files: files(cid), at: order, code: error });
     else if (error) socket.discard(cid);
-    else if (frame.type !== "leave" && !answers.has(cid)) opening(frame as Start | RequestFrame, answer(cid));
+    else if ((frame.type === "start" || frame.type === "request") && !answers.has(cid))
+      opening(frame, answer(cid));
   }
 }
 
@@ -254,8 +276,8 @@ export function earlier(ticket: number): void {
   if (socket.live) dispatch({ type: "earlier", ticket });
 }
 
-/** Open a ticket; with `text` one that is answered later. The answer may come much later, when there is a connection. */
-export function start(about: New, text: string | null): Promise<Outcome> {
+/** Open a ticket; with `later` one that is answered later. The answer may come much later, when there is a connection. */
+export function start(about: New, later: Later | null): Promise<Outcome> {
   const { appVersion, context = {} } = session.boot as BootOptions;
   const host = Object.entries(context).slice(0, 20);
   const common = {
@@ -271,9 +293,9 @@ export function start(about: New, text: string | null): Promise<Outcome> {
     },
   };
   const frame: Start | RequestFrame =
-    text === null
+    later === null
       ? { type: "start", ...common }
-      : { type: "request", ...common, text, email: about.email ?? "" };
+      : { type: "request", ...common, ...later, email: about.email ?? "" };
   return opening(frame, post(frame));
 }
 
@@ -285,36 +307,36 @@ async function opening(frame: Start | RequestFrame, answer: Promise<Outcome>): P
   const { ticket, number = 0 } = outcome;
   event("ticketStarted", { number });
   saveDraft(0, "");
+  if (frame.type === "request") {
+    saveDraft("form", "");
+    saveFiles(0, []);
+  }
   const at = route.value;
-  if (at.view === "new" && at.kept) moveKept(at.follows, at.kept, ticket);
+  if (at.view === "new" && at.follows) chunk("after")?.moveKept(at, frame, ticket);
   if (frame.type === "request") go({ view: "sent", ticket, number, email: frame.email });
   else go({ view: "ticket", ticket });
   return outcome;
 }
 
-/** What could not be said in the closed ticket waits in the new one's message box. */
-function moveKept(follows: number, kept: string, ticket: number): void {
-  const old = numbered(state.value, follows)?.view.id ?? 0;
-  saveDraft(ticket, kept);
-  saveDraft(old, "");
-  for (const { cid } of state.value.pending.filter((one) => one.ticket === old)) {
-    dispatch({ type: "discarded", cid });
-    socket.discard(cid);
-  }
+/** A message that waits to be said, or was refused, is given up. */
+export function discard(cid: string): void {
+  dispatch({ type: "discarded", cid });
+  socket.discard(cid);
+  saveFiles(cid, []);
 }
 
-/** What the person wrote for this ticket and could not say any more: refused messages, then the message box. */
-export function kept(ticket: number): string {
-  const refused = state.value.pending.filter((one) => one.ticket === ticket && one.sign === "failed");
-  return [...refused.map((one) => one.text), draft(ticket)].filter(Boolean).join("\n");
-}
+/** What a ticket was sent back for. */
+export const complete = (ticket: number, form: Given): Promise<Outcome> =>
+  post({ type: "complete", ticket, cid: newCid(), form });
 
 export const leaveQueue = (ticket: number, email: string): Promise<Outcome> =>
   post({ type: "leave", ticket, cid: newCid(), email });
 
-export async function say(ticket: number, text: string): Promise<void> {
-  const frame = { type: "say" as const, ticket, cid: newCid(), text };
-  dispatch({ type: "written", frame, at: socket.now(), code: "" });
+/** `sent`: what was sent up for it. */
+export async function say(ticket: number, text: string, sent: File[] = []): Promise<void> {
+  const frame = { type: "say" as const, ticket, cid: newCid(), text, files: sent.map(({ id }) => id) };
+  saveFiles(frame.cid, sent);
+  dispatch({ type: "written", frame, files: sent, at: socket.now(), code: "" });
   const outcome = await post(frame);
   const number = state.value.rooms.get(ticket)?.view.number;
   if (outcome.type === "ack") event("messageSent", { number });
@@ -331,12 +353,20 @@ export const send = (frame: CustomerFrame): boolean => socket.send(frame);
 /** A verb that is repeated until it is done: here, answer, end, rate. */
 export const ask = (frame: CustomerFrame): void => socket.ask(frame);
 
-const draftKey = (ticket: number) => `${written.owner}draft:${ticket}`;
+const draftKey = (of: number | string) => `${written.owner}draft:${of}`;
 
-/** What stands in a ticket's message box; 0: the subject of a new ticket. */
-export const draft = (ticket: number): string => recall(draftKey(ticket));
+/** What stands in a ticket's message box (0: the subject of a new ticket), or in a form of this name. */
+export const draft = (of: number | string): string => recall(draftKey(of));
 
-export const saveDraft = (ticket: number, text: string): void => remember(draftKey(ticket), text);
+export const saveDraft = (of: number | string, text: string): void => remember(draftKey(of), text);
+
+const filesKey = (of: number | string) => `${written.owner}files:${of}`;
+
+/** What was sent up and no message has taken: at a ticket's message box, or of a message on its way, by its cid. */
+export const files = (of: number | string): File[] => JSON.parse(recall(filesKey(of)) || "[]");
+
+export const saveFiles = (of: number | string, sent: readonly File[]): void =>
+  remember(filesKey(of), sent.length ? JSON.stringify(sent) : "");
 
 async function post(frame: Posted): Promise<Outcome> {
   const answered = answer(frame.cid);

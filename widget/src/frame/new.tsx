@@ -1,16 +1,14 @@
-/** A new ticket: a chat while somebody can attend, else a request that is answered later. Never a dead end. */
+/** A new ticket: a chat while somebody can attend, else the form of a request that is answered later. Never a dead end. */
 
 import { Component } from "preact";
 import { t } from "../ui/i18n";
-import { Icon } from "../ui/icons";
 import { signal } from "../ui/signal";
 import { when } from "../ui/time";
-import type { Ack, ErrorFrame } from "../wire";
+import { chunk } from "./chunks";
 import { Field, Form, refusal } from "./form";
-import { Hours } from "./home";
 import type { Route } from "./model";
 import * as model from "./model";
-import { Button, Header, Skeleton } from "./parts";
+import { Header, Kept, Late, Skeleton } from "./parts";
 
 interface Props {
   route: Extract<Route, { view: "new" }>;
@@ -19,15 +17,16 @@ interface Props {
 export class New extends Component<Props> {
   /** The server, asked for a chat, says that there is none now. */
   readonly #refused = signal(false);
+  readonly #subject = signal(this.props.route.subject);
 
   async #submit(values: Record<string, string>): Promise<string> {
     const { route } = this.props;
-    const { subject = "", name = "", email = "", text = null } = values;
-    const outcome: Ack | ErrorFrame = await model.start(
-      { subject, name, email, follows: route.follows },
-      text,
-    );
-    if (outcome.type === "ack") return "";
+    const { subject = "", name = "", email = "" } = values;
+    const outcome = await model.start({ subject, name, email, follows: route.follows }, null);
+    if (outcome.type === "ack") {
+      chunk("hints")?.followed();
+      return "";
+    }
     const { code, next_at } = outcome;
     this.#refused.value = code === "outside_hours" || code === "nobody_available";
     const next = next_at ? ` ${t("widget.hours.next", { when: when(next_at, model.now.value) })}` : "";
@@ -39,71 +38,42 @@ export class New extends Component<Props> {
     const later = attention?.chat === false || this.#refused.value;
     const { ask_name = "no", ask_email = "no", customer } = welcome ?? {};
     const withName = ask_name !== "no" && !customer?.verified;
-    const withEmail = later || (ask_email !== "no" && !customer?.email);
+    const hints = chunk("hints");
+    const withEmail = ask_email !== "no" && !customer?.email;
     return (
       <>
         <Header title={t("widget.new")} />
         <main class="page">
-          {welcome ? (
+          {!welcome && <Skeleton />}
+          {welcome && later && <Late name="form">{({ RequestForm }) => <RequestForm route={route} />}</Late>}
+          {welcome && !later && (
             <Form
               submit={(values) => this.#submit(values)}
               busy={model.starting.value}
-              action={t(model.starting.value ? "widget.starting" : later ? "widget.leave" : "widget.start")}
+              action={t(model.starting.value ? "widget.starting" : "widget.start")}
             >
-              {later && <Hours />}
-              {later && <p class="soft">{t("widget.request_line")}</p>}
               {route.follows > 0 && <p class="soft">{t("widget.follows", { number: route.follows })}</p>}
               <Field
                 name="subject"
                 label={t("widget.subject")}
                 value={route.subject}
-                type={(text) => model.saveDraft(0, text)}
+                type={(text) => {
+                  this.#subject.value = text;
+                  model.saveDraft(0, text);
+                }}
                 first
                 required
               />
-              {later && <Field name="text" label={t("widget.text")} value={route.kept} required />}
+              {hints && <hints.Suggestions subject={this.#subject.value} />}
               {withName && <Field name="name" label={t("widget.name")} required={ask_name === "required"} />}
               {withEmail && (
-                <Field
-                  name="email"
-                  label={t("widget.email")}
-                  value={customer?.email ?? ""}
-                  required={later || ask_email === "required"}
-                />
+                <Field name="email" label={t("widget.email")} required={ask_email === "required"} />
               )}
-              {!later && route.kept && <Kept text={route.kept} />}
+              {route.kept && <Kept text={route.kept} />}
             </Form>
-          ) : (
-            <Skeleton />
           )}
         </main>
       </>
     );
   }
-}
-
-/** Text that could not be sent any more. */
-export const Kept = ({ text }: { text: string }) => (
-  <p class="kept">
-    {t("widget.kept")}
-    <q>{text}</q>
-  </p>
-);
-
-/** The request is in: its number, and what happens next. */
-export function Sent({ route }: { route: Extract<Route, { view: "sent" }> }) {
-  const { ticket } = route;
-  return (
-    <>
-      <Header title={t("widget.sent_title")} />
-      <main class="empty done">
-        <Icon name="sent" />
-        <p class="big">{t("widget.sent", { number: route.number })}</p>
-        <p class="soft">{t("widget.later_line", { email: route.email })}</p>
-        <Button look="primary wide" data-first onClick={() => model.go({ view: "ticket", ticket })}>
-          {t("widget.see_ticket")}
-        </Button>
-      </main>
-    </>
-  );
 }

@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import type { Room } from "../state/customer";
 import { t } from "../ui/i18n";
 import { Icon, type IconName } from "../ui/icons";
+import { again, type ChunkName, type Chunks, chunk, isMissing } from "./chunks";
 import * as model from "./model";
 
 /** For views of one ticket. */
@@ -48,6 +49,36 @@ export const Skeleton = () => (
     <i />
     <i />
     <i />
+  </div>
+);
+
+/** Text that could not be sent any more. */
+export const Kept = ({ text }: { text: string }) => (
+  <p class="kept">
+    {t("widget.kept")}
+    <q>{text}</q>
+  </p>
+);
+
+interface LateProps<N extends ChunkName> {
+  name: N;
+  /** Nobody waits for it. */
+  quiet?: boolean;
+  children: (there: Chunks[N]) => ComponentChildren;
+}
+
+/** What a chunk draws; until it has come grey lines, and where it does not come a way to ask again. */
+export function Late<N extends ChunkName>({ name, quiet, children }: LateProps<N>) {
+  const there = chunk(name);
+  if (there) return <>{children(there)}</>;
+  if (isMissing(name)) return <Missing name={name} />;
+  return quiet ? null : <Skeleton />;
+}
+
+export const Missing = ({ name }: { name: ChunkName }) => (
+  <div class="line" role="alert">
+    <p>{t("widget.missing")}</p>
+    <Button onClick={() => void again(name)}>{t("widget.retry")}</Button>
   </div>
 );
 

@@ -4,21 +4,11 @@ import { Component } from "preact";
 import { t } from "../ui/i18n";
 import { signal } from "../ui/signal";
 import { duration } from "../ui/time";
-import { Field, Form, refusal } from "./form";
 import * as model from "./model";
-import { Button, type WithRoom } from "./parts";
+import { Button, Late, type WithRoom } from "./parts";
 
 export class QueueCard extends Component<WithRoom> {
   readonly #leaving = signal(false);
-  readonly #busy = signal(false);
-
-  async #leave(email: string): Promise<string> {
-    const { room } = this.props;
-    this.#busy.value = true;
-    const outcome = await model.leaveQueue(room.view.id, email);
-    this.#busy.value = false;
-    return outcome.type === "error" ? refusal(outcome) : "";
-  }
 
   override render({ room }: WithRoom) {
     const { queue, view } = room;
@@ -45,26 +35,12 @@ export class QueueCard extends Component<WithRoom> {
           <Button
             onClick={() => {
               leaving.value = true;
-              document.getElementById("email")?.focus();
             }}
           >
             {t("widget.queue.leave")}
           </Button>
         )}
-        {leaving.value && (
-          <Form
-            submit={({ email = "" }) => this.#leave(email)}
-            busy={this.#busy.value}
-            action={t("widget.leave")}
-          >
-            <Field
-              name="email"
-              label={t("widget.email")}
-              value={view.email || (welcome?.customer.email ?? "")}
-              required
-            />
-          </Form>
-        )}
+        {leaving.value && <Late name="after">{({ Leave }) => <Leave room={room} />}</Late>}
       </section>
     );
   }

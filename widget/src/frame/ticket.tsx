@@ -5,11 +5,10 @@ import { countdown } from "../state/clock";
 import { t } from "../ui/i18n";
 import { signal } from "../ui/signal";
 import { minutesSeconds } from "../ui/time";
-import { Closed } from "./closed";
 import { Composer } from "./composer";
 import { Messages } from "./messages";
 import * as model from "./model";
-import { Button, Header, Skeleton, type WithRoom } from "./parts";
+import { Button, Header, Late, Skeleton, type WithRoom } from "./parts";
 import { QueueCard } from "./queue";
 
 export function TicketView({ id }: { id: number }) {
@@ -31,6 +30,13 @@ export function TicketView({ id }: { id: number }) {
   );
 }
 
+const Closed = ({ room }: WithRoom) => (
+  <div class="foot closed">
+    <h2 tabIndex={-1}>{t("widget.state.closed")}</h2>
+    <Late name="after">{({ Closed }) => <Closed room={room} />}</Late>
+  </div>
+);
+
 /** One function, so that it is called once per element and not with every drawing. */
 const focus = (element: HTMLElement | null) => element?.focus();
 
@@ -39,10 +45,15 @@ class Open extends Component<WithRoom> {
   readonly #ending = signal(false);
 
   override render({ room }: WithRoom) {
-    const { id: ticket, proposal, mode, email } = room.view;
+    const { id: ticket, proposal, mode, email, state } = room.view;
     return (
       <div class="foot">
         {mode === "later" && email && <p class="line">{t("widget.later_line", { email })}</p>}
+        {state === "pending" && (
+          <Late name="form" quiet>
+            {({ Pending }) => <Pending room={room} key={room.view.missing.join()} />}
+          </Late>
+        )}
         {proposal !== null && (
           <fieldset class="line" aria-label={t("widget.solved_ask")}>
             <Button look="primary" onClick={() => model.ask({ type: "answer", ticket, solved: true })}>

@@ -47,12 +47,12 @@ export function TicketList() {
 export function TicketRow({ room }: { room: Room }) {
   const { id, number, subject, unread, last, opened_at, state } = room.view;
   const at = last?.at ?? opened_at;
-  const closed = state === "closed";
+  const open = state === "open";
   return (
     <button type="button" class="row" onClick={() => model.go({ view: "ticket", ticket: id })}>
       <span class="row-top">
         <span class="soft">#{number}</span>
-        <span class={`chip ${closed ? "" : "on"}`}>{t(closed ? "widget.closed" : "widget.opened")}</span>
+        <span class={`chip ${open ? "on" : ""}`}>{t(`widget.state.${state}`)}</span>
         <time title={fullTime(at)}>{shortTime(at, model.now.value)}</time>
       </span>
       <span class="row-subject">{subject}</span>

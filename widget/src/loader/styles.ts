@@ -11,7 +11,7 @@
 export const STYLES = `:host{all:initial!important;position:fixed!important;z-index:2147483647!important}\
 [hidden],b:empty{display:none}\
 button,div{box-shadow:0 0 0 1px #8884,0 4px 16px #0004;position:fixed;right:16px;bottom:16px;border-radius:24px;border:0}\
-button{align-items:center;gap:8px;font:500 16px/24px system-ui;padding:12px 16px;cursor:pointer;display:flex;background:#25d}\
+button{align-items:center;gap:8px;font:500 16px/24px system-ui;padding:12px 16px;cursor:pointer;display:flex;background:#2f55d4}\
 button:before{content:'';width:16px;border-radius:8px 8px 8px 0;height:14px;border:2px solid}\
 :focus-visible{box-shadow:0 0 0 4px #000;outline:2px solid #fff}\
 b{background:#c00;padding:0 8px;font-size:12px;border-radius:16px;color:#fff}\

@@ -1,8 +1,12 @@
 /** What makes the portal's pages better where there is JavaScript; without it they are complete. */
 
 import "./portal.css";
+import { asking } from "./asking";
 import { boxes } from "./boxes";
+import { framed } from "./framed";
 import { follow } from "./news";
+import { suggesting } from "./suggesting";
+import { uploads } from "./uploads";
 
 /** A password can be looked at while it is typed. */
 function showable(secret: HTMLElement): void {
@@ -26,6 +30,14 @@ function showable(secret: HTMLElement): void {
 }
 
 for (const secret of document.querySelectorAll<HTMLElement>(".secret")) showable(secret);
+for (const root of document.querySelectorAll<HTMLElement>(".uploads[data-send]")) uploads(root);
+const form = document.querySelector<HTMLFormElement>("form.asking");
+if (form) asking(form);
+const suggested = document.querySelector<HTMLElement>("#suggested");
+const subject = document.querySelector<HTMLInputElement>("#subject");
+if (suggested && subject) suggesting(suggested, subject);
+const telling = document.querySelector<HTMLElement>("[data-tell]");
+if (telling) framed(telling);
 boxes();
 const history = document.querySelector<HTMLElement>("[data-news]");
 if (history) follow(history);

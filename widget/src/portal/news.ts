@@ -14,6 +14,16 @@ interface Entry {
   machine: string;
   parts: { text: string; href: string }[];
   day: string;
+  files: Shown[];
+}
+
+interface Shown {
+  name: string;
+  size: string;
+  href: string;
+  thumbnail: string;
+  width: number;
+  height: number;
 }
 
 interface News {
@@ -23,6 +33,7 @@ interface News {
   label: string;
   closed: boolean;
   asks: boolean;
+  incomplete: boolean;
   may_rate: boolean;
   more: boolean;
   entries: Entry[];
@@ -54,10 +65,11 @@ export function follow(history: HTMLElement): void {
   };
 
   function show(told: News): void {
-    if (told.more) {
-      // More than a screen: the whole page, unless that would take away what somebody types.
-      if (!box()?.value) location.reload();
-      return;
+    const form = Boolean(document.querySelector("#missing"));
+    if (told.more || told.incomplete !== form) {
+      // More than a screen, or another form: the whole page, unless that would take away what somebody types.
+      if (!box()?.value && !typing()) location.reload();
+      if (told.more) return;
     }
     for (const entry of told.entries) {
       if (entry.seq <= last) continue;
@@ -131,7 +143,10 @@ export function follow(history: HTMLElement): void {
       const name = entry.name || (entry.side === "customer" ? you : before) || "";
       const bubble = element("div", "bubble");
       bubble.append(...pieces);
-      item.append(element("p", entry.name ? "by" : "by sr-only", name), bubble, time);
+      item.append(element("p", entry.name ? "by" : "by sr-only", name));
+      if (entry.parts.length) item.append(bubble);
+      if (entry.files.length) item.append(files(entry.files));
+      item.append(time);
     }
     found.push(item);
     return found;
@@ -148,13 +163,40 @@ function piece(part: { text: string; href: string }): Node {
   return link;
 }
 
+/** Whether somebody is in the middle of a form: a page that is loaded anew would take it away. */
+function typing(): boolean {
+  const active = document.activeElement;
+  const fields = document.querySelectorAll<HTMLInputElement>("#missing input, #missing textarea, #copies");
+  const filled = [...fields].some((field) => field.value !== field.defaultValue);
+  return filled || Boolean(active?.closest("form")) || Boolean(document.querySelector(".attached li"));
+}
+
+function files(shown: Shown[]): HTMLElement {
+  const list = element("ul", "sent-files");
+  for (const file of shown) {
+    const item = element("li", "");
+    const link = element("a", "") as HTMLAnchorElement;
+    link.href = file.href;
+    link.download = "";
+    if (file.thumbnail) {
+      const picture = document.createElement("img");
+      Object.assign(picture, { src: file.thumbnail, width: file.width, height: file.height, alt: "" });
+      link.append(picture);
+    }
+    link.append(element("span", "file-name", file.name), " ", element("span", "file-size", file.size));
+    item.append(link);
+    list.append(item);
+  }
+  return list;
+}
+
 function stands(told: News): void {
   const chip = document.querySelector<HTMLElement>("#state .chip");
   if (chip) {
     chip.dataset.state = told.state;
     chip.textContent = told.label;
   }
-  reveal(document.querySelector("#pending-hint"), told.state === "pending");
+  reveal(document.querySelector("#waits"), told.state === "pending");
 }
 
 function reveal(element: HTMLElement | null, yes: boolean): void {

@@ -11,6 +11,7 @@ import type {
   CustomerSnapshot,
   CustomerTicket,
   ErrorFrame,
+  File,
   Items,
   ItemView,
   Queue,
@@ -23,6 +24,7 @@ export interface Pending {
   cid: string;
   ticket: number;
   text: string;
+  files: readonly File[];
   at: number;
   sign: "waiting" | "sent" | "failed";
   /** With `failed`: the code of the refusal. */
@@ -63,7 +65,7 @@ export type LocalEvent =
   /** The person looks at a ticket: have its items. */
   | { type: "look"; ticket: number }
   | { type: "earlier"; ticket: number }
-  | { type: "written"; frame: Say; at: number; code: string }
+  | { type: "written"; frame: Say; files: readonly File[]; at: number; code: string }
   | { type: "again"; cid: string }
   | { type: "discarded"; cid: string };
 
@@ -112,7 +114,7 @@ export function step(state: CustomerState, event: CustomerServerFrame | LocalEve
     case "earlier":
       return earlier(state, event.ticket);
     case "written":
-      return done(written(state, event.frame, event.at, event.code));
+      return done(written(state, event));
     case "again":
       return done(marked(state, event.cid, { sign: "waiting", code: "" }));
     case "discarded":
@@ -253,10 +255,12 @@ function refused(state: CustomerState, { verb, cid, ticket = 0, code }: ErrorFra
 
 // — what was written ———————————————————————————————————————————————————————————
 
-function written(state: CustomerState, frame: Say, at: number, code: string): CustomerState {
-  if (state.pending.some((one) => one.cid === frame.cid)) return state;
+function written(state: CustomerState, event: Extract<LocalEvent, { type: "written" }>): CustomerState {
+  const { frame, files, at, code } = event;
+  const { cid, ticket, text } = frame;
+  if (state.pending.some((one) => one.cid === cid)) return state;
   const sign = code ? "failed" : "waiting";
-  const one: Pending = { cid: frame.cid, ticket: frame.ticket, text: frame.text, at, sign, code, seq: 0 };
+  const one: Pending = { cid, ticket, text, files, at, sign, code, seq: 0 };
   return settled({ ...state, pending: [...state.pending, one] });
 }
 

@@ -1,6 +1,6 @@
 /** A ticket's items and pending messages as the rows of a conversation: days, groups of one author within one minute, what happened. */
 
-import type { ItemView } from "../wire";
+import type { File, ItemView } from "../wire";
 import type { Pending, Room } from "./customer";
 
 export type Sign = "waiting" | "sent" | "seen" | "failed";
@@ -10,6 +10,9 @@ export interface Bubble {
   key: string;
   cid: string;
   text: string;
+  files: readonly File[];
+  /** Its number; 0 until it has one. */
+  seq: number;
   at: number;
   /** Null for what the other side wrote. */
   sign: Sign | null;
@@ -57,6 +60,8 @@ function stored(item: ItemView, agentSeen: number): Bubble {
     key: item.cid || `${item.seq}`,
     cid: item.cid ?? "",
     text: item.text ?? "",
+    files: item.files ?? [],
+    seq: item.seq,
     at: item.at,
     sign: own ? (item.seq <= agentSeen ? "seen" : "sent") : null,
     code: "",

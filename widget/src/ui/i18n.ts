@@ -33,11 +33,20 @@ export function errorText(code: string, values?: Values): string {
   return t(key in words.value ? key : "error.internal", values);
 }
 
-/** Fetch a catalogue and show it. Raises when it cannot be had; the words on the screen stay. */
-export async function loadWords(language: string, url: string): Promise<void> {
-  const answer = await fetch(url);
-  if (!answer.ok) throw new Error(url);
-  words.value = await answer.json();
+let turn = 0;
+
+/** Fetch a language's catalogues and show them. Raises when one cannot be had; the words on the screen stay. */
+export async function loadWords(language: string, ...urls: string[]): Promise<void> {
+  const mine = ++turn;
+  const fetched = urls.map(async (url) => {
+    const answer = await fetch(url);
+    if (!answer.ok) throw new Error(url);
+    return answer.json();
+  });
+  const all = await Promise.all(fetched);
+  // Another language was asked for meanwhile, or the same with more words.
+  if (mine !== turn) return;
+  words.value = Object.assign({}, ...all);
   locale.value = language;
   document.documentElement.lang = language;
 }

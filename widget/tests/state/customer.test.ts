@@ -140,7 +140,7 @@ test("another life of the database replaces what was learned in the one before",
 test("somebody else's welcome leaves nothing of the one before", () => {
   const { state } = after([
     ...opened(),
-    { type: "written", frame: say("secret"), at: 1, code: "" },
+    { type: "written", frame: say("secret"), files: [], at: 1, code: "" },
     welcome({ who: "somebody-else", customer: { ...welcome().customer, id: 2 } }),
   ]);
   assert.equal(state.rooms.size, 0);
@@ -152,7 +152,7 @@ test("a visitor who gets an id with the first ticket is still the same person", 
   const { state, room } = after([
     welcome({ customer: visitor }),
     ...opened().slice(1),
-    { type: "written", frame: say("still mine"), at: 1, code: "" },
+    { type: "written", frame: say("still mine"), files: [], at: 1, code: "" },
     welcome({ tickets: [ticket({ last_seq: 3 })] }),
   ]);
   assert.deepEqual(seqs(room), [1, 2, 3]);
@@ -170,7 +170,7 @@ test("a pending message becomes the stored one, whichever of acknowledgement and
     patch: { last_seq: 4 },
   };
   const ack: CustomerServerFrame = { type: "ack", cid: frame.cid, ticket: 7, seq: 4 };
-  const written: LocalEvent = { type: "written", frame, at: 1, code: "" };
+  const written: LocalEvent = { type: "written", frame, files: [], at: 1, code: "" };
   for (const order of [
     [ack, own],
     [own, ack],
@@ -194,7 +194,7 @@ test("a refused message shows its code, and waits again after another try", () =
   const frame = say("hola");
   const events: (CustomerServerFrame | LocalEvent)[] = [
     ...opened(),
-    { type: "written", frame, at: 1, code: "" },
+    { type: "written", frame, files: [], at: 1, code: "" },
     { type: "error", code: "ticket_closed", verb: "say", cid: frame.cid, ticket: 7 },
   ];
   const { state } = after(events);

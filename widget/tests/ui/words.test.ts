@@ -10,7 +10,7 @@ import { dayName, duration, minutesSeconds, when } from "../../src/ui/time";
 const catalogue = (language: string): Record<string, string> =>
   Object.assign(
     {},
-    ...["common", "widget"].map((name) =>
+    ...["common", "widget", "after"].map((name) =>
       JSON.parse(
         readFileSync(
           path.join(process.cwd(), "..", "chatserver", "locale", language, `${name}.json`),
@@ -40,10 +40,10 @@ test("every language has the same words with the same placeholders", () => {
 });
 
 test("plurals follow the language's own rule", () => {
-  assert.equal(plural("widget.stars", 1), "1 estrella");
-  assert.equal(plural("widget.stars", 5), "5 estrellas");
+  assert.equal(plural("after.stars", 1), "1 estrella");
+  assert.equal(plural("after.stars", 5), "5 estrellas");
   use("en");
-  assert.equal(plural("widget.stars", 1), "1 star");
+  assert.equal(plural("after.stars", 1), "1 star");
 });
 
 test("a missing word shows its key, a missing value its hole, an unknown refusal the general sentence", () => {

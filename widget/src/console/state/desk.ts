@@ -16,7 +16,9 @@ import type {
   CountFrame,
   DeskPage,
   ErrorFrame,
+  FileLinks,
   Items,
+  File as Sent,
   Status,
   Waits,
 } from "../../wire";
@@ -41,6 +43,7 @@ export interface Pending {
   readonly cid: string;
   readonly kind: "say" | "propose";
   readonly text: string;
+  readonly files: readonly Sent[];
   readonly at: number;
   /** Why the server refused it; the text stays so that nothing typed is lost. */
   readonly error: Code | null;
@@ -126,6 +129,8 @@ export function receive(desk: Desk, frame: AgentServerFrame, now: number, select
     }
     case "desk":
       return calm(turned(desk, frame));
+    case "links":
+      return calm(linked(desk, frame));
     case "count":
       return calm({ ...desk, counts: with_(desk.counts, frame.app, counts(frame)) });
     case "status":
@@ -215,7 +220,21 @@ function changed(desk: Desk, frame: AgentChangedFrame): Step {
     if (view === null) return { desk, send: [opening(desk, frame.ticket)] };
     tickets = with_(tickets, frame.ticket, { ...view, version: frame.version });
   }
-  return added({ ...desk, tickets }, frame.ticket, frame.items ?? []);
+  return added(informed({ ...desk, tickets }, frame), frame.ticket, frame.items ?? []);
+}
+
+/** The form of an open ticket, where this change changed it. */
+function informed(desk: Desk, { ticket, form }: AgentChangedFrame): Desk {
+  const thread = desk.threads.get(ticket);
+  if (!form || !thread) return desk;
+  return { ...desk, threads: with_(desk.threads, ticket, { ...thread, form }) };
+}
+
+function linked(desk: Desk, frame: FileLinks): Desk {
+  const thread = desk.threads.get(frame.ticket);
+  if (!thread) return desk;
+  const links = with_(thread.links, frame.seq, frame);
+  return { ...desk, threads: with_(desk.threads, frame.ticket, { ...thread, links }) };
 }
 
 function snapshot(desk: Desk, frame: AgentSnapshot): Desk {
@@ -230,6 +249,8 @@ function snapshot(desk: Desk, frame: AgentSnapshot): Desk {
         items: frame.items,
         more: frame.more,
         context: (frame.context ?? {}) as Context,
+        form: frame.form ?? null,
+        links: desk.threads.get(view.id)?.links ?? new Map(),
       }),
     },
     view.id,

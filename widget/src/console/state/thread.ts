@@ -1,6 +1,6 @@
 /** A ticket's public sequence as far as it is loaded: gap-free, ascending, each item once. */
 
-import type { Context, ItemView } from "../../wire";
+import type { Context, FileLinks, FormView, ItemView } from "../../wire";
 
 export interface Thread {
   readonly items: readonly ItemView[];
@@ -8,6 +8,10 @@ export interface Thread {
   readonly more: boolean;
   /** What the host page passed: it comes with the conversation, lists do without. */
   readonly context: Context;
+  /** What was answered to the ticket's form; null from a server of before. */
+  readonly form: FormView | null;
+  /** Where the files of a message are to be had, by its number, as far as that was asked for. */
+  readonly links: ReadonlyMap<number, FileLinks>;
 }
 
 /** The number to resume after; -1 asks for a snapshot. */

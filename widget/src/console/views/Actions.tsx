@@ -1,9 +1,11 @@
-/** **Proponer solución** and **Cerrar ticket**; closing asks once more, in place, with the same verb. */
+/** **Proponer solución**, **Cerrar ticket** and the rarer verbs; closing asks once more, in place, with the same verb. */
 
 import { useEffect, useRef } from "preact/hooks";
 import { t } from "../../ui/i18n";
 import type { AgentTicket } from "../../wire";
 import type { Console } from "../console";
+import { More } from "./More";
+import { Verbs } from "./Verbs";
 
 export function Actions({ console, ticket }: { console: Console; ticket: AgentTicket }) {
   const desk = console.desk.value;
@@ -40,6 +42,8 @@ export function Actions({ console, ticket }: { console: Console; ticket: AgentTi
       >
         {t("console.action.close")}
       </button>
+      <More console={console} ticket={ticket} online={online} />
+      <Verbs console={console} ticket={ticket} />
     </div>
   );
 }

@@ -18,6 +18,10 @@ interface Props {
 
 export function Conversation({ console, detailsOpen, toggleDetails }: Props) {
   const ticket = console.ticket.value;
+  const mark = console.desk.value.me?.apps.find(({ key }) => key === ticket?.app)?.form;
+  useEffect(() => {
+    if (ticket) console.wantForm(ticket.app);
+  }, [ticket?.id, mark]);
   if (console.selected.value === null && console.desk.value.me) return <NothingSelected console={console} />;
   if (!ticket) return <TalkSkeleton />;
   return (

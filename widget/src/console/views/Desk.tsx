@@ -6,6 +6,7 @@ import { t } from "../../ui/i18n";
 import type { Articles as Model } from "../articles";
 import { second } from "../clockwork";
 import type { Console } from "../console";
+import { keepPage } from "../dropping";
 import { onKeys } from "../keys";
 import { section } from "../places";
 import { Articles } from "./articles/Articles";
@@ -55,6 +56,8 @@ export function Desk({ console, articles, signOut }: Props) {
     [console],
   );
 
+  useEffect(keepPage, []);
+
   const closeDialog = () => {
     dialog.value = null;
   };
@@ -103,18 +106,19 @@ export function Desk({ console, articles, signOut }: Props) {
   );
 }
 
-/** What is wrong with the connection, calmly. `stuck`: signing out did not get through. */
+/** What is wrong with the connection, or with what lies behind it, calmly. `stuck`: signing out did not get through. */
 function Offline({ console, stuck }: { console: Console; stuck: boolean }) {
   const shown = useComputed(() => {
     const { phase, downSince } = console.link.value;
-    if (phase === "live" || phase === "stopped" || downSince === null) return false;
+    if (phase === "stopped" || downSince === null) return "";
     // Both are this machine's clock: `second` runs on the server's.
     second.value;
-    return Date.now() - downSince >= CALM_MS;
+    if (Date.now() - downSince < CALM_MS) return "";
+    return t(phase === "live" ? "console.unstored" : "console.offline");
   });
   return (
     <p class="offline" role="status">
-      {stuck ? t("console.stuck") : shown.value && t("console.offline")}
+      {stuck ? t("console.stuck") : shown.value}
     </p>
   );
 }

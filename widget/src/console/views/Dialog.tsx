@@ -9,12 +9,15 @@ export function Dialog({
   title,
   close,
   question,
+  wide,
   children,
 }: {
   title: string;
   close(): void;
   /** For what is answered by the buttons among its children: the id of the text that says what it is about. */
   question?: string;
+  /** For what is read rather than answered. */
+  wide?: boolean;
   children: ComponentChildren;
 }) {
   const element = useRef<HTMLDialogElement>(null);
@@ -33,6 +36,7 @@ export function Dialog({
     <dialog
       ref={element}
       class="dialog"
+      data-wide={wide || undefined}
       role={question ? "alertdialog" : undefined}
       aria-describedby={question}
       aria-labelledby={heading}

@@ -1,14 +1,17 @@
 /** Below the conversation: whose turn the clock says it is, and the place to write, or why there is none. */
 
 import { countdown } from "../../state/clock";
-import { errorText, t } from "../../ui/i18n";
-import { clockTime, dayName, duration, fullTime, minutesSeconds } from "../../ui/time";
+import { fileError } from "../../ui/files";
+import { t } from "../../ui/i18n";
+import { clockTime, dayName, duration, fullTime, minutesSeconds, when } from "../../ui/time";
 import type { AgentTicket } from "../../wire";
 import { minute, second } from "../clockwork";
 import type { Console } from "../console";
 import type { Refusal } from "../state/desk";
 import { claimable } from "../state/lists";
+import { fieldName } from "./answers";
 import { Composer } from "./Composer";
+import { Icon } from "./icons";
 import { Stars } from "./Stars";
 import { closedLine, customerName } from "./words";
 
@@ -32,7 +35,9 @@ export function Foot({ console, ticket }: Props) {
       ) : mine ? (
         <>
           <ClockLine ticket={ticket} />
-          <Composer key={console.proposals.value} console={console} ticket={ticket} />
+          <PendingLine console={console} ticket={ticket} />
+          <Composer key={console.redraws.value} console={console} ticket={ticket} />
+          <Reaches console={console} ticket={ticket} />
         </>
       ) : (
         <Elsewhere console={console} ticket={ticket} />
@@ -42,10 +47,16 @@ export function Foot({ console, ticket }: Props) {
 }
 
 function Refused({ refusal, ticket }: { refusal: Refusal; ticket: AgentTicket }) {
+  if (refusal.verb === "classify" && refusal.code === "bad_form")
+    return (
+      <p class="line" data-tone="warning" role="alert">
+        {t("console.refused.classify")}
+      </p>
+    );
   // Only for taking does "nobody waits any more" have a plain reason: a colleague was faster.
   const taken = refusal.verb === "claim" && refusal.code === "ticket_not_waiting";
   const text = !taken
-    ? errorText(refusal.code, { limit: refusal.limit })
+    ? fileError(refusal.code, refusal.limit)
     : ticket.agent
       ? t("console.refused.taken_by", { name: ticket.agent })
       : t("console.refused.taken");
@@ -142,6 +153,47 @@ function ClockLine({ ticket }: { ticket: AgentTicket }) {
   return (
     <p class="line clock" data-tone="warning">
       {t("console.clock.silent", { name, time })}
+    </p>
+  );
+}
+
+/** Whose move it is, and until when: of a ticket that waits for its customer. */
+function PendingLine({ console, ticket }: Props) {
+  if (ticket.state !== "pending") return null;
+  const form = console.form(ticket.app);
+  const name = customerName(ticket.customer);
+  const fields = ticket.missing.map((field) => fieldName(form, field)).join(", ");
+  return (
+    <p class="line pending">
+      <span>
+        {fields ? t("console.pending.missing", { name, fields }) : t("console.pending.waits", { name })}{" "}
+        {ticket.closes_at !== null &&
+          t("console.pending.closes", { when: when(ticket.closes_at, minute.value) })}
+      </span>
+      <button type="button" class="link" aria-keyshortcuts="w" onClick={() => console.takeBack(ticket.id)}>
+        {t("console.action.take_back")}
+      </button>
+    </p>
+  );
+}
+
+/** How what is written reaches a customer who is not in a chat. */
+function Reaches({ console, ticket }: Props) {
+  if (ticket.mode !== "later") return null;
+  const address = ticket.email || ticket.customer.email;
+  const mails = console.desk.value.me?.apps.find(({ key }) => key === ticket.app)?.mails;
+  if (ticket.mail_problem && address)
+    return (
+      <p class="reaches" data-tone="danger">
+        <Icon name="alert" />
+        {t("console.reaches.not", { email: address })}
+      </p>
+    );
+  const key = mails && address ? "mail" : address || ticket.source !== "chat" ? "portal" : "widget";
+  return (
+    <p class="reaches">
+      <Icon name={key === "mail" ? "mail" : "answer"} />
+      {t(`console.reaches.${key}`, { email: address })}
     </p>
   );
 }

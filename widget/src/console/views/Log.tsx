@@ -2,19 +2,27 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
-import { errorText, t } from "../../ui/i18n";
+import { FileList, fileError, isPicture } from "../../ui/files";
+import { t } from "../../ui/i18n";
 import { Linked } from "../../ui/links";
 import { clockTime, dayName, fullTime } from "../../ui/time";
-import type { AgentTicket, ItemView } from "../../wire";
+import type { AgentTicket, FileLink, ItemView } from "../../wire";
 import { minute, second } from "../clockwork";
 import type { Console } from "../console";
+import { byMail, type Piece } from "../mail";
 import type { Pending } from "../state/desk";
 import { calendarDay, type Entry, grouped } from "../state/groups";
+import { Icon } from "./icons";
+import { MailDialog } from "./MailDialog";
 import { memo } from "./memo";
 import { customerName, systemLine } from "./words";
 
 /** Closer to the end than this (px) counts as reading the newest. */
 const NEAR = 80;
+/** A thumbnail is made a moment after its picture came: so often it is looked for again, after so many ms. */
+const LOOKS = 3;
+const LOOK_AGAIN = 2500;
+const FRESH = 60_000;
 
 export function Log({ console, ticket }: { console: Console; ticket: AgentTicket }) {
   const desk = console.desk.value;
@@ -81,7 +89,14 @@ export function Log({ console, ticket }: { console: Console; ticket: AgentTicket
           </button>
         )}
         {entries.map((entry) => (
-          <EntryView key={entry.key} entry={entry} ticket={ticket} me={me} lastOwn={lastOwn} />
+          <EntryView
+            key={entry.key}
+            console={console}
+            entry={entry}
+            ticket={ticket}
+            me={me}
+            lastOwn={lastOwn}
+          />
         ))}
         {pending.map((message) => (
           <PendingView
@@ -103,18 +118,20 @@ export function Log({ console, ticket }: { console: Console; ticket: AgentTicket
 }
 
 interface EntryProps {
+  console: Console;
   entry: Entry;
   ticket: AgentTicket;
   me: number | undefined;
   lastOwn: number | undefined;
 }
 
-function EntryView({ entry, ticket, me, lastOwn }: EntryProps) {
+function EntryView({ console, entry, ticket, me, lastOwn }: EntryProps) {
   if (entry.kind === "day") return <DayLine at={entry.at} />;
   if (entry.kind === "event") {
     return (
       <p class="event" title={fullTime(entry.item.at)}>
-        {systemLine(entry.item, ticket, me)} · <time>{clockTime(entry.item.at)}</time>
+        {systemLine(entry.item, ticket, me, console.form(ticket.app))} ·{" "}
+        <time>{clockTime(entry.item.at)}</time>
       </p>
     );
   }
@@ -125,7 +142,17 @@ function EntryView({ entry, ticket, me, lastOwn }: EntryProps) {
       ? t("console.log.you")
       : (entry.items[0]?.name ?? "");
   const seen = own && entry.items.at(-1)?.seq === lastOwn ? ticket.customer_seen >= (lastOwn ?? 0) : null;
-  return <Run items={entry.items} own={own} name={name} proposal={ticket.proposal} seen={seen} />;
+  return (
+    <Run
+      console={console}
+      ticket={ticket.id}
+      items={entry.items}
+      own={own}
+      name={name}
+      proposal={ticket.proposal}
+      seen={seen}
+    />
+  );
 }
 
 function DayLine({ at }: { at: number }) {
@@ -137,6 +164,8 @@ function DayLine({ at }: { at: number }) {
 }
 
 interface RunProps {
+  console: Console;
+  ticket: number;
   items: readonly ItemView[];
   own: boolean;
   name: string;
@@ -146,21 +175,29 @@ interface RunProps {
   seen: boolean | null;
 }
 
-const Run = memo(({ items, own, name, proposal, seen }: RunProps) => {
+const Run = memo(({ console, ticket, items, own, name, proposal, seen }: RunProps) => {
   const end = items.at(-1);
   return (
     <div class="run" data-own={own || undefined}>
       <p class="run-head">
         <b>{name}</b> {end && <time title={fullTime(end.at)}>{clockTime(items[0]?.at ?? end.at)}</time>}
       </p>
-      {items.map((item) => (
+      {items.map((item, at) => (
         <div class="bubble" key={item.seq} data-kind={item.kind} title={fullTime(item.at)}>
           {item.kind === "proposal" && (
             <span class="bubble-mark">
               {t(item.seq === proposal ? "console.log.proposal_open" : "console.log.proposal")}
             </span>
           )}
-          <Linked text={item.text ?? ""} />
+          {item.text && (
+            <span class="said">
+              <Linked text={item.text} />
+            </span>
+          )}
+          {byMail(item.reason) && !goesOn(item, items[at + 1]) && (
+            <ByMail console={console} ticket={ticket} item={item} />
+          )}
+          {item.files && <ItemFiles console={console} ticket={ticket} item={item} />}
         </div>
       ))}
       {seen !== null && <p class="delivery">{t(seen ? "console.log.seen" : "console.log.sent")}</p>}
@@ -168,8 +205,109 @@ const Run = memo(({ items, own, name, proposal, seen }: RunProps) => {
   );
 });
 
+/** A long mail is several messages, all of one moment: what belongs to it stands below the last of them. */
+const goesOn = (item: ItemView, next: ItemView | undefined): boolean =>
+  next !== undefined && byMail(next.reason) && next.at === item.at;
+
+/** What belongs to a message that came by mail: what its author copied is folded, the original a press away. */
+function ByMail({ console, ticket, item }: { console: Console; ticket: number; item: ItemView }) {
+  const open = useSignal(false);
+  const folded = useSignal<readonly Piece[] | null>(null);
+  const problem = useSignal(false);
+  const unfold = async () => {
+    const answer = await console.mail(ticket, item.seq);
+    problem.value = answer.kind !== "done";
+    if (answer.kind === "done") folded.value = answer.value.pieces.filter(({ kind }) => kind !== "said");
+  };
+  return (
+    <span class="by-mail">
+      {folded.value?.map((piece) => (
+        <span class="folded">{piece.text.trim()}</span>
+      ))}
+      <span class="by-mail-foot">
+        <Icon name="mail" />
+        {t(item.reason === "mail" ? "console.mail.by" : "console.mail.by_unverified")}
+        {folded.value === null ? (
+          <button type="button" class="link" onClick={unfold}>
+            {t("console.mail.unfold")}
+          </button>
+        ) : (
+          folded.value.length === 0 && <span>{t("console.mail.nothing_folded")}</span>
+        )}
+        {folded.value !== null && folded.value.length > 0 && (
+          <button
+            type="button"
+            class="link"
+            onClick={() => {
+              folded.value = null;
+            }}
+          >
+            {t("console.mail.fold")}
+          </button>
+        )}
+        <button
+          type="button"
+          class="link"
+          onClick={() => {
+            open.value = true;
+          }}
+        >
+          {t("console.mail.see")}
+        </button>
+      </span>
+      {problem.value && (
+        <span class="delivery" data-tone="danger" role="alert">
+          {t("console.mail.unreachable")}
+        </span>
+      )}
+      {open.value && (
+        <MailDialog
+          console={console}
+          ticket={ticket}
+          seq={item.seq}
+          close={() => {
+            open.value = false;
+          }}
+        />
+      )}
+    </span>
+  );
+}
+
+/** The files of a message. Of pictures the links are asked for at once, for what is shown of them. */
+function ItemFiles({ console, ticket, item }: { console: Console; ticket: number; item: ItemView }) {
+  const files = item.files ?? [];
+  const links = console.desk.value.threads.get(ticket)?.links.get(item.seq);
+  const live = console.link.value.phase === "live";
+  const looks = useRef(0);
+  const waits =
+    files.some(isPicture) &&
+    (links === undefined || files.some((file) => isPicture(file) && !thumbnail(links.files, file.id)));
+  useEffect(() => {
+    if (!waits || !live) return;
+    const ask = () => console.askLinks(ticket, item.seq);
+    if (links === undefined || links.until < console.now()) {
+      ask();
+      return;
+    }
+    if (console.now() - item.at > FRESH || ++looks.current > LOOKS) return;
+    const timer = setTimeout(ask, LOOK_AGAIN);
+    return () => clearTimeout(timer);
+  }, [links, waits, live]);
+  return (
+    <FileList
+      files={files}
+      links={links?.files}
+      open={(file) => console.download(ticket, item.seq, file.id)}
+    />
+  );
+}
+
+const thumbnail = (links: readonly FileLink[], id: string): string =>
+  links.find((link) => link.id === id)?.thumbnail ?? "";
+
 function PendingView({ console, message, closed }: { console: Console; message: Pending; closed: boolean }) {
-  const { error, limit, cid, text } = message;
+  const { error, limit, cid, text, files } = message;
   return (
     <div class="run" data-own>
       <div
@@ -178,10 +316,17 @@ function PendingView({ console, message, closed }: { console: Console; message: 
         data-pending={error ? "failed" : "sending"}
       >
         {text}
+        {files.length > 0 && (
+          <ul class="files-waiting">
+            {files.map(({ id, name }) => (
+              <li key={id}>{name}</li>
+            ))}
+          </ul>
+        )}
       </div>
       {error ? (
         <p class="delivery" data-tone="danger" role="alert">
-          {t("console.log.failed", { reason: errorText(error, { limit }) })}{" "}
+          {t("console.log.failed", { reason: fileError(error, limit) })}{" "}
           {!closed && (
             <button type="button" class="link" onClick={() => console.retry(cid)}>
               {t("console.action.retry")}

@@ -1,15 +1,16 @@
-/** Who asks, from where, and what they asked before. All of it came from outside: shown as text, links only where safe. */
+/** Who asks, what the ticket is, what its form says, from where they came, and what they asked before. All of it came from outside: shown as text, links only where safe. */
 
-import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { t, tag } from "../../ui/i18n";
-import { linkParts } from "../../ui/links";
-import { fullTime, shortTime } from "../../ui/time";
+import { fullTime, shortTime, when } from "../../ui/time";
 import type { AgentTicket, Context } from "../../wire";
 import { browserName } from "../browser";
 import { minute } from "../clockwork";
 import type { Console } from "../console";
 import { Avatar } from "./Avatar";
+import { Classify } from "./Classify";
+import { Fact, SafeLink } from "./Fact";
+import { FormFacts } from "./FormFacts";
 import { Icon } from "./icons";
 import { appName, customerName } from "./words";
 
@@ -27,6 +28,8 @@ export function Panel({ console, open, close }: Props) {
     if (open) way.current?.focus();
   }, [open]);
   if (!ticket) return null;
+  const thread = console.desk.value.threads.get(ticket.id);
+  const form = console.form(ticket.app);
   return (
     <aside class="panel" id="details" aria-label={t("console.panel.label")}>
       <button type="button" class="button close-details" data-kind="quiet" ref={way} onClick={close}>
@@ -34,8 +37,10 @@ export function Panel({ console, open, close }: Props) {
         {t("console.panel.close")}
       </button>
       <Who ticket={ticket} />
+      <Classify key={ticket.id} console={console} ticket={ticket} form={form} />
       <TicketFacts console={console} ticket={ticket} />
-      <Where context={console.desk.value.threads.get(ticket.id)?.context ?? {}} />
+      <FormFacts ticket={ticket} said={thread?.form ?? null} form={form} />
+      <Where context={thread?.context ?? {}} />
       <EarlierTickets console={console} ticket={ticket} />
     </aside>
   );
@@ -95,10 +100,27 @@ function TicketFacts({ console, ticket }: { console: Console; ticket: AgentTicke
         <Fact name={t("console.panel.opened")}>
           <time title={fullTime(ticket.opened_at)}>{shortTime(ticket.opened_at, minute.value)}</time>
         </Fact>
+        <Fact name={t("console.panel.source")}>{t(`console.source.${ticket.source}`)}</Fact>
+        <Target name={t("console.panel.answer_by")} at={ticket.answer_by} />
+        <Target name={t("console.panel.solve_by")} at={ticket.solve_by} />
         <Fact name={t("console.panel.follows")}>{ticket.follows > 0 && `#${ticket.follows}`}</Fact>
         <Fact name={t("console.panel.agent")}>{ticket.agent}</Fact>
       </dl>
     </section>
+  );
+}
+
+/** By when something should have happened; said in its tone once that is over. */
+function Target({ name, at }: { name: string; at: number | null }) {
+  if (at === null) return null;
+  return (
+    <Fact name={name}>
+      <time title={fullTime(at)} data-late={at < minute.value || undefined}>
+        {at < minute.value
+          ? t("console.panel.late", { time: shortTime(at, minute.value) })
+          : when(at, minute.value)}
+      </time>
+    </Fact>
   );
 }
 
@@ -159,28 +181,6 @@ function EarlierTickets({ console, ticket }: { console: Console; ticket: AgentTi
         </button>
       )}
     </section>
-  );
-}
-
-/** A fact that is not known has no row. */
-function Fact({ name, children }: { name: string; children?: ComponentChildren }) {
-  if (!children) return null;
-  return (
-    <div class="fact">
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}
-
-/** The text as a link if it is one as a whole, else as text. */
-function SafeLink({ text }: { text: string }) {
-  const [part, ...rest] = linkParts(text);
-  if (!part?.href || rest.length > 0) return <>{text}</>;
-  return (
-    <a href={part.href} target="_blank" rel="noopener noreferrer nofollow">
-      {text}
-    </a>
   );
 }
 

@@ -12,6 +12,9 @@ import { Icon, type IconName } from "./icons";
 import { memo } from "./memo";
 import { customerName } from "./words";
 
+/** From here on a priority is worth a word in a list. */
+const PRESSING = 3;
+
 interface Props {
   console: Console;
   ticket: AgentTicket;
@@ -46,11 +49,27 @@ export const Row = memo(({ console, ticket, list, selected, claimable, last, app
           <RowTime ticket={ticket} list={list} />
         </span>
         <span class="row-bottom">
+          {ticket.source !== "chat" && (
+            <span class="row-source" title={t(`console.source.${ticket.source}`)}>
+              <Icon name={ticket.source} />
+              <span class="sr-only">{t(`console.source.${ticket.source}`)}</span>
+            </span>
+          )}
           <span class="row-last">
             {name}
             {app && ` · ${app}`}
             {last && ` · ${last}`}
           </span>
+          {ticket.state === "pending" && (
+            <span class="chip" data-state="pending">
+              {t("console.state.pending")}
+            </span>
+          )}
+          {ticket.priority >= PRESSING && (
+            <span class="chip" data-priority={ticket.priority}>
+              {t(`form.priority.${ticket.priority}`)}
+            </span>
+          )}
           {unread > 0 && (
             <span class="badge">
               {unread}

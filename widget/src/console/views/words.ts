@@ -2,7 +2,9 @@
 
 import { t } from "../../ui/i18n";
 import type { AgentTicket, ItemView, Person } from "../../wire";
+import type { Form } from "../forms";
 import type { Desk } from "../state/desk";
+import { changes, fieldName } from "./answers";
 
 /** What to call a customer: the server's name for one who gave none is Spanish, so it is said anew in the agent's language. */
 export function customerName({ name, alias }: Person): string {
@@ -10,8 +12,18 @@ export function customerName({ name, alias }: Person): string {
 }
 
 /** What happened to the ticket, as one line; null for what people wrote. */
-export function systemLine(item: ItemView, ticket: AgentTicket, me: number | undefined): string | null {
+export function systemLine(
+  item: ItemView,
+  ticket: AgentTicket,
+  me: number | undefined,
+  form: Form | null,
+): string | null {
   const name = item.name ?? "";
+  const fields = () =>
+    (item.reason ?? "")
+      .split(",")
+      .map((field) => fieldName(form, field))
+      .join(", ");
   switch (item.kind) {
     case "opened":
       return t("console.event.opened", { name: customerName(ticket.customer) });
@@ -29,9 +41,27 @@ export function systemLine(item: ItemView, ticket: AgentTicket, me: number | und
           "customer_gone",
           "outside_hours",
           "unattended",
+          "agent_left",
+          "mail",
         ]),
       );
+    case "pending":
+      return t("console.event.pending", { name });
+    case "sent_back":
+      return t("console.event.sent_back", { name, fields: fields() });
+    case "completed":
+      return t("console.event.completed", { name: customerName(ticket.customer), fields: fields() });
+    case "reminder":
+      return t("console.event.reminder", { name: customerName(ticket.customer) });
+    case "resumed":
+      return item.by === "agent"
+        ? t("console.event.taken_back", { name })
+        : t("console.event.resumed", { name: customerName(ticket.customer) });
+    case "classified":
+      return t("console.event.classified", { name, changes: changes(form, item.text ?? "") });
     case "closed":
+      if (item.reason === "rejected" && item.text)
+        return t("console.event.rejected", { name, reason: item.text });
       // Within a line that goes on with the time: without its full stop.
       return closedLine(item.reason ?? "", customerName(ticket.customer)).replace(/\.$/, "");
     case "rated":

@@ -1,0 +1,65 @@
+"""Mails as they came, for agents: found through a ticket of their apps, and read anew each time: nothing of one is kept twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from chatserver.core.errors import Refused
+from chatserver.services.house import House
+from chatserver.store import mails
+from chatserver.store.database import Database
+
+if TYPE_CHECKING:
+    from chatserver.mail.message import Arrival
+
+READ_AT_ONCE: Final = 2
+"""Originals in memory at a time, 40 MiB each at most and as much again while they are read; further ones wait."""
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Original:
+    raw: bytes
+    """As it came."""
+    arrival: Arrival
+    """As it is read."""
+    verified: bool
+    """Somebody stands by its From (DMARC)."""
+
+
+class Originals:
+    def __init__(self, house: House, db: Database) -> None:
+        self._house = house
+        self._db = db
+        self._reading = asyncio.Semaphore(READ_AT_ONCE)
+
+    async def of(self, agent_id: int, ticket_id: int, seq: int, make: Callable[[Original], T]) -> T:
+        """What `make` makes, in a thread, of the mail as which the message `seq` of a ticket came (a long mail is several
+        messages). Refused: unauthorized; not_found for a ticket that this agent may not see, and for a mail that is not kept."""
+        agent = self._house.people.agent(agent_id)
+        if await self._house.reads.ticket(agent.app_ids, ticket_id) is None:
+            raise Refused("not_found")
+        taken = [
+            mail
+            for mail in await mails.mails_of(self._db, ticket_id)
+            if mail.seq is not None and mail.seq <= seq
+        ]
+        if not taken:
+            raise Refused("not_found")
+        found = max(taken, key=lambda mail: mail.seq or 0)
+        async with self._reading:
+            raw = await mails.original(self._db, found.original)
+            if raw is None:
+                raise Refused("not_found")
+            return await asyncio.to_thread(_made, raw, found.verified, make)
+
+
+def _made(raw: bytes, verified: bool, make: Callable[[Original], T]) -> T:
+    from chatserver.mail import message  # of no use before somebody asks
+
+    return make(Original(raw, message.read(raw), verified))

@@ -1,0 +1,86 @@
+"""The database is away for some seconds while both type: both are told so, nothing is lost, and it goes out by itself."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.harness.people import Agent, Customer
+from tests.harness.postgres import Postgres, postgres
+from tests.harness.server import Server, running
+from tests.journeys.conftest import Stage
+
+pytestmark = pytest.mark.browser
+
+SUBJECT = "No carga el reporte"
+THEIRS = re.compile("Por ahora no podemos guardar mensajes. Lo que escribas se enviará en cuanto se pueda")
+HERS = re.compile("El servidor no puede guardar mensajes por ahora")
+
+
+@pytest.fixture
+def own() -> Iterator[Postgres]:
+    """Broken on purpose."""
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def server(tmp_path: Path, own: Postgres) -> Iterator[Server]:
+    with running(tmp_path, database_url=own.empty()) as server:
+        yield server
+
+
+@contextmanager
+def restarted(own: Postgres) -> Iterator[None]:
+    own.stop(signal.SIGQUIT)
+    yield
+    own.start()
+
+
+def away(own: Postgres, how: str) -> AbstractContextManager[None]:
+    return own.frozen() if how == "it stands still" else restarted(own)
+
+
+@pytest.mark.parametrize("how", ["it stands still", "it crashes"])
+def test_both_are_told_that_the_database_is_away_and_what_they_type_meanwhile_goes_out_by_itself(
+    stage: Stage, own: Postgres, how: str
+) -> None:
+    customer, ana = stage.customer(), stage.agent()
+    customer.starts_chat(SUBJECT)
+    ana.opens(SUBJECT)
+    customer.says("Antes")
+    ana.talk.shows("Antes")
+    with away(own, how):
+        customer.says("Durante, del cliente 1")
+        ana.says("Durante, de Ana 1")
+        is_told(customer, ana)
+        customer.says("Durante, del cliente 2")
+        ana.says("Durante, de Ana 2")
+        for talk in (customer.talk, ana.talk):
+            expect(talk.composer).to_have_value("")
+        customer.talk.shows("Durante, del cliente 2")
+        ana.talk.shows("Durante, de Ana 2")
+    for talk in (customer.talk, ana.talk):
+        talk.shows_in_order("Antes", "Durante, del cliente 1", "Durante, del cliente 2")
+        talk.shows_in_order("Antes", "Durante, de Ana 1", "Durante, de Ana 2")
+    expect(customer.widget.get_by_text(THEIRS)).to_have_count(0)
+    expect(ana.page.get_by_text(HERS)).to_have_count(0)
+    customer.says("Después")
+    ana.talk.shows("Después")
+    everything = (
+        "Antes",
+        *(f"Durante, {who} {number}" for who in ("del cliente", "de Ana") for number in (1, 2)),
+        "Después",
+    )
+    assert customer.talk.order(*everything) == ana.talk.order(*everything)
+
+
+def is_told(customer: Customer, ana: Agent) -> None:
+    customer.sees(THEIRS)
+    ana.sees(HERS)

@@ -1,0 +1,173 @@
+"""The app's whole form in the widget: out of hours, and for a ticket that was sent back."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import FilePayload, expect
+
+from tests.files.making import png
+from tests.harness.desk import asks, ticket_of
+from tests.harness.people import Customer
+from tests.harness.preparing import closed_for_good
+from tests.journeys.conftest import Stage
+
+pytestmark = pytest.mark.browser
+
+SUBJECT = "No sale la factura de mayo"
+PICTURE = FilePayload(name="captura.png", mimeType="image/png", buffer=png(40, 30))
+TYPED = {
+    "Asunto": SUBJECT,
+    "Descripción": "Desde ayer la pantalla queda en blanco.",
+    "Solicitante": "rosa@example.com",
+    "Con copia a": "Luz <luz@example.com>, leo@example.com",
+    "Número o nombre": "F-1042",
+    "DNI / ID Fiscal": "900.373.913-4",
+    "Nombre de la compañía": "Andina SpA",
+    "Teléfono": "+57 300 123 4567",
+    "URL del problema": "https://tienda.example/facturas",
+    "Fecha esperada": "2030-01-09",
+}
+CHOSEN = {"Tipo": "Incidente", "Prioridad": "Urgente", "Se trata de": "Factura", "País": "Colombia"}
+
+
+def out_of_hours(stage: Stage) -> Customer:
+    closed_for_good(stage.server)
+    customer = stage.customer(query="?app=horario")
+    customer.opens_support()
+    customer.starts_new_ticket()
+    expect(customer.button("Enviar")).to_be_visible()
+    return customer
+
+
+def types(customer: Customer, label: str, text: str) -> None:
+    customer.widget.get_by_label(label, exact=True).fill(text)
+
+
+def chooses(customer: Customer, label: str, option: str) -> None:
+    customer.widget.get_by_role("combobox", name=label, exact=True).select_option(option)
+
+
+def test_out_of_hours_every_field_of_the_form_is_taken_with_a_picture(stage: Stage) -> None:
+    customer = out_of_hours(stage)
+    customer.widget.get_by_text("Más datos (opcional)").click()
+    for label, option in CHOSEN.items():
+        chooses(customer, label, option)
+    for label, text in TYPED.items():
+        types(customer, label, text)
+    types(customer, "Motivo de la fecha", "Cierre del año")
+    customer.sees("Está detenido y no hay alternativa. Te pediremos el motivo.")
+    customer.button("Enviar").click()
+    # Urgente asks why; nothing that was typed is lost.
+    why = customer.widget.get_by_label("¿Por qué es urgente?", exact=True)
+    expect(why).to_be_focused()
+    customer.sees("Revisa los campos marcados.")
+    why.fill("La caja está detenida")
+    customer.widget.get_by_label("Adjuntar archivos").set_input_files([PICTURE])
+    customer.button("Enviar").click()
+    customer.sees("Tu solicitud es el ticket #1001")
+    customer.button("Ver el ticket").click()
+    customer.talk.shows(TYPED["Descripción"])
+    expect(
+        customer.talk.log.get_by_role("list", name="Archivos adjuntos").get_by_role("listitem")
+    ).to_have_count(1)
+    with stage.server.reading() as database:
+        row = database.execute("SELECT details FROM tickets").fetchone()
+    details = json.loads(row[0])
+    assert details["why"] == "La caja está detenida"
+    customer.goes_back_to_list()
+    customer.starts_new_ticket()
+    expect(customer.widget.get_by_label("Asunto", exact=True)).to_have_value("")
+
+
+def test_what_the_server_refuses_stands_at_its_field_and_outlives_a_reload(stage: Stage) -> None:
+    customer = out_of_hours(stage)
+    customer.widget.get_by_text("Más datos (opcional)").click()
+    types(customer, "Asunto", SUBJECT)
+    types(customer, "Descripción", "Algo pasa")
+    chooses(customer, "Tipo", "Consulta")
+    types(customer, "Solicitante", "rosa@")
+    types(customer, "URL del problema", "mi pantalla")
+    customer.button("Enviar").click()
+    email = customer.widget.get_by_label("Solicitante", exact=True)
+    expect(email).to_have_attribute("aria-invalid", "true")
+    expect(customer.widget.get_by_label("URL del problema", exact=True)).to_have_attribute(
+        "aria-invalid", "true"
+    )
+    customer.sees("Escribe un correo completo, como nombre@empresa.com.")
+    with stage.server.reading() as database:
+        assert database.execute("SELECT count(*) FROM tickets").fetchone() == (0,)
+    customer.page.reload()
+    customer.opens_support()
+    customer.starts_new_ticket()
+    expect(customer.widget.get_by_label("Asunto", exact=True)).to_have_value(SUBJECT)
+    expect(customer.widget.get_by_role("combobox", name="Tipo", exact=True)).to_have_value("question")
+    expect(customer.widget.get_by_label("Solicitante", exact=True)).to_have_value("rosa@")
+
+
+def test_cancelling_asks_before_it_discards(stage: Stage) -> None:
+    customer = out_of_hours(stage)
+    types(customer, "Asunto", SUBJECT)
+    customer.button("Cancelar").click()
+    customer.button("Seguir escribiendo").click()
+    expect(customer.widget.get_by_label("Asunto", exact=True)).to_have_value(SUBJECT)
+    customer.button("Cancelar").click()
+    customer.button("Descartar").click()
+    customer.starts_new_ticket()
+    expect(customer.widget.get_by_label("Asunto", exact=True)).to_have_value("")
+    customer.button("Cancelar").click()
+    expect(customer.button("Nuevo ticket")).to_be_visible()
+
+
+def sent_back(stage: Stage, customer: Customer, *missing: str) -> int:
+    """A request of theirs that an agent sends back for completion."""
+    customer.leaves_request(SUBJECT, "No la encuentro", "rosa@example.com")
+    customer.button("Ver el ticket").click()
+    ticket = ticket_of(stage.server, SUBJECT)
+    ana = stage.agent()
+    asks(ana, {"type": "claim", "ticket": ticket})
+    words = "Para buscarla necesito el número."
+    frame = {"type": "send_back", "ticket": ticket, "missing": missing, "cid": "B" * 22, "text": words}
+    asks(ana, frame)
+    customer.talk.shows(words)
+    return ticket
+
+
+def state_of(stage: Stage, ticket: int) -> tuple[str, str]:
+    with stage.server.reading() as database:
+        found: tuple[str, str] = database.execute(
+            "SELECT state, details FROM tickets WHERE id = ?", (ticket,)
+        ).fetchone()
+    return found
+
+
+def test_a_ticket_that_was_sent_back_says_what_is_missing_and_is_completed(stage: Stage) -> None:
+    customer = out_of_hours(stage)
+    ticket = sent_back(stage, customer, "case", "company")
+    customer.sees(re.compile("Faltan datos para seguir con tu ticket"))
+    assert state_of(stage, ticket)[0] == "pending"
+    customer.goes_back_to_list()
+    customer.sees("Ticket pendiente")
+    customer.widget.get_by_role("listitem").filter(has_text=SUBJECT).click()
+    customer.button("Completar los datos").click()
+    chooses(customer, "Se trata de", "Factura")
+    types(customer, "Número o nombre", "F-1042")
+    customer.button("Enviar los datos").click()
+    expect(customer.widget.get_by_label("Nombre de la compañía", exact=True)).to_be_focused()
+    types(customer, "Nombre de la compañía", "Andina SpA")
+    customer.button("Enviar los datos").click()
+    customer.sees("Completaste los datos.")
+    expect(customer.button("Completar los datos")).to_have_count(0)
+    state, details = state_of(stage, ticket)
+    assert state == "open"
+    assert json.loads(details)["company"] == "Andina SpA"
+
+
+def test_a_word_brings_a_ticket_back_that_waits_for_its_customer(stage: Stage) -> None:
+    customer = out_of_hours(stage)
+    ticket = sent_back(stage, customer, "case")
+    customer.says("El número es F-1042")
+    customer.sees("El ticket volvió a abrirse.")
+    assert state_of(stage, ticket)[0] == "open"

@@ -1,0 +1,46 @@
+"""What the operator's mail host says of a mail, told from what the sender made it repeat."""
+
+from __future__ import annotations
+
+import pytest
+
+from chatserver.mail.message import read
+from chatserver.services.mailroom import is_verified
+from tests.mail.writing import mail
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "spf=pass smtp.mailfrom=dmarc=pass@evil.example; dmarc=fail header.from=cliente.example",
+        'spf=pass smtp.mailfrom="x; dmarc=pass header.from=cliente.example"@evil.example; dmarc=fail',
+        "spf=pass (said dmarc=pass) smtp.mailfrom=a@evil.example; dmarc=fail header.from=cliente.example",
+        "spf=pass (a \\) ; dmarc=pass header.from=cliente.example ;) smtp.mailfrom=a@evil.example",
+        "dkim=pass header.d=evil.example header.s=dmarc=pass; dmarc=fail header.from=cliente.example",
+        "dmarc=fail (p=none) header.from=cliente.example; dmarc=pass header.from=cliente.example",
+        "dmarc=pass header.from=evil.example (header.from=cliente.example)",
+        "dmarc=passable header.from=cliente.example",
+        'spf=pass smtp.mailfrom="; dmarc=pass header.from=cliente.example',
+        "x-dmarc=pass header.from=cliente.example",
+    ],
+)
+def test_what_a_sender_chose_is_no_result_of_our_mail_host(said: str) -> None:
+    """Their own domain passes SPF and DKIM, under names that they may choose; a field of theirs stands below."""
+    forged = "mx.acme.example; dmarc=pass header.from=cliente.example"
+    fields = [f"mx.acme.example; {said}", *([forged] if "dmarc=fail" in said or '="; ' in said else [])]
+    raw = b"".join(f"Authentication-Results: {field}\r\n".encode() for field in fields) + mail()
+    assert not is_verified(read(raw), "mx.acme.example")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "dmarc=pass header.from=cliente.example",
+        'spf=pass smtp.mailfrom="a;b (c"@cliente.example; dmarc = pass (p=none (dis=none)) header.from=cliente.example',
+        "dkim=pass header.d=cliente.example;dmarc=pass action=none header.from=Cliente.example;compauth=pass reason=100",
+        "arc=none; dmarc/1=pass policy.dmarc=reject header.from=ana@cliente.example",
+    ],
+)
+def test_what_mail_hosts_write_of_a_mail_that_passed_is_understood(said: str) -> None:
+    raw = f"Authentication-Results: mx.acme.example; {said}\r\n".encode() + mail()
+    assert is_verified(read(raw), "mx.acme.example")

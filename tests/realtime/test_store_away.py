@@ -1,0 +1,131 @@
+"""The database takes nothing for a while: everybody is told, and told again when it does, and what was said is stored then."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from chatserver.store import writer
+from chatserver.store.base import Done, Violated
+from chatserver.store.work import Needs
+from tests.harness.waiting import soon
+from tests.realtime.chat import ENGINE, Chat, Client, new_cid
+
+
+@asynccontextmanager
+async def nothing_is_written(chat: Chat, where: Path) -> AsyncIterator[None]:
+    """A statement that does not return, or a disk that stands still."""
+    url = where / ENGINE
+    if not url.exists():
+        go_on = threading.Event()
+        chat.db.submit(Needs(), lambda world, now: go_on.wait(60), lambda result, problem: None)
+        try:
+            yield
+        finally:
+            go_on.set()
+        return
+    other = await asyncpg.connect(url.read_text())
+    try:
+        async with other.transaction():
+            await other.execute("LOCK TABLE tickets IN ACCESS EXCLUSIVE MODE")
+            yield
+    finally:
+        await other.close()
+
+
+async def until_acknowledged(client: Client, **say: Any) -> int:
+    """As a client does: what was refused goes out again, under the same `cid`."""
+    await client.send(**say)
+    while True:
+        frame = await client.receive()
+        if frame["type"] == "ack" and frame["cid"] == say["cid"]:
+            return int(frame["seq"])
+        if frame["type"] == "error":
+            assert frame["code"] == "unavailable"
+            await client.send(**say)
+
+
+async def test_everybody_is_told_that_nothing_is_stored_and_when_it_is_again(
+    chat: Chat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with chat.customer() as customer, chat.agent(status="away") as agent:
+        ticket = await customer.start()
+        monkeypatch.setattr(writer, "STUCK_SECONDS", 0.2)
+        async with nothing_is_written(chat, tmp_path):
+            say = {"type": "say", "ticket": ticket, "cid": new_cid(), "text": "¿Llega?"}
+            await customer.send(**say)
+            await soon(lambda: not chat.db.storing, "nobody was answered for a while")
+            await chat.hub.look_at_store()
+            assert (await customer.expect("storing"))["on"] is False
+            assert (await agent.expect("storing"))["on"] is False
+        await soon(lambda: chat.db.storing, "they were answered")
+        await chat.hub.look_at_store()
+        assert (await agent.expect("storing"))["on"] is True
+        assert await until_acknowledged(customer, **say) == 2
+
+
+async def test_who_comes_while_nothing_is_stored_hears_of_it_after_the_welcome(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind, away = type(chat.db._writer), True
+    with monkeypatch.context() as broken:
+        broken.setattr(kind, "failing", property(lambda self: away))
+        await chat.hub.look_at_store()
+        async with chat.customer() as customer:
+            assert await customer.receive() == {"type": "storing", "on": False}
+            away = False
+            await chat.hub.look_at_store()
+            assert await customer.receive() == {"type": "storing", "on": True}
+    async with chat.customer() as other:
+        await other.still_speaks()
+        assert [frame["type"] for frame in other.got] == ["welcome", "pong"]
+
+
+async def test_that_it_can_be_written_again_is_found_out_though_nobody_writes(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's writer does not know that there is space again before something was written."""
+    kind: Any = type(chat.db._writer)
+    failing = [True]
+    succeeded = kind._succeeded
+
+    def noticed(self: Any) -> None:
+        failing.clear()
+        succeeded(self)
+
+    monkeypatch.setattr(kind, "failing", property(lambda self: bool(failing)))
+    monkeypatch.setattr(kind, "_succeeded", noticed)
+    await chat.hub.look_at_store()
+    await soon(lambda: chat.hub.storing, "it was tried, and people were told")
+
+
+async def test_who_was_not_greeted_yet_is_told_nothing(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with chat.socket("/ws/customer") as stranger:
+        await soon(lambda: len(chat.hub) == 1, "the socket is there")
+        with monkeypatch.context() as broken:
+            broken.setattr(type(chat.db._writer), "failing", property(lambda self: True))
+            await chat.hub.look_at_store()
+        await stranger.send(type="hello", v=1, app="demo", token="customer:ana")
+        assert (await stranger.receive())["type"] == "welcome"
+
+
+async def test_what_a_constraint_forbids_is_no_sign_of_a_database_that_is_away(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with chat.customer() as customer:
+        ticket = await customer.start()
+
+        def violated(needs: Needs, decide: object, done: Done) -> None:
+            done(None, Violated("there is one already"))
+
+        with monkeypatch.context() as broken:
+            broken.setattr(chat.db, "submit", violated)
+            await customer.send(type="say", ticket=ticket, cid=new_cid(), text="hola")
+            answer = await customer.expect("error")
+        assert (answer["code"], answer.get("retry_after")) == ("internal", None)

@@ -1,0 +1,507 @@
+"""Mail in and out together: by a real listener, and to a real server for mail. On both engines."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from email.message import EmailMessage
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from chatserver.core.answers import Given
+from chatserver.core.errors import Refused
+from chatserver.core.files import File
+from chatserver.core.forms import Field, Form, Words
+from chatserver.core.mails import ANSWERS_AT_MOST
+from chatserver.core.tickets import Ticket
+from chatserver.services import pairing, requests, talk, tickets
+from chatserver.services.files import Files
+from chatserver.store import mails
+from chatserver.store.outbox import MailStops, of_customer
+from chatserver.store.tables import files as table
+from chatserver.store.work import Who
+from tests.files.making import png
+from tests.harness.mail_desk import MailDesk, mail_desk, reply_to
+from tests.harness.mailbox import Mailbox, links_in, mailbox, text_of
+from tests.mail.writing import ANA, SUPPORT, file, mail, part, together
+from tests.services.scene import Scene, database_scene, new_cid, postgres_scene
+
+ADDRESS = "ana@cliente.example"
+OTHER_DESK = "mesa@otra.example"
+Scenes = Callable[[], AbstractAsyncContextManager[Scene]]
+
+
+@pytest.fixture
+async def box(anyio_backend: str) -> AsyncIterator[Mailbox]:
+    async with mailbox() as made:
+        yield made
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def scenes(request: pytest.FixtureRequest, tmp_path: Path) -> Scenes:
+    """Each time a database of its own."""
+    numbers = itertools.count()
+
+    def opened() -> AbstractAsyncContextManager[Scene]:
+        if request.param == "sqlite":
+            return database_scene(tmp_path / f"{next(numbers)}.db")
+        return postgres_scene(request.getfixturevalue("postgres_server").database())
+
+    return opened
+
+
+@pytest.fixture
+async def desk(scenes: Scenes, box: Mailbox, tmp_path: Path) -> AsyncIterator[MailDesk]:
+    async with scenes() as scene, mail_desk(scene, box, SUPPORT, tmp_path / "files") as made:
+        yield made
+
+
+def answer(to: EmailMessage, text: str, *, sender: str = ANA, name: str = "2") -> bytes:
+    """As a mail program answers a mail."""
+    return mail(
+        f"{text}\r\n\r\nEl mié, 7 ene 2026 a las 9:30, Acme <{SUPPORT}> escribió:\r\n> {text_of(to)[:60]!r}\r\n",
+        sender=sender,
+        to=reply_to(to),
+        subject=f"Re: {to['Subject']}",
+        message_id=f"<{name}@cliente.example>",
+        more={"In-Reply-To": str(to["Message-ID"]), "References": f"{to['References']} {to['Message-ID']}"},
+    )
+
+
+# — a conversation —————————————————————————————————————————————————————————————
+
+
+async def test_a_conversation_by_mail_from_its_first_word_to_its_end(desk: MailDesk) -> None:
+    await desk.gets(mail(), ADDRESS, SUPPORT)
+    (confirmation,) = await desk.leaves()
+    (ticket,) = await desk.tickets()
+    assert f"#{ticket.number}" in text_of(confirmation)
+    assert "https://chat.example.com/portal/app1/sign-up" in list(links_in(confirmation))
+    assert confirmation["In-Reply-To"] == "<uno@cliente.example>"
+    assert parseaddr(str(confirmation["From"]))[1] == SUPPORT
+
+    await pairing.claim(desk.scene.house, 1, ticket.id)
+    await desk.scene.agent_says(ticket, "¿Qué impresora es?")
+    await desk.scene.later(600)
+    (asked,) = await desk.leaves()
+    assert "¿Qué impresora es?" in text_of(asked)
+    assert reply_to(asked) != SUPPORT
+    assert str(asked["References"]).split()[0] == str(confirmation["References"]).split()[0]
+
+    await desk.gets(answer(asked, "Una HP"), ADDRESS, reply_to(asked))
+    assert [item.text for item in await desk.messages(ticket)] == [
+        "Hola, no puedo imprimir la factura.",
+        "¿Qué impresora es?",
+        "Una HP",
+    ]
+    assert await desk.leaves() == [], "what is said on a ticket is not confirmed each time"
+
+    await desk.scene.agent_says(ticket, "Listo: era el controlador")
+    await desk.scene.later(600)
+    (told,) = await desk.leaves()
+    assert told["In-Reply-To"] == "<2@cliente.example>", "a mail program shows it below what it answers"
+    await desk.scene.later(
+        3_600
+    )  # three mails in an hour is all that an address gets of which nobody knows whose it is
+    await tickets.close(desk.scene.house, 1, ticket.id)
+    (closed,) = await desk.leaves()
+    await desk.gets(answer(closed, "Otra cosa", name="3"), ADDRESS, reply_to(closed))
+    (how,) = await desk.leaves()
+    assert how["In-Reply-To"] == "<3@cliente.example>"
+    assert f"https://chat.example.com/portal/app1/new?follows={ticket.number}" in list(links_in(how))
+    assert len(await desk.tickets()) == 1
+    assert len(await desk.messages(ticket)) == 4
+    everything = [confirmation, asked, told, closed, how]
+    assert len({str(one["Message-ID"]) for one in everything}) == 5
+    assert len({str(one["References"]).split()[0] for one in everything}) == 1
+
+
+async def test_who_asks_for_access_is_shown_the_way_in_and_has_no_ticket(desk: MailDesk) -> None:
+    await desk.gets(mail("¿Me dan acceso?\r\n", subject="Consulta"), ADDRESS, SUPPORT)
+    (sent,) = await desk.leaves()
+    assert "https://chat.example.com/portal/app1/sign-up" in list(links_in(sent))
+    assert sent["In-Reply-To"] == "<uno@cliente.example>"
+    assert await desk.tickets() == []
+
+
+# — what agents do with a ticket ———————————————————————————————————————————————
+
+
+async def taken(desk: MailDesk, raw: bytes | None = None) -> Ticket:
+    """A ticket by mail that its agent has taken; its confirmation has left, and an hour has passed."""
+    await desk.gets(raw or mail(), ADDRESS, SUPPORT)
+    await desk.leaves()
+    ticket = (await desk.tickets())[-1]
+    await pairing.claim(desk.scene.house, 1, ticket.id)
+    await desk.scene.later(3_600)
+    return ticket
+
+
+async def test_a_ticket_that_waits_for_its_customer_says_so_in_one_mail_with_what_was_said(
+    desk: MailDesk,
+) -> None:
+    ticket = await taken(desk)
+    await requests.pend(desk.scene.house, 1, ticket.id, cid=new_cid(), text="¿Qué impresora es?")
+    assert await desk.leaves() == []
+    await desk.scene.later(600)
+    (sent,) = await desk.leaves()
+    assert "necesitamos tu respuesta" in text_of(sent)
+    assert "¿Qué impresora es?" in text_of(sent)
+    await desk.scene.later(3_600)
+    assert await desk.leaves() == []
+    await desk.gets(answer(sent, "Una HP"), ADDRESS, reply_to(sent))
+    assert (await desk.tickets())[0].state == "open"
+
+
+async def test_what_waits_no_longer_is_not_mailed(desk: MailDesk) -> None:
+    ticket = await taken(desk)
+    await requests.pend(desk.scene.house, 1, ticket.id)
+    await requests.resume(desk.scene.house, 1, ticket.id)
+    await desk.scene.later(3_600)
+    assert await desk.leaves() == []
+
+
+async def test_what_is_missing_is_named_as_the_form_names_it(desk: MailDesk) -> None:
+    words = Words("Versión", "Version", "Versão")
+    await desk.scene.form(Form(fields=(Field("version", "text", words),)))
+    ticket = await taken(desk)
+    await requests.send_back(desk.scene.house, 1, ticket.id, ["tax_id", "version"])
+    await desk.scene.later(600)
+    (sent,) = await desk.leaves()
+    assert "completes: DNI / ID Fiscal, Versión." in text_of(sent)
+
+
+async def test_who_does_not_answer_is_reminded_and_told_when_it_ends(desk: MailDesk) -> None:
+    ticket = await taken(desk)
+    await requests.pend(desk.scene.house, 1, ticket.id, cid=new_cid(), text="¿Qué impresora es?")
+    await desk.scene.later(600)
+    await desk.leaves()
+    await desk.scene.later(3 * 86_400)
+    (reminder,) = await desk.leaves()
+    assert "sigue esperando tu respuesta" in text_of(reminder)
+    assert "¿Qué impresora es?" in text_of(reminder)
+    assert "lo cerraremos el 14 ene" in text_of(reminder)
+    await desk.scene.later(4 * 86_400)
+    (end,) = await desk.leaves()
+    assert "no recibimos más mensajes tuyos" in text_of(end)
+
+
+async def test_a_reminder_that_was_overtaken_by_an_answer_does_not_leave(desk: MailDesk) -> None:
+    ticket = await taken(desk)
+    await requests.pend(desk.scene.house, 1, ticket.id)
+    await desk.scene.later(600)
+    await desk.leaves()
+    await desk.scene.later(3 * 86_400)
+    await desk.gets(mail("Una HP\r\n", subject=f"[#{ticket.number}]", message_id="<2@x>"), ADDRESS, SUPPORT)
+    assert await desk.leaves() == []
+
+
+async def test_a_rejection_says_why(desk: MailDesk) -> None:
+    ticket = await taken(desk)
+    await requests.reject(desk.scene.house, 1, ticket.id, "No vendemos impresoras")
+    (sent,) = await desk.leaves()
+    assert "no pudo aceptar" in text_of(sent)
+    assert "No vendemos impresoras" in text_of(sent)
+
+
+async def test_a_sensitive_case_is_masked_in_all_that_is_mailed(desk: MailDesk) -> None:
+    house = desk.scene.house
+    bea = Who(1, "user:bea", "Bea", "bea@example.com")
+    ticket = await desk.scene.request(
+        bea,
+        subject="Paciente 12.345.678-9",
+        text="El 12345678-9 espera",
+        email="bea@example.com",
+        form=Given(type="request", case_kind="patient", case="12.345.678-9"),
+    )
+    await pairing.claim(house, 1, ticket.id)
+    await desk.scene.agent_says(ticket, "Reviso el 12 345 678 9")
+    await desk.scene.later(600)
+    await requests.reject(house, 1, ticket.id, "12.345.678-9 no es de aquí")
+    sent = await desk.leaves()
+    assert len(sent) >= 2
+    for one in sent:
+        assert "•••" in text_of(one)
+        for place in (str(one["Subject"]), text_of(one), one.as_string()):
+            for written in ("12.345.678-9", "12345678-9", "12 345 678 9"):
+                assert written not in place
+
+
+# — what comes with a mail —————————————————————————————————————————————————————
+
+MIXED = 'multipart/mixed; boundary="=_b1"'
+
+
+def with_files(*files: bytes, text: str = "Mira", **more: Any) -> bytes:
+    return mail(together(part("text/plain; charset=utf-8", text), *files), content=MIXED, **more)
+
+
+async def test_what_comes_with_a_mail_is_with_its_message_and_what_is_not_taken_is_named(
+    desk: MailDesk,
+) -> None:
+    inline = part(
+        "image/png", base64.encodebytes(png()), Content_Transfer_Encoding="base64", Content_ID="<a@b>"
+    )
+    raw = with_files(
+        file("captura.png", png(), "image/png"),
+        inline,
+        file("factura.exe", b"MZ\x90\x00", "application/octet-stream"),
+        file("../../foto.png", b"no picture", "image/png"),
+        file("firma.p7s", b"x", "application/pkcs7-signature"),
+    )
+    await desk.gets(raw, ADDRESS, SUPPORT)
+    (ticket,) = await desk.tickets()
+    (item,) = await desk.messages(ticket)
+    assert [(one.name, one.kind) for one in item.files] == [("captura.png", "png"), ("file.png", "png")]
+    assert item.text == "Mira\n\n[No se adjuntó: factura.exe, _.._foto.png. Está en el correo original.]"
+    assert await desk.scene.rows.attached() == {one.id: (ticket.id, item.seq) for one in item.files}
+    (taken,) = await mails.mails_of(desk.room.db, ticket.id)
+    whole = await mails.original(desk.room.db, taken.original) or b""
+    assert whole.replace(b"\r\n", b"\n") == raw.replace(b"\r\n", b"\n")
+
+
+async def test_files_of_an_answer_belong_to_its_ticket_also_where_its_customer_is_the_hosts(
+    desk: MailDesk,
+) -> None:
+    ticket = await desk.scene.request(Who(1, "user:bea", "Bea", "bea@example.com"), email="bea@example.com")
+    (confirmation,) = await desk.leaves()
+    raw = with_files(
+        file("a.png", png(), "image/png"), sender="bea@example.com", subject=str(confirmation["Subject"])
+    )
+    await desk.gets(raw, "bea@example.com", reply_to(confirmation))
+    item = (await desk.messages(ticket))[-1]
+    assert [one.name for one in item.files] == ["a.png"]
+
+
+async def test_files_have_the_bounds_that_they_have_elsewhere(desk: MailDesk) -> None:
+    await desk.scene.policy(mail=True, files_per_message=2, file_mib=1)
+    big = png() + b"x" * 2**20
+    raw = with_files(
+        *(file(f"{n}.png", png(), "image/png") for n in range(4)), file("grande.png", big, "image/png")
+    )
+    await desk.gets(raw, ADDRESS, SUPPORT)
+    (item,) = await desk.messages((await desk.tickets())[0])
+    assert [one.name for one in item.files] == ["0.png", "1.png"]
+    assert "2.png, 3.png, grande.png" in item.text
+
+
+async def test_a_mail_waits_at_its_host_while_files_cannot_be_kept_and_is_there_once(
+    desk: MailDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = with_files(file("a.png", png(), "image/png"), file("b.png", png(), "image/png"))
+    keep, tries = Files.take, iter(range(100))
+
+    async def second_fails(*given: Any, **more: Any) -> File:
+        if next(tries) == 1:
+            raise Refused("files_unavailable", retry_after=30)
+        return await keep(*given, **more)
+
+    monkeypatch.setattr(Files, "take", second_fails)
+    with pytest.raises(AssertionError):
+        await desk.gets(raw, ADDRESS, SUPPORT)
+    assert await desk.tickets() == []
+    await desk.gets(raw, ADDRESS, SUPPORT)
+    await desk.gets(raw, ADDRESS, SUPPORT)
+    (ticket,) = await desk.tickets()
+    (item,) = await desk.messages(ticket)
+    assert [one.name for one in item.files] == ["a.png", "b.png"]
+    ((count,),) = await desk.room.db.rows(select(func.count()).select_from(table))
+    assert count == 2, "what was kept the first time is taken the second time"
+
+
+async def test_what_programs_send_along_is_not_kept_as_files(desk: MailDesk) -> None:
+    raw = with_files(file("a.png", png(), "image/png"), more={"Auto-Submitted": "auto-replied"})
+    await desk.gets(raw, ADDRESS, SUPPORT)
+    ((count,),) = await desk.room.db.rows(select(func.count()).select_from(table))
+    assert count == 0
+
+
+# — people in copy —————————————————————————————————————————————————————————————
+
+EVA = "eva@cliente.example"
+
+
+async def with_copy(desk: MailDesk) -> Ticket:
+    """A request of Bea's, with Eva in copy, that an agent has taken."""
+    bea = Who(1, "user:bea", "Bea", "bea@example.com")
+    form = Given(type="request", cc=(EVA, "otro@cliente.example"))
+    ticket = await desk.scene.request(
+        bea, subject="Compra ya", text="Visita malo.example", email="bea@example.com", form=form
+    )
+    return await pairing.claim(desk.scene.house, 1, ticket.id)
+
+
+async def test_who_is_in_copy_hears_of_it_from_the_first_answer_on_and_reads_no_word_of_the_customers(
+    desk: MailDesk,
+) -> None:
+    ticket = await with_copy(desk)
+    assert [one["To"] for one in await desk.leaves()] == ["bea@example.com"]
+    seq = await desk.scene.agent_says(ticket, "Ya lo reviso")
+    await talk.seen(
+        desk.scene.house, Who(1, "user:bea"), ticket.id, seq
+    )  # who looks at the screen needs no mail
+    await desk.scene.later(600)
+    sent = await desk.leaves()
+    assert {str(one["To"]) for one in sent} == {EVA, "otro@cliente.example"}
+    assert len({reply_to(one) for one in sent}) == len({str(one["List-Unsubscribe"]) for one in sent}) == 2
+    for one in sent:
+        assert "Ya lo reviso" in text_of(one)
+        for word in ("Compra", "malo", "Bea"):
+            assert word not in one.as_string()
+        assert not any(link.startswith("https://chat.example.com/portal") for link in links_in(one))
+
+
+async def test_who_is_in_copy_answers_under_their_own_name_and_decides_nothing(desk: MailDesk) -> None:
+    ticket = await with_copy(desk)
+    await desk.scene.proposes(ticket)
+    await desk.scene.later(600)
+    sent = next(one for one in await desk.leaves() if one["To"] == EVA)
+    raw = answer(sent, "Sí, resuelto", sender=f"Eva Ruiz <{EVA}>")
+    await desk.gets(raw, EVA, reply_to(sent))
+    after = (await desk.tickets())[0]
+    last = (await desk.messages(after))[-1]
+    assert (last.by, last.name, last.reason) == ("system", f"Eva Ruiz <{EVA}>", "unverified")
+    assert last.text == f"Eva Ruiz <{EVA}>:\nSí, resuelto"
+    assert (after.state, after.proposal) == ("open", after.last_seq - 1)
+    assert (after.agent_unread, after.customer_seen) == (ticket.agent_unread + 1, ticket.customer_seen)
+    await tickets.close(desk.scene.house, 1, ticket.id)
+    await desk.scene.later(3_600)
+    closed = next(one for one in await desk.leaves() if one["To"] == EVA)
+    assert "calific" not in text_of(closed)
+    await desk.gets(answer(closed, "¿Y lo mío?", sender=EVA, name="9"), EVA, reply_to(closed))
+    own = (await desk.tickets())[-1]
+    assert (own.customer.key, own.follows) == (f"mail:{EVA}", 0)
+
+
+async def test_one_in_copy_stops_their_own_mails_alone(desk: MailDesk) -> None:
+    ticket = await with_copy(desk)
+    await desk.leaves()
+    stops = MailStops(desk.room.db)
+    await stops.stop(1, EVA)
+    await stops.stop(1, of_customer(ticket.customer.id))
+    await desk.scene.agent_says(ticket)
+    await desk.scene.later(600)
+    assert [one["To"] for one in await desk.leaves()] == ["otro@cliente.example"]
+
+
+async def test_what_one_in_copy_writes_ends_the_waiting(desk: MailDesk) -> None:
+    ticket = await with_copy(desk)
+    await requests.pend(desk.scene.house, 1, ticket.id)
+    await desk.gets(mail("Es una HP\r\n", sender=EVA, subject=f"[#{ticket.number}]"), EVA, SUPPORT)
+    assert (await desk.tickets())[0].state == "open"
+
+
+# — who is not who they say ————————————————————————————————————————————————————
+
+
+async def test_who_has_anothers_reply_address_says_nothing_in_their_ticket(desk: MailDesk) -> None:
+    """Also with everything else that a forwarded mail gives away: its Message-ID, the number, what was said."""
+    await desk.gets(mail(), ADDRESS, SUPPORT)
+    (confirmation,) = await desk.leaves()
+    (ticket,) = await desk.tickets()
+    forwarded = answer(confirmation, "Ciérralo", sender="Eva <eva@otra.example>")
+    await desk.gets(forwarded, "eva@otra.example", reply_to(confirmation))
+    assert len(await desk.messages(ticket)) == 1
+    _, evas = await desk.tickets()
+    assert evas.customer.key == "mail:eva@otra.example"
+    (sent,) = await desk.leaves()
+    assert sent["To"] == "eva@otra.example"
+    for secret in (f"#{ticket.number}", "factura", "Ana", "No imprime"):
+        assert secret not in text_of(sent)
+        assert secret not in str(sent["Subject"])
+
+
+async def test_a_forged_from_is_said_where_it_belongs_and_shows_nothing_to_its_forger(desk: MailDesk) -> None:
+    await desk.gets(mail(), ADDRESS, SUPPORT)
+    await desk.leaves()
+    (ticket,) = await desk.tickets()
+    forged = mail("Manda mi clave\r\n", subject=f"[#{ticket.number}]", message_id="<malo@malo.example>",
+                  more={"Reply-To": "eva@malo.example"})  # fmt: skip
+    await desk.gets(forged, "eva@malo.example", SUPPORT)
+    items = await desk.messages(ticket)
+    assert [item.reason for item in items] == ["unverified", "unverified"]
+    await pairing.claim(desk.scene.house, 1, ticket.id)
+    await desk.scene.agent_says(ticket, "Por aquí no la damos")
+    await desk.scene.later(600)
+    assert {str(one["To"]) for one in await desk.leaves()} == {ADDRESS}, "never to a Reply-To"
+
+
+async def test_an_agents_name_in_a_from_does_nothing_in_an_agents_name(desk: MailDesk) -> None:
+    await desk.gets(mail(), ADDRESS, SUPPORT)
+    (confirmation,) = await desk.leaves()
+    (ticket,) = await desk.tickets()
+    as_agent = answer(confirmation, "Resuelto", sender="Agente 1 <a1@example.com>")
+    await desk.gets(as_agent, "a1@example.com", reply_to(confirmation))
+    assert {item.by for item in await desk.messages(ticket)} == {"customer"}
+    assert len(await desk.messages(ticket)) == 1
+
+
+# — desks that answer each other ———————————————————————————————————————————————
+
+
+def stripped(sent: EmailMessage, number: int, subject: str) -> bytes:
+    """As it comes through a gateway that knows nothing of mail: a new name, no field but the plainest."""
+    return mail(
+        text_of(sent),
+        sender=parseaddr(str(sent["From"]))[1],
+        to=parseaddr(str(sent["To"]))[1],
+        subject=subject or str(sent["Subject"]),
+        message_id=f"<gateway.{number}@gateway.example>",
+    )
+
+
+@pytest.mark.parametrize("gateway", ["none", "strips fields", "strips fields and subjects"])
+async def test_two_desks_that_write_to_each_other_come_to_an_end(
+    scenes: Scenes, box: Mailbox, tmp_path: Path, gateway: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        ours, theirs = [
+            await stack.enter_async_context(
+                mail_desk(await stack.enter_async_context(scenes()), box, address, tmp_path / address)
+            )
+            for address in (SUPPORT, OTHER_DESK)
+        ]
+        desks = {SUPPORT: ours, OTHER_DESK: theirs}
+        await ours.gets(mail(sender=OTHER_DESK), OTHER_DESK, SUPPORT)
+        for _round in range(50):
+            sent = [one for desk in desks.values() for one in await desk.leaves()]
+            if not sent:
+                break
+            for one in sent:
+                to, sender = (parseaddr(str(one[field]))[1] for field in ("To", "From"))
+                number = len(box.arrived)
+                subject = f"Caso {number}" if gateway.endswith("subjects") else ""
+                raw = one.as_bytes() if gateway == "none" else stripped(one, number, subject)
+                await desks[to].gets(raw, sender, to)
+        else:
+            raise AssertionError("they write for ever")
+        written = {address: [one for one in box.arrived if one.sender == address] for address in desks}
+        if gateway == "none":
+            assert [len(mails) for mails in written.values()] == [1, 0]
+            assert await theirs.tickets() == []
+        assert all(len(mails) <= ANSWERS_AT_MOST for mails in written.values())
+
+
+@pytest.mark.parametrize("answers", ["the reply address", "the sender"])
+async def test_a_program_that_answers_whatever_comes_is_answered_three_times(
+    desk: MailDesk, answers: str
+) -> None:
+    await desk.gets(mail(), ADDRESS, SUPPORT)
+    for number in range(50):
+        sent = await desk.leaves()
+        if not sent:
+            break
+        for one in sent:
+            to = reply_to(one) if answers == "the reply address" else parseaddr(str(one["From"]))[1]
+            raw = mail(
+                "Estoy de viaje\r\n", to=to, subject=f"Hola {number}", message_id=f"<{number}@p.example>"
+            )
+            await desk.gets(raw, ADDRESS, to)
+    assert len(desk.box.arrived) == (1 if answers == "the reply address" else ANSWERS_AT_MOST)
+    assert len(await desk.tickets()) == (1 if answers == "the reply address" else ANSWERS_AT_MOST + 1)

@@ -1,0 +1,64 @@
+"""What an app's form asks, as the widget's frame is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.web.conftest import Served
+
+
+def asked(served: Served, query: str = "") -> dict[str, Any]:
+    answer = served.client.get(f"/embed/demo/form{query}")
+    assert answer.status_code == 200
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+def names(told: dict[str, Any]) -> list[str]:
+    return [field["name"] for field in told["fields"]]
+
+
+def test_every_field_of_the_form_is_told_with_its_words(served: Served) -> None:
+    told = asked(served, "?lang=es")
+    fields = {field["name"]: field for field in told["fields"]}
+    assert {"subject", "text", "email", "type", "priority", "why", "case", "tax_id", "wanted", "cc"} <= set(
+        fields
+    )
+    assert fields["type"]["required"] is True
+    assert fields["type"]["label"] == "Tipo"
+    assert fields["type"]["options"][0] | {"note": ""} == {
+        "value": "request",
+        "label": "Solicitud",
+        "why": "Pides un cambio o una configuración.",
+        "note": "",
+    }
+    assert fields["why"]["only"] == "priority=4"
+    assert fields["email"]["kind"] == "email"
+    assert told["checklist"]["title"] == "Antes de enviar"
+    assert all(one["lines"] for one in told["checklist"]["lists"])
+
+
+@pytest.mark.parametrize(("lang", "label"), [("en", "Subject"), ("pt", "Assunto"), ("fr", "Asunto")])
+def test_it_is_told_in_the_language_that_was_asked_for(served: Served, lang: str, label: str) -> None:
+    subject = next(one for one in asked(served, f"?lang={lang}")["fields"] if one["name"] == "subject")
+    assert subject["label"] == label
+
+
+def test_of_a_ticket_that_was_sent_back_what_is_missing_is_told_alone(served: Served) -> None:
+    told = asked(served, "?lang=es&missing=case,company")
+    assert names(told) == ["case_kind", "case", "company"]
+    assert all(field["required"] for field in told["fields"])
+    assert told["checklist"] is None
+
+
+@pytest.mark.parametrize("missing", ["nothing", ",,,", "a" * 5_000, "%00", "__class__"])
+def test_whatever_is_said_to_be_missing_is_no_failure(served: Served, missing: str) -> None:
+    assert isinstance(asked(served, f"?missing={missing}")["fields"], list)
+
+
+def test_an_unknown_app_has_no_form(served: Served) -> None:
+    answer = served.client.get("/embed/nobody/form")
+    assert answer.status_code == 404
+    assert answer.json()["code"] == "not_found"

@@ -1,0 +1,203 @@
+"""Who has part in a ticket that is not theirs: people in copy read and reply, a company's view reads; others see nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Literal
+
+import pytest
+
+from chatserver.services import administration
+from chatserver.services.administration import ChangeCompany
+from chatserver.services.house import House
+from tests.files.making import PDF
+from tests.web.conftest import Served
+from tests.web.portal_visitor import PASSWORD, Desk, Visitor, fields
+from tests.web.test_portal_form import told_files
+
+SECRET = "el secreto de Ana"
+
+
+class Company(Desk):
+    """The desk, and what an administrator says of companies."""
+
+    def has(self, name: str = "Cuadra", **said: tuple[str, ...]) -> None:
+        db = self._served.app.state.hub.db
+
+        async def order(house: House) -> None:
+            wanted = ChangeCompany("demo", name, **said)
+            await administration.carry_out(db, wanted, self._served.settings.policy, house.now())
+
+        self._run(order)
+
+
+@pytest.fixture
+def desk(served: Served) -> Company:
+    return Company(served)
+
+
+@pytest.fixture
+def ana(served: Served, desk: Company) -> Visitor:
+    ana = Visitor(served).signs_up("ana@cuadra.test")
+    ana.opens("new").brings(
+        "new",
+        {"informe.pdf": PDF},
+        subject="Asunto de Ana",
+        text=SECRET,
+        type="incident",
+        cc="Luis@cuadra.test",
+    )
+    assert ana.at == "/tickets/1001", ana.page
+    return ana
+
+
+def csrf(visitor: Visitor) -> str:
+    return fields(visitor.opens("profile").page, visitor.path("profile"))["csrf"]
+
+
+# — in copy ————————————————————————————————————————————————————————————————————
+
+
+def test_who_is_in_copy_reads_and_replies_under_their_own_name(
+    served: Served, ana: Visitor, desk: Company
+) -> None:
+    luis = Visitor(served).signs_up("luis@cuadra.test", "Luis Mora").opens("tickets/1001")
+    assert luis.shows(SECRET)
+    assert luis.shows("Estás en copia de este ticket de Ana Ruiz.")
+    assert told_files(luis.page) == ["informe.pdf"]
+    (link,) = re.findall(r'<a href="([^"]*)" download', luis.page)
+    assert luis.client.get(link).content == PDF
+    desk.takes(1001)
+    desk.says(1001, "Hola a todos")
+    luis.opens("tickets/1001").brings("tickets/1001/reply", {"luis.pdf": PDF}, text="Soy Luis")
+    assert luis.at.startswith("/tickets/1001")
+    assert luis.shows("Soy Luis")
+    # It is news for Ana, and stands under Luis' name.
+    ((unread, seen, state),) = desk.rows("SELECT customer_unread, customer_seen, state FROM tickets")
+    assert (unread, state) == (2, "open")
+    assert seen < 5
+    assert '<p class="by">Luis Mora</p>' in ana.opens("tickets/1001").page
+    assert desk.rows("SELECT name FROM items WHERE text = 'Soy Luis'") == [("Luis Mora",)]
+
+
+def test_a_reply_of_somebody_in_copy_sent_twice_is_one(served: Served, ana: Visitor, desk: Company) -> None:
+    luis = Visitor(served).signs_up("luis@cuadra.test").opens("tickets/1001")
+    form = fields(luis.page, luis.path("tickets/1001/reply")) | {"text": "Una vez"}
+    for _ in range(3):
+        luis.sends("tickets/1001/reply", form)
+    assert desk.rows("SELECT count(*) FROM items WHERE text = 'Una vez'") == [(1,)]
+
+
+def test_who_is_in_copy_neither_confirms_nor_completes_nor_rates_nor_copies_others(
+    served: Served, ana: Visitor, desk: Company
+) -> None:
+    luis = Visitor(served).signs_up("luis@cuadra.test")
+    desk.takes(1001)
+    desk.proposes(1001)
+    luis.opens("tickets/1001")
+    assert 'id="question" hidden' in luis.page
+    desk.sends_back(1001, "company")
+    assert "missing-title" not in luis.opens("tickets/1001").page
+    held = csrf(luis)
+    before = desk.rows("SELECT state, proposal, details, stars FROM tickets")
+    for place, form in (
+        ("answer", {"solved": "yes"}),
+        ("rating", {"stars": "1"}),
+        ("complete", {"company": "Mía"}),
+    ):
+        assert luis.sends(f"tickets/1001/{place}", form | {"csrf": held}).status == 404
+    luis.sends("tickets/1001/reply", {"csrf": held, "text": "Hola", "copies": "eva@evil.test"})
+    assert luis.status == 200
+    assert desk.rows("SELECT state, proposal, details, stars FROM tickets") == before
+    desk.closes(1001)
+    assert 'id="rate" hidden' in luis.opens("tickets/1001").page
+    news = luis.client.get(luis.path("tickets/1001/news?after=0")).json()
+    assert (news["asks"], news["incomplete"], news["may_rate"]) == (False, False, False)
+
+
+def test_an_address_that_nobody_confirmed_gives_nothing(served: Served, ana: Visitor, desk: Company) -> None:
+    eva = Visitor(served).signs_up("eva@evil.test")
+    eva.opens("profile").posts("profile/addresses", email="luis@cuadra.test", do="add", old=PASSWORD)
+    assert eva.opens("tickets/1001").status == 404
+    elsewhere = Visitor(served, "horario").signs_up("luis@cuadra.test")
+    assert elsewhere.opens("tickets/1001").status == 404
+
+
+# — a company's view ———————————————————————————————————————————————————————————
+
+
+def test_a_companys_view_shows_all_of_its_people_and_changes_nothing(
+    served: Served, ana: Visitor, desk: Company
+) -> None:
+    desk.has(add=("ana@cuadra.test", "leo@cuadra.test"), sees=("jefa@cuadra.test",))
+    Visitor(served).signs_up("leo@cuadra.test", "Leo").writes("Asunto de Leo")
+    Visitor(served).signs_up("otro@ajeno.test").writes("Asunto ajeno")
+    boss = Visitor(served).signs_up("jefa@cuadra.test", "La jefa")
+    boss.writes("Asunto propio")
+    assert not boss.opens().shows("Asunto de Ana")
+    boss.opens("?view=company")
+    shown = [boss.shows(one) for one in ("Asunto de Ana", "De Leo", "Asunto propio", "Asunto ajeno")]
+    assert shown == [True, True, True, False]
+    assert boss.opens("?view=company&state=closed").shows("No hay tickets en este estado")
+    boss.opens("tickets/1001")
+    assert boss.shows(SECRET)
+    assert boss.shows("porque es de tu empresa")
+    assert f'action="{boss.path("tickets/1001/reply")}"' not in boss.page
+    held = csrf(boss)
+    before = desk.rows("SELECT * FROM tickets WHERE number = 1001")
+    for place, form in (
+        ("reply", {"text": "Hola"}),
+        ("answer", {"solved": "yes"}),
+        ("rating", {"stars": "1"}),
+        ("complete", {"company": "Mía"}),
+    ):
+        assert boss.sends(f"tickets/1001/{place}", form | {"csrf": held}).status == 404
+    assert desk.rows("SELECT * FROM tickets WHERE number = 1001") == before
+    assert boss.opens("tickets/1003").status == 404
+
+
+@pytest.mark.parametrize(
+    "who", ["of it", "stranger", "another company", "another app", "taken away", "claims"]
+)
+def test_nobody_else_sees_a_companys_tickets(
+    served: Served,
+    ana: Visitor,
+    desk: Company,
+    who: Literal["of it", "stranger", "another company", "another app", "taken away", "claims"],
+) -> None:
+    desk.has(add=("ana@cuadra.test", "leo@cuadra.test"), sees=("jefa@cuadra.test",))
+    desk.has("Otra", sees=("otra@otra.test",))
+    address = {
+        "of it": "leo@cuadra.test",
+        "stranger": "nadie@x.test",
+        "another company": "otra@otra.test",
+        "another app": "jefa@cuadra.test",
+        "taken away": "jefa@cuadra.test",
+        "claims": "eva@evil.test",
+    }[who]
+    visitor = Visitor(served, "horario" if who == "another app" else "demo").signs_up(address)
+    if who == "claims":
+        visitor.opens("profile").posts("profile/addresses", email="jefa@cuadra.test", do="add", old=PASSWORD)
+    if who == "taken away":
+        assert visitor.opens("tickets/1001").status == 200
+        desk.has(remove=("jefa@cuadra.test",))
+    for place in ("", "?view=company", "?view=company&state=open&q=Ana"):
+        assert not visitor.opens(place).shows("Asunto de Ana")
+    assert visitor.opens("tickets/1001").status == 404
+    assert visitor.client.get(visitor.path("tickets/1001/news")).status_code == 404
+
+
+def test_people_move_between_companies_and_an_empty_one_is_forgotten(served: Served, desk: Company) -> None:
+    desk.has("A", add=("ana@x.test",), sees=("user:7",))
+    desk.has("B", sees=("ana@x.test",))
+    assert desk.rows(
+        "SELECT c.name, p.person, p.sees FROM company_people p JOIN companies c ON c.id = p.company_id ORDER BY 1"
+    ) == [("A", "user:7", 1), ("B", "ana@x.test", 1)]
+    desk.has("A", remove=("user:7", "ana@x.test"))
+    assert desk.rows("SELECT name FROM companies") == [("B",)]
+
+
+def test_people_in_copy_are_told_in_the_ticket(ana: Visitor, desk: Company) -> None:
+    ((found,),) = desk.rows("SELECT details FROM tickets")
+    assert json.loads(found)["cc"] == ["Luis@cuadra.test"]
