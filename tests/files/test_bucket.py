@@ -9,6 +9,7 @@ import sys
 import textwrap
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -297,6 +298,20 @@ async def test_a_picture_is_taken_said_given_and_has_its_thumbnail(desk: Desk, s
             got = b"".join([piece async for piece in reading.pieces(0, reading.size)])
         assert got.startswith(wanted)
     assert len(server.names()) == 3
+
+
+async def test_the_bytes_are_in_the_store_before_the_database_knows_them(
+    desk: Desk, server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add, found = rows.add, list[str]()
+
+    async def watched(*given: Any, **how: Any) -> None:
+        found.extend(server.names())
+        await add(*given, **how)
+
+    monkeypatch.setattr(rows, "add", watched)
+    await desk.files.take(UP, new_cid(), "a.txt", pieces(CONTENT))
+    assert [name for name in found if name.startswith("halfway/")]
 
 
 async def test_what_nobody_used_and_what_died_halfway_is_forgotten(
