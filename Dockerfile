@@ -1,9 +1,9 @@
 # Builds the wheel from this checkout, front end included, and installs it beside the locked dependencies.
 FROM python:3.13-slim AS build
-# requirements-otel.txt: with what makes traces (docs/monitoring.md).
+# requirements-otel.txt: with what makes traces (docs/monitoring.md); requirements-s3.txt: with what keeps files in a bucket (docs/files.md).
 ARG LOCK=requirements.txt
 WORKDIR /src
-COPY requirements-build.txt requirements.txt requirements-otel.txt ./
+COPY requirements-build.txt requirements.txt requirements-otel.txt requirements-s3.txt ./
 RUN python -m venv /opt/build \
  && /opt/build/bin/pip install --no-cache-dir --require-hashes --requirement requirements-build.txt \
  && python -m venv /opt/chatserver \

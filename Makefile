@@ -71,9 +71,10 @@ build:
 lock:
 	@scripts/setup dev
 	$(PY) -m pip install -qq 'uv>=0.13'
-	$(COMPILE) pyproject.toml --extra otel --group dev --output-file requirements-dev.txt
+	$(COMPILE) pyproject.toml --extra otel --extra s3 --group dev --output-file requirements-dev.txt
 	$(COMPILE) pyproject.toml --constraint requirements-dev.txt --output-file requirements.txt
 	$(COMPILE) pyproject.toml --extra otel --constraint requirements-dev.txt --output-file requirements-otel.txt
+	$(COMPILE) pyproject.toml --extra s3 --constraint requirements-dev.txt --output-file requirements-s3.txt
 	$(COMPILE) --group build --constraint requirements-dev.txt --output-file requirements-build.txt
 	$(COMPILE) --group node --output-file requirements-node.txt
 	cd widget && npm update --package-lock-only --ignore-scripts

@@ -19,7 +19,8 @@ from starlette.types import Lifespan, Receive, Scope, Send
 from chatserver import control, telemetry
 from chatserver.core.errors import Refused
 from chatserver.core.people import App
-from chatserver.files.keeping import Keeping
+from chatserver.files.keeping import Place
+from chatserver.files.places import place_of
 from chatserver.files.threads import Threads
 from chatserver.mail.addresses import Signer
 from chatserver.metrics import Metrics
@@ -113,9 +114,9 @@ def build_app(
         metrics, missed = Metrics(), asyncio.Event()
         async with opened(settings, metrics, missed=missed.set, clock=clock, traced=traced) as (house, db):
             accounts = _accounts(settings, db, house)
-            keeping, threads = Keeping(settings.files_path), Threads()
-            files = files_of(settings, house, db, keeping, threads)
-            downloads = _downloads(settings, house, db, files, keeping, threads)
+            place, threads = place_of(settings), Threads()
+            files = files_of(settings, house, db, place, threads)
+            downloads = _downloads(settings, house, db, files, place, threads)
             hub = Hub(
                 house,
                 db,
@@ -452,10 +453,10 @@ def _buckets(settings: Settings, db: Database) -> Buckets | None:
 
 
 def _downloads(
-    settings: Settings, house: House, db: Database, files: Files, keeping: Keeping, threads: Threads
+    settings: Settings, house: House, db: Database, files: Files, place: Place, threads: Threads
 ) -> Downloads:
     secret = settings.secret or db.secret
-    return Downloads(house, db, files, keeping, threads, secret=secret, seconds=settings.file_link_seconds)
+    return Downloads(house, db, files, place, threads, secret=secret, seconds=settings.file_link_seconds)
 
 
 def _lacking(files: Files, metrics: Metrics) -> list[str]:

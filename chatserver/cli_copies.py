@@ -25,7 +25,7 @@ def back_up_files(settings: Settings, target: Path | None) -> None:
     import asyncio
 
     from chatserver.files.copies import Copies
-    from chatserver.files.keeping import Keeping
+    from chatserver.files.places import place_of
     from chatserver.services import copying
     from chatserver.store.database import DatabaseNotReady
 
@@ -41,69 +41,74 @@ def back_up_files(settings: Settings, target: Path | None) -> None:
                 f"{_files(count)} of {_mb(size)} that people sent are not in it: --files DIRECTORY copies them."
             )
         return
-    if _within(target, settings.files_path) or _within(settings.files_path, target):
+    place, copies = place_of(settings), Copies(target)
+    if place.holds(target):
         fail(f"{target} is where the files themselves are: give another directory.")
-    keeping, copies = Keeping(settings.files_path), Copies(target)
-    carried = _at_work(settings, size, lambda db, done: copying.copy_out(db, keeping, copies, done), target)
+    carried = _at_work(
+        settings, size, lambda db, done: copying.copy_out(db, place, copies, done), str(target)
+    )
     click.echo(
         f"{target}: {_files(carried.files)} of messages, {carried.copied} of them copied now ({_mb(carried.bytes)})."
     )
-    _require_whole(carried, settings.files_path)
+    _require_whole(carried, place.shown)
 
 
 def restore_files(settings: Settings, source: Path | None, formerly: Known | None) -> None:
     """The database that was put back finds its files, out of `source` too where it is given. `formerly`: the one that was there
     before, if anybody can tell; its directory is this one's now."""
     from chatserver.files.copies import Copies
-    from chatserver.files.keeping import Elsewhere, Keeping
+    from chatserver.files.keeping import Elsewhere
+    from chatserver.files.places import place_of
     from chatserver.services import copying
     from chatserver.services.files import installation
     from chatserver.store import files as rows
 
     count, size = _of_this_release(settings)
-    if not count and not settings.files_path.exists():
+    if not count and settings.bucket is None and not settings.files_path.exists():
         return
-    keeping = Keeping(settings.files_path)
+    place = place_of(settings)
     try:
         owner = installation(*looking(settings, rows.known))
         if formerly is not None:
-            keeping.hand_over(installation(*formerly), owner)
-        keeping.open(owner)
+            place.hand_over(installation(*formerly), owner)
+        place.open(owner)
     except Elsewhere as problem:
         fail(str(problem))
     except OSError as problem:
-        fail(f"{settings.files_path} cannot be used: {problem.strerror or problem}.")
+        fail(f"{place.shown} cannot be used: {problem.strerror or problem}.")
     if source is not None and not source.is_dir():
         fail(f"There is no directory {source}.")
     copies = Copies(source) if source is not None else None
     carried = _at_work(
         settings,
         size,
-        lambda db, done: copying.put_back(db, keeping, copies, done),
-        settings.files_path,
+        lambda db, done: copying.put_back(db, place, copies, done),
+        place.shown,
     )
     click.echo(
-        f"{settings.files_path}: {_files(carried.files)} of messages, {carried.copied} of them put back now "
+        f"{place.shown}: {_files(carried.files)} of messages, {carried.copied} of them put back now "
         f"({_mb(carried.bytes)})."
     )
-    _require_whole(carried, source or settings.files_path)
+    _require_whole(carried, str(source or place.shown))
 
 
 def moved_files(settings: Settings, url: str) -> None:
     """They stay where they are; `url`: the database that knows them from now on."""
     import asyncio
 
-    from chatserver.files.keeping import Keeping
+    from chatserver.files.places import place_of
     from chatserver.services import copying
     from chatserver.store import files as rows
     from chatserver.store.database import Reader
+
+    place = place_of(settings)
 
     async def look() -> Carried | None:
         db = await Reader.look(url)
         try:
             if not (await rows.all_in_messages(db))[0]:
                 return None
-            return await copying.put_back(db, Keeping(settings.files_path), None, lambda size: None)
+            return await copying.put_back(db, place, None, lambda size: None)
         finally:
             await db.close()
 
@@ -111,10 +116,10 @@ def moved_files(settings: Settings, url: str) -> None:
     if carried is None:
         return
     click.echo(
-        f"{_files(carried.files)} of messages stay in {settings.files_path.absolute()}: every server needs that directory "
-        "(CHATSERVER_FILES_DIR)."
+        f"{_files(carried.files)} of messages stay in {place.shown}: every server needs it "
+        "(CHATSERVER_FILES_DIR, CHATSERVER_FILES_URL)."
     )
-    _require_whole(carried, settings.files_path)
+    _require_whole(carried, place.shown)
 
 
 async def _counted(where: Path | str) -> tuple[int, int]:
@@ -142,7 +147,7 @@ def _of_this_release(settings: Settings) -> tuple[int, int]:
         return with_database(settings, rows.all_in_messages)
 
 
-def _at_work(settings: Settings, size: int, carry: Carry, where: Path) -> Carried:
+def _at_work(settings: Settings, size: int, carry: Carry, where: str) -> Carried:
     """With a bar where somebody watches; `size`: in bytes, of all of them."""
     with click.progressbar(
         length=max(size, 1),
@@ -161,7 +166,7 @@ def _at_work(settings: Settings, size: int, carry: Carry, where: Path) -> Carrie
         return looking(settings, work)
 
 
-def _require_whole(carried: Carried, where: Path) -> None:
+def _require_whole(carried: Carried, where: str) -> None:
     if carried.whole:
         return
     more = carried.missing + carried.damaged - len(carried.lost)
@@ -182,7 +187,3 @@ def _files(count: int) -> str:
 
 def _mb(size: int) -> str:
     return f"{size / 1_000_000:.1f} MB"
-
-
-def _within(path: Path, directory: Path) -> bool:
-    return path.resolve().is_relative_to(directory.resolve())

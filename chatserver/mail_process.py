@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from functools import partial
 
 from chatserver import i18n, systemd
-from chatserver.files.keeping import Keeping
+from chatserver.files.places import place_of
 from chatserver.files.threads import Threads
 from chatserver.mail.addresses import Signer
 from chatserver.metrics import Metrics
@@ -83,7 +83,7 @@ async def take_mail(settings: Settings, traced: Traced = untraced) -> int:
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
     async with (
         opened(settings, Metrics(), serves=False, traced=traced) as (house, db),
-        files_of(settings, house, db, Keeping(settings.files_path), Threads()) as files,
+        files_of(settings, house, db, place_of(settings), Threads()) as files,
         incoming(settings, house, db, files),
     ):
         mark = partial(people_mark, db)

@@ -6,6 +6,7 @@ Every setting is `CHATSERVER_<NAME>`; DATABASE_URL, REDIS_URL, HOST and PORT are
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
 import os
 import re
@@ -293,6 +294,50 @@ def clamd(text: str) -> Clamd:
     if not colon or not _host(host) or "/" in text or not port.isdecimal() or not 0 < int(port) < 65_536:
         raise ValueError(f"must be like unix:/run/clamav/clamd.ctl or 127.0.0.1:3310, not {text!r}")
     return Clamd(_host(host), int(port), None)
+
+
+class S3(NamedTuple):
+    """A bucket of an S3-compatible store; `endpoint`: of another one than Amazon's. `prefix`: before the names of all objects."""
+
+    bucket: str
+    prefix: str
+    endpoint: str
+    region: str
+
+    @property
+    def shown(self) -> str:
+        return f"s3://{self.bucket}{'/' if self.prefix else ''}{self.prefix}"
+
+
+def s3(url: str) -> S3:
+    """ValueError with what is wrong, to follow the name. Who may is said elsewhere: a URL with a name in it is refused."""
+    wrong = (
+        "must be like s3://bucket/prefix or s3://bucket?endpoint=https://minio.example.com&region=us-east-1"
+    )
+    try:
+        parts = urlsplit(url)
+        asked = parse_qs(parts.query, strict_parsing=bool(parts.query))
+    except ValueError:
+        raise ValueError(wrong) from None
+    prefix = parts.path.strip("/")
+    endpoint = asked.get("endpoint", [""])[0]
+    good = (
+        parts.scheme == "s3"
+        and re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", parts.netloc)
+        and re.fullmatch(r"[\w./-]*", prefix)
+        and not asked.keys() - {"endpoint", "region"}
+        and (not endpoint or re.fullmatch(r"https?://[\w.:\[\]-]+/?", endpoint))
+    )
+    if not good:
+        raise ValueError(wrong)
+    return S3(parts.netloc, prefix, endpoint.rstrip("/"), asked.get("region", [""])[0])
+
+
+def _files_url(text: str) -> str:
+    s3(text)
+    if importlib.util.find_spec("obstore") is None:
+        raise ValueError("needs what keeps files in a bucket: pip install 'chatserver[s3]'")
+    return text
 
 
 def _clamd(text: str) -> str:
@@ -606,6 +651,13 @@ class Settings:
         "Where files that people send are kept. Several servers on one PostgreSQL share it.",
         shown="<DATA_DIR>/files",
     )
+    files_url: str = _setting(
+        "",
+        _files_url,
+        "A bucket that keeps them instead, `s3://bucket/prefix` or `s3://bucket?endpoint=https://minio.example.com&region="
+        "us-east-1`: [files.md](files.md#in-a-bucket). FILES_DIR is then only for what is under way.",
+        shown="the directory keeps them",
+    )
     clamd: str = _setting(
         "",
         _clamd,
@@ -671,6 +723,10 @@ class Settings:
     @property
     def scanner(self) -> Clamd | None:
         return clamd(self.clamd)._replace(passes=self.clamd_away == "pass") if self.clamd else None
+
+    @property
+    def bucket(self) -> S3 | None:
+        return s3(self.files_url) if self.files_url else None
 
     @property
     def takes_mail(self) -> bool:

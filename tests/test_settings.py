@@ -359,6 +359,50 @@ def test_a_virus_scanner_that_cannot_be_meant_is_a_sentence(text: str) -> None:
         load({"CHATSERVER_CLAMD": text})
 
 
+@pytest.mark.parametrize(
+    ("url", "parts"),
+    [
+        ("s3://lo-que-envian", ("lo-que-envian", "", "", "")),
+        ("s3://lo-que-envian/chat/uno/?region=eu-west-1", ("lo-que-envian", "chat/uno", "", "eu-west-1")),
+        ("s3://b.c/x?endpoint=http://10.0.0.5:9000/", ("b.c", "x", "http://10.0.0.5:9000", "")),
+    ],
+)
+def test_a_bucket_keeps_files_where_one_is_named(url: str, parts: tuple[str, ...]) -> None:
+    found = load({"CHATSERVER_FILES_URL": url}).bucket
+    assert found == parts
+    assert "?" not in found.shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "bucket",
+            "http://bucket",
+            "s3://",
+            "s3://B",
+            "s3://secretword:secretword@bucket",
+            "s3://bucket/a b",
+        ),
+        *(
+            "s3://bucket?key=secretword",
+            "s3://bucket?endpoint=ftp://x",
+            "s3://bucket?endpoint=https://a:secretword@x",
+        ),
+    ],
+)
+def test_a_bucket_that_cannot_be_meant_is_a_sentence(url: str) -> None:
+    with pytest.raises(BadSettings, match="CHATSERVER_FILES_URL must be") as caught:
+        load({"CHATSERVER_FILES_URL": url})
+    assert "secretword" not in str(caught.value)
+
+
+def test_a_bucket_without_what_speaks_to_it_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(BadSettings, match=r"chatserver\[s3\]"):
+        load({"CHATSERVER_FILES_URL": "s3://bucket"})
+
+
 def test_mail_needs_to_know_from_where_it_comes_and_where_it_leads() -> None:
     with pytest.raises(BadSettings) as caught:
         load({"CHATSERVER_SMTP_URL": "smtp://127.0.0.1"})

@@ -5,23 +5,11 @@ What a key names never changes, so a copy that is there is not made again, whate
 
 from __future__ import annotations
 
-import hashlib
-import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Final, Literal
+from typing import IO
 
-from chatserver.files.keeping import placed, synced
-
-PIECE: Final = 1_048_576
-
-Outcome = Literal[
-    "there",  # it was there before
-    "copied",
-    "missing",  # there is nothing to copy
-    "damaged",  # what there is to copy is not what was once sent up: it was not copied
-]
+from chatserver.files.keeping import Outcome, copied, placed
 
 
 class Copies:
@@ -37,31 +25,6 @@ class Copies:
         """Raises FileNotFoundError, OSError."""
         return self.path(key).open("rb", buffering=0)
 
-
-def copied(source: Callable[[], IO[bytes]], target: Path, size: int | None, sha256: str = "") -> Outcome:
-    """What `source` opens is at `target` then, on the disk, or nothing is. `size`, `sha256`: what is known of it; of what nothing
-    is known whatever is at `target` will do. Raises OSError, where it cannot be read or written."""
-    if target.exists() and size in (None, target.stat().st_size):
-        return "there"
-    try:
-        file = source()
-    except FileNotFoundError:
-        return "missing"
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.{secrets.token_hex(8)}")
-    try:
-        with file, open(part, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as copy:
-            found, told = 0, hashlib.sha256()
-            while piece := file.read(PIECE):
-                copy.write(piece)
-                told.update(piece)
-                found += len(piece)
-            copy.flush()
-            os.fsync(copy.fileno())
-        if size not in (None, found) or sha256 not in ("", told.hexdigest()):
-            return "damaged"
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-    synced(target.parent)
-    return "copied"
+    def put(self, source: Callable[[], IO[bytes]], key: str, size: int | None, sha256: str = "") -> Outcome:
+        """As `keeping.copied`."""
+        return copied(source, self.path(key), size, sha256)

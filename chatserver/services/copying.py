@@ -8,8 +8,8 @@ from typing import Final
 
 import msgspec
 
-from chatserver.files.copies import Copies, Outcome, copied
-from chatserver.files.keeping import THUMBNAIL, Keeping
+from chatserver.files.copies import Copies
+from chatserver.files.keeping import THUMBNAIL, Outcome, Place
 from chatserver.store import files as rows
 from chatserver.store.database import Reader
 from chatserver.store.files import Stored
@@ -49,37 +49,37 @@ class Carried(msgspec.Struct):
             self.lost.append(f"{one.file.id} of ticket {one.ticket_id}")
 
 
-async def copy_out(db: Reader, keeping: Keeping, copies: Copies, done: Progress) -> Carried:
+async def copy_out(db: Reader, place: Place, copies: Copies, done: Progress) -> Carried:
     """All that messages hold is among `copies` then. Beside servers. Raises OSError."""
     found = Carried()
     async for one in _all(db):
-        source = partial(keeping.read, one.key)
-        found.add(one, copied(source, copies.path(one.key), one.file.bytes, one.sha256))
+        source = partial(place.read, one.key)
+        found.add(one, copies.put(source, one.key, one.file.bytes, one.sha256))
         if one.width is not None:
             thumbnail = one.key + THUMBNAIL
-            copied(partial(keeping.read, thumbnail), copies.path(thumbnail), None)
+            copies.put(partial(place.read, thumbnail), thumbnail, None)
         done(one.file.bytes)
     return found
 
 
-async def put_back(db: Reader, keeping: Keeping, copies: Copies | None, done: Progress) -> Carried:
-    """All that messages hold is in the directory then, as far as it was there or is among `copies`. Raises OSError."""
+async def put_back(db: Reader, place: Place, copies: Copies | None, done: Progress) -> Carried:
+    """All that messages hold is where it belongs then, as far as it was there or is among `copies`. Raises OSError."""
     found = Carried()
     async for one in _all(db):
-        found.add(one, _put_back(keeping, copies, one))
+        found.add(one, _put_back(place, copies, one))
         done(one.file.bytes)
     return found
 
 
-def _put_back(keeping: Keeping, copies: Copies | None, one: Stored) -> Outcome:
-    if keeping.size(one.key) == one.file.bytes:
+def _put_back(place: Place, copies: Copies | None, one: Stored) -> Outcome:
+    if place.size(one.key) == one.file.bytes:
         return "there"
     if copies is None:
         return "missing"
     if one.width is not None:
         thumbnail = one.key + THUMBNAIL
-        copied(partial(copies.read, thumbnail), keeping.path(thumbnail), None)
-    return copied(partial(copies.read, one.key), keeping.path(one.key), one.file.bytes, one.sha256)
+        place.put_back(partial(copies.read, thumbnail), thumbnail, None)
+    return place.put_back(partial(copies.read, one.key), one.key, one.file.bytes, one.sha256)
 
 
 async def _all(db: Reader) -> AsyncIterator[Stored]:

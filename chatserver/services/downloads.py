@@ -15,7 +15,7 @@ import msgspec
 from chatserver.core.errors import Refused
 from chatserver.core.files import FileLink
 from chatserver.core.tickets import Ticket
-from chatserver.files.keeping import THUMBNAIL, Keeping
+from chatserver.files.keeping import THUMBNAIL, Place
 from chatserver.files.threads import Threads
 from chatserver.services.files import AGAIN_SECONDS, AWAY_SECONDS, Files
 from chatserver.services.house import House
@@ -52,17 +52,21 @@ class Reading:
     def __init__(self, file: IO[bytes], threads: Threads) -> None:
         self._file = file
         self._threads = threads
-        self.size = os.fstat(file.fileno()).st_size
+        self.size = file.seek(0, os.SEEK_END)
 
     async def pieces(self, begin: int, end: int) -> AsyncIterator[bytes]:
         """Its bytes from `begin` to before `end`. Raises OSError."""
         at = begin
         while at < end:
-            piece = await self._threads.run(os.pread, self._file.fileno(), min(PIECE, end - at), at)
+            piece = await self._threads.run(self._piece, at, min(PIECE, end - at))
             if not piece:
                 raise OSError("the file is shorter than it was")
             yield piece
             at += len(piece)
+
+    def _piece(self, at: int, most: int) -> bytes:
+        self._file.seek(at)
+        return self._file.read(most)
 
     def close(self) -> None:
         self._file.close()
@@ -74,7 +78,7 @@ class Downloads:
         house: House,
         db: Database,
         files: Files,
-        keeping: Keeping,
+        place: Place,
         threads: Threads,
         *,
         secret: str,
@@ -84,7 +88,7 @@ class Downloads:
         self._house = house
         self._db = db
         self._files = files
-        self._keeping = keeping
+        self._place = place
         self._threads = threads
         self._signed = Signed(secret, "file-link", Link)
         self._ms = seconds * 1000
@@ -151,7 +155,7 @@ class Downloads:
 
     async def _opened(self, key: str) -> Reading:
         try:
-            return Reading(await self._threads.run(self._keeping.read, key), self._threads)
+            return Reading(await self._threads.run(self._place.read, key), self._threads)
         except FileNotFoundError:
             log.error("a file is not there that the database knows")
             raise Refused("not_found") from None

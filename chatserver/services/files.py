@@ -21,7 +21,7 @@ from chatserver.core.files import MIB, File, FileKind
 from chatserver.core.policy import Policy
 from chatserver.core.tries import limit
 from chatserver.files import kinds, names
-from chatserver.files.keeping import THUMBNAIL, Elsewhere, Keeping, Part
+from chatserver.files.keeping import THUMBNAIL, Elsewhere, Part, Place
 from chatserver.files.scanning import Outcome, Scanner
 from chatserver.files.threads import Threads
 from chatserver.files.thumbnails import Thumbnails
@@ -47,6 +47,8 @@ UPLOADS_OF_NETWORK: Final = 50
 AGAIN_SECONDS: Final = 2
 AWAY_SECONDS: Final = 30
 """When to try again what failed for the directory's or the scanner's sake."""
+AGAIN_OPEN_SECONDS: Final = 30.0
+"""Between two tries to use a directory, or a bucket, that is not there."""
 PICTURES_MAX: Final = 500
 """Pictures that wait for their thumbnail; further ones go without."""
 SWEEP_SECONDS: Final = 1_800.0
@@ -78,14 +80,14 @@ def installation(secret: str, epoch: str) -> str:
 
 
 class Files:
-    """`async with Files(…)`: opens the directory, and forgets what was not used, until the end. Where the directory cannot be
-    used `problem` says why, and all that needs it is refused; chats go on."""
+    """`async with Files(…)`: opens the place, and forgets what was not used, until the end. While it cannot be used `problem`
+    says why, and all that needs it is refused; chats go on."""
 
     def __init__(
         self,
         house: House,
         db: Database,
-        keeping: Keeping,
+        place: Place,
         threads: Threads,
         *,
         uploads_per_minute: int = 60,
@@ -95,7 +97,7 @@ class Files:
         """`scanner`: looks at whatever is sent before it is kept."""
         self._house = house
         self._db = db
-        self._keeping = keeping
+        self._place = place
         self._threads = threads
         self._scanner = scanner
         self._rate = Throttle(limit(uploads_per_minute, 60))
@@ -112,21 +114,39 @@ class Files:
         return self._scanner is not None and self._scanner.away
 
     async def __aenter__(self) -> Self:
+        if await self._opened() is False:
+            self._tasks = [asyncio.create_task(self._open_again_and_again())]
+        return self
+
+    async def _opened(self) -> bool | None:
+        """Where it can be used, all that belongs to it begins. False: perhaps later; None: never."""
+        before, again = self.problem, False
         try:
             name = installation(self._db.secret, self._db.epoch)
-            await self._threads.run(self._keeping.open, name)
+            await self._threads.run(self._place.open, name)
         except Elsewhere as problem:
             self.problem = str(problem)
         except OSError as problem:
-            self.problem = f"{self._keeping.directory} cannot be used: {problem.strerror or problem}."
-        if self.problem:
-            log.critical("no files are taken or given: %s", self.problem)
+            self.problem = f"{self._place.shown} cannot be used: {problem.strerror or problem}."
+            again = True
         else:
-            self._tasks = [
+            self.problem = ""
+            self._tasks += [
                 asyncio.create_task(self._sweep_again_and_again()),
                 asyncio.create_task(self._make_thumbnails()),
             ]
-        return self
+            return True
+        if self.problem != before:
+            log.critical("no files are taken or given: %s", self.problem)
+        return False if again else None
+
+    async def _open_again_and_again(self) -> None:
+        opened: bool | None = False
+        while opened is False:
+            await asyncio.sleep(AGAIN_OPEN_SECONDS)
+            opened = await self._opened()
+        if opened:
+            log.info("files are taken and given")
 
     async def __aexit__(self, *_: object) -> None:
         self._thumbnails.end()
@@ -205,18 +225,21 @@ class Files:
                 await self._clean(self._scanner, part)
             name = names.with_ending(name, kinds.usual_ending(kind))
             file = File(secrets.token_urlsafe(16), name, kind, part.size)
+            await self._on_disk(self._place.keep, part.key)
             # From here on the database may know it, whatever becomes of this task: what it does not know is swept.
             part.stays()
             try:
                 await self._stored(who, cid, file, part)
             except Violated:
                 part.goes()
+                with suppress(OSError):
+                    await self._threads.run(self._place.drop, part.key)
                 first = await self._sent(who, cid)
                 if first is None:
                     raise
                 return first
             with suppress(OSError):  # it is found where it is, and settled later
-                await self._threads.run(self._keeping.settle, part.key)
+                await self._threads.run(self._place.settle, part.key)
         if kind in kinds.PICTURES:
             with suppress(asyncio.QueueFull):  # it goes without one
                 self._pictures.put_nowait((file, part.key))
@@ -271,7 +294,7 @@ class Files:
 
     @asynccontextmanager
     async def _part(self) -> AsyncIterator[Part]:
-        part = Part(self._keeping)
+        part = Part(self._place)
         try:
             await self._on_disk(part.open)
             yield part
@@ -301,10 +324,13 @@ class Files:
 
     async def _make_thumbnail(self, file: File, key: str) -> None:
         made = key + THUMBNAIL
-        source, target = self._keeping.path(key), self._keeping.halfway / made
-        if size := await self._threads.run(self._thumbnails.make, file.kind, source, target):
+        if size := await self._threads.run(self._thumbnail, file, key):
             known = await rows.has_thumbnail(self._db, file.id, *size)
-            await self._threads.run(self._keeping.settle if known else self._keeping.drop, made)
+            await self._threads.run(self._place.settle if known else self._place.drop, made)
+
+    def _thumbnail(self, file: File, key: str) -> tuple[int, int] | None:
+        with self._place.at_hand(key) as source:
+            return self._thumbnails.make(file.kind, source, self._place.halfway / (key + THUMBNAIL))
 
     # — forgetting —————————————————————————————————————————————————————————————
 
@@ -314,22 +340,22 @@ class Files:
         while old := await rows.unused(self._db, now - self._unused_ms, SWEEP_BATCH):
             for file_id, key in old:
                 await self._forget(file_id, key)
-        left = await self._threads.run(lambda: list(self._keeping.left_behind(HALFWAY_SECONDS)))
+        left = await self._threads.run(lambda: list(self._place.left_behind(HALFWAY_SECONDS)))
         for key in left:
             known = await rows.is_key(self._db, key.removesuffix(THUMBNAIL))
-            await self._threads.run(self._keeping.settle if known else self._keeping.drop, key)
+            await self._threads.run(self._place.settle if known else self._place.drop, key)
         await rows.forget_use(self._db, now // DAY_MS - 1)
 
     async def _forget(self, file_id: str, key: str) -> None:
         """The bytes leave their place first, and go last: whatever dies in between, the next sweep knows what they are."""
         for one in (key, key + THUMBNAIL):
-            await self._threads.run(self._keeping.unsettle, one)
+            await self._threads.run(self._place.unsettle, one)
         gone = await rows.forget_unused(self._db, file_id)
         # Else a message took it meanwhile, or another node was first.
         known = not gone and await rows.is_key(self._db, key)
         for one in (key, key + THUMBNAIL):
             with suppress(FileNotFoundError):  # not all have a thumbnail
-                await self._threads.run(self._keeping.settle if known else self._keeping.drop, one)
+                await self._threads.run(self._place.settle if known else self._place.drop, one)
 
     async def _sweep_again_and_again(self) -> None:
         while True:
@@ -347,7 +373,7 @@ class Files:
             raise Refused("files_unavailable", retry_after=AWAY_SECONDS)
 
 
-def files_of(settings: Settings, house: House, db: Database, keeping: Keeping, threads: Threads) -> Files:
+def files_of(settings: Settings, house: House, db: Database, place: Place, threads: Threads) -> Files:
     """As these settings want them, not yet open."""
     scanner = None
     if settings.scanner is not None:
@@ -356,7 +382,7 @@ def files_of(settings: Settings, house: House, db: Database, keeping: Keeping, t
     return Files(
         house,
         db,
-        keeping,
+        place,
         threads,
         uploads_per_minute=settings.file_uploads_per_minute,
         unused_seconds=settings.file_unused_seconds,

@@ -14,12 +14,14 @@ from tests.harness.mailbox import Mailbox, mailbox
 from tests.harness.postgres import Postgres, fetched
 from tests.harness.server import Server
 from tests.harness.sizes import SEED, size
-from tests.harness.waiting import until
+from tests.harness.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.fault
 
 MAILS = size(150, 3_000)
 KILLS = size(3, 20)
+ALL_OF_THEM = PATIENCE + MAILS / 10
+"""Seconds for what takes as long as there are mails."""
 _POST = """
 INSERT INTO outbox (key, kind, app_id, address, mailbox, confirmed, created_at, due_at, until_at)
 SELECT ? || n, 'test', (SELECT min(id) FROM apps WHERE key = 'demo'), n || '@x.co', n || '@x.co', 1, at, at, at + 400000000
@@ -54,7 +56,7 @@ def test_three_nodes_send_each_mail_once(tmp_path: Path, postgres_server: Postgr
             servers = await asyncio.to_thread(nodes.__enter__)
             try:
                 await post(url, "a", MAILS)
-                await until(lambda: none_left(url), "all have left")
+                await until(lambda: none_left(url), "all have left", ALL_OF_THEM)
                 assert box.connections >= 2, "more than one of them sends"
             finally:
                 await asyncio.to_thread(nodes.__exit__, None, None, None)
@@ -102,15 +104,18 @@ async def killed_in_the_middle(
     await post(url, name, MAILS)
     share = dice.uniform(0.1, 0.8)
     await until(
-        lambda: _reached(box, before + round(MAILS * share)), "they are in the middle of it", look_every=0.005
+        lambda: _reached(box, before + round(MAILS * share)),
+        "they are in the middle of it",
+        ALL_OF_THEM,
+        look_every=0.005,
     )
     victim = dice.choice(servers)
     await asyncio.to_thread(victim.kill)
-    await until(lambda: _all_but_leased(url), "the others sent what was nobody's")
+    await until(lambda: _all_but_leased(url), "the others sent what was nobody's", ALL_OF_THEM)
     ((held,),) = await fetched(url, _LEASED)
     await fetched(url, "UPDATE outbox SET due_at = 1, leased_until = 1 WHERE leased_until IS NOT NULL")
     await asyncio.to_thread(victim.start)
-    await until(lambda: none_left(url), "all have left")
+    await until(lambda: none_left(url), "all have left", ALL_OF_THEM)
     return int(held)
 
 

@@ -18,6 +18,7 @@ from chatserver.settings import Settings
 from chatserver.web.files import disposition
 from tests.files.making import EICAR, HTML, SVG, office, png
 from tests.harness.clamd import clamd
+from tests.harness.s3 import ENVIRONMENT, s3_server
 from tests.web.conftest import HOME, Served, started
 
 _numbers = itertools.count(1)
@@ -317,6 +318,21 @@ def test_who_sends_an_infected_file_is_told_and_while_nobody_can_tell_it_waits(
         told = served.client.get("/metrics", headers={"authorization": "Bearer " + "t" * 32}).text
         for line in ('{outcome="clean"} 1', '{outcome="infected"} 1', '{outcome="failed"} 1'):
             assert f"chatserver_scans_total{line}" in told
+
+
+def test_files_are_kept_in_a_bucket_where_one_is_named(
+    settings: Settings, static: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    with s3_server(tmp_path) as s3, started(settings, static, files_url=s3.url) as served:
+        with served.socket("/ws/customer") as ws:
+            ana = Visitor(served, ws)
+            got = served.client.get(ana.linked("0123456789", "a.txt"), headers={"range": "bytes=2-4"})
+            assert (got.status_code, got.content) == (206, b"234")
+        assert served.client.get("/readyz").json() == {"status": "ready"}
+        assert len(s3.names()) == 2
+        assert not any(settings.files_path.rglob("*/*/*"))
 
 
 @contextmanager
