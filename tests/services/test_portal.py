@@ -615,13 +615,15 @@ async def test_a_company_sees_what_its_people_have_and_only_by_confirmed_address
     ana = await town.signs_up("ana@empresa.test")
     boss = await town.signs_up("jefa@empresa.test")
     user = await town.from_widget("7")
+    eva = await town.signs_up("eva@evil.test")
+    await persons.add_address(town.db, eva, "leo@empresa.test", 1)  # says so, and confirms nothing
     mine = await town.scene.request(who_is(ana), email="ana@empresa.test")
     hosts = await town.scene.request(who_is(user), email="x@y.test")
     await companies.change(
         town.db,
         1,
         "Empresa",
-        add=["ana@empresa.test", "user:7"],
+        add=["ana@empresa.test", "user:7", "leo@empresa.test"],
         sees=["jefa@empresa.test"],
         remove=(),
         now=1,
@@ -644,5 +646,6 @@ async def test_a_company_sees_what_its_people_have_and_only_by_confirmed_address
     assert await companies.listed(town.db, 1) == [
         ("Empresa", "jefa@empresa.test", True),
         ("Empresa", "ana@empresa.test", False),
+        ("Empresa", "leo@empresa.test", False),
         ("Empresa", "user:7", False),
     ]

@@ -12,6 +12,7 @@ import pytest
 
 from chatserver.core.answers import CC_MAX, COMPANY_MAX
 from chatserver.core.messages import TEXT_MAX
+from chatserver.web.portal.forms import ANSWERS_MAX, BODY_BYTES
 from chatserver.web.portal.multipart import PARTS_MAX
 from tests.files.making import DOCM, EICAR, HTML, PDF, office, png, types
 from tests.web.conftest import Served
@@ -471,4 +472,17 @@ def test_broken_forms_with_files_are_refused_and_keep_nothing(
         ana.path("new"), content=content, headers={**OWN, "content-type": "multipart/form-data; boundary=x"}
     )
     assert answer.status_code in (400, 403, 413)
+    assert desk.rows("SELECT count(*) FROM files") == [(0,)]
+
+
+def test_fields_of_a_form_with_files_are_no_larger_than_others(ana: Visitor, desk: Desk) -> None:
+    form = fields(ana.opens("new").page, ana.path("new")) | ANSWERS
+    for too_much, status in (
+        ({"why": "x" * BODY_BYTES}, 413),
+        ({f"f{n}": "" for n in range(ANSWERS_MAX)}, 400),
+    ):
+        answer = ana.client.post(
+            ana.path("new"), data=form | too_much, files=[("attached", ("a.png", png()))], headers=OWN
+        )
+        assert answer.status_code == status
     assert desk.rows("SELECT count(*) FROM files") == [(0,)]
