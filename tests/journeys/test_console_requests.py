@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
+from tests.harness.commands import done
 from tests.harness.people import Agent, assert_closed_with
 from tests.harness.server import free_port
-from tests.harness.settings import with_settings
 from tests.harness.tour import of_console
 from tests.journeys.conftest import Stage
 from tests.journeys.test_accessibility import axe_finds, cut_off
@@ -34,7 +34,6 @@ FORM = {
     "url": "https://tienda.example/facturas",
     "cc": ["luz@example.com"],
 }
-MAIL_PORT = free_port()
 SUPPORT = "soporte@demo.example"
 
 
@@ -235,8 +234,18 @@ def test_a_ticket_waits_for_its_customer_is_taken_back_and_rejected_with_a_reaso
     assert_closed_with(stage.server, SUBJECT, "rejected")
 
 
-@with_settings(mail_listen=f"lmtp://127.0.0.1:{MAIL_PORT}", support_address=SUPPORT)
+def takes_mail(stage: Stage) -> int:
+    """Started anew, with an address for mails; gives the port at which a mail host brings them, chosen now: it is free now."""
+    port = free_port()
+    stage.server.stop()
+    stage.server.settings["mail_listen"] = f"lmtp://127.0.0.1:{port}"
+    stage.server.start()
+    done(stage.server, "app", "set", "demo", "--support-address", SUPPORT)
+    return port
+
+
 def test_a_mail_is_answered_from_the_same_composer_and_read_as_it_came(stage: Stage) -> None:
+    port = takes_mail(stage)
     letter = EmailMessage()
     letter["From"], letter["To"], letter["Subject"] = "Eva Luna <eva@cliente.example>", SUPPORT, SUBJECT
     letter["Message-ID"] = "<uno@cliente.example>"
@@ -244,7 +253,7 @@ def test_a_mail_is_answered_from_the_same_composer_and_read_as_it_came(stage: St
         "No imprime desde ayer.\n\nEl lun, 5 ene 2026 a las 9:12, Soporte <soporte@demo.example> escribió:\n> ¿Ya probaste?\n"
     )
     letter.add_attachment(b"<script>1</script>", maintype="text", subtype="html", filename="nota.html")
-    with smtplib.LMTP("127.0.0.1", MAIL_PORT) as host:
+    with smtplib.LMTP("127.0.0.1", port) as host:
         host.send_message(letter, "eva@cliente.example", [SUPPORT])
     agent = stage.agent()
     expect(agent.row(SUBJECT)).to_contain_text("Correo")
