@@ -211,7 +211,8 @@ def views(stage: Stage) -> list[tuple[str, Page]]:
     tab(ana, "none-found", "?q=nada")
     question = tab(ana, "question", "/tickets/1001")
     expect(question.get_by_role("button", name="Sí, quedó resuelto")).to_be_visible()
-    question.locator("summary").click()
+    for fold in question.locator("summary").all():
+        fold.click()
     tab(ana, "profile", "/profile")
     ana.page.goto(f"{ana.home}/profile")
     ana.page.locator("#add-email").fill("ana@otra.test")
