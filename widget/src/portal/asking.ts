@@ -29,7 +29,7 @@ function warningOfCountry(form: HTMLFormElement): void {
   };
   const said = warning.textContent;
   country.addEventListener("change", show);
-  id.addEventListener("change", show);
+  id.addEventListener("input", show);
   show();
   // Of this very number the server knew more than the country tells.
   if (said) warning.textContent = said;

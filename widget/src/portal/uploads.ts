@@ -59,8 +59,9 @@ export function uploads(root: HTMLElement): void {
     bar.setAttribute("aria-label", file.name);
     const request = new XMLHttpRequest();
     const cancel = button(words.cancel, words.cancelOf, file.name, () => {
-      request.abort();
+      // Before it ends: what was called off did not fail.
       remove(item);
+      request.abort();
     });
     only(item, bar, cancel);
     request.upload.addEventListener("progress", (event) => {
