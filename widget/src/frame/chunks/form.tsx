@@ -62,7 +62,6 @@ export class RequestForm extends Component<RequestProps> {
 
   override render({ route }: RequestProps) {
     const sheet = this.#sheet;
-    const typed = Object.keys(JSON.parse(draft(DRAFT) || "{}")).length > 0 || files(PLACE).length > 0;
     return (
       <Filled
         sheet={sheet}
@@ -70,7 +69,7 @@ export class RequestForm extends Component<RequestProps> {
         submit={() => void this.#send()}
         action={t(starting.value ? "form.sending" : "widget.send")}
         cancel={() => {
-          if (typed) this.#discarding.value = true;
+          if (draft(DRAFT) || files(PLACE).length) this.#discarding.value = true;
           else this.#discard();
         }}
         place={PLACE}
