@@ -25,7 +25,8 @@ def test_what_did_not_come_is_said_and_comes_when_it_is_asked_for_again(stage: S
     customer.ends_chat()
     customer.sees("No pudimos cargar esta parte.")
     customer.is_at_heading("Ticket cerrado")
-    customer.button("Reintentar").click()
+    with customer.page.expect_event("requestfailed", lambda request: request.url.endswith("?2")):
+        customer.button("Reintentar").click()
     customer.sees("No pudimos cargar esta parte.")
     customer.page.unroute(CLOSING)
     customer.button("Reintentar").click()
