@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
+import threading
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from chatserver.store.sqlite import applying, loading
 from chatserver.store.sqlite.database import SqliteDatabase, compiled, constant
 from chatserver.store.sqlite.readers import READERS, Readers
 from chatserver.store.tables import agents, apps, sessions
+from tests.harness.waiting import soon
 from tests.store.house import NOON, POLICY, House, SqliteHouse
 
 EMAIL = "ana@example.com"
@@ -66,6 +68,33 @@ async def test_reads_share_a_few_connections_and_whoever_gives_up_leaves_theirs_
     await readers.close()
     with pytest.raises(sqlite3.ProgrammingError):
         await readers.fetch("SELECT 1", ())
+
+
+async def test_a_connection_on_its_way_is_the_next_ones_and_ends_with_the_others(
+    sqlite_house: SqliteHouse,
+) -> None:
+    def threads() -> list[threading.Thread]:
+        return [one for one in threading.enumerate() if one not in before]
+
+    async def given_up(readers: Readers) -> asyncio.Future[Any]:
+        reading = asyncio.ensure_future(readers.fetch("SELECT 1", ()))
+        await soon(lambda: readers._opening, "one is on its way", look_every=0)
+        reading.cancel()
+        return reading
+
+    before = threading.enumerate()
+    readers = Readers(sqlite_house.path)
+    await asyncio.gather(await given_up(readers), return_exceptions=True)
+    await soon(lambda: len(readers._idle) == 1, "it is open")
+    assert await readers.fetch("SELECT 1", ()) == [(1,)]
+    assert len(threads()) == 1
+    await readers.close()
+
+    readers = Readers(sqlite_house.path)
+    reading = await given_up(readers)
+    await readers.close()
+    await asyncio.gather(reading, return_exceptions=True)
+    await soon(lambda: not threads(), "no thread is left")
 
 
 async def test_a_customer_sees_own_tickets_newest_first_in_pages(house: House) -> None:

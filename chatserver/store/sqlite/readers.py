@@ -24,6 +24,7 @@ class Readers:
         self._address = f"file:{urllib.parse.quote(str(path.absolute()))}?mode=ro"
         self._turn = asyncio.Semaphore(READERS)
         self._idle: list[aiosqlite.Connection] = []
+        self._opening: set[asyncio.Task[aiosqlite.Connection]] = set()
         self._closed = False
 
     async def fetch(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -52,6 +53,7 @@ class Readers:
     async def close(self) -> None:
         """Harmless twice; who reads just now gets what was asked for."""
         self._closed = True
+        await asyncio.gather(*self._opening, return_exceptions=True)
         while self._idle:
             await self._idle.pop().close()
 
@@ -64,8 +66,24 @@ class Readers:
             self._idle.append(connection)
 
     async def _open(self) -> aiosqlite.Connection:
+        """Whose caller gives up meanwhile leaves it to the next: a connection on its way has a thread, and nobody else to close
+        it."""
         if self._closed:
             raise sqlite3.ProgrammingError("the database is closed")
+        opening = asyncio.create_task(self._opened())
+        self._opening.add(opening)
+        opening.add_done_callback(self._opening.discard)
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(self._keep)
+            raise
+
+    def _keep(self, opening: asyncio.Task[aiosqlite.Connection]) -> None:
+        if not opening.cancelled() and opening.exception() is None:
+            self._idle.append(opening.result())
+
+    async def _opened(self) -> aiosqlite.Connection:
         opening = aiosqlite.connect(
             self._address, uri=True, isolation_level=None, cached_statements=256, timeout=BUSY_MS / 1000
         )
