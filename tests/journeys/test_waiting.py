@@ -78,3 +78,10 @@ def test_out_of_hours_a_request_is_taken_with_an_e_mail(stage: Stage) -> None:
     with stage.server.reading() as database:
         found = database.execute("SELECT mode, state, email FROM tickets").fetchone()
     assert found == ("later", "open", "carla@example.com")
+
+
+def test_an_agent_who_is_away_is_told_why_no_chat_comes(stage: Stage) -> None:
+    ana = stage.agent(status=None)
+    expect(ana.page.get_by_role("heading", name="Estás Ausente")).to_be_visible()
+    ana.becomes("Disponible")
+    expect(ana.page.get_by_role("heading", name="Todo atendido")).to_be_visible()

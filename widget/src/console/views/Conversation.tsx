@@ -87,7 +87,8 @@ function Header({ console, ticket, detailsOpen, toggleDetails }: Props & { ticke
 
 function NothingSelected({ console }: { console: Console }) {
   const { waiting, mine, requests } = console.lists.value.total;
-  const key = waiting > 0 ? "waiting" : mine > 0 ? "mine" : requests > 0 ? "requests" : "quiet";
+  const quiet = console.desk.value.me?.status === "away" ? "away" : "quiet";
+  const key = waiting > 0 ? "waiting" : mine > 0 ? "mine" : requests > 0 ? "requests" : quiet;
   return (
     <section class="talk talk-none">
       <div>
