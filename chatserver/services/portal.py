@@ -26,9 +26,7 @@ from chatserver.settings import Settings
 from chatserver.store import portal as rows
 from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
-from chatserver.store.people import customer
 from chatserver.store.portal import AddressTaken, CustomerSession, Link, Purpose
-from chatserver.store.work import Who
 
 __all__ = ["CustomerSession", "Link", "Portal"]
 
@@ -77,7 +75,6 @@ class Portal:
         burst = settings.messages_burst
         self._said = Throttle(limit(burst, burst * 60 / settings.messages_per_minute))
         self._opened = Throttle(limit(TICKETS_PER_HOUR, 3600))
-        self._opened_from = Throttle(limit(settings.tickets_per_address, 60))
 
     # — links ——————————————————————————————————————————————————————————————————
 
@@ -210,17 +207,6 @@ class Portal:
         customer = await self._vouched(app, held)
         return await self.begin(customer, until=held.expires * 1000)
 
-    async def framed(self, app: App, who: Who) -> CustomerSession:
-        """For one request of the widget's customer, whom its session names: nothing is written, and nobody is signed in by it.
-
-        Refused: unauthorized (another app's).
-        """
-        if who.app_id != app.id:
-            raise Refused("unauthorized")
-        known = await customer(self.db, app.id, who.key)
-        found = known or Customer(0, app.id, who.key, who.name, who.email, "", "", self.house.now())
-        return CustomerSession(0, 0, found, found.email, False)
-
     async def _vouched(self, app: App, held: Session) -> Customer:
         return await customer_with(self.house, app.id, held.key, held.name, held.email, "")
 
@@ -273,15 +259,11 @@ class Portal:
 
     def may_say(self, session: CustomerSession) -> None:
         """Count a message, at the rate that the widget has too. Refused(rate_limited)."""
-        self._said.take(_person(session), self.house.now())
+        self._said.take(str(session.customer.id), self.house.now())
 
-    def may_open(self, session: CustomerSession, network: str) -> None:
-        """Count a new ticket; of who has no session here, for their network too, as the widget does ("" is not counted).
-        Refused(rate_limited)."""
-        now = self.house.now()
-        self._opened.take(_person(session), now)
-        if network and not session.id:
-            self._opened_from.take(network, now)
+    def may_open(self, session: CustomerSession) -> None:
+        """Count a new ticket. Refused(rate_limited)."""
+        self._opened.take(str(session.customer.id), self.house.now())
 
     # — inner ——————————————————————————————————————————————————————————————————
 

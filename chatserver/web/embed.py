@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from chatserver.core.errors import Refused
 from chatserver.i18n import LANGUAGES, choose, say, words
-from chatserver.web.headers import widget_policy
+from chatserver.web.headers import page_policy
 from chatserver.web.origins import exact_origin, sources
 from chatserver.web.portal import asked
 from chatserver.web.rooms import rooms
@@ -41,9 +41,7 @@ async def frame(request: Request) -> Response:
         "embed.html",
         lang,
         headers={
-            "content-security-policy": widget_policy(
-                house.origins.socket(request.scope), sources(app.origins)
-            ),
+            "content-security-policy": page_policy(house.origins.socket(request.scope), sources(app.origins)),
             # The host's page may be cross-origin isolated or not: either way it may show the frame.
             "cross-origin-resource-policy": "cross-origin",
             "cross-origin-opener-policy": "",

@@ -20,17 +20,6 @@ STRICT: Final = f"{_NOTHING_INLINE}; connect-src 'self'; frame-ancestors 'none';
 HSTS: Final = (b"strict-transport-security", b"max-age=31536000")
 
 
-def framed_policy(ancestors: str) -> str:
-    """For a page of the portal that the widget's frame shows. `ancestors`: who may frame the widget."""
-    within = ancestors if ancestors == "'none'" else f"'self' {ancestors}"
-    return f"{_NOTHING_INLINE}; connect-src 'self'; frame-ancestors {within}; {_NO_HTML_PARSING}"
-
-
-def widget_policy(socket: str, ancestors: str) -> str:
-    """For the widget's frame, which shows the portal's form in a frame of its own."""
-    return f"{page_policy(socket, ancestors)}; frame-src 'self'"
-
-
 def page_policy(socket: str, ancestors: str = "'none'") -> str:
     """For a page that opens our WebSocket; `ancestors` is a CSP source list of who may frame it."""
     return f"{_NOTHING_INLINE}; connect-src 'self' {socket}; frame-ancestors {ancestors}; {_NO_HTML_PARSING}"

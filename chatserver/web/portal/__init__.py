@@ -44,12 +44,6 @@ PAGES: Final[dict[str, tuple[View | None, View | None]]] = {
     "/tickets/{number:int}/answer": (None, ticket.answer),
     "/tickets/{number:int}/rating": (None, ticket.rating),
 }
-FRAMED: Final[dict[str, View]] = {
-    "/frame/new": new.sent,
-    "/frame/new/discard": new.discard,
-    "/frame/files": uploads.send,
-}
-"""What the widget shows within its own frame, all of it posted: each form brings the widget's session (docs/portal.md)."""
 TAKES_FILES: Final[dict[View, Taker]] = {
     new.sent: uploads.keep,
     ticket.reply: uploads.keep,
@@ -69,26 +63,7 @@ def routes() -> list[BaseRoute]:
             found.append(Route(f"/portal/{{app}}{path}", _getting(get), methods=["GET"]))
         if post is not None:
             found.append(Route(f"/portal/{{app}}{path}", _posting(post), methods=["POST"]))
-    for path, view in FRAMED.items():
-        found.append(Route(f"/portal/{{app}}{path}", _framed(view), methods=["POST"]))
     return found
-
-
-def _framed(view: View) -> Callable[[Request], Awaitable[Response]]:
-    take = TAKES_FILES.get(view)
-
-    @wraps(view)
-    async def answered(request: Request) -> Response:
-        if take is not None:
-            uploads.let_come(request)
-        visit = await Visit.posted_in_frame(request, take)
-        if visit.session is not None:
-            return await view(visit)
-        if view in BY_SCRIPT:
-            raise HTTPException(403)
-        return door.frame_over(visit)
-
-    return answered
 
 
 def _getting(view: View) -> Callable[[Request], Awaitable[Response]]:

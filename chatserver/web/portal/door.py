@@ -105,12 +105,6 @@ def _place_of(visit: Visit) -> str:
     return f"new?follows={follows}" if rest == "new" and follows else rest
 
 
-def frame_over(visit: Visit) -> Response:
-    """In the widget's frame: its session is over. The widget has a newer one, or says so; what was typed waits here."""
-    kept = carried(visit.form)
-    return visit.page("framed_over", 401, kept=kept)
-
-
 def stale(visit: Visit) -> Response:
     """The form's cookie is gone, or the page is of yesterday: the same form again, with all that was typed."""
     path = str(visit.request.scope["path"])

@@ -13,7 +13,6 @@ from chatserver.core.tickets import Ticket
 from chatserver.i18n import say
 from chatserver.services import tickets
 from chatserver.store import portal as rows
-from chatserver.web.addresses import internet
 from chatserver.web.portal import asked, suggesting, uploads
 from chatserver.web.portal.forms import cid_of, sentence
 from chatserver.web.portal.visit import Visit, carried
@@ -39,7 +38,7 @@ async def page(
     form until it is taken, so that what is sent twice is one ticket."""
     session, form = visit.signed_in, visit.app.form
     own = await addresses(visit)
-    parts = asked.parts(form, visit.lang, own, free_address=visit.framed)
+    parts = asked.parts(form, visit.lang, own)
     names = [one.name for part in parts for one in part.fields]
     told = dict(errors or {})
     if said := uploads.said(visit, values):
@@ -69,8 +68,6 @@ async def page(
 async def addresses(visit: Visit) -> list[str]:
     """The requester's own, the one that mail goes to first."""
     session = visit.signed_in
-    if visit.framed:
-        return []  # any may be typed, as in the widget
     found = await rows.addresses_of(visit.portal.db, session.customer.id)
     theirs = [one.address for one in found if one.confirmed]
     return sorted(theirs, key=lambda address: address != session.email)
@@ -83,11 +80,7 @@ def _said_in(part: asked.Part, values: Mapping[str, str], errors: Mapping[str, s
 
 
 def _proposed(visit: Visit, values: Mapping[str, str], own: list[str]) -> dict[str, str]:
-    usual = {
-        "priority": "0",
-        "tax_country": visit.app.form.country,
-        "email": own[0] if own else visit.signed_in.email,
-    }
+    usual = {"priority": "0", "tax_country": visit.app.form.country, "email": own[0] if own else ""}
     return usual | {name: value for name, value in values.items() if value or name not in usual}
 
 
@@ -108,7 +101,7 @@ async def sent(visit: Visit) -> Response:
         return await page(visit, values)
     own = await addresses(visit)
     errors = asked.sentences(visit.lang, (await _looked_at(visit, values, own)).wrong)
-    if not own and not visit.framed:
+    if not own:
         errors = errors | {"": say(visit.lang, "portal.no_address")}
     if errors or uploads.said(visit, values):
         return await page(visit, values, 400, errors=errors)
@@ -123,8 +116,6 @@ async def sent(visit: Visit) -> Response:
             errors[""] = sentence(visit.lang, "", refused)
         return await page(visit, values, 429 if refused.code == "rate_limited" else 409, errors=errors)
     await suggesting.followed(visit)
-    if visit.framed:
-        return visit.page("framed_sent", ticket=ticket)
     return visit.go(f"tickets/{ticket.number}?sent=yes")
 
 
@@ -145,7 +136,7 @@ async def _looked_at(visit: Visit, values: Mapping[str, str], own: list[str]) ->
 
 
 async def _requested(visit: Visit, values: Mapping[str, str], own: list[str]) -> Ticket:
-    visit.portal.may_open(visit.signed_in, internet(visit.request))
+    visit.portal.may_open(visit.signed_in)
     return await tickets.request(
         visit.portal.house,
         visit.who,
@@ -167,7 +158,7 @@ async def discard(visit: Visit) -> Response:
     kept = carried(_values(visit))
     typed = any(value.strip() for name, value in kept.items() if name not in _PROPOSED)
     if visit.form.get("sure") == "yes" or not typed:
-        return visit.page("framed_left") if visit.framed else visit.go()
+        return visit.go()
     if visit.form.get("sure") == "no":
         return await page(visit, kept)
     return visit.page("discard", kept=kept)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -23,8 +22,6 @@ from chatserver.i18n import LANGUAGES, choose, say
 from chatserver.services.portal import CustomerSession, Portal
 from chatserver.store.work import Who
 from chatserver.web.addresses import may_carry_passwords, network
-from chatserver.web.headers import framed_policy
-from chatserver.web.origins import sources
 from chatserver.web.portal import forms
 from chatserver.web.portal.asked import OWN
 from chatserver.web.portal.multipart import Part
@@ -71,8 +68,6 @@ class Visit:
     app: App
     session: CustomerSession | None
     lang: str
-    framed: bool = False
-    """In the widget's frame: each form brings the widget's session with it, and there are no cookies (docs/portal.md)."""
     form: dict[str, str] = field(default_factory=dict)
     """What was posted."""
     file_errors: list[str] = field(default_factory=list)
@@ -101,41 +96,12 @@ class Visit:
         """Of a form of ours; `take` gets each of its files, which else are passed over. Raises HTTPException: 403 when the
         browser says that it is none of ours, and what `forms.reading` raises."""
         visit = await cls.of(request)
-        await visit._read(take)
-        return visit
-
-    @classmethod
-    async def posted_in_frame(cls, request: Request, take: Taker | None = None) -> Visit:
-        """As `posted`, of a form in the widget's frame: who it is stands in the form, before its files."""
-        house = rooms(request)
-        try:
-            app = house.find_app(request.path_params["app"])
-        except Refused:
-            raise HTTPException(404) from None
-        visit = cls(request, house, app, None, house.pages.language(request), framed=True)
-
-        async def known_first(visit: Visit, part: Part) -> None:
-            await visit._from_widget()
+        if not visit.house.origins.from_own_page(request.scope):
+            raise HTTPException(403)
+        async for part in forms.reading(request, visit.form):
             if take is not None:
                 await take(visit, part)
-
-        await visit._read(known_first)
-        await visit._from_widget()
-        visit.lang = choose(visit.form.get("lang", ""), visit.lang)
         return visit
-
-    async def _read(self, take: Taker | None) -> None:
-        if not self.house.origins.from_own_page(self.request.scope):
-            raise HTTPException(403)
-        async for part in forms.reading(self.request, self.form):
-            if take is not None:
-                await take(self, part)
-
-    async def _from_widget(self) -> None:
-        if self.session is None:
-            with suppress(Refused):
-                who = self.house.accounts.customer(self.form.get("token", ""))
-                self.session = await self.portal.framed(self.app, who)
 
     @property
     def portal(self) -> Portal:
@@ -173,13 +139,9 @@ class Visit:
     # — where things are ———————————————————————————————————————————————————————
 
     def path(self, place: str = "") -> str:
-        """A page of this app's portal: "", "new", "tickets/1042"; in the widget's frame, of those that are made for it."""
-        base = self.home + ("/frame" if self.framed else "")
+        """A page of this app's portal: "", "new", "tickets/1042"."""
+        base = f"/portal/{quote(self.app.key, safe='')}"
         return f"{base}/{place}" if place else base
-
-    @property
-    def home(self) -> str:
-        return f"/portal/{quote(self.app.key, safe='')}"
 
     def link_to(self, token: str) -> str:
         """What a mail carries. The token stands in the query, which no log of ours holds."""
@@ -207,10 +169,6 @@ class Visit:
     @property
     def genuine(self) -> bool:
         """The form bears what only a page that we gave to this browser bears. False also when its cookies were deleted."""
-        if self.framed:
-            return (
-                self.session is not None
-            )  # nobody but the widget has its session, and no browser adds it by itself
         seed = self.request.cookies.get(self._cookie("portal-form"), "")
         told = self.house.form_tokens.read(self.form.get("csrf", "")) or ""
         return bool(seed) and secrets.compare_digest(told.encode(), seed.encode())
@@ -231,7 +189,6 @@ class Visit:
             f"portal/{template}.html",
             self.lang,
             status,
-            _framing(self.app) if self.framed else None,
             visit=self,
             times=self.times,
             languages=LANGUAGES,
@@ -299,15 +256,6 @@ class Visit:
             self.set_cookie("portal-lang", asked, LANG_SECONDS)
         chosen = asked or self.cookie("portal-lang") or (self.session.customer.locale if self.session else "")
         return choose(chosen, self.house.pages.language(self.request))
-
-
-def _framing(app: App) -> Mapping[str, str]:
-    """As the widget's own frame has it (web/embed.py)."""
-    return {
-        "content-security-policy": framed_policy(sources(app.origins)),
-        "cross-origin-resource-policy": "cross-origin",
-        "cross-origin-opener-policy": "",
-    }
 
 
 def _name(house: Rooms, request: Request, name: str) -> str:

@@ -3,7 +3,6 @@
 import "./portal.css";
 import { asking } from "./asking";
 import { boxes } from "./boxes";
-import { framed } from "./framed";
 import { follow } from "./news";
 import { suggesting } from "./suggesting";
 import { uploads } from "./uploads";
@@ -36,8 +35,6 @@ if (form) asking(form);
 const suggested = document.querySelector<HTMLElement>("#suggested");
 const subject = document.querySelector<HTMLInputElement>("#subject");
 if (suggested && subject) suggesting(suggested, subject);
-const telling = document.querySelector<HTMLElement>("[data-tell]");
-if (telling) framed(telling);
 boxes();
 const history = document.querySelector<HTMLElement>("[data-news]");
 if (history) follow(history);

@@ -73,11 +73,7 @@ export function uploads(root: HTMLElement): void {
       goOn();
     });
     const body = new FormData();
-    // What shows that it comes from this page, and for whom.
-    for (const name of ["csrf", "token", "lang"]) {
-      const field = form?.querySelector<HTMLInputElement>(`input[name='${name}']`);
-      if (field) body.append(name, field.value);
-    }
+    body.append("csrf", form?.querySelector<HTMLInputElement>("input[name='csrf']")?.value ?? "");
     body.append("cid", cid);
     body.append("attached", file, file.name);
     under.add(request);
