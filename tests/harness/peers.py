@@ -485,6 +485,12 @@ class AgentPeer(Peer):
     def welcomed(self, frame: Frame) -> list[Frame]:
         self.id = frame["id"]
         views: list[Frame] = frame["tickets"]
+        here = {view["id"] for view in views}
+        for ticket, thread in self.threads.items():
+            if ticket not in here and thread.view.get("agent_id") == self.id:
+                thread.view["agent_id"] = (
+                    None  # taken from them meanwhile, with its app perhaps: nobody tells them more
+                )
         return views
 
     async def is_available(self) -> None:
