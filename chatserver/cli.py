@@ -189,9 +189,8 @@ def _take_mail() -> None:
             "CHATSERVER_MAILBOX_URL says. A process beside it is for PostgreSQL: set DATABASE_URL to one."
         )
     where = settings.mail_address
-    if (
-        not settings.takes_mail
-    ):  # it waits all the same: whoever runs a Procfile would have the others end with it
+    if not settings.takes_mail:
+        # It waits all the same: whoever runs a Procfile would have the others end with it.
         click.echo(
             "No mail is taken: CHATSERVER_MAIL_LISTEN says where it comes, like lmtp://127.0.0.1:8024, or "
             "CHATSERVER_MAILBOX_URL from where, like imaps://user:password@host/INBOX (docs/email.md).",

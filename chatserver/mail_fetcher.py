@@ -134,7 +134,7 @@ class Fetcher:
             await _apart(box.close)
 
     async def _pause(self) -> None:
-        """Full jitter, so that several processes do not come at once."""
+        """By chance up to half of it shorter, so that several processes do not come at once."""
         await asyncio.sleep(self._rest * (0.5 + random.random() / 2))  # noqa: S311 - no secret
         self._rest = min(self._rest * 2, REST_MOST)
 

@@ -109,6 +109,10 @@ class Form(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, om
         """All that may be asked, the app's own fields too."""
         return (*USUAL, *(field.key for field in self.fields))
 
+    def called(self, key: str, lang: str) -> str:
+        """What a field of the app's own is called, in a language of ours; "" for a key that none of them has."""
+        return next((str(getattr(field.label, lang)) for field in self.fields if field.key == key), "")
+
 
 DEFAULT: Final = Form()
 

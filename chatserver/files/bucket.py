@@ -24,6 +24,7 @@ from chatserver.files.keeping import (
     Outcome,
     Place,
     copied,
+    placed,
 )
 from chatserver.settings import S3
 
@@ -248,9 +249,7 @@ class _Object(io.RawIOBase):
 
 
 def _settled(key: str) -> str:
-    if not KEY.fullmatch(key):
-        raise ValueError("no key of a file")
-    return f"{key[:2]}/{key[2:4]}/{key}"
+    return placed(Path(), key).as_posix()
 
 
 def _halfway(key: str) -> str:

@@ -178,12 +178,8 @@ class Box:
             raise NotRead("folder") from problem
         except (IMAP4.abort, OSError) as problem:
             raise NotRead("cut") from problem
-        except (
-            IMAP4.error,
-            ValueError,
-            TypeError,
-            LookupError,
-        ) as problem:  # no, or nothing to be understood
+        except (IMAP4.error, ValueError, TypeError, LookupError) as problem:
+            # It says no, or nothing that can be understood.
             raise NotRead(fault) from problem
 
 

@@ -221,10 +221,8 @@ class _Told:
 
     def field(self, name: str) -> str:
         """Of the app's form, as it is called there."""
-        for own in self.matter.app.form.fields:
-            if own.key == name:
-                return one_line(str(getattr(own.label, self.lang)))
-        return words(self.lang).get(f"form.label.{name}", name)
+        own = one_line(self.matter.app.form.called(name, self.lang))
+        return own or words(self.lang).get(f"form.label.{name}", name)
 
     def rejection(self) -> Said | None:
         """In an agent's words, for the customer."""

@@ -203,9 +203,8 @@ class _Taking:
         if ticket is not None and ticket.state != "closed":
             return "message", self._said(world, ticket, taken)
         if ticket is not None and is_copied(ticket, taken.sender):
-            return "ticket", self._opened(
-                world, taken, follows=0
-            )  # of their own: what was closed is not theirs
+            # Of their own: what was closed is not theirs.
+            return "ticket", self._opened(world, taken, follows=0)
         if ticket is not None and self.answerable:
             return "closed", self._answered(world, taken, "closed_already", ticket)
         if self.only_access:
@@ -377,9 +376,8 @@ def _with_note(texts: list[str], left: tuple[str, ...], locale: str) -> list[str
     """What of a mail is in the original alone is said at the end, where there is room for it."""
     if not left:
         return texts
-    names = ", ".join(left[:NAMED_AT_MOST]) + (
-        f" (+{len(left) - NAMED_AT_MOST})" if left[NAMED_AT_MOST:] else ""
-    )
+    more = len(left) - NAMED_AT_MOST
+    names = ", ".join(left[:NAMED_AT_MOST]) + (f" (+{more})" if more > 0 else "")
     note = f"[{i18n.say(i18n.choose(locale), 'mail.files_left', names=names)}]"
     whole = f"{texts[-1]}\n\n{note}"
     return [*texts[:-1], whole] if len(whole) <= messages.TEXT_MAX else [*texts, note]

@@ -10,9 +10,9 @@ from starlette.responses import JSONResponse, Response
 
 from chatserver.core.errors import Refused
 from chatserver.i18n import LANGUAGES, choose, say, words
+from chatserver.web import asked
 from chatserver.web.headers import page_policy
 from chatserver.web.origins import exact_origin, sources
-from chatserver.web.portal import asked
 from chatserver.web.rooms import rooms
 
 CHUNKS: Final = ("after", "files", "form", "hints")

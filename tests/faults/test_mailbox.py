@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,9 +31,9 @@ def box() -> Iterator[Dovecot]:
         yield server
 
 
-def reader(directory: Path, box: Dovecot, **more: object) -> Server:
+def reader(directory: Path, box: Dovecot, **more: Any) -> Server:
     directory.mkdir(exist_ok=True)
-    return Server(directory, mailbox_url=box.url, mailbox_poll_seconds=1, **more)  # type: ignore[arg-type]
+    return Server(directory, mailbox_url=box.url, mailbox_poll_seconds=1, **more)
 
 
 async def stored(server: Server) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from tests.harness.commands import done
 from tests.harness.people import Agent, assert_closed_with
@@ -50,14 +50,14 @@ def looks_right(agent: Agent, name: str) -> None:
     assert cut_off(view) == []
 
 
-def chooses(page: Page, *files: dict[str, object]) -> None:
+def chooses(page: Page, *files: FilePayload) -> None:
     """In the window that the paper clip opens."""
     with page.expect_file_chooser() as opened:
         page.get_by_role("button", name="Adjuntar archivos").click()
-    opened.value.set_files(list(files))  # type: ignore[arg-type]
+    opened.value.set_files(list(files))
 
 
-def named(name: str, kind: str, content: bytes) -> dict[str, object]:
+def named(name: str, kind: str, content: bytes) -> FilePayload:
     return {"name": name, "mimeType": kind, "buffer": content}
 
 

@@ -62,18 +62,19 @@ NUMBERS: Final = """SELECT desk.app_id, (SELECT max(number) FROM tickets WHERE a
 FROM unnest($1::bigint[]) AS desk(app_id)"""
 LOCK_TICKETS: Final = "SELECT id FROM tickets WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 # Not together with the lock: of a row that somebody else held, joins would show people as they were before.
-TICKETS: Final = f"{text(ticket_select)} WHERE tickets.id = ANY($1::bigint[])"
-SAID: Final = """SELECT wanted.place, items.seq
-FROM unnest($1::bigint[], $2::text[], $3::bigint[]) WITH ORDINALITY AS wanted(ticket_id, cid, author_id, place)
+_TICKETS: Final = f"{text(ticket_select)} WHERE tickets.id = ANY"
+TICKETS: Final = f"{_TICKETS}($1::bigint[])"
+_SAID: Final = """FROM unnest($1::bigint[], $2::text[], $3::bigint[]) WITH ORDINALITY AS wanted(ticket_id, cid, author_id, place)
 JOIN items ON items.ticket_id = wanted.ticket_id AND items.cid = wanted.cid
 AND CASE WHEN wanted.author_id = 0 THEN items."by" = 'customer'
 ELSE items."by" = 'agent' AND items.author_id = wanted.author_id END"""
+SAID: Final = f"SELECT wanted.place, items.seq {_SAID}"
 HEARD: Final = f"""WITH known AS MATERIALIZED (
     SELECT ticket_id, array_agg(place) AS places, array_agg(seq) AS numbers FROM (
-        SELECT wanted.ticket_id, wanted.place, items.seq {SAID.partition("items.seq")[2]}
+        SELECT wanted.ticket_id, wanted.place, items.seq {_SAID}
     ) AS found GROUP BY ticket_id
 )
-SELECT ticket.*, known.places, known.numbers FROM ({TICKETS.replace("$1", "$4")}) AS ticket
+SELECT ticket.*, known.places, known.numbers FROM ({_TICKETS}($4::bigint[])) AS ticket
 LEFT JOIN known ON known.ticket_id = ticket.id"""  # noqa: S608 - constants only
 """TICKETS with SAID, for who wants nothing else: each ticket with what is known of it already."""
 FILES: Final = f"{text(upload_select)} AND files.id = ANY($1::text[]) ORDER BY files.id FOR NO KEY UPDATE"

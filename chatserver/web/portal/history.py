@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from chatserver.core.files import File
-from chatserver.core.forms import USUAL, Form
+from chatserver.core.forms import Form
 from chatserver.core.tickets import TALK, Item, Ticket
 from chatserver.i18n import say, words
 from chatserver.web.times import Times
@@ -129,9 +129,8 @@ def _name(item: Item, ticket: Ticket, lang: str, reader: int) -> str:
 
 def named(form: Form, lang: str, names: Iterable[str]) -> str:
     """What these fields are called, for a sentence."""
-    own = {field.key: str(getattr(field.label, lang)) for field in form.fields}
-    labels = [say(lang, f"form.label.{name}") if name in USUAL else own.get(name, name) for name in names]
-    return ", ".join(labels)
+    known = words(lang)
+    return ", ".join(form.called(name, lang) or known.get(f"form.label.{name}", name) for name in names)
 
 
 def _said(item: Item, ticket: Ticket, lang: str, form: Form) -> str:

@@ -13,7 +13,8 @@ from chatserver.core.tickets import Ticket
 from chatserver.i18n import say
 from chatserver.services import tickets
 from chatserver.store import portal as rows
-from chatserver.web.portal import asked, suggesting, uploads
+from chatserver.web import asked
+from chatserver.web.portal import suggesting, uploads
 from chatserver.web.portal.forms import cid_of, sentence
 from chatserver.web.portal.visit import Visit, carried
 

@@ -17,8 +17,9 @@ from chatserver.services import partaking, requests, talk, tickets
 from chatserver.services.partaking import Part, Partaken
 from chatserver.store import files, items
 from chatserver.store import tickets as stored
+from chatserver.web import asked
 from chatserver.web.origins import header
-from chatserver.web.portal import asked, uploads
+from chatserver.web.portal import uploads
 from chatserver.web.portal.forms import cid_of, sentence
 from chatserver.web.portal.history import Entry, Shown, entries
 from chatserver.web.portal.visit import Visit

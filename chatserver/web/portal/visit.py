@@ -22,8 +22,8 @@ from chatserver.i18n import LANGUAGES, choose, say
 from chatserver.services.portal import CustomerSession, Portal
 from chatserver.store.work import Who
 from chatserver.web.addresses import may_carry_passwords, network
+from chatserver.web.asked import OWN
 from chatserver.web.portal import forms
-from chatserver.web.portal.asked import OWN
 from chatserver.web.portal.multipart import Part
 from chatserver.web.rooms import Rooms, rooms
 from chatserver.web.times import Times, zone

@@ -1,4 +1,4 @@
-"""An app's ticket form as the portal asks it: which fields, in which parts, with which words; and what was typed into them.
+"""An app's ticket form as portal and widget ask it: which fields, in which parts, with which words; and what was typed into them.
 
 What may be asked is `core/forms.py`, what is wrong with answers `core/answers.py`. A usual field bears its own name, one of the
 app's own `own.<key>`, so that neither is ever taken for what else a form of ours carries.
