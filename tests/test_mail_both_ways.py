@@ -30,7 +30,7 @@ from tests.files.making import png
 from tests.harness.mail_desk import MailDesk, mail_desk, reply_to
 from tests.harness.mailbox import Mailbox, links_in, mailbox, text_of
 from tests.mail.writing import ANA, SUPPORT, file, mail, part, together
-from tests.services.scene import Scene, database_scene, new_cid, postgres_scene
+from tests.services.scene import Scene, new_cid, scene_on
 
 ADDRESS = "ana@cliente.example"
 OTHER_DESK = "mesa@otra.example"
@@ -49,9 +49,7 @@ def scenes(request: pytest.FixtureRequest, tmp_path: Path) -> Scenes:
     numbers = itertools.count()
 
     def opened() -> AbstractAsyncContextManager[Scene]:
-        if request.param == "sqlite":
-            return database_scene(tmp_path / f"{next(numbers)}.db")
-        return postgres_scene(request.getfixturevalue("postgres_server").database())
+        return scene_on(request, tmp_path / f"{next(numbers)}.db")
 
     return opened
 

@@ -28,7 +28,7 @@ from chatserver.store.tables import apps
 from chatserver.store.tables import outbox as table
 from chatserver.store.work import Needs, Who, World
 from tests.harness.mailbox import Mailbox, links_in, mailbox, text_of
-from tests.services.scene import DatabaseRows, Scene, database_scene, new_cid, postgres_scene
+from tests.services.scene import DatabaseRows, Scene, new_cid, scene_on
 
 SIGNER = Signer(b"secreto")
 ANA = Who(1, "user:ana", "Ana", "ana@example.com", "es", "America/Bogota")
@@ -42,11 +42,7 @@ async def box(anyio_backend: str) -> AsyncIterator[Mailbox]:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Scene]:
-    if request.param == "sqlite":
-        opened = database_scene(tmp_path / "chat.db")
-    else:
-        opened = postgres_scene(request.getfixturevalue("postgres_server").database())
-    async with opened as made:
+    async with scene_on(request, tmp_path / "chat.db") as made:
         await made.app()
         await made.policy(mail=True)
         await made.agent()

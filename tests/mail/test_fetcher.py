@@ -13,38 +13,28 @@ import pytest
 
 from chatserver import mail_fetcher
 from chatserver.core.errors import Refused
-from chatserver.files.keeping import Keeping
-from chatserver.files.threads import Threads
 from chatserver.mail import imap as line
-from chatserver.mail.addresses import Signer
 from chatserver.mail.imap import DELETE, Box, NotRead
 from chatserver.mail.mime import SIZE_AT_MOST
 from chatserver.mail_fetcher import Fetcher, fetching
-from chatserver.services.files import Files
 from chatserver.services.mailroom import Mailroom
 from chatserver.settings import imap
 from chatserver.store import mails
 from chatserver.store.base import StoreFailed
-from chatserver.store.database import Database
 from tests.harness.dovecot import PASSWORD, Dovecot, dovecot
 from tests.harness.server import free_port
 from tests.harness.waiting import soon, until
+from tests.mail.taking import OTHER, Taking
 from tests.mail.writing import SUPPORT, mail
 from tests.services.scene import Scene, database_scene
 
-OTHER = "ayuda@otra.example"
 
-
-class Desk:
+class Desk(Taking):
     """A house that takes mail, and the mailbox that it reads."""
 
     def __init__(self, scene: Scene, server: Dovecot, directory: Path) -> None:
-        assert isinstance(scene.house.store, Database)
-        self.scene = scene
-        self.db = scene.house.store
+        super().__init__(scene, directory)
         self.server = server
-        self.files = Files(scene.house, self.db, Keeping(directory), Threads())
-        self.room = Mailroom(scene.house, self.db, Signer(b"x"), self.files)
         self.metrics = scene.house.metrics
 
     @asynccontextmanager
@@ -66,9 +56,6 @@ class Desk:
             return not await self.lying(which=which)
 
         await until(empty, "all was put away")
-
-    async def subjects(self) -> list[str]:
-        return [ticket.subject for ticket in await self.scene.rows.all_tickets()]
 
 
 @pytest.fixture(scope="module")

@@ -13,43 +13,30 @@ import pytest
 
 from chatserver import mail_listener
 from chatserver.core.errors import Refused
-from chatserver.files.keeping import Keeping
-from chatserver.files.threads import Threads
 from chatserver.mail import mime
-from chatserver.mail.addresses import Signer
 from chatserver.mail_listener import Listener, listening
-from chatserver.services.files import Files
-from chatserver.services.mailroom import Mailroom
 from chatserver.settings import MailAddress
 from chatserver.store import mails
 from chatserver.store.base import StoreFailed
-from chatserver.store.database import Database
 from tests.harness.mail_host import HungUp, MailHost
 from tests.harness.server import free_port
 from tests.harness.waiting import soon
+from tests.mail.taking import OTHER, Taking
 from tests.mail.writing import SUPPORT, file, mail, part, together
 from tests.services.scene import Scene, database_scene
 
 ANA = "ana@cliente.example"
-OTHER = "ayuda@otra.example"
 
 
-class Post:
+class Post(Taking):
     """A listener at a port of its own, and what stands behind it."""
 
     def __init__(self, scene: Scene, port: int, directory: Path) -> None:
-        assert isinstance(scene.house.store, Database)
-        self.scene = scene
-        self.db = scene.house.store
+        super().__init__(scene, directory)
         self.port = port
-        self.files = Files(scene.house, self.db, Keeping(directory), Threads())
-        self.room = Mailroom(scene.house, self.db, Signer(b"x"), self.files)
 
     def at(self, *, lmtp: bool = True) -> MailAddress:
         return MailAddress(lmtp, "127.0.0.1", self.port, None)
-
-    async def subjects(self) -> list[str]:
-        return [ticket.subject for ticket in await self.scene.rows.all_tickets()]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.scene import Scene, database_scene, memory_scene, postgres_scene
+from tests.services.scene import Scene, memory_scene, scene_on
 
 
 @pytest.fixture
@@ -23,10 +23,6 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         await made.app()
         yield made
         return
-    if request.param == "sqlite":
-        opened = database_scene(tmp_path / "chat.db")
-    else:
-        opened = postgres_scene(request.getfixturevalue("postgres_server").database())
-    async with opened as made:
+    async with scene_on(request, tmp_path / "chat.db") as made:
         await made.app()
         yield made

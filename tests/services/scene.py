@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
+import pytest
 from msgspec.structs import replace
 from sqlalchemy import func, insert, select
 
@@ -396,3 +397,10 @@ async def postgres_scene(url: str, clock: Clock | None = None) -> AsyncIterator[
         assert await db.rows(COUNTED) == [], "an agent's load is not what can be counted"
     finally:
         await db.close()
+
+
+def scene_on(request: pytest.FixtureRequest, path: Path) -> AbstractAsyncContextManager[Scene]:
+    """On the engine that a fixture's parameter names, each time with a database of its own. `path`: of SQLite's."""
+    if request.param == "sqlite":
+        return database_scene(path)
+    return postgres_scene(request.getfixturevalue("postgres_server").database())

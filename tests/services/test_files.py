@@ -26,7 +26,7 @@ from chatserver.store.database import Database
 from chatserver.store.tables import file_use
 from tests.files.making import EICAR, HTML, office, png
 from tests.harness.waiting import soon
-from tests.services.scene import Scene, database_scene, new_cid, postgres_scene, refused, who
+from tests.services.scene import Scene, new_cid, refused, scene_on, who
 
 ANA, BEA = who("ana"), who("bea")
 UP = Uploader(1, "customer", ANA.key, "192.0.2.1")
@@ -79,11 +79,7 @@ async def pieces(content: bytes | str, size: int = 70_000) -> AsyncIterator[byte
 
 @pytest.fixture(params=["sqlite", "postgres"])
 async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Desk]:
-    if request.param == "sqlite":
-        opened = database_scene(tmp_path / "chat.db")
-    else:
-        opened = postgres_scene(request.getfixturevalue("postgres_server").database())
-    async with opened as scene:
+    async with scene_on(request, tmp_path / "chat.db") as scene:
         await scene.app()
         await scene.agent()
         made = Desk(scene, tmp_path / "files")

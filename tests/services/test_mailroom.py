@@ -26,7 +26,7 @@ from chatserver.store.database import Database
 from chatserver.store.work import Who
 from tests.files.making import png
 from tests.mail.writing import ANA, SUPPORT, bounce, file, mail, part, together
-from tests.services.scene import Scene, database_scene, new_cid, postgres_scene
+from tests.services.scene import Scene, new_cid, scene_on
 
 SIGNER = Signer(b"secreto")
 ADDRESS = "ana@cliente.example"
@@ -79,11 +79,7 @@ class Desk:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Desk]:
-    if request.param == "sqlite":
-        opened = database_scene(tmp_path / "chat.db")
-    else:
-        opened = postgres_scene(request.getfixturevalue("postgres_server").database())
-    async with opened as scene:
+    async with scene_on(request, tmp_path / "chat.db") as scene:
         await scene.app(support_address=SUPPORT)
         await scene.policy(mail=True)
         made = Desk(scene, tmp_path / "files")

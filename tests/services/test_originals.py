@@ -11,16 +11,12 @@ from chatserver.services.originals import Original, Originals
 from chatserver.store.database import Database
 from tests.mail.arriving import arrived
 from tests.mail.writing import mail
-from tests.services.scene import Scene, database_scene, postgres_scene, refused
+from tests.services.scene import Scene, refused, scene_on
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 async def stored(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Scene]:
-    if request.param == "sqlite":
-        opened = database_scene(tmp_path / "chat.db")
-    else:
-        opened = postgres_scene(request.getfixturevalue("postgres_server").database())
-    async with opened as scene:
+    async with scene_on(request, tmp_path / "chat.db") as scene:
         await scene.app()
         yield scene
 

@@ -28,7 +28,7 @@ from chatserver.store.postgres.tries import Buckets
 from chatserver.store.tables import customer_sessions, links
 from chatserver.store.work import Who
 from tests.harness.letters import Mailbox
-from tests.services.scene import Scene, database_scene, new_cid, postgres_scene, refused
+from tests.services.scene import Scene, new_cid, refused, scene_on
 
 SECRET = "s" * 40
 PASSWORD = "un caballo con paraguas"
@@ -114,11 +114,7 @@ class Town:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 async def town(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Town]:
-    if request.param == "sqlite":
-        opened = database_scene(tmp_path / "chat.db")
-    else:
-        opened = postgres_scene(request.getfixturevalue("postgres_server").database())
-    async with opened as scene:
+    async with scene_on(request, tmp_path / "chat.db") as scene:
         await scene.app()
         await scene.app(2)
         assert isinstance(scene.house.store, Database)
