@@ -117,7 +117,7 @@ class Crowd:
 
         def level() -> bool:
             return all(
-                peer.threads[ticket].last >= last[ticket]
+                peer.shows(ticket) >= last[ticket]
                 for ticket, names in self.members().items()
                 for peer in self.everybody
                 if peer.name in names

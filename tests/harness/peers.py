@@ -187,6 +187,11 @@ class Peer(ABC):
     async def types(self, ticket: int) -> None:
         await self._send({"type": "typing", "ticket": ticket, "on": True})
 
+    def shows(self, ticket: int) -> int:
+        """The number of the newest item on the screen; -1: none yet of the database that is there now."""
+        thread = self.threads[ticket]
+        return thread.last if thread.epoch == self.epoch else -1
+
     def settled(self) -> bool:
         return self.online and not self.outbox
 
@@ -328,7 +333,8 @@ class Peer(ABC):
         """Items in order; one that would leave a gap is not shown, what lies between is asked for."""
         thread = self.threads.setdefault(ticket, Thread())
         if thread.epoch not in ("", self.epoch):
-            return  # a snapshot is on its way
+            await self._open(ticket)  # what is held of it is another database's: a snapshot has to come first
+            return
         for item in items:
             if thread.last >= 0 and item["seq"] <= thread.last:
                 continue
@@ -403,15 +409,21 @@ class Peer(ABC):
         if frame["code"] in AGAIN:
             # Later, and reading goes on meanwhile: a client that sleeps over a refusal does not hear a goodbye.
             wait = min(frame.get("retry_after", 0.05), 0.5)
-            retry = asyncio.create_task(self._once_more(cid, wait), name=f"{self.name} tries again")
+            retry = asyncio.create_task(self._once_more(frame, wait), name=f"{self.name} tries again")
             self._retries.add(retry)
             retry.add_done_callback(self._retries.discard)
-            return
-        self._finish(cid, "fail")
+        elif frame.get("verb") == "open":
+            self.threads[frame["ticket"]].asked = False  # not theirs to read, until they hear of it again
+        else:
+            self._finish(cid, "fail")
 
-    async def _once_more(self, cid: str, wait: float) -> None:
+    async def _once_more(self, refused: Frame, wait: float) -> None:
         """Sends it, too: nothing else may ever happen to this client that would be an occasion to."""
         await asyncio.sleep(wait)
+        if refused.get("verb") == "open":
+            self.threads[refused["ticket"]].asked = False
+            await self._open(refused["ticket"])
+        cid = refused.get("cid", "")
         for pending in self.outbox:
             if pending.cid == cid:
                 pending.sent_on = 0
