@@ -16,15 +16,17 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Lifespan, Receive, Scope, Send
 
-from chatserver import control, telemetry
+from chatserver import telemetry
 from chatserver.core.errors import Refused
 from chatserver.core.people import App
 from chatserver.files.keeping import Place
 from chatserver.files.places import place_of
 from chatserver.files.threads import Threads
+from chatserver.loops.worker import LONGEST_SLEEP_MS, Worker
 from chatserver.mail.addresses import Signer
 from chatserver.metrics import Metrics
-from chatserver.opening import HINTED_SECONDS, HINTLESS_SECONDS, opened
+from chatserver.processes import control
+from chatserver.processes.opening import HINTED_SECONDS, HINTLESS_SECONDS, opened
 from chatserver.realtime.agent import AgentEndpoint
 from chatserver.realtime.customer import CustomerEndpoint
 from chatserver.realtime.fallback import Fallback
@@ -48,7 +50,7 @@ from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
 from chatserver.store.health import probe
 from chatserver.store.outbox import MailStops
-from chatserver.watching import Watch
+from chatserver.watching.figures import Watch
 from chatserver.web import (
     console,
     console_articles,
@@ -70,13 +72,12 @@ from chatserver.web.headers import SecurityHeaders
 from chatserver.web.origins import Origins
 from chatserver.web.pages import Pages
 from chatserver.web.rooms import Rooms
-from chatserver.worker import LONGEST_SLEEP_MS, Worker
 
 if TYPE_CHECKING:
     from chatserver.realtime.forwarding import Forwarding
     from chatserver.store.postgres.database import PostgresDatabase
     from chatserver.telemetry import Traced
-    from chatserver.tracing import Tracing
+    from chatserver.watching.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -310,7 +311,7 @@ async def _canary(settings: Settings, house: House, db: Database) -> AsyncIterat
     if not (settings.metrics_token and settings.canary_seconds):
         yield
         return
-    from chatserver.canary import Canary
+    from chatserver.loops.canary import Canary
 
     async with Canary(house, db, settings.canary_seconds):
         yield
@@ -324,7 +325,7 @@ async def _mailing(
     if settings.smtp is None:
         yield
         return
-    from chatserver.postman import mailing
+    from chatserver.loops.postman import mailing
 
     async with mailing(settings, settings.smtp, house, db, longest_sleep_ms, living):
         yield
@@ -336,7 +337,7 @@ async def _incoming_mail(settings: Settings, house: House, db: Database, files: 
     if settings.on_postgres or not settings.takes_mail:
         yield
         return
-    from chatserver.mail_process import incoming
+    from chatserver.processes.mail import incoming
 
     async with incoming(settings, house, db, files):
         yield

@@ -21,7 +21,7 @@ import pytest
 
 from chatserver.bus.redis import RedisBus
 from chatserver.metrics import Metrics
-from chatserver.opening import opened
+from chatserver.processes.opening import opened
 from chatserver.services.nodes import DEAD_MS
 from chatserver.settings import load
 from chatserver.systemd import BEGIN_ANEW

@@ -146,7 +146,7 @@ def main() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     (DIRECTORY / "watch-port").write_text(str(listener.getsockname()[1]))
     threading.Thread(target=_answer_for_ever, args=(listener,), daemon=True).start()
-    from chatserver.cli import main as serve
+    from chatserver.cli.main import main as serve
     from chatserver.realtime.hub import Hub
 
     enter = Hub.__aenter__

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from chatserver import mail_fetcher
 from chatserver.core.errors import Refused
+from chatserver.incoming import fetcher as mail_fetcher
+from chatserver.incoming.fetcher import Fetcher, fetching
 from chatserver.mail import imap as line
 from chatserver.mail.imap import DELETE, Box, NotRead
 from chatserver.mail.mime import SIZE_AT_MOST
-from chatserver.mail_fetcher import Fetcher, fetching
 from chatserver.services.mailroom import Mailroom
 from chatserver.settings import imap
 from chatserver.store import mails

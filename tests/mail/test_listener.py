@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from chatserver import mail_listener
 from chatserver.core.errors import Refused
+from chatserver.incoming import listener as mail_listener
+from chatserver.incoming.listener import Listener, listening
 from chatserver.mail import mime
-from chatserver.mail_listener import Listener, listening
 from chatserver.settings import MailAddress
 from chatserver.store import mails
 from chatserver.store.base import StoreFailed

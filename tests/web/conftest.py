@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient, WebSocketTestSession
 
 from chatserver.app import build_app
-from chatserver.demo import prepare
+from chatserver.demo.scene import prepare
 from chatserver.settings import Settings, load
 from chatserver.store.database import Database
 from tests.harness.asgi_line import with_lines

@@ -1,4 +1,4 @@
-"""What `chatserver demo` puts into the database: two apps, two agents, and a few help articles (demo_articles/). A second run
+"""What `chatserver demo` puts into the database: two apps, two agents, and a few help articles (articles/). A second run
 changes nothing that is right already."""
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ BOOKS: Final[tuple[tuple[dict[str, str], dict[str, str], tuple[tuple[str, ...], 
     ),
 )
 """Categories of the first app: names, descriptions, and the files of their articles, translations together."""
-FILES: Final = Path(__file__).parent / "demo_articles"
+FILES: Final = Path(__file__).parent / "articles"
 AGENTS: Final = (("ana@demo.test", "Ana Ríos"), ("luis@demo.test", "Luis Pardo"))
 
 

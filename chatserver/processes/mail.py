@@ -1,5 +1,5 @@
 """Incoming mail: in `serve` with SQLite, and as `chatserver mail`, a process that serves nobody else, beside nodes on one
-PostgreSQL. Mail hosts bring it (`mail_listener.py`), or it is fetched from a mailbox (`mail_fetcher.py`)."""
+PostgreSQL. Mail hosts bring it (`incoming/listener.py`), or it is fetched from a mailbox (`incoming/fetcher.py`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chatserver.files.places import place_of
 from chatserver.files.threads import Threads
 from chatserver.mail.addresses import Signer
 from chatserver.metrics import Metrics
-from chatserver.opening import HINTLESS_SECONDS, opened
+from chatserver.processes.opening import HINTLESS_SECONDS, opened
 from chatserver.services import administration
 from chatserver.services.files import Files, files_of
 from chatserver.services.house import House
@@ -43,7 +43,7 @@ def _listening(room: Mailroom, settings: Settings) -> AbstractAsyncContextManage
     where = settings.mail_address
     if where is None:
         return nullcontext()
-    from chatserver.mail_listener import listening
+    from chatserver.incoming.listener import listening
 
     return listening(room, where)
 
@@ -52,7 +52,7 @@ def _fetching(room: Mailroom, settings: Settings) -> AbstractAsyncContextManager
     server = settings.mailbox
     if server is None:
         return nullcontext()
-    from chatserver.mail_fetcher import fetching
+    from chatserver.incoming.fetcher import fetching
 
     return fetching(
         room,

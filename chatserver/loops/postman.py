@@ -25,6 +25,7 @@ from chatserver.core.errors import Refused
 from chatserver.core.events import Event
 from chatserver.core.people import App
 from chatserver.core.tickets import Item, MailProblem, Ticket
+from chatserver.loops.worker import LONGEST_SLEEP_MS, Alarm, forever
 from chatserver.mail.addresses import Signer
 from chatserver.mail.links import Links, links
 from chatserver.mail.outgoing import Matter, Nothing, composed, domain_of, envelope
@@ -40,7 +41,6 @@ from chatserver.store.outbox import Outcome, Waiting
 from chatserver.store.tickets import ticket_for
 from chatserver.store.work import Needs, World
 from chatserver.telemetry import without_text
-from chatserver.worker import LONGEST_SLEEP_MS, Alarm, forever
 
 log = logging.getLogger(__name__)
 R = TypeVar("R")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chatserver.cli_base import fail, load_settings, looking
+from chatserver.cli.base import fail, load_settings, looking
 
 if TYPE_CHECKING:
     from chatserver.core.people import App

@@ -14,9 +14,10 @@ from functools import partial
 from typing import Final
 
 from chatserver import systemd
+from chatserver.loops.postman import mailing
+from chatserver.loops.worker import Alarm, forever
 from chatserver.metrics import Metrics
-from chatserver.opening import HINTLESS_SECONDS, opened
-from chatserver.postman import mailing
+from chatserver.processes.opening import HINTLESS_SECONDS, opened
 from chatserver.services import administration, followups
 from chatserver.services.nodes import Watching
 from chatserver.settings import Settings
@@ -24,7 +25,6 @@ from chatserver.store.accounts import people_mark
 from chatserver.store.postgres.database import PostgresDatabase
 from chatserver.store.postgres.nodes import Nodes
 from chatserver.telemetry import Traced, untraced
-from chatserver.worker import Alarm, forever
 
 log = logging.getLogger(__name__)
 

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chatserver import __version__
-from chatserver.cli_agent import agent
-from chatserver.cli_app import app
-from chatserver.cli_base import fail, load_settings, looking, said_plainly, up_to_date, with_database
-from chatserver.cli_data import backup, move, restore
-from chatserver.cli_mail import test
+from chatserver.cli.agent import agent
+from chatserver.cli.app import app
+from chatserver.cli.base import fail, load_settings, looking, said_plainly, up_to_date, with_database
+from chatserver.cli.data import backup, move, restore
+from chatserver.cli.mail import test
 
 if TYPE_CHECKING:
     from chatserver.services.letters import Letters
     from chatserver.settings import Settings
     from chatserver.store.database import Database, Reader
-    from chatserver.tracing import Tracing
+    from chatserver.watching.tracing import Tracing
 
 
 @click.group()
@@ -36,13 +36,14 @@ def serve() -> None:
 
 
 def _serve(settings: Settings, letters: Letters | None = None) -> None:
-    # Nothing that a start makes is garbage: looking for some among its imports is an eighth of the start. `server.py` ends this.
+    # Nothing that a start makes is garbage: looking for some among its imports is an eighth of the start.
+    # `server/serving.py` ends this.
     gc.disable()
     _check_port(settings)
     _check_database(settings)
     from chatserver import telemetry
     from chatserver.app import build_app
-    from chatserver.server import run
+    from chatserver.server.serving import run
 
     telemetry.take_last_words()
     _open_files(settings)
@@ -60,7 +61,7 @@ def _tracing() -> Tracing | None:
     if not traces_wanted():
         return None
     try:
-        from chatserver.tracing import Tracing
+        from chatserver.watching.tracing import Tracing
 
         return Tracing()
     except ModuleNotFoundError as missing:
@@ -154,8 +155,8 @@ def work() -> None:
     import asyncio
 
     _check_database(settings)
+    from chatserver.processes.work import work as until_told
     from chatserver.telemetry import take_last_words, untraced
-    from chatserver.worker_process import work as until_told
 
     take_last_words()
     tracing = _tracing()
@@ -199,7 +200,7 @@ def _take_mail() -> None:
     import asyncio
 
     _check_database(settings)
-    from chatserver.mail_process import take_mail
+    from chatserver.processes.mail import take_mail
     from chatserver.telemetry import take_last_words, untraced
 
     take_last_words()
@@ -221,7 +222,7 @@ def demo() -> None:
     settings = load_settings()
     _check_port(settings)
 
-    from chatserver.demo import PrintedLetters, prepare
+    from chatserver.demo.scene import PrintedLetters, prepare
     from chatserver.store.database import wall_clock
 
     made = with_database(settings, lambda db: prepare(db, settings, wall_clock))
