@@ -22,7 +22,7 @@ from chatserver.mail.addresses import Signer
 from chatserver.mail.links import links
 from chatserver.mail.smtp import Line, NotSent
 from chatserver.services import mails, pairing, talk, tickets
-from chatserver.settings import smtp
+from chatserver.settings.addresses import smtp
 from chatserver.store.outbox import MailStops
 from chatserver.store.tables import apps
 from chatserver.store.tables import outbox as table

@@ -10,7 +10,10 @@ import pytest
 
 from chatserver import settings
 from chatserver.core.policy import Policy
-from chatserver.settings import BadSettings, Settings, kept, load
+from chatserver.demo.scene import kept
+from chatserver.settings import BadSettings, Settings, load
+from chatserver.settings.reference import reference
+from chatserver.settings.traces import traces_wanted
 
 DOCS = Path(__file__).parent.parent / "docs" / "settings.md"
 
@@ -23,11 +26,11 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
 
 
 def test_the_page_of_settings_is_the_one_that_the_program_prints() -> None:
-    assert DOCS.read_text(encoding="utf-8") == settings.reference()
+    assert DOCS.read_text(encoding="utf-8") == reference()
 
 
 def test_every_setting_and_every_field_of_the_policy_is_documented() -> None:
-    page = settings.reference()
+    page = reference()
     policy = {f"CHATSERVER_{name.upper()}" for name in Policy.__struct_fields__}
     own = {f"CHATSERVER_{name.upper()}" for name in Settings.__dataclass_fields__ if name != "policy"}
     assert set(settings.names()) == policy | own
@@ -108,13 +111,11 @@ COLLECTOR = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318"}
 
 
 def test_traces_are_made_where_opentelemetry_is_told_where_they_go_and_not_that_there_are_none() -> None:
-    assert not settings.traces_wanted({"OTEL_SERVICE_NAME": "chat", "OTEL_EXPORTER_OTLP_ENDPOINT": ""})
-    assert settings.traces_wanted(COLLECTOR)
-    assert settings.traces_wanted(
-        {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://otlp.example.com/v1/traces"}
-    )
-    assert not settings.traces_wanted(COLLECTOR | {"OTEL_SDK_DISABLED": "True"})
-    assert not settings.traces_wanted(COLLECTOR | {"OTEL_TRACES_EXPORTER": "none"})
+    assert not traces_wanted({"OTEL_SERVICE_NAME": "chat", "OTEL_EXPORTER_OTLP_ENDPOINT": ""})
+    assert traces_wanted(COLLECTOR)
+    assert traces_wanted({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://otlp.example.com/v1/traces"})
+    assert not traces_wanted(COLLECTOR | {"OTEL_SDK_DISABLED": "True"})
+    assert not traces_wanted(COLLECTOR | {"OTEL_TRACES_EXPORTER": "none"})
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def move(url: str) -> None:
     A password in URL can be seen in the list of processes: leave it out, and set PGPASSWORD or PGPASSFILE. The SQLite file stays.
     """
     from chatserver.cli.copies import moved_files
-    from chatserver.settings import POSTGRES
+    from chatserver.settings.addresses import POSTGRES
 
     settings = load_settings()
     if settings.on_postgres:

@@ -56,7 +56,7 @@ def _serve(settings: Settings, letters: Letters | None = None) -> None:
 
 def _tracing() -> Tracing | None:
     """Where the environment asks for traces: what makes them, or a sentence that says why it cannot."""
-    from chatserver.settings import traces_wanted
+    from chatserver.settings.traces import traces_wanted
 
     if not traces_wanted():
         return None

@@ -28,7 +28,7 @@ from chatserver.mail.message import Arrival, read
 from chatserver.mail.mime import SIZE_AT_MOST
 from chatserver.metrics import Metrics
 from chatserver.services.mailroom import Mailroom
-from chatserver.settings import Imap
+from chatserver.settings.addresses import Imap
 from chatserver.store.base import StoreFailed
 from chatserver.telemetry import without_text
 

@@ -22,7 +22,7 @@ from chatserver.mail.headers import line
 from chatserver.mail.message import read
 from chatserver.mail.mime import SIZE_AT_MOST
 from chatserver.services.mailroom import Mailroom, Outcome
-from chatserver.settings import MailAddress
+from chatserver.settings.addresses import MailAddress
 from chatserver.store.base import StoreFailed
 from chatserver.telemetry import without_text
 

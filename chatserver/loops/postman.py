@@ -31,7 +31,8 @@ from chatserver.mail.links import Links, links
 from chatserver.mail.outgoing import Matter, Nothing, composed, domain_of, envelope
 from chatserver.mail.smtp import FINAL, OWN, Line, NotSent
 from chatserver.services.house import House
-from chatserver.settings import Settings, Smtp
+from chatserver.settings import Settings
+from chatserver.settings.addresses import Smtp
 from chatserver.store import outbox as rows
 from chatserver.store.base import StoreEnded, StoreFailed
 from chatserver.store.database import Database

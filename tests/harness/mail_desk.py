@@ -17,7 +17,7 @@ from chatserver.mail.addresses import Signer
 from chatserver.mail.links import links
 from chatserver.services.files import Files
 from chatserver.services.mailroom import Mailroom
-from chatserver.settings import MailAddress, smtp
+from chatserver.settings.addresses import MailAddress, smtp
 from chatserver.store.database import Database
 from tests.harness.mail_host import MailHost
 from tests.harness.mailbox import Mailbox

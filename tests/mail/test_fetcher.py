@@ -18,7 +18,7 @@ from chatserver.mail import imap as line
 from chatserver.mail.imap import DELETE, Box, NotRead
 from chatserver.mail.mime import SIZE_AT_MOST
 from chatserver.services.mailroom import Mailroom
-from chatserver.settings import imap
+from chatserver.settings.addresses import imap
 from chatserver.store import mails
 from chatserver.store.base import StoreFailed
 from tests.harness.dovecot import PASSWORD, Dovecot, dovecot

@@ -15,7 +15,7 @@ from chatserver.core.errors import Refused
 from chatserver.incoming import listener as mail_listener
 from chatserver.incoming.listener import Listener, listening
 from chatserver.mail import mime
-from chatserver.settings import MailAddress
+from chatserver.settings.addresses import MailAddress
 from chatserver.store import mails
 from chatserver.store.base import StoreFailed
 from tests.harness.mail_host import HungUp, MailHost
