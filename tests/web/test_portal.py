@@ -17,21 +17,7 @@ from chatserver.web.portal.ticket import PAGE as HISTORY_PAGE
 from chatserver.web.portal.tickets import PAGE
 from tests.harness.letters import Mailbox
 from tests.web.conftest import HOME, Served, started
-from tests.web.portal_visitor import ANA, OWN, PASSWORD, Desk, Visitor, fields
-
-ADDRESS = "ana@empresa.test"
-
-
-@pytest.fixture
-def ana(served: Served) -> Visitor:
-    """Signed up, nothing written yet."""
-    return Visitor(served).signs_up(ADDRESS)
-
-
-@pytest.fixture
-def desk(served: Served) -> Desk:
-    return Desk(served)
-
+from tests.web.portal_visitor import ADDRESS, ANA, OWN, PASSWORD, Desk, Visitor, fields
 
 # — the door ———————————————————————————————————————————————————————————————————
 

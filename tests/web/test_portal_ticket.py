@@ -16,21 +16,10 @@ from chatserver.services import talk
 from chatserver.services.files import Uploader
 from tests.files.making import HTML, PDF, png
 from tests.web.conftest import Served
-from tests.web.portal_visitor import ANA, PASSWORD, Desk, Visitor, fields
+from tests.web.portal_visitor import ADDRESS, ANA, PASSWORD, Desk, Visitor, fields
 from tests.web.test_portal_form import error_at, told_files
 
-ADDRESS = "ana@empresa.test"
 FILE = re.compile(r'<a href="([^"]*/files/[^"]*)" download')
-
-
-@pytest.fixture
-def ana(served: Served) -> Visitor:
-    return Visitor(served).signs_up(ADDRESS)
-
-
-@pytest.fixture
-def desk(served: Served) -> Desk:
-    return Desk(served)
 
 
 def agent_sends(served: Served, desk: Desk, number: int, name: str, content: bytes) -> None:
