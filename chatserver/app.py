@@ -46,11 +46,10 @@ from chatserver.services.portal import Portal
 from chatserver.services.throttle import Buckets
 from chatserver.settings import Settings
 from chatserver.store.accounts import people_mark
-from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
-from chatserver.store.health import probe
 from chatserver.store.outbox import MailStops
 from chatserver.watching.figures import Watch
+from chatserver.watching.readiness import Readiness, writes
 from chatserver.web import (
     console,
     console_articles,
@@ -85,8 +84,6 @@ Clock = Callable[[], int]
 
 NODES_SLEEP_MS: Final = 1_000
 """The worker's longest sleep where other nodes write too."""
-PATIENCE_SECONDS: Final = 2.0
-"""A database that has not written a row by then takes no writes."""
 
 
 def build_app(
@@ -171,7 +168,7 @@ def build_app(
                     refused=metrics.refuse,
                     mail_stops=MailStops(db),
                     mail_signer=Signer((settings.secret or db.secret).encode()),
-                    unready=Readiness(db, hub, living).problems,
+                    unready=Readiness(db, lambda: hub.draining, living).problems,
                     lacking=lambda: _lacking(files, metrics),
                 )
                 log.info("serving", extra={"address": settings.address, "database": settings.database_shown})
@@ -265,7 +262,7 @@ async def _among_nodes(
             asyncio.create_task(
                 catching_up.run(lambda: HINTED_SECONDS if bus.hears(len(known)) else HINTLESS_SECONDS)
             ),
-            asyncio.create_task(Refuge(hub, living, partial(_writes, db), forwarding.anybody_ready).run()),
+            asyncio.create_task(Refuge(hub, living, partial(writes, db), forwarding.anybody_ready).run()),
         ]
         try:
             yield forwarding, living
@@ -337,7 +334,7 @@ async def _incoming_mail(settings: Settings, house: House, db: Database, files: 
     if settings.on_postgres or not settings.takes_mail:
         yield
         return
-    from chatserver.processes.mail import incoming
+    from chatserver.incoming.taking import incoming
 
     async with incoming(settings, house, db, files):
         yield
@@ -488,41 +485,3 @@ def _limits(settings: Settings) -> Limits:
         agent_heartbeat=settings.agent_heartbeat_seconds,
         linger=settings.linger_seconds,
     )
-
-
-class Readiness:
-    """Whether traffic should come here. `living`: whether this process counts as alive among the nodes. Whoever asks often gets
-    the answer of the last second, either answer: it costs a write, or two seconds in which everybody else waits for theirs."""
-
-    FRESH_MS: Final = 1_000
-
-    def __init__(self, db: Database, hub: Hub, living: Callable[[], bool]) -> None:
-        self._db = db
-        self._hub = hub
-        self._living = living
-        self._writes = False
-        self._asked_at = 0
-        self._turn = asyncio.Lock()
-
-    async def problems(self) -> list[str]:
-        problems = ["draining"] if self._hub.draining else []
-        async with self._turn:
-            if abs(self._db.clock() - self._asked_at) > self.FRESH_MS:
-                self._writes = await _writes(self._db)
-                self._asked_at = self._db.clock()
-        if not self._writes:
-            problems.append("database")
-        elif not self._living():
-            problems.append("joining")
-        return problems
-
-
-async def _writes(db: Database) -> bool:
-    """The database takes a write, now."""
-    try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await probe(db, db.clock())
-    except (StoreFailed, Refused, TimeoutError):
-        log.exception("the database takes no writes")
-        return False
-    return True

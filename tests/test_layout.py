@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "demo": frozenset({"services", "store", "core"}),
     "server": frozenset({"realtime"}),
     "loops": frozenset({"services", "store", "bus", "mail", "core"}),
-    "incoming": frozenset({"services", "store", "mail", "core"}),
+    "incoming": frozenset({"services", "store", "files", "mail", "core"}),
     "processes": frozenset({"loops", "incoming", "services", "store", "bus", "files", "mail", "core"}),
     "watching": frozenset({"realtime", "loops", "services", "store", "core"}),
     "extensions": frozenset(),

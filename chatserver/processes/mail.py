@@ -1,78 +1,25 @@
-"""Incoming mail: in `serve` with SQLite, and as `chatserver mail`, a process that serves nobody else, beside nodes on one
-PostgreSQL. Mail hosts bring it (`incoming/listener.py`), or it is fetched from a mailbox (`incoming/fetcher.py`)."""
+"""`chatserver mail`: incoming mail in a process that serves nobody else, beside nodes on one PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 
-from chatserver import i18n, systemd
+from chatserver import systemd
 from chatserver.files.places import place_of
 from chatserver.files.threads import Threads
-from chatserver.mail.addresses import Signer
+from chatserver.incoming.taking import incoming
 from chatserver.metrics import Metrics
 from chatserver.processes.opening import HINTLESS_SECONDS, opened
 from chatserver.services import administration
-from chatserver.services.files import Files, files_of
-from chatserver.services.house import House
-from chatserver.services.mailroom import Mailroom
+from chatserver.services.files import files_of
 from chatserver.settings import Settings
 from chatserver.store.accounts import people_mark
-from chatserver.store.database import Database
 from chatserver.telemetry import Traced, untraced
 
 log = logging.getLogger(__name__)
-
-
-@asynccontextmanager
-async def incoming(settings: Settings, house: House, db: Database, files: Files) -> AsyncIterator[None]:
-    """Takes mail wherever settings say so. `files`: open. Raises OSError when nobody can listen there."""
-    if not settings.takes_mail:
-        yield
-        return
-    room = mailroom(settings, house, db, files)
-    async with _listening(room, settings), _fetching(room, settings):
-        yield
-
-
-def _listening(room: Mailroom, settings: Settings) -> AbstractAsyncContextManager[object]:
-    where = settings.mail_address
-    if where is None:
-        return nullcontext()
-    from chatserver.incoming.listener import listening
-
-    return listening(room, where)
-
-
-def _fetching(room: Mailroom, settings: Settings) -> AbstractAsyncContextManager[object]:
-    server = settings.mailbox
-    if server is None:
-        return nullcontext()
-    from chatserver.incoming.fetcher import fetching
-
-    return fetching(
-        room,
-        server,
-        done=settings.mailbox_done,
-        poll_seconds=settings.mailbox_poll_seconds,
-        metrics=room.house.metrics,
-    )
-
-
-def mailroom(settings: Settings, house: House, db: Database, files: Files) -> Mailroom:
-    language = settings.language if settings.language in i18n.LANGUAGES else i18n.DEFAULT
-    return Mailroom(
-        house,
-        db,
-        Signer((settings.secret or db.secret).encode()),
-        files,
-        settings.mail_authserv_id,
-        i18n.say(language, "page.mail.no_subject"),
-    )
 
 
 async def take_mail(settings: Settings, traced: Traced = untraced) -> int:
