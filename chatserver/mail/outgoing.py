@@ -189,6 +189,14 @@ class _Told:
     def to_ticket(self) -> Part:
         return self.button("ticket", self.ticket_url())
 
+    def to_account(self) -> list[Part]:
+        """Of its own that the mail's reader makes with its link."""
+        return [
+            Part(self.say("mail.access.text")),
+            self.button("access", self.matter.facts.link),
+            Part(self.say("mail.access.once"), quiet=True),
+        ]
+
     def to_new(self) -> Part:
         if self.ticket is None or self.copied:
             return Part()
@@ -282,10 +290,8 @@ def _created(told: _Told) -> _Content:
     if known and ticket is not None:
         heading = f"{told.say('mail.created.said')}: {told.masked(one_line(ticket.subject))}"
         parts.append(Part(heading, told.said(("customer",))))
-    by_mail = ticket is not None and ticket.customer.by_mail
-    access = told.links.access(told.matter.app, told.matter.address) if by_mail else ""
-    if access:
-        parts += [Part(told.say("mail.access.text")), told.button("access", access)]
+    if told.matter.facts.link:
+        parts += told.to_account()
     else:
         parts.append(told.to_ticket())
     if not known:
@@ -369,14 +375,14 @@ def _transcript(told: _Told) -> _Content:
 
 
 def _access(told: _Told) -> _Content:
-    url = told.matter.facts.link or told.links.access(told.matter.app, told.matter.address)
-    if not url:
+    """Without a link of its own there is an account already."""
+    if told.matter.facts.link:
+        return told.say("mail.access.title"), [told.hello(), *told.to_account()]
+    door = told.links.door(told.matter.app)
+    if not door:
         raise Nothing
-    return told.say("mail.access.title"), [
-        told.hello(),
-        Part(told.say("mail.access.text")),
-        told.button("access", url),
-    ]
+    known = Part(told.say("mail.access.known"))
+    return told.say("mail.access.title"), [told.hello(), known, told.button("door", door)]
 
 
 def _with_link(told: _Told) -> _Content:

@@ -116,12 +116,9 @@ async def confirm_address(
 
 
 async def gather(house: House, db: Database, customer: Customer) -> None:
-    """What was mailed from one of a customer's confirmed addresses before they were known is theirs."""
-    for address in await rows.addresses_of(db, customer.id):
-        if address.confirmed:
-            sender = await rows.sender_by_mail(db, customer.app_id, address.address)
-            if sender is not None and sender.id != customer.id:
-                await unite(house, db, customer, sender)
+    """What was mailed from a customer's confirmed addresses is theirs: before they were known, or since they last looked."""
+    for sender in await rows.senders_by_mail(db, customer.id):
+        await unite(house, db, customer, sender)
 
 
 async def unite(house: House, db: Database, kept: Customer, gone: Customer) -> None:

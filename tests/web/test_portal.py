@@ -11,6 +11,7 @@ from contextlib import closing
 import pytest
 
 from chatserver.settings import Settings
+from chatserver.store.work import Who
 from chatserver.web.headers import STRICT
 from chatserver.web.portal.forms import ANSWERS_MAX, BODY_BYTES
 from chatserver.web.portal.ticket import PAGE as HISTORY_PAGE
@@ -101,6 +102,56 @@ def test_a_link_leaves_the_address_bar_at_once_and_is_not_used_up_by_being_looke
     assert visitor.at == ""
     again = Visitor(served).opens(link)
     assert (again.status, again.shows("Este enlace ya no sirve")) == (410, True)
+
+
+def test_who_comes_with_a_link_that_is_over_is_told_so_and_can_sign_in_or_ask_for_another(
+    served: Served, ana: Visitor
+) -> None:
+    used = served.mail.link(ADDRESS)
+    pages, visitor = [], Visitor(served)
+    for address in (ADDRESS, "nadie@empresa.test"):  # one that is known, and one that is not
+        visitor = Visitor(served).opens(f"{used}&place=tickets/1001")
+        assert visitor.status == 410
+        assert visitor.shows("Este ya se usó o venció.")
+        assert 'href="/portal/demo/sign-in?place=tickets/1001"' in visitor.page
+        visitor.posts("link", email=address)
+        assert visitor.shows(f"Enviamos un mensaje a {address}.")
+        pages.append(visitor.page.replace(address, "…"))
+    assert pages[0] == pages[1], "nothing tells which of them is known"
+    kinds = [served.mail.to(address)[-1].kind for address in (ADDRESS, "nadie@empresa.test")]
+    assert kinds == ["reset", "sign_up"]
+    asked = served.mail.link("nadie@empresa.test")
+    assert asked.endswith("&place=tickets/1001"), "the way on is not lost"
+    visitor.opens(asked).posts("welcome", name="Nadie", password=PASSWORD)
+    assert (visitor.at, visitor.status) == ("/tickets/1001", 404), "and it opens nobody else's ticket"
+
+
+def test_another_link_is_asked_for_as_any_is(served: Served) -> None:
+    visitor = Visitor(served).opens("link?t=nada").posts("link", email="no es correo")
+    assert (visitor.status, visitor.shows("Escribe un correo completo")) == (400, True)
+    for _ in range(3):
+        visitor.opens("link").posts("link", email=ADDRESS)
+    visitor.opens("link").posts("link", email=ADDRESS)
+    assert (visitor.status, visitor.shows("Demasiados intentos.")) == (429, True)
+
+
+def test_who_is_signed_in_is_shown_where_an_address_is_confirmed_anew(ana: Visitor) -> None:
+    ana.opens("link?t=nada")
+    assert ana.status == 410
+    assert ana.shows("pide otro enlace en tu perfil")
+    assert 'action="/portal/demo/link"' not in ana.page
+
+
+@pytest.mark.parametrize("place", ["//malo.test", "https://malo.test", "sign-out", "tickets/1/reply"])
+def test_a_link_leads_on_to_pages_of_the_portal_only(served: Served, place: str) -> None:
+    visitor = Visitor(served).opens("sign-up").posts("sign-up", email=ADDRESS)
+    visitor.opens(f"{served.mail.link(ADDRESS)}&place={place}")
+    assert (visitor.at, place in visitor.page) == ("/welcome", False)
+    visitor.sends(
+        "welcome",
+        fields(visitor.page, visitor.path("welcome")) | {"name": "Ana", "password": PASSWORD, "place": place},
+    )
+    assert visitor.at == ""
 
 
 def test_what_is_wrong_with_a_new_account_stands_at_the_field_and_the_rest_is_kept(served: Served) -> None:
@@ -727,3 +778,15 @@ async def start_chat(house: object, key: str) -> object:
         context="{}",
         connected=True,
     )
+
+
+@pytest.mark.parametrize("place", ["", "tickets/{}"])
+def test_what_is_mailed_while_somebody_is_signed_in_is_theirs_when_they_look(
+    served: Served, ana: Visitor, place: str
+) -> None:
+    """By the page to which its confirmation leads, or in their list; a stranger's is in neither."""
+    desk = Desk(served)
+    mine = desk.request(Who(1, f"mail:{ADDRESS}"), "Enviado por correo")
+    other = desk.request(Who(1, "mail:eva@empresa.test"), "Enviado por Eva")
+    assert ana.opens(place.format(mine)).shows("Enviado por correo")
+    assert not ana.opens(place.format(other)).shows("Enviado por Eva")

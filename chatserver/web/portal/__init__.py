@@ -22,7 +22,7 @@ PAGES: Final[dict[str, tuple[View | None, View | None]]] = {
     "/sign-in": (door.sign_in_page, door.sign_in),
     "/sign-up": (door.sign_up_page, door.sign_up_asked),
     "/forgotten": (door.forgotten_page, door.forgotten_asked),
-    "/link": (door.followed_link, None),
+    "/link": (door.followed_link, door.link_asked),
     "/welcome": (door.welcome_page, door.welcome),
     "/new-password": (door.new_password_page, door.new_password),
     "/confirm": (profile.confirm_page, profile.confirm),

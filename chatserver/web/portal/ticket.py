@@ -13,7 +13,7 @@ from chatserver.core.errors import Refused
 from chatserver.core.files import File
 from chatserver.core.tickets import Item, Ticket, pending_ends, rate_until
 from chatserver.i18n import say
-from chatserver.services import partaking, requests, talk, tickets
+from chatserver.services import partaking, persons, requests, talk, tickets
 from chatserver.services.partaking import Part, Partaken
 from chatserver.store import files, items
 from chatserver.store import tickets as stored
@@ -42,7 +42,11 @@ async def partaken(visit: Visit, number: int | None = None) -> Partaken:
     if number is None:
         number = int(visit.request.path_params["number"])
     number = min(number, stored.NUMBER_MOST)
-    found = await partaking.find(visit.portal.db, visit.signed_in.customer, number)
+    customer, portal = visit.signed_in.customer, visit.portal
+    found = await partaking.find(portal.db, customer, number)
+    if found is None:  # it may have come by mail while they were signed in
+        await persons.gather(portal.house, portal.db, customer)
+        found = await partaking.find(portal.db, customer, number)
     if found is None:
         raise HTTPException(404)
     return found

@@ -150,13 +150,18 @@ class Visit:
         origin = (
             f"{public.scheme}://{public.netloc}" if public else self.house.origins.own(self.request.scope)
         )
-        return f"{origin}{self.path('link')}?t={token}"
+        place = f"&place={quote(self.place, safe='/')}" if self.place else ""
+        return f"{origin}{self.path('link')}?t={token}{place}"
 
     @property
     def place(self) -> str:
         """Where to go after signing in."""
         asked = self.form.get("place", self.request.query_params.get("place", ""))
         return asked if _PLACE.fullmatch(asked) else ""
+
+    def bound(self, page: str) -> str:
+        """One of the pages on the way in, which then knows where to go on from there."""
+        return f"{page}?place={quote(self.place, safe='/')}" if self.place else page
 
     def kept(self) -> dict[str, str]:
         """What a form carried on, under the names that it had."""
