@@ -49,7 +49,7 @@ from chatserver.store.accounts import people_mark
 from chatserver.store.database import Database
 from chatserver.store.outbox import MailStops
 from chatserver.watching.figures import Watch
-from chatserver.watching.readiness import Readiness, writes
+from chatserver.watching.readiness import Readiness, lacking, writes
 from chatserver.web import (
     console,
     console_articles,
@@ -169,7 +169,7 @@ def build_app(
                     mail_stops=MailStops(db),
                     mail_signer=Signer((settings.secret or db.secret).encode()),
                     unready=Readiness(db, lambda: hub.draining, living).problems,
-                    lacking=lambda: _lacking(files, metrics),
+                    lacking=lambda: lacking(files, metrics),
                 )
                 log.info("serving", extra={"address": settings.address, "database": settings.database_shown})
                 customer_lines = Fallback(customers, origins.origin_allowed, forwarding)
@@ -455,16 +455,6 @@ def _downloads(
 ) -> Downloads:
     secret = settings.secret or db.secret
     return Downloads(house, db, files, place, threads, secret=secret, seconds=settings.file_link_seconds)
-
-
-def _lacking(files: Files, metrics: Metrics) -> list[str]:
-    """What this server does without just now. Chats go on."""
-    without = {
-        "files": bool(files.problem),
-        "scanner": files.unscanned,
-        "mailbox": metrics.mailbox_up is False,
-    }
-    return [name for name, missing in without.items() if missing]
 
 
 def _limits(settings: Settings) -> Limits:

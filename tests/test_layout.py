@@ -30,7 +30,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server": frozenset({"realtime"}),
     "loops": frozenset({"services", "store", "bus", "mail", "core"}),
     "incoming": frozenset({"services", "store", "files", "mail", "core"}),
-    "processes": frozenset({"loops", "incoming", "services", "store", "bus", "files", "mail", "core"}),
+    "processes": frozenset(
+        {"server", "watching", "loops", "incoming", "services", "store", "bus", "files", "mail", "core"}
+    ),
     "watching": frozenset({"realtime", "loops", "services", "store", "core"}),
     "extensions": frozenset(),
     "i18n": frozenset(),

@@ -168,8 +168,54 @@ def test_a_database_that_cannot_be_used_is_refused_without_showing_its_password(
 
 
 def test_settings_that_are_printed_hold_no_password() -> None:
-    found = load({"DATABASE_URL": "postgresql://chat:hush@localhost/chat", "CHATSERVER_SECRET": "hush" * 9})
+    found = load(
+        {
+            "DATABASE_URL": "postgresql://chat:hush@localhost/chat",
+            "REDIS_URL": "redis://:hush@localhost",
+            "CHATSERVER_SECRET": "hush" * 9,
+            "CHATSERVER_METRICS_TOKEN": "hush" * 8,
+            "CHATSERVER_SMTP_URL": "smtp://chat:hush@localhost",
+            "CHATSERVER_MAILBOX_URL": "imaps://chat:hush@localhost",
+            "CHATSERVER_MAIL_FROM": "soporte@example.com",
+            "CHATSERVER_PUBLIC_URL": "https://chat.example.com",
+        }
+    )
     assert "hush" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("127.0.0.1:8026", ("127.0.0.1", 8026)),
+        ("[::1]:8026", ("::1", 8026)),
+        ("localhost:1", ("localhost", 1)),
+        ("0.0.0.0:65535", ("0.0.0.0", 65_535)),
+    ],
+)
+def test_pages_about_health_have_an_address_of_their_own(text: str, where: tuple[str, int]) -> None:
+    found = load({"CHATSERVER_HEALTH_LISTEN": text}).health_address
+    assert found == where
+    assert found.shown == text
+    assert load({}).health_address is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "8026",
+        ":8026",
+        "127.0.0.1",
+        "127.0.0.1:0",
+        "127.0.0.1:65536",
+        "::1:8026",
+        "[127.0.0.1]:1",
+        "a.b:1",
+        "²:1",
+    ],
+)
+def test_no_address_for_pages_about_health_is_refused(text: str) -> None:
+    with pytest.raises(BadSettings, match="CHATSERVER_HEALTH_LISTEN must be an address and a port"):
+        load({"CHATSERVER_HEALTH_LISTEN": text})
 
 
 def test_the_policy_of_all_apps_comes_from_the_environment() -> None:

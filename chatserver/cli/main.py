@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -17,6 +17,7 @@ from chatserver.cli.data import backup, move, restore
 from chatserver.cli.mail import test
 
 if TYPE_CHECKING:
+    from chatserver.processes.health import NobodyListens
     from chatserver.services.letters import Letters
     from chatserver.settings import Settings
     from chatserver.store.database import Database, Reader
@@ -155,6 +156,7 @@ def work() -> None:
     import asyncio
 
     _check_database(settings)
+    from chatserver.processes.health import NobodyListens
     from chatserver.processes.work import work as until_told
     from chatserver.telemetry import take_last_words, untraced
 
@@ -162,9 +164,18 @@ def work() -> None:
     tracing = _tracing()
     try:
         sys.exit(asyncio.run(until_told(settings, tracing or untraced)))
+    except NobodyListens as problem:
+        _fail_at_health(problem)
     finally:
         if tracing is not None:
             tracing.close()
+
+
+def _fail_at_health(problem: NobodyListens) -> NoReturn:
+    fail(
+        f"Cannot listen for /healthz, /readyz and /metrics at {problem.where}: {problem.strerror}. "
+        "Set CHATSERVER_HEALTH_LISTEN to another address, or leave it out."
+    )
 
 
 @main.group(invoke_without_command=True)
@@ -200,6 +211,7 @@ def _take_mail() -> None:
     import asyncio
 
     _check_database(settings)
+    from chatserver.processes.health import NobodyListens
     from chatserver.processes.mail import take_mail
     from chatserver.telemetry import take_last_words, untraced
 
@@ -207,6 +219,8 @@ def _take_mail() -> None:
     tracing = _tracing()
     try:
         sys.exit(asyncio.run(take_mail(settings, tracing or untraced)))
+    except NobodyListens as problem:
+        _fail_at_health(problem)
     except OSError as problem:
         if where is None:
             raise

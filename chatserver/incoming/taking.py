@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import get_args
 
 from chatserver import i18n
 from chatserver.mail.addresses import Signer
 from chatserver.services.files import Files
 from chatserver.services.house import House
-from chatserver.services.mailroom import Mailroom
+from chatserver.services.mailroom import Became, Mailroom
 from chatserver.settings import Settings
 from chatserver.store.database import Database
 
@@ -20,6 +21,7 @@ async def incoming(settings: Settings, house: House, db: Database, files: Files)
     if not settings.takes_mail:
         yield
         return
+    house.metrics.incoming = dict.fromkeys(get_args(Became), 0)
     room = _mailroom(settings, house, db, files)
     async with _listening(room, settings), _fetching(room, settings):
         yield

@@ -93,6 +93,11 @@ class Mailroom:
 
         Raises what `Store.write` raises: nothing was taken then, and the mail has to come again.
         """
+        outcome = await self._taken(app, mail, raw, original)
+        self.house.metrics.came_in(outcome.became)
+        return outcome
+
+    async def _taken(self, app: App, mail: Arrival, raw: bytes, original: str) -> Outcome:
         before = await self.taken_before(app, mail.key)
         if before is not None:
             return Outcome("again", before)

@@ -236,6 +236,38 @@ def files_url(text: str) -> str:
     return text
 
 
+class Host(NamedTuple):
+    """An address of a machine, or a name of this one, and a port."""
+
+    host: str
+    port: int
+
+    @property
+    def shown(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def host_and_port(text: str) -> Host:
+    """ValueError with what is wrong, to follow the name."""
+    host, _, port = text.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    bracketed = host != bare
+    good = port.isdecimal() and 0 < int(port) < 65_536 and (":" in bare) == bracketed
+    try:
+        if good and bare != "localhost":
+            ipaddress.ip_address(bare)
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError(f"must be an address and a port, like 127.0.0.1:8026 or [::1]:8026, not {text!r}")
+    return Host(bare, int(port))
+
+
+def health_listen(text: str) -> str:
+    host_and_port(text)
+    return text
+
+
 class MailAddress(NamedTuple):
     """Where mail hosts bring mail: `path` of a Unix socket, or `host` and `port`."""
 

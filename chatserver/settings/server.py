@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chatserver.settings import casts
+from chatserver.settings import addresses, casts
 from chatserver.settings.casts import setting
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
@@ -61,6 +61,13 @@ class Server:
         shown="no such page",
         hidden=True,
     )
+    health_listen: str = setting(
+        "",
+        addresses.health_listen,
+        "Where `chatserver mail` and `chatserver work` tell `/healthz`, `/readyz` and `/metrics`, like `127.0.0.1:8026`: each at "
+        "a port of its own. `serve` tells them where it listens.",
+        shown="nowhere",
+    )
     canary_seconds: float = setting(
         30.0,
         casts.number(0, 3600),
@@ -73,6 +80,10 @@ class Server:
         "The password of the agents that `chatserver demo` makes.",
         shown="made once, kept in <DATA_DIR>/demo-password",
     )
+
+    @property
+    def health_address(self) -> addresses.Host | None:
+        return addresses.host_and_port(self.health_listen) if self.health_listen else None
 
     @property
     def address(self) -> str:

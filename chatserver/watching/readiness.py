@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Final
 
 from chatserver.core.errors import Refused
+from chatserver.metrics import Metrics
+from chatserver.services.files import Files
 from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
 from chatserver.store.health import probe
@@ -55,3 +57,13 @@ async def writes(db: Database) -> bool:
         log.exception("the database takes no writes")
         return False
     return True
+
+
+def lacking(files: Files, metrics: Metrics) -> list[str]:
+    """What this process does without just now. What else it is there for goes on."""
+    without = {
+        "files": bool(files.problem),
+        "scanner": files.unscanned,
+        "mailbox": metrics.mailbox_up is False,
+    }
+    return [name for name, missing in without.items() if missing]
