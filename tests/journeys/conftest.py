@@ -87,14 +87,16 @@ class Stage:
         person.signs_in(status)
         return person
 
-    def portal(self, *, scripts: bool = True, scheme: Scheme = "light", width: int = 1280) -> PortalCustomer:
+    def portal(
+        self, *, scripts: bool = True, scheme: Scheme = "light", width: int = 1280, app: str = "demo"
+    ) -> PortalCustomer:
         """Somebody with a browser, about to go to the portal."""
         context = person_context(self.browser, scheme=scheme, width=width, scripts=scripts)
         self._exit.callback(context.close)
         watch = Watch()
         page = context.new_page()
         watch.over(page)
-        person = PortalCustomer(self.server, context, page, watch)
+        person = PortalCustomer(self.server, context, page, watch, app)
         self.people.append(person)
         return person
 
