@@ -485,8 +485,9 @@ async def test_who_is_in_copy_answers_under_their_own_name_and_decides_nothing(d
     await desk.gets(raw, EVA, reply_to(sent))
     after = (await desk.tickets())[0]
     last = (await desk.messages(after))[-1]
-    assert (last.by, last.name, last.reason) == ("system", f"Eva Ruiz <{EVA}>", "unverified")
-    assert last.text == f"Eva Ruiz <{EVA}>:\nSí, resuelto"
+    assert (last.by, last.name, last.reason) == ("system", "Eva Ruiz", "unverified")
+    assert last.text == "Sí, resuelto"
+    assert last.author_id not in (0, ticket.customer.id)
     assert (after.state, after.proposal) == ("open", after.last_seq - 1)
     assert (after.agent_unread, after.customer_seen) == (ticket.agent_unread + 1, ticket.customer_seen)
     await tickets.close(desk.scene.house, 1, ticket.id)
@@ -496,6 +497,39 @@ async def test_who_is_in_copy_answers_under_their_own_name_and_decides_nothing(d
     await desk.gets(answer(closed, "¿Y lo mío?", sender=EVA, name="9"), EVA, reply_to(closed))
     own = (await desk.tickets())[-1]
     assert (own.customer.key, own.follows) == (f"mail:{EVA}", 0)
+
+
+async def test_a_mail_of_one_in_copy_that_comes_again_is_there_once(desk: MailDesk) -> None:
+    """Each part of a long one too, and both are of one author, whom nobody takes for the customer."""
+    ticket = await with_copy(desk)
+    long = "\r\n\r\n".join(f"Parte {number} " + "larga " * 900 for number in range(3))
+    raw = mail(f"{long}\r\n", sender=f"Eva Ruiz <{EVA}>", subject=f"[#{ticket.number}]")
+    for _ in range(3):
+        await desk.gets(raw, EVA, SUPPORT)
+    said = [item for item in await desk.messages(ticket) if item.by == "system"]
+    assert len(said) > 1
+    assert {(item.name, item.author_id) for item in said} == {("Eva Ruiz", said[0].author_id)}
+    assert len({item.cid for item in said}) == len(said)
+    after = (await desk.tickets())[0]
+    assert after.agent_unread == ticket.agent_unread + len(said)
+    again = mail(
+        "Otra cosa\r\n", sender=f"Eva Ruiz <{EVA}>", subject=f"[#{ticket.number}]", message_id="<otro@x>"
+    )
+    await desk.gets(again, EVA, SUPPORT)
+    assert (await desk.messages(ticket))[-1].author_id == said[0].author_id
+
+
+async def test_a_name_in_a_from_is_nobody_elses_account(desk: MailDesk) -> None:
+    """Nor does who has only the address speak as the account that confirmed it."""
+    ticket = await with_copy(desk)
+    account = await desk.scene.request(
+        Who(1, "portal:eva", "Eva"), subject="Otro", text="Otro", email=EVA, form=Given(type="request")
+    )
+    raw = mail("Hola\r\n", sender=f"Bea <{EVA}>", subject=f"[#{ticket.number}]")
+    await desk.gets(raw, EVA, SUPPORT)
+    last = (await desk.messages(ticket))[-1]
+    assert (last.by, last.name) == ("system", "Bea")
+    assert last.author_id not in (account.customer.id, ticket.customer.id)
 
 
 async def test_one_in_copy_stops_their_own_mails_alone(desk: MailDesk) -> None:

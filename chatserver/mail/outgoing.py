@@ -210,11 +210,15 @@ class _Told:
             if len(found) == SAID_MAX or len(item.text) > room:
                 break
             room -= len(item.text)
-            own = item.by == "customer"
-            who = self.say("mail.you") if own else one_line(item.name) or self.say("mail.team")
-            files = [self.masked(one_line(file.name)) for file in item.files]
-            found.append(Said(who, self.when(item.at), self.masked(_shown(item.text)), own, files))
+            own, files = item.by == "customer", [self.masked(one_line(file.name)) for file in item.files]
+            found.append(Said(self.who(item), self.when(item.at), self.masked(_shown(item.text)), own, files))
         return found[::-1]
+
+    def who(self, item: Item) -> str:
+        name = one_line(item.name)
+        if item.by == "system":
+            return self.say("common.in_copy", name=name)
+        return self.say("mail.you") if item.by == "customer" else name or self.say("mail.team")
 
     def waits(self) -> str:
         """What its receiver has to do, where agents said so in what the mail is about, and it still is so."""
@@ -236,8 +240,7 @@ class _Told:
         """In an agent's words, for the customer."""
         for item in self.matter.items:
             if item.kind == "closed" and item.text:
-                who = one_line(item.name) or self.say("mail.team")
-                return Said(who, self.when(item.at), self.masked(_shown(item.text)), own=False)
+                return Said(self.who(item), self.when(item.at), self.masked(_shown(item.text)), own=False)
         return None
 
     def when(self, at: int) -> str:

@@ -273,6 +273,14 @@ def test_sensitive_identifiers_are_masked_wherever_they_stand() -> None:
     assert text_of(mail).count(HIDDEN) == 3
 
 
+def test_a_transcript_names_who_was_in_copy_and_takes_their_words_for_nobody_elses() -> None:
+    eva = said(3, "Soy Eva", "system", name="Eva Ruiz")
+    mail = written(matter("transcript", ticket(), items=[said(2, "Hola", "customer"), eva]))
+    assert "Eva Ruiz (en copia)" in text_of(mail)
+    assert text_of(mail).count("Tú") == 1
+    assert "Eva Ruiz (en copia)" in html_of(mail)
+
+
 def test_answers_that_were_seen_meanwhile_make_no_mail() -> None:
     with pytest.raises(Nothing):
         written(matter("answers", ticket(), items=[said(4, "Hola", "customer")]))

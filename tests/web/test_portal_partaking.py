@@ -82,8 +82,14 @@ def test_who_is_in_copy_reads_and_replies_under_their_own_name(
     ((unread, seen, state),) = desk.rows("SELECT customer_unread, customer_seen, state FROM tickets")
     assert (unread, state) == (2, "open")
     assert seen < 5
-    assert '<p class="by">Luis Mora</p>' in ana.opens("tickets/1001").page
+    assert '<p class="by">Luis Mora (en copia)</p>' in ana.opens("tickets/1001").page
+    assert 'data-side="copied"' in ana.page
+    assert '<p class="by">Tú</p>' in luis.opens("tickets/1001").page
+    assert "copied" not in luis.page
+    told = ana.client.get(ana.path("tickets/1001/news?after=5")).json()["entries"]
+    assert [(one["side"], one["name"]) for one in told] == [("copied", "Luis Mora (en copia)")]
     assert desk.rows("SELECT name FROM items WHERE text = 'Soy Luis'") == [("Luis Mora",)]
+    assert ana.opens("").shows("Luis Mora: Soy Luis")
 
 
 def test_a_reply_of_somebody_in_copy_sent_twice_is_one(served: Served, ana: Visitor, desk: Company) -> None:
