@@ -25,7 +25,7 @@ from chatserver.core.colors import theme
 from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind, is_copied
 from chatserver.core.people import App
 from chatserver.core.tickets import TALK, Item, Ticket, pending_ends, rate_until
-from chatserver.i18n import TAGS, choose, say, words
+from chatserver.i18n import TAGS, choose, clock, say, words
 from chatserver.mail.addresses import LOOP_FIELD
 from chatserver.mail.links import Links
 
@@ -246,16 +246,13 @@ class _Told:
     def when(self, at: int) -> str:
         """On the receiver's clock."""
         moment = datetime.fromtimestamp(at / 1000, _zone(self.ticket.customer.zone if self.ticket else ""))
-        halves = words(self.lang)["mail.halves"].split("/")
-        twelve = len(halves) == 2
         return say(
             self.lang,
             "mail.when",
             day=moment.day,
             month=words(self.lang)["mail.months"].split()[moment.month - 1],
-            hour=(moment.hour % 12 or 12) if twelve else f"{moment.hour:02}",
-            minute=f"{moment.minute:02}",
-            half=halves[moment.hour // 12] if twelve else "",
+            # Plain text is broken into lines here: it has one kind of blank.
+            clock=clock(self.lang, moment).replace("\u00a0", " "),
         )
 
     def masked(self, text: str) -> str:
