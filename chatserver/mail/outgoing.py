@@ -402,6 +402,7 @@ def _of_account(told: _Told) -> _Content:
         told.hello(),
         Part(told.say(f"mail.{kind}.text", address=about)),
         Part(told.say(f"mail.{kind}.stranger"), quiet=True),
+        told.button("door", told.links.door(told.matter.app)),
     ]
 
 

@@ -11,6 +11,7 @@ from contextlib import closing
 import pytest
 
 from chatserver.settings import Settings
+from chatserver.store.base import StoreFailed
 from chatserver.store.work import Who
 from chatserver.web.headers import STRICT
 from chatserver.web.portal.forms import ANSWERS_MAX, BODY_BYTES
@@ -790,3 +791,76 @@ def test_what_is_mailed_while_somebody_is_signed_in_is_theirs_when_they_look(
     other = desk.request(Who(1, "mail:eva@empresa.test"), "Enviado por Eva")
     assert ana.opens(place.format(mine)).shows("Enviado por correo")
     assert not ana.opens(place.format(other)).shows("Enviado por Eva")
+
+
+# — when something is wrong ————————————————————————————————————————————————————
+
+
+def test_an_error_is_told_within_the_portal_with_the_way_back(served: Served, ana: Visitor) -> None:
+    ana.opens("tickets/9999")
+    assert (ana.status, ana.shows("No encontramos esta página")) == (404, True)
+    assert '<a class="button" data-kind="primary" href="/portal/demo">Ir a mis tickets</a>' in ana.page
+    assert ana.opens("?lang=pt").opens("tickets/9999").shows("Não encontramos esta página")
+    nobody = Visitor(served).sends("sign-in", {"email": "x"}, {"origin": "https://malo.test"})
+    assert (nobody.status, nobody.shows("No se permite")) == (403, True)
+    assert '<a class="button" data-kind="primary" href="/portal/demo">Ingresar</a>' in nobody.page
+    # Where there is no such portal, and for programs, it stays as it was.
+    elsewhere = Visitor(served, "nada").opens("tickets/1")
+    assert (elsewhere.status, 'href="/portal' in elsewhere.page) == (404, False)
+    ana.opens("tickets/9999", accept="application/json")
+    assert ana.page.startswith('{"code":"not_found"')
+
+
+def test_what_is_too_large_is_called_so(served: Served, ana: Visitor) -> None:
+    ana.opens("new")
+    answer = ana.client.post(
+        ana.path("new"),
+        data={"text": "x" * (BODY_BYTES + 1)},
+        headers={"accept": "text/html", **OWN},
+    )
+    assert answer.status_code == 413
+    assert "Es demasiado grande" in answer.text
+
+
+def test_what_cannot_be_stored_just_now_is_shown_again_to_be_sent_later(
+    served: Served, ana: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = ana.writes()
+    desk = Desk(served)
+    desk.takes(number)
+    desk.says(number, "¿Cuál es el RFC?")
+
+    async def fails(*_: object, **__: object) -> object:
+        raise StoreFailed("disk full")
+
+    ana.opens(f"tickets/{number}")
+    desk.says(number, "¿Sigues ahí?")
+    with monkeypatch.context() as full:
+        full.setattr(served.app.state.hub.house.store, "write", fails)
+        ana.posts(f"tickets/{number}/reply", text="Un texto largo <b>")
+        assert (ana.status, ana.shows("No pudimos guardarlo")) == (503, True)
+        assert fields(ana.page, ana.path(f"tickets/{number}/reply"))["text"] == "Un texto largo <b>"
+        again = Visitor(served)
+        again.client.cookies.update(ana.client.cookies)
+        assert again.opens(f"tickets/{number}").shows("¿Sigues ahí?"), "it can be read all the same"
+        assert again.opens().status == 200
+    ana.posts(f"tickets/{number}/reply")
+    assert ana.at == f"/tickets/{number}"
+    assert ana.shows("Un texto largo <b>")
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ("tickets/{}/reply", "/tickets/{}"),
+        ("tickets/{}/rating", "/tickets/{}"),
+        ("profile/password", "/profile"),
+        ("new/discard", "/new"),
+        ("sign-out", ""),
+    ],
+)
+def test_where_a_form_is_posted_to_its_page_is_shown(ana: Visitor, asked: str, shown: str) -> None:
+    """After an error its address stands there, and people ask for it again."""
+    number = ana.writes()
+    assert ana.opens(asked.format(number)).at == shown.format(number)
+    assert ana.status == 200

@@ -106,16 +106,32 @@ def _place_of(visit: Visit) -> str:
     return f"new?follows={follows}" if rest == "new" and follows else rest
 
 
+async def back(visit: Visit) -> Response:
+    """A form was answered where it is posted to, and its address is asked for again: the page on which it stands."""
+    return visit.go(visit.allowed(_place_of(visit)))
+
+
 def stale(visit: Visit) -> Response:
     """The form's cookie is gone, or the page is of yesterday: the same form again, with all that was typed."""
+    return _once_more(visit, "stale", 403)
+
+
+def unstored(visit: Visit) -> Response:
+    """Nothing can be written just now: the same form again, to be sent in a moment."""
+    return _once_more(visit, "unstored", 503)
+
+
+def _once_more(visit: Visit, why: str, status: int) -> Response:
     path = str(visit.request.scope["path"])
     if path == visit.path("sign-in"):
         form = Form([EMAIL, PASSWORD], visit.form)
-        form.errors[""] = say(visit.lang, "portal.stale.text")
-        return _sign_in(visit, form, 403)
+        form.errors[""] = say(visit.lang, f"portal.{why}.text")
+        return _sign_in(visit, form, status)
     return visit.page(
-        "stale",
-        403,
+        "once_more",
+        status,
+        title=say(visit.lang, f"portal.{why}.title"),
+        text=say(visit.lang, f"portal.{why}.text"),
         action=path,
         back=visit.path(_place_of(visit)),
         kept={k: v for k, v in visit.form.items() if k != "csrf" and "password" not in k},

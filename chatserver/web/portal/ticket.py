@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -17,6 +18,7 @@ from chatserver.services import partaking, persons, requests, talk, tickets
 from chatserver.services.partaking import Part, Partaken
 from chatserver.store import files, items
 from chatserver.store import tickets as stored
+from chatserver.store.base import StoreFailed
 from chatserver.web import asked
 from chatserver.web.origins import header
 from chatserver.web.portal import uploads
@@ -45,7 +47,7 @@ async def partaken(visit: Visit, number: int | None = None) -> Partaken:
     customer, portal = visit.signed_in.customer, visit.portal
     found = await partaking.find(portal.db, customer, number)
     if found is None:  # it may have come by mail while they were signed in
-        await persons.gather(portal.house, portal.db, customer)
+        await persons.gather_if_possible(portal.house, portal.db, customer)
         found = await partaking.find(portal.db, customer, number)
     if found is None:
         raise HTTPException(404)
@@ -165,7 +167,8 @@ async def _given(visit: Visit, *, thumbnail: bool) -> Response:
 
 async def _seen(visit: Visit, ticket: Ticket) -> None:
     if ticket.customer_seen < ticket.last_seq:
-        await talk.seen(visit.portal.house, visit.who, ticket.id, ticket.last_seq)
+        with suppress(StoreFailed):  # it is read all the same, and seen the next time
+            await talk.seen(visit.portal.house, visit.who, ticket.id, ticket.last_seq)
 
 
 # — what is posted —————————————————————————————————————————————————————————————

@@ -47,7 +47,7 @@ class Asked(NamedTuple):
 
 async def listed(visit: Visit) -> Response:
     customer = visit.signed_in.customer
-    await persons.gather(visit.portal.house, visit.portal.db, customer)
+    await persons.gather_if_possible(visit.portal.house, visit.portal.db, customer)
     params = visit.request.query_params
     companies = await partaking.seen_companies(visit.portal.db, customer)
     whole = bool(companies) and params.get("view") == COMPANY
