@@ -114,7 +114,11 @@ BUGS: dict[str, tuple[Parts, str]] = {
     "tells nobody now and then": (Parts(store=TellsNobodyNowAndThen), r"on the screen, \d+ stored"),
     "tells the wrong customer": (Parts(store=TellsTheWrongCustomer), r"shows 'subject \d+ of"),
     "sends part of a gap": (Parts(end=SendsPartOfAGap), r"on the screen, \d+ stored"),
-    "drops what does not fit": (Parts(end=LosesTheAnswerWhenThereIsNoRoom), "does not heal"),
+    # The answer that is lost is waited for in vain, or was the screen of a ticket that nobody asks for again.
+    "drops what does not fit": (
+        Parts(end=LosesTheAnswerWhenThereIsNoRoom),
+        r"does not heal|on the screen, \d+ stored",
+    ),
     # Words or the subject of a ticket, whichever the page that is reloaded had just written.
     "forgets what was written when the page is reloaded": (
         Parts(forgetful=True),
