@@ -12,7 +12,7 @@ import click
 from chatserver import __version__
 from chatserver.cli.agent import agent
 from chatserver.cli.app import app
-from chatserver.cli.base import fail, load_settings, looking, said_plainly, up_to_date, with_database
+from chatserver.cli.base import address, fail, load_settings, looking, said_plainly, up_to_date, with_database
 from chatserver.cli.data import backup, move, restore
 from chatserver.cli.mail import test
 
@@ -287,7 +287,7 @@ def csp(key: str) -> None:
 
     settings = load_settings()
     looking(settings, lambda db: apps.find(db, key))
-    click.echo(f"Content-Security-Policy: {host_policy(settings.address, own='')}")
+    click.echo(f"Content-Security-Policy: {host_policy(address(settings), own='')}")
 
 
 @main.command()
