@@ -31,6 +31,7 @@ from chatserver.mail.links import Links, links
 from chatserver.mail.outgoing import Matter, Nothing, composed, domain_of, envelope
 from chatserver.mail.smtp import FINAL, OWN, Line, NotSent
 from chatserver.services.house import House
+from chatserver.services.invitations import invite
 from chatserver.settings import Settings
 from chatserver.settings.addresses import Smtp
 from chatserver.store import outbox as rows
@@ -379,9 +380,21 @@ class Postman:
             matter = replace(
                 matter, ticket=ticket, items=await self._items(mail, ticket), hidden=hidden(ticket, app)
             )
-        matter = await self._threaded(matter, sender)
+        matter = await self._threaded(await self._invited(matter, mail, now), sender)
         data = composed(matter, sender, self._links, now).as_bytes()
         return Ready(mail, ticket, envelope(sender), envelope(mail.address), matter.message_id, data)
+
+    async def _invited(self, matter: Matter, mail: Waiting, now: int) -> Matter:
+        """With the way to an account, for who wrote to us and has none: a link that is good for one use."""
+        ticket, facts = matter.ticket, matter.facts
+        if mail.kind not in ("created", "access") or facts.link:
+            return matter
+        if ticket is not None and outbox.alike(ticket.customer.key) != f"mail:{outbox.alike(mail.address)}":
+            return matter
+        token = self._signer.secret(mail.app_id, mail.key, mail.address)
+        if not await invite(self._db, mail.app_id, mail.address, token, now):
+            return matter
+        return replace(matter, facts=replace(facts, link=self._links.access(matter.app, token, ticket)))
 
     def _name(self, mail: Waiting, ticket: Ticket | None, sender: str) -> str:
         """Its Message-ID: the one that it had before, if it was tried."""

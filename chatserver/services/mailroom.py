@@ -24,7 +24,7 @@ from chatserver.core.errors import Refused
 from chatserver.core.files import File
 from chatserver.core.mails import Answer, TakenMail, may_answer
 from chatserver.core.outbox import is_copied
-from chatserver.core.people import App
+from chatserver.core.people import App, Customer
 from chatserver.core.tickets import Step, Ticket
 from chatserver.mail import finding
 from chatserver.mail.access import only_asks_for_access
@@ -182,8 +182,10 @@ class _Taking:
         self.taken = taken
         self.kept = kept
         self.who = Who(app.id, key_of(mail), _name(mail), taken.sender, _locale(mail))
-        self.texts = _with_note(list(_texts(mail)), kept.left, self.who.locale)
-        self.signature = f"{self.who.name} <{taken.sender}>" if self.who.name else taken.sender
+        said = list(_texts(mail))
+        self.subject = _subject(mail, "".join(said[:1]), room.no_subject)
+        nothing = i18n.say(i18n.choose(self.who.locale), "mail.no_text")
+        self.texts = _with_note(said or [nothing], kept.left, self.who.locale)
         self.answerable = judged.answerable and app.policy.mail
         self.bounced = _bounced(mail, room.signer, app.id) if judged.kind == "bounce" else {}
         self.only_access = (
@@ -231,13 +233,12 @@ class _Taking:
 
     def _said(self, world: World, ticket: Ticket, taken: TakenMail) -> TakenMail:
         policy, first = self.app.policy, ticket.last_seq + 1
-        copied = is_copied(ticket, taken.sender)
+        author = self._author(world, taken) if is_copied(ticket, taken.sender) else None
         for place, text in enumerate(self.texts):
             cid = cid_of(taken.key, place)
             files = () if place else self._files(world)
-            if copied:
-                said = self._signed(text, place)
-                step = tickets.copied_said(ticket, self.signature, said, cid, taken.at, files)
+            if author is not None:
+                step = tickets.copied_said(ticket, author, text, cid, taken.at, files)
             else:
                 step = tickets.customer_said(ticket, text, cid, taken.at, files)
             ticket = world.put(ticket, _marked(step, taken), policy)
@@ -246,15 +247,13 @@ class _Taking:
     def _files(self, world: World) -> tuple[File, ...]:
         return world.uploads(self.kept.ids, self.app.id, "customer", self.who.key)
 
-    def _signed(self, text: str, place: int) -> str:
-        """Who is in copy says first who they are, wherever it is read."""
-        signed = f"{self.signature}:\n{text}" if place == 0 else text
-        return signed if len(signed) <= messages.TEXT_MAX else text
+    def _author(self, world: World, taken: TakenMail) -> Customer:
+        """Who has nothing but the address that the mail claims: never the account of which that address is confirmed."""
+        return world.customer(self.who) or world.new_customer(self.who, taken.at)
 
     def _opened(self, world: World, taken: TakenMail, *, follows: int) -> TakenMail:
-        customer = world.customer(self.who) or world.new_customer(self.who, taken.at)
-        subject = _subject(self.mail, self.texts, self.room.no_subject)
-        draft = world.draft(customer, subject, "{}", taken.at, email=taken.sender, follows=follows)
+        customer = self._author(world, taken)
+        draft = world.draft(customer, self.subject, "{}", taken.at, email=taken.sender, follows=follows)
         draft = replace(draft, source="mail")
         cid = cid_of(taken.key, 0)
         step = tickets.requested(draft, self.texts[0], cid, "mail", self._files(world))
@@ -348,9 +347,9 @@ def _locale(mail: Arrival) -> str:
     return ""
 
 
-def _subject(mail: Arrival, texts: list[str], none: str) -> str:
+def _subject(mail: Arrival, said: str, none: str) -> str:
     """The mail's own, else its first line."""
-    for text in (mail.subject, *texts[0].splitlines()[:1]):
+    for text in (mail.subject, *said.splitlines()[:1]):
         try:
             return messages.subject(text[: messages.SUBJECT_MAX])
         except Refused:
@@ -359,7 +358,7 @@ def _subject(mail: Arrival, texts: list[str], none: str) -> str:
 
 
 def _texts(mail: Arrival) -> Iterator[str]:
-    """What was newly said, in messages; of a mail that says nothing new the whole, or what came with it."""
+    """What was newly said, in messages; of a mail that says nothing new the whole, or what came with it. None of an empty one."""
     given = 0
     for text in (
         mail.said,
@@ -377,7 +376,6 @@ def _texts(mail: Arrival) -> Iterator[str]:
                 return
         if given:
             return
-    yield "…"
 
 
 def _with_note(texts: list[str], left: tuple[str, ...], locale: str) -> list[str]:

@@ -80,10 +80,12 @@ class Stage:
         person.signs_in(status)
         return person
 
-    def portal(self, *, scripts: bool = True, scheme: Scheme = "light", width: int = 1280) -> PortalCustomer:
+    def portal(
+        self, *, scripts: bool = True, scheme: Scheme = "light", width: int = 1280, app: str = "demo"
+    ) -> PortalCustomer:
         """Somebody with a browser, about to go to the portal."""
         context, page, watch = self._browser_of(scheme=scheme, width=width, scripts=scripts)
-        person = PortalCustomer(self.server, context, page, watch)
+        person = PortalCustomer(self.server, context, page, watch, app)
         self.people.append(person)
         return person
 

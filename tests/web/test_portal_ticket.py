@@ -141,7 +141,9 @@ def test_a_pending_ticket_says_what_for_and_until_when_and_a_reply_opens_it(ana:
     desk.pends(number, "¿Cuál es el RFC?")
     ana.opens(f"tickets/{number}")
     assert ana.shows("Este ticket espera por ti")
-    assert re.search(r"Sin respuesta|Si no hay respuesta, se cierra el \d+ de \w+ de \d{4}", ana.page)
+    assert re.search(
+        r"Se cierra el \d+ de \w+ de \d{4}, \d+:\d\d\s[ap]\.\sm\. si no hay respuesta\.", ana.page
+    )
     assert ana.shows("Ana Ríos espera tu respuesta.")
     ana.posts(f"tickets/{number}/reply", text="XAXX010101000")
     assert 'data-state="open"' in ana.page
