@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -25,8 +25,11 @@ MIB: Final = 2**20
 DAY_MS: Final = 86_400_000
 SPARE: Final = 20
 """Where there is no room a twentieth of it is made; all are counted again when as much has come: counting walks through them."""
-LOOKED_AT: Final = 1_000
-"""Originals of which the sizes are asked at once."""
+LOOKED_AT: Final = 50_000
+"""Originals of which the sizes are asked at once: to find the oldest the database looks at all."""
+BATCH_BYTES: Final = 4 * MIB
+"""And so much in one commit, where their sizes are known, of `BATCH_MOST` originals."""
+BATCH_MOST: Final = 500
 
 
 class Shelf:
@@ -62,17 +65,17 @@ async def make_room(house: House, db: Database, app: App, coming: int = 0) -> in
         oldest = await mails.oldest_originals(db, app.id, LOOKED_AT)
         if not coming and len(oldest) < LOOKED_AT:
             oldest = oldest[:-1]
-        names: list[str] = []
+        going: list[tuple[str, int]] = []
         for name, size in oldest:
             if total + coming <= room - room // SPARE:
                 break
-            names.append(name)
+            going.append((name, size))
             total -= size
-        if not names:
+        if not going:
             break
-        for at in range(0, len(names), BATCH):
-            await mails.remove_originals(db, names[at : at + BATCH])
-        gone += len(names)
+        for names in _commits(going):
+            await mails.remove_originals(db, names)
+        gone += len(going)
     if gone:
         house.metrics.originals_gone += gone
         log.warning(
@@ -103,6 +106,20 @@ async def forget(house: House, db: Database) -> None:
         while days and await mails.forget_originals(db, app_id, now - days * DAY_MS, BATCH):
             pass
         await make_room(house, db, app)
+
+
+def _commits(going: Iterable[tuple[str, int]]) -> Iterator[list[str]]:
+    """Names, so many at a time that chats go on between two."""
+    names: list[str] = []
+    together = 0
+    for name, size in going:
+        if names and (len(names) == BATCH_MOST or together + size > BATCH_BYTES):
+            yield names
+            names, together = [], 0
+        names.append(name)
+        together += size
+    if names:
+        yield names
 
 
 async def _again_and_again(house: House, db: Database) -> None:

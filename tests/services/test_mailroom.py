@@ -526,6 +526,16 @@ async def test_what_several_processes_took_together_is_looked_at_once_an_hour(
     assert desk.scene.house.metrics.originals_gone == 5
 
 
+def test_no_commit_is_longer_than_chats_should_wait() -> None:
+    small = [(f"s{number}", 10) for number in range(mail_keeping.BATCH_MOST + 1)]
+    large = [(f"l{number}", mail_keeping.BATCH_BYTES // 2 + 1) for number in range(2)]
+    assert [len(names) for names in mail_keeping._commits(small + large)] == [mail_keeping.BATCH_MOST, 2, 1]
+    assert [name for names in mail_keeping._commits(large + small) for name in names] == [
+        name for name, _ in large + small
+    ]
+    assert list(mail_keeping._commits([("x", 100 * mail_keeping.BATCH_BYTES)])) == [["x"]]
+
+
 async def test_no_small_mail_goes_beyond_the_room_between_two_counts(desk: Desk) -> None:
     await desk.scene.policy(mail=True, mail_original_mib=ROOM)
     for size in (350, 350, 285):
