@@ -298,7 +298,7 @@ async def _orders(settings: Settings, db: Database, hub: Hub) -> AsyncIterator[N
         await hub.people_changed()
         return done
 
-    async with control.listening(control.path_beside(settings.database_path), carry_out):
+    async with control.listening(control.path_beside(settings.database_path), carry_out, settings.address):
         yield
 
 

@@ -73,6 +73,7 @@ KNOWN: Final = {
     "chatserver_mailbox_mails_total": ("counter", "Mails of the mailbox; left: they stay there for people."),
     "chatserver_mailbox_waiting": ("gauge", "Mails that wait in the mailbox, as of the last look."),
     "chatserver_incoming_total": ("counter", "Mails that came in, by what became of them."),
+    "chatserver_originals_gone_total": ("counter", "Mails as they came that made room for new ones."),
     "chatserver_incoming_refused_total": (
         "counter",
         "Refusals that mail hosts heard, by code; 4xx: they come again.",
@@ -160,6 +161,8 @@ class Metrics:
         self.incoming: dict[str, int] | None = None
         """Mails that came in by what became of them; None: none are taken here, and nothing is said about it."""
         self.incoming_refused: dict[str, int] = {}
+        self.originals_gone = 0
+        """Mails as they came that made room for new ones."""
         self.canary: dict[str, Histogram] = {}
         """By whose message it was, "self" or "others"; empty: there is no canary here, and nothing is said about it."""
         self.canary_lost = {"self": 0, "others": 0}
@@ -220,6 +223,7 @@ class Metrics:
             yield from by("chatserver_mailbox_mails_total", "outcome", self.mailbox)
             yield from one("chatserver_mailbox_up", int(self.mailbox_up is True))
             yield from one("chatserver_mailbox_waiting", self.mailbox_waiting)
+        yield from one("chatserver_originals_gone_total", self.originals_gone)
         if self.incoming is not None:
             yield from by("chatserver_incoming_total", "became", self.incoming)
             yield from by("chatserver_incoming_refused_total", "code", self.incoming_refused)

@@ -42,6 +42,8 @@ async def test_a_mail_is_sent_at_once_and_what_became_of_it_is_said(tmp_path: Pa
     assert said.code == 0, said.output
     assert arrived.message_id in said.output
     assert "El correo funciona" in text_of(arrived.mail)
+    assert "probó si envía correo" in text_of(arrived.mail)
+    assert "escribió tu dirección" not in text_of(arrived.mail), "nobody typed it at an app"
     assert not (tmp_path / "chatserver.db").exists(), "no database is needed for it"
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from chatserver.cli.base import fail, load_settings, looking, ordered
+from chatserver.cli.base import address, fail, load_settings, looking, ordered
 
 if TYPE_CHECKING:
     from chatserver.settings import Settings
@@ -34,7 +35,7 @@ def add_agent(email: str, name: str, keys: tuple[str, ...], generate: bool) -> N
     settings = load_settings()
     password = _chosen(generate)
     ordered(settings, AddAgent(email, name, password, keys))
-    click.echo(f"{email} can sign in at {settings.address}/console")
+    click.echo(f"{email} can sign in at {address(settings)}/console")
     if generate:
         click.echo(f"password  {password}")
 
@@ -136,15 +137,20 @@ def enable_agent(email: str) -> None:
     if before.disabled_at is None:
         click.echo(f"{before.agent.email} was not disabled.")
     else:
-        click.echo(f"{before.agent.email} can sign in again at {settings.address}/console")
+        click.echo(f"{before.agent.email} can sign in again at {address(settings)}/console")
 
 
 def _chosen(generate: bool) -> str:
+    """A password: made up, asked for at a terminal, or the first line of what else the standard input is."""
     if generate:
         import secrets
 
         return secrets.token_urlsafe(12)
-    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    if sys.stdin.isatty():
+        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\r\n") or fail(
+        "No password was given: type it at a terminal, hand it over as a line on the standard input, or let --generate make one."
+    )
 
 
 class Everybody(NamedTuple):
@@ -154,8 +160,8 @@ class Everybody(NamedTuple):
     keys: dict[int, str]
 
     def find(self, email: str) -> Listed:
-        address = email.strip().lower()
-        found = next((one for one in self.agents if one.agent.email == address), None)
+        wanted = email.strip().lower()
+        found = next((one for one in self.agents if one.agent.email == wanted), None)
         return found or fail("There is no agent with that e-mail address; `chatserver agent list` shows all.")
 
     def apps_of(self, one: Listed) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from chatserver.cli.base import fail, load_settings, looking, ordered, said_plainly
+from chatserver.cli.base import address, fail, load_settings, looking, ordered, said_plainly
 
 if TYPE_CHECKING:
     from chatserver.core.people import App
@@ -271,7 +271,7 @@ def _check_origins(origins: Sequence[str]) -> None:
 
 
 def _script_tag(found: App, settings: Settings) -> str:
-    return f'<script async src="{settings.address}/widget.js" data-app="{found.key}"></script>'
+    return f'<script async src="{address(settings)}/widget.js" data-app="{found.key}"></script>'
 
 
 def _described(found: App, settings: Settings, *, secret: bool) -> str:

@@ -94,6 +94,16 @@ def ordered(settings: Settings, order: Order) -> App | None:
     return said_plainly(settings, here_or_there)
 
 
+def address(settings: Settings) -> str:
+    """Where people find the server: the one that runs may have been started with another PORT than this command. With PostgreSQL
+    there are many, and PUBLIC_URL says it."""
+    if settings.public_url or settings.on_postgres:
+        return settings.address
+    from chatserver.processes import control
+
+    return control.address(control.path_beside(settings.database_path)) or settings.address
+
+
 def up_to_date(settings: Settings) -> None:
     """PostgreSQL answers, within `wait_seconds`, and has this release's schema; also beside nodes that run."""
     import time

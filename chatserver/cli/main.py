@@ -12,15 +12,17 @@ import click
 from chatserver import __version__
 from chatserver.cli.agent import agent
 from chatserver.cli.app import app
-from chatserver.cli.base import fail, load_settings, looking, said_plainly, up_to_date, with_database
+from chatserver.cli.base import address, fail, load_settings, looking, said_plainly, up_to_date, with_database
 from chatserver.cli.data import backup, move, restore
 from chatserver.cli.mail import test
 
 if TYPE_CHECKING:
-    from chatserver.processes.health import NobodyListens
+    from collections.abc import Callable, Coroutine
+
     from chatserver.services.letters import Letters
     from chatserver.settings import Settings
     from chatserver.store.database import Database, Reader
+    from chatserver.telemetry import Traced
     from chatserver.watching.tracing import Tracing
 
 
@@ -146,18 +148,26 @@ def _check_redis(settings: Settings) -> None:
 
 @main.command()
 def work() -> None:
-    """Do what is due, beside `serve` on PostgreSQL. Until SIGTERM: timers, and speaking for nodes that died. No pages."""
+    """Do what is due, beside `serve` on PostgreSQL. Until SIGTERM: timers, and speaking for nodes that died."""
     settings = load_settings()
     if not settings.on_postgres:
         fail(
             "With SQLite one process does everything: `chatserver serve` does this work too. "
             "A process beside it is for PostgreSQL: set DATABASE_URL to one."
         )
+    _check_database(settings)
+    from chatserver.processes.work import work as until_told
+
+    _beside(settings, until_told)
+
+
+def _beside(
+    settings: Settings, until_told: Callable[[Settings, Traced], Coroutine[Any, Any, int]]
+) -> NoReturn:
+    """A process beside the servers, until it is told to end."""
     import asyncio
 
-    _check_database(settings)
     from chatserver.processes.health import NobodyListens
-    from chatserver.processes.work import work as until_told
     from chatserver.telemetry import take_last_words, untraced
 
     take_last_words()
@@ -165,17 +175,13 @@ def work() -> None:
     try:
         sys.exit(asyncio.run(until_told(settings, tracing or untraced)))
     except NobodyListens as problem:
-        _fail_at_health(problem)
+        fail(
+            f"Cannot listen for /healthz, /readyz and /metrics at {problem.where}: {problem.strerror}. "
+            "Set CHATSERVER_HEALTH_LISTEN to another address, or leave it out."
+        )
     finally:
         if tracing is not None:
             tracing.close()
-
-
-def _fail_at_health(problem: NobodyListens) -> NoReturn:
-    fail(
-        f"Cannot listen for /healthz, /readyz and /metrics at {problem.where}: {problem.strerror}. "
-        "Set CHATSERVER_HEALTH_LISTEN to another address, or leave it out."
-    )
 
 
 @main.group(invoke_without_command=True)
@@ -208,26 +214,15 @@ def _take_mail() -> None:
             "CHATSERVER_MAILBOX_URL from where, like imaps://user:password@host/INBOX (docs/email.md).",
             err=True,
         )
-    import asyncio
-
     _check_database(settings)
-    from chatserver.processes.health import NobodyListens
     from chatserver.processes.mail import take_mail
-    from chatserver.telemetry import take_last_words, untraced
 
-    take_last_words()
-    tracing = _tracing()
     try:
-        sys.exit(asyncio.run(take_mail(settings, tracing or untraced)))
-    except NobodyListens as problem:
-        _fail_at_health(problem)
+        _beside(settings, take_mail)
     except OSError as problem:
         if where is None:
             raise
         fail(f"Cannot listen for mail at {where.shown}: {problem.strerror or problem}.")
-    finally:
-        if tracing is not None:
-            tracing.close()
 
 
 @main.command()
@@ -287,7 +282,7 @@ def csp(key: str) -> None:
 
     settings = load_settings()
     looking(settings, lambda db: apps.find(db, key))
-    click.echo(f"Content-Security-Policy: {host_policy(settings.address, own='')}")
+    click.echo(f"Content-Security-Policy: {host_policy(address(settings), own='')}")
 
 
 @main.command()

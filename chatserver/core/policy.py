@@ -69,5 +69,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Mails are written: a server for outgoing mail is known, and the app wants them."""
     mail_original_days: int = 365
     """Mails that came in are kept, as they came, for so many days; 0: for ever."""
+    mail_original_mib: int = 5_000
+    """And of an app so much of them together: the oldest go first; 0: however much they are."""
     answers_mailed_seconds: int = 600
     """Answers that a customer has not seen for so long are gathered in a mail."""

@@ -163,10 +163,14 @@ class _Told:
         title, parts = _KINDS[self.matter.kind](self)
         asked = self.matter.kind in ASKED_FOR
         stop = "" if asked else self.links.stop(self.matter.app, self.matter.address)
-        why = self.say(
-            "mail.why.copied" if self.copied else "mail.why.ticket" if self.ticket else "mail.why.asked"
-        )
-        return Page(title, [part for part in parts if part.text or part.said or part.url], why, stop)
+        shown = [part for part in parts if part.text or part.said or part.url]
+        return Page(title, shown, self.say(f"mail.why.{self._reason()}"), stop)
+
+    def _reason(self) -> str:
+        """Why its receiver gets it."""
+        if self.matter.kind == "test":
+            return "test"
+        return "copied" if self.copied else "ticket" if self.ticket else "asked"
 
     def hello(self) -> Part:
         name = self.matter.facts.name or (self.ticket.customer.name if self.ticket else "")

@@ -1,6 +1,7 @@
-"""Orders of administrators to the server that runs: a Unix socket beside the SQLite file, for the server's own user alone.
+"""Orders of administrators to the server that runs, and what commands ask of it: a Unix socket beside the SQLite file, for the
+server's own user alone.
 
-One order for a connection: a line of JSON there, a line back. With PostgreSQL there is no need of it: commands write by
+One of them for a connection: a line of JSON there, a line back. With PostgreSQL there is no need of it: commands write by
 themselves, and the nodes notice.
 """
 
@@ -29,14 +30,22 @@ ORDER_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 60.0
 """For it to be carried out, as seen by the command."""
 
+WHERE_SECONDS: Final = 2.0
+"""For it to say where it is found: who asks can do without."""
+
 Carry = Callable[[Order], Awaitable[App | None]]
 
 
+class Where(msgspec.Struct, frozen=True, tag=True):
+    """No order: where people find the server."""
+
+
 class Answer(msgspec.Struct, frozen=True):
-    """`problem`: why nothing was done, a sentence; empty when it was."""
+    """`problem`: why nothing was done, a sentence; empty when it was. `address`: what was asked for by `Where`."""
 
     app: App | None = None
     problem: str = ""
+    address: str = ""
 
 
 class NobodyThere(Exception):
@@ -55,8 +64,9 @@ def path_beside(database: Path) -> Path:
 
 
 @asynccontextmanager
-async def listening(path: Path, carry_out: Carry) -> AsyncIterator[None]:
-    """Meant for who holds the database's lock: a socket that is there already is one that a killed server left."""
+async def listening(path: Path, carry_out: Carry, address: str) -> AsyncIterator[None]:
+    """Meant for who holds the database's lock: a socket that is there already is one that a killed server left. `address`: where
+    people find the server."""
     turn = asyncio.Lock()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -64,7 +74,7 @@ async def listening(path: Path, carry_out: Carry) -> AsyncIterator[None]:
             async with asyncio.timeout(ORDER_SECONDS):
                 line = await reader.readline()
             async with turn:
-                answer = await _answer(line, carry_out)
+                answer = await _answer(line, carry_out, address)
             writer.write(msgspec.json.encode(answer) + b"\n")
             await writer.drain()
         except (OSError, TimeoutError, ValueError):
@@ -80,11 +90,13 @@ async def listening(path: Path, carry_out: Carry) -> AsyncIterator[None]:
         _removed(path)
 
 
-async def _answer(line: bytes, carry_out: Carry) -> Answer:
+async def _answer(line: bytes, carry_out: Carry, address: str) -> Answer:
     try:
-        order = msgspec.json.decode(line, type=Order)
+        order = msgspec.json.decode(line, type=Order | Where)
     except msgspec.DecodeError:
         return Answer(problem="The server that runs is of another release: restart it first.")
+    if isinstance(order, Where):
+        return Answer(address=address)
     try:
         done = await carry_out(order)
     except Exception as problem:
@@ -120,15 +132,28 @@ def _bound(path: Path) -> socket.socket:
 
 def hand_over(path: Path, order: Order) -> App | None:
     """Let the server that runs carry it out. Raises NobodyThere, NotDone."""
+    return _asked(path, order, ANSWER_SECONDS).app
+
+
+def address(path: Path) -> str:
+    """Where people find the server that runs, as it says itself; empty where none does, or it does not say."""
+    try:
+        return _asked(path, Where(), WHERE_SECONDS).address
+    except (NobodyThere, NotDone):
+        return ""
+
+
+def _asked(path: Path, what: Order | Where, seconds: float) -> Answer:
+    """Raises NobodyThere, NotDone."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as line:
-        line.settimeout(ANSWER_SECONDS)
+        line.settimeout(seconds)
         try:
             with _short(path) as name:
                 line.connect(name)
         except OSError as problem:
             raise NobodyThere from problem
         try:
-            line.sendall(msgspec.json.encode(order) + b"\n")
+            line.sendall(msgspec.json.encode(what) + b"\n")
             with line.makefile("rb") as answers:
                 answer = msgspec.json.decode(answers.readline(), type=Answer)
         except (OSError, msgspec.DecodeError):
@@ -137,7 +162,7 @@ def hand_over(path: Path, order: Order) -> App | None:
             ) from None
     if answer.problem:
         raise NotDone(answer.problem)
-    return answer.app
+    return answer
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import msgspec
 from chatserver.core.forms import DEFAULT as DEFAULT_FORM
 from chatserver.core.forms import Form
 from chatserver.core.hours import DEFAULT, Schedule
+from chatserver.core.messages import NAME_MAX
 from chatserver.core.people import App
 from chatserver.core.policy import Policy
 from chatserver.services import form_text, hours_text
@@ -30,6 +31,7 @@ DEMO_OFFICE: Final = "horario"
 OLD_SECRET_SECONDS: Final = 24 * 3600
 """A host has so long to deploy a new secret, unless it is said otherwise."""
 _POLICY: Final = Policy()
+_KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _COLOR: Final = re.compile(r"#[0-9a-f]{6}", re.ASCII | re.IGNORECASE)
 
 
@@ -86,11 +88,19 @@ async def add(
     schedule: Schedule = DEFAULT,
     color: str = "",
 ) -> App:
-    """A new app with the server's default policy. `origins`: exact ones. Raises `store.accounts.Taken` for a key in use."""
+    """A new app with the server's default policy. `origins`: exact ones. Raises BadOptions, and `store.accounts.Taken` for a key
+    in use."""
+    problems = _name_problems(name)
+    if not _KEY.fullmatch(key):
+        problems.append(
+            f"{key[:100]!r} cannot be a key: it stands in addresses, so write up to 64 letters from a to z, digits, - and _."
+        )
+    if problems:
+        raise BadOptions(problems)
     await rows.add_app(
         db,
         key=key,
-        name=name,
+        name=name.strip(),
         origins=_json(list(origins)),
         secret=new_secret(),
         color=color,
@@ -120,6 +130,14 @@ def schedule_for(given: HoursGiven, now: int) -> Schedule:
     return schedule
 
 
+def _name_problems(name: str) -> list[str]:
+    if not name.strip():
+        return ["An app needs a name: write what customers and agents call it."]
+    if len(name.strip()) > NAME_MAX:
+        return [f"The name of an app has at most {NAME_MAX} characters."]
+    return []
+
+
 def color_of(text: str) -> str:
     """As stored: small letters, empty for the widget's own. Raises BadOptions."""
     if text and text != "none" and not _COLOR.fullmatch(text):
@@ -141,8 +159,7 @@ async def change(db: Database, key: str, wanted: Change, default: Policy, now: i
     policy, more = _policy(chosen, wanted.policy, default)
     problems += more
     name = app.name if wanted.name is None else wanted.name.strip()
-    if not name:
-        problems.append("An app needs a name: write what customers and agents call it.")
+    problems += _name_problems(name)
     color = app.color
     try:
         color = app.color if wanted.color is None else color_of(wanted.color)

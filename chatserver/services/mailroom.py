@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import msgspec
@@ -39,6 +39,7 @@ from chatserver.services import mails as leaving
 from chatserver.services.files import Files, Uploader
 from chatserver.services.house import House
 from chatserver.services.mail_files import NAMED_AT_MOST, Kept
+from chatserver.services.mail_keeping import Shelf
 from chatserver.store import mails
 from chatserver.store.database import Database
 from chatserver.store.work import Needs, Who, World
@@ -74,6 +75,7 @@ class Mailroom:
     files: Files
     authserv_id: str = ""
     no_subject: str = "…"
+    shelf: Shelf = field(default_factory=Shelf)
 
     def app_at(self, address: str) -> App | None:
         """The app whose support address this is, or one made of it for an answer (`soporte+…@`)."""
@@ -108,6 +110,7 @@ class Mailroom:
             # By its sender, whatever ticket they take part in.
             who = Uploader(app.id, "customer", key_of(mail))
             kept = await mail_files.keep(self.files, who, mail, app.policy)
+        await self.shelf.take_in(self.house, self.db, app, len(raw))
         await mails.keep_original(self.db, original, raw, self.house.now())
         taken = TakenMail(
             app_id=app.id,

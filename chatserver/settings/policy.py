@@ -44,6 +44,7 @@ POLICY_DOCS = {
     "solve_urgent_seconds": "The same of urgent ones.",
     "mail": "Customers get mails about their tickets; an app may have none. With `no`, or without SMTP_URL, nobody does.",
     "mail_original_days": "A mail that came in is kept for so many days as it came; what it became stays. 0: for ever.",
+    "mail_original_mib": "The same of an app up to so many MiB together: the oldest originals go first. 0: no bound.",
     "answers_mailed_seconds": "Answers that a customer has not seen for so long are gathered in a mail.",
 }
 _POLICY_LEAST = {
@@ -52,7 +53,12 @@ _POLICY_LEAST = {
     "priority_step_seconds": 1,
     "pending_close_seconds": 60,
 }
-_POLICY_MOST = {"file_mib": 1_024, "files_per_message": 100, "mail_original_days": 36_500}
+_POLICY_MOST = {
+    "file_mib": 1_024,
+    "files_per_message": 100,
+    "mail_original_days": 36_500,
+    "mail_original_mib": 10_000_000,
+}
 
 
 def policy_casts() -> dict[str, Callable[[str], Any]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import bindparam, delete, exists, insert, select
+from sqlalchemy import bindparam, delete, exists, func, insert, select
 
 from chatserver.core.mails import TakenMail
 from chatserver.core.tickets import Ticket
@@ -34,6 +35,15 @@ _ORIGINAL = (
     .where(mail_originals.c.name == bindparam("name"))
     .order_by(mail_originals.c.part)
 )
+_OF_APP = exists().where(mails.c.original == mail_originals.c.name, _app)
+_BYTES = select(func.sum(func.length(mail_originals.c.bytes))).where(_OF_APP)
+_OLDEST = (
+    select(mail_originals.c.name, func.sum(func.length(mail_originals.c.bytes)))
+    .where(_OF_APP)
+    .group_by(mail_originals.c.name)
+    .order_by(func.min(mail_originals.c.at), mail_originals.c.name)
+    .limit(bindparam("most"))
+)
 _NUMBERED = ticket_select.where(
     tickets.c.app_id == bindparam("app_id"), tickets.c.number == bindparam("number")
 )
@@ -62,14 +72,29 @@ async def sweep_originals(db: Database, now: int) -> int:
 
 async def forget_originals(db: Database, app_id: int, before: int, most: int) -> int:
     """Away with those of an app's mails that came before then (ms), `most` mails of them: says how many pieces."""
-    of_app = exists().where(mails.c.original == mail_originals.c.name, _app)
-    old = select(mail_originals.c.name).where(mail_originals.c.at < before, of_app).distinct().limit(most)
+    old = select(mail_originals.c.name).where(mail_originals.c.at < before, _OF_APP).distinct().limit(most)
     rows = await db.rows(old, app_id=app_id)
     if not rows:
         return 0
     names = [row[0] for row in rows]
     (gone,) = await db.execute(delete(mail_originals).where(mail_originals.c.name.in_(names)))
     return int(gone)
+
+
+async def bytes_of_originals(db: Database, app_id: int) -> int:
+    """Of all of an app together."""
+    rows = await db.rows(_BYTES, app_id=app_id)
+    return int(rows[0][0] or 0)
+
+
+async def oldest_originals(db: Database, app_id: int, most: int) -> list[tuple[str, int]]:
+    """Names and bytes of an app's originals, the oldest first, `most` of them."""
+    return [(row[0], int(row[1])) for row in await db.rows(_OLDEST, app_id=app_id, most=most)]
+
+
+async def remove_originals(db: Database, names: Sequence[str]) -> None:
+    """What the mails became stays, and that they were taken."""
+    await db.execute(delete(mail_originals).where(mail_originals.c.name.in_(names)))
 
 
 async def taken(db: Database, app_id: int, key: str) -> TakenMail | None:

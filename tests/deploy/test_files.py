@@ -129,6 +129,13 @@ def test_compose_takes_mail_in_a_service_of_its_own(tmp_path: Path) -> None:
     assert box is not None
     assert (box.host, box.user, settings.mailbox_done) == ("mail.example.com", "a@b", "Procesados")
     assert settings.mail_authserv_id == "mx.example.com"
+    # What the image's own check asks is there.
+    port = re.search(r"^      PORT: '?(\d+)'?$", service, re.MULTILINE)
+    health = settings.health_address
+    assert port is not None
+    assert health is not None
+    assert (health.host, str(health.port)) == ("0.0.0.0", port[1])
+    assert "disable: true" not in service
 
 
 def test_compose_starts_nothing_without_its_secrets(tmp_path: Path) -> None:

@@ -466,6 +466,105 @@ async def test_an_original_is_kept_as_long_as_its_app_says_and_what_it_became_st
     assert len(await desk.scene.rows.all_tickets()) == len(ours) + 2
 
 
+ROOM = 1
+"""MiB."""
+THIRD = b"x" * (350 * 1024)
+"""Two pieces; with its head three of them are more than there is room for."""
+
+
+async def kept(desk: Desk, *outcomes: Outcome) -> list[bool]:
+    return [await mails.original(desk.db, one.mail.original) is not None for one in outcomes]
+
+
+async def test_where_there_is_no_room_the_oldest_originals_go_and_it_is_said(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    await desk.scene.app(2, support_address="ayuda@otra.example")
+    others = read(mail(THIRD), ADDRESS, ("ayuda@otra.example",))
+    theirs = await desk.room.take(desk.scene.house.people.apps[2], others, mail(THIRD), "de-la-otra")
+    await desk.scene.policy(mail=True, mail_original_mib=ROOM)
+    came = []
+    for number in range(5):
+        desk.scene.clock.pass_seconds(1)
+        came.append(await desk.gets(mail(THIRD, message_id=f"<{number}@x>")))
+        assert await mails.bytes_of_originals(desk.db, 1) <= ROOM * 2**20
+    assert await kept(desk, *came) == [False, False, False, True, True]
+    assert await kept(desk, theirs) == [True], "each app has its own room"
+    assert desk.scene.house.metrics.originals_gone == 3
+    assert sum("no more room" in line.message for line in caplog.records) == 3
+    assert len(await desk.scene.rows.all_tickets()) == 6, "what they became stays"
+    for one in came:
+        assert await mails.taken(desk.db, 1, one.mail.key) == one.mail
+
+
+async def test_a_mail_that_is_larger_than_all_the_room_is_kept_alone(desk: Desk) -> None:
+    await desk.scene.policy(mail=True, mail_original_mib=ROOM)
+    small = await desk.gets(mail(message_id="<poco@x>"))
+    desk.scene.clock.pass_seconds(1)
+    large = await desk.gets(mail(THIRD * 4, message_id="<mucho@x>"))
+    assert await kept(desk, small, large) == [False, True]
+    await mail_keeping.forget(desk.scene.house, desk.db)
+    assert await kept(desk, large) == [True], "never the newest"
+    desk.scene.clock.pass_seconds(1)
+    next_one = await desk.gets(mail(message_id="<otra@x>"))
+    assert await kept(desk, large, next_one) == [False, True]
+
+
+async def test_what_several_processes_took_together_is_looked_at_once_an_hour(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail_keeping, "LOOKED_AT", 2)
+    await desk.scene.policy(mail=True, mail_original_mib=0)
+    came = []
+    for number in range(7):
+        desk.scene.clock.pass_seconds(1)
+        came.append(await desk.gets(mail(THIRD, message_id=f"<{number}@x>")))
+    assert all(await kept(desk, *came)), "without a bound all of them"
+    await desk.scene.policy(mail=True, mail_original_mib=ROOM)
+    await mail_keeping.forget(desk.scene.house, desk.db)
+    assert await kept(desk, *came) == [False] * 5 + [True] * 2
+    assert desk.scene.house.metrics.originals_gone == 5
+
+
+def test_no_commit_is_longer_than_chats_should_wait() -> None:
+    small = [(f"s{number}", 10) for number in range(mail_keeping.BATCH_MOST + 1)]
+    large = [(f"l{number}", mail_keeping.BATCH_BYTES // 2 + 1) for number in range(2)]
+    assert [len(names) for names in mail_keeping._commits(small + large)] == [mail_keeping.BATCH_MOST, 2, 1]
+    assert [name for names in mail_keeping._commits(large + small) for name in names] == [
+        name for name, _ in large + small
+    ]
+    assert list(mail_keeping._commits([("x", 100 * mail_keeping.BATCH_BYTES)])) == [["x"]]
+
+
+async def test_no_small_mail_goes_beyond_the_room_between_two_counts(desk: Desk) -> None:
+    await desk.scene.policy(mail=True, mail_original_mib=ROOM)
+    for size in (350, 350, 285):
+        await desk.gets(mail(b"x" * (size * 1024), message_id=f"<{new_cid()}@x>"))
+    assert desk.scene.house.metrics.originals_gone == 0
+    for number in range(12):
+        await desk.gets(mail(b"x" * 5_000, message_id=f"<{number}@x>"))
+        assert await mails.bytes_of_originals(desk.db, 1) <= ROOM * 2**20, number
+    assert desk.scene.house.metrics.originals_gone == 1
+
+
+async def test_originals_are_counted_now_and_then_and_not_for_each_mail(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.scene.policy(mail=True, mail_original_mib=ROOM)
+    counted = 0
+    count = mails.bytes_of_originals
+
+    async def counting(db: Database, app_id: int) -> int:
+        nonlocal counted
+        counted += 1
+        return await count(db, app_id)
+
+    monkeypatch.setattr(mails, "bytes_of_originals", counting)
+    for number in range(40):
+        await desk.gets(mail(b"x" * 5_000, message_id=f"<{number}@x>"))
+    assert 3 <= counted <= 6, "a twentieth of the room is some ten of these"
+
+
 async def test_an_agent_reads_what_came_by_mail_as_anything_else(desk: Desk) -> None:
     """The item is an ordinary message of the customer: it counts as unread, and the agent's turn begins."""
     await desk.scene.agent(1)

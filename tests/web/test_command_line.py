@@ -243,6 +243,35 @@ def test_an_origin_that_is_none_is_refused(tmp_path: Path, origin: str) -> None:
     assert "is no origin" in result.output
 
 
+@pytest.mark.parametrize("key", ["a b", "a/b", ".canary", "ñ", "", "x" * 65, "-a"])
+def test_a_key_that_cannot_stand_in_an_address_is_refused(tmp_path: Path, key: str) -> None:
+    result = command(tmp_path, "app", "add", "Tienda", "--origin", "https://t.test", "--key", key or " ")
+    assert result.exit_code == 1
+    assert "cannot be a key" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("", "needs a name"), ("  ", "needs a name"), ("x" * 101, "at most 100")]
+)
+def test_an_app_without_a_name_or_with_an_endless_one_is_refused(
+    tmp_path: Path, name: str, words: str
+) -> None:
+    result = command(tmp_path, "app", "add", name, "--origin", "https://t.test", "--key", "t")
+    assert (result.exit_code, words in result.output) == (1, True), result.output
+    command(tmp_path, "app", "add", "Tienda", "--origin", "https://t.test", "--key", "t")
+    changed = command(tmp_path, "app", "set", "t", "--name", name)
+    assert (changed.exit_code, words in changed.output) == (1, True), changed.output
+
+
+def test_a_password_comes_from_the_standard_input_where_there_is_no_terminal(tmp_path: Path) -> None:
+    command(tmp_path, "app", "add", "Tienda", "--origin", "https://tienda.test", "--key", "tienda")
+    add = ("agent", "add", "eva@tienda.test", "--name", "Eva", "--app", "tienda")
+    result = command(tmp_path, *add)
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1].startswith("No password was given")
+    assert command(tmp_path, *add, stdin=f"{PASSWORD}\n").exit_code == 0
+
+
 def test_an_agent_is_added_once_and_given_another_password(tmp_path: Path) -> None:
     command(tmp_path, "app", "add", "Tienda", "--origin", "https://tienda.test", "--key", "tienda")
     add = ("agent", "add", "eva@tienda.test", "--name", "Eva", "--app", "tienda")

@@ -69,6 +69,21 @@ def test_an_app_and_its_agent_are_there_at_once(servers: list[Server]) -> None:
     assert [sign_in(server, "eva@t.test", "otra-clave") for server in servers] == [401] * len(servers)
 
 
+def test_a_command_names_the_address_of_the_server_that_runs_whatever_its_own_port_is(
+    servers: list[Server],
+) -> None:
+    server = servers[0]
+    environment = server.environment() | {"PORT": "1"}
+    if "database_url" in server.settings:  # of many servers none speaks for all
+        environment["CHATSERVER_PUBLIC_URL"] = server.origin
+    added = ["agent", "add", f"zoe{server.port}@t.test", "--name", "Zoe", "--app", "demo", "--generate"]
+    for arguments in (["app", "show", "demo"], ["csp", "demo"], added):
+        said = CliRunner().invoke(main, arguments, env=environment, catch_exceptions=False)
+        assert said.exit_code == 0, said.output
+        assert server.origin in said.output
+        assert ":1/" not in said.output
+
+
 def test_who_is_connected_comes_in_again_and_sees_it(servers: list[Server]) -> None:
     async def story() -> None:
         agents = [agent_at(server) for server in servers]

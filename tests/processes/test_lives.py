@@ -137,7 +137,7 @@ def scraped(server: Server, token: str) -> str:
         return answer.read().decode()
 
 
-def test_an_address_for_health_that_is_taken_is_a_sentence_and_an_end(postgres_server: Postgres) -> None:
+def test_an_address_that_is_taken_is_a_sentence_and_an_end(postgres_server: Postgres) -> None:
     with socket.create_server(("127.0.0.1", free_port())) as taken:
         where = f"127.0.0.1:{taken.getsockname()[1]}"
         for command in ("mail", "work"):
@@ -150,6 +150,12 @@ def test_an_address_for_health_that_is_taken_is_a_sentence_and_an_end(postgres_s
             assert done.returncode == 1
             assert f"Cannot listen for /healthz, /readyz and /metrics at {where}" in done.stderr
             assert "Traceback" not in done.stderr
+        done = chatserver(
+            "mail", DATABASE_URL=postgres_server.database(), CHATSERVER_MAIL_LISTEN=f"lmtp://{where}"
+        )
+        assert done.returncode == 1
+        assert f"Cannot listen for mail at lmtp://{where}" in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_three_nodes_that_start_at_once_before_their_postgresql_and_without_redis_come_up(
