@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from chatserver.cli_base import fail, load_settings, looking, ordered
+from chatserver.core.addresses import alike
 
 if TYPE_CHECKING:
     from chatserver.settings import Settings
@@ -154,7 +155,7 @@ class Everybody(NamedTuple):
     keys: dict[int, str]
 
     def find(self, email: str) -> Listed:
-        address = email.strip().lower()
+        address = alike(email)
         found = next((one for one in self.agents if one.agent.email == address), None)
         return found or fail("There is no agent with that e-mail address; `chatserver agent list` shows all.")
 

@@ -20,6 +20,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
+from chatserver.core.addresses import alike
 from chatserver.core.errors import Refused
 from chatserver.core.people import App
 from chatserver.mail import headers
@@ -213,7 +214,7 @@ class Fetcher:
             app = self._room.app_at(address)
             if app is not None:
                 return app, address
-        known = {app.support_address.lower() for app in self._room.house.people.apps.values()} - {""}
+        known = {alike(app.support_address) for app in self._room.house.people.apps.values()} - {""}
         only = known.pop() if len(known) == 1 else ""
         app = self._room.app_at(only)
         if app is None:

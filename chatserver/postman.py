@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from chatserver.bus.base import Subscription
 from chatserver.core import events, outbox, tickets
+from chatserver.core.addresses import alike
 from chatserver.core.details import case_shown
 from chatserver.core.errors import Refused
 from chatserver.core.events import Event
@@ -286,7 +287,7 @@ class Postman:
 
         def decide(world: World, now: int) -> None:
             ticket = world.ticket(ticket_id)
-            if ticket is not None and outbox.alike(ticket.address) == outbox.alike(mail.address):
+            if ticket is not None and alike(ticket.address) == alike(mail.address):
                 world.put(ticket, tickets.mail_failed(ticket, problem), people.policy(ticket.app_id))
 
         await self._surely(batch, lambda: self._house.store.write(Needs(tickets=(ticket_id,)), decide))

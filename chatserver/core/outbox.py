@@ -11,6 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
+from chatserver.core.addresses import alike
 from chatserver.core.people import Customer
 from chatserver.core.tickets import Item, Ticket
 
@@ -178,11 +179,6 @@ def is_copied(ticket: Ticket, address: str) -> bool:
 def confirmed(customer: Customer, address: str) -> bool:
     """The host vouches for the customer with this address; one that was merely typed may be anybody's."""
     return customer.verified and bool(address) and alike(customer.email) == alike(address)
-
-
-def alike(address: str) -> str:
-    """The same text for addresses that reach the same mailbox, as far as anybody outside can know."""
-    return address.strip().casefold()
 
 
 def _unheard(ticket: Ticket, facts: Facts) -> Facts:

@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from chatserver.core.addresses import in_ascii
 from chatserver.core.colors import theme
 from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind, is_copied
 from chatserver.core.people import App
@@ -124,7 +125,7 @@ def envelope(address: str) -> str:
 def domain_of(address: str) -> str:
     """In ASCII. Raises ValueError for a name that no server can have."""
     domain = address.rpartition("@")[2]
-    return domain if domain.isascii() else domain.encode("idna").decode("ascii")
+    return in_ascii(domain)
 
 
 # — what it says ———————————————————————————————————————————————————————————————

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from chatserver import i18n
 from chatserver.core import messages, tickets
+from chatserver.core.addresses import alike, same_domain
 from chatserver.core.errors import Refused
 from chatserver.core.files import File
 from chatserver.core.mails import Answer, TakenMail, may_answer
@@ -77,11 +78,11 @@ class Mailroom:
 
     def app_at(self, address: str) -> App | None:
         """The app whose support address this is, or one made of it for an answer (`soporte+…@`)."""
-        local, _, domain = address.lower().rpartition("@")
+        whole = alike(address)
+        local, _, domain = whole.rpartition("@")
         plain = f"{local.partition('+')[0]}@{domain}"
         for app in self.house.people.apps.values():
-            support = app.support_address.lower()
-            if support and support in (plain, address.lower()):
+            if app.support_address and alike(app.support_address) in (plain, whole):
                 return app
         return None
 
@@ -135,7 +136,7 @@ class Mailroom:
 
     def _ours(self) -> Ours:
         apps = self.house.people.apps
-        addresses = {app.support_address.lower() for app in apps.values()} - {""}
+        addresses = {alike(app.support_address) for app in apps.values()} - {""}
         return Ours(frozenset(addresses), lambda one: any(self.signer.made(one, app) for app in apps))
 
     async def _chosen(self, app: App, mail: Arrival) -> list[_Chosen]:
@@ -280,8 +281,8 @@ class _Taking:
 
 def takes_part(ticket: Ticket, address: str) -> bool:
     """Whether this is an address of the ticket's customer, or of somebody in copy."""
-    own = (ticket.email.lower(), ticket.customer.email.lower())
-    return bool(address) and (address in own or is_copied(ticket, address))
+    own = (alike(ticket.email), alike(ticket.customer.email))
+    return bool(address) and (alike(address) in own or is_copied(ticket, address))
 
 
 def sender_of(mail: Arrival) -> str:
@@ -311,7 +312,8 @@ def is_verified(mail: Arrival, authserv_id: str) -> bool:
     domain = mail.sender.address.rpartition("@")[2]
     if not authserv_id or not domain or mail.senders != 1 or len(mail.headers.all("from")) != 1:
         return False
-    return dmarc_domain(mail.headers.all("authentication-results"), authserv_id) == domain
+    passed = dmarc_domain(mail.headers.all("authentication-results"), authserv_id)
+    return same_domain(passed) == same_domain(domain)
 
 
 def cid_of(key: str, place: int) -> str:
