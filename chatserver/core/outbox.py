@@ -181,6 +181,12 @@ def confirmed(customer: Customer, address: str) -> bool:
     return customer.verified and bool(address) and alike(customer.email) == alike(address)
 
 
+def merely_typed(ticket: Ticket, address: str) -> bool:
+    """Nobody knows that this address, to which mail about the ticket goes, is its customer's: it may be a stranger's."""
+    customer = ticket.customer
+    return customer.anonymous or (customer.verified and not confirmed(customer, address))
+
+
 def _unheard(ticket: Ticket, facts: Facts) -> Facts:
     """For who is in copy: what the customer saw on a screen is news to them."""
     return msgspec.structs.replace(facts, after=ticket.mailed_seq)

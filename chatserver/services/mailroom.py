@@ -24,7 +24,7 @@ from chatserver.core.addresses import alike, same_domain
 from chatserver.core.errors import Refused
 from chatserver.core.files import File
 from chatserver.core.mails import Answer, TakenMail, may_answer
-from chatserver.core.outbox import is_copied
+from chatserver.core.outbox import is_copied, merely_typed
 from chatserver.core.people import App, Customer
 from chatserver.core.tickets import Step, Ticket
 from chatserver.mail import finding
@@ -42,6 +42,7 @@ from chatserver.services.house import House
 from chatserver.services.mail_files import NAMED_AT_MOST, Kept
 from chatserver.store import mails
 from chatserver.store.database import Database
+from chatserver.store.portal import owner_of
 from chatserver.store.work import Needs, Who, World
 
 MESSAGES_AT_MOST: Final = 4
@@ -143,10 +144,23 @@ class Mailroom:
         """Of what the mail says the tickets in which its sender takes part: authorisation is this lookup."""
         found: list[_Chosen] = []
         for candidate in finding.candidates(mail, self.signer, app.id):
-            ticket = await self._looked_up(app, candidate)
-            if ticket is not None and takes_part(ticket, sender_of(mail)):
-                found.append(_Chosen(ticket.id, signed=candidate.ticket_id > 0))
+            ticket, signed = await self._looked_up(app, candidate), candidate.ticket_id > 0
+            if ticket is None or not takes_part(ticket, sender_of(mail)):
+                continue
+            if signed or await self._is_known(ticket, sender_of(mail)):
+                found.append(_Chosen(ticket.id, signed))
         return found
+
+    async def _is_known(self, ticket: Ticket, sender: str) -> bool:
+        """Whether a ticket's number, which anybody may write, leads a mail of this sender there. Not where a stranger may have
+        typed their address: what they write about a number of their own would be that stranger's to read. Who has a mail of ours
+        about the ticket answers that one."""
+        if is_copied(ticket, sender):
+            return not ticket.customer.anonymous
+        if not merely_typed(ticket, sender) or await mails.last_from(self.db, ticket.id, sender):
+            return True
+        owner = await owner_of(self.db, ticket.app_id, sender)
+        return owner is not None and owner.id == ticket.customer.id
 
     async def _looked_up(self, app: App, candidate: Candidate) -> Ticket | None:
         if candidate.ticket_id:
