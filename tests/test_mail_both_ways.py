@@ -471,9 +471,7 @@ async def test_what_the_owner_of_an_address_that_a_stranger_typed_writes_by_them
 ) -> None:
     ticket = await typed_by_a_stranger(desk, key, cc)
     before = await desk.messages(ticket)
-    about = mail(
-        "Mi clave es 4711, por el #1001\r\n", subject=f"#{ticket.number}", sender=f"Ana <{ADDRESS}>"
-    )
+    about = mail("Mi clave es 4711, por el #1001\r\n", subject=f"#{ticket.number}", sender=f"Ana <{ADDRESS}>")
     await desk.gets(about, ADDRESS, SUPPORT)
     assert await desk.messages(ticket) == before
     own = (await desk.tickets())[-1]
