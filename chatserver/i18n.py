@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -29,6 +30,15 @@ def words(lang: str) -> Mapping[str, str]:
 def say(lang: str, key: str, **values: object) -> str:
     """One sentence with its placeholders filled. A key that is missing is a mistake of ours: KeyError."""
     return words(lang)[key].format(**values)
+
+
+def clock(lang: str, moment: datetime) -> str:
+    """What the clock shows, in one piece (blanks that no line breaks at): "2:05 p. m.", "2:05 PM", "14:05". The widget's and the
+    console's own is `clockTime` (widget/src/ui/time.ts)."""
+    halves = words(lang)["page.halves"].split("/")
+    if len(halves) != 2:
+        return f"{moment:%H:%M}"
+    return f"{moment.hour % 12 or 12}:{moment:%M} {halves[moment.hour // 12]}".replace(" ", "\u00a0")
 
 
 def choose(asked: str, accepted: str = "") -> str:

@@ -26,7 +26,7 @@ from chatserver.core.colors import theme
 from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind, is_copied, merely_typed
 from chatserver.core.people import App
 from chatserver.core.tickets import TALK, Item, Ticket, pending_ends, rate_until
-from chatserver.i18n import TAGS, choose, say, words
+from chatserver.i18n import TAGS, choose, clock, say, words
 from chatserver.mail.addresses import LOOP_FIELD
 from chatserver.mail.links import Links
 
@@ -195,6 +195,14 @@ class _Told:
     def to_ticket(self) -> Part:
         return self.button("ticket", self.ticket_url())
 
+    def to_account(self) -> list[Part]:
+        """Of its own that the mail's reader makes with its link."""
+        return [
+            Part(self.say("mail.access.text")),
+            self.button("access", self.matter.facts.link),
+            Part(self.say("mail.access.once"), quiet=True),
+        ]
+
     def to_new(self) -> Part:
         if self.ticket is None or self.copied:
             return Part()
@@ -244,16 +252,13 @@ class _Told:
     def when(self, at: int) -> str:
         """On the receiver's clock."""
         moment = datetime.fromtimestamp(at / 1000, _zone(self.ticket.customer.zone if self.ticket else ""))
-        halves = words(self.lang)["mail.halves"].split("/")
-        twelve = len(halves) == 2
         return say(
             self.lang,
             "mail.when",
             day=moment.day,
             month=words(self.lang)["mail.months"].split()[moment.month - 1],
-            hour=(moment.hour % 12 or 12) if twelve else f"{moment.hour:02}",
-            minute=f"{moment.minute:02}",
-            half=halves[moment.hour // 12] if twelve else "",
+            # Plain text is broken into lines here: it has one kind of blank.
+            clock=clock(self.lang, moment).replace("\u00a0", " "),
         )
 
     def masked(self, text: str) -> str:
@@ -291,10 +296,8 @@ def _created(told: _Told) -> _Content:
     if known and ticket is not None:
         heading = f"{told.say('mail.created.said')}: {told.masked(one_line(ticket.subject))}"
         parts.append(Part(heading, told.said(("customer",))))
-    by_mail = ticket is not None and ticket.customer.by_mail
-    access = told.links.access(told.matter.app, told.matter.address) if by_mail else ""
-    if access:
-        parts += [Part(told.say("mail.access.text")), told.button("access", access)]
+    if told.matter.facts.link:
+        parts += told.to_account()
     else:
         parts.append(told.to_ticket())
     if not known:
@@ -378,14 +381,14 @@ def _transcript(told: _Told) -> _Content:
 
 
 def _access(told: _Told) -> _Content:
-    url = told.matter.facts.link or told.links.access(told.matter.app, told.matter.address)
-    if not url:
+    """Without a link of its own there is an account already."""
+    if told.matter.facts.link:
+        return told.say("mail.access.title"), [told.hello(), *told.to_account()]
+    door = told.links.door(told.matter.app)
+    if not door:
         raise Nothing
-    return told.say("mail.access.title"), [
-        told.hello(),
-        Part(told.say("mail.access.text")),
-        told.button("access", url),
-    ]
+    known = Part(told.say("mail.access.known"))
+    return told.say("mail.access.title"), [told.hello(), known, told.button("door", door)]
 
 
 def _with_link(told: _Told) -> _Content:
@@ -405,6 +408,7 @@ def _of_account(told: _Told) -> _Content:
         told.hello(),
         Part(told.say(f"mail.{kind}.text", address=about)),
         Part(told.say(f"mail.{kind}.stranger"), quiet=True),
+        told.button("door", told.links.door(told.matter.app)),
     ]
 
 

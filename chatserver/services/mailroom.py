@@ -95,6 +95,11 @@ class Mailroom:
 
         Raises what `Store.write` raises: nothing was taken then, and the mail has to come again.
         """
+        outcome = await self._taken(app, mail, raw, original)
+        self.house.metrics.came_in(outcome.became)
+        return outcome
+
+    async def _taken(self, app: App, mail: Arrival, raw: bytes, original: str) -> Outcome:
         before = await self.taken_before(app, mail.key)
         if before is not None:
             return Outcome("again", before)
@@ -189,7 +194,10 @@ class _Taking:
         self.taken = taken
         self.kept = kept
         self.who = Who(app.id, key_of(mail), _name(mail), taken.sender, _locale(mail))
-        self.texts = _with_note(list(_texts(mail)), kept.left, self.who.locale)
+        said = list(_texts(mail))
+        self.subject = _subject(mail, "".join(said[:1]), room.no_subject)
+        nothing = i18n.say(i18n.choose(self.who.locale), "mail.no_text")
+        self.texts = _with_note(said or [nothing], kept.left, self.who.locale)
         self.answerable = judged.answerable and app.policy.mail
         self.bounced = _bounced(mail, room.signer, app.id) if judged.kind == "bounce" else {}
         self.only_access = (
@@ -257,8 +265,7 @@ class _Taking:
 
     def _opened(self, world: World, taken: TakenMail, *, follows: int) -> TakenMail:
         customer = self._author(world, taken)
-        subject = _subject(self.mail, self.texts, self.room.no_subject)
-        draft = world.draft(customer, subject, "{}", taken.at, email=taken.sender, follows=follows)
+        draft = world.draft(customer, self.subject, "{}", taken.at, email=taken.sender, follows=follows)
         draft = replace(draft, source="mail")
         cid = cid_of(taken.key, 0)
         step = tickets.requested(draft, self.texts[0], cid, "mail", self._files(world))
@@ -353,9 +360,9 @@ def _locale(mail: Arrival) -> str:
     return ""
 
 
-def _subject(mail: Arrival, texts: list[str], none: str) -> str:
+def _subject(mail: Arrival, said: str, none: str) -> str:
     """The mail's own, else its first line."""
-    for text in (mail.subject, *texts[0].splitlines()[:1]):
+    for text in (mail.subject, *said.splitlines()[:1]):
         try:
             return messages.subject(text[: messages.SUBJECT_MAX])
         except Refused:
@@ -364,7 +371,7 @@ def _subject(mail: Arrival, texts: list[str], none: str) -> str:
 
 
 def _texts(mail: Arrival) -> Iterator[str]:
-    """What was newly said, in messages; of a mail that says nothing new the whole, or what came with it."""
+    """What was newly said, in messages; of a mail that says nothing new the whole, or what came with it. None of an empty one."""
     given = 0
     for text in (
         mail.said,
@@ -382,7 +389,6 @@ def _texts(mail: Arrival) -> Iterator[str]:
                 return
         if given:
             return
-    yield "…"
 
 
 def _with_note(texts: list[str], left: tuple[str, ...], locale: str) -> list[str]:

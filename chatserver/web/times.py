@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, tzinfo
-from typing import Final
+from datetime import UTC, date, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
+from chatserver import i18n
 from chatserver.i18n import say, words
-
-_HALVES: Final = {"es": ("a. m.", "p. m."), "en": ("AM", "PM")}
-"""Before and after noon; in Portuguese the clock goes to 24."""
 
 
 def zone(*names: str) -> tzinfo:
@@ -37,11 +34,7 @@ class Times:
 
     def clock(self, at: int) -> str:
         """ "2:05 p. m.", "2:05 PM", "14:05"."""
-        local = self._local(at)
-        halves = _HALVES.get(self._lang)
-        if halves is None:
-            return f"{local:%H:%M}"
-        return f"{local.hour % 12 or 12}:{local:%M}\u00a0{halves[local.hour >= 12].replace(' ', chr(0xA0))}"
+        return i18n.clock(self._lang, self._local(at))
 
     def day_key(self, at: int) -> str:
         """The same for all moments of a day."""
@@ -79,6 +72,16 @@ class Times:
         key = "portal.date_year" if with_year or local.year != self._today.year else "portal.date"
         month = words(self._lang)[f"portal.month.{local.month}"]
         return words(self._lang)[key].format(day=local.day, month=month, year=local.year)
+
+
+def date_of(lang: str, day: str) -> str:
+    """ "24 de diciembre de 2027", of a day as forms give it (2027-12-24); what is none stays as it is."""
+    try:
+        found = date.fromisoformat(day)
+    except ValueError:
+        return day
+    month = words(lang)[f"portal.month.{found.month}"]
+    return words(lang)["portal.date_year"].format(day=found.day, month=month, year=found.year)
 
 
 def duration(lang: str, seconds: float) -> str:

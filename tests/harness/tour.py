@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from playwright.sync_api import Frame, Page, expect
 
 from tests.harness.people import Agent, Customer
+from tests.harness.server import Server
 
 TOUR_SETTINGS: dict[str, Any] = {
     "inactivity_seconds": 300,
@@ -24,6 +25,8 @@ TOUR_SETTINGS: dict[str, Any] = {
 
 class Door(Protocol):
     """Lets people in (`tests/journeys/conftest.py`, `scripts/screenshots.py`)."""
+
+    server: Server
 
     def customer(self, *, query: str = "") -> Customer: ...
 

@@ -33,9 +33,9 @@ TYPED = {
 CHOSEN = {"Tipo": "Incidente", "Prioridad": "Urgente", "Se trata de": "Factura", "País": "Colombia"}
 
 
-def out_of_hours(stage: Stage) -> Customer:
-    closed_for_good(stage.server)
-    customer = stage.customer(query="?app=horario")
+def out_of_hours(stage: Stage, app: str = "horario") -> Customer:
+    closed_for_good(stage.server, app)
+    customer = stage.customer(query="" if app == "demo" else f"?app={app}")
     customer.opens_support()
     customer.starts_new_ticket()
     expect(customer.button("Enviar")).to_be_visible()
@@ -122,6 +122,29 @@ def test_cancelling_asks_before_it_discards(stage: Stage) -> None:
     expect(field(customer, "Asunto")).to_have_value("")
     customer.button("Cancelar").click()
     expect(customer.button("Nuevo ticket")).to_be_visible()
+
+
+def test_an_article_that_answers_it_discards_words_and_files_of_the_form(stage: Stage) -> None:
+    customer = out_of_hours(stage, "demo")
+    types(customer, "Asunto", "factura electronica")
+    types(customer, "Descripción", "¿Dónde se emite?")
+    customer.widget.get_by_label("Adjuntar archivos").set_input_files([PICTURE])
+    attached = customer.widget.get_by_role("list", name="Archivos adjuntos").get_by_role("listitem")
+    expect(attached.get_by_text(re.compile("KB"))).to_be_visible()
+    with customer.context.expect_page() as article:
+        customer.widget.get_by_role("link", name="Cómo emitir una factura electrónica").click()
+    article.value.close()
+    customer.button("Sí, ya no necesito el ticket").click()
+    customer.button("Solicitar Soporte").click()
+    customer.starts_new_ticket()
+    expect(field(customer, "Asunto")).to_have_value("")
+    expect(field(customer, "Descripción")).to_have_value("")
+    expect(attached).to_have_count(0)
+    customer.page.reload()
+    customer.opens_support()
+    customer.starts_new_ticket()
+    expect(field(customer, "Descripción")).to_have_value("")
+    expect(attached).to_have_count(0)
 
 
 def sent_back(stage: Stage, customer: Customer, *missing: str) -> int:

@@ -411,7 +411,7 @@ async def test_a_long_mail_is_several_messages_and_its_original_holds_the_rest(d
 @pytest.mark.parametrize(
     ("raw", "subject", "text"),
     [
-        (mail("", subject=""), "Sin asunto", "…"),
+        (mail("", subject=""), "Sin asunto", "(Correo sin texto)"),
         (mail("Hola\r\n", subject=""), "Hola", "Hola"),
         (mail("\u200b\r\n", subject="x"), "Sin asunto", "x"),
         (mail("> todo citado\r\n", subject="Re: Algo"), "Re: Algo", "> todo citado"),

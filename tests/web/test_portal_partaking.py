@@ -161,7 +161,8 @@ def test_the_links_of_mails_lead_whoever_gets_them_to_the_ticket_after_signing_i
     newer = Visitor(served).opens(lead.new(app, ticket(1001), "ana@cuadra.test"))
     newer.posts("sign-in", email="ana@cuadra.test", password=PASSWORD)
     assert newer.shows("Continúa el ticket #1001.")
-    assert Visitor(served).opens(lead.access(app, "nadie@x.test")).shows("Crea tu cuenta")
+    assert Visitor(served).opens(lead.door(app)).shows("Ingresa a tus tickets")
+    assert lead.access(app, "t" * 43, ticket(1001)).endswith(f"/link?t={'t' * 43}&place=tickets/1001")
     # The host's user reads theirs in the widget; somebody in copy of it reads it here.
     theirs = ticket(hosts)
     assert "/portal/" not in lead.ticket(app, theirs, "x@y.test")

@@ -104,3 +104,13 @@ def test_what_moves_a_ticket_has_words_of_its_own_for_both_sides(what: str) -> N
         kind = what.partition(".")[0]
         told = {words(lang)[f"widget.event.{what}"], words(lang)[f"console.event.{what}"]}
         assert not told & {words(lang)[f"widget.event.{kind}"], words(lang)[f"console.event.{kind}.other"]}
+
+
+def test_no_spanish_sentence_ends_with_a_time_which_brings_a_full_stop_of_its_own() -> None:
+    assert [key for key, text in words("es").items() if re.search(r"\{(when|clock)\}\.$", text)] == []
+
+
+def test_in_portuguese_tickets_are_closed_with_one_word() -> None:
+    """`fechado`; a chat is `finalizado`, and only a session `encerrada`."""
+    said = {key for key, text in words("pt").items() if re.search("encerr", text, re.IGNORECASE)}
+    assert said == {"console.stuck"}

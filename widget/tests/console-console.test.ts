@@ -397,14 +397,14 @@ test("a file is saved by a link that still opens, else a new one is asked for fi
   console.start();
   const socket = await open(welcome([given(4)]));
   socket.gives(snapshot(given(4), [item(1, { files: [SENT] })]));
-  console.download(4, 1, "file-1");
+  console.links.save(4, 1, "file-1");
   assert.deepEqual(told, []);
   socket.gives(links(4, 1, 60_000));
   assert.deepEqual(told, ["saved /files/a"]);
-  console.download(4, 1, "file-1");
+  console.links.save(4, 1, "file-1");
   assert.equal(told.length, 2);
   timers.elapse(55_000);
-  console.download(4, 1, "file-1");
+  console.links.save(4, 1, "file-1");
   assert.equal(told.length, 2);
   assert.equal(of(socket, "links").length, 2);
 });
@@ -414,7 +414,7 @@ test("a link that was asked for when the line broke is asked for on the next one
   console.start();
   const first = await open(welcome([given(4)]));
   first.gives(snapshot(given(4), [item(1, { files: [SENT] })]));
-  console.download(4, 1, "file-1");
+  console.links.save(4, 1, "file-1");
   first.onclose?.({ code: 1006 });
   timers.elapse(60_000);
   const second = await open(welcome([given(4)]));

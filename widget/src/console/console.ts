@@ -5,6 +5,7 @@
 
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { Connection, type Status as Link, type SocketLike, type Timers } from "../connection";
+import { Links } from "../state/linking";
 import { type Limits, Uploads } from "../state/uploads";
 import { locale, t } from "../ui/i18n";
 import {
@@ -43,8 +44,6 @@ const SHOWN_MORE = 50;
 /** So many rows more are held than are shown, so that a list that moves up has them at once. */
 const AHEAD = 25;
 const SHARED: readonly Waits[] = ["waiting", "requests"];
-/** Links (ms before they end) that are asked for anew: whoever presses gets one that still opens. */
-const ENDING = 10_000;
 
 /** What is asked back before it happens: in place, or in a dialog. */
 export type Doing = "closing" | "pending" | "sending_back" | "rejecting" | null;
@@ -82,6 +81,9 @@ export class Console {
   /** What stands at the composers. `filesMoved` is another number after each change of it. */
   readonly uploads: Uploads;
   readonly filesMoved: Signal<number> = signal(0);
+  /** Where files of messages are to be had. `linksMoved` is another number after each change of it. */
+  readonly links: Links;
+  readonly linksMoved: Signal<number> = signal(0);
   readonly link: ReadonlySignal<Link>;
   readonly lists: ReadonlySignal<Lists>;
   readonly ticket: ReadonlySignal<AgentTicket | null>;
@@ -91,8 +93,6 @@ export class Console {
   private saidTyping = { ticket: 0, at: 0 };
   private readonly stopWatching: () => void;
   private readonly seenUpTo = new Map<number, number>();
-  /** Files that somebody pressed and whose links are on their way: `ticket:seq` → id. */
-  private readonly wanted = new Map<string, string>();
   /** By ticket: what is said with a verb once that is done. */
   private readonly after = new Map<number, string>();
   /** By ticket: classifications that were not answered yet. The connection keeps the newest frame of a kind: it says all of them. */
@@ -116,6 +116,15 @@ export class Console {
       },
       newCid: parts.newCid,
       store: { read: readFiles, write: keepFiles },
+    });
+    this.links = new Links({
+      send: (frame) => this.connection.send(frame),
+      save: (url) => parts.save?.(url),
+      now: () => this.now(),
+      changed: () => {
+        this.linksMoved.value++;
+      },
+      after: (ms, run) => (parts.timers ? parts.timers.after(ms, run) : setTimeout(run, ms)),
     });
     this.fetching = parts.ask ?? ask;
     this.forms = new Forms(this.fetching);
@@ -209,23 +218,6 @@ export class Console {
     const { me, tickets } = this.desk.peek();
     const app = me?.apps.find(({ key }) => key === tickets.get(ticket)?.app);
     return { bytes: app?.file_bytes ?? 0, count: app?.files_per_message ?? 0 };
-  }
-
-  /** Where a message's files are to be had: for what is shown of them. */
-  askLinks(ticket: number, seq: number): void {
-    this.connection.send({ type: "links", ticket, seq });
-  }
-
-  /** Somebody wants a file: at once where its link is known, else as soon as it comes. */
-  download(ticket: number, seq: number, id: string): void {
-    const links = this.desk.peek().threads.get(ticket)?.links.get(seq);
-    const found = links?.files.find((file) => file.id === id);
-    if (links && found && links.until > this.now() + ENDING) {
-      this.parts.save?.(found.url);
-      return;
-    }
-    this.wanted.set(`${ticket}:${seq}`, id);
-    this.askLinks(ticket, seq);
   }
 
   // — asked back —
@@ -358,10 +350,6 @@ export class Console {
         this.giveUp();
         return;
       }
-      for (const key of this.wanted.keys()) {
-        const [ticket, seq] = key.split(":").map(Number) as [number, number];
-        this.askLinks(ticket, seq);
-      }
     }
     const { desk, send } = receive(this.desk.peek(), frame, this.now(), this.selected.peek());
     batch(() => {
@@ -373,7 +361,7 @@ export class Console {
     for (const one of send) this.connection.send(one);
     this.settle(frame);
     this.fill();
-    this.fetch(frame);
+    this.links.hear(frame);
     this.parts.changed?.(before, desk);
     if (frame.type === "error" && frame.code === "not_found" && frame.ticket === this.selected.peek()) {
       this.select(null); // deleted meanwhile, or an old address
@@ -400,20 +388,6 @@ export class Console {
   private saidAfter(ticket: number, text: string): void {
     this.after.set(ticket, text.trim());
     keepDraft(ticket, text);
-  }
-
-  /** What was pressed is had, or is not to be had: the refusal stands where refusals stand. */
-  private fetch(frame: AgentServerFrame): void {
-    if (frame.type === "links") {
-      const key = `${frame.ticket}:${frame.seq}`;
-      const found = frame.files.find(({ id }) => id === this.wanted.get(key));
-      this.wanted.delete(key);
-      if (found) this.parts.save?.(found.url);
-    } else if (frame.type === "error" && frame.verb === "links") {
-      for (const key of [...this.wanted.keys()].filter((key) => key.startsWith(`${frame.ticket}:`))) {
-        this.wanted.delete(key);
-      }
-    }
   }
 
   /** Asks for the next page of a list of which fewer are held than the screen may soon want. */

@@ -64,7 +64,9 @@ export class New extends Component<Props> {
                 first
                 required
               />
-              {hints && <hints.Suggestions subject={this.#subject.value} />}
+              {hints && (
+                <hints.Suggestions subject={this.#subject.value} solved={() => model.saveDraft(0, "")} />
+              )}
               {withName && <Field name="name" label={t("widget.name")} required={ask_name === "required"} />}
               {withEmail && (
                 <Field name="email" label={t("widget.email")} required={ask_email === "required"} />

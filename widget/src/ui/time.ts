@@ -12,8 +12,12 @@ function format(at: number, options: Intl.DateTimeFormatOptions): string {
   return made[key].format(at);
 }
 
-/** "2:00 p.m." */
-export const clockTime = (at: number): string => format(at, { hour: "numeric", minute: "2-digit" });
+/** "2:00 p. m.", "2:00 PM", "14:00": as the pages say it that the server writes; browsers write the halves of a Spanish day in several ways. */
+export const clockTime = (at: number, timeZone?: string): string =>
+  format(at, { hour: "numeric", minute: "2-digit", timeZone }).replace(
+    /\W+([ap])\.\s*m\./,
+    "\u00a0$1.\u00a0m.",
+  );
 
 /** The whole date and time, for tooltips. */
 export const fullTime = (at: number): string => `${format(at, { dateStyle: "full" })}, ${clockTime(at)}`;
@@ -43,7 +47,7 @@ export function dayName(at: number, now: number): string {
   return day.charAt(0).toUpperCase() + day.slice(1);
 }
 
-/** For lists: "ahora", "hace 5 min", "2:00 p.m.", "ayer", "lun", "3 mar". */
+/** For lists: "ahora", "hace 5 min", "2:00 p. m.", "ayer", "lun", "3 mar". */
 export function shortTime(at: number, now: number): string {
   const minutes = Math.floor((now - at) / 60_000);
   if (minutes < 1) return t("common.now");
@@ -54,14 +58,14 @@ export function shortTime(at: number, now: number): string {
   return days > -7 ? format(at, { weekday: "short" }) : dated(at, now, { day: "numeric", month: "short" });
 }
 
-/** A moment to come, within a sentence: "hoy a las 2:00 p.m.", "mañana a las …", "el lunes a las …". */
+/** A moment to come, within a sentence: "hoy a las 2:00 p. m.", "mañana a las …", "el lunes a las …". */
 export function when(at: number, now: number): string {
   const days = daysBetween(now, at);
   const key = days > 1 ? "common.day_at" : days > 0 ? "common.tomorrow_at" : "common.today_at";
   const time = clockTime(at);
   return t(key, {
     day: format(at, days < 7 ? DAY_NAME : LONG),
-    // By the hour as it is said: "a la 1:00 p.m.", "a las 2:00 p.m."; "à 1:00", "às 13:00".
+    // By the hour as it is said: "a la 1:00 p. m.", "a las 2:00 p. m."; "à 1:00", "às 13:00".
     at: plural("common.at", Number.parseInt(time, 10)),
     time,
   });

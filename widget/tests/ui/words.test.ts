@@ -5,7 +5,7 @@ import { beforeEach, test } from "node:test";
 import { accentFrom } from "../../src/ui/color";
 import { errorText, locale, plural, t, words } from "../../src/ui/i18n";
 import { linkParts } from "../../src/ui/links";
-import { dayName, duration, minutesSeconds, when } from "../../src/ui/time";
+import { clockTime, dayName, duration, minutesSeconds, when } from "../../src/ui/time";
 
 const catalogue = (language: string): Record<string, string> =>
   Object.assign(
@@ -138,6 +138,17 @@ test("times are said as people say them", () => {
   assert.equal(duration(30), "menos de 1 min");
   assert.equal(duration(200), "4 min");
   assert.equal(minutesSeconds(42), "0:42");
+});
+
+test("the halves of a day are written in one manner, in any zone, whatever the browser's own is", () => {
+  const noon = Date.UTC(2026, 2, 4, 12);
+  assert.equal(clockTime(noon, "America/Bogota").replaceAll("\u00a0", " "), "7:00 a. m.");
+  assert.equal(clockTime(noon, "Asia/Tokyo").replaceAll("\u00a0", " "), "9:00 p. m.");
+  use("en");
+  assert.match(clockTime(noon, "America/Bogota"), /^7:00\sAM$/);
+  use("pt");
+  assert.equal(clockTime(noon, "Asia/Tokyo"), "21:00");
+  use("es");
 });
 
 test("one o'clock is singular where the language says so, by the hour as it is written", () => {

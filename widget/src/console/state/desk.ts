@@ -16,7 +16,6 @@ import type {
   CountFrame,
   DeskPage,
   ErrorFrame,
-  FileLinks,
   Items,
   File as Sent,
   Status,
@@ -129,8 +128,6 @@ export function receive(desk: Desk, frame: AgentServerFrame, now: number, select
     }
     case "desk":
       return calm(turned(desk, frame));
-    case "links":
-      return calm(linked(desk, frame));
     case "count":
       return calm({ ...desk, counts: with_(desk.counts, frame.app, counts(frame)) });
     case "status":
@@ -230,13 +227,6 @@ function informed(desk: Desk, { ticket, form }: AgentChangedFrame): Desk {
   return { ...desk, threads: with_(desk.threads, ticket, { ...thread, form }) };
 }
 
-function linked(desk: Desk, frame: FileLinks): Desk {
-  const thread = desk.threads.get(frame.ticket);
-  if (!thread) return desk;
-  const links = with_(thread.links, frame.seq, frame);
-  return { ...desk, threads: with_(desk.threads, frame.ticket, { ...thread, links }) };
-}
-
 function snapshot(desk: Desk, frame: AgentSnapshot): Desk {
   const { view } = frame;
   const held = desk.tickets.get(view.id);
@@ -250,7 +240,6 @@ function snapshot(desk: Desk, frame: AgentSnapshot): Desk {
         more: frame.more,
         context: (frame.context ?? {}) as Context,
         form: frame.form ?? null,
-        links: desk.threads.get(view.id)?.links ?? new Map(),
       }),
     },
     view.id,

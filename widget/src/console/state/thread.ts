@@ -1,6 +1,6 @@
 /** A ticket's public sequence as far as it is loaded: gap-free, ascending, each item once. */
 
-import type { Context, FileLinks, FormView, ItemView } from "../../wire";
+import type { Context, FormView, ItemView } from "../../wire";
 
 export interface Thread {
   readonly items: readonly ItemView[];
@@ -10,8 +10,6 @@ export interface Thread {
   readonly context: Context;
   /** What was answered to the ticket's form; null from a server of before. */
   readonly form: FormView | null;
-  /** Where the files of a message are to be had, by its number, as far as that was asked for. */
-  readonly links: ReadonlyMap<number, FileLinks>;
 }
 
 /** The number to resume after; -1 asks for a snapshot. */

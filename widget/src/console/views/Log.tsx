@@ -6,7 +6,7 @@ import { FileList, fileError, isPicture } from "../../ui/files";
 import { t } from "../../ui/i18n";
 import { Linked } from "../../ui/links";
 import { clockTime, dayName, fullTime } from "../../ui/time";
-import type { AgentTicket, FileLink, ItemView } from "../../wire";
+import type { AgentTicket, ItemView } from "../../wire";
 import { minute, second } from "../clockwork";
 import type { Console } from "../console";
 import { byMail, type Piece } from "../mail";
@@ -19,9 +19,7 @@ import { authorName, customerName, systemLine } from "./words";
 
 /** Closer to the end than this (px) counts as reading the newest. */
 const NEAR = 80;
-/** A thumbnail is made a moment after its picture came: so often it is looked for again, after so many ms. */
-const LOOKS = 3;
-const LOOK_AGAIN = 2500;
+/** A thumbnail is made a moment after its picture came: in a message older than this (ms) none is waited for. */
 const FRESH = 60_000;
 
 export function Log({ console, ticket }: { console: Console; ticket: AgentTicket }) {
@@ -273,34 +271,22 @@ function ByMail({ console, ticket, item }: { console: Console; ticket: number; i
 /** The files of a message. Of pictures the links are asked for at once, for what is shown of them. */
 function ItemFiles({ console, ticket, item }: { console: Console; ticket: number; item: ItemView }) {
   const files = item.files ?? [];
-  const links = console.desk.value.threads.get(ticket)?.links.get(item.seq);
+  console.linksMoved.value;
+  const links = console.links.of(ticket, item.seq);
   const live = console.link.value.phase === "live";
-  const looks = useRef(0);
-  const waits =
-    files.some(isPicture) &&
-    (links === undefined || files.some((file) => isPicture(file) && !thumbnail(links.files, file.id)));
   useEffect(() => {
-    if (!waits || !live) return;
-    const ask = () => console.askLinks(ticket, item.seq);
-    if (links === undefined || links.until < console.now()) {
-      ask();
-      return;
-    }
-    if (console.now() - item.at > FRESH || ++looks.current > LOOKS) return;
-    const timer = setTimeout(ask, LOOK_AGAIN);
-    return () => clearTimeout(timer);
-  }, [links, waits, live]);
+    const pictures = files.filter(isPicture).map(({ id }) => id);
+    const fresh = console.now() - item.at < FRESH;
+    if (live && pictures.length) console.links.look(ticket, item.seq, fresh ? pictures : []);
+  }, [links, live]);
   return (
     <FileList
       files={files}
       links={links?.files}
-      open={(file) => console.download(ticket, item.seq, file.id)}
+      open={(file) => console.links.save(ticket, item.seq, file.id)}
     />
   );
 }
-
-const thumbnail = (links: readonly FileLink[], id: string): string =>
-  links.find((link) => link.id === id)?.thumbnail ?? "";
 
 function PendingView({ console, message, closed }: { console: Console; message: Pending; closed: boolean }) {
   const { error, limit, cid, text, files } = message;

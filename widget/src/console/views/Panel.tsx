@@ -2,7 +2,7 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import { t, tag } from "../../ui/i18n";
-import { fullTime, shortTime, when } from "../../ui/time";
+import { clockTime, fullTime, shortTime, when } from "../../ui/time";
 import type { AgentTicket, Context } from "../../wire";
 import { browserName } from "../browser";
 import { minute } from "../clockwork";
@@ -194,13 +194,7 @@ function LocalTime({ zone }: { zone: string }) {
 /** The wall clock of a zone that a browser named; null when ours does not know it. */
 function timeIn(zone: string, at: number): string | null {
   try {
-    const hour12 = tag() !== "pt-BR";
-    return new Intl.DateTimeFormat(tag(), {
-      hour: "numeric",
-      minute: "2-digit",
-      timeZone: zone,
-      hour12,
-    }).format(at);
+    return clockTime(at, zone);
   } catch {
     return null;
   }

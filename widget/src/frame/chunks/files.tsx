@@ -1,16 +1,16 @@
 /** Files in a chat: chosen, pasted, dropped or taken of the screen; on their way up; and in messages. */
 
 import { Component } from "preact";
+import { Links } from "../../state/linking";
 import type { Bubble } from "../../state/thread";
 import { retryable, Uploads } from "../../state/uploads";
 import { newCid } from "../../ui/cid";
-import { FileList, fileError, fileSize, filesOf, isPicture, UploadList } from "../../ui/files";
+import { FileList, fileError, fileSize, filesOf, isPicture, save, UploadList } from "../../ui/files";
 import { t } from "../../ui/i18n";
 import { signal } from "../../ui/signal";
 import { recall, remember } from "../../ui/storage";
-import { ears, files, saveFiles, state } from "../model";
+import { ears, files, now, saveFiles, send, state } from "../model";
 import { page } from "../page";
-import { linked, refused, saveFile } from "./links";
 import { canCapture, capture } from "./screen";
 import "../../ui/files.css";
 import "./files.css";
@@ -43,9 +43,23 @@ export const uploads = new Uploads({
   },
 });
 
+/** Changes with whatever is known of files in messages. */
+const drawn = signal(0);
+
+const links = new Links({
+  send,
+  save,
+  now: () => now.value,
+  changed() {
+    drawn.value++;
+  },
+  after: (ms, run) => setTimeout(run, ms),
+});
+
 let who = state.value.welcome?.who;
 
 ears.push((frame) => {
+  links.hear(frame);
   if (frame && frame.type !== "welcome") return;
   // Somebody else's are nobody's business.
   if (frame?.who !== who) uploads.end();
@@ -189,13 +203,14 @@ async function taken(place: number): Promise<void> {
 export function Given({ bubble, ticket }: { bubble: Bubble; ticket: number }) {
   const { seq } = bubble;
   const pictures = bubble.files.filter(isPicture).map(({ id }) => id);
-  const refusal = refused(ticket, seq);
+  const refusal = links.refused(ticket, seq);
+  if (seq && pictures.length) links.look(ticket, seq, pictures);
   return (
     <>
       <FileList
         files={bubble.files}
-        links={seq && pictures.length ? linked(ticket, seq, pictures) : undefined}
-        open={({ id }) => seq && saveFile(ticket, seq, id)}
+        links={links.of(ticket, seq)?.files}
+        open={({ id }) => seq && links.save(ticket, seq, id)}
       />
       {refusal && (
         <p class="error" role="alert">

@@ -53,10 +53,15 @@ export class RequestForm extends Component<RequestProps> {
     sheet.refused(outcome);
   }
 
+  /** Words and files; what is on its way up is cut off. */
   #discard() {
     chunk("files")?.uploads.take(PLACE);
     this.#sheet.clear();
     saveDraft(0, "");
+  }
+
+  #leave() {
+    this.#discard();
     go({ view: "tickets" });
   }
 
@@ -70,9 +75,10 @@ export class RequestForm extends Component<RequestProps> {
         action={t(starting.value ? "form.sending" : "widget.send")}
         cancel={() => {
           if (draft(DRAFT) || files(PLACE).length) this.#discarding.value = true;
-          else this.#discard();
+          else this.#leave();
         }}
         place={PLACE}
+        solved={() => this.#discard()}
         head={
           <>
             <Hours />
@@ -84,7 +90,7 @@ export class RequestForm extends Component<RequestProps> {
           this.#discarding.value && (
             <fieldset class="line" tabIndex={-1} ref={focus}>
               <legend>{t("form.discard_ask")}</legend>
-              <Button look="danger" onClick={() => this.#discard()}>
+              <Button look="danger" onClick={() => this.#leave()}>
                 {t("form.discard")}
               </Button>
               <Button
@@ -181,6 +187,8 @@ interface FilledProps {
   submit: () => void;
   action: string;
   cancel: () => void;
+  /** An article answered it. Absent where nothing is suggested. */
+  solved?: () => void;
   /** Of files; none where none are taken. */
   place?: number;
   head?: ComponentChildren;
@@ -214,7 +222,7 @@ class Filled extends Component<FilledProps> {
     if (sheet.complete()) submit();
   }
 
-  override render({ sheet, extra = [], action, cancel, place, head, question }: FilledProps) {
+  override render({ sheet, extra = [], action, cancel, solved, place, head, question }: FilledProps) {
     const asking = sheet.asking.value;
     if (sheet.lost.value) {
       return (
@@ -238,7 +246,9 @@ class Filled extends Component<FilledProps> {
         {first.map((one) => (
           <>
             <Question one={one} sheet={sheet} key={one.name} />
-            {one.name === "subject" && hints && <hints.Suggestions subject={values.subject ?? ""} />}
+            {one.name === "subject" && hints && solved && (
+              <hints.Suggestions subject={values.subject ?? ""} solved={solved} />
+            )}
             {one.name === "text" && hints && <hints.Courtesy text={values.text ?? ""} />}
           </>
         ))}

@@ -4,7 +4,7 @@ import { Component } from "preact";
 import { hint } from "../../state/courtesy";
 import { locale, t } from "../../ui/i18n";
 import { signal } from "../../ui/signal";
-import { go, saveDraft } from "../model";
+import { go } from "../model";
 import { page } from "../page";
 import { Button } from "../parts";
 import "./hints.css";
@@ -37,8 +37,14 @@ function count(what: "opened" | "followed", id: number): void {
   fetch(`/help/${page.app}/count/${what}/${id}`, { method: "POST", keepalive: true }).catch(() => {});
 }
 
+interface SuggestionsProps {
+  subject: string;
+  /** An article answered it: what was written for the ticket is discarded. */
+  solved: () => void;
+}
+
 /** Articles for a subject. It says nothing while there are none, nor when they cannot be had. */
-export class Suggestions extends Component<{ subject: string }> {
+export class Suggestions extends Component<SuggestionsProps> {
   readonly #found = signal<Article[]>([]);
   readonly #read = signal(false);
   #asked = "";
@@ -98,7 +104,7 @@ export class Suggestions extends Component<{ subject: string }> {
   }
 
   #solved() {
-    saveDraft(0, "");
+    this.props.solved();
     go({ view: "home" });
   }
 

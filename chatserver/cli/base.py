@@ -1,0 +1,154 @@
+"""What the commands share: settings, the database, and sentences instead of tracebacks."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, NoReturn, TypeVar, overload
+
+import click
+
+if TYPE_CHECKING:
+    from chatserver.core.people import App
+    from chatserver.services.administration import (
+        AddAgent,
+        AddApp,
+        ChangeAgent,
+        ChangeApp,
+        ChangeCompany,
+        ChangePassword,
+        Order,
+    )
+    from chatserver.settings import Settings
+    from chatserver.store.database import Database, Reader
+
+R = TypeVar("R")
+
+
+def fail(sentence: str) -> NoReturn:
+    """Say it on standard error, and end with code 1."""
+    click.echo(sentence, err=True)
+    sys.exit(1)
+
+
+def load_settings() -> Settings:
+    """The environment's, with logging set up by them; those that cannot be used are sentences."""
+    from chatserver import telemetry
+    from chatserver.settings import BadSettings, load, unknown
+
+    try:
+        settings = load()
+    except BadSettings as bad:
+        fail("\n".join(bad.problems))
+    for name in unknown():
+        click.echo(f"{name} is no setting of this server (docs/settings.md lists them).", err=True)
+    telemetry.set_up(settings.log_level, settings.log_format)
+    return settings
+
+
+def with_database(settings: Settings, work: Callable[[Database], Awaitable[R]]) -> R:
+    """Open the database for writing, do something, close it. On SQLite not while a server runs."""
+    return said_plainly(settings, lambda: asyncio.run(_opened(settings, work)))
+
+
+async def _opened(settings: Settings, work: Callable[[Database], Awaitable[R]]) -> R:
+    from chatserver.store.database import Database
+
+    db = await Database.open(settings.database, committed=lambda events: None)
+    try:
+        return await work(db)
+    finally:
+        await db.close()
+
+
+@overload
+def ordered(settings: Settings, order: AddApp | ChangeApp) -> App: ...
+
+
+@overload
+def ordered(settings: Settings, order: AddAgent | ChangePassword | ChangeAgent | ChangeCompany) -> None: ...
+
+
+def ordered(settings: Settings, order: Order) -> App | None:
+    """Carry out what an administrator wants; a server that has the SQLite file does it for us, one on PostgreSQL will notice."""
+    from chatserver.processes import control
+    from chatserver.services.administration import carry_out
+    from chatserver.store.database import DatabaseInUse, wall_clock
+
+    def here() -> App | None:
+        return asyncio.run(_opened(settings, lambda db: carry_out(db, order, settings.policy, wall_clock())))
+
+    def here_or_there() -> App | None:
+        try:
+            return here()
+        except DatabaseInUse:
+            try:
+                return control.hand_over(control.path_beside(settings.database_path), order)
+            except control.NobodyThere:
+                pass
+            except control.NotDone as problem:
+                fail(str(problem))
+            raise
+
+    return said_plainly(settings, here_or_there)
+
+
+def up_to_date(settings: Settings) -> None:
+    """PostgreSQL answers, within `wait_seconds`, and has this release's schema; also beside nodes that run."""
+    import time
+
+    from chatserver.store.database import DatabaseAway
+    from chatserver.store.migrations.postgres import migrate
+    from chatserver.store.postgres.database import plain_url
+
+    async def reach() -> None:
+        end, said = time.monotonic() + settings.wait_seconds, False
+        while True:
+            try:
+                return await migrate(plain_url(settings.database_url))
+            except DatabaseAway as away:
+                if time.monotonic() >= end:
+                    raise
+                if not said:
+                    click.echo(f"{away} Trying again for {settings.wait_seconds:g} s.", err=True)
+                said = True
+            await asyncio.sleep(0.25)
+
+    said_plainly(settings, lambda: asyncio.run(reach()))
+
+
+def looking(settings: Settings, work: Callable[[Reader], Awaitable[R]]) -> R:
+    """Look into the database, also while a server runs."""
+    from chatserver.store.database import Reader
+
+    async def run() -> R:
+        db = await Reader.look(settings.database)
+        try:
+            return await work(db)
+        finally:
+            await db.close()
+
+    return said_plainly(settings, lambda: asyncio.run(run()))
+
+
+def said_plainly(settings: Settings, do: Callable[[], R]) -> R:
+    """What a person can put right becomes one sentence."""
+    import sqlite3
+
+    from chatserver.services.administration import sentence
+    from chatserver.store.database import DatabaseUnusable
+
+    try:
+        return do()
+    except DatabaseUnusable as problem:
+        fail(str(problem))
+    except OSError as problem:
+        fail(f"The database {settings.database_shown} cannot be used: {problem.strerror or problem}.")
+    except sqlite3.Error as problem:
+        fail(f"The database {settings.database_shown} cannot be used: {problem}.")
+    except Exception as problem:
+        words = sentence(problem)
+        if words is None:
+            raise
+        fail(words)
