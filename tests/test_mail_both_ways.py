@@ -28,6 +28,7 @@ from chatserver.services.letters import NoLetters
 from chatserver.services.portal import Portal
 from chatserver.settings import load
 from chatserver.store import mails
+from chatserver.store import portal as accounts
 from chatserver.store.database import Database
 from chatserver.store.outbox import MailStops, of_customer
 from chatserver.store.portal import CustomerSession
@@ -568,6 +569,59 @@ async def test_who_has_anothers_reply_address_says_nothing_in_their_ticket(desk:
     for secret in (f"#{ticket.number}", "factura", "Ana", "No imprime"):
         assert secret not in text_of(sent)
         assert secret not in str(sent["Subject"])
+
+
+async def typed_by_a_stranger(desk: MailDesk, key: str = "anon:eva", cc: tuple[str, ...] = ()) -> Ticket:
+    """Eva's browser gave Ana's address as its own."""
+    eva = Who(1, key, "Eva", "eva@host.example" if key.startswith("user:") else "")
+    form = Given(type="request", cc=cc)
+    address = "eva@otra.example" if cc else ADDRESS
+    ticket = await desk.scene.request(
+        eva, subject="Compra ya", text="Visita malo.example", email=address, form=form
+    )
+    await desk.leaves()
+    return await pairing.claim(desk.scene.house, 1, ticket.id)
+
+
+@pytest.mark.parametrize(
+    ("key", "cc"),
+    [("anon:eva", ()), ("user:eva", ()), ("anon:eva", (ADDRESS,))],
+    ids=["visitor", "user", "copied"],
+)
+async def test_what_the_owner_of_an_address_that_a_stranger_typed_writes_by_themselves_is_not_the_strangers_to_read(
+    desk: MailDesk, key: str, cc: tuple[str, ...]
+) -> None:
+    ticket = await typed_by_a_stranger(desk, key, cc)
+    before = await desk.messages(ticket)
+    about = mail("Mi clave es 4711, por el #1001\r\n", subject=f"#{ticket.number}", sender=f"Ana <{ADDRESS}>")
+    await desk.gets(about, ADDRESS, SUPPORT)
+    assert await desk.messages(ticket) == before
+    own = (await desk.tickets())[-1]
+    assert (own.customer.key, own.follows) == (f"mail:{ADDRESS}", 0)
+
+
+async def test_who_answers_a_mail_to_an_address_that_was_merely_typed_was_told_who_reads_it(
+    desk: MailDesk,
+) -> None:
+    ticket = await typed_by_a_stranger(desk)
+    await desk.scene.agent_says(ticket, "¿Cuál es tu número de cliente?")
+    await desk.scene.later(600)
+    (asked,) = await desk.leaves()
+    assert "quien lo abrió leería tu respuesta" in " ".join(text_of(asked).split())
+    for word in ("Compra", "malo", "Eva"):
+        assert word not in asked.as_string()
+    await desk.gets(answer(asked, "Es el 7"), ADDRESS, reply_to(asked))
+    assert (await desk.messages(ticket))[-1].text == "Es el 7"
+    # Who answered once has part in it.
+    await desk.gets(mail("Y el 8\r\n", subject=f"#{ticket.number}", message_id="<o@x>"), ADDRESS, SUPPORT)
+    assert (await desk.messages(ticket))[-1].text == "Y el 8"
+
+
+async def test_an_address_that_its_customer_confirmed_is_no_strangers(desk: MailDesk) -> None:
+    ticket = await typed_by_a_stranger(desk, "user:eva")
+    await accounts.confirm(desk.room.db, ticket.customer, ADDRESS, 1)
+    await desk.gets(mail("Soy yo\r\n", subject=f"#{ticket.number}"), ADDRESS, SUPPORT)
+    assert (await desk.messages(ticket))[-1].text == "Soy yo"
 
 
 async def test_a_forged_from_is_said_where_it_belongs_and_shows_nothing_to_its_forger(desk: MailDesk) -> None:

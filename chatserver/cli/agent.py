@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from chatserver.cli.base import address, fail, load_settings, looking, ordered
+from chatserver.core.addresses import alike
 
 if TYPE_CHECKING:
     from chatserver.settings import Settings
@@ -160,7 +161,7 @@ class Everybody(NamedTuple):
     keys: dict[int, str]
 
     def find(self, email: str) -> Listed:
-        wanted = email.strip().lower()
+        wanted = alike(email)
         found = next((one for one in self.agents if one.agent.email == wanted), None)
         return found or fail("There is no agent with that e-mail address; `chatserver agent list` shows all.")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from chatserver.core import messages
+from chatserver.core.addresses import alike
 from chatserver.core.errors import Refused
 
 PASSWORD_LEAST: Final = 8
@@ -13,9 +14,8 @@ PASSWORD_MOST: Final = 200
 
 
 def folded(text: str) -> str:
-    """An address as two of them are compared: no host tells `Ana@` from `ana@` any more, so neither do we. Raises
-    Refused(bad_email)."""
-    return messages.email(text).lower()
+    """An address as it is looked up. Raises Refused(bad_email)."""
+    return alike(messages.email(text))
 
 
 def password(text: str) -> str:

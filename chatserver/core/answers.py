@@ -15,6 +15,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from chatserver.core import classification, messages, taxes
+from chatserver.core.addresses import alike
 from chatserver.core.details import NOTHING, Details
 from chatserver.core.errors import FieldCode, Refused, Wrong
 from chatserver.core.forms import Asked, Field, Form
@@ -123,14 +124,14 @@ def complete(
 
 def with_copies(details: Details, typed: Iterable[str], requester: str) -> Details:
     """Further people who get the answers, beside those who do. Refused: bad_form (`fields`: cc)."""
-    found = {address.casefold(): address for address in details.cc}
+    found = {alike(address): address for address in details.cc}
     for one in typed:
         try:
             address = messages.email(one)
         except Refused:
             raise Refused("bad_form", fields={"cc": Wrong("bad_email")}) from None
-        if address.casefold() != requester.casefold():
-            found.setdefault(address.casefold(), address)
+        if alike(address) != alike(requester):
+            found.setdefault(alike(address), address)
     if len(found) > CC_MAX:
         raise Refused("bad_form", fields={"cc": Wrong("too_many", CC_MAX)})
     return replace(details, cc=tuple(found.values()))
@@ -320,10 +321,10 @@ class _Checking:
         """Their address, in the spelling that is known already."""
         self._need("email", typed.strip())
         email = self.text("email", typed, messages.email)
-        known = {address.casefold(): address for address in own}
-        if email and known and email.casefold() not in known:
+        known = {alike(address): address for address in own}
+        if email and known and alike(email) not in known:
             self._say("email", "not_own")
-        return known.get(email.casefold(), email)
+        return known.get(alike(email), email)
 
     def _cc(self, requester: str) -> tuple[str, ...]:
         """Everybody once, whatever the case of their letters; the requester is told anyway."""
@@ -331,8 +332,8 @@ class _Checking:
         for typed in self.given.cc:
             if typed.strip():
                 address = self.text("cc", typed, messages.email)
-                found.setdefault(address.casefold(), address)
-        for nobody in ("", requester.casefold()):
+                found.setdefault(alike(address), address)
+        for nobody in ("", alike(requester)):
             found.pop(nobody, None)
         if len(found) > CC_MAX:
             self._say("cc", "too_many", CC_MAX)

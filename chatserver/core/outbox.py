@@ -11,6 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
+from chatserver.core.addresses import alike
 from chatserver.core.people import Customer
 from chatserver.core.tickets import Item, Ticket
 
@@ -180,9 +181,10 @@ def confirmed(customer: Customer, address: str) -> bool:
     return customer.verified and bool(address) and alike(customer.email) == alike(address)
 
 
-def alike(address: str) -> str:
-    """The same text for addresses that reach the same mailbox, as far as anybody outside can know."""
-    return address.strip().casefold()
+def merely_typed(ticket: Ticket, address: str) -> bool:
+    """Nobody knows that this address, to which mail about the ticket goes, is its customer's: it may be a stranger's."""
+    customer = ticket.customer
+    return customer.anonymous or (customer.verified and not confirmed(customer, address))
 
 
 def _unheard(ticket: Ticket, facts: Facts) -> Facts:

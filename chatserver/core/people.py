@@ -62,6 +62,11 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         return self.key.startswith("user:")
 
     @property
+    def anonymous(self) -> bool:
+        """Nobody vouches for them, and all that is known of them they typed."""
+        return self.key.startswith("anon:")
+
+    @property
     def by_mail(self) -> bool:
         """Known by nothing but the address that mails claim to be from."""
         return self.key.startswith("mail:")

@@ -2,7 +2,8 @@
 
 It is put away after the commit and never before: a process that dies in between meets the mail again, and the mailroom knows it.
 So any number of processes may read one mailbox: each mail is taken once, whoever was first, and putting it away twice is putting
-it away. What stands in the way (database away, a fault of ours) leaves the mail where it is.
+it away. What another time may be otherwise (database away, files that cannot be kept now) leaves the mail where it is; what is a
+fault of ours, or refused whenever it comes, is tried a few times, then set aside with a star for people, and holds up nobody.
 
 Waiting for the other side is done in threads that hold up nobody, not even the end of the process.
 """
@@ -20,6 +21,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
+from chatserver.core.addresses import alike
 from chatserver.core.errors import Refused
 from chatserver.core.people import App
 from chatserver.mail import headers
@@ -62,6 +64,10 @@ T = TypeVar("T")
 
 class _Later(Exception):
     """The database takes nothing now: all mails wait where they are."""
+
+
+class _Waits(Exception):
+    """This mail is not taken now, and may be another time; the message is the refusal's code."""
 
 
 class _Left(Exception):
@@ -119,24 +125,33 @@ class Fetcher:
         try:
             while not self._ending:
                 try:
-                    await self._look(box)
+                    waits = await self._look(box)
                 except _Later:
                     await self._pause()
                     continue
                 self._well()
-                if await _apart(lambda: box.tells):
-                    await _apart(box.wait, self._poll)
+                seconds = self._poll
+                if waits:
+                    seconds = self._resting()
                 else:
-                    await asyncio.sleep(self._poll)
+                    self._rest = REST_FIRST
+                if await _apart(lambda: box.tells):
+                    await _apart(box.wait, seconds)
+                else:
+                    await asyncio.sleep(seconds)
         finally:
             if self._ending:
                 box.cut()  # nobody waits for a last word
             await _apart(box.close)
 
     async def _pause(self) -> None:
-        """By chance up to half of it shorter, so that several processes do not come at once."""
-        await asyncio.sleep(self._rest * (0.5 + random.random() / 2))  # noqa: S311 - no secret
+        await asyncio.sleep(self._resting())
+
+    def _resting(self) -> float:
+        """Seconds until the next try, ever more. By chance up to half of it less, so that several processes come apart."""
+        seconds = self._rest * (0.5 + random.random() / 2)  # noqa: S311 - no secret
         self._rest = min(self._rest * 2, REST_MOST)
+        return seconds
 
     def _away(self, problem: NotRead) -> None:
         if problem.fault != self._fault and not self._ending:
@@ -148,29 +163,34 @@ class Fetcher:
         if self._metrics.mailbox_up is not True:
             log.info("the mailbox is read")
         self._metrics.mailbox_up, self._fault = True, None
-        self._rest = REST_FIRST
 
     # — the mails ——————————————————————————————————————————————————————————————
 
-    async def _look(self, box: Box) -> None:
-        """Take all that waits. Raises NotRead, _Later."""
-        numbers = await _apart(box.waiting)
+    async def _look(self, box: Box) -> bool:
+        """Take all that waits; says whether some of it has to go on waiting. Raises NotRead, _Later."""
+        numbers, waits = await _apart(box.waiting), 0
         self._metrics.mailbox_waiting = len(numbers)
         for begin in range(0, len(numbers), BATCH):
             batch = numbers[begin : begin + BATCH]
             for number, size in (await _apart(box.sizes, batch)).items():
                 if self._ending:
-                    return
-                await self._one(box, Mail(box.validity, number, size))
-                self._metrics.mailbox_waiting -= 1
-            self._metrics.mailbox_waiting = len(
-                numbers[begin + BATCH :]
-            )  # some were put away by somebody else
+                    return waits > 0
+                if await self._one(box, Mail(box.validity, number, size)):
+                    waits += 1
+                else:
+                    self._metrics.mailbox_waiting -= 1
+            # Some were put away by somebody else.
+            self._metrics.mailbox_waiting = waits + len(numbers[begin + BATCH :])
+        return waits > 0
 
-    async def _one(self, box: Box, mail: Mail) -> None:
+    async def _one(self, box: Box, mail: Mail) -> bool:
+        """Whether it waits for another time. Raises NotRead, _Later."""
         self._taking = asyncio.get_running_loop().create_future()
         try:
             await self._take(box, mail)
+        except _Waits as why:
+            log.warning("a mail waits in the mailbox: %s", why, extra={"mail": mail.number})
+            return True
         except _Left as why:
             log.warning("a mail stays in the mailbox, with a star: %s", why, extra={"mail": mail.number})
             await _apart(box.leave, mail.number)
@@ -178,9 +198,10 @@ class Fetcher:
         finally:
             self._taking.set_result(None)
             self._taking = None
+        return False
 
     async def _take(self, box: Box, mail: Mail) -> None:
-        """Raises _Left, _Later, NotRead."""
+        """Raises _Left, _Waits, _Later, NotRead."""
         if mail.size > SIZE_AT_MOST:
             raise _Left("it is larger than what is taken here")
         raw = await _apart(box.mail, mail.number, SIZE_AT_MOST + 1)
@@ -188,11 +209,18 @@ class Fetcher:
             return
         try:
             became = await self._stored(raw)
-        except (StoreFailed, Refused) as problem:
+        except StoreFailed as problem:
             log.warning("mails wait in the mailbox: %s", type(problem).__name__)
             raise _Later from problem
         except _Left:
             raise
+        except Refused as refused:
+            if refused.retry_after is not None:
+                raise _Waits(refused.code) from refused
+            # Nobody can do anything about it by waiting; one that met somebody else's doing passes the next time.
+            log.error("a mail was refused: %s", refused.code, extra={"mail": mail.number})
+            self._failed(mail)
+            return
         except Exception as surprise:
             log.error("a mail could not be taken: %s", without_text(surprise), extra={"mail": mail.number})
             self._failed(mail)
@@ -218,7 +246,7 @@ class Fetcher:
             app = self._room.app_at(address)
             if app is not None:
                 return app, address
-        known = {app.support_address.lower() for app in self._room.house.people.apps.values()} - {""}
+        known = {alike(app.support_address) for app in self._room.house.people.apps.values()} - {""}
         only = known.pop() if len(known) == 1 else ""
         app = self._room.app_at(only)
         if app is None:

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from chatserver.bus.base import Subscription
 from chatserver.core import events, outbox, tickets
+from chatserver.core.addresses import alike
 from chatserver.core.details import case_shown
 from chatserver.core.errors import Refused
 from chatserver.core.events import Event
@@ -288,7 +289,7 @@ class Postman:
 
         def decide(world: World, now: int) -> None:
             ticket = world.ticket(ticket_id)
-            if ticket is not None and outbox.alike(ticket.address) == outbox.alike(mail.address):
+            if ticket is not None and alike(ticket.address) == alike(mail.address):
                 world.put(ticket, tickets.mail_failed(ticket, problem), people.policy(ticket.app_id))
 
         await self._surely(batch, lambda: self._house.store.write(Needs(tickets=(ticket_id,)), decide))
@@ -389,7 +390,7 @@ class Postman:
         ticket, facts = matter.ticket, matter.facts
         if mail.kind not in ("created", "access") or facts.link:
             return matter
-        if ticket is not None and outbox.alike(ticket.customer.key) != f"mail:{outbox.alike(mail.address)}":
+        if ticket is not None and alike(ticket.customer.key) != f"mail:{alike(mail.address)}":
             return matter
         token = self._signer.secret(mail.app_id, mail.key, mail.address)
         if not await invite(self._db, mail.app_id, mail.address, token, now):

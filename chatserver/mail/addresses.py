@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from chatserver.core.addresses import alike, in_ascii
 from chatserver.mail.headers import address
 
 LOOP_FIELD: Final = "x-chatserver-loop"
@@ -143,9 +144,9 @@ class Signer:
 
 def _folded(person: str) -> str:
     """The same text for what is written as the same address: capitals or not, its domain in letters or as servers write it."""
-    known = address(person) or person.strip().lower()
+    known = address(person) or alike(person)
     local, at, domain = known.rpartition("@")
     try:
-        return f"{local}{at}{domain.encode('idna').decode('ascii')}"
-    except UnicodeError:
+        return f"{local}{at}{in_ascii(domain)}"
+    except ValueError:
         return known

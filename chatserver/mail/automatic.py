@@ -33,7 +33,7 @@ class Ours(msgspec.Struct, frozen=True):
     """What a mail of our own is known by."""
 
     addresses: frozenset[str]
-    """Support addresses of all apps, in lower case."""
+    """Support addresses of all apps, as they are compared."""
     is_own_id: Callable[[str], bool]
     """Whether a Message-ID is one that this installation gave."""
 

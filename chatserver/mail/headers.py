@@ -19,6 +19,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from chatserver.core import messages
+from chatserver.core.addresses import alike
 from chatserver.core.errors import Refused
 from chatserver.mail.charsets import decoded
 
@@ -229,9 +230,9 @@ def _addresses(fields: Sequence[str]) -> Iterator[str]:
 
 
 def address(text: str) -> str:
-    """In the form by which it is compared: the whole in lower case. "" when no mail could be sent there."""
+    """In the form by which it is compared. "" when no mail could be sent there."""
     try:
-        return messages.email(text.strip().strip("'<>")).lower()
+        return alike(messages.email(text.strip().strip("'<>")))
     except Refused:
         return ""
 

@@ -21,8 +21,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from chatserver.core.addresses import in_ascii
 from chatserver.core.colors import theme
-from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind, is_copied
+from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind, is_copied, merely_typed
 from chatserver.core.people import App
 from chatserver.core.tickets import TALK, Item, Ticket, pending_ends, rate_until
 from chatserver.i18n import TAGS, choose, clock, say, words
@@ -124,7 +125,7 @@ def envelope(address: str) -> str:
 def domain_of(address: str) -> str:
     """In ASCII. Raises ValueError for a name that no server can have."""
     domain = address.rpartition("@")[2]
-    return domain if domain.isascii() else domain.encode("idna").decode("ascii")
+    return in_ascii(domain)
 
 
 # — what it says ———————————————————————————————————————————————————————————————
@@ -182,7 +183,12 @@ class _Told:
         return Part(button=self.say(f"mail.button.{key}"), url=url) if url else Part()
 
     def answer_here(self) -> Part:
-        return Part(self.say("mail.answer_here"), quiet=True) if self.matter.reply_to else Part()
+        """With a warning for who may have no part in it: whoever typed their address reads what they answer."""
+        if not self.matter.reply_to:
+            return Part()
+        theirs = self.ticket is None or self.copied or not merely_typed(self.ticket, self.matter.address)
+        warning = "" if theirs else f" {self.say('mail.answer_read')}"
+        return Part(f"{self.say('mail.answer_here')}{warning}", quiet=True)
 
     def ticket_url(self) -> str:
         """Where its receiver reads the ticket; "" for who does not."""

@@ -12,6 +12,7 @@ import msgspec
 
 from chatserver.bus.base import Bus
 from chatserver.core import messages
+from chatserver.core.addresses import alike
 from chatserver.core.errors import Refused
 from chatserver.core.events import SessionEnded, session_topic
 from chatserver.core.people import App
@@ -110,7 +111,7 @@ class Accounts:
         Raises Refused: unauthorized (the same, after the same time, for unknown addresses and wrong passwords), rate_limited.
         """
         now = self._clock()
-        email = email.strip().lower()[:254].replace("\0", "")
+        email = alike(email)[:254].replace("\0", "")
         # Counted before the password is looked at: many guesses at once are as many tries.
         await self._tries.take(email, address, now)
         try:
@@ -309,7 +310,7 @@ async def set_password(db: Database, passwords: Passwords, email: str, password:
 
 async def find_agent(db: Reader, email: str) -> Listed:
     """However the address is written, and whether they are disabled or not. Raises Refused(not_found)."""
-    found = await people.listed_agent(db, email.strip().lower())
+    found = await people.listed_agent(db, alike(email))
     if found is None:
         raise Refused("not_found")
     return found
@@ -362,7 +363,7 @@ def _claimed(check: Callable[[str], str], text: str) -> str:
 
 def clean_email(text: str) -> str:
     """An agent's address as it is kept. Raises Refused(bad_email)."""
-    address = text.strip().lower()
+    address = alike(text)
     local, _, domain = address.rpartition("@")
     if not local or not domain or len(address) > 254 or any(c.isspace() for c in address):
         raise Refused("bad_email")

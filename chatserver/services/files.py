@@ -231,13 +231,14 @@ class Files:
             try:
                 await self._stored(who, cid, file, part)
             except Violated:
-                part.goes()
-                with suppress(OSError):
-                    await self._threads.run(self._place.drop, part.key)
+                await self._dropped(part)
                 first = await self._sent(who, cid)
                 if first is None:
                     raise
                 return first
+            except Refused:
+                await self._dropped(part)
+                raise
             with suppress(OSError):  # it is found where it is, and settled later
                 await self._threads.run(self._place.settle, part.key)
         if kind in kinds.PICTURES:
@@ -253,9 +254,16 @@ class Files:
             log.error("a file cannot be read to be scanned: %s", problem.strerror or type(problem).__name__)
             raise Refused("files_unavailable", retry_after=AWAY_SECONDS) from problem
 
+    async def _dropped(self, part: Part) -> None:
+        part.goes()
+        with suppress(OSError):
+            await self._threads.run(self._place.drop, part.key)
+
     async def _stored(self, who: Uploader, cid: str, file: File, part: Part) -> None:
+        """Raises Refused(file_quota): what was looked at when it began to come is no more so. Raises Violated."""
         now = self._house.now()
-        await rows.add(
+        allowed = _allowed(who, self._house.people.policy(who.app_id))
+        over = await rows.add(
             self._db,
             file,
             app_id=who.app_id,
@@ -265,9 +273,11 @@ class Files:
             key=part.key,
             sha256=part.sha256,
             day=now // DAY_MS,
-            counted=_counted(who),
+            counted=allowed,
             now=now,
         )
+        if over is not None:
+            raise _over_quota(allowed[over], now)
 
     async def _written(self, part: Part, chunks: AsyncIterator[bytes], most: int) -> None:
         waiting = bytearray()
@@ -285,12 +295,13 @@ class Files:
         return await rows.sent(self._db, app_id=who.app_id, by=who.by, owner=who.owner, cid=cid)
 
     async def _require_quota(self, who: Uploader, policy: Policy, now: int) -> None:
-        """What others of this process are just bringing counts as brought; of other nodes only what is there."""
+        """Before anything comes, so that little comes in vain: what others of this process are just bringing counts as brought.
+        What holds, on any number of nodes, is asked when it is stored."""
         allowed = _allowed(who, policy)
         used = await rows.used(self._db, who.app_id, now // DAY_MS, allowed)
-        for name, mib in allowed.items():
-            if used.get(name, 0) + self._under_way.bytes_of(who.app_id, name) > mib * MIB:
-                raise Refused("file_quota", limit=mib * MIB, retry_after=(DAY_MS - now % DAY_MS) / 1000)
+        for name, most in allowed.items():
+            if used.get(name, 0) + self._under_way.bytes_of(who.app_id, name) > most:
+                raise _over_quota(most, now)
 
     @asynccontextmanager
     async def _part(self) -> AsyncIterator[Part]:
@@ -443,13 +454,17 @@ def _looked_at(part: Part, name: str) -> FileKind:
 
 
 def _allowed(who: Uploader, policy: Policy) -> dict[str, int]:
-    """Whose bytes of a day count, and how many MiB they may be. What the app's own agents send counts for the app alone."""
-    allowed = {"": policy.file_mib_per_app}
+    """Whose bytes of a day count, and how many they may be. What the app's own agents send counts for the app alone."""
+    allowed = {"": policy.file_mib_per_app * MIB}
     if who.by == "customer":
-        allowed[who.person] = policy.file_mib_per_person
+        allowed[who.person] = policy.file_mib_per_person * MIB
         if who.network:
-            allowed[f"network:{_hidden(who.network)}"] = policy.file_mib_per_network
+            allowed[f"network:{_hidden(who.network)}"] = policy.file_mib_per_network * MIB
     return allowed
+
+
+def _over_quota(most: int, now: int) -> Refused:
+    return Refused("file_quota", limit=most, retry_after=(DAY_MS - now % DAY_MS) / 1000)
 
 
 def _hidden(network: str) -> str:

@@ -20,10 +20,11 @@ from msgspec.structs import replace
 
 from chatserver import i18n
 from chatserver.core import messages, tickets
+from chatserver.core.addresses import alike, same_domain
 from chatserver.core.errors import Refused
 from chatserver.core.files import File
 from chatserver.core.mails import Answer, TakenMail, may_answer
-from chatserver.core.outbox import is_copied
+from chatserver.core.outbox import is_copied, merely_typed
 from chatserver.core.people import App, Customer
 from chatserver.core.tickets import Step, Ticket
 from chatserver.mail import finding
@@ -42,6 +43,7 @@ from chatserver.services.mail_files import NAMED_AT_MOST, Kept
 from chatserver.services.mail_keeping import Shelf
 from chatserver.store import mails
 from chatserver.store.database import Database
+from chatserver.store.portal import owner_of
 from chatserver.store.work import Needs, Who, World
 
 MESSAGES_AT_MOST: Final = 4
@@ -79,11 +81,11 @@ class Mailroom:
 
     def app_at(self, address: str) -> App | None:
         """The app whose support address this is, or one made of it for an answer (`soporte+…@`)."""
-        local, _, domain = address.lower().rpartition("@")
+        whole = alike(address)
+        local, _, domain = whole.rpartition("@")
         plain = f"{local.partition('+')[0]}@{domain}"
         for app in self.house.people.apps.values():
-            support = app.support_address.lower()
-            if support and support in (plain, address.lower()):
+            if app.support_address and alike(app.support_address) in (plain, whole):
                 return app
         return None
 
@@ -143,17 +145,30 @@ class Mailroom:
 
     def _ours(self) -> Ours:
         apps = self.house.people.apps
-        addresses = {app.support_address.lower() for app in apps.values()} - {""}
+        addresses = {alike(app.support_address) for app in apps.values()} - {""}
         return Ours(frozenset(addresses), lambda one: any(self.signer.made(one, app) for app in apps))
 
     async def _chosen(self, app: App, mail: Arrival) -> list[_Chosen]:
         """Of what the mail says the tickets in which its sender takes part: authorisation is this lookup."""
         found: list[_Chosen] = []
         for candidate in finding.candidates(mail, self.signer, app.id):
-            ticket = await self._looked_up(app, candidate)
-            if ticket is not None and takes_part(ticket, sender_of(mail)):
-                found.append(_Chosen(ticket.id, signed=candidate.ticket_id > 0))
+            ticket, signed = await self._looked_up(app, candidate), candidate.ticket_id > 0
+            if ticket is None or not takes_part(ticket, sender_of(mail)):
+                continue
+            if signed or await self._is_known(ticket, sender_of(mail)):
+                found.append(_Chosen(ticket.id, signed))
         return found
+
+    async def _is_known(self, ticket: Ticket, sender: str) -> bool:
+        """Whether a ticket's number, which anybody may write, leads a mail of this sender there. Not where a stranger may have
+        typed their address: what they write about a number of their own would be that stranger's to read. Who has a mail of ours
+        about the ticket answers that one."""
+        if is_copied(ticket, sender):
+            return not ticket.customer.anonymous
+        if not merely_typed(ticket, sender) or await mails.last_from(self.db, ticket.id, sender):
+            return True
+        owner = await owner_of(self.db, ticket.app_id, sender)
+        return owner is not None and owner.id == ticket.customer.id
 
     async def _looked_up(self, app: App, candidate: Candidate) -> Ticket | None:
         if candidate.ticket_id:
@@ -290,8 +305,8 @@ class _Taking:
 
 def takes_part(ticket: Ticket, address: str) -> bool:
     """Whether this is an address of the ticket's customer, or of somebody in copy."""
-    own = (ticket.email.lower(), ticket.customer.email.lower())
-    return bool(address) and (address in own or is_copied(ticket, address))
+    own = (alike(ticket.email), alike(ticket.customer.email))
+    return bool(address) and (alike(address) in own or is_copied(ticket, address))
 
 
 def sender_of(mail: Arrival) -> str:
@@ -321,7 +336,8 @@ def is_verified(mail: Arrival, authserv_id: str) -> bool:
     domain = mail.sender.address.rpartition("@")[2]
     if not authserv_id or not domain or mail.senders != 1 or len(mail.headers.all("from")) != 1:
         return False
-    return dmarc_domain(mail.headers.all("authentication-results"), authserv_id) == domain
+    passed = dmarc_domain(mail.headers.all("authentication-results"), authserv_id)
+    return same_domain(passed) == same_domain(domain)
 
 
 def cid_of(key: str, place: int) -> str:

@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from chatserver.core.addresses import alike
 from chatserver.core.files import File
-from chatserver.core.outbox import alike
 from chatserver.core.tickets import Ticket
 from chatserver.store.rows import CHANGING, TALKING, changing_values, settled, talking_values
 from chatserver.store.work import World

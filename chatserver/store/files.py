@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Executable, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Executable, and_, bindparam, delete, exists, false, func, insert, or_, select, update
+from sqlalchemy import literal as bound
 
 from chatserver.core.files import File
 from chatserver.core.tickets import By
@@ -80,30 +81,44 @@ async def add(
     key: str,
     sha256: str,
     day: int,
-    counted: Iterable[str],
+    counted: Mapping[str, int],
     now: int,
-) -> None:
-    """What was sent up and is in no message yet, counted on this day for each of `counted`. Raises Violated where its author has
-    another such one under `cid`."""
-    row = insert(files).values(
-        id=file.id,
-        app_id=app_id,
-        by=by,
-        owner=owner,
-        cid=cid,
-        name=file.name,
-        kind=file.kind,
-        bytes=file.bytes,
-        sha256=sha256,
-        key=key,
-        created_at=now,
-    )
+) -> str | None:
+    """What was sent up and is in no message yet, counted on this day for each of `counted`, with the bytes that they may send.
+    Names one who would be over that, and stores nothing then: of several at the same instant, on any nodes, those that fit are
+    stored. Raises Violated where its author has another such one under `cid`."""
+    columns = {
+        _f.id: file.id,
+        _f.app_id: app_id,
+        _f.by: by,
+        _f.owner: owner,
+        _f.cid: cid,
+        _f.name: file.name,
+        _f.kind: file.kind,
+        _f.bytes: file.bytes,
+        _f.sha256: sha256,
+        _f.key: key,
+        _f.created_at: now,
+    }
+    of = (_u.app_id == app_id, _u.day == day)
+    # Counted first: that locks these rows, in one order everywhere. Whoever is next looks at them after us.
     use: list[Executable] = []
     for who in sorted(counted):
-        of = (_u.app_id == app_id, _u.day == day, _u.who == who)
         use.append(insert_or_not(file_use, app_id=app_id, day=day, who=who, bytes=0))
-        use.append(update(file_use).where(*of).values(bytes=_u.bytes + file.bytes))
-    await db.execute(row, *use)
+        use.append(update(file_use).where(*of, _u.who == who).values(bytes=_u.bytes + file.bytes))
+    over = exists().where(
+        *of, or_(*(and_(_u.who == who, _u.bytes > most) for who, most in counted.items()), false())
+    )
+    values = [bound(value, column.type) for column, value in columns.items()]
+    row = insert(files).from_select([column.name for column in columns], select(*values).where(~over))
+    undone = (
+        update(file_use)
+        .where(*of, _u.who.in_(sorted(counted)), ~exists().where(_f.id == file.id))
+        .values(bytes=_u.bytes - file.bytes)
+        .returning(_u.who, _u.bytes)
+    )
+    *_, found = await db.execute(*use, row, undone)
+    return next((who for who, held in found if held + file.bytes > counted[who]), None)
 
 
 async def sent(db: Database, *, app_id: int, by: By, owner: str, cid: str) -> File | None:

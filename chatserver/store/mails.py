@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import bindparam, delete, exists, func, insert, select
 
+from chatserver.core.addresses import alike
 from chatserver.core.mails import TakenMail
 from chatserver.core.tickets import Ticket
 from chatserver.store.changes import MAIL
@@ -109,7 +110,7 @@ async def mails_of(db: Database, ticket_id: int) -> list[TakenMail]:
 
 async def last_from(db: Database, ticket_id: int, sender: str) -> str:
     """The Message-ID, in brackets, of the last mail from this address that became part of the ticket; "" for none."""
-    rows = await db.rows(_LAST_FROM, ticket_id=ticket_id, sender=sender.lower())
+    rows = await db.rows(_LAST_FROM, ticket_id=ticket_id, sender=alike(sender))
     return f"<{rows[0][0]}>" if rows and rows[0][0] else ""
 
 

@@ -15,7 +15,8 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 from sqlalchemy import Update, bindparam, delete, func, select, update
 
-from chatserver.core.outbox import Facts, LetterKind, Used, alike
+from chatserver.core.addresses import alike
+from chatserver.core.outbox import Facts, LetterKind, Used
 from chatserver.store.database import Database, Reader
 from chatserver.store.portable import insert_or_not, one_of
 from chatserver.store.tables import mail_stops, meta, outbox

@@ -266,6 +266,57 @@ async def test_one_that_cannot_be_taken_is_left_at_last_and_holds_up_nobody(
     assert "cliente.example" not in caplog.text
 
 
+def refusing(monkeypatch: pytest.MonkeyPatch, refusal: Refused) -> list[bytes]:
+    """The mails that say `veneno` and were refused."""
+    tried: list[bytes] = []
+    take = Mailroom.take
+
+    async def refuses(self: Mailroom, app: Any, arrived: Any, raw: bytes, original: str) -> Any:
+        if b"veneno" in raw:
+            tried.append(raw)
+            raise refusal
+        return await take(self, app, arrived, raw, original)
+
+    monkeypatch.setattr(Mailroom, "take", refuses)
+    return tried
+
+
+async def test_one_that_is_refused_whenever_it_comes_is_set_aside_and_holds_up_nobody(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried = refusing(monkeypatch, Refused("file_unknown"))
+    await desk.bring(mail("veneno", message_id="<veneno@x>"), mail())
+    async with desk.reading():
+        await desk.emptied("UNFLAGGED")
+        assert await desk.subjects() == ["No imprime"]
+        # Many looks later it was not touched again.
+        for number in range(3):
+            await desk.bring(mail(message_id=f"<{number}@x>", subject=f"Otra {number}"))
+            await desk.emptied("UNFLAGGED")
+    assert len(tried) == mail_fetcher.TRIES
+    assert await desk.lying(which="FLAGGED") == [mail("veneno", message_id="<veneno@x>")]
+    assert desk.metrics.mailbox == {"taken": 4, "again": 0, "left": 1}
+    assert "a mail was refused: file_unknown" in caplog.text
+    assert "a mail stays in the mailbox, with a star" in caplog.text
+
+
+async def test_one_that_another_time_may_be_taken_waits_and_the_others_do_not(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as patched:
+        tried = refusing(patched, Refused("files_unavailable", retry_after=30))
+        await desk.bring(mail("veneno", message_id="<veneno@x>"), mail())
+        async with desk.reading():
+            await soon(lambda: len(tried) > 2 * mail_fetcher.TRIES, "it is tried again and again")
+            assert await desk.subjects() == ["No imprime"]
+            assert len(await desk.lying(which="UNFLAGGED UNDELETED")) == 1
+            assert desk.metrics.mailbox_up is True
+            patched.undo()
+            await desk.emptied()
+    assert desk.metrics.mailbox == {"taken": 2, "again": 0, "left": 0}
+    assert "a mail waits in the mailbox: files_unavailable" in caplog.text
+
+
 @pytest.mark.parametrize("problem", [StoreFailed("disk full"), Refused("rate_limited", retry_after=1)])
 async def test_what_the_database_does_not_take_now_waits_and_is_taken_later(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, problem: Exception

@@ -281,6 +281,27 @@ def test_a_transcript_names_who_was_in_copy_and_takes_their_words_for_nobody_els
     assert "Eva Ruiz (en copia)" in html_of(mail)
 
 
+@pytest.mark.parametrize("kind", ["created", "answers", "reminder"])
+@pytest.mark.parametrize(
+    ("key", "address", "warned"),
+    [
+        ("user:ana", "ana@example.com", False),
+        ("user:ana", "otra@example.com", True),
+        ("anon:ana", "ana@example.com", True),
+        ("portal:ana", "otra@example.com", False),
+        ("mail:ana@example.com", "ana@example.com", False),
+    ],
+)
+def test_whose_address_was_merely_typed_is_warned_who_reads_an_answer(
+    kind: LetterKind, key: str, address: str, warned: bool
+) -> None:
+    of = EVERY[kind]
+    assert of.ticket is not None
+    about = replace(of.ticket, customer=replace(ANA, key=key), email=address)
+    mail = written(replace(of, ticket=about, address=address))
+    assert ("quien lo abrió leería tu respuesta" in " ".join(text_of(mail).split())) is warned
+
+
 def test_answers_that_were_seen_meanwhile_make_no_mail() -> None:
     with pytest.raises(Nothing):
         written(matter("answers", ticket(), items=[said(4, "Hola", "customer")]))

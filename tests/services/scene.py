@@ -133,7 +133,7 @@ class DatabaseRows:
             key=upload.file.id,
             sha256="",
             day=0,
-            counted=[],
+            counted={},
             now=0,
         )
 

@@ -227,6 +227,51 @@ async def test_what_is_just_coming_counts_too(desk: Desk) -> None:
     assert await desk.used(UP.person) == 3 * MIB
 
 
+async def test_of_two_at_the_same_instant_the_one_that_fits_is_taken(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them is under way already when the other is looked at."""
+    await desk.scene.policy(file_mib=1, file_mib_per_person=1)
+    used, both_have_begun = rows.used, asyncio.Barrier(2)
+
+    async def when_both_have_begun(*given: Any) -> dict[str, int]:
+        await both_have_begun.wait()
+        return await used(*given)
+
+    monkeypatch.setattr(rows, "used", when_both_have_begun)
+    results = await asyncio.gather(
+        *(desk.files.take(UP, new_cid(), "a.txt", pieces(b"x" * MIB), MIB) for _ in range(2)),
+        return_exceptions=True,
+    )
+    assert sorted("taken" if isinstance(one, File) else str(one) for one in results) == [
+        "file_quota",
+        "taken",
+    ]
+
+
+async def test_of_two_on_two_nodes_that_end_together_one_is_taken(desk: Desk) -> None:
+    """Neither node knows what comes to the other: both begin while there is room."""
+    await desk.scene.policy(file_mib=1, file_mib_per_person=1)
+    both_have_begun = asyncio.Barrier(2)
+
+    async def comes() -> AsyncIterator[bytes]:
+        yield b"x"
+        await both_have_begun.wait()
+        yield b"x" * (MIB - 1)
+
+    async with desk.made() as elsewhere:
+        results = await asyncio.gather(
+            *(files.take(UP, new_cid(), "a.txt", comes(), MIB) for files in (desk.files, elsewhere)),
+            return_exceptions=True,
+        )
+    (refusal,) = [result for result in results if isinstance(result, BaseException)]
+    assert isinstance(refusal, Refused)
+    assert (refusal.code, refusal.limit, bool(refusal.retry_after)) == ("file_quota", MIB, True)
+    assert [await desk.used(name) for name in (UP.person, "")] == [MIB, MIB]
+    assert [len(kept) for kept in desk.bytes_kept()] == [MIB]
+    await desk.take(b"x", "a.txt", by=Uploader(1, "customer", BEA.key))
+
+
 async def test_a_hundred_at_once_are_bounded_and_each_has_its_verdict(desk: Desk) -> None:
     whoever = [Uploader(1, "customer", f"user:{n % 20}") for n in range(100)]
     kinds: list[tuple[bytes | str, str]] = [

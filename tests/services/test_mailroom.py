@@ -316,6 +316,18 @@ async def test_whose_domain_stands_by_a_mail_is_answered_with_what_they_wrote(de
     assert (await desk.ticket()).customer.locale == "pt-BR"
 
 
+async def test_a_domain_is_vouched_for_in_letters_and_as_servers_write_it(desk: Desk) -> None:
+    signed = {"Authentication-Results": "mx.acme.example; dmarc=pass header.from=xn--and-6ma2c.example"}
+    vouched = [
+        (await desk.gets(mail(sender=f"ana@{domain}", message_id=f"<{number}@x>", more=signed))).mail.verified
+        for number, domain in enumerate(["xn--and-6ma2c.example", "XN--AND-6MA2C.example", "otro.example"])
+    ]
+    assert vouched == [True, True, False]
+    assert [ticket.customer.key for ticket in await desk.scene.rows.all_tickets()][:2] == [
+        "mail:ana@ñandú.example"
+    ] * 2
+
+
 async def test_mails_of_one_group_count_together(desk: Desk) -> None:
     await asyncio.gather(*(desk.gets(mail(message_id=f"<{n}@x>")) for n in range(12)))
     assert await desk.kinds() == ["created"] * ANSWERS_AT_MOST

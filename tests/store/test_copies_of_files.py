@@ -80,7 +80,7 @@ class Desk:
         await rows.add(
             house.db,
             File(name, f"{name}.txt", "text", len(content)),
-            app_id=1, by="customer", owner="x", cid=name, key=part.key, sha256=part.sha256, day=1, counted=(), now=1,
+            app_id=1, by="customer", owner="x", cid=name, key=part.key, sha256=part.sha256, day=1, counted={}, now=1,
         )  # fmt: skip
         await house.db.execute(
             update(tables.files).where(tables.files.c.id == name).values(ticket_id=ticket_id, seq=1)

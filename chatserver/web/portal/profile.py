@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from chatserver.core import accounts
+from chatserver.core.addresses import alike
 from chatserver.core.errors import Refused
 from chatserver.i18n import LANGUAGES, say
 from chatserver.services import persons
@@ -158,7 +159,7 @@ async def _ask_whether_theirs(visit: Visit, address: str) -> None:
 
 def _folded(text: str) -> str:
     """An address of a form's button: it was folded when it was shown."""
-    return text.strip().lower()
+    return alike(text)
 
 
 # — the link that was mailed to an address —————————————————————————————————————

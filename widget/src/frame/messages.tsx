@@ -86,7 +86,7 @@ export class Messages extends Component<WithRoom> {
 
   override render({ room }: WithRoom) {
     const { items, typing, view, more } = room;
-    this.#rows = thread(room, model.state.value.pending, (a, b) => daysBetween(a, b) === 0);
+    this.#rows = thread(room, model.state.value.pending, (a, b) => !daysBetween(a, b));
     const prepended = (items[0]?.seq ?? 0) < this.#first;
     return (
       <div class="messages">

@@ -53,15 +53,13 @@ export function thread(
 }
 
 function stored(item: ItemView, agentSeen: number): Bubble {
-  const own = item.by === "customer";
   return {
+    cid: "",
+    text: "",
+    files: [],
+    ...item,
     key: item.cid || `${item.seq}`,
-    cid: item.cid ?? "",
-    text: item.text ?? "",
-    files: item.files ?? [],
-    seq: item.seq,
-    at: item.at,
-    sign: own ? (item.seq <= agentSeen ? "seen" : "sent") : null,
+    sign: item.by === "customer" ? (item.seq <= agentSeen ? "seen" : "sent") : null,
     code: "",
   };
 }

@@ -21,10 +21,10 @@ export function t(key: string, values?: Values): string {
 }
 
 /** As `t`, in the plural form that `count` takes; {count} is filled. */
-export function plural(key: string, count: number, values?: Values): string {
+export function plural(key: string, count: number): string {
   const form = `${key}.${new Intl.PluralRules(tag()).select(count)}`;
   const found = form in words.value ? form : `${key}.other`;
-  return t(found, { count: count.toLocaleString(tag()), ...values });
+  return t(found, { count: count.toLocaleString(tag()) });
 }
 
 /** The sentence for a refusal's code; an unknown code gets the general one. */

@@ -14,10 +14,7 @@ function format(at: number, options: Intl.DateTimeFormatOptions): string {
 
 /** "2:00 p. m.", "2:00 PM", "14:00": as the pages say it that the server writes; browsers write the halves of a Spanish day in several ways. */
 export const clockTime = (at: number, timeZone?: string): string =>
-  format(at, { hour: "numeric", minute: "2-digit", timeZone }).replace(
-    /\W+([ap])\.\s*m\./,
-    "\u00a0$1.\u00a0m.",
-  );
+  format(at, { hour: "numeric", minute: "2-digit", timeZone }).replace(/\W+([ap])\.\s*m/, "\u00a0$1.\u00a0m");
 
 /** The whole date and time, for tooltips. */
 export const fullTime = (at: number): string => `${format(at, { dateStyle: "full" })}, ${clockTime(at)}`;
@@ -31,8 +28,8 @@ export function daysBetween(now: number, at: number): number {
 
 /** With the year, where it is not this one. */
 function dated(at: number, now: number, options: Intl.DateTimeFormatOptions): string {
-  const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
-  return format(at, sameYear ? options : { ...options, year: "numeric" });
+  const year = (ms: number) => new Date(ms).getFullYear();
+  return format(at, year(at) === year(now) ? options : { ...options, year: "numeric" });
 }
 
 const DAY_NAME = { weekday: "long" } as const;
@@ -41,10 +38,10 @@ const LONG = { ...DAY_NAME, day: "numeric", month: "long" } as const;
 /** "Hoy", "Ayer", "lunes", "lunes, 3 de marzo": the heading over a day's messages. */
 export function dayName(at: number, now: number): string {
   const days = daysBetween(now, at);
-  if (days === 0) return t("common.today");
+  if (!days) return t("common.today");
   if (days === -1) return t("common.yesterday");
   const day = days < 0 && days > -7 ? format(at, DAY_NAME) : dated(at, now, LONG);
-  return day.charAt(0).toUpperCase() + day.slice(1);
+  return day.replace(/./, (first) => first.toUpperCase());
 }
 
 /** For lists: "ahora", "hace 5 min", "2:00 p. m.", "ayer", "lun", "3 mar". */
@@ -53,7 +50,7 @@ export function shortTime(at: number, now: number): string {
   if (minutes < 1) return t("common.now");
   if (minutes < 60) return t("common.minutes_ago", { minutes });
   const days = daysBetween(now, at);
-  if (days === 0) return clockTime(at);
+  if (!days) return clockTime(at);
   if (days === -1) return t("common.yesterday").toLowerCase();
   return days > -7 ? format(at, { weekday: "short" }) : dated(at, now, { day: "numeric", month: "short" });
 }
@@ -76,10 +73,10 @@ export function duration(seconds: number): string {
   if (seconds < 60) return t("common.under_a_minute");
   const minutes = Math.ceil(seconds / 60);
   if (minutes < 60) return `${minutes} min`;
-  const rounded = Math.ceil(minutes / 10) * 10;
-  return rounded % 60 ? `${Math.floor(rounded / 60)} h ${rounded % 60} min` : `${rounded / 60} h`;
+  const tens = Math.ceil(minutes / 10);
+  return `${Math.floor(tens / 6)} h${tens % 6 ? ` ${tens % 6}0 min` : ""}`;
 }
 
 /** "0:42", for countdowns and waiting times. */
 export const minutesSeconds = (seconds: number): string =>
-  `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+  `${Math.floor(seconds / 60)}:${`${Math.floor(seconds % 60)}`.padStart(2, "0")}`;
