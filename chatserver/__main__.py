@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatserver.cli import main
+from chatserver.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -16,15 +16,17 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Lifespan, Receive, Scope, Send
 
-from chatserver import control, telemetry
+from chatserver import telemetry
 from chatserver.core.errors import Refused
 from chatserver.core.people import App
 from chatserver.files.keeping import Place
 from chatserver.files.places import place_of
 from chatserver.files.threads import Threads
+from chatserver.loops.worker import LONGEST_SLEEP_MS, Worker
 from chatserver.mail.addresses import Signer
 from chatserver.metrics import Metrics
-from chatserver.opening import HINTED_SECONDS, HINTLESS_SECONDS, opened
+from chatserver.processes import control
+from chatserver.processes.opening import HINTED_SECONDS, HINTLESS_SECONDS, opened
 from chatserver.realtime.agent import AgentEndpoint
 from chatserver.realtime.customer import CustomerEndpoint
 from chatserver.realtime.fallback import Fallback
@@ -44,11 +46,10 @@ from chatserver.services.portal import Portal
 from chatserver.services.throttle import Buckets
 from chatserver.settings import Settings
 from chatserver.store.accounts import people_mark
-from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
-from chatserver.store.health import probe
 from chatserver.store.outbox import MailStops
-from chatserver.watching import Watch
+from chatserver.watching.figures import Watch
+from chatserver.watching.readiness import Readiness, lacking, writes
 from chatserver.web import (
     console,
     console_articles,
@@ -70,13 +71,12 @@ from chatserver.web.headers import SecurityHeaders
 from chatserver.web.origins import Origins
 from chatserver.web.pages import Pages
 from chatserver.web.rooms import Rooms
-from chatserver.worker import LONGEST_SLEEP_MS, Worker
 
 if TYPE_CHECKING:
     from chatserver.realtime.forwarding import Forwarding
     from chatserver.store.postgres.database import PostgresDatabase
     from chatserver.telemetry import Traced
-    from chatserver.tracing import Tracing
+    from chatserver.watching.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -84,8 +84,6 @@ Clock = Callable[[], int]
 
 NODES_SLEEP_MS: Final = 1_000
 """The worker's longest sleep where other nodes write too."""
-PATIENCE_SECONDS: Final = 2.0
-"""A database that has not written a row by then takes no writes."""
 
 
 def build_app(
@@ -170,8 +168,8 @@ def build_app(
                     refused=metrics.refuse,
                     mail_stops=MailStops(db),
                     mail_signer=Signer((settings.secret or db.secret).encode()),
-                    unready=Readiness(db, hub, living).problems,
-                    lacking=lambda: _lacking(files, metrics),
+                    unready=Readiness(db, lambda: hub.draining, living).problems,
+                    lacking=lambda: lacking(files, metrics),
                 )
                 log.info("serving", extra={"address": settings.address, "database": settings.database_shown})
                 customer_lines = Fallback(customers, origins.origin_allowed, forwarding)
@@ -264,7 +262,7 @@ async def _among_nodes(
             asyncio.create_task(
                 catching_up.run(lambda: HINTED_SECONDS if bus.hears(len(known)) else HINTLESS_SECONDS)
             ),
-            asyncio.create_task(Refuge(hub, living, partial(_writes, db), forwarding.anybody_ready).run()),
+            asyncio.create_task(Refuge(hub, living, partial(writes, db), forwarding.anybody_ready).run()),
         ]
         try:
             yield forwarding, living
@@ -310,7 +308,7 @@ async def _canary(settings: Settings, house: House, db: Database) -> AsyncIterat
     if not (settings.metrics_token and settings.canary_seconds):
         yield
         return
-    from chatserver.canary import Canary
+    from chatserver.loops.canary import Canary
 
     async with Canary(house, db, settings.canary_seconds):
         yield
@@ -324,7 +322,7 @@ async def _mailing(
     if settings.smtp is None:
         yield
         return
-    from chatserver.postman import mailing
+    from chatserver.loops.postman import mailing
 
     async with mailing(settings, settings.smtp, house, db, longest_sleep_ms, living):
         yield
@@ -336,7 +334,7 @@ async def _incoming_mail(settings: Settings, house: House, db: Database, files: 
     if settings.on_postgres or not settings.takes_mail:
         yield
         return
-    from chatserver.mail_process import incoming
+    from chatserver.incoming.taking import incoming
 
     async with incoming(settings, house, db, files):
         yield
@@ -460,16 +458,6 @@ def _downloads(
     return Downloads(house, db, files, place, threads, secret=secret, seconds=settings.file_link_seconds)
 
 
-def _lacking(files: Files, metrics: Metrics) -> list[str]:
-    """What this server does without just now. Chats go on."""
-    without = {
-        "files": bool(files.problem),
-        "scanner": files.unscanned,
-        "mailbox": metrics.mailbox_up is False,
-    }
-    return [name for name, missing in without.items() if missing]
-
-
 def _limits(settings: Settings) -> Limits:
     return Limits(
         messages=settings.messages_per_minute,
@@ -488,41 +476,3 @@ def _limits(settings: Settings) -> Limits:
         agent_heartbeat=settings.agent_heartbeat_seconds,
         linger=settings.linger_seconds,
     )
-
-
-class Readiness:
-    """Whether traffic should come here. `living`: whether this process counts as alive among the nodes. Whoever asks often gets
-    the answer of the last second, either answer: it costs a write, or two seconds in which everybody else waits for theirs."""
-
-    FRESH_MS: Final = 1_000
-
-    def __init__(self, db: Database, hub: Hub, living: Callable[[], bool]) -> None:
-        self._db = db
-        self._hub = hub
-        self._living = living
-        self._writes = False
-        self._asked_at = 0
-        self._turn = asyncio.Lock()
-
-    async def problems(self) -> list[str]:
-        problems = ["draining"] if self._hub.draining else []
-        async with self._turn:
-            if abs(self._db.clock() - self._asked_at) > self.FRESH_MS:
-                self._writes = await _writes(self._db)
-                self._asked_at = self._db.clock()
-        if not self._writes:
-            problems.append("database")
-        elif not self._living():
-            problems.append("joining")
-        return problems
-
-
-async def _writes(db: Database) -> bool:
-    """The database takes a write, now."""
-    try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await probe(db, db.clock())
-    except (StoreFailed, Refused, TimeoutError):
-        log.exception("the database takes no writes")
-        return False
-    return True

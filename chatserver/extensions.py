@@ -1,4 +1,4 @@
-"""What `peers.py` offers an application beyond ASGI, in a request's `extensions`. Where they are absent no bound has to move."""
+"""What `server/peers.py` offers beyond ASGI, in a request's `extensions`. Where they are absent no bound has to move."""
 
 from __future__ import annotations
 

@@ -71,6 +71,12 @@ KNOWN: Final = {
     "chatserver_scans_total": ("counter", "Files at which the virus scanner looked, by what it said."),
     "chatserver_mailbox_up": ("gauge", "Whether the mailbox could be read at the last look."),
     "chatserver_mailbox_mails_total": ("counter", "Mails of the mailbox; left: they stay there for people."),
+    "chatserver_mailbox_waiting": ("gauge", "Mails that wait in the mailbox, as of the last look."),
+    "chatserver_incoming_total": ("counter", "Mails that came in, by what became of them."),
+    "chatserver_incoming_refused_total": (
+        "counter",
+        "Refusals that mail hosts heard, by code; 4xx: they come again.",
+    ),
     "chatserver_canary_round_trip_seconds": ("histogram", "From a canary's message to its arrival here."),
     "chatserver_canary_lost_total": ("counter", "Canary's messages that did not arrive within ten seconds."),
     "chatserver_canary_last_seen_timestamp_seconds": (
@@ -150,6 +156,10 @@ class Metrics:
         """Of its mails what became of them; None: none is read here, and nothing is said about it."""
         self.mailbox_up: bool | None = None
         """None: it was not looked into yet."""
+        self.mailbox_waiting = 0
+        self.incoming: dict[str, int] | None = None
+        """Mails that came in by what became of them; None: none are taken here, and nothing is said about it."""
+        self.incoming_refused: dict[str, int] = {}
         self.canary: dict[str, Histogram] = {}
         """By whose message it was, "self" or "others"; empty: there is no canary here, and nothing is said about it."""
         self.canary_lost = {"self": 0, "others": 0}
@@ -167,6 +177,15 @@ class Metrics:
     def repeat(self, met: str) -> None:
         """A group is done anew; `met`: one of a few words."""
         self.repeated[met] = self.repeated.get(met, 0) + 1
+
+    def came_in(self, became: str) -> None:
+        """A mail was taken; `became`: one of a few words."""
+        if self.incoming is not None:
+            self.incoming[became] = self.incoming.get(became, 0) + 1
+
+    def turn_away(self, code: str) -> None:
+        """A mail host heard a refusal; `code`: three digits."""
+        self.incoming_refused[code] = self.incoming_refused.get(code, 0) + 1
 
     def text(self, connections: Mapping[str, int], more: Iterable[str] = ()) -> str:
         """`connections`: how many are open now, per audience. `more`: lines (`one`, `by`) of what was looked up for this."""
@@ -200,6 +219,10 @@ class Metrics:
         if self.mailbox is not None:
             yield from by("chatserver_mailbox_mails_total", "outcome", self.mailbox)
             yield from one("chatserver_mailbox_up", int(self.mailbox_up is True))
+            yield from one("chatserver_mailbox_waiting", self.mailbox_waiting)
+        if self.incoming is not None:
+            yield from by("chatserver_incoming_total", "became", self.incoming)
+            yield from by("chatserver_incoming_refused_total", "code", self.incoming_refused)
         if self.canary:
             yield from self._canary_lines()
 

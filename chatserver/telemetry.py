@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Traced(Protocol):
-    """Of a class, one that does the same and is traced (`tracing.py`)."""
+    """Of a class, one that does the same and is traced (`watching/tracing.py`)."""
 
     def __call__(self, kind: type[T], /) -> type[T]: ...
 

@@ -26,6 +26,11 @@ ROOMS = (
     "files",
     "web",
     "mail",
+    "loops",
+    "incoming",
+    "processes",
+    "server",
+    "watching",
 )
 PLACES = ("chatserver", *(f"chatserver.{room}" for room in ROOMS))
 UNITS = {"": 1, " KiB": 2**10, " MiB": 2**20}

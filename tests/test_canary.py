@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from chatserver import canary
 from chatserver.bus.local import LocalBus
 from chatserver.bus.redis import RedisBus
-from chatserver.canary import Canary
 from chatserver.core.errors import Refused
 from chatserver.core.events import Event
 from chatserver.core.people import CANARY
 from chatserver.core.policy import Policy
+from chatserver.loops import canary
+from chatserver.loops.canary import Canary
 from chatserver.metrics import Metrics
 from chatserver.services import tickets
 from chatserver.services.books import Books

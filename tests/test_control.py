@@ -18,8 +18,8 @@ import httpx2
 import pytest
 from click.testing import CliRunner, Result
 
-from chatserver import control
-from chatserver.cli import main
+from chatserver.cli.main import main
+from chatserver.processes import control
 from chatserver.services.administration import ChangePassword
 from tests.faults.crowd import AT_EASE
 from tests.harness.peers import AgentPeer, CustomerPeer, Diary

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from email.message import EmailMessage
@@ -22,13 +23,20 @@ from chatserver.core.mails import ANSWERS_AT_MOST
 from chatserver.core.tickets import Ticket
 from chatserver.services import pairing, requests, talk, tickets
 from chatserver.services.files import Files
+from chatserver.services.invitations import INVITED_SECONDS
+from chatserver.services.letters import NoLetters
+from chatserver.services.portal import Portal
+from chatserver.settings import load
 from chatserver.store import mails
+from chatserver.store.database import Database
 from chatserver.store.outbox import MailStops, of_customer
+from chatserver.store.portal import CustomerSession
 from chatserver.store.tables import files as table
 from chatserver.store.work import Who
 from tests.files.making import png
 from tests.harness.mail_desk import MailDesk, mail_desk, reply_to
 from tests.harness.mailbox import Mailbox, links_in, mailbox, text_of
+from tests.mail.letters import html_of
 from tests.mail.writing import ANA, SUPPORT, file, mail, part, together
 from tests.services.scene import Scene, new_cid, scene_on
 
@@ -80,7 +88,8 @@ async def test_a_conversation_by_mail_from_its_first_word_to_its_end(desk: MailD
     (confirmation,) = await desk.leaves()
     (ticket,) = await desk.tickets()
     assert f"#{ticket.number}" in text_of(confirmation)
-    assert "https://chat.example.com/portal/app1/sign-up" in list(links_in(confirmation))
+    token, place = way_in(confirmation)
+    assert (len(token), place) == (43, f"tickets/{ticket.number}")
     assert confirmation["In-Reply-To"] == "<uno@cliente.example>"
     assert parseaddr(str(confirmation["From"]))[1] == SUPPORT
 
@@ -123,9 +132,121 @@ async def test_a_conversation_by_mail_from_its_first_word_to_its_end(desk: MailD
 async def test_who_asks_for_access_is_shown_the_way_in_and_has_no_ticket(desk: MailDesk) -> None:
     await desk.gets(mail("¿Me dan acceso?\r\n", subject="Consulta"), ADDRESS, SUPPORT)
     (sent,) = await desk.leaves()
-    assert "https://chat.example.com/portal/app1/sign-up" in list(links_in(sent))
+    token, place = way_in(sent)
     assert sent["In-Reply-To"] == "<uno@cliente.example>"
     assert await desk.tickets() == []
+    assert place == ""
+    await signs_up(desk, token)
+
+    await desk.gets(
+        mail("¿Me dan acceso?\r\n", subject="Consulta", message_id="<dos@cliente.example>"), ADDRESS, SUPPORT
+    )
+    (known,) = await desk.leaves()
+    assert "https://chat.example.com/portal/app1/sign-in" in list(links_in(known))
+    assert WAY_IN.search(known.as_string()) is None
+
+
+# — the way in that a confirmation brings ——————————————————————————————————————
+
+WAY_IN = re.compile(r"https://chat\.example\.com/portal/app1/link\?t=([\w-]+)(?:&place=(\S+))?")
+PASSWORD = "un caballo con paraguas"
+
+
+def way_in(sent: EmailMessage) -> tuple[str, str]:
+    """Token and place of the link with which an account is made."""
+    (link,) = {link for link in links_in(sent) if "/link?" in link}
+    found = WAY_IN.fullmatch(link)
+    assert found is not None, link
+    return found[1], found[2] or ""
+
+
+def portal(desk: MailDesk) -> Portal:
+    db = desk.scene.house.store
+    assert isinstance(db, Database)
+    return Portal(db, desk.scene.house, load({}), secret="s" * 40, letters=NoLetters())
+
+
+async def signs_up(desk: MailDesk, token: str) -> CustomerSession:
+    there, app = portal(desk), desk.scene.house.people.app(1)
+    session = await there.session(app, await there.sign_up(app, token, "Ana Ruiz", PASSWORD, "es"))
+    assert session is not None
+    return session
+
+
+async def test_the_link_in_a_confirmation_makes_an_account_that_has_the_ticket(desk: MailDesk) -> None:
+    await desk.gets(mail(), ADDRESS, SUPPORT)
+    (confirmation,) = await desk.leaves()
+    token, place = way_in(confirmation)
+    session = await signs_up(desk, token)
+    assert session.email == ADDRESS
+    (ticket,) = await desk.tickets()
+    assert (ticket.customer.id, place) == (session.customer.id, f"tickets/{ticket.number}")
+    assert html_of(confirmation).count(token) == 3, "the button, and the same to be copied"
+
+
+async def test_it_is_of_no_use_to_whom_the_mail_is_forwarded_after_it_was_used(desk: MailDesk) -> None:
+    """Nor is that of any other mail: one that left before, and one that comes after."""
+    for number in range(2):
+        await desk.gets(mail(message_id=f"<{number}@cliente.example>"), ADDRESS, SUPPORT)
+    first, second = [way_in(one)[0] for one in await desk.leaves()]
+    assert first != second
+    await signs_up(desk, second)
+    there, app = portal(desk), desk.scene.house.people.app(1)
+    for token in (first, second):
+        assert await there.link(app, token) is None
+        with pytest.raises(Refused) as refused:
+            await there.sign_up(app, token, "Otra persona", "otra frase muy larga", "es")
+        assert refused.value.code == "token_expired"
+    await desk.gets(mail(message_id="<9@cliente.example>"), ADDRESS, SUPPORT)
+    (later,) = await desk.leaves()
+    number = (await desk.tickets())[-1].number
+    assert WAY_IN.search(later.as_string()) is None
+    assert f"https://chat.example.com/portal/app1/tickets/{number}" in list(links_in(later))
+
+
+async def test_it_ends(desk: MailDesk) -> None:
+    await desk.gets(mail(), ADDRESS, SUPPORT)
+    token, _ = way_in((await desk.leaves())[0])
+    there, app = portal(desk), desk.scene.house.people.app(1)
+    await desk.scene.later(INVITED_SECONDS - 1)
+    assert await there.link(app, token) is not None
+    await desk.scene.later(1)
+    assert await there.link(app, token) is None
+    with pytest.raises(Refused):
+        await there.sign_up(app, token, "Ana Ruiz", PASSWORD, "es")
+
+
+async def test_who_merely_says_to_be_somebody_is_sent_nothing_and_gets_no_way_in(desk: MailDesk) -> None:
+    """A From is a claim: the link goes to the address that it names, whatever else the mail asks for."""
+    forged = mail(more={"Reply-To": "ladron@malo.example", "Sender": "ladron@malo.example"})
+    await desk.gets(forged, "ladron@malo.example", SUPPORT)
+    await desk.leaves()
+    assert [one.receiver for one in desk.box.arrived] == [ADDRESS]
+    token, _ = way_in(desk.box.arrived[0].mail)
+    link = await portal(desk).link(desk.scene.house.people.app(1), token)
+    assert link is not None
+    assert (link.purpose, link.address) == ("sign_up", ADDRESS)
+
+
+async def test_a_request_that_came_by_another_way_brings_no_link(desk: MailDesk) -> None:
+    """Whoever fills in a form may type any address."""
+    who = Who(1, "anon:eva", "Eva", "", "es")
+    await tickets.request(
+        desk.scene.house, who, cid=new_cid(), subject="Hola", text="Hola", email=ADDRESS, context="{}"
+    )
+    (sent,) = await desk.leaves()
+    assert "/link?" not in sent.as_string()
+
+
+async def test_a_confirmation_that_leaves_again_brings_the_same_link(desk: MailDesk) -> None:
+    await desk.gets(mail(), ADDRESS, SUPPORT)
+    desk.box.hang_up = ["after"]
+    (once,) = await desk.leaves()
+    await desk.scene.later(3_600)
+    (again,) = await desk.leaves()
+    assert again["Message-ID"] == once["Message-ID"]
+    assert way_in(again) == way_in(once)
+    await signs_up(desk, way_in(once)[0])
 
 
 # — what agents do with a ticket ———————————————————————————————————————————————
@@ -184,7 +305,7 @@ async def test_who_does_not_answer_is_reminded_and_told_when_it_ends(desk: MailD
     (reminder,) = await desk.leaves()
     assert "sigue esperando tu respuesta" in text_of(reminder)
     assert "¿Qué impresora es?" in text_of(reminder)
-    assert "lo cerraremos el 14 ene" in text_of(reminder)
+    assert "Lo cerraremos el 14 ene" in text_of(reminder)
     await desk.scene.later(4 * 86_400)
     (end,) = await desk.leaves()
     assert "no recibimos más mensajes tuyos" in text_of(end)
@@ -364,8 +485,9 @@ async def test_who_is_in_copy_answers_under_their_own_name_and_decides_nothing(d
     await desk.gets(raw, EVA, reply_to(sent))
     after = (await desk.tickets())[0]
     last = (await desk.messages(after))[-1]
-    assert (last.by, last.name, last.reason) == ("system", f"Eva Ruiz <{EVA}>", "unverified")
-    assert last.text == f"Eva Ruiz <{EVA}>:\nSí, resuelto"
+    assert (last.by, last.name, last.reason) == ("system", "Eva Ruiz", "unverified")
+    assert last.text == "Sí, resuelto"
+    assert last.author_id not in (0, ticket.customer.id)
     assert (after.state, after.proposal) == ("open", after.last_seq - 1)
     assert (after.agent_unread, after.customer_seen) == (ticket.agent_unread + 1, ticket.customer_seen)
     await tickets.close(desk.scene.house, 1, ticket.id)
@@ -375,6 +497,39 @@ async def test_who_is_in_copy_answers_under_their_own_name_and_decides_nothing(d
     await desk.gets(answer(closed, "¿Y lo mío?", sender=EVA, name="9"), EVA, reply_to(closed))
     own = (await desk.tickets())[-1]
     assert (own.customer.key, own.follows) == (f"mail:{EVA}", 0)
+
+
+async def test_a_mail_of_one_in_copy_that_comes_again_is_there_once(desk: MailDesk) -> None:
+    """Each part of a long one too, and both are of one author, whom nobody takes for the customer."""
+    ticket = await with_copy(desk)
+    long = "\r\n\r\n".join(f"Parte {number} " + "larga " * 900 for number in range(3))
+    raw = mail(f"{long}\r\n", sender=f"Eva Ruiz <{EVA}>", subject=f"[#{ticket.number}]")
+    for _ in range(3):
+        await desk.gets(raw, EVA, SUPPORT)
+    said = [item for item in await desk.messages(ticket) if item.by == "system"]
+    assert len(said) > 1
+    assert {(item.name, item.author_id) for item in said} == {("Eva Ruiz", said[0].author_id)}
+    assert len({item.cid for item in said}) == len(said)
+    after = (await desk.tickets())[0]
+    assert after.agent_unread == ticket.agent_unread + len(said)
+    again = mail(
+        "Otra cosa\r\n", sender=f"Eva Ruiz <{EVA}>", subject=f"[#{ticket.number}]", message_id="<otro@x>"
+    )
+    await desk.gets(again, EVA, SUPPORT)
+    assert (await desk.messages(ticket))[-1].author_id == said[0].author_id
+
+
+async def test_a_name_in_a_from_is_nobody_elses_account(desk: MailDesk) -> None:
+    """Nor does who has only the address speak as the account that confirmed it."""
+    ticket = await with_copy(desk)
+    account = await desk.scene.request(
+        Who(1, "portal:eva", "Eva"), subject="Otro", text="Otro", email=EVA, form=Given(type="request")
+    )
+    raw = mail("Hola\r\n", sender=f"Bea <{EVA}>", subject=f"[#{ticket.number}]")
+    await desk.gets(raw, EVA, SUPPORT)
+    last = (await desk.messages(ticket))[-1]
+    assert (last.by, last.name) == ("system", "Bea")
+    assert last.author_id not in (account.customer.id, ticket.customer.id)
 
 
 async def test_one_in_copy_stops_their_own_mails_alone(desk: MailDesk) -> None:

@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from chatserver import postman
 from chatserver.core.outbox import HOUR_MS, TRIED_MS, Facts, Letter
 from chatserver.core.tickets import Ticket
+from chatserver.loops import postman
+from chatserver.loops.postman import LEASE_MS, Postman
 from chatserver.mail import outgoing
 from chatserver.mail.addresses import Signer
 from chatserver.mail.links import links
 from chatserver.mail.smtp import Line, NotSent
-from chatserver.postman import LEASE_MS, Postman
 from chatserver.services import mails, pairing, talk, tickets
-from chatserver.settings import smtp
+from chatserver.settings.addresses import smtp
 from chatserver.store.outbox import MailStops
 from chatserver.store.tables import apps
 from chatserver.store.tables import outbox as table

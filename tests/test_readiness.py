@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chatserver.app import Readiness
+from chatserver.watching.readiness import Readiness
 from tests.memory_store import Clock
 
 
@@ -19,9 +19,8 @@ class Asked(Readiness):
         self.hub, self.clock = SimpleNamespace(draining=False), Clock()
         self.living, self.hangs, self.probes = True, False, 0
         db: Any = SimpleNamespace(clock=self.clock)
-        hub: Any = self.hub
-        super().__init__(db, hub, lambda: self.living)
-        monkeypatch.setattr("chatserver.app.probe", self._probe)
+        super().__init__(db, lambda: self.hub.draining, lambda: self.living)
+        monkeypatch.setattr("chatserver.watching.readiness.probe", self._probe)
 
     async def _probe(self, db: object, now: int) -> None:
         self.probes += 1
@@ -31,7 +30,7 @@ class Asked(Readiness):
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
-    monkeypatch.setattr("chatserver.app.PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr("chatserver.watching.readiness.PATIENCE_SECONDS", 0.05)
     return Asked(monkeypatch)
 
 

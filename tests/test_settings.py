@@ -10,7 +10,10 @@ import pytest
 
 from chatserver import settings
 from chatserver.core.policy import Policy
-from chatserver.settings import BadSettings, Settings, kept, load
+from chatserver.demo.scene import kept
+from chatserver.settings import BadSettings, Settings, load
+from chatserver.settings.reference import reference
+from chatserver.settings.traces import traces_wanted
 
 DOCS = Path(__file__).parent.parent / "docs" / "settings.md"
 
@@ -23,11 +26,11 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
 
 
 def test_the_page_of_settings_is_the_one_that_the_program_prints() -> None:
-    assert DOCS.read_text(encoding="utf-8") == settings.reference()
+    assert DOCS.read_text(encoding="utf-8") == reference()
 
 
 def test_every_setting_and_every_field_of_the_policy_is_documented() -> None:
-    page = settings.reference()
+    page = reference()
     policy = {f"CHATSERVER_{name.upper()}" for name in Policy.__struct_fields__}
     own = {f"CHATSERVER_{name.upper()}" for name in Settings.__dataclass_fields__ if name != "policy"}
     assert set(settings.names()) == policy | own
@@ -108,13 +111,11 @@ COLLECTOR = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318"}
 
 
 def test_traces_are_made_where_opentelemetry_is_told_where_they_go_and_not_that_there_are_none() -> None:
-    assert not settings.traces_wanted({"OTEL_SERVICE_NAME": "chat", "OTEL_EXPORTER_OTLP_ENDPOINT": ""})
-    assert settings.traces_wanted(COLLECTOR)
-    assert settings.traces_wanted(
-        {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://otlp.example.com/v1/traces"}
-    )
-    assert not settings.traces_wanted(COLLECTOR | {"OTEL_SDK_DISABLED": "True"})
-    assert not settings.traces_wanted(COLLECTOR | {"OTEL_TRACES_EXPORTER": "none"})
+    assert not traces_wanted({"OTEL_SERVICE_NAME": "chat", "OTEL_EXPORTER_OTLP_ENDPOINT": ""})
+    assert traces_wanted(COLLECTOR)
+    assert traces_wanted({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://otlp.example.com/v1/traces"})
+    assert not traces_wanted(COLLECTOR | {"OTEL_SDK_DISABLED": "True"})
+    assert not traces_wanted(COLLECTOR | {"OTEL_TRACES_EXPORTER": "none"})
 
 
 @pytest.mark.parametrize(
@@ -167,8 +168,54 @@ def test_a_database_that_cannot_be_used_is_refused_without_showing_its_password(
 
 
 def test_settings_that_are_printed_hold_no_password() -> None:
-    found = load({"DATABASE_URL": "postgresql://chat:hush@localhost/chat", "CHATSERVER_SECRET": "hush" * 9})
+    found = load(
+        {
+            "DATABASE_URL": "postgresql://chat:hush@localhost/chat",
+            "REDIS_URL": "redis://:hush@localhost",
+            "CHATSERVER_SECRET": "hush" * 9,
+            "CHATSERVER_METRICS_TOKEN": "hush" * 8,
+            "CHATSERVER_SMTP_URL": "smtp://chat:hush@localhost",
+            "CHATSERVER_MAILBOX_URL": "imaps://chat:hush@localhost",
+            "CHATSERVER_MAIL_FROM": "soporte@example.com",
+            "CHATSERVER_PUBLIC_URL": "https://chat.example.com",
+        }
+    )
     assert "hush" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("127.0.0.1:8026", ("127.0.0.1", 8026)),
+        ("[::1]:8026", ("::1", 8026)),
+        ("localhost:1", ("localhost", 1)),
+        ("0.0.0.0:65535", ("0.0.0.0", 65_535)),
+    ],
+)
+def test_pages_about_health_have_an_address_of_their_own(text: str, where: tuple[str, int]) -> None:
+    found = load({"CHATSERVER_HEALTH_LISTEN": text}).health_address
+    assert found == where
+    assert found.shown == text
+    assert load({}).health_address is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "8026",
+        ":8026",
+        "127.0.0.1",
+        "127.0.0.1:0",
+        "127.0.0.1:65536",
+        "::1:8026",
+        "[127.0.0.1]:1",
+        "a.b:1",
+        "²:1",
+    ],
+)
+def test_no_address_for_pages_about_health_is_refused(text: str) -> None:
+    with pytest.raises(BadSettings, match="CHATSERVER_HEALTH_LISTEN must be an address and a port"):
+        load({"CHATSERVER_HEALTH_LISTEN": text})
 
 
 def test_the_policy_of_all_apps_comes_from_the_environment() -> None:

@@ -26,12 +26,12 @@ from websockets.asyncio.client import connect
 from websockets.typing import Origin
 
 from chatserver import telemetry
-from chatserver.cli import main
+from chatserver.cli.main import main
 from chatserver.core.events import DeskChanged, Event
 from chatserver.store.database import Database
 from chatserver.store.sqlite.writer import SqliteWriter
 from chatserver.store.work import Needs, World
-from chatserver.tracing import FLUSH_SECONDS, Tracing
+from chatserver.watching.tracing import FLUSH_SECONDS, Tracing
 from tests.harness.collector import Collector, collector
 from tests.harness.lines import line
 from tests.harness.peers import AgentPeer, CustomerPeer, Diary
@@ -339,7 +339,9 @@ def test_where_it_is_off_the_classes_are_the_same() -> None:
 def test_asked_for_and_not_installed_is_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, traces: Collector
 ) -> None:
-    for name in [name for name in sys.modules if name.startswith(("opentelemetry", "chatserver.tracing"))]:
+    for name in [
+        name for name in sys.modules if name.startswith(("opentelemetry", "chatserver.watching.tracing"))
+    ]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     environment = Server(tmp_path).environment() | traces.variables()

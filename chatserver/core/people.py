@@ -13,7 +13,7 @@ Status = Literal["available", "busy", "away"]
 
 
 CANARY = ".canary"
-"""The key of the app whose only customers are the servers themselves (chatserver/canary.py). Nobody gets in by it."""
+"""The key of the app whose only customers are the servers themselves (chatserver/loops/canary.py). Nobody gets in by it."""
 
 
 class App(msgspec.Struct, frozen=True):

@@ -70,9 +70,10 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     kind: Kind
     by: By
     author_id: int = 0
-    """The customer's or agent's id, 0 for the system."""
+    """The customer's or agent's id, 0 for the system. Of talk by the system: the customer's who is in copy."""
     name: str = ""
-    """The agent's name at that time: the author's, or for `assigned` the new agent's."""
+    """At that time: of the agent or of who is in copy, the author's; for `assigned` the new agent's. The ticket's own customer is
+    not named."""
     cid: str = ""
     """The client's id of a message, 22 characters; empty for what no client named."""
     text: str = ""
@@ -83,7 +84,8 @@ class Item(msgspec.Struct, frozen=True, gc=False):
 
 
 class Last(msgspec.Struct, frozen=True, gc=False):
-    """The last message, for lists. `text`: of one without words the names of its files."""
+    """The last message, for lists. `text`: of one without words the names of its files; of somebody in copy it begins with
+    who said it."""
 
     text: str
     by: By
@@ -323,31 +325,6 @@ def requested(draft: Ticket, text: str, cid: str, reason: str, files: tuple[File
 # — talking ————————————————————————————————————————————————————————————————————
 
 
-def partaker_said(
-    ticket: Ticket, author: Customer, text: str, cid: str, now: int, files: tuple[File, ...] = ()
-) -> Step:
-    """Somebody in copy speaks, in a ticket that is answered later: as its customer does, but under their own name, and what was
-    asked of the customer stays to be answered by them."""
-    _open(ticket)
-    if ticket.mode != "later":
-        raise Refused("ticket_live")
-    before: tuple[Item, ...] = ()
-    if ticket.pending is not None and not ticket.details.missing:
-        ticket, before = _step(_resumed(ticket, "customer", now, author_id=author.id))
-    item = _item(
-        ticket,
-        now,
-        "message",
-        "customer",
-        author_id=author.id,
-        name=author.name or author.email,
-        cid=cid,
-        text=text,
-        files=files,
-    )
-    return _append(ticket, item, before, turn="agent", active_at=now)
-
-
 def customer_said(ticket: Ticket, text: str, cid: str, now: int, files: tuple[File, ...] = ()) -> Step:
     """The customer speaks: it is the agent's turn, and an unanswered proposal is answered by talking on. What waited for them
     goes on."""
@@ -360,15 +337,18 @@ def customer_said(ticket: Ticket, text: str, cid: str, now: int, files: tuple[Fi
 
 
 def copied_said(
-    ticket: Ticket, name: str, text: str, cid: str, now: int, files: tuple[File, ...] = ()
+    ticket: Ticket, author: Customer, text: str, cid: str, now: int, files: tuple[File, ...] = ()
 ) -> Step:
-    """Somebody in copy speaks, under their own name and never as the customer: it gives no time, and neither confirms nor
-    declines a solution. What waited for an answer goes on."""
+    """Somebody in copy speaks, under their own name and never as the customer: both sides have it to read, it gives no time and
+    neither confirms nor declines a solution. What waited for an answer goes on, but not what the customer has to complete."""
     _open(ticket)
+    name = author.name or author.email
     before: tuple[Item, ...] = ()
-    if ticket.pending is not None:
-        ticket, before = _step(_resumed(ticket, "system", now))
-    item = _item(ticket, now, "message", "system", name=name, cid=cid, text=text, files=files)
+    if ticket.pending is not None and not ticket.details.missing:
+        ticket, before = _step(_resumed(ticket, "system", now, author_id=author.id, name=name))
+    item = _item(
+        ticket, now, "message", "system", author_id=author.id, name=name, cid=cid, text=text, files=files
+    )
     unread = {"agent_unread": ticket.agent_unread + 1, "customer_unread": ticket.customer_unread + 1}
     return _append(ticket, item, before, **unread)
 
@@ -870,15 +850,10 @@ def _append(ticket: Ticket, item: Item, before: tuple[Item, ...] = (), **more: A
     ticket once."""
     if item.kind in TALK:
         shown = item.text or ", ".join(file.name for file in item.files)
+        if item.by == "system":
+            shown = f"{item.name}: {shown}"
         more["last"] = Last(shown[:200], item.by, item.at)
-    if item.by == "customer" and item.author_id != ticket.customer.id:
-        # Of somebody in copy: both sides have it to read.
-        if item.kind in NEWS:
-            more["agent_unread"], more["customer_unread"] = (
-                ticket.agent_unread + 1,
-                ticket.customer_unread + 1,
-            )
-    elif item.by == "customer":
+    if item.by == "customer":
         more["customer_seen"], more["customer_unread"] = item.seq, 0
         if ticket.unseen_at is not None:
             more["unseen_at"] = _unheard(ticket)

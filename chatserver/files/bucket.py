@@ -26,7 +26,7 @@ from chatserver.files.keeping import (
     copied,
     placed,
 )
-from chatserver.settings import S3
+from chatserver.settings.addresses import S3
 
 if TYPE_CHECKING:
     from obstore import ReadableFile

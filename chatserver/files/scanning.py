@@ -14,7 +14,7 @@ from typing import IO, Final, Literal
 
 from chatserver.core.errors import Refused
 from chatserver.files.threads import Threads
-from chatserver.settings import Clamd
+from chatserver.settings.addresses import Clamd
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from typing import Final
 
 from chatserver.core.files import FileKind
 
-SECONDS: Final = 10.0
-"""Of the clock; of the processor it has less (`thumbnail_maker.CPU_SECONDS`)."""
+SECONDS: Final = 30.0
+"""Of the clock; of the processor it has less (`thumbnail_maker.CPU_SECONDS`), and that only when nobody else wants it."""
 BYTES_MAX: Final = 262_144
 EDGE_MAX: Final = 1_000
 """Of what is taken from it: it makes smaller ones."""

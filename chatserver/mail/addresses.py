@@ -84,6 +84,14 @@ class Signer:
         found = _MADE.fullmatch(message_id.strip().lower())
         return found is not None and found[2].endswith(f"-{self._receiver(person)}")
 
+    # — what only its reader knows —————————————————————————————————————————————
+
+    def secret(self, app_id: int, effect: str, person: str) -> str:
+        """256 bits that stand in the mail that has this effect on this person, the same each time that it leaves, and in no
+        other; nobody else can make them."""
+        text = f"secret\0{app_id}\0{_folded(person)}\0{effect}".encode("utf-8", "surrogatepass")
+        return base64.urlsafe_b64encode(hmac.digest(self._key, text, "sha256")).decode("ascii").rstrip("=")
+
     # — where mail ends ————————————————————————————————————————————————————————
 
     def stop_token(self, app_id: int, person: str) -> str:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
-from chatserver.settings import Imap
+from chatserver.settings.addresses import Imap
 
 if TYPE_CHECKING:
     from imapclient import IMAPClient

@@ -21,8 +21,10 @@ class Links(NamedTuple):
     """Where the one to whom the mail goes (an e-mail address) reads the ticket, answers, and rates."""
     new: Callable[[App, Ticket, str], str]
     """Where they open another one, that follows this."""
-    access: Callable[[App, str], str]
-    """Where the owner of this e-mail address makes an account."""
+    access: Callable[[App, str, Ticket | None], str]
+    """Where the one to whom this token is mailed makes an account, and comes to the ticket."""
+    door: Callable[[App], str]
+    """Where somebody signs in."""
     stop: Callable[[App, str], str]
     """Where mail to this address ends, without a question asked when it is POSTed to (RFC 8058)."""
 
@@ -43,7 +45,10 @@ def links(public_url: str, signer: Signer) -> Links:
     return Links(
         ticket=lambda app, ticket, address: read_at(app, ticket, address, f"tickets/{ticket.number}"),
         new=lambda app, ticket, address: read_at(app, ticket, address, f"new?follows={ticket.number}"),
-        access=lambda app, address: portal(app, "sign-up"),
+        access=lambda app, token, ticket: portal(
+            app, f"link?t={token}" + (f"&place=tickets/{ticket.number}" if ticket else "")
+        ),
+        door=lambda app: portal(app, "sign-in"),
         stop=lambda app, address: f"{public_url}/mail/stop/{app.key}/{signer.stop_token(app.id, address)}",
     )
 

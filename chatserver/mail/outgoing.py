@@ -189,6 +189,14 @@ class _Told:
     def to_ticket(self) -> Part:
         return self.button("ticket", self.ticket_url())
 
+    def to_account(self) -> list[Part]:
+        """Of its own that the mail's reader makes with its link."""
+        return [
+            Part(self.say("mail.access.text")),
+            self.button("access", self.matter.facts.link),
+            Part(self.say("mail.access.once"), quiet=True),
+        ]
+
     def to_new(self) -> Part:
         if self.ticket is None or self.copied:
             return Part()
@@ -202,11 +210,15 @@ class _Told:
             if len(found) == SAID_MAX or len(item.text) > room:
                 break
             room -= len(item.text)
-            own = item.by == "customer"
-            who = self.say("mail.you") if own else one_line(item.name) or self.say("mail.team")
-            files = [self.masked(one_line(file.name)) for file in item.files]
-            found.append(Said(who, self.when(item.at), self.masked(_shown(item.text)), own, files))
+            own, files = item.by == "customer", [self.masked(one_line(file.name)) for file in item.files]
+            found.append(Said(self.who(item), self.when(item.at), self.masked(_shown(item.text)), own, files))
         return found[::-1]
+
+    def who(self, item: Item) -> str:
+        name = one_line(item.name)
+        if item.by == "system":
+            return self.say("common.in_copy", name=name)
+        return self.say("mail.you") if item.by == "customer" else name or self.say("mail.team")
 
     def waits(self) -> str:
         """What its receiver has to do, where agents said so in what the mail is about, and it still is so."""
@@ -228,8 +240,7 @@ class _Told:
         """In an agent's words, for the customer."""
         for item in self.matter.items:
             if item.kind == "closed" and item.text:
-                who = one_line(item.name) or self.say("mail.team")
-                return Said(who, self.when(item.at), self.masked(_shown(item.text)), own=False)
+                return Said(self.who(item), self.when(item.at), self.masked(_shown(item.text)), own=False)
         return None
 
     def when(self, at: int) -> str:
@@ -279,10 +290,8 @@ def _created(told: _Told) -> _Content:
     if known and ticket is not None:
         heading = f"{told.say('mail.created.said')}: {told.masked(one_line(ticket.subject))}"
         parts.append(Part(heading, told.said(("customer",))))
-    by_mail = ticket is not None and ticket.customer.by_mail
-    access = told.links.access(told.matter.app, told.matter.address) if by_mail else ""
-    if access:
-        parts += [Part(told.say("mail.access.text")), told.button("access", access)]
+    if told.matter.facts.link:
+        parts += told.to_account()
     else:
         parts.append(told.to_ticket())
     if not known:
@@ -366,14 +375,14 @@ def _transcript(told: _Told) -> _Content:
 
 
 def _access(told: _Told) -> _Content:
-    url = told.matter.facts.link or told.links.access(told.matter.app, told.matter.address)
-    if not url:
+    """Without a link of its own there is an account already."""
+    if told.matter.facts.link:
+        return told.say("mail.access.title"), [told.hello(), *told.to_account()]
+    door = told.links.door(told.matter.app)
+    if not door:
         raise Nothing
-    return told.say("mail.access.title"), [
-        told.hello(),
-        Part(told.say("mail.access.text")),
-        told.button("access", url),
-    ]
+    known = Part(told.say("mail.access.known"))
+    return told.say("mail.access.title"), [told.hello(), known, told.button("door", door)]
 
 
 def _with_link(told: _Told) -> _Content:
@@ -393,6 +402,7 @@ def _of_account(told: _Told) -> _Content:
         told.hello(),
         Part(told.say(f"mail.{kind}.text", address=about)),
         Part(told.say(f"mail.{kind}.stranger"), quiet=True),
+        told.button("door", told.links.door(told.matter.app)),
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Final, Literal
 
-from chatserver.settings import Smtp
+from chatserver.settings.addresses import Smtp
 
 if TYPE_CHECKING:
     import aiosmtplib

@@ -1,4 +1,4 @@
-"""What carries one conversation's frames: a WebSocket (`chatserver/sockets.py`), or its stand-in over HTTP (`fallback.py`)."""
+"""What carries one conversation's frames: a WebSocket (`server/sockets.py`), or its stand-in over HTTP (`fallback.py`)."""
 
 from __future__ import annotations
 

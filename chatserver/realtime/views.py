@@ -170,9 +170,10 @@ def host_context(text: str) -> dict[str, Any]:
 
 
 def item_view(item: Item, audience: Audience) -> ItemView:
-    """The cid for its own side only; who wrote it, or to whom it was assigned, and how it was classified, for agents only."""
+    """The cid for its own side only; who of several wrote it, or to whom it was assigned, and how it was classified, for agents
+    only."""
     by, kind = item.by, item.kind
-    told = audience == "agent" and (by == "agent" or kind == "assigned")
+    told = audience == "agent" and (by != "customer" or kind == "assigned")
     if kind == "classified" and not told:
         return ItemView(item.seq, item.at, kind, by, name=item.name)
     return ItemView(

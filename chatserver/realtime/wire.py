@@ -73,7 +73,8 @@ class ItemView(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     reason: str = ""
     stars: int = 0
     author: int = 0
-    """For agents only: the agent's id who wrote it, or to whom it was `assigned`."""
+    """For agents only: the agent's id who wrote it, or to whom it was `assigned`; of talk by the `system`, the id of the customer
+    who is in copy."""
     files: tuple[File, ...] = ()
     """Of a message. Where they are to be had is asked for with `links`."""
 

@@ -1,5 +1,5 @@
 """What administrators order. An order is a value: whoever has the database open carries it out, a command by itself or the server
-that runs (`chatserver/control.py`), with the same outcome."""
+that runs (`chatserver/processes/control.py`), with the same outcome."""
 
 from __future__ import annotations
 

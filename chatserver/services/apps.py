@@ -17,7 +17,8 @@ from chatserver.core.people import App
 from chatserver.core.policy import Policy
 from chatserver.services import form_text, hours_text
 from chatserver.services.hours_text import HoursGiven
-from chatserver.settings import mail_address, policy_casts
+from chatserver.settings.casts import mail_address
+from chatserver.settings.policy import policy_casts
 from chatserver.store import accounts as rows
 from chatserver.store import people
 from chatserver.store.database import Database, Reader

@@ -24,7 +24,7 @@ from chatserver.core.errors import Refused
 from chatserver.core.files import File
 from chatserver.core.mails import Answer, TakenMail, may_answer
 from chatserver.core.outbox import is_copied
-from chatserver.core.people import App
+from chatserver.core.people import App, Customer
 from chatserver.core.tickets import Step, Ticket
 from chatserver.mail import finding
 from chatserver.mail.access import only_asks_for_access
@@ -93,6 +93,11 @@ class Mailroom:
 
         Raises what `Store.write` raises: nothing was taken then, and the mail has to come again.
         """
+        outcome = await self._taken(app, mail, raw, original)
+        self.house.metrics.came_in(outcome.became)
+        return outcome
+
+    async def _taken(self, app: App, mail: Arrival, raw: bytes, original: str) -> Outcome:
         before = await self.taken_before(app, mail.key)
         if before is not None:
             return Outcome("again", before)
@@ -178,7 +183,6 @@ class _Taking:
         self.subject = _subject(mail, "".join(said[:1]), room.no_subject)
         nothing = i18n.say(i18n.choose(self.who.locale), "mail.no_text")
         self.texts = _with_note(said or [nothing], kept.left, self.who.locale)
-        self.signature = f"{self.who.name} <{taken.sender}>" if self.who.name else taken.sender
         self.answerable = judged.answerable and app.policy.mail
         self.bounced = _bounced(mail, room.signer, app.id) if judged.kind == "bounce" else {}
         self.only_access = (
@@ -226,13 +230,12 @@ class _Taking:
 
     def _said(self, world: World, ticket: Ticket, taken: TakenMail) -> TakenMail:
         policy, first = self.app.policy, ticket.last_seq + 1
-        copied = is_copied(ticket, taken.sender)
+        author = self._author(world, taken) if is_copied(ticket, taken.sender) else None
         for place, text in enumerate(self.texts):
             cid = cid_of(taken.key, place)
             files = () if place else self._files(world)
-            if copied:
-                said = self._signed(text, place)
-                step = tickets.copied_said(ticket, self.signature, said, cid, taken.at, files)
+            if author is not None:
+                step = tickets.copied_said(ticket, author, text, cid, taken.at, files)
             else:
                 step = tickets.customer_said(ticket, text, cid, taken.at, files)
             ticket = world.put(ticket, _marked(step, taken), policy)
@@ -241,13 +244,12 @@ class _Taking:
     def _files(self, world: World) -> tuple[File, ...]:
         return world.uploads(self.kept.ids, self.app.id, "customer", self.who.key)
 
-    def _signed(self, text: str, place: int) -> str:
-        """Who is in copy says first who they are, wherever it is read."""
-        signed = f"{self.signature}:\n{text}" if place == 0 else text
-        return signed if len(signed) <= messages.TEXT_MAX else text
+    def _author(self, world: World, taken: TakenMail) -> Customer:
+        """Who has nothing but the address that the mail claims: never the account of which that address is confirmed."""
+        return world.customer(self.who) or world.new_customer(self.who, taken.at)
 
     def _opened(self, world: World, taken: TakenMail, *, follows: int) -> TakenMail:
-        customer = world.customer(self.who) or world.new_customer(self.who, taken.at)
+        customer = self._author(world, taken)
         draft = world.draft(customer, self.subject, "{}", taken.at, email=taken.sender, follows=follows)
         draft = replace(draft, source="mail")
         cid = cid_of(taken.key, 0)

@@ -11,6 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 from chatserver.core import messages, tickets
 from chatserver.core.errors import Refused
+from chatserver.core.outbox import is_copied
 from chatserver.core.people import Customer
 from chatserver.core.tickets import Ticket
 from chatserver.services.house import House
@@ -40,7 +41,7 @@ async def find(db: Database, customer: Customer, number: int) -> Partaken | None
     ticket = await mails.numbered(db, customer.app_id, number)
     if ticket is None:
         return None
-    if _is_copied(ticket, await _addresses(db, customer)):
+    if _copied(ticket, await _addresses(db, customer)):
         return Partaken(ticket, "copied")
     if ticket.customer.id in await seen_customers(db, customer):
         return Partaken(ticket, "company")
@@ -74,17 +75,19 @@ async def say(
     def decide(world: World, now: int) -> int:
         ticket = world.ticket(ticket_id)
         # Looked up again behind the ticket's lock: who is in copy may have changed.
-        if ticket is None or ticket.app_id != customer.app_id or not _is_copied(ticket, mine):
+        if ticket is None or ticket.app_id != customer.app_id or not _copied(ticket, mine):
             raise Refused("not_found")
-        first = world.said(ticket, "customer", 0, cid)
+        first = world.said(ticket, "system", customer.id, cid)
         if first is not None:
             return first
+        if ticket.chatting:
+            raise Refused("ticket_live")
         policy = people.policy(ticket.app_id)
         taken = sent_up(world, sent, policy, ticket.app_id, "customer", customer.key) if sent else ()
-        step = tickets.partaker_said(ticket, customer, text, cid, now, taken)
+        step = tickets.copied_said(ticket, customer, text, cid, now, taken)
         return world.put(ticket, step, policy).last_seq
 
-    needs = Needs((ticket_id,), ((ticket_id, "customer", 0, cid),), files=sent)
+    needs = Needs((ticket_id,), ((ticket_id, "system", customer.id, cid),), files=sent)
     return await house.store.write(needs, decide)
 
 
@@ -93,5 +96,5 @@ async def _addresses(db: Database, customer: Customer) -> frozenset[str]:
     return frozenset(one.address for one in found if one.confirmed)
 
 
-def _is_copied(ticket: Ticket, addresses: frozenset[str]) -> bool:
-    return any(address.lower() in addresses for address in ticket.details.cc)
+def _copied(ticket: Ticket, addresses: frozenset[str]) -> bool:
+    return any(is_copied(ticket, address) for address in addresses)

@@ -7,6 +7,7 @@ joins nothing.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final, Literal
 
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from chatserver.core.tickets import Step
 from chatserver.services.house import House
 from chatserver.services.publishing import topics
 from chatserver.store import portal as rows
+from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
 from chatserver.store.portal import AddressTaken, CustomerSession, Link
 from chatserver.store.work import Needs, Who, World
@@ -116,12 +118,15 @@ async def confirm_address(
 
 
 async def gather(house: House, db: Database, customer: Customer) -> None:
-    """What was mailed from one of a customer's confirmed addresses before they were known is theirs."""
-    for address in await rows.addresses_of(db, customer.id):
-        if address.confirmed:
-            sender = await rows.sender_by_mail(db, customer.app_id, address.address)
-            if sender is not None and sender.id != customer.id:
-                await unite(house, db, customer, sender)
+    """What was mailed from a customer's confirmed addresses is theirs: before they were known, or since they last looked."""
+    for sender in await rows.senders_by_mail(db, customer.id):
+        await unite(house, db, customer, sender)
+
+
+async def gather_if_possible(house: House, db: Database, customer: Customer) -> None:
+    """The same for a page, which is shown also while nothing can be written."""
+    with suppress(StoreFailed):
+        await gather(house, db, customer)
 
 
 async def unite(house: House, db: Database, kept: Customer, gone: Customer) -> None:

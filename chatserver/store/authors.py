@@ -17,8 +17,8 @@ VERSIONS = 200
 VOTES = 100
 
 
-class Row(msgspec.Struct, frozen=True):
-    """An article in the authors' list, with the title of its newest text."""
+class Kept(msgspec.Struct, frozen=True):
+    """What authors know of an article, whichever of its texts. `shown`: the number of the text that readers get."""
 
     id: int
     app_id: int
@@ -28,6 +28,11 @@ class Row(msgspec.Struct, frozen=True):
     state: State
     version: int
     shown: int | None
+
+
+class Row(Kept, frozen=True):
+    """An article in the authors' list, with the title of its newest text."""
+
     title: str
     saved_at: int
     updated_at: int | None
@@ -38,17 +43,9 @@ class Row(msgspec.Struct, frozen=True):
     useless: int
 
 
-class Written(msgspec.Struct, frozen=True):
+class Written(Kept, frozen=True):
     """An article with its newest text, or another one of its versions. `by`: who saved that."""
 
-    id: int
-    app_id: int
-    category_id: int
-    language: str
-    kin: str
-    state: State
-    version: int
-    shown: int | None
     author: str
     created_at: int
     published_at: int | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, Literal
 
 import msgspec
-from sqlalchemy import Update, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import Update, bindparam, delete, exists, insert, literal, or_, select, update
 
 from chatserver.core.people import Customer
 from chatserver.store.base import Violated
@@ -108,10 +108,19 @@ _LINK = select(links.c.id, links.c.purpose, links.c.app_id, links.c.address, lin
     links.c.app_id == bindparam("app_id"),
     links.c.expires_at > bindparam("now"),
 )
-_SENDER = select(*CUSTOMER_COLUMNS).where(
-    customers.c.app_id == bindparam("app_id"),
-    customers.c.key == bindparam("key"),
-    exists().where(tickets.c.customer_id == customers.c.id),
+_SENDERS = (
+    select(*CUSTOMER_COLUMNS)
+    .join(
+        addresses,
+        (addresses.c.app_id == customers.c.app_id)
+        & (customers.c.key == literal(BY_MAIL).concat(addresses.c.address)),
+    )
+    .where(
+        addresses.c.customer_id == bindparam("customer_id"),
+        addresses.c.confirmed_at.is_not(None),
+        customers.c.id != bindparam("customer_id"),
+        exists().where(tickets.c.customer_id == customers.c.id),
+    )
 )
 
 
@@ -121,10 +130,9 @@ async def owner_of(db: Reader, app_id: int, address: str) -> Customer | None:
     return customer_from(rows[0]) if rows else None
 
 
-async def sender_by_mail(db: Reader, app_id: int, address: str) -> Customer | None:
-    """The customer of whom nothing is known but this address, if they have tickets."""
-    rows = await db.rows(_SENDER, app_id=app_id, key=BY_MAIL + address)
-    return customer_from(rows[0]) if rows else None
+async def senders_by_mail(db: Reader, customer_id: int) -> list[Customer]:
+    """The customers of whom nothing is known but an address that this one has confirmed, and who have tickets."""
+    return [customer_from(row) for row in await db.rows(_SENDERS, customer_id=customer_id)]
 
 
 async def account_at(db: Reader, app_id: int, address: str) -> Account | None:
@@ -294,9 +302,9 @@ async def add_link(
     now: int,
     expires_at: int,
 ) -> None:
-    """Those that are over are forgotten at the same time."""
+    """Those that are over are forgotten at the same time. One with the same token is this one from now on."""
     await db.execute(
-        delete(links).where(links.c.expires_at < now),
+        delete(links).where(or_(links.c.expires_at < now, links.c.token_hash == token_hash)),
         insert(links).values(
             token_hash=token_hash,
             purpose=purpose,

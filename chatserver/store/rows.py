@@ -348,6 +348,8 @@ def agent_from(row: Sequence[Any]) -> Agent:
 
 def item_from(row: Sequence[Any]) -> Item:
     seq, at, kind, by, author_id, name, cid, text_, reason, stars, told = row
+    if by == "customer" and name:
+        by = "system"  # as who is in copy was stored at first; a ticket's own customer is not named
     files_ = () if told is None else _files.decode(told)
     return Item(seq, at, kind, by, author_id, name, cid or "", text_, reason, stars, files_)
 

@@ -58,7 +58,8 @@ class Needs(msgspec.Struct, frozen=True, gc=False):
 
     tickets: tuple[int, ...] = ()
     said: tuple[tuple[int, By, int, str], ...] = ()
-    """(ticket, author's side, author's id (0 = the ticket's customer), cid): was this message stored before?"""
+    """(ticket, author's side, author's id (0 = the ticket's customer), cid): was this message stored before? Who is in copy is
+    ("system", their customer's id)."""
     customers: tuple[tuple[int, str], ...] = ()
     """(app id, key): the customer's row, who answered their last closed ticket, and all of their open live ones."""
     opened: tuple[tuple[int, str, str], ...] = ()

@@ -15,6 +15,7 @@ from chatserver.core.details import Details
 from chatserver.core.errors import Wrong
 from chatserver.core.forms import USUAL, Field, Form, Words
 from chatserver.i18n import say, words
+from chatserver.web.times import date_of
 
 OWN: Final = "own."
 ELSEWHERE: Final = "ZZ"
@@ -279,7 +280,7 @@ def told(form: Form, lang: str, details: Details, email: str) -> list[tuple[str,
         "company": details.company,
         "phone": details.phone,
         "url": details.url,
-        "wanted": details.wanted,
+        "wanted": date_of(lang, details.wanted),
         "wanted_why": details.wanted_why,
     }
     usual = [(t[f"form.label.{name}"], value) for name, value in found.items() if value]
@@ -287,6 +288,8 @@ def told(form: Form, lang: str, details: Details, email: str) -> list[tuple[str,
         answer = details.fields.get(field.key, "")
         if answer:
             shown = t["portal.yes"] if field.kind == "checkbox" else answer
+            if field.kind == "date":
+                shown = date_of(lang, answer)
             usual.append(
                 (str(getattr(field.label, lang)), chosen.get(OWN + field.key, {}).get(answer, shown))
             )

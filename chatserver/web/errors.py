@@ -76,6 +76,13 @@ def refusal(refused: Refused) -> JSONResponse:
     )
 
 
+def error_words(lang: str, status: int) -> str:
+    """Under which key a page says what went wrong: `<key>.title` and `<key>.text`."""
+    if f"page.error.{status}.title" in words(lang):
+        return f"page.error.{status}"
+    return "page.error.500" if status >= 500 else "page.error.400"
+
+
 class Errors:
     """The application's exception handlers."""
 
@@ -100,7 +107,7 @@ class Errors:
         if "text/html" not in (header(request.scope, b"accept") or ""):
             return JSONResponse({"code": code, "id": number}, status)
         lang = self.pages.language(request)
-        known = f"page.error.{status}" if f"page.error.{status}.title" in words(lang) else "page.error.500"
+        known = error_words(lang, status)
         return self.pages.page(
             "error.html",
             lang,

@@ -77,7 +77,7 @@ async def send_as_agent(request: Request) -> Response:
 
 
 def _let_come(request: Request) -> None:
-    """Before anything is waited for. What is announced to be too large for anybody is refused on the way (peers.py)."""
+    """Before anything is waited for. What is announced to be too large for anybody is refused on the way (server/peers.py)."""
     upload = request.scope.get("extensions", {}).get(UPLOAD)
     if upload is not None and (_size(request) or 0) <= BYTES_MAX:
         upload(min(_size(request) or BYTES_MAX, BYTES_MAX))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from chatserver import i18n
@@ -72,6 +72,16 @@ class Times:
         key = "portal.date_year" if with_year or local.year != self._today.year else "portal.date"
         month = words(self._lang)[f"portal.month.{local.month}"]
         return words(self._lang)[key].format(day=local.day, month=month, year=local.year)
+
+
+def date_of(lang: str, day: str) -> str:
+    """ "24 de diciembre de 2027", of a day as forms give it (2027-12-24); what is none stays as it is."""
+    try:
+        found = date.fromisoformat(day)
+    except ValueError:
+        return day
+    month = words(lang)[f"portal.month.{found.month}"]
+    return words(lang)["portal.date_year"].format(day=found.day, month=month, year=found.year)
 
 
 def duration(lang: str, seconds: float) -> str:

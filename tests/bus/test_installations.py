@@ -12,7 +12,7 @@ import pytest
 from chatserver.bus.redis import RedisBus
 from chatserver.core.events import DeskChanged, Event, desk_topic
 from chatserver.metrics import Metrics
-from chatserver.opening import opened
+from chatserver.processes.opening import opened
 from chatserver.settings import load
 from tests.harness.postgres import Postgres, fetched
 from tests.harness.redis import RedisServer, redis_server, say

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chatserver.cli import main
+from chatserver.cli.main import main
 from chatserver.settings import load, names
 from tests.harness.balanced import FILES, nginx_files, nginx_program
 from tests.harness.server import ROOT

@@ -21,7 +21,7 @@ import pytest
 
 from chatserver.bus.redis import RedisBus
 from chatserver.metrics import Metrics
-from chatserver.opening import opened
+from chatserver.processes.opening import opened
 from chatserver.services.nodes import DEAD_MS
 from chatserver.settings import load
 from chatserver.systemd import BEGIN_ANEW
@@ -86,6 +86,70 @@ def test_systemd_is_told_when_mail_is_taken_and_when_no_more_is(
         mail.terminate()
         assert listening.recv(100) == b"STOPPING=1"
         assert mail.wait() == 0
+
+
+TOKEN = "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize("command", ["mail", "work"])
+def test_a_process_without_other_pages_tells_its_health_and_its_figures_where_it_is_told_to(
+    tmp_path: Path, postgres_server: Postgres, command: str
+) -> None:
+    port = free_port()
+    process = Server(
+        tmp_path,
+        command=command,
+        database_url=postgres_server.empty(),
+        health_listen=f"127.0.0.1:{port}",
+        metrics_token=TOKEN,
+        mail_listen=f"lmtp://127.0.0.1:{free_port()}",
+    )
+    process.port = port
+    (tmp_path / "node").mkdir()
+    process.launch()
+    try:
+        wait_until(lambda: process.status("/healthz") == 200, "it lives", START_WITHIN)
+        if command == "work":
+            assert said(process, "/readyz") == (503, "joining")
+            with running(tmp_path / "node", database_url=process.settings["database_url"]):
+                wait_until(process.ready, "there is work to do", START_WITHIN)
+        wait_until(process.ready, "it is ready", START_WITHIN)
+        with postgres_server.frozen():
+            wait_until(lambda: said(process, "/readyz") == (503, "database"), "it is not ready")
+            assert process.status("/healthz") == 200
+        wait_until(process.ready, "it is ready again")
+        assert [process.status(path) for path in ("/metrics", "/console", "/")] == [404, 404, 404]
+        figures = scraped(process, TOKEN)
+        assert "chatserver_database_writable 1" in figures
+        assert ('chatserver_incoming_total{became="ticket"} 0' in figures) == (command == "mail")
+        assert process.stop() == 0
+        assert "Traceback" not in process.whole_log()
+    finally:
+        if process.process is not None:
+            process.kill()
+
+
+def scraped(server: Server, token: str) -> str:
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)) as connection:
+        connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
+        answer = connection.getresponse()
+        assert answer.status == 200
+        return answer.read().decode()
+
+
+def test_an_address_for_health_that_is_taken_is_a_sentence_and_an_end(postgres_server: Postgres) -> None:
+    with socket.create_server(("127.0.0.1", free_port())) as taken:
+        where = f"127.0.0.1:{taken.getsockname()[1]}"
+        for command in ("mail", "work"):
+            done = chatserver(
+                command,
+                DATABASE_URL=postgres_server.database(),
+                CHATSERVER_HEALTH_LISTEN=where,
+                CHATSERVER_MAIL_LISTEN=f"lmtp://127.0.0.1:{free_port()}",
+            )
+            assert done.returncode == 1
+            assert f"Cannot listen for /healthz, /readyz and /metrics at {where}" in done.stderr
+            assert "Traceback" not in done.stderr
 
 
 def test_three_nodes_that_start_at_once_before_their_postgresql_and_without_redis_come_up(

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from click.testing import CliRunner, Result
 
-from chatserver.cli import main
+from chatserver.cli.main import main
 from tests.faults.crowd import AT_EASE
 from tests.faults.nodes import several, several_with_redis
 from tests.harness.peers import AgentPeer, CustomerPeer, Diary, Peer

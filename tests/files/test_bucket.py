@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from chatserver import settings
 from chatserver.core.files import MIB
 from chatserver.files import bucket as buckets
 from chatserver.files.bucket import Bucket
@@ -24,6 +23,7 @@ from chatserver.services import copying, talk
 from chatserver.services import files as services
 from chatserver.services.downloads import Downloads
 from chatserver.services.files import Files
+from chatserver.settings import addresses
 from chatserver.store import files as rows
 from chatserver.store.database import Database
 from tests.files.making import png
@@ -49,7 +49,7 @@ def allowed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def bucket_in(server: S3Server, directory: Path) -> Bucket:
-    return Bucket(settings.s3(server.url), directory)
+    return Bucket(addresses.s3(server.url), directory)
 
 
 @pytest.fixture(params=["directory", "bucket"])
@@ -189,10 +189,10 @@ def test_a_large_file_is_never_in_memory_as_a_whole(server: S3Server, bucket: Bu
     program = f"""
         import resource, secrets
         from pathlib import Path
-        from chatserver import settings
+        from chatserver.settings import addresses
         from chatserver.files.bucket import Bucket
         def most(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        place = Bucket(settings.s3({server.url!r}), Path({str(tmp_path / "here")!r}))
+        place = Bucket(addresses.s3({server.url!r}), Path({str(tmp_path / "here")!r}))
         def kept(mib):
             key = secrets.token_hex(32)
             with (place.halfway / key).open("wb") as file:

@@ -120,6 +120,22 @@ def test_it_takes_from_itself_what_it_does_not_need(tmp_path: Path, case: str) -
         assert target.stat().st_size <= thumbnails.BYTES_MAX
 
 
+def test_it_stands_behind_all_others_before_it_looks_at_the_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, said = tmp_path / "maker.py", tmp_path / "said"
+    there = str(Path(thumbnail_maker.__file__).parent)
+    script.write_text(
+        f"import os, sys\nsys.path.insert(0, {there!r})\nimport thumbnail_maker\n"
+        "def rehearse(kind):\n"
+        f"    open({str(said)!r}, 'w').write(str(os.getpriority(os.PRIO_PROCESS, 0)))\n"
+        "thumbnail_maker.rehearse = rehearse\nthumbnail_maker.main('png')\n"
+    )
+    monkeypatch.setattr(thumbnails, "_MAKER", script)
+    made(tmp_path, "png", png())
+    assert said.read_text() == str(thumbnail_maker.NICE) == "19"
+
+
 def test_a_stop_does_not_wait_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = tmp_path / "maker.py"
     script.write_text(MISCHIEF["never ends"])

@@ -11,13 +11,13 @@ from pathlib import Path
 from chatserver.core.tickets import Item, Ticket
 from chatserver.files.keeping import Keeping
 from chatserver.files.threads import Threads
+from chatserver.incoming.listener import TAKEN, listening
+from chatserver.loops.postman import Postman
 from chatserver.mail.addresses import Signer
 from chatserver.mail.links import links
-from chatserver.mail_listener import TAKEN, listening
-from chatserver.postman import Postman
 from chatserver.services.files import Files
 from chatserver.services.mailroom import Mailroom
-from chatserver.settings import MailAddress, smtp
+from chatserver.settings.addresses import MailAddress, smtp
 from chatserver.store.database import Database
 from tests.harness.mail_host import MailHost
 from tests.harness.mailbox import Mailbox

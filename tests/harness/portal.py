@@ -27,15 +27,18 @@ def latest_link(server: Server, address: str) -> str:
 
 
 class PortalCustomer:
-    def __init__(self, server: Server, context: BrowserContext, page: Page, watch: Watch) -> None:
+    def __init__(
+        self, server: Server, context: BrowserContext, page: Page, watch: Watch, app: str = "demo"
+    ) -> None:
         self.server = server
+        self.app = app
         self.context = context
         self.page = page
         self.watch = watch
 
     @property
     def home(self) -> str:
-        return f"{self.server.origin}/portal/demo"
+        return f"{self.server.origin}/portal/{self.app}"
 
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)

@@ -201,10 +201,12 @@ class Server:
             yield connection
             connection.commit()
 
+    def _program(self) -> list[str]:
+        return [*self.under, sys.executable, "-m", "chatserver", self.command]
+
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        command = [*self.under, sys.executable, "-m", "chatserver", self.command]
         return subprocess.Popen(
-            command,
+            self._program(),
             cwd=ROOT,
             env=self.environment(),
             stdin=subprocess.DEVNULL,

@@ -8,14 +8,13 @@ import inspect
 import json
 import os
 import socket
-import subprocess
 import sys
 import threading
 from collections import Counter
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
-from tests.harness.server import ROOT, Server
+from tests.harness.server import Server
 from tests.harness.waiting import wait_until
 
 KINDS: Final = (
@@ -121,17 +120,8 @@ class Watched(Server):
             connection.sendall(f"{question}\n".encode())
             return b"".join(iter(lambda: connection.recv(65_536), b""))
 
-    def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "tests.harness.watched", str(self.directory)]
-        return subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=self.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    def _program(self) -> list[str]:
+        return [sys.executable, "-m", "tests.harness.watched", str(self.directory)]
 
 
 def _answer_for_ever(listener: socket.socket) -> None:
@@ -146,7 +136,7 @@ def main() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     (DIRECTORY / "watch-port").write_text(str(listener.getsockname()[1]))
     threading.Thread(target=_answer_for_ever, args=(listener,), daemon=True).start()
-    from chatserver.cli import main as serve
+    from chatserver.cli.main import main as serve
     from chatserver.realtime.hub import Hub
 
     enter = Hub.__aenter__

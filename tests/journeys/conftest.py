@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.harness.browser import NETWORK_AWAY, Scheme, Watch, chromium, person_context
 from tests.harness.network import Network
@@ -56,11 +57,7 @@ class Stage:
     ) -> Customer:
         """Somebody with the host page open."""
         proxy = network.proxy if network else None
-        context = person_context(self.browser, proxy=proxy, scheme=scheme, width=width)
-        self._exit.callback(context.close)
-        watch = Watch()
-        page = context.new_page()
-        watch.over(page)
+        context, page, watch = self._browser_of(proxy=proxy, scheme=scheme, width=width)
         person = Customer(self.server, context, page, watch)
         self.people.append(person)
         person.opens_host_page(query)
@@ -77,26 +74,29 @@ class Stage:
     ) -> Agent:
         """Somebody who has signed in to the console."""
         proxy = network.proxy if network else None
-        context = person_context(self.browser, proxy=proxy, scheme=scheme, width=width)
-        self._exit.callback(context.close)
-        watch = Watch()
-        page = context.new_page()
-        watch.over(page)
+        context, page, watch = self._browser_of(proxy=proxy, scheme=scheme, width=width)
         person = Agent(self.server, context, page, watch, email)
         self.people.append(person)
         person.signs_in(status)
         return person
 
-    def portal(self, *, scripts: bool = True, scheme: Scheme = "light", width: int = 1280) -> PortalCustomer:
+    def portal(
+        self, *, scripts: bool = True, scheme: Scheme = "light", width: int = 1280, app: str = "demo"
+    ) -> PortalCustomer:
         """Somebody with a browser, about to go to the portal."""
-        context = person_context(self.browser, scheme=scheme, width=width, scripts=scripts)
+        context, page, watch = self._browser_of(scheme=scheme, width=width, scripts=scripts)
+        person = PortalCustomer(self.server, context, page, watch, app)
+        self.people.append(person)
+        return person
+
+    def _browser_of(self, **manner: Any) -> tuple[BrowserContext, Page, Watch]:
+        """A person's own, with an empty page, watched and closed with the stage. `manner`: of `person_context`."""
+        context = person_context(self.browser, **manner)
         self._exit.callback(context.close)
         watch = Watch()
         page = context.new_page()
         watch.over(page)
-        person = PortalCustomer(self.server, context, page, watch)
-        self.people.append(person)
-        return person
+        return context, page, watch
 
     def wired(self) -> WiredCustomer:
         """A customer for what no screen of theirs offers."""

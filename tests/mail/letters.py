@@ -40,7 +40,7 @@ def ticket(**more: Any) -> Ticket:
 def said(
     seq: int, text: str, by: Any = "agent", *, kind: Kind = "message", name: str = "Laura Gómez"
 ) -> Item:
-    return Item(seq, NOW, kind, by, 1, name if by == "agent" else "", "", text)
+    return Item(seq, NOW, kind, by, 1, "" if by == "customer" else name, "", text)
 
 
 CONVERSATION = (

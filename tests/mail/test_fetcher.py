@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from chatserver import mail_fetcher
 from chatserver.core.errors import Refused
+from chatserver.incoming import fetcher as mail_fetcher
+from chatserver.incoming.fetcher import Fetcher, fetching
 from chatserver.mail import imap as line
 from chatserver.mail.imap import DELETE, Box, NotRead
 from chatserver.mail.mime import SIZE_AT_MOST
-from chatserver.mail_fetcher import Fetcher, fetching
 from chatserver.services.mailroom import Mailroom
-from chatserver.settings import imap
+from chatserver.settings.addresses import imap
 from chatserver.store import mails
 from chatserver.store.base import StoreFailed
 from tests.harness.dovecot import PASSWORD, Dovecot, dovecot
@@ -100,6 +100,24 @@ async def test_a_mail_becomes_a_ticket_and_lies_in_the_folder_of_what_is_done(
     (taken,) = await mails.mails_of(desk.db, ticket.id)
     assert await mails.original(desk.db, taken.original) == mail()
     assert (desk.metrics.mailbox, desk.metrics.mailbox_up) == ({"taken": 1, "again": 0, "left": 0}, True)
+
+
+async def test_how_many_wait_is_known_as_they_are_taken(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail_fetcher, "BATCH", 2)
+    waiting: list[int] = []
+    take = Mailroom.take
+
+    async def counting(room: Mailroom, *given: Any) -> Any:
+        waiting.append(desk.metrics.mailbox_waiting)
+        return await take(room, *given)
+
+    monkeypatch.setattr(Mailroom, "take", counting)
+    await desk.bring(*(mail(message_id=f"<{number}@x>") for number in range(5)))
+    async with desk.reading(poll=1_500):
+        await desk.emptied()
+        await soon(lambda: desk.metrics.mailbox_waiting == 0, "none waits")
+    assert waiting == [5, 4, 3, 2, 1]
+    assert "chatserver_mailbox_waiting 0" in desk.metrics.text({})
 
 
 async def test_the_server_says_at_once_that_a_mail_came(desk: Desk) -> None:

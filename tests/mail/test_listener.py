@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from chatserver import mail_listener
 from chatserver.core.errors import Refused
+from chatserver.incoming import listener as mail_listener
+from chatserver.incoming.listener import Listener, listening
 from chatserver.mail import mime
-from chatserver.mail_listener import Listener, listening
-from chatserver.settings import MailAddress
+from chatserver.settings.addresses import MailAddress
 from chatserver.store import mails
 from chatserver.store.base import StoreFailed
 from tests.harness.mail_host import HungUp, MailHost
@@ -231,6 +231,33 @@ async def test_sessions_and_recipients_have_a_bound(post: Post) -> None:
         await soon(lambda: not listener._sessions, "they have left")
         async with MailHost(post.port) as host:
             assert (await host.bring(mail(), ANA, SUPPORT)) == [mail_listener.TAKEN]
+
+
+async def test_what_came_in_and_what_mail_hosts_were_refused_is_counted(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: Any) -> None:
+        raise StoreFailed("disk full")
+
+    metrics = post.scene.house.metrics
+    metrics.incoming = {"ticket": 0, "again": 0}
+    async with listening(post.room, post.at()) as listener, MailHost(post.port) as host:
+        await host.bring(mail(), ANA, SUPPORT, "nadie@acme.example")
+        await host.bring(mail(), ANA, SUPPORT)
+        assert (metrics.incoming, metrics.incoming_refused) == ({"ticket": 1, "again": 1}, {"550": 1})
+        with monkeypatch.context() as patched:
+            patched.setattr(mails, "keep_original", fails)
+            await host.bring(mail(message_id="<otro@x>"), ANA, SUPPORT, OTHER)  # an answer for each
+        assert metrics.incoming_refused == {"550": 1, "451": 2}
+        listener.closing = True
+        with pytest.raises(HungUp):
+            async with MailHost(post.port):
+                pass
+        assert metrics.incoming_refused == {"550": 1, "451": 2, "421": 1}
+    text = metrics.text({})
+    assert 'chatserver_incoming_total{became="ticket"} 1' in text
+    assert 'chatserver_incoming_refused_total{code="451"} 2' in text
+    assert ANA not in text
 
 
 async def test_a_mail_host_that_leaves_in_the_middle_leaves_nothing(post: Post) -> None:

@@ -16,6 +16,7 @@ from chatserver.core.files import File
 from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind
 from chatserver.core.people import Customer
 from chatserver.i18n import LANGUAGES, words
+from chatserver.mail.addresses import Signer
 from chatserver.mail.links import host_page, links
 from chatserver.mail.outgoing import HIDDEN, SAID_MAX, TEXT_MAX, Matter, Nothing, one_line
 from tests.mail.letters import (
@@ -272,6 +273,14 @@ def test_sensitive_identifiers_are_masked_wherever_they_stand() -> None:
     assert text_of(mail).count(HIDDEN) == 3
 
 
+def test_a_transcript_names_who_was_in_copy_and_takes_their_words_for_nobody_elses() -> None:
+    eva = said(3, "Soy Eva", "system", name="Eva Ruiz")
+    mail = written(matter("transcript", ticket(), items=[said(2, "Hola", "customer"), eva]))
+    assert "Eva Ruiz (en copia)" in text_of(mail)
+    assert text_of(mail).count("Tú") == 1
+    assert "Eva Ruiz (en copia)" in html_of(mail)
+
+
 def test_answers_that_were_seen_meanwhile_make_no_mail() -> None:
     with pytest.raises(Nothing):
         written(matter("answers", ticket(), items=[said(4, "Hola", "customer")]))
@@ -350,7 +359,7 @@ def test_a_context_that_is_none_leads_to_the_first_page(context: str) -> None:
 
 
 def test_where_there_is_no_page_there_is_no_button() -> None:
-    nowhere = LINKS._replace(ticket=lambda *_: "", access=lambda *_: "")
+    nowhere = LINKS._replace(ticket=lambda *_: "", door=lambda *_: "")
     of = matter("answers", ticket(), items=CONVERSATION[2:])
     assert words("es")["mail.button.ticket"] not in html_of(written(of, to=nowhere))
     with pytest.raises(Nothing):
@@ -390,12 +399,33 @@ def test_a_ticket_is_read_where_its_customer_is_known(key: str, page: str) -> No
 def test_who_wrote_a_mail_is_shown_the_way_to_an_account(confirmed: bool) -> None:
     about = ticket(customer=replace(ANA, key="mail:ana@example.com"))
     to = links("https://chat.acme.example", SIGNER)
-    text = text_of(written(matter("created", about, confirmed=confirmed), to=to))
-    assert "https://chat.acme.example/portal/acme/sign-up" in text
+    facts = Facts(link=to.access(ACME, "t" * 43, about))
+    mail = written(matter("created", about, confirmed=confirmed, facts=facts), to=to)
+    text = text_of(mail)
+    assert f"https://chat.acme.example/portal/acme/link?t={'t' * 43}&place=tickets/1042" in text
+    assert f"link?t={'t' * 43}&amp;place=tickets/1042" in html_of(mail)
+    assert "Sirve una sola vez" in text
     assert "#1042" in text
     assert ("Error 12" in text) == confirmed
+    # Who has an account is led to the ticket; a visitor of the widget, whose tickets no account shows, back to the host's page.
+    known = text_of(written(matter("created", about, confirmed=confirmed), to=to))
+    assert "https://chat.acme.example/portal/acme/tickets/1042" in known
+    assert "link?" not in known
     widget = text_of(written(matter("created", ticket(), confirmed=confirmed), to=to))
-    assert "sign-up" not in widget, "an account of the portal would not show a visitor's tickets"
+    assert "/portal/" not in widget
+
+
+def test_a_secret_is_of_one_mail_and_one_person_and_the_same_each_time() -> None:
+    made = SIGNER.secret(1, "created 1 a", "ana@example.com")
+    assert len(made) == 43
+    assert made == SIGNER.secret(1, "created 1 a", "Ana@Example.com")
+    others = [
+        SIGNER.secret(2, "created 1 a", "ana@example.com"),
+        SIGNER.secret(1, "created 1 b", "ana@example.com"),
+        SIGNER.secret(1, "created 1 a", "eva@example.com"),
+        Signer(b"otro").secret(1, "created 1 a", "ana@example.com"),
+    ]
+    assert len({made, *others}) == 5
 
 
 def rgb(color: str) -> tuple[int, int, int]:

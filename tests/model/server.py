@@ -12,6 +12,7 @@ import pytest
 
 from chatserver.bus.local import LocalBus
 from chatserver.core.policy import Policy
+from chatserver.loops.worker import Worker
 from chatserver.realtime import connection, talk
 from chatserver.realtime.agent import AgentEndpoint
 from chatserver.realtime.customer import CustomerEndpoint
@@ -26,7 +27,6 @@ from chatserver.services.house import House
 from chatserver.services.publishing import Publisher
 from chatserver.services.reads import DatabaseReads
 from chatserver.store.base import Committed, StoreFailed
-from chatserver.worker import Worker
 from tests.model.disk import Disk, DiskStore
 from tests.model.loop import VirtualLoop
 from tests.model.network import Link

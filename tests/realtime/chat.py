@@ -34,7 +34,7 @@ from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import Limits
 from chatserver.realtime.ports import Scope
 from chatserver.realtime.wire import CustomerHello
-from chatserver.server import Server, config
+from chatserver.server.serving import Server, config
 from chatserver.services.books import Books
 from chatserver.services.downloads import Downloads
 from chatserver.services.files import Files

@@ -19,9 +19,9 @@ from starlette.routing import WebSocketRoute
 from chatserver.realtime.frames import packed
 from chatserver.realtime.line import LINE, Line
 from chatserver.realtime.wire import MAX_FRAME_BYTES
-from chatserver.server import config
+from chatserver.server.serving import config
+from chatserver.server.sockets import SocketProtocol
 from chatserver.settings import Settings
-from chatserver.sockets import SocketProtocol
 from tests.realtime.chat import until
 
 

@@ -15,8 +15,8 @@ import msgspec
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from chatserver import peers
 from chatserver.realtime.limits import Limits
+from chatserver.server import peers
 from tests.harness.lines import request
 from tests.realtime.chat import PATIENCE, WIDE, Chat, Client, new_cid, serving, until
 from tests.security.raw import Raw, raw

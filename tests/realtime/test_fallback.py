@@ -15,7 +15,6 @@ from typing import Literal
 import httpx2
 import pytest
 
-from chatserver import peers
 from chatserver.core.signs import STEP_MS
 from chatserver.realtime.connection import Connection
 from chatserver.realtime.endpoint import SILENCE
@@ -23,7 +22,8 @@ from chatserver.realtime.http_line import WAITING_BYTES
 from chatserver.realtime.hub import SWEEP_SECONDS
 from chatserver.realtime.limits import Limits
 from chatserver.realtime.wire import MAX_FRAME_BYTES
-from chatserver.sockets import SEND_BUFFER
+from chatserver.server import peers
+from chatserver.server.sockets import SEND_BUFFER
 from tests.harness.lines import (
     LineLost,
     Mode,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from chatserver import sockets
 from chatserver.realtime.close_codes import SLOW
 from chatserver.realtime.limits import Limits
+from chatserver.server import sockets
 from tests.harness.pipe import Pipe, pipe_to
 from tests.realtime.chat import Chat, Client, serving, until
 from tests.security.raw import close_frame

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chatserver import peers
+from chatserver.server import peers
 from tests.realtime.chat import Chat, serving, until
 from tests.security.raw import CONTINUATION, PING, TEXT, frame, raw
 

@@ -13,7 +13,7 @@ import pytest
 
 from chatserver.core.events import Event, TicketChanged, customer_topic
 from chatserver.metrics import Metrics
-from chatserver.opening import HINTLESS_SECONDS, opened
+from chatserver.processes.opening import HINTLESS_SECONDS, opened
 from chatserver.services import talk
 from chatserver.services.catching_up import CatchingUp
 from chatserver.services.doubts import DOUBTED_SECONDS, Doubts

@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from chatserver.core.answers import CC_MAX
 from chatserver.core.errors import Refused
 from chatserver.core.people import App
-from chatserver.core.tickets import Ticket
-from chatserver.services import partaking, persons, requests, tickets
+from chatserver.core.tickets import Last, Ticket
+from chatserver.realtime.views import item_views
+from chatserver.services import pairing, partaking, persons, requests, talk, tickets
 from chatserver.services.identity import Session, session_tokens
 from chatserver.services.portal import LINK_SECONDS, MAILS_PER_ADDRESS, Portal
 from chatserver.settings import load
@@ -26,6 +27,7 @@ from chatserver.store.portal import SESSIONS_MAX, CustomerSession
 from chatserver.store.postgres.database import PostgresDatabase
 from chatserver.store.postgres.tries import Buckets
 from chatserver.store.tables import customer_sessions, links
+from chatserver.store.tables import items as items_table
 from chatserver.store.work import Who
 from tests.harness.letters import Mailbox
 from tests.services.scene import Scene, new_cid, refused, scene_on
@@ -574,6 +576,62 @@ async def test_somebody_in_copy_replies_once_and_under_their_own_name(town: Town
     assert [(item.name, item.text, item.author_id) for item in items] == [
         ("Luis Mora", "Soy Luis", luis.customer.id)
     ]
+    # In the widget of the ticket's customer it is nobody's own, and nothing waits for it there.
+    assert [(one.by, one.name, one.cid) for one in item_views(items, "customer")] == [
+        ("system", "Luis Mora", "")
+    ]
+    assert [one.author for one in item_views(items, "agent")] == [luis.customer.id]
+    assert found.ticket.last == Last("Luis Mora: Soy Luis", "system", items[0].at)
+
+
+async def test_one_client_id_is_another_message_of_each_author(town: Town) -> None:
+    """Whoever they are: the ticket's customer, two in copy, and an agent whose id is that of a customer."""
+    ana = await town.signs_up("ana@empresa.test")
+    luis = await town.signs_up("luis@empresa.test", "Luis Mora")
+    eva = await town.signs_up("eva@empresa.test", "Eva")
+    house, cid = town.scene.house, new_cid()
+    await town.scene.agent(luis.customer.id)
+    ticket = await town.scene.request(who_is(ana), email="ana@empresa.test")
+    await requests.copy_to(house, who_is(ana), ticket.id, ["luis@empresa.test", "eva@empresa.test"])
+    await pairing.claim(house, luis.customer.id, ticket.id)
+
+    async def everybody() -> list[int]:
+        return [
+            await talk.say(house, who_is(ana), ticket.id, cid, "Ana"),
+            await partaking.say(house, town.db, luis.customer, ticket.id, cid, "Luis", ()),
+            await partaking.say(house, town.db, eva.customer, ticket.id, cid, "Eva", ()),
+            await talk.say_as_agent(house, luis.customer.id, ticket.id, cid, "El agente"),
+        ]
+
+    first = await everybody()
+    assert len(set(first)) == 4
+    assert await everybody() == first
+
+
+async def test_what_somebody_in_copy_said_as_it_was_stored_at_first_is_theirs_too(town: Town) -> None:
+    ticket, luis = await copied(town)
+    seq = await partaking.say(town.scene.house, town.db, luis.customer, ticket.id, new_cid(), "Soy Luis", ())
+    await town.db.execute(
+        update(items_table)
+        .where(items_table.c.ticket_id == ticket.id, items_table.c.seq == seq)
+        .values(by="customer")
+    )
+    (item,) = await items_after(town.db, ticket.id, seq - 1, 9)
+    assert (item.by, item.name) == ("system", "Luis Mora")
+
+
+async def test_what_somebody_in_copy_says_ends_the_waiting_but_not_for_what_is_missing(town: Town) -> None:
+    ticket, luis = await copied(town)
+    house, agent = town.scene.house, await town.scene.agent()
+    await pairing.claim(house, agent, ticket.id)
+    await requests.pend(house, agent, ticket.id)
+    seq = await partaking.say(house, town.db, luis.customer, ticket.id, new_cid(), "Soy Luis", ())
+    resumed, said = await items_after(town.db, ticket.id, seq - 2, 9)
+    assert (resumed.kind, resumed.by, resumed.name) == ("resumed", "system", "Luis Mora")
+    assert said.text == "Soy Luis"
+    await requests.send_back(house, agent, ticket.id, ["company"])
+    await partaking.say(house, town.db, luis.customer, ticket.id, new_cid(), "Y esto", ())
+    assert (await town.scene.ticket(ticket.id)).state == "pending"
 
 
 async def test_who_is_in_no_copy_or_in_none_any_more_says_nothing(town: Town) -> None:

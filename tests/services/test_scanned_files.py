@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from chatserver import settings
 from chatserver.core.errors import Refused
 from chatserver.core.files import File
 from chatserver.files import scanning
 from chatserver.files.scanning import NotScanned, Scanner
 from chatserver.files.threads import Threads
+from chatserver.settings import addresses
 from tests.files.making import EICAR, png
 from tests.harness.clamd import NAME, Clamd, clamd
 from tests.harness.server import free_port
@@ -39,7 +39,7 @@ class Scanned(Desk):
         def counted(outcome: str) -> None:
             self.outcomes[outcome] += 1
 
-        at = settings.clamd(where)._replace(passes=passes)
+        at = addresses.clamd(where)._replace(passes=passes)
         self.scanner = Scanner(at, self.threads, counted)
         self.files._scanner = self.scanner
 
@@ -126,7 +126,7 @@ async def test_while_the_scanner_is_away_files_wait_or_pass_as_the_setting_says(
     assert len(desk.bytes_kept()) == (2 if passes else 0)
     assert desk.scanner.away
     assert caplog.text.count("not scanned for viruses") == 1, "said once"
-    desk.scanner._where = settings.clamd(f"unix:{daemon.socket}")
+    desk.scanner._where = addresses.clamd(f"unix:{daemon.socket}")
     await desk.take(png(), "a.png")
     assert not desk.scanner.away
 
@@ -181,6 +181,6 @@ async def test_whatever_else_it_says_nothing_is_taken_for_clean(tmp_path: Path, 
     (tmp_path / "a").write_bytes(b"hola")
     server = await asyncio.start_unix_server(says, tmp_path / "socket")
     async with server:
-        scanner = Scanner(settings.clamd(f"unix:{tmp_path / 'socket'}"), Threads(), lambda outcome: None)
+        scanner = Scanner(addresses.clamd(f"unix:{tmp_path / 'socket'}"), Threads(), lambda outcome: None)
         with pytest.raises(NotScanned):
             await scanner.found_in(tmp_path / "a")

@@ -18,8 +18,8 @@ from chatserver.core.events import Event, TicketChanged
 from chatserver.core.hours import DEFAULT, Schedule, parse_week
 from chatserver.core.policy import Policy
 from chatserver.core.tickets import Ticket
+from chatserver.loops.worker import Alarm, Worker
 from chatserver.services import pairing
-from chatserver.worker import Alarm, Worker
 from tests.harness.simulated_time import RunningClock, SimulatedLoop, Watched, simulated
 from tests.harness.sizes import SEED, size
 from tests.services.scene import Scene, bogota, database_scene, memory_scene, refused, who

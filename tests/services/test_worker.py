@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from chatserver.core.events import AttentionChanged, QueueMoved, app_topic, customer_topic
+from chatserver.loops.worker import Alarm, Board, Worker
 from chatserver.services import followups, pairing, tickets
 from chatserver.services.attention import attention, places
-from chatserver.worker import Alarm, Board, Worker
 from tests.harness.waiting import PATIENCE
 from tests.memory_store import Clock
 from tests.services.scene import Scene, bogota, who
@@ -174,8 +174,8 @@ async def test_a_failing_turn_is_logged_once_and_the_loop_goes_on(
         return await real(scene.house)
 
     monkeypatch.setattr(followups, "due", failing)
-    monkeypatch.setattr("chatserver.worker.AFTER_FAILURE_MS", 1)
-    with caplog.at_level(logging.ERROR, logger="chatserver.worker"):
+    monkeypatch.setattr("chatserver.loops.worker.AFTER_FAILURE_MS", 1)
+    with caplog.at_level(logging.ERROR, logger="chatserver.loops.worker"):
         async with Worker(scene.house):
             await eventually(lambda: turns > 3)
     assert [r.getMessage() for r in caplog.records] == ["due tickets: failed, going on"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from chatserver.cli import main
+from chatserver.cli.main import main
 from chatserver.store import making
 from chatserver.store.sqlite import backup as copies
 from chatserver.store.sqlite.lock import Lock

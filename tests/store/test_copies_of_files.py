@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import update
 
-from chatserver.cli import main
+from chatserver.cli.main import main
 from chatserver.core.files import File
 from chatserver.files.copies import Copies
 from chatserver.files.keeping import MARKER, THUMBNAIL, Keeping, Part

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from chatserver.cli import main
+from chatserver.cli.main import main
 from chatserver.store import wholeness
 from chatserver.store.migrations import HEAD
 from chatserver.store.migrations.postgres import migrate

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from chatserver.cli import main
+from chatserver.cli.main import main
 from chatserver.store import moving
 from chatserver.store.sqlite.lock import Lock
 from tests.harness.postgres import Postgres, fetched

@@ -9,18 +9,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient, WebSocketTestSession
 
 from chatserver.app import build_app
-from chatserver.demo import prepare
+from chatserver.demo.scene import prepare
 from chatserver.settings import Settings, load
 from chatserver.store.database import Database
 from tests.harness.asgi_line import with_lines
 from tests.harness.letters import Mailbox
 from tests.harness.waiting import PATIENCE
+
+if TYPE_CHECKING:
+    from tests.web.portal_visitor import Desk, Visitor
 
 PASSWORD = "una-clave-para-probar"
 EMAIL = "ana@demo.test"
@@ -133,6 +137,21 @@ def static(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def served(settings: Settings, static: Path) -> Iterator[Served]:
     with started(settings, static) as found:
         yield found
+
+
+@pytest.fixture
+def desk(served: Served) -> Desk:
+    from tests.web.portal_visitor import Desk  # which knows this module
+
+    return Desk(served)
+
+
+@pytest.fixture
+def ana(served: Served, desk: Desk) -> Visitor:
+    """At the portal, signed up, nothing written yet. `desk`: what it asks for in advance is asked of her."""
+    from tests.web.portal_visitor import ADDRESS, Visitor
+
+    return Visitor(served).signs_up(ADDRESS)
 
 
 class started:

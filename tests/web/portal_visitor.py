@@ -21,6 +21,8 @@ from tests.web.conftest import HOME, Served
 
 ANA = 1
 """The agent Ana Ríos."""
+ADDRESS = "ana@empresa.test"
+"""Of the customer whom the fixture `ana` signs up."""
 PASSWORD = "un caballo con paraguas"
 OWN = {"origin": HOME, "sec-fetch-site": "same-origin"}
 _INPUT = re.compile(r"<input\b[^>]*>", re.DOTALL)

@@ -438,7 +438,7 @@ def test_today_is_the_zones() -> None:
 
 
 def test_the_policys_names_are_those_of_the_settings() -> None:
-    from chatserver.settings import policy_casts
+    from chatserver.settings.policy import policy_casts
 
     assert tuple(policy_casts()) == Policy.__struct_fields__
 

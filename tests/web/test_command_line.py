@@ -20,9 +20,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from chatserver.bus.local import LocalBus
-from chatserver.cli import main
+from chatserver.cli.main import main
 from chatserver.core.people import App
-from chatserver.demo import Demo, prepare
+from chatserver.demo.scene import Demo, prepare
 from chatserver.services.accounts import Accounts
 from chatserver.settings import Settings
 from chatserver.store import people
@@ -274,7 +274,7 @@ def test_the_doctor_says_why_a_token_fails(settings: Settings) -> None:
 
 def test_help_imports_nothing_that_takes_time() -> None:
     code = (
-        "import sys, json; from chatserver.cli import main; "
+        "import sys, json; from chatserver.cli.main import main; "
         "main(['--help'], standalone_mode=False); "
         "print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
     )

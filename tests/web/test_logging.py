@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from chatserver import telemetry
 from chatserver.app import build_app
-from chatserver.server import config
+from chatserver.server.serving import config
 from chatserver.services import followups
 from chatserver.settings import Settings
 from chatserver.store.base import StoreFailed

@@ -124,13 +124,13 @@ def test_a_database_that_takes_no_writes_is_not_ready_and_is_asked_again_after_a
         asked.append(now)
         raise StoreFailed("disk full: /var/lib/somewhere")
 
-    monkeypatch.setattr("chatserver.app.probe", full)
+    monkeypatch.setattr("chatserver.watching.readiness.probe", full)
     for _ in range(2):
         answer = served.client.get("/readyz")
         assert (answer.status_code, answer.json()["reasons"]) == (503, ["database"])
         assert "somewhere" not in answer.text
     assert len(asked) == 1
-    monkeypatch.setattr("chatserver.app.probe", probe)
+    monkeypatch.setattr("chatserver.watching.readiness.probe", probe)
     served.clock.elapse(1.1)
     assert served.client.get("/readyz").status_code == 200
 
@@ -143,7 +143,7 @@ def test_whoever_asks_often_whether_it_is_ready_causes_one_write_a_second(
     async def counted(db: Database, now: int) -> None:
         asked.append(now)
 
-    monkeypatch.setattr("chatserver.app.probe", counted)
+    monkeypatch.setattr("chatserver.watching.readiness.probe", counted)
     for _ in range(20):
         served.client.get("/readyz")
     assert len(asked) == 1

@@ -11,27 +11,15 @@ from contextlib import closing
 import pytest
 
 from chatserver.settings import Settings
+from chatserver.store.base import StoreFailed
+from chatserver.store.work import Who
 from chatserver.web.headers import STRICT
 from chatserver.web.portal.forms import ANSWERS_MAX, BODY_BYTES
 from chatserver.web.portal.ticket import PAGE as HISTORY_PAGE
 from chatserver.web.portal.tickets import PAGE
 from tests.harness.letters import Mailbox
 from tests.web.conftest import HOME, Served, started
-from tests.web.portal_visitor import ANA, OWN, PASSWORD, Desk, Visitor, fields
-
-ADDRESS = "ana@empresa.test"
-
-
-@pytest.fixture
-def ana(served: Served) -> Visitor:
-    """Signed up, nothing written yet."""
-    return Visitor(served).signs_up(ADDRESS)
-
-
-@pytest.fixture
-def desk(served: Served) -> Desk:
-    return Desk(served)
-
+from tests.web.portal_visitor import ADDRESS, ANA, OWN, PASSWORD, Desk, Visitor, fields
 
 # — the door ———————————————————————————————————————————————————————————————————
 
@@ -115,6 +103,56 @@ def test_a_link_leaves_the_address_bar_at_once_and_is_not_used_up_by_being_looke
     assert visitor.at == ""
     again = Visitor(served).opens(link)
     assert (again.status, again.shows("Este enlace ya no sirve")) == (410, True)
+
+
+def test_who_comes_with_a_link_that_is_over_is_told_so_and_can_sign_in_or_ask_for_another(
+    served: Served, ana: Visitor
+) -> None:
+    used = served.mail.link(ADDRESS)
+    pages, visitor = [], Visitor(served)
+    for address in (ADDRESS, "nadie@empresa.test"):  # one that is known, and one that is not
+        visitor = Visitor(served).opens(f"{used}&place=tickets/1001")
+        assert visitor.status == 410
+        assert visitor.shows("Este ya se usó o venció.")
+        assert 'href="/portal/demo/sign-in?place=tickets/1001"' in visitor.page
+        visitor.posts("link", email=address)
+        assert visitor.shows(f"Enviamos un mensaje a {address}.")
+        pages.append(visitor.page.replace(address, "…"))
+    assert pages[0] == pages[1], "nothing tells which of them is known"
+    kinds = [served.mail.to(address)[-1].kind for address in (ADDRESS, "nadie@empresa.test")]
+    assert kinds == ["reset", "sign_up"]
+    asked = served.mail.link("nadie@empresa.test")
+    assert asked.endswith("&place=tickets/1001"), "the way on is not lost"
+    visitor.opens(asked).posts("welcome", name="Nadie", password=PASSWORD)
+    assert (visitor.at, visitor.status) == ("/tickets/1001", 404), "and it opens nobody else's ticket"
+
+
+def test_another_link_is_asked_for_as_any_is(served: Served) -> None:
+    visitor = Visitor(served).opens("link?t=nada").posts("link", email="no es correo")
+    assert (visitor.status, visitor.shows("Escribe un correo completo")) == (400, True)
+    for _ in range(3):
+        visitor.opens("link").posts("link", email=ADDRESS)
+    visitor.opens("link").posts("link", email=ADDRESS)
+    assert (visitor.status, visitor.shows("Demasiados intentos.")) == (429, True)
+
+
+def test_who_is_signed_in_is_shown_where_an_address_is_confirmed_anew(ana: Visitor) -> None:
+    ana.opens("link?t=nada")
+    assert ana.status == 410
+    assert ana.shows("pide otro enlace en tu perfil")
+    assert 'action="/portal/demo/link"' not in ana.page
+
+
+@pytest.mark.parametrize("place", ["//malo.test", "https://malo.test", "sign-out", "tickets/1/reply"])
+def test_a_link_leads_on_to_pages_of_the_portal_only(served: Served, place: str) -> None:
+    visitor = Visitor(served).opens("sign-up").posts("sign-up", email=ADDRESS)
+    visitor.opens(f"{served.mail.link(ADDRESS)}&place={place}")
+    assert (visitor.at, place in visitor.page) == ("/welcome", False)
+    visitor.sends(
+        "welcome",
+        fields(visitor.page, visitor.path("welcome")) | {"name": "Ana", "password": PASSWORD, "place": place},
+    )
+    assert visitor.at == ""
 
 
 def test_what_is_wrong_with_a_new_account_stands_at_the_field_and_the_rest_is_kept(served: Served) -> None:
@@ -741,3 +779,88 @@ async def start_chat(house: object, key: str) -> object:
         context="{}",
         connected=True,
     )
+
+
+@pytest.mark.parametrize("place", ["", "tickets/{}"])
+def test_what_is_mailed_while_somebody_is_signed_in_is_theirs_when_they_look(
+    served: Served, ana: Visitor, place: str
+) -> None:
+    """By the page to which its confirmation leads, or in their list; a stranger's is in neither."""
+    desk = Desk(served)
+    mine = desk.request(Who(1, f"mail:{ADDRESS}"), "Enviado por correo")
+    other = desk.request(Who(1, "mail:eva@empresa.test"), "Enviado por Eva")
+    assert ana.opens(place.format(mine)).shows("Enviado por correo")
+    assert not ana.opens(place.format(other)).shows("Enviado por Eva")
+
+
+# — when something is wrong ————————————————————————————————————————————————————
+
+
+def test_an_error_is_told_within_the_portal_with_the_way_back(served: Served, ana: Visitor) -> None:
+    ana.opens("tickets/9999")
+    assert (ana.status, ana.shows("No encontramos esta página")) == (404, True)
+    assert '<a class="button" data-kind="primary" href="/portal/demo">Ir a mis tickets</a>' in ana.page
+    assert ana.opens("?lang=pt").opens("tickets/9999").shows("Não encontramos esta página")
+    nobody = Visitor(served).sends("sign-in", {"email": "x"}, {"origin": "https://malo.test"})
+    assert (nobody.status, nobody.shows("No se permite")) == (403, True)
+    assert '<a class="button" data-kind="primary" href="/portal/demo">Ingresar</a>' in nobody.page
+    # Where there is no such portal, and for programs, it stays as it was.
+    elsewhere = Visitor(served, "nada").opens("tickets/1")
+    assert (elsewhere.status, 'href="/portal' in elsewhere.page) == (404, False)
+    ana.opens("tickets/9999", accept="application/json")
+    assert ana.page.startswith('{"code":"not_found"')
+
+
+def test_what_is_too_large_is_called_so(served: Served, ana: Visitor) -> None:
+    ana.opens("new")
+    answer = ana.client.post(
+        ana.path("new"),
+        data={"text": "x" * (BODY_BYTES + 1)},
+        headers={"accept": "text/html", **OWN},
+    )
+    assert answer.status_code == 413
+    assert "Es demasiado grande" in answer.text
+
+
+def test_what_cannot_be_stored_just_now_is_shown_again_to_be_sent_later(
+    served: Served, ana: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = ana.writes()
+    desk = Desk(served)
+    desk.takes(number)
+    desk.says(number, "¿Cuál es el RFC?")
+
+    async def fails(*_: object, **__: object) -> object:
+        raise StoreFailed("disk full")
+
+    ana.opens(f"tickets/{number}")
+    desk.says(number, "¿Sigues ahí?")
+    with monkeypatch.context() as full:
+        full.setattr(served.app.state.hub.house.store, "write", fails)
+        ana.posts(f"tickets/{number}/reply", text="Un texto largo <b>")
+        assert (ana.status, ana.shows("No pudimos guardarlo")) == (503, True)
+        assert fields(ana.page, ana.path(f"tickets/{number}/reply"))["text"] == "Un texto largo <b>"
+        again = Visitor(served)
+        again.client.cookies.update(ana.client.cookies)
+        assert again.opens(f"tickets/{number}").shows("¿Sigues ahí?"), "it can be read all the same"
+        assert again.opens().status == 200
+    ana.posts(f"tickets/{number}/reply")
+    assert ana.at == f"/tickets/{number}"
+    assert ana.shows("Un texto largo <b>")
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ("tickets/{}/reply", "/tickets/{}"),
+        ("tickets/{}/rating", "/tickets/{}"),
+        ("profile/password", "/profile"),
+        ("new/discard", "/new"),
+        ("sign-out", ""),
+    ],
+)
+def test_where_a_form_is_posted_to_its_page_is_shown(ana: Visitor, asked: str, shown: str) -> None:
+    """After an error its address stands there, and people ask for it again."""
+    number = ana.writes()
+    assert ana.opens(asked.format(number)).at == shown.format(number)
+    assert ana.status == 200

@@ -16,9 +16,7 @@ from chatserver.web.portal.forms import ANSWERS_MAX, BODY_BYTES
 from chatserver.web.portal.multipart import PARTS_MAX
 from tests.files.making import DOCM, EICAR, HTML, PDF, office, png, types
 from tests.web.conftest import Served
-from tests.web.portal_visitor import OWN, PASSWORD, Desk, Visitor, fields
-
-ADDRESS = "ana@empresa.test"
+from tests.web.portal_visitor import ADDRESS, OWN, PASSWORD, Desk, Visitor, fields
 
 
 def three(text: str) -> dict[str, str]:
@@ -119,11 +117,6 @@ def desk(served: Served) -> Desk:
     desk = Desk(served)
     desk.asks(FORM)
     return desk
-
-
-@pytest.fixture
-def ana(served: Served, desk: Desk) -> Visitor:
-    return Visitor(served).signs_up(ADDRESS)
 
 
 def error_at(page: str, name: str) -> str:

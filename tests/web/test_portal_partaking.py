@@ -82,8 +82,14 @@ def test_who_is_in_copy_reads_and_replies_under_their_own_name(
     ((unread, seen, state),) = desk.rows("SELECT customer_unread, customer_seen, state FROM tickets")
     assert (unread, state) == (2, "open")
     assert seen < 5
-    assert '<p class="by">Luis Mora</p>' in ana.opens("tickets/1001").page
+    assert '<p class="by">Luis Mora (en copia)</p>' in ana.opens("tickets/1001").page
+    assert 'data-side="copied"' in ana.page
+    assert '<p class="by">Tú</p>' in luis.opens("tickets/1001").page
+    assert "copied" not in luis.page
+    told = ana.client.get(ana.path("tickets/1001/news?after=5")).json()["entries"]
+    assert [(one["side"], one["name"]) for one in told] == [("copied", "Luis Mora (en copia)")]
     assert desk.rows("SELECT name FROM items WHERE text = 'Soy Luis'") == [("Luis Mora",)]
+    assert ana.opens("").shows("Luis Mora: Soy Luis")
 
 
 def test_a_reply_of_somebody_in_copy_sent_twice_is_one(served: Served, ana: Visitor, desk: Company) -> None:
@@ -155,7 +161,8 @@ def test_the_links_of_mails_lead_whoever_gets_them_to_the_ticket_after_signing_i
     newer = Visitor(served).opens(lead.new(app, ticket(1001), "ana@cuadra.test"))
     newer.posts("sign-in", email="ana@cuadra.test", password=PASSWORD)
     assert newer.shows("Continúa el ticket #1001.")
-    assert Visitor(served).opens(lead.access(app, "nadie@x.test")).shows("Crea tu cuenta")
+    assert Visitor(served).opens(lead.door(app)).shows("Ingresa a tus tickets")
+    assert lead.access(app, "t" * 43, ticket(1001)).endswith(f"/link?t={'t' * 43}&place=tickets/1001")
     # The host's user reads theirs in the widget; somebody in copy of it reads it here.
     theirs = ticket(hosts)
     assert "/portal/" not in lead.ticket(app, theirs, "x@y.test")

@@ -31,6 +31,7 @@ TABLE: Final[dict[tuple[str, str], Kind]] = {
     ("GET", "/forgotten"): "open",
     ("POST", "/forgotten"): "open",
     ("GET", "/link"): "open",
+    ("POST", "/link"): "open",
     ("GET", "/welcome"): "open",
     ("POST", "/welcome"): "open",
     ("GET", "/new-password"): "open",

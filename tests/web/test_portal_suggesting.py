@@ -6,23 +6,9 @@ import html
 import re
 from pathlib import Path
 
-import pytest
-
 from chatserver.settings import Settings
 from tests.web.conftest import Served, started
-from tests.web.portal_visitor import OWN, Desk, Visitor
-
-ADDRESS = "ana@empresa.test"
-
-
-@pytest.fixture
-def ana(served: Served) -> Visitor:
-    return Visitor(served).signs_up(ADDRESS)
-
-
-@pytest.fixture
-def desk(served: Served) -> Desk:
-    return Desk(served)
+from tests.web.portal_visitor import ADDRESS, OWN, Desk, Visitor
 
 
 def article_of(ana: Visitor, question: str = "factura") -> tuple[int, str]:

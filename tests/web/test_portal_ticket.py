@@ -16,21 +16,10 @@ from chatserver.services import talk
 from chatserver.services.files import Uploader
 from tests.files.making import HTML, PDF, png
 from tests.web.conftest import Served
-from tests.web.portal_visitor import ANA, PASSWORD, Desk, Visitor, fields
+from tests.web.portal_visitor import ADDRESS, ANA, PASSWORD, Desk, Visitor, fields
 from tests.web.test_portal_form import error_at, told_files
 
-ADDRESS = "ana@empresa.test"
 FILE = re.compile(r'<a href="([^"]*/files/[^"]*)" download')
-
-
-@pytest.fixture
-def ana(served: Served) -> Visitor:
-    return Visitor(served).signs_up(ADDRESS)
-
-
-@pytest.fixture
-def desk(served: Served) -> Desk:
-    return Desk(served)
 
 
 def agent_sends(served: Served, desk: Desk, number: int, name: str, content: bytes) -> None:
@@ -152,7 +141,9 @@ def test_a_pending_ticket_says_what_for_and_until_when_and_a_reply_opens_it(ana:
     desk.pends(number, "¿Cuál es el RFC?")
     ana.opens(f"tickets/{number}")
     assert ana.shows("Este ticket espera por ti")
-    assert re.search(r"Sin respuesta|Si no hay respuesta, se cierra el \d+ de \w+ de \d{4}", ana.page)
+    assert re.search(
+        r"Se cierra el \d+ de \w+ de \d{4}, \d+:\d\d\s[ap]\.\sm\. si no hay respuesta\.", ana.page
+    )
     assert ana.shows("Ana Ríos espera tu respuesta.")
     ana.posts(f"tickets/{number}/reply", text="XAXX010101000")
     assert 'data-state="open"' in ana.page

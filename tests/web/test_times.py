@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from chatserver.web.times import Times, duration, zone
+from chatserver.web.times import Times, date_of, duration, zone
 
 BOGOTA = ZoneInfo("America/Bogota")
 
@@ -72,3 +72,12 @@ def test_how_long_to_wait_is_rounded_up() -> None:
         "2 min",
         "60 min",
     ]
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [("es", "24 de diciembre de 2027"), ("en", "December 24, 2027"), ("pt", "24 de dezembro de 2027")],
+)
+def test_a_day_of_a_form_is_said_as_people_say_it(lang: str, said: str) -> None:
+    assert date_of(lang, "2027-12-24") == said
+    assert date_of(lang, "pronto") == "pronto"

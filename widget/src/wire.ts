@@ -496,7 +496,10 @@ export interface Clock {
   strict: boolean;
 }
 
-/** The last message, for lists. `text`: of one without words the names of its files. */
+/**
+ * The last message, for lists. `text`: of one without words the names of its files; of somebody in copy it
+ * begins with who said it.
+ */
 export interface Last {
   text: string;
   by: By;
@@ -608,7 +611,10 @@ export interface ItemView {
   name?: string;
   reason?: string;
   stars?: number;
-  /** For agents only: the agent's id who wrote it, or to whom it was `assigned`. */
+  /**
+   * For agents only: the agent's id who wrote it, or to whom it was `assigned`; of talk by the `system`, the
+   * id of the customer who is in copy.
+   */
   author?: number;
   /** Of a message. Where they are to be had is asked for with `links`. */
   files?: File[];

@@ -73,6 +73,26 @@ test("Tomar is offered for who waits and for requests nobody has", () => {
   assert.equal(claimable(given(1)), false);
 });
 
+test("people in copy are a run each, by who they are and by name", () => {
+  const entries = grouped(
+    [
+      item(1, { at: 1 }),
+      item(2, { at: 2, by: "system", name: "Luis", author: 4 }),
+      item(3, { at: 3, by: "system", name: "Luis", author: 4 }),
+      item(4, { at: 4, by: "system", name: "Eva", author: 5 }),
+      item(5, { at: 5, by: "system", name: "Eva", author: 6 }),
+      item(6, { at: 6, by: "agent", name: "Eva", author: 6 }),
+      item(7, { at: 7, by: "system", name: "Leo <leo@x.test>" }),
+      item(8, { at: 8, by: "system", name: "Ada <ada@x.test>" }),
+    ],
+    () => 0,
+  );
+  assert.deepEqual(
+    entries.map((entry) => (entry.kind === "run" ? entry.items.map(({ seq }) => seq) : entry.kind)),
+    ["day", [1], [2, 3], [4], [5], [6], [7], [8]],
+  );
+});
+
 test("messages of one author within three minutes are one run, with a heading per day", () => {
   const noon = new Date(2026, 2, 9, 12).getTime();
   const next = new Date(2026, 2, 10, 9).getTime();

@@ -3,7 +3,7 @@ import { afterEach, test } from "node:test";
 import type { Form } from "../src/console/forms";
 import { isOurs } from "../src/console/keys";
 import { caseName, changes, completable, fieldName, ownAnswer } from "../src/console/views/answers";
-import { customerName, systemLine } from "../src/console/views/words";
+import { authorName, customerName, systemLine } from "../src/console/views/words";
 import { words } from "../src/ui/i18n";
 import { item, ticket } from "./console-fixtures";
 
@@ -16,6 +16,19 @@ afterEach(() => {
 test("a visitor without a name is called one in the agent's language", () => {
   words.value = { "console.visitor": "Visitor {alias}" };
   assert.equal(customerName({ ...customer, name: "Visitante BCDF", alias: "BCDF" }), "Visitor BCDF");
+});
+
+test("who is in copy is named and marked, and is never the customer nor me", () => {
+  words.value = { "common.in_copy": "{name} (en copia)", "console.log.you": "Tú" };
+  const of = ticket({ id: 1 });
+  const luis = item(2, { by: "system", name: "Luis Mora", author: 7 });
+  assert.equal(authorName(luis, of, 7), "Luis Mora (en copia)");
+  assert.equal(authorName({ ...luis, by: "agent" }, of, 7), "Tú");
+  assert.equal(authorName({ ...luis, by: "agent" }, of, 8), "Luis Mora");
+  assert.equal(authorName(item(2), of, 7), "Lucía Ortega");
+  words.value = { "console.event.resumed": "{name} respondió" };
+  assert.equal(systemLine({ ...luis, kind: "resumed" }, of, 7, null), "Luis Mora respondió");
+  assert.equal(systemLine(item(2, { kind: "resumed" }), of, 7, null), "Lucía Ortega respondió");
 });
 
 test("a name that was given stays, even one that begins like a visitor's", () => {

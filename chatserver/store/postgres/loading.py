@@ -64,17 +64,17 @@ LOCK_TICKETS: Final = "SELECT id FROM tickets WHERE id = ANY($1::bigint[]) ORDER
 # Not together with the lock: of a row that somebody else held, joins would show people as they were before.
 _TICKETS: Final = f"{text(ticket_select)} WHERE tickets.id = ANY"
 TICKETS: Final = f"{_TICKETS}($1::bigint[])"
-_SAID: Final = """FROM unnest($1::bigint[], $2::text[], $3::bigint[]) WITH ORDINALITY AS wanted(ticket_id, cid, author_id, place)
-JOIN items ON items.ticket_id = wanted.ticket_id AND items.cid = wanted.cid
-AND CASE WHEN wanted.author_id = 0 THEN items."by" = 'customer'
-ELSE items."by" = 'agent' AND items.author_id = wanted.author_id END"""
+_SAID: Final = """FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[])
+WITH ORDINALITY AS wanted(ticket_id, "by", cid, author_id, place)
+JOIN items ON items.ticket_id = wanted.ticket_id AND items.cid = wanted.cid AND items."by" = wanted."by"
+AND wanted.author_id IN (0, items.author_id)"""
 SAID: Final = f"SELECT wanted.place, items.seq {_SAID}"
 HEARD: Final = f"""WITH known AS MATERIALIZED (
     SELECT ticket_id, array_agg(place) AS places, array_agg(seq) AS numbers FROM (
         SELECT wanted.ticket_id, wanted.place, items.seq {_SAID}
     ) AS found GROUP BY ticket_id
 )
-SELECT ticket.*, known.places, known.numbers FROM ({_TICKETS}($4::bigint[])) AS ticket
+SELECT ticket.*, known.places, known.numbers FROM ({_TICKETS}($5::bigint[])) AS ticket
 LEFT JOIN known ON known.ticket_id = ticket.id"""  # noqa: S608 - constants only
 """TICKETS with SAID, for who wants nothing else: each ticket with what is known of it already."""
 FILES: Final = f"{text(upload_select)} AND files.id = ANY($1::text[]) ORDER BY files.id FOR NO KEY UPDATE"
@@ -154,9 +154,8 @@ async def _load_mails(db: Any, world: World, group: Sequence[Needs]) -> None:
 
 async def _load_heard(db: Any, world: World, tickets: list[int], said: list[Any]) -> None:
     """The tickets, which are locked, and what of this is stored already."""
-    ticket_ids, _, authors, cids = zip(*said, strict=True)
     found: dict[int, int] = {}
-    for row in await db.fetch(HEARD, list(ticket_ids), list(cids), list(authors), tickets):
+    for row in await db.fetch(HEARD, *_said_columns(said), tickets):
         *ticket, places, numbers = row
         world.loaded_ticket(ticket_from(ticket))
         found.update(zip(places or (), numbers or (), strict=True))
@@ -166,10 +165,15 @@ async def _load_heard(db: Any, world: World, tickets: list[int], said: list[Any]
 
 async def _load_said(db: Any, world: World, said: list[Any]) -> None:
     """After the tickets are locked: nobody stores a message of theirs meanwhile."""
-    ticket_ids, _, authors, cids = zip(*said, strict=True)
-    found = {row[0]: row[1] for row in await db.fetch(SAID, list(ticket_ids), list(cids), list(authors))}
+    found = {row[0]: row[1] for row in await db.fetch(SAID, *_said_columns(said))}
     for place, key in enumerate(said, 1):
         world.loaded_said(key, found.get(place))
+
+
+def _said_columns(said: list[Any]) -> tuple[list[Any], ...]:
+    """As SAID takes them."""
+    ticket_ids, sides, authors, cids = zip(*said, strict=True)
+    return list(ticket_ids), list(sides), list(cids), list(authors)
 
 
 async def _load_customers(db: Any, world: World, people: list[tuple[int, str]]) -> set[int]:

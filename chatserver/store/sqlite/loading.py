@@ -38,13 +38,12 @@ _CUSTOMER = ", ".join(f"customers.{c.name}" for c in customers.c)
 _MAIL = ", ".join(f"mails.{name}" for name in MAIL)
 
 TICKETS: Final = sql(ticket_select) + " WHERE tickets.id IN (SELECT value FROM json_each(?))"  # noqa: S608 - constants only
-# A message's key as one text, which SQLite takes apart faster than JSON: cid (22), ticket (16), author; a customer's messages are
-# asked for with author 0, since a ticket has one customer.
+# A message's key as one text, which SQLite takes apart faster than JSON: cid (22), ticket (16), author (16), side; a customer's
+# messages are asked for with author 0, since a ticket has one customer.
 SAID: Final = """
 SELECT wanted.key, items.seq FROM json_each(?) AS wanted CROSS JOIN items
 WHERE items.ticket_id = CAST(substr(wanted.value, 23, 16) AS INTEGER) AND items.cid = substr(wanted.value, 1, 22)
-AND CASE substr(wanted.value, 39) WHEN '0' THEN items."by" = 'customer'
-ELSE items."by" = 'agent' AND items.author_id = CAST(substr(wanted.value, 39) AS INTEGER) END
+AND items."by" = substr(wanted.value, 55) AND CAST(substr(wanted.value, 39, 16) AS INTEGER) IN (0, items.author_id)
 """
 CUSTOMERS: Final = f"""
 SELECT wanted.key, {_CUSTOMER} FROM json_each(?) AS wanted CROSS JOIN customers
@@ -141,7 +140,7 @@ def _load_tickets(db: sqlite3.Connection, world: World, tickets: set[int], known
 
 def _load_said(db: sqlite3.Connection, world: World, said: set[Any]) -> None:
     keys = list(said)
-    wanted = [f"{cid}{ticket_id:016d}{author_id}" for ticket_id, _, author_id, cid in keys]
+    wanted = [f"{cid}{ticket_id:016d}{author_id:016d}{by}" for ticket_id, by, author_id, cid in keys]
     found = dict(db.execute(SAID, (_json(wanted),)).fetchall())
     for place, key in enumerate(keys):
         world.loaded_said(key, found.get(place))

@@ -11,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from chatserver.store.base import StoreFailed
+from chatserver.web.origins import header
 from chatserver.web.portal import door, looks, new, profile, suggesting, ticket, tickets, uploads
 from chatserver.web.portal.visit import SignInFirst, Taker, Visit
 
@@ -22,7 +24,7 @@ PAGES: Final[dict[str, tuple[View | None, View | None]]] = {
     "/sign-in": (door.sign_in_page, door.sign_in),
     "/sign-up": (door.sign_up_page, door.sign_up_asked),
     "/forgotten": (door.forgotten_page, door.forgotten_asked),
-    "/link": (door.followed_link, None),
+    "/link": (door.followed_link, door.link_asked),
     "/welcome": (door.welcome_page, door.welcome),
     "/new-password": (door.new_password_page, door.new_password),
     "/confirm": (profile.confirm_page, profile.confirm),
@@ -63,40 +65,56 @@ def routes() -> list[BaseRoute]:
             found.append(Route(f"/portal/{{app}}{path}", _getting(get), methods=["GET"]))
         if post is not None:
             found.append(Route(f"/portal/{{app}}{path}", _posting(post), methods=["POST"]))
+        if get is None and post not in BY_SCRIPT:
+            found.append(Route(f"/portal/{{app}}{path}", _getting(door.back), methods=["GET"]))
     return found
 
 
 def _getting(view: View) -> Callable[[Request], Awaitable[Response]]:
-    @wraps(view)
-    async def answered(request: Request) -> Response:
-        visit = await Visit.of(request)
-        try:
-            return await view(visit)
-        except SignInFirst:
-            if view in BY_SCRIPT:
-                raise HTTPException(403) from None
-            return door.sign_in_first(visit)
+    async def asked(request: Request) -> Response:
+        return await view(await Visit.of(request))
 
-    return answered
+    return _told(view, asked)
 
 
 def _posting(view: View) -> Callable[[Request], Awaitable[Response]]:
     take = TAKES_FILES.get(view)
 
-    @wraps(view)
-    async def answered(request: Request) -> Response:
+    async def posted(request: Request) -> Response:
         if take is not None:
             uploads.let_come(request)
         visit = await Visit.posted(request, take)
+        if view not in FROM_WIDGET and not visit.genuine:
+            if view in BY_SCRIPT:
+                raise HTTPException(403)
+            return door.stale(visit)
         try:
-            if view not in FROM_WIDGET and not visit.genuine:
-                if view in BY_SCRIPT:
-                    raise HTTPException(403)
-                return door.stale(visit)
             return await view(visit)
-        except SignInFirst:
+        except StoreFailed:
+            if view in BY_SCRIPT:
+                raise
+            return door.unstored(visit)
+
+    return _told(view, posted)
+
+
+def _told(
+    view: View, answer: Callable[[Request], Awaitable[Response]]
+) -> Callable[[Request], Awaitable[Response]]:
+    """What is wrong is said on a page of the portal, with a way on from there; a script hears the bare status."""
+
+    @wraps(view)
+    async def answered(request: Request) -> Response:
+        try:
+            return await answer(request)
+        except SignInFirst as first:
             if view in BY_SCRIPT:
                 raise HTTPException(403) from None
-            return door.sign_in_first(visit)
+            return door.sign_in_first(first.visit)
+        except HTTPException as problem:
+            if view in BY_SCRIPT or "text/html" not in (header(request.scope, b"accept") or ""):
+                raise
+            # Raises 404 in turn where it is the app that is not there.
+            return (await Visit.of(request)).wrong(problem)
 
     return answered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote
 
@@ -105,16 +106,32 @@ def _place_of(visit: Visit) -> str:
     return f"new?follows={follows}" if rest == "new" and follows else rest
 
 
+async def back(visit: Visit) -> Response:
+    """A form was answered where it is posted to, and its address is asked for again: the page on which it stands."""
+    return visit.go(visit.allowed(_place_of(visit)))
+
+
 def stale(visit: Visit) -> Response:
     """The form's cookie is gone, or the page is of yesterday: the same form again, with all that was typed."""
+    return _once_more(visit, "stale", 403)
+
+
+def unstored(visit: Visit) -> Response:
+    """Nothing can be written just now: the same form again, to be sent in a moment."""
+    return _once_more(visit, "unstored", 503)
+
+
+def _once_more(visit: Visit, why: str, status: int) -> Response:
     path = str(visit.request.scope["path"])
     if path == visit.path("sign-in"):
         form = Form([EMAIL, PASSWORD], visit.form)
-        form.errors[""] = say(visit.lang, "portal.stale.text")
-        return _sign_in(visit, form, 403)
+        form.errors[""] = say(visit.lang, f"portal.{why}.text")
+        return _sign_in(visit, form, status)
     return visit.page(
-        "stale",
-        403,
+        "once_more",
+        status,
+        title=say(visit.lang, f"portal.{why}.title"),
+        text=say(visit.lang, f"portal.{why}.text"),
         action=path,
         back=visit.path(_place_of(visit)),
         kept={k: v for k, v in visit.form.items() if k != "csrf" and "password" not in k},
@@ -171,17 +188,24 @@ def _ask(visit: Visit, wish: Wish, form: Form, status: int = 200) -> Response:
 
 async def _asked(visit: Visit, wish: Wish) -> Response:
     form = Form([EMAIL], visit.form)
+    return await _mailed(visit, wish, form, wish, lambda status: _ask(visit, wish, form, status))
+
+
+async def _mailed(
+    visit: Visit, wish: Wish, form: Form, told: str, shown_again: Callable[[int], Response]
+) -> Response:
+    """`told`: which sentence says how long the link is good. `shown_again`: the form with what is wrong, and a status."""
     given = form.checked(visit.lang)
     if not visit.portal.letters.sends(visit.app.id):
-        return _ask(visit, wish, form, 503)
+        return shown_again(503)
     if form.errors:
-        return _ask(visit, wish, form, 400)
+        return shown_again(400)
     try:
         await visit.portal.ask_link(visit.app, given["email"], wish, visit.lang, visit.network, visit.link_to)
     except Refused as refused:
         form.errors["email"] = sentence(visit.lang, "email", refused)
-        return _ask(visit, wish, form, 429)
-    return visit.page("sent", address=given["email"], wish=wish)
+        return shown_again(429)
+    return visit.page("sent", address=given["email"], told=told)
 
 
 async def followed_link(visit: Visit) -> Response:
@@ -190,11 +214,23 @@ async def followed_link(visit: Visit) -> Response:
     token = visit.request.query_params.get("t", "")
     link = await visit.portal.link(visit.app, token)
     if link is None:
-        return visit.notice("link_over", 410, to=visit.path("sign-in"), label="portal.sign_in")
+        return link_over(visit)
     visit.set_cookie(LINK_COOKIE, token, LINK_COOKIE_SECONDS)
-    response = visit.go(_AFTER_LINK[link.purpose])
+    response = visit.go(visit.bound(_AFTER_LINK[link.purpose]))
     response.headers["referrer-policy"] = "no-referrer"
     return response
+
+
+async def link_asked(visit: Visit) -> Response:
+    """Another one for somebody whose link was used or is over: to an account, or to making one, whichever their address has."""
+    form = Form([EMAIL], visit.form)
+    return await _mailed(visit, "reset", form, "again", lambda status: link_over(visit, form, status))
+
+
+def link_over(visit: Visit, form: Form | None = None, status: int = 410) -> Response:
+    """Says what became of a link, and offers what whoever followed it needs. The same for every link and address."""
+    sends = visit.portal.letters.sends(visit.app.id)
+    return visit.page("link_over", status, form=form or Form([EMAIL]), sends=sends)
 
 
 async def welcome_page(visit: Visit) -> Response:
@@ -217,7 +253,7 @@ async def welcome(visit: Visit) -> Response:
             visit.app, visit.cookie(LINK_COOKIE), given["name"], given["password"], visit.lang
         )
     except Refused:
-        return _link_over(visit)
+        return link_over(visit)
     return await _in(visit, token)
 
 
@@ -231,7 +267,7 @@ async def new_password(visit: Visit) -> Response:
     try:
         token = await visit.portal.reset(visit.app, visit.cookie(LINK_COOKIE), given["password"])
     except Refused:
-        return _link_over(visit)
+        return link_over(visit)
     return await _in(visit, token)
 
 
@@ -241,18 +277,14 @@ async def _in(visit: Visit, token: str) -> Response:
         await visit.portal.sign_out(visit.session)
     visit.set_cookie(LINK_COOKIE, "", 0)
     visit.begin(token)
-    return visit.go()
+    return visit.go(visit.place)
 
 
 async def _finishing(visit: Visit, template: str, purpose: str, form: Form, status: int = 200) -> Response:
     link = await visit.portal.link(visit.app, visit.cookie(LINK_COOKIE))
     if link is None or link.purpose != purpose:
-        return _link_over(visit)
+        return link_over(visit)
     return visit.page(template, status, form=form, address=link.address)
-
-
-def _link_over(visit: Visit) -> Response:
-    return visit.notice("link_over", 410, to=visit.path("sign-in"), label="portal.sign_in")
 
 
 def _https_only(visit: Visit) -> Response:

@@ -42,15 +42,18 @@ class Entry(msgspec.Struct, frozen=True):
     """One line or bubble, as page and script draw it."""
 
     seq: int
-    side: Literal["customer", "agent", "event"]
+    side: Literal["customer", "agent", "copied", "event"]
+    """`customer`: the ticket's own customer, and whoever looks. `copied`: somebody else who is in copy."""
     name: str
-    """Above the bubble; empty where it stands above an earlier one."""
+    """Of a message: whose it is."""
     time: str
     full: str
     machine: str
     parts: Sequence[Part]
     day: str
     """The heading before it, where another day begins."""
+    goes_on: bool = False
+    """The name stands above an earlier one already."""
     proposal: bool = False
     files: Sequence[Shown] = ()
 
@@ -82,19 +85,20 @@ def entries(
             and not new_day
             and before is not None
             and before.kind in TALK
-            and (before.by, before.author_id) == (item.by, item.author_id)
+            and (before.by, before.author_id, before.name) == (item.by, item.author_id, item.name)
             and item.at - before.at < TOGETHER_MS
         )
         found.append(
             Entry(
                 item.seq,
-                ("agent" if item.by == "agent" else "customer") if talk else "event",
-                "" if goes_on or not talk else _name(item, ticket, lang, reader),
+                _side(item, reader) if talk else "event",
+                _name(item, ticket, lang, reader) if talk else "",
                 times.clock(item.at),
                 times.full(item.at),
                 times.machine(item.at),
                 linked(text) if talk else (Part(text),),
                 times.day(item.at) if new_day else "",
+                goes_on,
                 proposal=item.kind == "proposal" and item.seq == ticket.proposal,
                 files=[show(item, file) for file in item.files],
             )
@@ -118,13 +122,20 @@ def linked(text: str) -> list[Part]:
     return parts
 
 
+def _side(item: Item, reader: int) -> Literal["customer", "agent", "copied"]:
+    if item.by == "system":
+        return "customer" if item.author_id == reader else "copied"
+    return item.by
+
+
 def _name(item: Item, ticket: Ticket, lang: str, reader: int) -> str:
-    """Of a customer's message the name is empty where it is the ticket's own customer's."""
     if item.by == "agent":
         return item.name
-    if item.author_id == reader or (not item.name and ticket.customer.id == reader):
+    if reader == (item.author_id if item.by == "system" else ticket.customer.id):
         return say(lang, "widget.you")
-    return item.name or ticket.customer.name or ticket.email
+    if item.by == "system":
+        return say(lang, "common.in_copy", name=item.name)
+    return ticket.customer.name or ticket.email
 
 
 def named(form: Form, lang: str, names: Iterable[str]) -> str:

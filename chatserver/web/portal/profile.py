@@ -14,7 +14,7 @@ from chatserver.services import persons
 from chatserver.services.letters import Letter
 from chatserver.services.portal import LINK_SECONDS
 from chatserver.store import portal as rows
-from chatserver.web.portal.door import EMAIL, LINK_COOKIE, NAME, NEW_PASSWORD
+from chatserver.web.portal.door import EMAIL, LINK_COOKIE, NAME, NEW_PASSWORD, link_over
 from chatserver.web.portal.forms import Field, Form, sentence
 from chatserver.web.portal.visit import Visit
 
@@ -168,7 +168,7 @@ async def confirm_page(visit: Visit) -> Response:
     """Only whoever asked for the link can use it, where they are signed in: who merely has the mail gives nobody anything."""
     link = await visit.portal.link(visit.app, visit.cookie(LINK_COOKIE))
     if link is None or link.purpose != "confirm":
-        return visit.notice("link_over", 410, to=visit.path("profile"), label="portal.profile")
+        return link_over(visit)
     session = visit.signed_in
     if session.customer.id != link.customer_id:
         return visit.notice("confirm_elsewhere", 403, address=link.address)
@@ -179,13 +179,13 @@ async def confirm(visit: Visit) -> Response:
     session = visit.signed_in
     link = await visit.portal.link(visit.app, visit.cookie(LINK_COOKIE))
     if link is None:
-        return visit.notice("link_over", 410, to=visit.path("profile"), label="portal.profile")
+        return link_over(visit)
     try:
         kept, outcome = await persons.confirm_address(
             visit.portal.house, visit.portal.db, visit.app, session, link
         )
     except Refused:
-        return visit.notice("link_over", 410, to=visit.path("profile"), label="portal.profile")
+        return link_over(visit)
     visit.set_cookie(LINK_COOKIE, "", 0)
     if outcome == "taken":
         return visit.notice("address_taken", 409, address=link.address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -13,10 +14,11 @@ from chatserver.core.errors import Refused
 from chatserver.core.files import File
 from chatserver.core.tickets import Item, Ticket, pending_ends, rate_until
 from chatserver.i18n import say
-from chatserver.services import partaking, requests, talk, tickets
+from chatserver.services import partaking, persons, requests, talk, tickets
 from chatserver.services.partaking import Part, Partaken
 from chatserver.store import files, items
 from chatserver.store import tickets as stored
+from chatserver.store.base import StoreFailed
 from chatserver.web import asked
 from chatserver.web.origins import header
 from chatserver.web.portal import uploads
@@ -42,7 +44,11 @@ async def partaken(visit: Visit, number: int | None = None) -> Partaken:
     if number is None:
         number = int(visit.request.path_params["number"])
     number = min(number, stored.NUMBER_MOST)
-    found = await partaking.find(visit.portal.db, visit.signed_in.customer, number)
+    customer, portal = visit.signed_in.customer, visit.portal
+    found = await partaking.find(portal.db, customer, number)
+    if found is None:  # it may have come by mail while they were signed in
+        await persons.gather_if_possible(portal.house, portal.db, customer)
+        found = await partaking.find(portal.db, customer, number)
     if found is None:
         raise HTTPException(404)
     return found
@@ -161,7 +167,8 @@ async def _given(visit: Visit, *, thumbnail: bool) -> Response:
 
 async def _seen(visit: Visit, ticket: Ticket) -> None:
     if ticket.customer_seen < ticket.last_seq:
-        await talk.seen(visit.portal.house, visit.who, ticket.id, ticket.last_seq)
+        with suppress(StoreFailed):  # it is read all the same, and seen the next time
+            await talk.seen(visit.portal.house, visit.who, ticket.id, ticket.last_seq)
 
 
 # — what is posted —————————————————————————————————————————————————————————————

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from chatserver.core.tickets import State, Ticket
-from chatserver.services import partaking
+from chatserver.services import partaking, persons
 from chatserver.services.finding import find
 from chatserver.store import tickets
 from chatserver.web.portal.visit import Visit
@@ -47,6 +47,7 @@ class Asked(NamedTuple):
 
 async def listed(visit: Visit) -> Response:
     customer = visit.signed_in.customer
+    await persons.gather_if_possible(visit.portal.house, visit.portal.db, customer)
     params = visit.request.query_params
     companies = await partaking.seen_companies(visit.portal.db, customer)
     whole = bool(companies) and params.get("view") == COMPANY

@@ -23,6 +23,7 @@ from chatserver.services.portal import CustomerSession, Portal
 from chatserver.store.work import Who
 from chatserver.web.addresses import may_carry_passwords, network
 from chatserver.web.asked import OWN
+from chatserver.web.errors import error_words
 from chatserver.web.portal import forms
 from chatserver.web.portal.multipart import Part
 from chatserver.web.rooms import Rooms, rooms
@@ -150,13 +151,21 @@ class Visit:
         origin = (
             f"{public.scheme}://{public.netloc}" if public else self.house.origins.own(self.request.scope)
         )
-        return f"{origin}{self.path('link')}?t={token}"
+        place = f"&place={quote(self.place, safe='/')}" if self.place else ""
+        return f"{origin}{self.path('link')}?t={token}{place}"
 
     @property
     def place(self) -> str:
         """Where to go after signing in."""
-        asked = self.form.get("place", self.request.query_params.get("place", ""))
-        return asked if _PLACE.fullmatch(asked) else ""
+        return self.allowed(self.form.get("place", self.request.query_params.get("place", "")))
+
+    def allowed(self, place: str) -> str:
+        """The place, if it is one to which somebody may be led; else the list of tickets."""
+        return place if _PLACE.fullmatch(place) else ""
+
+    def bound(self, page: str) -> str:
+        """One of the pages on the way in, which then knows where to go on from there."""
+        return f"{page}?place={quote(self.place, safe='/')}" if self.place else page
 
     def kept(self) -> dict[str, str]:
         """What a form carried on, under the names that it had."""
@@ -209,6 +218,20 @@ class Visit:
             to=to or self.path(),
             label=say(self.lang, label or "portal.home"),
         )
+
+    def wrong(self, problem: HTTPException) -> Response:
+        """An error's page within the portal."""
+        known = error_words(self.lang, problem.status_code)
+        response = self.page(
+            "notice",
+            problem.status_code,
+            title=say(self.lang, f"{known}.title"),
+            text=say(self.lang, f"{known}.text"),
+            to=self.path(),
+            label=say(self.lang, "portal.home" if self.session else "portal.sign_in"),
+        )
+        response.headers.update(problem.headers or {})
+        return response
 
     def go(self, place: str = "") -> Response:
         """After a form was taken: the browser asks for a page anew, so that reloading posts nothing."""

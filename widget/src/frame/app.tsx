@@ -2,6 +2,7 @@
 
 import { Component } from "preact";
 import { t } from "../ui/i18n";
+import { chunk } from "./chunks";
 import { Home } from "./home";
 import * as model from "./model";
 import { New } from "./new";
@@ -68,7 +69,7 @@ function Line() {
   const late = downSince !== null && Date.now() - downSince > CALM_MS;
   return (
     <div role="status" class="offline">
-      {late && <p>{t(phase === "live" ? "widget.unstored" : "widget.offline")}</p>}
+      {late && <p>{phase === "live" ? chunk("after") && t("after.unstored") : t("widget.offline")}</p>}
     </div>
   );
 }

@@ -46,10 +46,11 @@ export class Messages extends Component<WithRoom> {
     const element = this.#box.current as HTMLElement;
     const first = this.props.room.items[0]?.seq ?? 0;
     const newest = this.#rows.at(-1);
-    const end = newest?.type === "group" ? (newest.bubbles.at(-1) as Bubble).key : newest?.key;
+    const bubble = newest?.type === "group" ? newest.bubbles.at(-1) : null;
+    const end = (bubble ?? newest)?.key;
     if (first < this.#first) element.scrollTop += element.scrollHeight - this.#height;
     if (end !== this.#end) {
-      if (this.#follows || (newest?.type === "group" && newest.own)) this.#toEnd();
+      if (this.#follows || bubble?.sign) this.#toEnd();
       else this.#unseen.value = true;
     }
     this.#first = first;
@@ -130,9 +131,13 @@ function RowView({ row, ticket }: { row: Row; ticket: number }) {
       </>
     );
   }
+  const { by, name } = row;
+  const own = by === "customer";
   return (
-    <div class={`group ${row.own ? "own" : ""}`}>
-      <span class={`${row.own ? "sr-only" : "author"}`}>{row.own ? t("widget.you") : row.name}</span>
+    <div class={`group ${own ? "own" : ""}`}>
+      <span class={`${own ? "sr-only" : "author"}`}>
+        {own ? t("widget.you") : by === "agent" ? name : t("common.in_copy", { name })}
+      </span>
       {row.bubbles.map((bubble) => (
         <BubbleView bubble={bubble} ticket={ticket} key={bubble.key} />
       ))}

@@ -48,6 +48,8 @@ export class New extends Component<Props> {
     const { ask_name = "no", ask_email = "no", customer } = welcome ?? {};
     const withName = ask_name !== "no" && !customer?.verified;
     const hints = chunk("hints");
+    // It is there: a closed ticket led here.
+    const after = route.follows > 0 && chunk("after");
     const withEmail = ask_email !== "no" && !customer?.email;
     return (
       <>
@@ -74,11 +76,7 @@ export class New extends Component<Props> {
               action={t(model.starting.value ? "widget.starting" : "widget.start")}
             >
               {!attended && <Hours />}
-              {route.follows > 0 && (
-                <Late name="after" quiet>
-                  {({ Follows }) => <Follows number={route.follows} kept={route.kept} />}
-                </Late>
-              )}
+              {after && <after.Follows route={route} />}
               <Field
                 name="subject"
                 label={t("widget.subject")}

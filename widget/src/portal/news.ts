@@ -7,13 +7,14 @@ import { box } from "./boxes";
 
 interface Entry {
   seq: number;
-  side: "customer" | "agent" | "event";
+  side: "customer" | "agent" | "copied" | "event";
   name: string;
   time: string;
   full: string;
   machine: string;
   parts: { text: string; href: string }[];
   day: string;
+  goes_on: boolean;
   files: Shown[];
 }
 
@@ -47,13 +48,12 @@ const CALM = 5 * 60_000;
 const LONGEST = 60_000;
 
 export function follow(history: HTMLElement): void {
-  const { news, lang, arrived, changed, you } = history.dataset;
+  const { news, lang, arrived, changed } = history.dataset;
   const list = history.querySelector("#messages");
   if (!news || !list || history.dataset.whole !== "yes") return;
   let tag = `"${history.dataset.version}-${lang}"`;
   let last = Number(history.dataset.last);
   let state = document.querySelector<HTMLElement>("#state .chip")?.dataset.state;
-  let author = "";
   let happened = Date.now();
   let failures = 0;
   let timer = 0;
@@ -73,9 +73,9 @@ export function follow(history: HTMLElement): void {
     }
     for (const entry of told.entries) {
       if (entry.seq <= last) continue;
-      list?.append(...drawn(entry, author));
-      if (entry.side !== "event") author = entry.name || author;
-      if (entry.side === "agent") say((arrived ?? "").replace("{name}", author));
+      list?.append(...drawn(entry));
+      if (entry.side === "agent" || entry.side === "copied")
+        say((arrived ?? "").replace("{name}", entry.name));
     }
     last = Math.max(last, told.last);
     if (told.state !== state) {
@@ -122,7 +122,7 @@ export function follow(history: HTMLElement): void {
   document.addEventListener("visibilitychange", ask);
   again();
 
-  function drawn(entry: Entry, before: string): HTMLElement[] {
+  function drawn(entry: Entry): HTMLElement[] {
     const found: HTMLElement[] = [];
     if (entry.day) {
       const day = element("li", "day");
@@ -139,11 +139,10 @@ export function follow(history: HTMLElement): void {
       item.append(...pieces, " ", time);
     } else {
       item.dataset.side = entry.side;
-      if (!entry.name) item.dataset.goesOn = "";
-      const name = entry.name || (entry.side === "customer" ? you : before) || "";
+      if (entry.goes_on) item.dataset.goesOn = "";
       const bubble = element("div", "bubble");
       bubble.append(...pieces);
-      item.append(element("p", entry.name ? "by" : "by sr-only", name));
+      item.append(element("p", entry.goes_on ? "by sr-only" : "by", entry.name));
       if (entry.parts.length) item.append(bubble);
       if (entry.files.length) item.append(files(entry.files));
       item.append(time);

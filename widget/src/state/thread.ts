@@ -21,10 +21,8 @@ export interface Bubble {
 
 export type Row =
   | { type: "day"; key: string; at: number }
-  | { type: "group"; key: string; own: boolean; name: string; at: number; bubbles: Bubble[] }
+  | { type: "group"; key: string; by: ItemView["by"]; name: string; at: number; bubbles: Bubble[] }
   | { type: "event"; key: string; item: ItemView };
-
-type Group = Extract<Row, { type: "group" }>;
 
 /** The rows, oldest first. `sameDay` knows the reader's zone. */
 export function thread(
@@ -41,7 +39,7 @@ export function thread(
   for (const item of room.items) {
     dated(item.at);
     if (item.kind === "message" || item.kind === "proposal") {
-      add(rows, item.by === "customer", item.name ?? "", stored(item, room.view.agent_seen));
+      add(rows, stored(item, room.view.agent_seen), item.by, item.name);
     } else {
       rows.push({ type: "event", key: `${item.seq}`, item });
     }
@@ -49,7 +47,7 @@ export function thread(
   for (const one of pending) {
     if (one.ticket !== room.view.id) continue;
     dated(one.at);
-    add(rows, true, "", { ...one, key: one.cid });
+    add(rows, { ...one, key: one.cid }, "customer");
   }
   return rows;
 }
@@ -68,16 +66,18 @@ function stored(item: ItemView, agentSeen: number): Bubble {
   };
 }
 
-function add(rows: Row[], own: boolean, name: string, bubble: Bubble): void {
+function add(rows: Row[], bubble: Bubble, by: ItemView["by"], name = ""): void {
   const last = rows.at(-1);
-  if (last?.type === "group" && continues(last, own, name, bubble.at)) {
+  if (
+    last?.type === "group" &&
+    last.by === by &&
+    last.name === name &&
+    minute(last.at) === minute(bubble.at)
+  ) {
     last.bubbles.push(bubble);
   } else {
-    rows.push({ type: "group", key: bubble.key, own, name, at: bubble.at, bubbles: [bubble] });
+    rows.push({ type: "group", key: bubble.key, by, name, at: bubble.at, bubbles: [bubble] });
   }
 }
 
 const minute = (at: number) => Math.floor(at / 60_000);
-
-const continues = (group: Group, own: boolean, name: string, at: number) =>
-  group.own === own && group.name === name && minute(group.at) === minute(at);

@@ -255,6 +255,29 @@ test("old snapshot and events give the fresh snapshot", () => {
   assert.deepEqual(live, read);
 });
 
+test("who is in copy has a group of their own, which is not the customer's nor an agent's", () => {
+  const view = ticket();
+  const items = [
+    message(1, { by: "customer", cid: "a", name: "" }),
+    message(2, { by: "system", name: "Ana" }),
+    message(3, { by: "agent", name: "Ana" }),
+    message(4, { by: "system", name: "Luis" }),
+  ];
+  const { room } = after([welcome({ tickets: [view] }), { type: "snapshot", view, items, more: false }]);
+  assert.deepEqual(
+    thread(room, [], () => true).map(
+      (row) => row.type === "group" && [row.by, row.name, row.bubbles[0]?.sign],
+    ),
+    [
+      false,
+      ["customer", "", "sent"],
+      ["system", "Ana", null],
+      ["agent", "Ana", null],
+      ["system", "Luis", null],
+    ],
+  );
+});
+
 test("messages are grouped by author and minute under their days", () => {
   const minute = 60_000;
   const view = ticket({ agent_seen: 2 });

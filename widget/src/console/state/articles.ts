@@ -9,7 +9,8 @@ export interface Category {
   about: Record<string, string>;
 }
 
-export interface Row {
+/** Of an article, whichever of its texts. */
+interface Kept {
   id: number;
   category_id: number;
   language: string;
@@ -17,6 +18,9 @@ export interface Row {
   state: ArticleState;
   version: number;
   shown: number | null;
+}
+
+export interface Row extends Kept {
   title: string;
   saved_at: number;
   views: number;
@@ -39,14 +43,7 @@ export interface Text {
   category: number;
 }
 
-export interface Written {
-  id: number;
-  category_id: number;
-  language: string;
-  kin: string;
-  state: ArticleState;
-  version: number;
-  shown: number | null;
+export interface Written extends Kept {
   author: string;
   number: number;
   title: string;

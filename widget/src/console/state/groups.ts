@@ -5,7 +5,7 @@ import type { ItemView } from "../../wire";
 export type Entry =
   | { kind: "day"; key: string; at: number }
   | { kind: "event"; key: string; item: ItemView }
-  | { kind: "run"; key: string; by: "customer" | "agent"; author: number; items: readonly ItemView[] };
+  | { kind: "run"; key: string; by: ItemView["by"]; author: number; items: readonly ItemView[] };
 
 /** Messages of one author belong together while no more than this lies between them. */
 const RUN_MS = 180_000;
@@ -29,8 +29,13 @@ export function grouped(items: readonly ItemView[], day: (at: number) => number)
     if (last?.kind === "run" && continues(last.items, item)) {
       entries[entries.length - 1] = { ...last, items: [...last.items, item] };
     } else {
-      const by = item.by === "agent" ? "agent" : "customer";
-      entries.push({ kind: "run", key: `r${item.seq}`, by, author: item.author ?? 0, items: [item] });
+      entries.push({
+        kind: "run",
+        key: `r${item.seq}`,
+        by: item.by,
+        author: item.author ?? 0,
+        items: [item],
+      });
     }
   }
   return entries;
@@ -38,7 +43,7 @@ export function grouped(items: readonly ItemView[], day: (at: number) => number)
 
 function continues(run: readonly ItemView[], item: ItemView): boolean {
   const last = run.at(-1);
-  if (!last || last.by !== item.by || (last.author ?? 0) !== (item.author ?? 0)) return false;
+  if (!last || last.by !== item.by || last.author !== item.author || last.name !== item.name) return false;
   return item.at - last.at <= RUN_MS;
 }
 

@@ -15,7 +15,7 @@ import { calendarDay, type Entry, grouped } from "../state/groups";
 import { Icon } from "./icons";
 import { MailDialog } from "./MailDialog";
 import { memo } from "./memo";
-import { customerName, systemLine } from "./words";
+import { authorName, customerName, systemLine } from "./words";
 
 /** Closer to the end than this (px) counts as reading the newest. */
 const NEAR = 80;
@@ -134,11 +134,7 @@ function EntryView({ console, entry, ticket, me, lastOwn }: EntryProps) {
     );
   }
   const own = entry.by === "agent";
-  const name = !own
-    ? customerName(ticket.customer)
-    : entry.author === me
-      ? t("console.log.you")
-      : (entry.items[0]?.name ?? "");
+  const name = authorName(entry.items[0], ticket, me);
   const seen = own && entry.items.at(-1)?.seq === lastOwn ? ticket.customer_seen >= (lastOwn ?? 0) : null;
   return (
     <Run

@@ -8,6 +8,7 @@ import { clockTime, dayName } from "../../ui/time";
 import { minute } from "../clockwork";
 import type { Console } from "../console";
 import type { Mail } from "../mail";
+import { Alert } from "./Alert";
 import { Dialog } from "./Dialog";
 import { Fact } from "./Fact";
 import { Icon } from "./icons";
@@ -30,11 +31,7 @@ export function MailDialog({ console, ticket, seq, close }: Props) {
   }, [console, ticket, seq]);
   return (
     <Dialog title={t("console.mail.title")} close={close} wide>
-      {problem.value && (
-        <p class="line" data-tone="danger" role="alert">
-          {problem.value}
-        </p>
-      )}
+      {problem.value && <Alert>{problem.value}</Alert>}
       {!mail.value && !problem.value && <p class="soft">{t("console.loading")}</p>}
       {mail.value && <Letter mail={mail.value} base={`/console/tickets/${ticket}/mails/${seq}`} />}
     </Dialog>

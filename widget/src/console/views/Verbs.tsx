@@ -7,6 +7,7 @@ import { fileError } from "../../ui/files";
 import { plural, t } from "../../ui/i18n";
 import type { AgentTicket } from "../../wire";
 import type { Console } from "../console";
+import { Alert } from "./Alert";
 import { answered, completable, fieldName } from "./answers";
 import { Dialog } from "./Dialog";
 
@@ -34,15 +35,7 @@ export function Verbs({ console, ticket }: Props) {
 function Pend({ console, ticket }: Props) {
   const text = useSignal(console.draft(ticket.id));
   return (
-    <Asking
-      console={console}
-      ticket={ticket}
-      verb="pend"
-      title={t("console.pend.title")}
-      lead={t("console.pend.lead")}
-      action={t("console.action.pend")}
-      act={() => console.pend(ticket.id, text.value)}
-    >
+    <Asking console={console} ticket={ticket} verb="pend" act={() => console.pend(ticket.id, text.value)}>
       <Words label={t("console.pend.text")} console={console} ticket={ticket} text={text} />
     </Asking>
   );
@@ -64,15 +57,7 @@ function SendBack({ console, ticket }: Props) {
     else console.sendBack(ticket.id, missing, text.value);
   };
   return (
-    <Asking
-      console={console}
-      ticket={ticket}
-      verb="send_back"
-      title={t("console.send_back.title")}
-      lead={t("console.send_back.lead")}
-      action={t("console.action.send_back")}
-      act={send}
-    >
+    <Asking console={console} ticket={ticket} verb="send_back" act={send}>
       <fieldset class="missing" aria-describedby={problem.value ? "missing-problem" : undefined}>
         <legend>{t("console.send_back.fields")}</legend>
         {names.map((name, at) => {
@@ -95,11 +80,7 @@ function SendBack({ console, ticket }: Props) {
           );
         })}
       </fieldset>
-      {problem.value && (
-        <p id="missing-problem" class="line" data-tone="danger" role="alert">
-          {t("console.send_back.none")}
-        </p>
-      )}
+      {problem.value && <Alert id="missing-problem">{t("console.send_back.none")}</Alert>}
       <Words label={t("console.send_back.text")} console={console} ticket={ticket} text={text} />
     </Asking>
   );
@@ -120,16 +101,7 @@ function Reject({ console, ticket }: Props) {
     else console.reject(ticket.id, reason.value);
   };
   return (
-    <Asking
-      console={console}
-      ticket={ticket}
-      verb="reject"
-      title={t("console.reject.title")}
-      lead={t("console.reject.lead")}
-      action={t("console.action.reject")}
-      danger
-      act={send}
-    >
+    <Asking console={console} ticket={ticket} verb="reject" danger act={send}>
       <label class="field">
         <span>{t("console.reject.reason")} *</span>
         <textarea
@@ -145,11 +117,7 @@ function Reject({ console, ticket }: Props) {
           }}
         />
       </label>
-      {problem.value && (
-        <p id="reject-problem" class="line" data-tone="danger" role="alert">
-          {problem.value}
-        </p>
-      )}
+      {problem.value && <Alert id="reject-problem">{problem.value}</Alert>}
     </Asking>
   );
 }
@@ -177,18 +145,15 @@ function Words({ label, console, ticket, text }: WordsProps) {
 }
 
 interface AskingProps extends Props {
-  verb: string;
-  title: string;
-  /** What it means, and what the customer gets to know. */
-  lead: string;
-  action: string;
+  /** Its words in the catalogue: what it is called, and what it means and the customer gets to know. */
+  verb: "pend" | "send_back" | "reject";
   danger?: boolean;
   act(): void;
   children: ComponentChildren;
 }
 
 /** It stays until the server did it: what was written, and what is wrong, are before one's eyes. */
-function Asking({ console, ticket, verb, title, lead, action, danger, act, children }: AskingProps) {
+function Asking({ console, ticket, verb, danger, act, children }: AskingProps) {
   const busy = console.desk.value.busy.has(`${verb}:${ticket.id}`);
   const online = console.link.value.phase === "live";
   const { refusal } = console.desk.value;
@@ -201,7 +166,7 @@ function Asking({ console, ticket, verb, title, lead, action, danger, act, child
   // What was refused before is no answer to what is asked now.
   useEffect(() => console.forgetRefusal(), []);
   return (
-    <Dialog title={title} close={close} question="asking-lead">
+    <Dialog title={t(`console.${verb}.title`)} close={close} question="asking-lead">
       <form
         class="asking"
         noValidate
@@ -210,13 +175,9 @@ function Asking({ console, ticket, verb, title, lead, action, danger, act, child
           if (!busy && online) act();
         }}
       >
-        <p id="asking-lead">{lead}</p>
+        <p id="asking-lead">{t(`console.${verb}.lead`)}</p>
         {children}
-        {refused && (
-          <p class="line" data-tone="danger" role="alert">
-            {fileError(refused.code, refused.limit)}
-          </p>
-        )}
+        {refused && <Alert>{fileError(refused.code, refused.limit)}</Alert>}
         {!online && (
           <p class="line" data-tone="warning">
             {t("console.asking.offline")}
@@ -229,7 +190,7 @@ function Asking({ console, ticket, verb, title, lead, action, danger, act, child
             data-kind={danger ? "danger" : "primary"}
             aria-disabled={busy || !online}
           >
-            {action}
+            {t(`console.action.${verb}`)}
           </button>
           <button type="button" class="button" data-kind="quiet" onClick={close}>
             {t("console.action.cancel")}

@@ -11,6 +11,14 @@ export function customerName({ name, alias }: Person): string {
   return name === `Visitante ${alias}` ? t("console.visitor", { alias }) : name;
 }
 
+/** Whose words a message is. */
+export function authorName(item: ItemView | undefined, ticket: AgentTicket, me: number | undefined): string {
+  const { by, author, name = "" } = item ?? {};
+  if (by === "system") return t("common.in_copy", { name });
+  if (by === "agent") return author === me ? t("console.log.you") : name;
+  return customerName(ticket.customer);
+}
+
 /** What happened to the ticket, as one line; null for what people wrote. */
 export function systemLine(
   item: ItemView,
@@ -56,7 +64,7 @@ export function systemLine(
     case "resumed":
       return item.by === "agent"
         ? t("console.event.taken_back", { name })
-        : t("console.event.resumed", { name: customerName(ticket.customer) });
+        : t("console.event.resumed", { name: name || customerName(ticket.customer) });
     case "classified":
       return t("console.event.classified", { name, changes: changes(form, item.text ?? "") });
     case "closed":

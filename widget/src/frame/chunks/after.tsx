@@ -39,9 +39,9 @@ const Kept = ({ text }: { text: string }) => (
 );
 
 /** Which ticket a new one goes on from, and what could not be said there any more. */
-export const Follows = ({ number, kept }: { number: number; kept: string }) => (
+export const Follows = ({ route: { follows, kept } }: { route: Pick<NewRoute, "follows" | "kept"> }) => (
   <>
-    <p class="soft">{t("widget.follows", { number })}</p>
+    <p class="soft">{t("widget.follows", { number: follows })}</p>
     {kept && <Kept text={kept} />}
   </>
 );

@@ -71,6 +71,7 @@ export class RequestForm extends Component<RequestProps> {
   override render({ route, wait }: RequestProps) {
     const sheet = this.#sheet;
     const { attention } = state.value;
+    const after = route.follows > 0 && chunk("after");
     return (
       <Filled
         sheet={sheet}
@@ -96,11 +97,8 @@ export class RequestForm extends Component<RequestProps> {
                 </Button>
               </div>
             )}
-            {route.follows > 0 && (
-              <Late name="after" quiet>
-                {({ Follows }) => <Follows number={route.follows} kept="" />}
-              </Late>
-            )}
+            {/* What could not be said is the description. */}
+            {after && <after.Follows route={{ ...route, kept: "" }} />}
           </>
         }
         question={

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chatserver.cli_base import fail, load_settings, said_plainly
+from chatserver.cli.base import fail, load_settings, said_plainly
 
 if TYPE_CHECKING:
     from chatserver.settings import Settings
@@ -34,7 +34,7 @@ def backup(file: Path, force: bool, copies: Path | None) -> None:
 
     With PostgreSQL by its pg_dump, which has to be installed. Ends with code 1 where a file of a message is missing.
     """
-    from chatserver.cli_copies import back_up_files
+    from chatserver.cli.copies import back_up_files
     from chatserver.store.making import sha256
 
     settings = load_settings()
@@ -70,7 +70,7 @@ def restore(file: Path, force: bool, copies: Path | None) -> None:
     Whoever was connected before sees at their return that the conversation is an earlier one. Sessions hold. Ends with code 1
     where a file of a message is missing.
     """
-    from chatserver.cli_copies import restore_files
+    from chatserver.cli.copies import restore_files
 
     settings = load_settings()
     contents, before, formerly = said_plainly(settings, lambda: _put_back(settings, file, force))
@@ -117,8 +117,8 @@ def move(url: str) -> None:
 
     A password in URL can be seen in the list of processes: leave it out, and set PGPASSWORD or PGPASSFILE. The SQLite file stays.
     """
-    from chatserver.cli_copies import moved_files
-    from chatserver.settings import POSTGRES
+    from chatserver.cli.copies import moved_files
+    from chatserver.settings.addresses import POSTGRES
 
     settings = load_settings()
     if settings.on_postgres:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chatserver.cli_base import fail, looking, with_database
+from chatserver.cli.base import fail, looking, with_database
 
 if TYPE_CHECKING:
     from chatserver.services.copying import Carried, Progress

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Final
 
-from chatserver import systemd
+from chatserver.loops.postman import mailing
+from chatserver.loops.worker import Alarm, forever
 from chatserver.metrics import Metrics
-from chatserver.opening import HINTLESS_SECONDS, opened
-from chatserver.postman import mailing
+from chatserver.processes.ending import exit_code, last, told_to_end
+from chatserver.processes.health import Pages, health
+from chatserver.processes.opening import HINTLESS_SECONDS, opened
 from chatserver.services import administration, followups
 from chatserver.services.nodes import Watching
 from chatserver.settings import Settings
@@ -24,7 +25,8 @@ from chatserver.store.accounts import people_mark
 from chatserver.store.postgres.database import PostgresDatabase
 from chatserver.store.postgres.nodes import Nodes
 from chatserver.telemetry import Traced, untraced
-from chatserver.worker import Alarm, forever
+from chatserver.watching.figures import Watch
+from chatserver.watching.readiness import Readiness
 
 log = logging.getLogger(__name__)
 
@@ -34,14 +36,23 @@ LOOK_MS: Final = 1_000
 
 async def work(settings: Settings, traced: Traced = untraced) -> int:
     """Until SIGTERM or SIGINT, or until the database is another one. Gives the exit code of the process. Raises what `opened`
-    raises."""
-    ending = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, ending.set)
-    async with opened(settings, Metrics(), serves=False, traced=traced) as (house, db):
+    and `health` raise."""
+    ending, metrics = told_to_end(), Metrics()
+    async with opened(settings, metrics, serves=False, traced=traced) as (house, db):
         assert isinstance(db, PostgresDatabase)  # noqa: S101 - mypy alone needs to be told
-        async with AsyncExitStack() as stack:
-            watching = await stack.enter_async_context(Watching(house, Nodes(db)))
+        async with (
+            Watching(house, Nodes(db)) as watching,
+            Watch(house, db, metrics, connections=dict, draining=ending.is_set, file=None) as watch,
+            health(
+                settings,
+                Pages(
+                    settings.metrics_token,
+                    unready=Readiness(db, ending.is_set, lambda: watching.living).problems,
+                    figures=watch.text,
+                ),
+            ),
+            AsyncExitStack() as stack,
+        ):
             if settings.smtp is not None:
                 await stack.enter_async_context(mailing(settings, settings.smtp, house, db, LOOK_MS))
 
@@ -49,17 +60,9 @@ async def work(settings: Settings, traced: Traced = untraced) -> int:
                 return await followups.due(house) if watching.living else None
 
             mark = partial(people_mark, db)
-            tasks = [
-                asyncio.create_task(forever(Alarm(house.now, LOOK_MS), turn, "due tickets")),
-                asyncio.create_task(administration.notice(mark, house.refresh, HINTLESS_SECONDS)),
-            ]
+            due = asyncio.create_task(forever(Alarm(house.now, LOOK_MS), turn, "due tickets"))
+            noticing = asyncio.create_task(administration.notice(mark, house.refresh, HINTLESS_SECONDS))
             log.info("working", extra={"database": settings.database_shown})
-            systemd.tell(systemd.READY)
-            ends = [asyncio.create_task(event.wait()) for event in (ending, db.outlived)]
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            systemd.tell(systemd.STOPPING)
-            for task in (*tasks, *ends):
-                task.cancel()
-            await asyncio.gather(*tasks, *ends, return_exceptions=True)
+            await last(ending, db, due, noticing)
     log.info("stopped")
-    return systemd.BEGIN_ANEW if db.outlived.is_set() else 0
+    return exit_code(db)

@@ -28,7 +28,7 @@ from chatserver.mail.message import Arrival, read
 from chatserver.mail.mime import SIZE_AT_MOST
 from chatserver.metrics import Metrics
 from chatserver.services.mailroom import Mailroom
-from chatserver.settings import Imap
+from chatserver.settings.addresses import Imap
 from chatserver.store.base import StoreFailed
 from chatserver.telemetry import without_text
 
@@ -155,12 +155,17 @@ class Fetcher:
     async def _look(self, box: Box) -> None:
         """Take all that waits. Raises NotRead, _Later."""
         numbers = await _apart(box.waiting)
+        self._metrics.mailbox_waiting = len(numbers)
         for begin in range(0, len(numbers), BATCH):
             batch = numbers[begin : begin + BATCH]
             for number, size in (await _apart(box.sizes, batch)).items():
                 if self._ending:
                     return
                 await self._one(box, Mail(box.validity, number, size))
+                self._metrics.mailbox_waiting -= 1
+            self._metrics.mailbox_waiting = len(
+                numbers[begin + BATCH :]
+            )  # some were put away by somebody else
 
     async def _one(self, box: Box, mail: Mail) -> None:
         self._taking = asyncio.get_running_loop().create_future()

@@ -22,7 +22,7 @@ from chatserver.mail.headers import line
 from chatserver.mail.message import read
 from chatserver.mail.mime import SIZE_AT_MOST
 from chatserver.services.mailroom import Mailroom, Outcome
-from chatserver.settings import MailAddress
+from chatserver.settings.addresses import MailAddress
 from chatserver.store.base import StoreFailed
 from chatserver.telemetry import without_text
 
@@ -144,6 +144,12 @@ class Listener:
     def left(self, session: SMTP) -> None:
         self._sessions.discard(session)
 
+    def answered(self, status: str) -> None:
+        """What a mail host is told, a line for each recipient or one for all: refusals are counted."""
+        for said in status.split("\r\n"):
+            if said[:1] in ("4", "5"):
+                self._room.house.metrics.turn_away(said[:3])
+
     async def finish(self) -> None:
         """What has arrived is taken and answered; who comes meanwhile is told to come later."""
         self.closing = True
@@ -199,7 +205,9 @@ def _protocol(listener: Listener, *, lmtp: bool) -> Callable[[], SMTP]:
 
         def connection_made(self, transport: asyncio.Transport) -> None:
             if not listener.came(self):
-                transport.write(f"{CLOSING if listener.closing else BUSY}\r\n".encode())
+                answer = CLOSING if listener.closing else BUSY
+                listener.answered(answer)
+                transport.write(f"{answer}\r\n".encode())
                 transport.close()
                 return
             super().connection_made(transport)
@@ -214,6 +222,7 @@ def _protocol(listener: Listener, *, lmtp: bool) -> Callable[[], SMTP]:
             if self.in_data and lmtp and "\r\n" not in status:
                 status = "\r\n".join([status] * max(1, len(self.envelope.rcpt_tos)))
             self.in_data = status.startswith("354")
+            listener.answered(status)
             await super().push(status)
 
     def session() -> SMTP:

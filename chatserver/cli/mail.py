@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chatserver.cli_base import fail, load_settings, looking
+from chatserver.cli.base import fail, load_settings, looking
 
 if TYPE_CHECKING:
     from chatserver.core.people import App
     from chatserver.mail.smtp import NotSent
-    from chatserver.settings import Settings, Smtp
+    from chatserver.settings import Settings
+    from chatserver.settings.addresses import Smtp
 
 _FAULTS = {
     "away": "Nobody answers at {host} port {port}, or not as a server for mail does{code}.",

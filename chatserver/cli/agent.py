@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from chatserver.cli_base import fail, load_settings, looking, ordered
+from chatserver.cli.base import fail, load_settings, looking, ordered
 
 if TYPE_CHECKING:
     from chatserver.settings import Settings

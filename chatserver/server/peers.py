@@ -12,7 +12,7 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from chatserver.extensions import STREAM, UPLOAD
-from chatserver.sockets import SEND_BUFFER, SocketProtocol
+from chatserver.server.sockets import SEND_BUFFER, SocketProtocol
 
 HEAD_SECONDS: Final = 10.0
 """For a request's first line and headers, from the connection on or from the first byte after an answer."""

@@ -41,6 +41,7 @@ from chatserver import __version__
 from chatserver.core.errors import Refused
 from chatserver.core.events import Event
 from chatserver.core.people import Agent
+from chatserver.loops.worker import Board
 from chatserver.realtime.agent import AgentTalk
 from chatserver.realtime.customer import CustomerTalk
 from chatserver.realtime.forwarding import Forwarding
@@ -50,7 +51,6 @@ from chatserver.realtime.wire import Error
 from chatserver.store.postgres.writer import PostgresWriter
 from chatserver.store.sqlite.writer import SqliteWriter
 from chatserver.store.writer import Job, Outcome, UseCase, Writer
-from chatserver.worker import Board
 
 log = logging.getLogger(__name__)
 

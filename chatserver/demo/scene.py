@@ -1,9 +1,10 @@
-"""What `chatserver demo` puts into the database: two apps, two agents, and a few help articles (demo_articles/). A second run
+"""What `chatserver demo` puts into the database: two apps, two agents, and a few help articles (articles/). A second run
 changes nothing that is right already."""
 
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ from chatserver.services.letters import Letter
 from chatserver.services.passwords import Passwords
 from chatserver.services.people import people as people_of
 from chatserver.services.rendering import Renderings
-from chatserver.settings import Settings, kept
+from chatserver.settings import Settings
 from chatserver.store import accounts as rows
 from chatserver.store import people
 from chatserver.store.articles import categories_of
@@ -54,7 +55,7 @@ BOOKS: Final[tuple[tuple[dict[str, str], dict[str, str], tuple[tuple[str, ...], 
     ),
 )
 """Categories of the first app: names, descriptions, and the files of their articles, translations together."""
-FILES: Final = Path(__file__).parent / "demo_articles"
+FILES: Final = Path(__file__).parent / "articles"
 AGENTS: Final = (("ana@demo.test", "Ana Ríos"), ("luis@demo.test", "Luis Pardo"))
 
 
@@ -135,3 +136,16 @@ def origins(settings: Settings) -> list[str]:
     """Where the demo page may be looked at: both loopback names, so that it and the widget can be two sites, and our address."""
     own = [f"http://localhost:{settings.port}", f"http://127.0.0.1:{settings.port}", settings.address]
     return list(dict.fromkeys(own))
+
+
+def kept(path: Path, make: Callable[[], str]) -> tuple[str, bool]:
+    """The text of a 0600 file, made when it is not there; True when this call made it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip(), False
+    text = make()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text + "\n")
+    return text, True

@@ -5,22 +5,23 @@ from __future__ import annotations
 import gc
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from chatserver import __version__
-from chatserver.cli_agent import agent
-from chatserver.cli_app import app
-from chatserver.cli_base import fail, load_settings, looking, said_plainly, up_to_date, with_database
-from chatserver.cli_data import backup, move, restore
-from chatserver.cli_mail import test
+from chatserver.cli.agent import agent
+from chatserver.cli.app import app
+from chatserver.cli.base import fail, load_settings, looking, said_plainly, up_to_date, with_database
+from chatserver.cli.data import backup, move, restore
+from chatserver.cli.mail import test
 
 if TYPE_CHECKING:
+    from chatserver.processes.health import NobodyListens
     from chatserver.services.letters import Letters
     from chatserver.settings import Settings
     from chatserver.store.database import Database, Reader
-    from chatserver.tracing import Tracing
+    from chatserver.watching.tracing import Tracing
 
 
 @click.group()
@@ -36,13 +37,14 @@ def serve() -> None:
 
 
 def _serve(settings: Settings, letters: Letters | None = None) -> None:
-    # Nothing that a start makes is garbage: looking for some among its imports is an eighth of the start. `server.py` ends this.
+    # Nothing that a start makes is garbage: looking for some among its imports is an eighth of the start.
+    # `server/serving.py` ends this.
     gc.disable()
     _check_port(settings)
     _check_database(settings)
     from chatserver import telemetry
     from chatserver.app import build_app
-    from chatserver.server import run
+    from chatserver.server.serving import run
 
     telemetry.take_last_words()
     _open_files(settings)
@@ -55,12 +57,12 @@ def _serve(settings: Settings, letters: Letters | None = None) -> None:
 
 def _tracing() -> Tracing | None:
     """Where the environment asks for traces: what makes them, or a sentence that says why it cannot."""
-    from chatserver.settings import traces_wanted
+    from chatserver.settings.traces import traces_wanted
 
     if not traces_wanted():
         return None
     try:
-        from chatserver.tracing import Tracing
+        from chatserver.watching.tracing import Tracing
 
         return Tracing()
     except ModuleNotFoundError as missing:
@@ -154,16 +156,26 @@ def work() -> None:
     import asyncio
 
     _check_database(settings)
+    from chatserver.processes.health import NobodyListens
+    from chatserver.processes.work import work as until_told
     from chatserver.telemetry import take_last_words, untraced
-    from chatserver.worker_process import work as until_told
 
     take_last_words()
     tracing = _tracing()
     try:
         sys.exit(asyncio.run(until_told(settings, tracing or untraced)))
+    except NobodyListens as problem:
+        _fail_at_health(problem)
     finally:
         if tracing is not None:
             tracing.close()
+
+
+def _fail_at_health(problem: NobodyListens) -> NoReturn:
+    fail(
+        f"Cannot listen for /healthz, /readyz and /metrics at {problem.where}: {problem.strerror}. "
+        "Set CHATSERVER_HEALTH_LISTEN to another address, or leave it out."
+    )
 
 
 @main.group(invoke_without_command=True)
@@ -199,13 +211,16 @@ def _take_mail() -> None:
     import asyncio
 
     _check_database(settings)
-    from chatserver.mail_process import take_mail
+    from chatserver.processes.health import NobodyListens
+    from chatserver.processes.mail import take_mail
     from chatserver.telemetry import take_last_words, untraced
 
     take_last_words()
     tracing = _tracing()
     try:
         sys.exit(asyncio.run(take_mail(settings, tracing or untraced)))
+    except NobodyListens as problem:
+        _fail_at_health(problem)
     except OSError as problem:
         if where is None:
             raise
@@ -221,7 +236,7 @@ def demo() -> None:
     settings = load_settings()
     _check_port(settings)
 
-    from chatserver.demo import PrintedLetters, prepare
+    from chatserver.demo.scene import PrintedLetters, prepare
     from chatserver.store.database import wall_clock
 
     made = with_database(settings, lambda db: prepare(db, settings, wall_clock))

@@ -25,12 +25,15 @@ from chatserver.core.errors import Refused
 from chatserver.core.events import Event
 from chatserver.core.people import App
 from chatserver.core.tickets import Item, MailProblem, Ticket
+from chatserver.loops.worker import LONGEST_SLEEP_MS, Alarm, forever
 from chatserver.mail.addresses import Signer
 from chatserver.mail.links import Links, links
 from chatserver.mail.outgoing import Matter, Nothing, composed, domain_of, envelope
 from chatserver.mail.smtp import FINAL, OWN, Line, NotSent
 from chatserver.services.house import House
-from chatserver.settings import Settings, Smtp
+from chatserver.services.invitations import invite
+from chatserver.settings import Settings
+from chatserver.settings.addresses import Smtp
 from chatserver.store import outbox as rows
 from chatserver.store.base import StoreEnded, StoreFailed
 from chatserver.store.database import Database
@@ -40,7 +43,6 @@ from chatserver.store.outbox import Outcome, Waiting
 from chatserver.store.tickets import ticket_for
 from chatserver.store.work import Needs, World
 from chatserver.telemetry import without_text
-from chatserver.worker import LONGEST_SLEEP_MS, Alarm, forever
 
 log = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -378,9 +380,21 @@ class Postman:
             matter = replace(
                 matter, ticket=ticket, items=await self._items(mail, ticket), hidden=hidden(ticket, app)
             )
-        matter = await self._threaded(matter, sender)
+        matter = await self._threaded(await self._invited(matter, mail, now), sender)
         data = composed(matter, sender, self._links, now).as_bytes()
         return Ready(mail, ticket, envelope(sender), envelope(mail.address), matter.message_id, data)
+
+    async def _invited(self, matter: Matter, mail: Waiting, now: int) -> Matter:
+        """With the way to an account, for who wrote to us and has none: a link that is good for one use."""
+        ticket, facts = matter.ticket, matter.facts
+        if mail.kind not in ("created", "access") or facts.link:
+            return matter
+        if ticket is not None and outbox.alike(ticket.customer.key) != f"mail:{outbox.alike(mail.address)}":
+            return matter
+        token = self._signer.secret(mail.app_id, mail.key, mail.address)
+        if not await invite(self._db, mail.app_id, mail.address, token, now):
+            return matter
+        return replace(matter, facts=replace(facts, link=self._links.access(matter.app, token, ticket)))
 
     def _name(self, mail: Waiting, ticket: Ticket | None, sender: str) -> str:
         """Its Message-ID: the one that it had before, if it was tried."""

@@ -72,7 +72,7 @@ def ordered(settings: Settings, order: AddAgent | ChangePassword | ChangeAgent |
 
 def ordered(settings: Settings, order: Order) -> App | None:
     """Carry out what an administrator wants; a server that has the SQLite file does it for us, one on PostgreSQL will notice."""
-    from chatserver import control
+    from chatserver.processes import control
     from chatserver.services.administration import carry_out
     from chatserver.store.database import DatabaseInUse, wall_clock
 

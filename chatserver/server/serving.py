@@ -16,11 +16,11 @@ import uvicorn
 from starlette.applications import Starlette
 
 from chatserver import systemd
-from chatserver.peers import RequestProtocol
 from chatserver.realtime.hub import DRAIN_SECONDS, Hub
 from chatserver.realtime.wire import MAX_FRAME_BYTES
+from chatserver.server.peers import RequestProtocol
+from chatserver.server.sockets import SocketProtocol
 from chatserver.settings import Settings
-from chatserver.sockets import SocketProtocol
 
 GC_THRESHOLD: Final = 20_000
 """Objects that were made and are still there, until the next look for cycles among them."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from chatserver.cli_base import fail, load_settings, looking, ordered, said_plainly
+from chatserver.cli.base import fail, load_settings, looking, ordered, said_plainly
 
 if TYPE_CHECKING:
     from chatserver.core.people import App

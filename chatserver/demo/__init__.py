@@ -1,0 +1,1 @@
+"""What `chatserver demo` shows: two apps, two agents, a few help articles."""
