@@ -347,6 +347,7 @@ def _routes() -> list[BaseRoute]:
         Route("/demo", demo.demo),
         Route("/embed/{app}", embed.frame),
         Route("/embed/{app}/form", embed.form),
+        Route("/embed/{app}/similar", embed.similar),
         Route("/console", console.shell),
         Route("/console/session", console.who, methods=["GET"]),
         Route("/console/session", console.sign_in, methods=["POST"]),

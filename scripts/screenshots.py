@@ -23,6 +23,7 @@ from tests.harness.people import Agent, Customer  # noqa: E402 - found by the pa
 from tests.harness.preparing import chats_at_once, closed_for_good  # noqa: E402 - found by the path set above
 from tests.harness.server import Server, running  # noqa: E402 - found by the path set above
 from tests.harness.tour import TOUR_SETTINGS, View, of_console, out_of_hours, tour  # noqa: E402 - found by the path set above
+from tests.harness.tour_forms import with_files, with_forms  # noqa: E402 - found by the path set above
 
 PICTURES = ROOT / "screenshots"
 README = ROOT / "docs" / "img" / "readme.png"
@@ -143,6 +144,15 @@ def every_view(browser: Browser, server: Server) -> None:
     door.exit.close()
 
 
+def forms_and_files(browser: Browser, server: Server) -> None:
+    for walk in (with_files, with_forms):
+        door = Door(browser, server)
+        for view in walk(door):
+            take(view)
+        door.exit.close()
+        closed_for_good(server)
+
+
 def a_busy_day(browser: Browser, server: Server) -> None:
     door = Door(browser, server)
     luis = a_full_desk(door)
@@ -162,6 +172,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as directory, running(Path(directory), **TOUR_SETTINGS) as server:
             chats_at_once(server, 1)
             every_view(browser, server)
+        with tempfile.TemporaryDirectory() as directory, running(Path(directory)) as server:
+            forms_and_files(browser, server)
         with (
             tempfile.TemporaryDirectory() as directory,
             running(Path(directory), queue_offer_seconds=1) as server,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from chatserver.core import words
 from chatserver.core.tickets import State, Ticket
@@ -13,16 +13,31 @@ from chatserver.store.database import Database
 LOOKED_AT: Final = 5_000
 """Subjects that one search reads, the latest first: years of anybody's tickets in some milliseconds."""
 AT_ONCE: Final = 1_000
+LEAST: Final = 3
+"""Characters of a subject before it says anything."""
+SIMILAR_MOST: Final = 3
+"""Tickets that are suggested for a subject."""
 
 
-async def similar(db: Database, app_id: int, key: str, subject: str, limit: int) -> list[tuple[int, str]]:
-    """(number, subject) of the customer's open tickets, the newest first, that sound like this; of their latest thousand."""
+class Similar(NamedTuple):
+    id: int
+    number: int
+    subject: str
+
+
+async def similar(db: Database, app_id: int, key: str, subject: str) -> list[Similar]:
+    """The customer's open tickets, the newest first, that sound like this subject; of their latest thousand. None for what says
+    nothing yet."""
+    if len(subject.strip()) < LEAST:
+        return []
     looked_for = words.wanted(subject)
     page = await tickets.subjects(db, app_id, key, 0, AT_ONCE)
     alike = (
-        (number, its) for _, number, its, state in page if state != "closed" and words.alike(its, looked_for)
+        Similar(ticket_id, number, its)
+        for ticket_id, number, its, state in page
+        if state != "closed" and words.alike(its, looked_for)
     )
-    return list(islice(alike, limit))
+    return list(islice(alike, SIMILAR_MOST))
 
 
 async def find(

@@ -9,10 +9,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from chatserver.core.errors import Refused
+from chatserver.core.messages import SUBJECT_MAX
 from chatserver.i18n import LANGUAGES, choose, say, words
+from chatserver.services import finding
 from chatserver.web import asked
+from chatserver.web.addresses import network
 from chatserver.web.headers import page_policy
-from chatserver.web.origins import exact_origin, sources
+from chatserver.web.origins import bearer, exact_origin, sources
 from chatserver.web.rooms import rooms
 
 CHUNKS: Final = ("after", "files", "form", "hints")
@@ -85,6 +88,21 @@ async def form(request: Request) -> Response:
         "checklist": None if names else _checklist(lang),
     }
     return JSONResponse(told)
+
+
+async def similar(request: Request) -> Response:
+    """`GET /embed/{app}/similar?q=`, by a customer (`Authorization: Bearer <token of welcome>`): their open tickets that sound
+    like the subject that they are typing → {tickets: [{id, number, subject}]}."""
+    house = rooms(request)
+    app = house.find_app(request.path_params["app"])
+    who = house.accounts.customer(bearer(request.scope))
+    if who.app_id != app.id:
+        raise Refused("unauthorized")
+    house.library.searches.take(network(request), house.clock())
+    subject = request.query_params.get("q", "").replace("\0", "")[:SUBJECT_MAX]
+    found = await finding.similar(house.portal.db, who.app_id, who.key, subject)
+    tickets = [one._asdict() for one in found]
+    return JSONResponse({"tickets": tickets}, headers={"cache-control": "no-store"})
 
 
 def _field(field: asked.Asked) -> dict[str, object]:

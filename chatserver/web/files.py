@@ -27,7 +27,7 @@ from chatserver.services.files import Uploader
 from chatserver.store.files import Stored
 from chatserver.web.addresses import internet
 from chatserver.web.console import signed_in
-from chatserver.web.origins import header
+from chatserver.web.origins import bearer, header
 from chatserver.web.rooms import Rooms, rooms
 
 BYTES_MAX: Final = 1024 * 2**20
@@ -50,7 +50,7 @@ async def send(request: Request) -> Response:
     if not house.origins.origin_allowed(request.scope):
         raise HTTPException(403)
     _let_come(request)
-    who = house.accounts.customer(_token(request))
+    who = house.accounts.customer(bearer(request.scope))
     try:
         uploader = await house.files.as_customer(who, _ticket(request), internet(request))
         return await _taken(house, request, uploader)
@@ -98,11 +98,6 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
     """Raises ClientDisconnect when it is cut off."""
     async for chunk in request.stream():
         yield chunk
-
-
-def _token(request: Request) -> str:
-    scheme, _, token = (header(request.scope, b"authorization") or "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _ticket(request: Request) -> int | None:

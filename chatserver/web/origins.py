@@ -25,6 +25,12 @@ def header(scope: Scope, name: bytes) -> str | None:
     return values[0].decode("latin-1") if len(values) == 1 else None
 
 
+def bearer(scope: Scope) -> str:
+    """The token of an `Authorization: Bearer …`; "" without one."""
+    scheme, _, token = (header(scope, b"authorization") or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
 class Origins:
     """The hosts that this server answers for."""
 

@@ -11,6 +11,7 @@ from playwright.sync_api import Page
 from tests.harness.preparing import chats_at_once, closed_for_good
 from tests.harness.settings import with_settings
 from tests.harness.tour import TOUR_SETTINGS, View, out_of_hours, tour
+from tests.harness.tour_forms import with_files, with_forms
 from tests.journeys.conftest import Stage
 
 pytestmark = pytest.mark.browser
@@ -25,6 +26,12 @@ OVERFLOW = """() => {
   });
   return document.scrollingElement.scrollWidth > wide ? out.map((element) => element.outerHTML.slice(0, 120)) : [];
 }"""
+
+# The widget's page itself never scrolls: what is in it does, and only downwards.
+SIDEWAYS = """() => [...document.querySelectorAll("body *")]
+  .filter((element) => /auto|scroll/.test(getComputedStyle(element).overflowX))
+  .filter((element) => element.scrollWidth > element.clientWidth + 1)
+  .map((element) => "scrolls sideways: " + element.outerHTML.slice(0, 120))"""
 
 # A colour that fades since before motion was reduced is no colour that anybody reads.
 AT_REST = """() => document.getAnimations()
@@ -55,6 +62,8 @@ def cut_off(view: View) -> list[str]:
     before = view.page.viewport_size
     view.page.set_viewport_size({"width": 320, "height": 640})
     out = [f"{view.name}: {element}" for element in view.face.evaluate(OVERFLOW)]
+    if view.name.startswith("widget-"):
+        out += [f"{view.name} {element}" for element in view.face.evaluate(SIDEWAYS)]
     if before:
         view.page.set_viewport_size(before)
     return out
@@ -74,4 +83,12 @@ def test_axe_finds_nothing_in_any_view_light_or_dark(stage: Stage) -> None:
 def test_nothing_is_cut_off_at_320_pixels(stage: Stage) -> None:
     chats_at_once(stage.server, 1)
     found = [line for view in tour(stage) for line in cut_off(view)]
+    assert not found, "\n".join(found)
+
+
+def test_axe_finds_nothing_where_files_and_forms_are_and_they_fit_320_pixels(stage: Stage) -> None:
+    found = [line for view in with_files(stage) for line in axe_finds(view) + cut_off(view)]
+    stage.expects_interruptions()
+    closed_for_good(stage.server)
+    found += [line for view in with_forms(stage) for line in axe_finds(view) + cut_off(view)]
     assert not found, "\n".join(found)

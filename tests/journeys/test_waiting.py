@@ -85,3 +85,33 @@ def test_an_agent_who_is_away_is_told_why_no_chat_comes(stage: Stage) -> None:
     expect(ana.page.get_by_role("heading", name="Estás Ausente")).to_be_visible()
     ana.becomes("Disponible")
     expect(ana.page.get_by_role("heading", name="Todo atendido")).to_be_visible()
+
+
+def test_where_nobody_is_available_the_form_comes_first_and_a_chat_is_offered_as_waiting(
+    stage: Stage,
+) -> None:
+    customer = stage.customer()
+    customer.opens_support()
+    customer.starts_new_ticket()
+    customer.sees("Ahora mismo no hay nadie disponible")
+    customer.sees("O espera aquí mismo: te atenderá quien se libere primero.")
+    box = customer.widget.get_by_role("textbox", name="Asunto", exact=True)
+    box.fill("No imprime")
+    ana = stage.agent()
+    # Whatever comes meanwhile, what is being filled in stays.
+    customer.sees("En línea")
+    expect(box).to_have_value("No imprime")
+    expect(customer.button("Esperar en un chat")).to_have_count(0)
+    customer.button("Iniciar chat").click()
+    expect(customer.subject).to_have_value("No imprime")
+    customer.button("Iniciar chat").click()
+    ana.opens("No imprime")
+    # It went into the chat: no form has it any more.
+    ana.becomes("Ausente")
+    customer.goes_back_to_list()
+    customer.button("Volver").click()
+    customer.sees("Ahora mismo no hay nadie disponible")
+    customer.button("Solicitar Soporte").click()
+    customer.starts_new_ticket()
+    expect(customer.button("Esperar en un chat")).to_be_visible()
+    expect(box).to_have_value("")

@@ -197,3 +197,25 @@ def test_a_word_brings_a_ticket_back_that_waits_for_its_customer(stage: Stage) -
     customer.says("El número es F-1042")
     customer.sees("El ticket volvió a abrirse.")
     assert state_of(stage, ticket)[0] == "open"
+
+
+def test_why_a_request_was_rejected_stands_in_its_conversation(stage: Stage) -> None:
+    customer = out_of_hours(stage)
+    ticket = sent_back(stage, customer, "case")
+    asks(
+        stage.agent(status=None),
+        {"type": "reject", "ticket": ticket, "reason": "Esa factura es de otra empresa."},
+    )
+    customer.sees_ticket_closed()
+    customer.sees("Soporte no pudo aceptar esta solicitud.")
+    customer.talk.shows("Esa factura es de otra empresa.")
+
+
+def test_mistakes_are_said_in_the_language_that_the_page_has_by_then(stage: Stage) -> None:
+    customer = out_of_hours(stage)
+    customer.button("Enviar").click()
+    customer.sees("Completa este campo.")
+    customer.page.evaluate("SupportChat('setLocale', 'en')")
+    customer.sees("Fill in this field.")
+    customer.sees("Check the marked fields.")
+    expect(customer.widget.get_by_text("Completa este campo.")).to_have_count(0)

@@ -20,7 +20,8 @@ COUNTED = re.compile(r"/help/demo/count/(opened|followed)/1$")
 def writes_subject(customer: Customer, subject: str) -> None:
     customer.opens_support()
     customer.starts_new_ticket()
-    customer.widget.get_by_role("textbox", name="Asunto del ticket").fill(subject)
+    customer.prefers_a_chat()
+    customer.subject.fill(subject)
 
 
 def reads(customer: Customer) -> None:
@@ -42,7 +43,8 @@ def test_an_article_that_answers_it_saves_the_ticket(stage: Stage) -> None:
     expect(customer.button("Solicitar Soporte")).to_be_visible()
     customer.button("Solicitar Soporte").click()
     customer.starts_new_ticket()
-    expect(customer.widget.get_by_role("textbox", name="Asunto del ticket")).to_have_value("")
+    customer.prefers_a_chat()
+    expect(customer.subject).to_have_value("")
 
 
 def test_a_ticket_that_follows_an_article_is_counted(stage: Stage) -> None:
@@ -52,6 +54,28 @@ def test_a_ticket_that_follows_an_article_is_counted(stage: Stage) -> None:
     with customer.page.expect_request(COUNTED) as counted:
         customer.gives_subject("factura electronica")
     assert "/followed/" in counted.value.url
+
+
+def test_an_open_ticket_of_ones_own_that_sounds_alike_is_offered_and_opened(stage: Stage) -> None:
+    customer = stage.customer()
+    customer.starts_chat("No puedo descargar la factura de mayo")
+    customer.goes_back_to_list()
+    customer.starts_new_ticket()
+    customer.prefers_a_chat()
+    customer.subject.fill("descargar FACTÚRA")
+    similar = customer.widget.get_by_role("region", name="Ya tienes un ticket parecido")
+    similar.get_by_role("button", name="#1001 No puedo descargar la factura de mayo").click()
+    expect(customer.talk.composer).to_be_visible()
+    customer.sees("Abriste este ticket.")
+    # What was typed waits, and nothing is offered that has nothing to do with it.
+    customer.goes_back_to_list()
+    customer.starts_new_ticket()
+    customer.prefers_a_chat()
+    expect(customer.subject).to_have_value("descargar FACTÚRA")
+    customer.subject.fill("la impresora no responde")
+    expect(similar).to_have_count(0)
+    with stage.server.reading() as database:
+        assert database.execute("SELECT count(*) FROM tickets").fetchone() == (1,)
 
 
 def test_without_suggestions_a_ticket_is_started_all_the_same(stage: Stage) -> None:

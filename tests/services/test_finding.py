@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chatserver.services import finding
-from chatserver.services.finding import find
+from chatserver.services.finding import find, similar
 from chatserver.store import tickets as stored
 from chatserver.store.database import Database
 from chatserver.store.work import Who
@@ -59,3 +59,26 @@ async def test_a_search_ends_also_where_nothing_is_found(town: Town, monkeypatch
     assert await numbers(town.db, "primera") == [oldest.number]
     await town.leaves(EVA, "Una más")
     assert await numbers(town.db, "primera") == [], "beyond what one search looks at"
+
+
+async def test_open_tickets_of_ones_own_that_sound_alike_are_similar_the_newest_first(town: Town) -> None:
+    made = []
+    for subject in (
+        "No puedo descargar mi factura",
+        "La impresora no responde",
+        "Descargar la factura de mayo",
+    ):
+        made.append(await town.leaves(EVA, subject))
+        town.scene.clock.now += 1
+    await town.leaves(Who(1, "portal:ana"), "Descargar mi factura")
+    await town.leaves(Who(2, EVA.key), "Descargar mi factura")
+
+    async def alike(subject: str) -> list[tuple[int, int, str]]:
+        found = await similar(town.db, 1, EVA.key, subject)
+        return [(one.id, one.number, one.subject) for one in found]
+
+    assert await alike("descargar FACTÚRA") == [(t.id, t.number, t.subject) for t in (made[2], made[0])]
+    assert await alike("no la de") == await alike("") == await alike(" f ") == []
+    for count in range(finding.SIMILAR_MOST):
+        await town.leaves(EVA, f"Descargar otra factura {count}")
+    assert len(await alike("descargar factura")) == finding.SIMILAR_MOST

@@ -15,9 +15,6 @@ from chatserver.core.errors import Refused
 from chatserver.services import finding
 from chatserver.web.portal.visit import Visit
 
-LEAST: Final = 3
-"""Characters of a subject before it says anything."""
-SIMILAR_MOST: Final = 3
 OPENED_MOST: Final = 20
 """Articles that one visit of a form may have opened."""
 LOOK: Final = "look"
@@ -42,7 +39,7 @@ NOTHING: Final = Found((), ())
 
 
 async def found(visit: Visit, subject: str) -> Found:
-    if len(subject.strip()) < LEAST:
+    if len(subject.strip()) < finding.LEAST:
         return NOTHING
     library = visit.house.library
     try:
@@ -61,9 +58,8 @@ async def similar(visit: Visit) -> Response:
     _ = visit.signed_in
     subject = visit.request.query_params.get("q", "").replace("\0", "")
     visit.house.library.searches.take(visit.network, visit.house.clock())
-    tickets = await _similar(visit, subject) if len(subject.strip()) >= LEAST else []
     return Response(
-        msgspec.json.encode({"tickets": tickets}),
+        msgspec.json.encode({"tickets": await _similar(visit, subject)}),
         media_type="application/json",
         headers={"cache-control": "no-store"},
     )
@@ -71,8 +67,8 @@ async def similar(visit: Visit) -> Response:
 
 async def _similar(visit: Visit, subject: str) -> list[Similar]:
     customer = visit.signed_in.customer
-    tickets = await finding.similar(visit.portal.db, customer.app_id, customer.key, subject, SIMILAR_MOST)
-    return [Similar(number, about, visit.path(f"tickets/{number}")) for number, about in tickets]
+    tickets = await finding.similar(visit.portal.db, customer.app_id, customer.key, subject)
+    return [Similar(one.number, one.subject, visit.path(f"tickets/{one.number}")) for one in tickets]
 
 
 async def followed(visit: Visit) -> None:

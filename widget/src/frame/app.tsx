@@ -1,13 +1,12 @@
 /** The panel: one header, one view, one calm line when nothing gets through. */
 
 import { Component } from "preact";
-import { errorText, t } from "../ui/i18n";
-import { CLOSE } from "../wire";
+import { t } from "../ui/i18n";
 import { chunk } from "./chunks";
 import { Home } from "./home";
 import * as model from "./model";
 import { New } from "./new";
-import { Button, Late } from "./parts";
+import { Late } from "./parts";
 import { TicketView } from "./ticket";
 import { TicketList } from "./tickets";
 
@@ -65,25 +64,12 @@ const CALM_MS = 2_000;
 
 function Line() {
   const { phase, downSince, code, reason } = model.status();
-  if (phase === "stopped" && code) {
-    // It has the words.
-    chunk("after");
-    return (
-      <div class="notice" role="alert">
-        <p>{stopSentence(code, reason)}</p>
-        <Button onClick={model.reconnect}>{t("widget.reconnect")}</Button>
-      </div>
-    );
-  }
+  if (phase === "stopped" && code)
+    return <Late name="after">{({ Stopped }) => <Stopped code={code} reason={reason} />}</Late>;
   const late = downSince !== null && Date.now() - downSince > CALM_MS;
   return (
     <div role="status" class="offline">
-      {late && <p>{t(phase === "live" ? "widget.unstored" : "widget.offline")}</p>}
+      {late && <p>{phase === "live" ? chunk("after") && t("after.unstored") : t("widget.offline")}</p>}
     </div>
   );
-}
-
-function stopSentence(code: number, reason: string): string {
-  if (code === CLOSE.SESSION_ENDED) return t("error.unauthorized");
-  return errorText(reason || (code === CLOSE.BAD_PROTOCOL ? "unsupported_version" : "bad_identity"));
 }

@@ -2,7 +2,6 @@
 
 import { Component, createRef, type TargetedKeyboardEvent } from "preact";
 import { t } from "../ui/i18n";
-import { Icon } from "../ui/icons";
 import { signal } from "../ui/signal";
 import { chunk } from "./chunks";
 import * as model from "./model";
@@ -127,7 +126,6 @@ export class Composer extends Component<Props> {
           </p>
           <button type="submit" class="primary" disabled={empty || left < 0}>
             {t("widget.send")}
-            <Icon name="send" />
           </button>
         </div>
       </form>

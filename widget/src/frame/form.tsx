@@ -111,4 +111,5 @@ export function check(name: string, value: string, required: boolean): string {
   return name === "email" && value && !EMAIL.test(value) ? t("error.bad_email") : "";
 }
 
-export const refusal = ({ code, limit = 0 }: ErrorFrame): string => errorText(code, { limit });
+export const refusal = ({ code, limit = 0 }: Pick<ErrorFrame, "code" | "limit">): string =>
+  errorText(code, { limit });

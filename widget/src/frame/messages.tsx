@@ -120,10 +120,15 @@ export class Messages extends Component<WithRoom> {
 function RowView({ row, ticket }: { row: Row; ticket: number }) {
   if (row.type === "day") return <h2 class="day">{dayName(row.at, model.now.value)}</h2>;
   if (row.type === "event") {
+    const { item } = row;
     return (
-      <p class="event" title={fullTime(row.item.at)}>
-        {eventWords(row.item)}
-      </p>
+      <>
+        <p class="event" title={fullTime(item.at)}>
+          {eventWords(item)}
+        </p>
+        {/* Why it was rejected. */}
+        {item.kind === "closed" && item.text && <p class="bubble">{item.text}</p>}
+      </>
     );
   }
   const { by, name } = row;

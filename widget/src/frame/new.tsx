@@ -3,21 +3,29 @@
 import { Component } from "preact";
 import { t } from "../ui/i18n";
 import { signal } from "../ui/signal";
-import { when } from "../ui/time";
 import { chunk } from "./chunks";
 import { Field, Form, refusal } from "./form";
+import { Hours } from "./home";
 import type { Route } from "./model";
 import * as model from "./model";
-import { Header, Kept, Late, Skeleton } from "./parts";
+import { Header, Late, Skeleton } from "./parts";
 
 interface Props {
   route: Extract<Route, { view: "new" }>;
 }
 
 export class New extends Component<Props> {
-  /** The server, asked for a chat, says that there is none now. */
-  readonly #refused = signal(false);
+  /**
+   * The form instead of a chat: at first where nobody attends, later by the person's choice or when the server has no chat now. What
+   * somebody fills in does not change under their hands.
+   */
+  readonly #later = signal<boolean | null>(null);
   readonly #subject = signal(this.props.route.subject);
+
+  readonly #type = (subject: string) => {
+    this.#subject.value = subject;
+    model.saveDraft(0, subject);
+  };
 
   async #submit(values: Record<string, string>): Promise<string> {
     const { route } = this.props;
@@ -27,40 +35,53 @@ export class New extends Component<Props> {
       chunk("hints")?.followed();
       return "";
     }
-    const { code, next_at } = outcome;
-    this.#refused.value = code === "outside_hours" || code === "nobody_available";
-    const next = next_at ? ` ${t("widget.hours.next", { when: when(next_at, model.now.value) })}` : "";
-    return refusal(outcome) + next;
+    const { code } = outcome;
+    this.#later.value = code === "outside_hours" || code === "nobody_available";
+    return refusal(outcome);
   }
 
   override render({ route }: Props) {
     const { welcome, attention } = model.state.value;
-    const later = attention?.chat === false || this.#refused.value;
+    const { chat = true, attended = true } = attention ?? {};
+    if (attention) this.#later.value ??= !attended;
+    const later = !chat || this.#later.value;
     const { ask_name = "no", ask_email = "no", customer } = welcome ?? {};
     const withName = ask_name !== "no" && !customer?.verified;
     const hints = chunk("hints");
+    // It is there: a closed ticket led here.
+    const after = route.follows > 0 && chunk("after");
     const withEmail = ask_email !== "no" && !customer?.email;
     return (
       <>
         <Header title={t("widget.new")} />
         <main class="page">
           {!welcome && <Skeleton />}
-          {welcome && later && <Late name="form">{({ RequestForm }) => <RequestForm route={route} />}</Late>}
+          {welcome && later && (
+            <Late name="form">
+              {({ RequestForm }) => (
+                <RequestForm
+                  route={{ ...route, subject: this.#subject.value }}
+                  wait={(subject) => {
+                    this.#type(subject);
+                    this.#later.value = false;
+                  }}
+                />
+              )}
+            </Late>
+          )}
           {welcome && !later && (
             <Form
               submit={(values) => this.#submit(values)}
               busy={model.starting.value}
               action={t(model.starting.value ? "widget.starting" : "widget.start")}
             >
-              {route.follows > 0 && <p class="soft">{t("widget.follows", { number: route.follows })}</p>}
+              {!attended && <Hours />}
+              {after && <after.Follows route={route} />}
               <Field
                 name="subject"
                 label={t("widget.subject")}
-                value={route.subject}
-                type={(text) => {
-                  this.#subject.value = text;
-                  model.saveDraft(0, text);
-                }}
+                value={this.#subject.value}
+                type={this.#type}
                 first
                 required
               />
@@ -71,7 +92,6 @@ export class New extends Component<Props> {
               {withEmail && (
                 <Field name="email" label={t("widget.email")} required={ask_email === "required"} />
               )}
-              {route.kept && <Kept text={route.kept} />}
             </Form>
           )}
         </main>

@@ -52,14 +52,6 @@ export const Skeleton = () => (
   </div>
 );
 
-/** Text that could not be sent any more. */
-export const Kept = ({ text }: { text: string }) => (
-  <p class="kept">
-    {t("widget.kept")}
-    <q>{text}</q>
-  </p>
-);
-
 interface LateProps<N extends ChunkName> {
   name: N;
   /** Nobody waits for it. */

@@ -11,7 +11,9 @@ import { onKeys } from "../keys";
 import { section } from "../places";
 import { Articles } from "./articles/Articles";
 import { Conversation } from "./Conversation";
+import { Dialog } from "./Dialog";
 import { Help } from "./Help";
+import { LanguageChoice } from "./LanguageChoice";
 import { List } from "./List";
 import { Panel } from "./Panel";
 import { Rail } from "./Rail";
@@ -29,7 +31,7 @@ interface Props {
 
 export function Desk({ console, articles, signOut }: Props) {
   const details = useSignal(false);
-  const dialog = useSignal<"help" | "sound" | null>(null);
+  const dialog = useSignal<"help" | "sound" | "language" | null>(null);
   const stuck = useSignal(false);
   const selected = console.selected.value;
 
@@ -79,6 +81,9 @@ export function Desk({ console, articles, signOut }: Props) {
         openSound={() => {
           dialog.value = "sound";
         }}
+        openLanguage={() => {
+          dialog.value = "language";
+        }}
         openHelp={() => {
           dialog.value = "help";
         }}
@@ -102,6 +107,11 @@ export function Desk({ console, articles, signOut }: Props) {
       )}
       {dialog.value === "help" && <Help close={closeDialog} />}
       {dialog.value === "sound" && <SoundDialog close={closeDialog} />}
+      {dialog.value === "language" && (
+        <Dialog title={t("console.language")} close={closeDialog}>
+          <LanguageChoice />
+        </Dialog>
+      )}
     </div>
   );
 }

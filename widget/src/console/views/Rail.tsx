@@ -14,10 +14,11 @@ interface Props {
   console: Console;
   signOut(): Promise<void>;
   openSound(): void;
+  openLanguage(): void;
   openHelp(): void;
 }
 
-export function Rail({ console, signOut, openSound, openHelp }: Props) {
+export function Rail({ console, signOut, openSound, openLanguage, openHelp }: Props) {
   const { me } = console.desk.value;
   const waiting = console.lists.value.total.waiting;
   const leaving = useSignal(false);
@@ -66,6 +67,10 @@ export function Rail({ console, signOut, openSound, openHelp }: Props) {
       <button type="button" class="rail-item" data-tone={muted ? "warning" : undefined} onClick={openSound}>
         <Icon name={muted ? "muted" : "bell"} />
         <span>{t(muted ? "console.rail.muted" : "console.rail.alerts")}</span>
+      </button>
+      <button type="button" class="rail-item" onClick={openLanguage}>
+        <Icon name="language" />
+        <span>{t("console.language")}</span>
       </button>
       <button type="button" class="rail-item" data-wide onClick={openHelp} aria-keyshortcuts="?">
         <Icon name="keys" />

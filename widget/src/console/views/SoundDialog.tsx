@@ -1,11 +1,10 @@
-/** How the console calls: sound, desktop notifications, language. Permission is asked for by a button, never on load. */
+/** How the console calls: sound and desktop notifications. Permission is asked for by a button, never on load. */
 
 import { useSignal } from "@preact/signals";
 import { t } from "../../ui/i18n";
 import { sound } from "../settings";
 import { play, unlock, unlocked } from "../sound";
 import { Dialog } from "./Dialog";
-import { LanguageChoice } from "./LanguageChoice";
 
 export function SoundDialog({ close }: { close(): void }) {
   const silent = useSignal(false);
@@ -36,7 +35,6 @@ export function SoundDialog({ close }: { close(): void }) {
         {silent.value && <span class="soft">{t("console.alerts.blocked_sound")}</span>}
       </p>
       <Desktop />
-      <LanguageChoice />
     </Dialog>
   );
 }

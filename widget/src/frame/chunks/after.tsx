@@ -5,10 +5,10 @@
 
 import { Component } from "preact";
 import { numbered } from "../../state/customer";
-import { plural, t } from "../../ui/i18n";
+import { errorText, plural, t } from "../../ui/i18n";
 import { Icon } from "../../ui/icons";
 import { signal } from "../../ui/signal";
-import type { File, RequestFrame, Start } from "../../wire";
+import { CLOSE, type File, type RequestFrame, type Start } from "../../wire";
 import { Field, Form, refusal } from "../form";
 import {
   ask,
@@ -20,14 +20,44 @@ import {
   leaveQueue,
   now,
   type Route,
+  reconnect,
   saveDraft,
   saveFiles,
   state,
 } from "../model";
-import { Button, Header, Kept, type WithRoom } from "../parts";
+import { Button, Header, type WithRoom } from "../parts";
 import "./after.css";
 
 type NewRoute = Extract<Route, { view: "new" }>;
+
+/** Text that could not be sent any more. */
+const Kept = ({ text }: { text: string }) => (
+  <p class="kept">
+    {t("widget.kept")}
+    <q>{text}</q>
+  </p>
+);
+
+/** Which ticket a new one goes on from, and what could not be said there any more. */
+export const Follows = ({ route: { follows, kept } }: { route: Pick<NewRoute, "follows" | "kept"> }) => (
+  <>
+    <p class="soft">{t("widget.follows", { number: follows })}</p>
+    {kept && <Kept text={kept} />}
+  </>
+);
+
+/** Nothing gets through until somebody wants it to. */
+export const Stopped = ({ code, reason }: { code: number; reason: string }) => (
+  <div class="notice" role="alert">
+    <p>{stopSentence(code, reason)}</p>
+    <Button onClick={reconnect}>{t("after.reconnect")}</Button>
+  </div>
+);
+
+function stopSentence(code: number, reason: string): string {
+  if (code === CLOSE.SESSION_ENDED) return t("error.unauthorized");
+  return errorText(reason || (code === CLOSE.BAD_PROTOCOL ? "unsupported_version" : "bad_identity"));
+}
 
 export function Closed({ room }: WithRoom) {
   const { id, subject, number, rate_until, rating } = room.view;

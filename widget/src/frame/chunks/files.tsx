@@ -154,13 +154,14 @@ const Picture = ({ path }: { path: string }) => (
   </svg>
 );
 
-/** The buttons beside the message box. */
-export function Attach({ place }: PlaceProps) {
+/** The buttons beside the message box; in a form there is room for words (`worded`). */
+export function Attach({ place, worded }: PlaceProps & { worded?: boolean }) {
   const { file_bytes = 0, files_per_message: count = 0 } = state.value.welcome ?? {};
   if (!file_bytes) return null;
+  const limits = t("common.file_limits", { count, size: fileSize(file_bytes) });
   return (
     <span class="attach">
-      <label class="bare" title={t("common.file_limits", { count, size: fileSize(file_bytes) })}>
+      <label class={`${worded ? "worded" : "bare"}`} title={limits}>
         <input
           type="file"
           class="sr-only"
@@ -173,18 +174,21 @@ export function Attach({ place }: PlaceProps) {
           }}
         />
         <Picture path="m15.5 9-5.8 5.8a3.3 3.3 0 0 1-4.7-4.7l6.2-6.2a2.2 2.2 0 0 1 3.1 3.1l-6.1 6.2a1.1 1.1 0 0 1-1.6-1.6L12 6.3" />
+        {worded && t("common.file_attach")}
       </label>
       {canCapture() && (
         <button
           type="button"
-          class="bare"
+          class={`${worded ? "worded" : "bare"}`}
           aria-label={t("files.screen")}
           title={t("files.screen")}
           onClick={() => void taken(place)}
         >
           <Picture path="M3 4.5h14v9H3zM7 16.5h6M10 13.5v3" />
+          {worded && t("files.screen")}
         </button>
       )}
+      {worded && <p class="soft">{limits}</p>}
     </span>
   );
 }

@@ -5,11 +5,12 @@ import { t } from "../../ui/i18n";
 import { signal } from "../../ui/signal";
 import { when } from "../../ui/time";
 import { chunk } from "../chunks";
+import { refusal } from "../form";
 import { Hours } from "../home";
 import { complete, draft, files, go, now, type Route, saveDraft, start, starting, state } from "../model";
 import { Button, Late, Skeleton, type WithRoom } from "../parts";
 import { type Asked, type Asking, given, isNeeded, matters, type Values } from "./asking";
-import { Sheet } from "./sheet";
+import { type Refusal, Sheet } from "./sheet";
 import "./form.css";
 
 /** The name under which a request is kept, and the place of its files. */
@@ -18,6 +19,8 @@ const PLACE = 0;
 
 interface RequestProps {
   route: Extract<Route, { view: "new" }>;
+  /** Rather a chat, with this subject. */
+  wait: (subject: string) => void;
 }
 
 export class RequestForm extends Component<RequestProps> {
@@ -65,8 +68,10 @@ export class RequestForm extends Component<RequestProps> {
     go({ view: "tickets" });
   }
 
-  override render({ route }: RequestProps) {
+  override render({ route, wait }: RequestProps) {
     const sheet = this.#sheet;
+    const { attention } = state.value;
+    const after = route.follows > 0 && chunk("after");
     return (
       <Filled
         sheet={sheet}
@@ -83,7 +88,17 @@ export class RequestForm extends Component<RequestProps> {
           <>
             <Hours />
             <p class="soft">{t("widget.request_line")}</p>
-            {route.follows > 0 && <p class="soft">{t("widget.follows", { number: route.follows })}</p>}
+            {/* Nobody attends, but somebody may come; or has come meanwhile. */}
+            {attention?.chat && (
+              <div class="instead">
+                {!attention.attended && <p class="soft">{t("form.wait_line")}</p>}
+                <Button onClick={() => wait(sheet.take("subject"))}>
+                  {t(attention.attended ? "widget.start" : "form.wait")}
+                </Button>
+              </div>
+            )}
+            {/* What could not be said is the description. */}
+            {after && <after.Follows route={{ ...route, kept: "" }} />}
           </>
         }
         question={
@@ -198,7 +213,7 @@ interface FilledProps {
 
 class Filled extends Component<FilledProps> {
   /** The first field that is wrong has the focus when it is said. */
-  #said = "";
+  #said: Refusal | null = null;
   /** What is folded away was opened, since something in it is wrong or was answered: it does not close under somebody's hands. */
   #unfolded = false;
 
@@ -218,7 +233,7 @@ class Filled extends Component<FilledProps> {
   #submit(event: TargetedEvent<HTMLFormElement>) {
     event.preventDefault();
     const { sheet, submit } = this.props;
-    this.#said = "";
+    this.#said = null;
     if (sheet.complete()) submit();
   }
 
@@ -265,14 +280,14 @@ class Filled extends Component<FilledProps> {
             {({ Attach, Choosing }) => (
               <fieldset>
                 <legend>{t("form.files")}</legend>
-                <Attach place={place} />
+                <Attach place={place} worded />
                 <Choosing place={place} due={sheet.due.value} />
               </fieldset>
             )}
           </Late>
         )}
         <p class="error" role="alert">
-          {sheet.problem.value}
+          {sheet.problem.value && refusal(sheet.problem.value)}
         </p>
         {question || (
           <div class="buttons">
@@ -325,7 +340,8 @@ function Question({ one, sheet }: { one: Asked; sheet: Sheet }) {
   const { name, kind, label, most, options } = one;
   const undecided = options.some((option) => option.value === "0");
   const value = sheet.values.value[name] ?? (undecided ? "0" : "");
-  const error = sheet.wrong.value[name] ?? "";
+  const wrong = sheet.wrong.value[name];
+  const error = wrong ? t(`form.wrong.${wrong.code}`, { limit: wrong.limit ?? 0 }) : "";
   const id = `ask-${name}`;
   const chosen = options.find((option) => option.value === value);
   const hint = [noteOn(one, sheet) || one.hint, chosen?.why].filter(Boolean).join(" ");

@@ -1,10 +1,13 @@
-/** While somebody writes: help articles that may answer it, and a word about a text that would read like shouting. */
+/**
+ * While somebody writes: help articles that may answer it, their own open tickets that sound alike, and a word about a text that would
+ * read like shouting.
+ */
 
 import { Component } from "preact";
 import { hint } from "../../state/courtesy";
 import { locale, t } from "../../ui/i18n";
 import { signal } from "../../ui/signal";
-import { go } from "../model";
+import { go, state } from "../model";
 import { page } from "../page";
 import { Button } from "../parts";
 import "./hints.css";
@@ -16,13 +19,25 @@ interface Article {
   excerpt: string;
 }
 
+interface Similar {
+  id: number;
+  number: number;
+  subject: string;
+}
+
+interface Found {
+  articles: Article[];
+  tickets: Similar[];
+}
+
+const NOTHING: Found = { articles: [], tickets: [] };
+
 /** Somebody who stops for so long (ms) may want to see something. */
 const PAUSE = 350;
 const LEAST = 3;
 /** Answers that are kept, so that taking a letter back asks nobody. */
 const KEPT = 30;
 
-const answers = new Map<string, Article[]>();
 /** Articles that were opened in this visit of the form; each counts once (docs/articles.md). */
 const opened = new Set<number>();
 
@@ -43,9 +58,21 @@ interface SuggestionsProps {
   solved: () => void;
 }
 
-/** Articles for a subject. It says nothing while there are none, nor when they cannot be had. */
+/** What can be had; nothing of what cannot: a ticket needs no suggestion. */
+async function had<T>(address: string, init: RequestInit): Promise<Partial<T>> {
+  try {
+    const answer = await fetch(address, init);
+    return answer.ok ? await answer.json() : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Articles and tickets for a subject. It says nothing while there are none. */
 export class Suggestions extends Component<SuggestionsProps> {
-  readonly #found = signal<Article[]>([]);
+  readonly #found = signal(NOTHING);
+  /** Of this visit of the form: tickets close, and people change. */
+  readonly #answers = new Map<string, Found>();
   readonly #read = signal(false);
   #asked = "";
   #cancel = () => {};
@@ -70,9 +97,9 @@ export class Suggestions extends Component<SuggestionsProps> {
     if (key === this.#asked) return;
     this.#asked = key;
     this.#cancel();
-    const known = answers.get(key);
+    const known = this.#answers.get(key);
     if (known || question.length < LEAST) {
-      this.#found.value = known ?? [];
+      this.#found.value = known ?? NOTHING;
       return;
     }
     const end = new AbortController();
@@ -85,16 +112,19 @@ export class Suggestions extends Component<SuggestionsProps> {
 
   async #ask(key: string, question: string, signal: AbortSignal): Promise<void> {
     const query = new URLSearchParams({ lang: locale.value, q: question });
-    try {
-      const answer = await fetch(`/help/${page.app}/suggest?${query}`, { signal });
-      if (!answer.ok) return;
-      const { articles } = await answer.json();
-      if (answers.size >= KEPT) answers.clear();
-      answers.set(key, articles);
-      if (key === this.#asked) this.#found.value = articles;
-    } catch {
-      // Given up, or no network: a ticket needs no article.
-    }
+    const { welcome, rooms } = state.value;
+    const headers = { Authorization: `Bearer ${welcome?.token}` };
+    const [{ articles }, { tickets }] = await Promise.all([
+      had<Found>(`/help/${page.app}/suggest?${query}`, { signal }),
+      // Who has no ticket has none that sounds alike.
+      rooms.size ? had<Found>(`/embed/${page.app}/similar?${query}`, { signal, headers }) : NOTHING,
+    ]);
+    // Given up, and then nothing is known.
+    if (signal.aborted) return;
+    this.#found.value = { articles: articles ?? [], tickets: tickets ?? [] };
+    if (!articles || !tickets) return;
+    if (this.#answers.size >= KEPT) this.#answers.clear();
+    this.#answers.set(key, { articles, tickets });
   }
 
   #open(id: number) {
@@ -109,14 +139,28 @@ export class Suggestions extends Component<SuggestionsProps> {
   }
 
   override render() {
-    const found = this.#found.value;
+    const { articles, tickets } = this.#found.value;
     return (
       <div role="status">
-        {found.length > 0 && (
+        {tickets.length > 0 && (
+          <section class="hints" aria-label={t("hints.tickets")}>
+            <strong>{t("hints.tickets")}</strong>
+            <ul>
+              {tickets.map(({ id, number, subject }) => (
+                <li key={id}>
+                  <Button look="link" onClick={() => go({ view: "ticket", ticket: id })}>
+                    #{number} {subject}
+                  </Button>
+                </li>
+              ))}
+            </ul>
+          </section>
+        )}
+        {articles.length > 0 && (
           <section class="hints" aria-label={t("hints.title")}>
             <strong>{t("hints.title")}</strong>
             <ul>
-              {found.map(({ id, title, url, excerpt }) => (
+              {articles.map(({ id, title, url, excerpt }) => (
                 <li key={id}>
                   <a href={url} target="_blank" rel="noopener" onClick={() => this.#open(id)}>
                     {title}

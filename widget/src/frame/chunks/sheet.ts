@@ -1,11 +1,14 @@
 /** One form that is being filled in: what it asks, the answers so far, and what is wrong with them. What was typed is kept. */
 
-import { errorText, locale, t } from "../../ui/i18n";
+import { locale } from "../../ui/i18n";
 import { signal } from "../../ui/signal";
-import type { Ack, ErrorFrame } from "../../wire";
+import type { Ack, ErrorFrame, Wrong } from "../../wire";
 import { draft, saveDraft } from "../model";
 import { page } from "../page";
 import { type Asking, nameOf, unanswered, type Values } from "./asking";
+
+/** A refusal as it came: its words are of whatever language is on the page. */
+export type Refusal = Pick<ErrorFrame, "code" | "limit">;
 
 /** Raises when it cannot be had. `missing`: names of what a ticket was sent back for; none: a whole form. */
 async function fetchAsking(missing: readonly string[]): Promise<Asking> {
@@ -19,10 +22,10 @@ export class Sheet {
   /** What it asks could not be had. */
   readonly lost = signal(false);
   readonly values;
-  /** Name of the field → the sentence. */
-  readonly wrong = signal<Values>({});
+  /** Name of the field → what is wrong with it. */
+  readonly wrong = signal<Record<string, Wrong | undefined>>({});
   /** What is said of the whole. */
-  readonly problem = signal("");
+  readonly problem = signal<Refusal | null>(null);
   /** It was sent, and goes out when all of its files are up. */
   readonly due = signal(false);
   readonly #draft: string;
@@ -53,13 +56,21 @@ export class Sheet {
     this.values.value = { ...this.values.value, [name]: value };
     saveDraft(this.#draft, JSON.stringify(this.values.value));
     // Told once it was sent, taken back while it is mended: nobody is corrected while typing.
-    if (this.wrong.value[name]) this.wrong.value = { ...this.wrong.value, [name]: "" };
+    if (this.wrong.value[name]) this.wrong.value = { ...this.wrong.value, [name]: undefined };
+  }
+
+  /** An answer that goes on elsewhere, and is none of this form any more. */
+  take(name: string): string {
+    const { [name]: value = "", ...rest } = this.values.value;
+    this.values.value = rest;
+    if (draft(this.#draft)) saveDraft(this.#draft, JSON.stringify(rest));
+    return value;
   }
 
   /** True: nothing is missing that has to be there. */
   complete(): boolean {
     const names = unanswered(this.asking.value?.fields ?? [], this.values.value);
-    this.#say(names.map((name) => [name, t("form.wrong.required")]));
+    this.#say(names.map((name) => [name, { code: "required" }]));
     return !names.length;
   }
 
@@ -71,13 +82,8 @@ export class Sheet {
     }
     const { code, fields = {}, limit = 0 } = outcome;
     const known = this.asking.value?.fields ?? [];
-    this.#say(
-      Object.entries(fields).map(([name, wrong]) => [
-        nameOf(known, name),
-        t(`form.wrong.${wrong.code}`, { limit: wrong.limit ?? 0 }),
-      ]),
-    );
-    this.problem.value = errorText(code, { limit });
+    this.#say(Object.entries(fields).map(([name, wrong]) => [nameOf(known, name), wrong]));
+    this.problem.value = { code, limit };
     // The form was changed meanwhile.
     if (Object.values(fields).some((wrong) => wrong.code === "unknown")) void this.load(true);
   }
@@ -87,8 +93,8 @@ export class Sheet {
     saveDraft(this.#draft, "");
   }
 
-  #say(found: [string, string][]): void {
+  #say(found: [string, Wrong][]): void {
     this.wrong.value = Object.fromEntries(found);
-    this.problem.value = found.length ? t("error.bad_form") : "";
+    this.problem.value = found.length ? { code: "bad_form" } : null;
   }
 }
