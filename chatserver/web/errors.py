@@ -165,14 +165,19 @@ class Surprises:
             await self.app(scope, receive, watched)
         except ClientDisconnect:
             pass  # In the middle of its request: there is nobody to answer, and no fault of ours to log.
-        except Exception:
-            number = error_id()
-            log.exception(
-                "request failed", extra={"id": number, "method": scope["method"], "path": _told(scope)}
-            )
+        except Exception as surprise:
+            number = logged(scope, surprise)
             if started:
                 raise  # half an answer is out: the server must cut the connection
             await self.errors.answer(Request(scope), 500, number)(scope, receive, send)
+
+
+def logged(scope: Scope, surprise: Exception) -> str:
+    """Log what nobody expected of this request; gives the id under which it is found there."""
+    number = error_id()
+    about = {"id": number, "method": scope["method"], "path": _told(scope)}
+    log.error("request failed", exc_info=surprise, extra=about)
+    return number
 
 
 _OPENS: Final = ("link", "token")

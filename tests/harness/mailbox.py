@@ -6,14 +6,16 @@ import asyncio
 import email
 import email.policy
 import ssl
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from email.message import EmailMessage
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from tests.harness.server import free_port
+from tests.harness.waiting import PATIENCE
 
 Answer = Callable[[str], "str | None"]
 
@@ -130,6 +132,22 @@ async def mailbox(
             if isinstance(one.transport, asyncio.Transport):
                 one.transport.abort()
         await asyncio.sleep(0)
+
+
+@contextmanager
+def mailbox_aside() -> Iterator[Mailbox]:
+    """The same in a thread of its own, for who has no loop to spare: what `arrived` is read from here, nothing is changed."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="mailbox")
+    thread.start()
+    made = mailbox()
+    try:
+        yield asyncio.run_coroutine_threadsafe(made.__aenter__(), loop).result(PATIENCE)
+        asyncio.run_coroutine_threadsafe(made.__aexit__(None, None, None), loop).result(PATIENCE)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 def links_in(mail: EmailMessage) -> Iterator[str]:

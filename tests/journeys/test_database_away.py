@@ -12,8 +12,10 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.harness.people import Agent, Customer
+from tests.harness.portal import PortalCustomer
 from tests.harness.postgres import Postgres, postgres
 from tests.harness.server import Server, running
+from tests.harness.waiting import wait_until
 from tests.journeys.conftest import Stage
 
 pytestmark = pytest.mark.browser
@@ -84,3 +86,30 @@ def test_both_are_told_that_the_database_is_away_and_what_they_type_meanwhile_go
 def is_told(customer: Customer, ana: Agent) -> None:
     customer.sees(THEIRS)
     ana.sees(HERS)
+
+
+@pytest.mark.parametrize("how", ["it stands still", "it crashes"])
+def test_a_reply_at_the_portal_is_shown_again_and_sent_once_the_database_is_back(
+    stage: Stage, own: Postgres, how: str
+) -> None:
+    eva = stage.portal(scripts=False)
+    eva.watch.expect("503")
+    eva.signs_up("eva@empresa.test", name="Eva Luna")
+    eva.opens_ticket(SUBJECT, "Hola")
+    eva.page.get_by_role("textbox", name="Tu respuesta", exact=True).fill("Durante, de Eva")
+    with away(own, how):
+        eva.button("Enviar respuesta").last.click()
+        eva.is_at("No pudimos guardarlo")
+        expect(eva.page.get_by_text("Durante, de Eva")).to_be_visible()
+        eva.button("Enviar de nuevo").click()
+        eva.is_at("No pudimos guardarlo")
+    wait_until(lambda: is_sent(eva), "the server writes again")
+    eva.sees("Durante, de Eva")
+
+
+def is_sent(eva: PortalCustomer) -> bool:
+    """Pressed once more, as people do until it works."""
+    eva.button("Enviar de nuevo").click()
+    heading = eva.page.get_by_role("heading", level=1)
+    expect(heading).to_be_visible()
+    return heading.inner_text() == SUBJECT

@@ -396,6 +396,18 @@ async def test_two_accounts_of_one_person_become_the_one_that_asked(town: Town) 
     }
 
 
+async def test_a_link_to_make_an_account_is_no_way_into_one_that_is_there(town: Town) -> None:
+    """Should the account be made while the mail with the link is on its way."""
+    await town.signs_up("ana@empresa.test")
+    token = await town.portal.new_link(town.app(), "ana@empresa.test", "sign_up")
+    with pytest.raises(Refused) as refused:
+        await town.portal.sign_up(town.app(), token, "Otra persona", OTHER_PASSWORD, "es")
+    assert refused.value.code == "token_expired"
+    assert (await town.signs_in("ana@empresa.test")).customer.name == "Ana Ruiz"
+    with pytest.raises(Refused):
+        await town.signs_in("ana@empresa.test", OTHER_PASSWORD)
+
+
 async def test_tickets_that_came_by_mail_are_there_once_the_address_is_confirmed(town: Town) -> None:
     mailed = await town.leaves(Who(1, "mail:ana@empresa.test"))
     elsewhere = await town.leaves(Who(2, "mail:ana@empresa.test"))

@@ -10,6 +10,7 @@ from contextlib import closing
 
 import pytest
 
+from chatserver.services.portal import Portal
 from chatserver.settings import Settings
 from chatserver.store.base import StoreFailed
 from chatserver.store.work import Who
@@ -864,3 +865,31 @@ def test_where_a_form_is_posted_to_its_page_is_shown(ana: Visitor, asked: str, s
     number = ana.writes()
     assert ana.opens(asked.format(number)).at == shown.format(number)
     assert ana.status == 200
+
+
+@pytest.mark.parametrize("where", ["session", "use case"])
+def test_whatever_goes_wrong_with_a_form_what_was_typed_is_there_again(
+    served: Served, ana: Visitor, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """The database is away from the first question on, or something unforeseen happens in the middle."""
+    number = ana.writes()
+    ana.opens(f"tickets/{number}")
+
+    async def is_away(*_: object, **__: object) -> object:
+        raise OSError("the database is away")
+
+    with monkeypatch.context() as away:
+        if where == "session":
+            away.setattr(Portal, "session", is_away)
+        else:
+            away.setattr(served.app.state.hub.house.store, "write", is_away)
+        ana.posts(f"tickets/{number}/reply", text="Un texto largo")
+        assert (ana.status, ana.shows("No pudimos guardarlo")) == (503, True)
+        assert not ana.shows("Tu sesión terminó")
+        assert re.search(r"<code>[0-9a-f]{12}</code>", ana.page)
+        # A script hears a bare status, and keeps what it has.
+        sent = ana.client.post(ana.path("files"), data={"cid": "x"}, headers={"accept": "text/html", **OWN})
+        assert (sent.status_code, "No pudimos" in sent.text) in ((503, False), (403, False))
+    ana.posts(f"tickets/{number}/reply")
+    assert ana.at == f"/tickets/{number}"
+    assert ana.page.count("Un texto largo") >= 1

@@ -7,11 +7,12 @@ from functools import wraps
 from typing import Final
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from chatserver.store.base import StoreFailed
+from chatserver.web.errors import logged
 from chatserver.web.origins import header
 from chatserver.web.portal import door, looks, new, profile, suggesting, ticket, tickets, uploads
 from chatserver.web.portal.visit import SignInFirst, Taker, Visit
@@ -84,18 +85,29 @@ def _posting(view: View) -> Callable[[Request], Awaitable[Response]]:
         if take is not None:
             uploads.let_come(request)
         visit = await Visit.posted(request, take)
+        if visit.unheard:
+            return _unstored(view, visit, visit.unheard)
         if view not in FROM_WIDGET and not visit.genuine:
             if view in BY_SCRIPT:
                 raise HTTPException(403)
             return door.stale(visit)
         try:
             return await view(visit)
-        except StoreFailed:
-            if view in BY_SCRIPT:
-                raise
-            return door.unstored(visit)
+        except (HTTPException, SignInFirst, ClientDisconnect):
+            raise
+        except StoreFailed:  # which says so itself
+            return _unstored(view, visit)
+        except Exception as surprise:
+            return _unstored(view, visit, logged(request.scope, surprise))
 
     return _told(view, posted)
+
+
+def _unstored(view: View, visit: Visit, number: str = "") -> Response:
+    """Whatever went wrong with a form, what was typed is there again. `number`: under which it is in the log."""
+    if view in BY_SCRIPT:
+        raise HTTPException(503)
+    return door.unstored(visit, number)
 
 
 def _told(

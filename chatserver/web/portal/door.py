@@ -116,12 +116,12 @@ def stale(visit: Visit) -> Response:
     return _once_more(visit, "stale", 403)
 
 
-def unstored(visit: Visit) -> Response:
-    """Nothing can be written just now: the same form again, to be sent in a moment."""
-    return _once_more(visit, "unstored", 503)
+def unstored(visit: Visit, number: str) -> Response:
+    """Nothing can be stored just now: the same form again, to be sent in a moment. `number`: of what is in the log."""
+    return _once_more(visit, "unstored", 503, number)
 
 
-def _once_more(visit: Visit, why: str, status: int) -> Response:
+def _once_more(visit: Visit, why: str, status: int, number: str = "") -> Response:
     path = str(visit.request.scope["path"])
     if path == visit.path("sign-in"):
         form = Form([EMAIL, PASSWORD], visit.form)
@@ -132,6 +132,7 @@ def _once_more(visit: Visit, why: str, status: int) -> Response:
         status,
         title=say(visit.lang, f"portal.{why}.title"),
         text=say(visit.lang, f"portal.{why}.text"),
+        number=number,
         action=path,
         back=visit.path(_place_of(visit)),
         kept={k: v for k, v in visit.form.items() if k != "csrf" and "password" not in k},

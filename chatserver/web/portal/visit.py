@@ -23,7 +23,7 @@ from chatserver.services.portal import CustomerSession, Portal
 from chatserver.store.work import Who
 from chatserver.web.addresses import may_carry_passwords, network
 from chatserver.web.asked import OWN
-from chatserver.web.errors import error_words
+from chatserver.web.errors import error_words, logged
 from chatserver.web.portal import forms
 from chatserver.web.portal.multipart import Part
 from chatserver.web.rooms import Rooms, rooms
@@ -75,28 +75,40 @@ class Visit:
     """Why files that came with it were not taken: sentences."""
     sent_up: File | Refused | None = None
     """What became of the one file that a script sent by itself."""
+    unheard: str = ""
+    """The id of what kept us from asking who this is: nothing may be done, and nothing be said of a session."""
     _cookies: list[tuple[str, str, int]] = field(default_factory=list)
 
     @classmethod
     async def of(cls, request: Request) -> Visit:
         """Raises HTTPException(404) for an app that is not there."""
+        visit = cls._unknown(request)
+        visit.session = await visit.portal.session(visit.app, visit.cookie(f"portal-{visit.app.id}"))
+        visit.lang = visit._language()
+        return visit
+
+    @classmethod
+    def _unknown(cls, request: Request) -> Visit:
+        """Of whoever it may be, in whatever language. Raises HTTPException(404)."""
         house = rooms(request)
         try:
             app = house.find_app(request.path_params["app"])
         except Refused:
             raise HTTPException(404) from None
-        session = await house.portal.session(
-            app, request.cookies.get(_name(house, request, f"portal-{app.id}"), "")
-        )
-        visit = cls(request, house, app, session, "")
-        visit.lang = visit._language()
-        return visit
+        return cls(request, house, app, None, "")
 
     @classmethod
     async def posted(cls, request: Request, take: Taker | None = None) -> Visit:
-        """Of a form of ours; `take` gets each of its files, which else are passed over. Raises HTTPException: 403 when the
-        browser says that it is none of ours, and what `forms.reading` raises."""
-        visit = await cls.of(request)
+        """Of a form of ours; `take` gets each of its files, which else are passed over. Whoever sent it is `unheard` where that
+        could not be asked. Raises HTTPException: 403 when the browser says that it is none of ours, and what `forms.reading`
+        raises."""
+        try:
+            visit = await cls.of(request)
+        except HTTPException:
+            raise
+        except Exception as surprise:  # the database is away: what was typed is not lost for that
+            visit = cls._unknown(request)
+            visit.lang, visit.unheard = visit._language(), logged(request.scope, surprise)
         if not visit.house.origins.from_own_page(request.scope):
             raise HTTPException(403)
         async for part in forms.reading(request, visit.form):
