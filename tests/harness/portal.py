@@ -90,6 +90,15 @@ class PortalCustomer:
     def sees(self, text: str | re.Pattern[str]) -> None:
         expect(self.messages.get_by_text(text, exact=isinstance(text, str))).to_have_count(1)
 
+    def looks_until(self, shown: Locator) -> None:
+        """Without scripts: the page is asked for again until this is there."""
+
+        def there() -> int:
+            self.page.reload()
+            return shown.count()
+
+        wait_until(there, "it is on the page")
+
     def replies(self, text: str) -> None:
         self.page.get_by_role("textbox", name="Tu respuesta", exact=True).fill(text)
         self.button("Enviar respuesta").last.click()

@@ -33,7 +33,7 @@ def test_from_the_sign_up_to_the_rating(stage: Stage, scripts: bool) -> None:
     agent.talk.shows("Sale «RFC inválido».")
     agent.says("Hola, Ana. ¿Cuál es el RFC?")
     if not scripts:
-        ana.page.reload()
+        ana.looks_until(ana.messages.get_by_text("Hola, Ana. ¿Cuál es el RFC?"))
     ana.sees("Hola, Ana. ¿Cuál es el RFC?")
     ana.replies("Es XAXX010101000.")
     agent.talk.shows("Es XAXX010101000.")
@@ -42,14 +42,14 @@ def test_from_the_sign_up_to_the_rating(stage: Stage, scripts: bool) -> None:
     agent.proposes_solution()
     agent.sees("Ya quedó. ¿Lo confirmas?")
     if not scripts:
-        ana.page.reload()
+        ana.looks_until(ana.messages.get_by_text("Ya quedó. ¿Lo confirmas?"))
     ana.button("No, sigue pendiente").click()
     ana.sees(re.compile("Indicaste que sigue pendiente"))
     agent.talk.composer.fill("¿Y ahora?")
     agent.proposes_solution()
     agent.sees("¿Y ahora?")
     if not scripts:
-        ana.page.reload()
+        ana.looks_until(ana.messages.get_by_text("¿Y ahora?"))
     ana.button("Sí, quedó resuelto").click()
     expect(ana.page.get_by_role("heading", name="Este ticket está cerrado")).to_be_visible()
     expect(ana.page.get_by_role("textbox", name="Tu respuesta", exact=True)).to_be_hidden()
