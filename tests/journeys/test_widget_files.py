@@ -70,6 +70,28 @@ def test_a_picture_goes_to_the_agent_and_a_pdf_comes_back(stage: Stage, tmp_path
     assert (tmp_path / "guía.pdf").read_bytes() == PDF
 
 
+def test_pictures_that_come_in_push_nobody_away_from_the_end(stage: Stage) -> None:
+    """They have no height until their links and then they themselves are there."""
+    customer, ana = stage.customer(), stage.agent()
+    customer.starts_chat(SUBJECT)
+    ana.opens(SUBJECT)
+    for number in range(3):
+        attaches(customer, FilePayload(name=f"{number}.png", mimeType="image/png", buffer=png(400, 300)))
+        customer.says(f"Pantalla {number}")
+        customer.talk.shows(f"Pantalla {number}")
+    for person in (customer, ana):
+        pictures = person.talk.log.locator("img")
+        expect(pictures).to_have_count(3)
+        person.page.reload()
+    customer.reopens_panel(SUBJECT)
+    ana.opens(SUBJECT)
+    for person in (customer, ana):
+        expect(person.talk.log.locator("img")).to_have_count(3)
+        last = person.talk.log.locator("img").last
+        expect(last).to_have_js_property("complete", True)
+        expect(last).to_be_in_viewport(ratio=0.9)
+
+
 def test_a_refused_file_says_why_and_holds_the_message_until_it_is_taken_off(stage: Stage) -> None:
     customer = stage.customer()
     customer.starts_chat(SUBJECT)

@@ -27,8 +27,9 @@ export class Messages extends Component<WithRoom> {
   #end = "";
   #height = 0;
   #told = 0;
-  /** The keyboard of a phone takes height: who was at the end stays there. */
-  readonly #observer = new ResizeObserver(() => this.#follows && this.#toEnd());
+  readonly #stay = () => this.#follows && this.#toEnd();
+  /** The keyboard of a phone takes height, a picture that comes in too: who was at the end stays there. */
+  readonly #observer = new ResizeObserver(this.#stay);
 
   override componentDidMount() {
     this.componentDidUpdate();
@@ -90,8 +91,14 @@ export class Messages extends Component<WithRoom> {
     const prepended = (items[0]?.seq ?? 0) < this.#first;
     return (
       <div class="messages">
-        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be scrollable by keyboard. */}
-        <section ref={this.#box} onScroll={this.#scrolled} tabIndex={0} aria-label={t("widget.messages")}>
+        <section
+          ref={this.#box}
+          onScroll={this.#scrolled}
+          onLoadCapture={this.#stay}
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be scrollable by keyboard
+          tabIndex={0}
+          aria-label={t("widget.messages")}
+        >
           {more && (
             <Button look="quiet" onClick={this.#earlier} aria-busy={room.earlier}>
               {t("widget.earlier")}

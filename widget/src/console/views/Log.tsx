@@ -43,14 +43,14 @@ export function Log({ console, ticket }: { console: Console; ticket: AgentTicket
     held.current = { first, height: log.scrollHeight };
   }, [first, last, pending.length, thread === undefined]);
 
-  // The composer grows, a line appears above it, a phone's keyboard comes: the newest stays in sight.
-  useEffect(() => {
+  // The composer grows, a line appears above it, a phone's keyboard or a picture comes: the newest stays in sight.
+  const stay = () => {
     const log = box.current;
-    if (!log) return;
-    const watcher = new ResizeObserver(() => {
-      if (!away.peek()) log.scrollTop = log.scrollHeight;
-    });
-    watcher.observe(log);
+    if (log && !away.peek()) log.scrollTop = log.scrollHeight;
+  };
+  useEffect(() => {
+    const watcher = new ResizeObserver(stay);
+    if (box.current) watcher.observe(box.current);
     return () => watcher.disconnect();
   }, []);
 
@@ -74,6 +74,7 @@ export function Log({ console, ticket }: { console: Console; ticket: AgentTicket
         tabIndex={0}
         ref={box}
         onScroll={onScroll}
+        onLoadCapture={stay}
       >
         {!thread && <LogSkeleton />}
         {thread?.more && (
