@@ -59,7 +59,7 @@ def test_accents_upon_accents_cost_no_more_than_as_many_letters(monkeypatch: pyt
         handed.append(len(text))
         return normalize(form, text)
 
-    monkeypatch.setattr(words.unicodedata, "normalize", counted)
+    monkeypatch.setattr("chatserver.core.words.unicodedata.normalize", counted)
     assert plain("x" + "\u0315\u0300" * 80_000) == "x"
     assert max(handed) <= 256
     assert wanted("x" * LETTERS_MOST + " uno") == ("x" * LETTERS_MOST,)
