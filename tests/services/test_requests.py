@@ -258,7 +258,9 @@ async def test_a_customer_who_writes_first_can_complete_it_all_the_same(scene: S
     assert (done.details.phone, done.details.missing) == ("300", ())
 
 
-@pytest.mark.parametrize("names", [[], ["strange"], ["subject"], ["text"], ["phone", "strange"]])
+@pytest.mark.parametrize(
+    "names", [[], ["strange"], ["subject"], ["text"], ["category"], ["phone", "strange"]]
+)
 async def test_only_what_can_be_completed_is_sent_back_for(scene: Scene, names: list[str]) -> None:
     ticket = await mine(scene)
     with refused("bad_form"):
