@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from itertools import filterfalse
 from typing import Final
 
 WORDS_MOST: Final = 8
@@ -16,7 +17,7 @@ TELLING: Final = 4
 def plain(text: str) -> str:
     """ "Facturación" and "facturacion" are the same word."""
     apart = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(c for c in apart if not unicodedata.combining(c))
+    return "".join(filterfalse(unicodedata.combining, apart))
 
 
 def wanted(text: str) -> tuple[str, ...]:
