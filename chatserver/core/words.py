@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from itertools import chain, filterfalse
 from typing import Final
 
 WORDS_MOST: Final = 8
@@ -11,8 +12,6 @@ LETTERS_MOST: Final = 1_000
 """Of one search; what is behind them is not looked at."""
 TELLING: Final = 4
 """Letters of a word that says something by itself."""
-
-
 _PIECE: Final = 256
 """Letters taken apart at once: to put a run of accents in order costs the square of its length, and all accents go anyhow."""
 
@@ -23,7 +22,7 @@ def plain(text: str) -> str:
         return text.lower()
     folded = text.casefold()
     apart = (unicodedata.normalize("NFKD", folded[at : at + _PIECE]) for at in range(0, len(folded), _PIECE))
-    return "".join(c for piece in apart for c in piece if not unicodedata.combining(c))
+    return "".join(filterfalse(unicodedata.combining, chain.from_iterable(apart)))
 
 
 def wanted(text: str) -> tuple[str, ...]:

@@ -18,8 +18,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from chatserver.core import messages
-from chatserver.core.addresses import alike
+from chatserver.core import accounts, messages
 from chatserver.core.errors import Refused
 from chatserver.mail.charsets import decoded
 
@@ -203,7 +202,7 @@ _ID: Final = re.compile(r"<([^<>\s]{1,500})>")
 
 class Mailbox(msgspec.Struct, frozen=True, gc=False):
     address: str = ""
-    """As `core.messages.email` has it; "" when it is none."""
+    """As `core.accounts.folded` has it; "" when it is none."""
     name: str = ""
 
 
@@ -232,7 +231,7 @@ def _addresses(fields: Sequence[str]) -> Iterator[str]:
 def address(text: str) -> str:
     """In the form by which it is compared. "" when no mail could be sent there."""
     try:
-        return alike(messages.email(text.strip().strip("'<>")))
+        return accounts.folded(text.strip().strip("'<>"))
     except Refused:
         return ""
 

@@ -89,6 +89,15 @@ def test_whoever_tries_too_often_is_told_how_long_to_wait(settings: Settings, st
         assert visitor.shows("Vuelve a intentarlo en 8 min.")
 
 
+@pytest.mark.parametrize("address", ["v@v.com，b.com", "b＠gmail.com", "a@ex＜b＞.com"])
+def test_nobody_signs_up_with_what_mail_programs_read_as_another_address(
+    served: Served, desk: Desk, address: str
+) -> None:
+    visitor = Visitor(served).opens("sign-up").posts("sign-up", email=address)
+    assert visitor.shows("Escribe un correo completo, como nombre@empresa.com.")
+    assert desk.rows("SELECT * FROM outbox") == desk.rows("SELECT * FROM links") == []
+
+
 def test_a_link_leaves_the_address_bar_at_once_and_is_not_used_up_by_being_looked_at(served: Served) -> None:
     Visitor(served).opens("sign-up").posts("sign-up", email=ADDRESS)
     link = served.mail.link(ADDRESS)
