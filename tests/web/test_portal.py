@@ -8,13 +8,18 @@ import re
 import sqlite3
 from contextlib import closing
 
+import httpx2
 import pytest
 
+from chatserver.core.errors import Refused
+from chatserver.services import partaking
 from chatserver.services.portal import Portal
 from chatserver.settings import Settings
+from chatserver.store import files as rows_of_files
 from chatserver.store.base import StoreFailed
 from chatserver.store.work import Who
 from chatserver.web.headers import STRICT
+from chatserver.web.portal import uploads
 from chatserver.web.portal.forms import ANSWERS_MAX, BODY_BYTES
 from chatserver.web.portal.ticket import PAGE as HISTORY_PAGE
 from chatserver.web.portal.tickets import PAGE
@@ -874,6 +879,7 @@ def test_whatever_goes_wrong_with_a_form_what_was_typed_is_there_again(
     """The database is away from the first question on, or something unforeseen happens in the middle."""
     number = ana.writes()
     ana.opens(f"tickets/{number}")
+    csrf = fields(ana.page, ana.path(f"tickets/{number}/reply"))["csrf"]
 
     async def is_away(*_: object, **__: object) -> object:
         raise OSError("the database is away")
@@ -883,13 +889,122 @@ def test_whatever_goes_wrong_with_a_form_what_was_typed_is_there_again(
             away.setattr(Portal, "session", is_away)
         else:
             away.setattr(served.app.state.hub.house.store, "write", is_away)
+            away.setattr(rows_of_files, "add", is_away)
         ana.posts(f"tickets/{number}/reply", text="Un texto largo")
         assert (ana.status, ana.shows("No pudimos guardarlo")) == (503, True)
         assert not ana.shows("Tu sesión terminó")
         assert re.search(r"<code>[0-9a-f]{12}</code>", ana.page)
-        # A script hears a bare status, and keeps what it has.
-        sent = ana.client.post(ana.path("files"), data={"cid": "x"}, headers={"accept": "text/html", **OWN})
-        assert (sent.status_code, "No pudimos" in sent.text) in ((503, False), (403, False))
+        sent = by_script(ana, csrf)
+        assert (sent.status_code, sent.json()["code"]) == (503, "unavailable")
     ana.posts(f"tickets/{number}/reply")
     assert ana.at == f"/tickets/{number}"
     assert ana.page.count("Un texto largo") >= 1
+
+
+def by_script(visitor: Visitor, csrf: str) -> httpx2.Response:
+    """A file as the page's script sends it: it hears a bare status, and keeps what it has."""
+    return visitor.client.post(
+        visitor.path("files"),
+        data={"cid": "a" * 22, "csrf": csrf},
+        files={"attached": ("a.txt", b"Una nota")},
+        headers={"accept": "application/json", **OWN},
+    )
+
+
+@pytest.mark.parametrize("place", ["new", "tickets/{}/reply"])
+@pytest.mark.parametrize("accept", ["text/html", "*/*"])
+@pytest.mark.parametrize("problem", [StoreFailed("disk full"), OSError("the database is away")], ids=repr)
+def test_a_file_that_cannot_be_stored_takes_nothing_of_its_form_along(
+    served: Served, ana: Visitor, monkeypatch: pytest.MonkeyPatch, place: str, accept: str, problem: Exception
+) -> None:
+    """Be it that a field stands before the file or behind it. The names of all files are there, to be chosen again."""
+    number = ana.writes()
+    place = place.format(number)
+    action = ana.path(place)
+    shown = fields(ana.opens(place.removesuffix("/reply")).page, action)
+    tried = []
+
+    async def fails(*_: object, **__: object) -> object:
+        tried.append(1)
+        raise problem
+
+    form = shown | {"subject": "Un asunto", "type": "question"}
+    sent: list[tuple[str, tuple[str | None, bytes | str]]] = [
+        *((name, (None, value)) for name, value in form.items() if name != "text"),
+        ("attached", ("a.txt", b"Una nota" * 100_000)),
+        ("text", (None, "Un texto largo <b>")),
+        ("attached", ("b.txt", b"Otra nota")),
+        ("comment", (None, "Al final")),
+    ]
+    with monkeypatch.context() as full:
+        full.setattr(rows_of_files, "add", fails)
+        ana.answer = ana.client.post(action, files=sent, headers={"accept": accept, **OWN})
+    assert (ana.status, ana.shows("No pudimos guardarlo")) == (503, True)
+    assert ana.shows("Elige otra vez estos archivos: a.txt, b.txt.")
+    assert bool(re.search(r"<code>[0-9a-f]{12}</code>", ana.page)) == isinstance(problem, OSError)
+    assert len(tried) == 1, "nothing more is tried of a form that is lost anyway"
+    again = fields(ana.page, action)
+    expected = {"text": "Un texto largo <b>", "lost": "a.txt, b.txt", "comment": "Al final"}
+    assert {name: again[name] for name in expected} == expected
+    assert again["cid"] == shown["cid"]
+    ana.posts(place)
+    assert (ana.status, ana.shows("Elige otra vez estos archivos: a.txt, b.txt.")) == (400, True)
+    ana.brings(place, {"a.txt": b"Una nota"})
+    assert ana.at.startswith("/tickets/")
+    assert ana.shows("Un texto largo <b>")
+    assert ana.shows("a.txt")
+
+
+def test_a_file_that_was_stored_before_another_could_not_be_stays_in_the_form(
+    served: Served, ana: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = ana.writes()
+    ana.opens(f"tickets/{number}")
+    add, times = rows_of_files.add, iter(range(9))
+
+    async def once(*given: object, **more: object) -> object:
+        if next(times):
+            raise StoreFailed("disk full")
+        return await add(*given, **more)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as full:
+        full.setattr(rows_of_files, "add", once)
+        ana.brings(f"tickets/{number}/reply", {"a.txt": b"Una nota", "b.txt": b"Otra"}, text="Un texto")
+    assert (ana.status, ana.shows("Elige otra vez estos archivos: b.txt.")) == (503, True)
+    ana.posts(f"tickets/{number}/reply").posts(f"tickets/{number}/reply")
+    assert ana.at == f"/tickets/{number}"
+    assert (ana.shows("a.txt"), ana.shows("b.txt")) == (True, False)
+
+
+def test_a_refusal_that_no_field_tells_of_is_told_all_the_same(
+    served: Served, ana: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    number = ana.writes()
+    ana.opens(f"tickets/{number}")
+    csrf = fields(ana.page, ana.path(f"tickets/{number}/reply"))["csrf"]
+    refused = Refused("rate_limited", retry_after=39.5)
+
+    async def refuses(*_: object, **__: object) -> object:
+        raise refused
+
+    with monkeypatch.context() as busy:
+        busy.setattr(partaking, "find", refuses)
+        ana.posts(f"tickets/{number}/reply", text="Un texto largo")
+        assert (ana.status, ana.shows("Demasiados intentos.")) == (429, True)
+        assert ana.answer is not None
+        assert ana.answer.headers["retry-after"] == "40"
+        assert fields(ana.page, ana.path(f"tickets/{number}/reply"))["text"] == "Un texto largo"
+        refused = Refused("ticket_closed")
+        ana.posts(f"tickets/{number}/reply")
+        assert (ana.status, ana.shows("Este ticket ya está cerrado")) == (409, True)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+    ana.posts(f"tickets/{number}/reply")
+    assert ana.shows("Un texto largo")
+    with monkeypatch.context() as busy:
+        busy.setattr(uploads, "size", refuses_at_once)
+        sent = by_script(ana, csrf)
+    assert (sent.status_code, sent.json()["code"]) == (503, "unavailable")
+
+
+def refuses_at_once(*_: object) -> str:
+    raise Refused("unavailable", retry_after=5)

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from chatserver.core.errors import Refused
 from chatserver.store.base import StoreFailed
 from chatserver.web.errors import logged
 from chatserver.web.origins import header
@@ -85,7 +86,7 @@ def _posting(view: View) -> Callable[[Request], Awaitable[Response]]:
         if take is not None:
             uploads.let_come(request)
         visit = await Visit.posted(request, take)
-        if visit.unheard:
+        if visit.unheard is not None:
             return _unstored(view, visit, visit.unheard)
         if view not in FROM_WIDGET and not visit.genuine:
             if view in BY_SCRIPT:
@@ -97,6 +98,8 @@ def _posting(view: View) -> Callable[[Request], Awaitable[Response]]:
             raise
         except StoreFailed:  # which says so itself
             return _unstored(view, visit)
+        except Refused as refused:
+            return _refused(view, visit, refused)
         except Exception as surprise:
             return _unstored(view, visit, logged(request.scope, surprise))
 
@@ -108,6 +111,13 @@ def _unstored(view: View, visit: Visit, number: str = "") -> Response:
     if view in BY_SCRIPT:
         raise HTTPException(503)
     return door.unstored(visit, number)
+
+
+def _refused(view: View, visit: Visit, refused: Refused) -> Response:
+    """What no field of the form says for itself: with its own sentence, and what was typed there again."""
+    if view in BY_SCRIPT:
+        raise refused  # `web/errors.py` makes JSON of it
+    return door.refused(visit, refused)
 
 
 def _told(

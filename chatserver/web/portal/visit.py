@@ -75,8 +75,9 @@ class Visit:
     """Why files that came with it were not taken: sentences."""
     sent_up: File | Refused | None = None
     """What became of the one file that a script sent by itself."""
-    unheard: str = ""
-    """The id of what kept us from asking who this is: nothing may be done, and nothing be said of a session."""
+    unheard: str | None = None
+    """What was sent cannot be acted upon for a fault of ours: it could not be asked who this is, of whose session nothing may be
+    said then, or a file could not be kept. Under which id that is in the log, "" where the store told of it."""
     _cookies: list[tuple[str, str, int]] = field(default_factory=list)
 
     @classmethod
@@ -99,9 +100,9 @@ class Visit:
 
     @classmethod
     async def posted(cls, request: Request, take: Taker | None = None) -> Visit:
-        """Of a form of ours; `take` gets each of its files, which else are passed over. Whoever sent it is `unheard` where that
-        could not be asked. Raises HTTPException: 403 when the browser says that it is none of ours, and what `forms.reading`
-        raises."""
+        """Of a form of ours; `take` gets each of its files, which else are passed over. It is `unheard` where it could not be
+        asked who sent it, or a file could not be kept. Raises HTTPException: 403 when the browser says that it is none of ours,
+        and what `forms.reading` raises."""
         try:
             visit = await cls.of(request)
         except HTTPException:
