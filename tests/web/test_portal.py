@@ -1008,3 +1008,83 @@ def test_a_refusal_that_no_field_tells_of_is_told_all_the_same(
 
 def refuses_at_once(*_: object) -> str:
     raise Refused("unavailable", retry_after=5)
+
+
+# — the database is away ————————————————————————————————————————————————————————
+
+
+def full_disk(*_: object, **__: object) -> object:
+    problem = sqlite3.OperationalError("disk I/O error")
+    problem.sqlite_errorcode = sqlite3.SQLITE_IOERR | 1 << 8
+    raise problem
+
+
+@pytest.mark.parametrize("where", ["session", "ticket", "store"])
+def test_a_page_that_cannot_be_read_just_now_says_so_in_the_portal_with_the_way_to_it(
+    served: Served,
+    ana: Visitor,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    where: str,
+) -> None:
+    number = ana.writes()
+    caplog.set_level("INFO", logger="chatserver.web.portal.away")
+
+    def not_stored(*_: object, **__: object) -> object:
+        raise StoreFailed("disk full")
+
+    said = {
+        "es": ("No podemos mostrar esta página ahora", "Intentar de nuevo"),
+        "en": ("We cannot show this page just now", "Try again"),
+        "pt": ("Não é possível mostrar esta página agora", "Tentar de novo"),
+    }
+    with monkeypatch.context() as away:
+        if where == "session":
+            away.setattr(Portal, "session", full_disk)
+        else:
+            away.setattr(partaking, "find", full_disk if where == "ticket" else not_stored)
+        for lang, (title, again) in said.items():
+            ana.opens(f"tickets/{number}?before=9&lang={lang}")
+            assert (ana.status, ana.shows(title)) == (503, True)
+            assert ana.answer is not None
+            assert ana.answer.headers["retry-after"] == "5"
+            address = f"/portal/demo/tickets/{number}?before=9&amp;lang={lang}"
+            assert f'href="{address}">{again}</a>' in ana.page
+        news = ana.client.get(ana.path(f"tickets/{number}/news?after=0"), headers={"accept": "*/*"})
+        assert (news.status_code, news.json()["code"]) == (503, "unavailable")
+        assert news.headers["retry-after"] == "5"
+        if where != "session":
+            assert ana.opens("").status == 200
+            ana.opens(f"tickets/{number}")
+    told = [(record.levelname, record.exc_info) for record in caplog.records]
+    once = [("ERROR", None)]
+    assert told == (once if where == "session" else [*once, ("INFO", None), *once])
+    assert ana.opens(f"tickets/{number}?lang=es").status == 200
+    assert [record.levelname for record in caplog.records][len(told) :] == ["INFO"]
+    ana.opens(f"tickets/{number}")
+    assert len(caplog.records) == len(told) + 1
+
+
+def test_a_mistake_of_ours_is_not_taken_for_a_database_that_is_away(
+    ana: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def asks_wrongly(*_: object, **__: object) -> object:
+        problem = sqlite3.OperationalError("no such column")
+        problem.sqlite_errorcode = sqlite3.SQLITE_ERROR
+        raise problem
+
+    monkeypatch.setattr(partaking, "find", asks_wrongly)
+    assert ana.opens("tickets/1001").status == 500
+    assert [bool(record.exc_info) for record in caplog.records if record.levelname == "ERROR"] == [True]
+
+
+def test_what_is_wrong_with_a_form_is_said_in_the_portal_while_the_database_is_away(
+    ana: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana.opens("new")
+    monkeypatch.setattr(Portal, "session", full_disk)
+    ana.sends("new", {"text": "x" * (BODY_BYTES + 1)})
+    assert (ana.status, ana.shows("Es demasiado grande")) == (413, True)
+    assert 'href="/portal/demo">' in ana.page
+    nobody = Visitor(ana.served, "nada").opens("tickets/1")
+    assert nobody.status == 404

@@ -15,7 +15,8 @@ from chatserver.core.errors import Refused
 from chatserver.store.base import StoreFailed
 from chatserver.web.errors import logged
 from chatserver.web.origins import header
-from chatserver.web.portal import door, looks, new, profile, suggesting, ticket, tickets, uploads
+from chatserver.web.portal import away, door, looks, new, profile, suggesting, ticket, tickets, uploads
+from chatserver.web.portal.away import Outage
 from chatserver.web.portal.visit import SignInFirst, Taker, Visit
 
 View = Callable[[Visit], Awaitable[Response]]
@@ -61,20 +62,32 @@ FROM_WIDGET: Final = frozenset({door.enter})
 
 
 def routes() -> list[BaseRoute]:
+    outage = Outage()
     found: list[BaseRoute] = [Route("/portal/{app}/color.css", looks.color)]
     for path, (get, post) in PAGES.items():
         if get is not None:
-            found.append(Route(f"/portal/{{app}}{path}", _getting(get), methods=["GET"]))
+            found.append(Route(f"/portal/{{app}}{path}", _getting(get, outage), methods=["GET"]))
         if post is not None:
             found.append(Route(f"/portal/{{app}}{path}", _posting(post), methods=["POST"]))
         if get is None and post not in BY_SCRIPT:
-            found.append(Route(f"/portal/{{app}}{path}", _getting(door.back), methods=["GET"]))
+            found.append(Route(f"/portal/{{app}}{path}", _getting(door.back, outage), methods=["GET"]))
     return found
 
 
-def _getting(view: View) -> Callable[[Request], Awaitable[Response]]:
+def _getting(view: View, outage: Outage) -> Callable[[Request], Awaitable[Response]]:
     async def asked(request: Request) -> Response:
-        return await view(await Visit.of(request))
+        try:
+            visit = await Visit.of(request)
+            response = await view(visit)
+        except Exception as problem:
+            if not outage.is_met(request, problem):
+                raise
+            if view in BY_SCRIPT:
+                raise HTTPException(503, headers={"retry-after": str(away.AGAIN_SECONDS)}) from None
+            return away.page(request)
+        if visit.session is not None:
+            outage.is_over()
+        return response
 
     return _told(view, asked)
 
@@ -137,6 +150,6 @@ def _told(
             if view in BY_SCRIPT or "text/html" not in (header(request.scope, b"accept") or ""):
                 raise
             # Raises 404 in turn where it is the app that is not there.
-            return (await Visit.of(request)).wrong(problem)
+            return (await Visit.heard_or_not(request)).wrong(problem)
 
     return answered

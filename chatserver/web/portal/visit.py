@@ -83,14 +83,33 @@ class Visit:
     @classmethod
     async def of(cls, request: Request) -> Visit:
         """Raises HTTPException(404) for an app that is not there."""
-        visit = cls._unknown(request)
+        visit = cls._made(request)
         visit.session = await visit.portal.session(visit.app, visit.cookie(f"portal-{visit.app.id}"))
         visit.lang = visit._language()
         return visit
 
     @classmethod
-    def _unknown(cls, request: Request) -> Visit:
-        """Of whoever it may be, in whatever language. Raises HTTPException(404)."""
+    async def heard_or_not(cls, request: Request) -> Visit:
+        """`of`; where that cannot be asked it is `unheard`. Raises HTTPException(404)."""
+        try:
+            return await cls.of(request)
+        except HTTPException:
+            raise
+        except Exception as surprise:  # the database is away
+            visit = cls.unknown(request)
+            visit.unheard = logged(request.scope, surprise)
+            return visit
+
+    @classmethod
+    def unknown(cls, request: Request) -> Visit:
+        """Of whoever it may be: nothing is asked of the database. Raises HTTPException(404)."""
+        visit = cls._made(request)
+        visit.lang = visit._language()
+        return visit
+
+    @classmethod
+    def _made(cls, request: Request) -> Visit:
+        """In no language yet. Raises HTTPException(404)."""
         house = rooms(request)
         try:
             app = house.find_app(request.path_params["app"])
@@ -103,13 +122,7 @@ class Visit:
         """Of a form of ours; `take` gets each of its files, which else are passed over. It is `unheard` where it could not be
         asked who sent it, or a file could not be kept. Raises HTTPException: 403 when the browser says that it is none of ours,
         and what `forms.reading` raises."""
-        try:
-            visit = await cls.of(request)
-        except HTTPException:
-            raise
-        except Exception as surprise:  # the database is away: what was typed is not lost for that
-            visit = cls._unknown(request)
-            visit.lang, visit.unheard = visit._language(), logged(request.scope, surprise)
+        visit = await cls.heard_or_not(request)  # what was typed is not lost while the database is away
         if not visit.house.origins.from_own_page(request.scope):
             raise HTTPException(403)
         async for part in forms.reading(request, visit.form):
