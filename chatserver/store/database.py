@@ -170,6 +170,11 @@ class Database(Reader):
         """Of the connections that read: how many are busy and how many idle; (0, 0) where nobody counts."""
         return 0, 0
 
+    @staticmethod
+    @abstractmethod
+    def is_away(problem: BaseException) -> bool:
+        """Whether a read raised this since the database does not answer just now: it may answer the same in a moment."""
+
     @property
     def epoch(self) -> str:
         """See `store.base.Store`."""

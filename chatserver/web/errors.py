@@ -40,6 +40,7 @@ _STATUS = {
     "file_empty": 400,
     "file_quota": 429,
     "files_unavailable": 503,
+    "unavailable": 503,
 }
 _CODES = {
     400: "bad_request",
@@ -64,6 +65,10 @@ def json_error(status: int, code: str, **more: Any) -> JSONResponse:
     return JSONResponse({"code": code, "id": error_id(), **more}, status, headers)
 
 
+def status_of(refused: Refused) -> int:
+    return _STATUS.get(refused.code, 409)
+
+
 def refusal(refused: Refused) -> JSONResponse:
     """The one place where a refusal becomes HTTP."""
     more: dict[str, Any] = {
@@ -71,9 +76,7 @@ def refusal(refused: Refused) -> JSONResponse:
         "retry_after": refused.retry_after,
         "next_at": refused.next_at,
     }
-    return json_error(
-        _STATUS.get(refused.code, 409), refused.code, **{k: v for k, v in more.items() if v is not None}
-    )
+    return json_error(status_of(refused), refused.code, **{k: v for k, v in more.items() if v is not None})
 
 
 def error_words(lang: str, status: int) -> str:

@@ -107,6 +107,33 @@ def test_a_reply_at_the_portal_is_shown_again_and_sent_once_the_database_is_back
     eva.sees("Durante, de Eva")
 
 
+@pytest.mark.parametrize("how", ["it stands still", "it crashes"])
+def test_a_page_of_the_portal_says_that_it_cannot_be_shown_now_and_leads_to_itself(
+    stage: Stage, own: Postgres, how: str
+) -> None:
+    eva = stage.portal(scripts=False)
+    eva.watch.expect("503")
+    eva.signs_up("eva@empresa.test", name="Eva Luna")
+    eva.opens_ticket(SUBJECT, "Hola")
+    with away(own, how):
+        eva.page.reload()
+        eva.is_at("No podemos mostrar esta página ahora")
+        eva.link("Intentar de nuevo").click()
+        eva.is_at("No podemos mostrar esta página ahora")
+    wait_until(lambda: is_shown(eva), "the server reads again")
+    eva.sees("Hola")
+    lines = stage.server.whole_log().splitlines()
+    assert len([line for line in lines if "pages of the portal cannot be shown" in line]) == 1
+
+
+def is_shown(eva: PortalCustomer) -> bool:
+    heading = eva.page.get_by_role("heading", level=1)
+    expect(heading).to_be_visible()
+    if heading.inner_text() != SUBJECT:
+        eva.link("Intentar de nuevo").click()
+    return heading.inner_text() == SUBJECT
+
+
 def is_sent(eva: PortalCustomer) -> bool:
     """Pressed once more, as people do until it works."""
     eva.button("Enviar de nuevo").click()

@@ -8,13 +8,18 @@ import re
 import sqlite3
 from contextlib import closing
 
+import httpx2
 import pytest
 
+from chatserver.core.errors import Refused
+from chatserver.services import partaking
 from chatserver.services.portal import Portal
 from chatserver.settings import Settings
+from chatserver.store import files as rows_of_files
 from chatserver.store.base import StoreFailed
 from chatserver.store.work import Who
 from chatserver.web.headers import STRICT
+from chatserver.web.portal import uploads
 from chatserver.web.portal.forms import ANSWERS_MAX, BODY_BYTES
 from chatserver.web.portal.ticket import PAGE as HISTORY_PAGE
 from chatserver.web.portal.tickets import PAGE
@@ -883,6 +888,7 @@ def test_whatever_goes_wrong_with_a_form_what_was_typed_is_there_again(
     """The database is away from the first question on, or something unforeseen happens in the middle."""
     number = ana.writes()
     ana.opens(f"tickets/{number}")
+    csrf = fields(ana.page, ana.path(f"tickets/{number}/reply"))["csrf"]
 
     async def is_away(*_: object, **__: object) -> object:
         raise OSError("the database is away")
@@ -892,13 +898,202 @@ def test_whatever_goes_wrong_with_a_form_what_was_typed_is_there_again(
             away.setattr(Portal, "session", is_away)
         else:
             away.setattr(served.app.state.hub.house.store, "write", is_away)
+            away.setattr(rows_of_files, "add", is_away)
         ana.posts(f"tickets/{number}/reply", text="Un texto largo")
         assert (ana.status, ana.shows("No pudimos guardarlo")) == (503, True)
         assert not ana.shows("Tu sesión terminó")
         assert re.search(r"<code>[0-9a-f]{12}</code>", ana.page)
-        # A script hears a bare status, and keeps what it has.
-        sent = ana.client.post(ana.path("files"), data={"cid": "x"}, headers={"accept": "text/html", **OWN})
-        assert (sent.status_code, "No pudimos" in sent.text) in ((503, False), (403, False))
+        sent = by_script(ana, csrf)
+        assert (sent.status_code, sent.json()["code"]) == (503, "unavailable")
     ana.posts(f"tickets/{number}/reply")
     assert ana.at == f"/tickets/{number}"
     assert ana.page.count("Un texto largo") >= 1
+
+
+def by_script(visitor: Visitor, csrf: str) -> httpx2.Response:
+    """A file as the page's script sends it: it hears a bare status, and keeps what it has."""
+    return visitor.client.post(
+        visitor.path("files"),
+        data={"cid": "a" * 22, "csrf": csrf},
+        files={"attached": ("a.txt", b"Una nota")},
+        headers={"accept": "application/json", **OWN},
+    )
+
+
+@pytest.mark.parametrize("place", ["new", "tickets/{}/reply"])
+@pytest.mark.parametrize("accept", ["text/html", "*/*"])
+@pytest.mark.parametrize("problem", [StoreFailed("disk full"), OSError("the database is away")], ids=repr)
+def test_a_file_that_cannot_be_stored_takes_nothing_of_its_form_along(
+    served: Served, ana: Visitor, monkeypatch: pytest.MonkeyPatch, place: str, accept: str, problem: Exception
+) -> None:
+    """Be it that a field stands before the file or behind it. The names of all files are there, to be chosen again."""
+    number = ana.writes()
+    place = place.format(number)
+    action = ana.path(place)
+    shown = fields(ana.opens(place.removesuffix("/reply")).page, action)
+    tried = []
+
+    async def fails(*_: object, **__: object) -> object:
+        tried.append(1)
+        raise problem
+
+    form = shown | {"subject": "Un asunto", "type": "question"}
+    sent: list[tuple[str, tuple[str | None, bytes | str]]] = [
+        *((name, (None, value)) for name, value in form.items() if name != "text"),
+        ("attached", ("a.txt", b"Una nota" * 100_000)),
+        ("text", (None, "Un texto largo <b>")),
+        ("attached", ("b.txt", b"Otra nota")),
+        ("comment", (None, "Al final")),
+    ]
+    with monkeypatch.context() as full:
+        full.setattr(rows_of_files, "add", fails)
+        ana.answer = ana.client.post(action, files=sent, headers={"accept": accept, **OWN})
+    assert (ana.status, ana.shows("No pudimos guardarlo")) == (503, True)
+    assert ana.shows("Elige otra vez estos archivos: a.txt, b.txt.")
+    assert bool(re.search(r"<code>[0-9a-f]{12}</code>", ana.page)) == isinstance(problem, OSError)
+    assert len(tried) == 1, "nothing more is tried of a form that is lost anyway"
+    again = fields(ana.page, action)
+    expected = {"text": "Un texto largo <b>", "lost": "a.txt, b.txt", "comment": "Al final"}
+    assert {name: again[name] for name in expected} == expected
+    assert again["cid"] == shown["cid"]
+    ana.posts(place)
+    assert (ana.status, ana.shows("Elige otra vez estos archivos: a.txt, b.txt.")) == (400, True)
+    ana.brings(place, {"a.txt": b"Una nota"})
+    assert ana.at.startswith("/tickets/")
+    assert ana.shows("Un texto largo <b>")
+    assert ana.shows("a.txt")
+
+
+def test_a_file_that_was_stored_before_another_could_not_be_stays_in_the_form(
+    served: Served, ana: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = ana.writes()
+    ana.opens(f"tickets/{number}")
+    add, times = rows_of_files.add, iter(range(9))
+
+    async def once(*given: object, **more: object) -> object:
+        if next(times):
+            raise StoreFailed("disk full")
+        return await add(*given, **more)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as full:
+        full.setattr(rows_of_files, "add", once)
+        ana.brings(f"tickets/{number}/reply", {"a.txt": b"Una nota", "b.txt": b"Otra"}, text="Un texto")
+    assert (ana.status, ana.shows("Elige otra vez estos archivos: b.txt.")) == (503, True)
+    ana.posts(f"tickets/{number}/reply").posts(f"tickets/{number}/reply")
+    assert ana.at == f"/tickets/{number}"
+    assert (ana.shows("a.txt"), ana.shows("b.txt")) == (True, False)
+
+
+def test_a_refusal_that_no_field_tells_of_is_told_all_the_same(
+    served: Served, ana: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    number = ana.writes()
+    ana.opens(f"tickets/{number}")
+    csrf = fields(ana.page, ana.path(f"tickets/{number}/reply"))["csrf"]
+    refused = Refused("rate_limited", retry_after=39.5)
+
+    async def refuses(*_: object, **__: object) -> object:
+        raise refused
+
+    with monkeypatch.context() as busy:
+        busy.setattr(partaking, "find", refuses)
+        ana.posts(f"tickets/{number}/reply", text="Un texto largo")
+        assert (ana.status, ana.shows("Demasiados intentos.")) == (429, True)
+        assert ana.answer is not None
+        assert ana.answer.headers["retry-after"] == "40"
+        assert fields(ana.page, ana.path(f"tickets/{number}/reply"))["text"] == "Un texto largo"
+        refused = Refused("ticket_closed")
+        ana.posts(f"tickets/{number}/reply")
+        assert (ana.status, ana.shows("Este ticket ya está cerrado")) == (409, True)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+    ana.posts(f"tickets/{number}/reply")
+    assert ana.shows("Un texto largo")
+    with monkeypatch.context() as busy:
+        busy.setattr(uploads, "size", refuses_at_once)
+        sent = by_script(ana, csrf)
+    assert (sent.status_code, sent.json()["code"]) == (503, "unavailable")
+
+
+def refuses_at_once(*_: object) -> str:
+    raise Refused("unavailable", retry_after=5)
+
+
+# — the database is away ————————————————————————————————————————————————————————
+
+
+def full_disk(*_: object, **__: object) -> object:
+    problem = sqlite3.OperationalError("disk I/O error")
+    problem.sqlite_errorcode = sqlite3.SQLITE_IOERR | 1 << 8
+    raise problem
+
+
+@pytest.mark.parametrize("where", ["session", "ticket", "store"])
+def test_a_page_that_cannot_be_read_just_now_says_so_in_the_portal_with_the_way_to_it(
+    served: Served,
+    ana: Visitor,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    where: str,
+) -> None:
+    number = ana.writes()
+    caplog.set_level("INFO", logger="chatserver.web.portal.away")
+
+    def not_stored(*_: object, **__: object) -> object:
+        raise StoreFailed("disk full")
+
+    said = {
+        "es": ("No podemos mostrar esta página ahora", "Intentar de nuevo"),
+        "en": ("We cannot show this page just now", "Try again"),
+        "pt": ("Não é possível mostrar esta página agora", "Tentar de novo"),
+    }
+    with monkeypatch.context() as away:
+        if where == "session":
+            away.setattr(Portal, "session", full_disk)
+        else:
+            away.setattr(partaking, "find", full_disk if where == "ticket" else not_stored)
+        for lang, (title, again) in said.items():
+            ana.opens(f"tickets/{number}?before=9&lang={lang}")
+            assert (ana.status, ana.shows(title)) == (503, True)
+            assert ana.answer is not None
+            assert ana.answer.headers["retry-after"] == "5"
+            address = f"/portal/demo/tickets/{number}?before=9&amp;lang={lang}"
+            assert f'href="{address}">{again}</a>' in ana.page
+        news = ana.client.get(ana.path(f"tickets/{number}/news?after=0"), headers={"accept": "*/*"})
+        assert (news.status_code, news.json()["code"]) == (503, "unavailable")
+        assert news.headers["retry-after"] == "5"
+        if where != "session":
+            assert ana.opens("").status == 200
+            ana.opens(f"tickets/{number}")
+    told = [(record.levelname, record.exc_info) for record in caplog.records]
+    once = [("ERROR", None)]
+    assert told == (once if where == "session" else [*once, ("INFO", None), *once])
+    assert ana.opens(f"tickets/{number}?lang=es").status == 200
+    assert [record.levelname for record in caplog.records][len(told) :] == ["INFO"]
+    ana.opens(f"tickets/{number}")
+    assert len(caplog.records) == len(told) + 1
+
+
+def test_a_mistake_of_ours_is_not_taken_for_a_database_that_is_away(
+    ana: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def asks_wrongly(*_: object, **__: object) -> object:
+        problem = sqlite3.OperationalError("no such column")
+        problem.sqlite_errorcode = sqlite3.SQLITE_ERROR
+        raise problem
+
+    monkeypatch.setattr(partaking, "find", asks_wrongly)
+    assert ana.opens("tickets/1001").status == 500
+    assert [bool(record.exc_info) for record in caplog.records if record.levelname == "ERROR"] == [True]
+
+
+def test_what_is_wrong_with_a_form_is_said_in_the_portal_while_the_database_is_away(
+    ana: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana.opens("new")
+    monkeypatch.setattr(Portal, "session", full_disk)
+    ana.sends("new", {"text": "x" * (BODY_BYTES + 1)})
+    assert (ana.status, ana.shows("Es demasiado grande")) == (413, True)
+    assert 'href="/portal/demo">' in ana.page
+    nobody = Visitor(ana.served, "nada").opens("tickets/1")
+    assert nobody.status == 404

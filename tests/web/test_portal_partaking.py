@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import secrets
@@ -11,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from chatserver.core.tickets import Ticket, copied_said
+from chatserver.i18n import LANGUAGES, words
 from chatserver.mail.addresses import Signer
 from chatserver.mail.links import links
 from chatserver.services import administration, persons
@@ -159,6 +161,89 @@ def test_who_is_in_copy_neither_confirms_nor_completes_nor_rates_nor_copies_othe
     assert 'id="rate" hidden' in luis.opens("tickets/1001").page
     news = luis.client.get(luis.path("tickets/1001/news?after=0")).json()
     assert (news["asks"], news["incomplete"], news["may_rate"]) == (False, False, False)
+
+
+YOU = {
+    "es": re.compile(r"\b(te|tu|tus|ti)\b|(aste|iste)\b", re.IGNORECASE),
+    "en": re.compile(r"\byour?s?\b", re.IGNORECASE),
+    "pt": re.compile(r"\b(você|seus?|suas?)\b", re.IGNORECASE),
+}
+
+
+@pytest.mark.parametrize(
+    ("lang", "attended", "asked", "waited", "was"),
+    [
+        (
+            "es",
+            "Ana Ríos atiende a Ana Ruiz",
+            "Ana Ríos le pidió a Ana Ruiz completar: Nombre de la compañía.",
+            "Ana Ríos espera la respuesta de Ana Ruiz.",
+            "Ana Ríos atendió a Ana Ruiz",
+        ),
+        (
+            "en",
+            "Ana Ríos is helping Ana Ruiz",
+            "Ana Ríos asked Ana Ruiz to complete: Company name.",
+            "Ana Ríos is waiting for Ana Ruiz to answer.",
+            "Ana Ríos helped Ana Ruiz",
+        ),
+        (
+            "pt",
+            "Ana Ríos está atendendo Ana Ruiz",
+            "Ana Ríos pediu que Ana Ruiz complete: Nome da empresa.",
+            "Ana Ríos espera a resposta de Ana Ruiz.",
+            "Ana Ríos atendeu Ana Ruiz",
+        ),
+    ],
+)
+def test_what_is_the_customers_is_said_of_them_to_whoever_else_reads(
+    served: Served, ana: Visitor, desk: Company, lang: str, attended: str, asked: str, waited: str, was: str
+) -> None:
+    luis = Visitor(served).signs_up("luis@cuadra.test", "Luis Mora")
+    desk.takes(1001)
+    desk.pends(1001)
+    desk.sends_back(1001, "company")
+    told = luis.opens(f"tickets/1001?lang={lang}")
+    facts, history = _facts(told.page), _events(told.page)
+    assert attended in facts
+    assert asked in history
+    assert waited in history
+    assert not [line for line in (*facts, *history) if YOU[lang].search(line)]
+    news = luis.client.get(luis.path("tickets/1001/news?after=0")).json()
+    assert (news["state"], news["waits"]) == ("pending", False)
+    assert asked in [one["parts"][0]["text"] for one in news["entries"] if one["side"] == "event"]
+    # Its customer is spoken to.
+    own = ana.opens(f"tickets/1001?lang={lang}")
+    assert attended not in _facts(own.page)
+    assert YOU[lang].search(" ".join(_events(own.page)))
+    assert ana.client.get(ana.path("tickets/1001/news?after=0")).json()["waits"]
+    desk.closes(1001)
+    assert was in _facts(luis.opens("tickets/1001").page)
+
+
+def _facts(page: str) -> list[str]:
+    (found,) = re.findall(r'<p class="facts"><span class="number">(.*?)</p>', page, re.DOTALL)
+    return [html.unescape(one) for one in re.findall(r"<span>([^<]*)</span>", found)]
+
+
+def _events(page: str) -> list[str]:
+    return [html.unescape(one.strip()) for one in re.findall(r'<li class="event"[^>]*>([^<]*)<time', page)]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_no_event_that_somebody_else_reads_says_you(lang: str) -> None:
+    """What the customer did has no line there; all else is said of them where it says "you"."""
+    by_customer = {"opened", "declined", "completed", "rated.one", "rated.other", "later.customer"}
+    by_customer |= {"closed.customer", "closed.solved"}
+    said = words(lang)
+    kinds = {
+        key.split(".event.", 1)[1] for key in said if re.match(r"(portal|widget)\.event\.(?!theirs)", key)
+    }
+    assert {"assigned", "queued.agent_gone"} < kinds
+    for kind in kinds - by_customer:
+        faces = ("portal.event.theirs", "portal.event", "widget.event")
+        text = next(said[f"{face}.{kind}"] for face in faces if f"{face}.{kind}" in said)
+        assert not YOU[lang].search(text), kind
 
 
 def test_an_address_that_nobody_confirmed_gives_nothing(served: Served, ana: Visitor, desk: Company) -> None:

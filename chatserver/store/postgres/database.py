@@ -48,6 +48,14 @@ _CUT: Final = (
     asyncpg.InternalClientError,  # its end was not noticed yet
 )
 
+# And whatever else is said by a server that is not there, or not yet, or has no room.
+_AWAY: Final = (
+    *_CUT,
+    OSError,  # TimeoutError among them
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+)
+
 # Each statement is meant for one index, with ten rows and with ten million: bitmaps would combine it with the index of all open
 # chats. What has none is small, but counts as dear then: not a reason to compile it.
 _BY_INDEX: Final = {
@@ -136,6 +144,11 @@ class PostgresDatabase(Database):
     async def rows(self, statement: Executable, **values: Any) -> list[Any]:
         """See `Reader`. Raises what asyncpg raises, TimeoutError and OSError."""
         return await _rows(self._pool, statement, values)
+
+    @staticmethod
+    def is_away(problem: BaseException) -> bool:
+        """See `Database.is_away`."""
+        return isinstance(problem, _AWAY)
 
     async def all_gone(self, app_ids: Collection[int], policy: Policy, now: int) -> None:
         """See `store.base.Store`. By a connection of its own: with 100,000 open chats it takes longer than others may."""

@@ -42,6 +42,12 @@ async def look(where: Path | str) -> Reader:
     return _Looker(Readers(path))
 
 
+_PASSING: Final = frozenset(
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN}
+)
+"""Of a question that is asked as it should be; further bits of an error's code say more of each."""
+
+
 class SqliteDatabase(Database):
     """Open with `Database.open`."""
 
@@ -91,6 +97,15 @@ class SqliteDatabase(Database):
     async def rows(self, statement: Executable, **values: Any) -> list[Any]:
         """See `Reader`. Raises sqlite3.Error."""
         return await _rows(self._readers, statement, values)
+
+    @staticmethod
+    def is_away(problem: BaseException) -> bool:
+        """See `Database.is_away`: the disk does not do what it should, or somebody else holds the file."""
+        return isinstance(problem, TimeoutError) or (
+            # What Python itself says of a connection has no code.
+            isinstance(problem, sqlite3.OperationalError)
+            and getattr(problem, "sqlite_errorcode", 0) & 0xFF in _PASSING
+        )
 
     def _compiled(self, statement: Any) -> tuple[str, tuple[Any, ...]]:
         return compiled(statement)

@@ -11,10 +11,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from chatserver.core.errors import Refused
 from chatserver.store.base import StoreFailed
 from chatserver.web.errors import logged
 from chatserver.web.origins import header
-from chatserver.web.portal import door, looks, new, profile, suggesting, ticket, tickets, uploads
+from chatserver.web.portal import away, door, looks, new, profile, suggesting, ticket, tickets, uploads
+from chatserver.web.portal.away import Outage
 from chatserver.web.portal.visit import SignInFirst, Taker, Visit
 
 View = Callable[[Visit], Awaitable[Response]]
@@ -60,20 +62,32 @@ FROM_WIDGET: Final = frozenset({door.enter})
 
 
 def routes() -> list[BaseRoute]:
+    outage = Outage()
     found: list[BaseRoute] = [Route("/portal/{app}/color.css", looks.color)]
     for path, (get, post) in PAGES.items():
         if get is not None:
-            found.append(Route(f"/portal/{{app}}{path}", _getting(get), methods=["GET"]))
+            found.append(Route(f"/portal/{{app}}{path}", _getting(get, outage), methods=["GET"]))
         if post is not None:
             found.append(Route(f"/portal/{{app}}{path}", _posting(post), methods=["POST"]))
         if get is None and post not in BY_SCRIPT:
-            found.append(Route(f"/portal/{{app}}{path}", _getting(door.back), methods=["GET"]))
+            found.append(Route(f"/portal/{{app}}{path}", _getting(door.back, outage), methods=["GET"]))
     return found
 
 
-def _getting(view: View) -> Callable[[Request], Awaitable[Response]]:
+def _getting(view: View, outage: Outage) -> Callable[[Request], Awaitable[Response]]:
     async def asked(request: Request) -> Response:
-        return await view(await Visit.of(request))
+        try:
+            visit = await Visit.of(request)
+            response = await view(visit)
+        except Exception as problem:
+            if not outage.is_met(request, problem):
+                raise
+            if view in BY_SCRIPT:
+                raise HTTPException(503, headers={"retry-after": str(away.AGAIN_SECONDS)}) from None
+            return away.page(request)
+        if visit.session is not None:
+            outage.is_over()
+        return response
 
     return _told(view, asked)
 
@@ -85,7 +99,7 @@ def _posting(view: View) -> Callable[[Request], Awaitable[Response]]:
         if take is not None:
             uploads.let_come(request)
         visit = await Visit.posted(request, take)
-        if visit.unheard:
+        if visit.unheard is not None:
             return _unstored(view, visit, visit.unheard)
         if view not in FROM_WIDGET and not visit.genuine:
             if view in BY_SCRIPT:
@@ -97,6 +111,8 @@ def _posting(view: View) -> Callable[[Request], Awaitable[Response]]:
             raise
         except StoreFailed:  # which says so itself
             return _unstored(view, visit)
+        except Refused as refused:
+            return _refused(view, visit, refused)
         except Exception as surprise:
             return _unstored(view, visit, logged(request.scope, surprise))
 
@@ -108,6 +124,13 @@ def _unstored(view: View, visit: Visit, number: str = "") -> Response:
     if view in BY_SCRIPT:
         raise HTTPException(503)
     return door.unstored(visit, number)
+
+
+def _refused(view: View, visit: Visit, refused: Refused) -> Response:
+    """What no field of the form says for itself: with its own sentence, and what was typed there again."""
+    if view in BY_SCRIPT:
+        raise refused  # `web/errors.py` makes JSON of it
+    return door.refused(visit, refused)
 
 
 def _told(
@@ -127,6 +150,6 @@ def _told(
             if view in BY_SCRIPT or "text/html" not in (header(request.scope, b"accept") or ""):
                 raise
             # Raises 404 in turn where it is the app that is not there.
-            return (await Visit.of(request)).wrong(problem)
+            return (await Visit.heard_or_not(request)).wrong(problem)
 
     return answered

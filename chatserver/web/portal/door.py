@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 from typing import Final
 from urllib.parse import quote
 
@@ -13,7 +14,8 @@ from chatserver.core import accounts, messages
 from chatserver.core.errors import Refused
 from chatserver.i18n import say
 from chatserver.services.portal import Wish
-from chatserver.web.portal import new, ticket
+from chatserver.web.errors import status_of
+from chatserver.web.portal import new, ticket, uploads
 from chatserver.web.portal.forms import Field, Form, sentence
 from chatserver.web.portal.visit import LINK_COOKIE_SECONDS, Visit, carried
 
@@ -121,18 +123,29 @@ def unstored(visit: Visit, number: str) -> Response:
     return _once_more(visit, "unstored", 503, number)
 
 
-def _once_more(visit: Visit, why: str, status: int, number: str = "") -> Response:
+def refused(visit: Visit, problem: Refused) -> Response:
+    """It was refused for a reason that its page has no field for."""
+    text = uploads.sentence(visit.lang, problem)
+    response = _once_more(visit, "refused", status_of(problem), text=text)
+    if problem.retry_after:
+        response.headers["retry-after"] = str(ceil(problem.retry_after))
+    return response
+
+
+def _once_more(visit: Visit, why: str, status: int, number: str = "", text: str = "") -> Response:
     path = str(visit.request.scope["path"])
+    text = text or say(visit.lang, f"portal.{why}.text")
     if path == visit.path("sign-in"):
         form = Form([EMAIL, PASSWORD], visit.form)
-        form.errors[""] = say(visit.lang, f"portal.{why}.text")
+        form.errors[""] = text
         return _sign_in(visit, form, status)
     return visit.page(
         "once_more",
         status,
         title=say(visit.lang, f"portal.{why}.title"),
-        text=say(visit.lang, f"portal.{why}.text"),
+        text=text,
         number=number,
+        files=uploads.said(visit, visit.form),
         action=path,
         back=visit.path(_place_of(visit)),
         kept={k: v for k, v in visit.form.items() if k != "csrf" and "password" not in k},

@@ -73,7 +73,7 @@ def entries(
     found: list[Entry] = []
     before = after
     for item in items:
-        text = _said(item, ticket, lang, form)
+        text = _said(item, ticket, lang, form, own=ticket.customer.id == reader)
         if not text and not item.files:
             continue
         if item.kind not in TALK and item.by == "customer" and ticket.customer.id not in own:
@@ -141,6 +141,11 @@ def _name(item: Item, ticket: Ticket, lang: str, own: frozenset[int]) -> str:
         return say(lang, "widget.you")
     if item.by == "system":
         return say(lang, "common.in_copy", name=item.name)
+    return called(ticket)
+
+
+def called(ticket: Ticket) -> str:
+    """Its customer, for others."""
     return ticket.customer.name or ticket.email
 
 
@@ -150,8 +155,8 @@ def named(form: Form, lang: str, names: Iterable[str]) -> str:
     return ", ".join(form.called(name, lang) or known.get(f"form.label.{name}", name) for name in names)
 
 
-def _said(item: Item, ticket: Ticket, lang: str, form: Form) -> str:
-    """Empty for what is not worth a line here."""
+def _said(item: Item, ticket: Ticket, lang: str, form: Form, *, own: bool) -> str:
+    """Empty for what is not worth a line here. What says "you" is said of its customer to anybody else."""
     if item.kind in TALK:
         return item.text
     catalogue = words(lang)
@@ -159,11 +164,14 @@ def _said(item: Item, ticket: Ticket, lang: str, form: Form) -> str:
         return say(lang, f"widget.event.rated.{'one' if item.stars == 1 else 'other'}", count=item.stars)
     if item.kind == "later" and item.by == "system" and ticket.mode == "later" and item.seq == 2:
         return ""  # it was a request from the first word on
-    values: dict[str, Any] = {"name": item.name}
+    values: dict[str, Any] = {"name": item.name, "customer": called(ticket)}
     if item.kind in ("sent_back", "completed"):
         values["fields"] = named(form, lang, item.reason.split(","))
     keys = [f"{item.kind}.{by}" for by in (item.reason, item.by)] + [item.kind]
-    for key in (f"{face}.event.{one}" for one in keys for face in ("portal", "widget")):
+    faces = (
+        ("portal.event", "widget.event") if own else ("portal.event.theirs", "portal.event", "widget.event")
+    )
+    for key in (f"{face}.{one}" for one in keys for face in faces):
         if key in catalogue:
             # Why somebody turned it down is theirs to say.
             why = f" «{item.text}»" if item.kind == "closed" and item.text else ""

@@ -23,7 +23,7 @@ from chatserver.web import asked
 from chatserver.web.origins import header
 from chatserver.web.portal import uploads
 from chatserver.web.portal.forms import cid_of, sentence
-from chatserver.web.portal.history import Entry, Shown, entries
+from chatserver.web.portal.history import Entry, Shown, called, entries
 from chatserver.web.portal.visit import Visit
 
 PAGE: Final = 100
@@ -91,6 +91,7 @@ async def page(
         status,
         ticket=ticket,
         part=part,
+        customer=called(ticket),
         may_say=own or (part == "copied" and ticket.mode == "later"),
         history=await _entries(visit, ticket, shown, earlier),
         told=asked.told(form, visit.lang, ticket.details, ticket.email),
@@ -294,6 +295,8 @@ class News(msgspec.Struct, frozen=True):
     label: str
     closed: bool
     asks: bool
+    waits: bool
+    """For whoever looks."""
     incomplete: bool
     """It was sent back: there is a form to complete."""
     may_rate: bool
@@ -322,6 +325,7 @@ async def news(visit: Visit) -> Response:
         say(visit.lang, f"portal.state.{ticket.state}"),
         ticket.state == "closed",
         part == "own" and ticket.proposal is not None,
+        part == "own" and ticket.state == "pending",
         _asks(ticket, part),
         part == "own" and until is not None and visit.portal.house.now() < until,
         len(fresh) > NEWS_MOST,

@@ -10,7 +10,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from chatserver.core.errors import Refused
@@ -18,7 +19,9 @@ from chatserver.core.files import MIB, File
 from chatserver.extensions import UPLOAD
 from chatserver.i18n import say, words
 from chatserver.services.files import Uploader
+from chatserver.store.base import StoreFailed
 from chatserver.web.addresses import internet
+from chatserver.web.errors import logged
 from chatserver.web.portal.forms import BODY_BYTES, MULTIPART, cid_of, kind_of
 from chatserver.web.portal.multipart import Part
 from chatserver.web.rooms import rooms
@@ -32,7 +35,7 @@ CHOSEN: Final = "attached"
 NAMED: Final = "files"
 """And the one that holds the ids of those which are here, parted by blanks."""
 LOST: Final = "lost"
-"""The names of those which came when nobody was signed in: to be chosen again."""
+"""The names of those which came when nobody was signed in, or nothing could be stored: to be chosen again."""
 DROP: Final = "drop"
 """A button that takes one of them out again: its id."""
 NAMES_MOST: Final = 1_000
@@ -53,19 +56,26 @@ def let_come(request: Request) -> None:
 async def keep(visit: Visit, part: Part) -> None:
     """One file of a form. What is wrong with it is said at the field, with its name, and the others go on."""
     name = part.filename or ""
-    if visit.session is None or not visit.genuine:
-        lost = [*filter(None, [visit.form.get(LOST, "")]), name]
-        visit.form[LOST] = ", ".join(lost)[:NAMES_MOST]
+    if visit.session is None or not visit.genuine or visit.unheard is not None:
+        _lose(visit, name)
         return
     here, most = ids(visit), visit.app.policy.files_per_message
     try:
         if len(here) >= most:
             raise Refused("too_many_files", limit=most)
-        file = await _taken(visit, part)
+        file = await _tried(visit, part)
     except Refused as refused:
         visit.file_errors.append(f"{name}: {sentence(visit.lang, refused)}")
+        return
+    if file is None:
+        _lose(visit, name)
     else:
         visit.form[NAMED] = " ".join([*here, file.id])
+
+
+def _lose(visit: Visit, name: str) -> None:
+    lost = [*filter(None, [visit.form.get(LOST, "")]), name]
+    visit.form[LOST] = ", ".join(lost)[:NAMES_MOST]
 
 
 async def send(visit: Visit) -> Response:
@@ -85,12 +95,26 @@ async def send(visit: Visit) -> Response:
 
 async def keep_one(visit: Visit, part: Part) -> None:
     """The file that a script sends by itself."""
-    if visit.session is None or not visit.genuine or visit.sent_up is not None:
+    if visit.session is None or not visit.genuine or visit.unheard is not None or visit.sent_up is not None:
         return
     try:
-        visit.sent_up = await _taken(visit, part, visit.form.get("cid", ""))
+        visit.sent_up = await _tried(visit, part, visit.form.get("cid", ""))
     except Refused as refused:
         visit.sent_up = refused
+
+
+async def _tried(visit: Visit, part: Part, cid: str = "") -> File | None:
+    """None where it cannot be kept for a fault of ours: the form is `unheard` then, and is read on, since what was typed may
+    stand behind the file. Raises Refused, and what reading raises."""
+    try:
+        return await _taken(visit, part, cid)
+    except (Refused, HTTPException, ClientDisconnect):
+        raise
+    except StoreFailed:  # which says so itself
+        visit.unheard = ""
+    except Exception as surprise:
+        visit.unheard = logged(visit.request.scope, surprise)
+    return None
 
 
 async def _taken(visit: Visit, part: Part, cid: str = "") -> File:

@@ -75,21 +75,41 @@ class Visit:
     """Why files that came with it were not taken: sentences."""
     sent_up: File | Refused | None = None
     """What became of the one file that a script sent by itself."""
-    unheard: str = ""
-    """The id of what kept us from asking who this is: nothing may be done, and nothing be said of a session."""
+    unheard: str | None = None
+    """What was sent cannot be acted upon for a fault of ours: it could not be asked who this is, of whose session nothing may be
+    said then, or a file could not be kept. Under which id that is in the log, "" where the store told of it."""
     _cookies: list[tuple[str, str, int]] = field(default_factory=list)
 
     @classmethod
     async def of(cls, request: Request) -> Visit:
         """Raises HTTPException(404) for an app that is not there."""
-        visit = cls._unknown(request)
+        visit = cls._made(request)
         visit.session = await visit.portal.session(visit.app, visit.cookie(f"portal-{visit.app.id}"))
         visit.lang = visit._language()
         return visit
 
     @classmethod
-    def _unknown(cls, request: Request) -> Visit:
-        """Of whoever it may be, in whatever language. Raises HTTPException(404)."""
+    async def heard_or_not(cls, request: Request) -> Visit:
+        """`of`; where that cannot be asked it is `unheard`. Raises HTTPException(404)."""
+        try:
+            return await cls.of(request)
+        except HTTPException:
+            raise
+        except Exception as surprise:  # the database is away
+            visit = cls.unknown(request)
+            visit.unheard = logged(request.scope, surprise)
+            return visit
+
+    @classmethod
+    def unknown(cls, request: Request) -> Visit:
+        """Of whoever it may be: nothing is asked of the database. Raises HTTPException(404)."""
+        visit = cls._made(request)
+        visit.lang = visit._language()
+        return visit
+
+    @classmethod
+    def _made(cls, request: Request) -> Visit:
+        """In no language yet. Raises HTTPException(404)."""
         house = rooms(request)
         try:
             app = house.find_app(request.path_params["app"])
@@ -99,16 +119,10 @@ class Visit:
 
     @classmethod
     async def posted(cls, request: Request, take: Taker | None = None) -> Visit:
-        """Of a form of ours; `take` gets each of its files, which else are passed over. Whoever sent it is `unheard` where that
-        could not be asked. Raises HTTPException: 403 when the browser says that it is none of ours, and what `forms.reading`
-        raises."""
-        try:
-            visit = await cls.of(request)
-        except HTTPException:
-            raise
-        except Exception as surprise:  # the database is away: what was typed is not lost for that
-            visit = cls._unknown(request)
-            visit.lang, visit.unheard = visit._language(), logged(request.scope, surprise)
+        """Of a form of ours; `take` gets each of its files, which else are passed over. It is `unheard` where it could not be
+        asked who sent it, or a file could not be kept. Raises HTTPException: 403 when the browser says that it is none of ours,
+        and what `forms.reading` raises."""
+        visit = await cls.heard_or_not(request)  # what was typed is not lost while the database is away
         if not visit.house.origins.from_own_page(request.scope):
             raise HTTPException(403)
         async for part in forms.reading(request, visit.form):

@@ -34,6 +34,7 @@ interface News {
   label: string;
   closed: boolean;
   asks: boolean;
+  waits: boolean;
   incomplete: boolean;
   may_rate: boolean;
   more: boolean;
@@ -195,7 +196,7 @@ function stands(told: News): void {
     chip.dataset.state = told.state;
     chip.textContent = told.label;
   }
-  reveal(document.querySelector("#waits"), told.state === "pending");
+  reveal(document.querySelector("#waits"), told.waits);
 }
 
 function reveal(element: HTMLElement | null, yes: boolean): void {
