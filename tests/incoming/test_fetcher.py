@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from chatserver.core.errors import Refused
+from chatserver.files.scanning import Scanner
+from chatserver.files.threads import Threads
 from chatserver.incoming import fetcher as mail_fetcher
 from chatserver.incoming import resting
 from chatserver.incoming.fetcher import Fetcher, fetching
@@ -19,14 +21,16 @@ from chatserver.mail import imap as line
 from chatserver.mail.imap import DELETE, Box, NotRead
 from chatserver.mail.mime import SIZE_AT_MOST
 from chatserver.services.mailroom import Mailroom
+from chatserver.settings import addresses
 from chatserver.settings.addresses import imap
 from chatserver.store import mails
 from chatserver.store.base import StoreFailed
+from tests.harness.clamd import clamd
 from tests.harness.dovecot import PASSWORD, Dovecot, dovecot
 from tests.harness.server import free_port
 from tests.harness.waiting import soon, until
 from tests.mail.taking import OTHER, Taking
-from tests.mail.writing import SUPPORT, mail
+from tests.mail.writing import SUPPORT, file, mail, part, together
 from tests.services.scene import Scene, database_scene
 
 
@@ -378,6 +382,24 @@ async def test_one_that_met_a_fault_of_ours_counts_as_waiting_and_has_its_next_t
         await soon(lambda: desk.metrics.mailbox_waiting == 0, "none waits")
     assert len(tried) == mail_fetcher.TRIES
     assert 1 in waiting
+
+
+async def test_one_whose_file_is_too_large_for_the_scanner_is_taken_without_it(desk: Desk) -> None:
+    """It would be too large another time as well."""
+    large = file("largo.txt", b"hola " * 500_000, "text/plain")
+    raw = mail(together(part("text/plain", "Mira"), large), content='multipart/mixed; boundary="=_b1"')
+    with clamd(most="1M") as daemon:
+        at, threads = addresses.clamd(f"unix:{daemon.socket}"), Threads()
+        desk.files._scanner = Scanner(at, threads, lambda outcome: None)
+        await desk.bring(raw)
+        async with desk.reading():
+            await desk.emptied()
+        threads.end()
+    (ticket,) = await desk.scene.rows.all_tickets()
+    (said,) = [item for item in await desk.scene.rows.items(ticket.id) if item.kind == "message"]
+    assert "Mira" in said.text
+    assert "largo.txt" in said.text, "it is named"
+    assert desk.metrics.mailbox == {"taken": 1, "again": 0, "left": 0}
 
 
 @pytest.mark.parametrize("problem", [StoreFailed("disk full"), Refused("rate_limited", retry_after=1)])
