@@ -639,6 +639,21 @@ async def test_a_forged_from_is_said_where_it_belongs_and_shows_nothing_to_its_f
     assert {str(one["To"]) for one in await desk.leaves()} == {ADDRESS}, "never to a Reply-To"
 
 
+async def test_who_writes_as_a_neighbour_of_their_domain_is_not_taken_for_them(desk: MailDesk) -> None:
+    """Its host lets Eva write as herself alone, and DMARC stands by all of the domain: the quoted name is nobody's address."""
+    await desk.gets(mail(), ADDRESS, SUPPORT)
+    await desk.leaves()
+    (ticket,) = await desk.tickets()
+    passed = {"Authentication-Results": "mx.acme.example; dmarc=pass header.from=cliente.example"}
+    for number, sender in enumerate((f'"<{ADDRESS}>" {EVA}', f'(") {EVA} (") (<{ADDRESS}>)')):
+        raw = mail("Cambien la cuenta\r\n", sender=sender, subject=f"[#{ticket.number}]",
+                   message_id=f"<{number}@x>", more=passed)  # fmt: skip
+        await desk.gets(raw, EVA, SUPPORT)
+    anas, evas = [await desk.messages(one) for one in await desk.tickets()]
+    assert {item.reason for item in [*anas[1:], *evas]} == {"unverified"}
+    assert (await desk.tickets())[-1].customer.key == f"mail:{EVA}"
+
+
 async def test_an_agents_name_in_a_from_does_nothing_in_an_agents_name(desk: MailDesk) -> None:
     await desk.gets(mail(), ADDRESS, SUPPORT)
     (confirmation,) = await desk.leaves()

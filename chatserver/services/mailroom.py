@@ -332,9 +332,10 @@ def key_of(mail: Arrival) -> str:
 
 
 def is_verified(mail: Arrival, authserv_id: str) -> bool:
-    """Whether the operator's own mail host found that the From's domain stands by the mail (DMARC)."""
+    """Whether the operator's own mail host found that the From's domain stands by the mail (DMARC), and could take no other
+    address than we do for its sender."""
     domain = mail.sender.address.rpartition("@")[2]
-    if not authserv_id or not domain or mail.senders != 1 or len(mail.headers.all("from")) != 1:
+    if not authserv_id or not domain or not mail.alone:
         return False
     passed = dmarc_domain(mail.headers.all("authentication-results"), authserv_id)
     return same_domain(passed) == same_domain(domain)
