@@ -21,6 +21,7 @@ from chatserver.core.files import File
 from chatserver.core.forms import Field, Form, Words
 from chatserver.core.mails import ANSWERS_AT_MOST
 from chatserver.core.tickets import Ticket
+from chatserver.services import mails as leaving
 from chatserver.services import pairing, requests, talk, tickets
 from chatserver.services.files import Files
 from chatserver.services.invitations import INVITED_SECONDS
@@ -605,6 +606,21 @@ async def test_what_the_owner_of_an_address_that_a_stranger_typed_writes_by_them
     assert await desk.messages(ticket) == before
     own = (await desk.tickets())[-1]
     assert (own.customer.key, own.follows) == (f"mail:{ADDRESS}", 0)
+
+
+@pytest.mark.parametrize("key", ["anon:eva", "user:eva"], ids=["visitor", "user"])
+async def test_a_transcript_brings_nothing_that_was_typed_to_an_address_that_was_typed_too(
+    desk: MailDesk, key: str
+) -> None:
+    ticket = await typed_by_a_stranger(desk, key)
+    await desk.scene.agent_says(ticket, "Hola, ¿en qué te ayudo?")
+    await leaving.transcript(desk.scene.house, Who(1, key), ticket.id, cid=new_cid())
+    (sent,) = [one for one in await desk.leaves() if "copia que pediste" in text_of(one)]
+    assert sent["To"] == ADDRESS
+    assert "¿en qué te ayudo?" in text_of(sent)
+    for word in ("Compra", "malo", "Eva"):
+        assert word not in sent.as_string()
+        assert word not in text_of(sent)
 
 
 async def copied_mail(desk: MailDesk, ticket: Ticket, address: str) -> EmailMessage:
