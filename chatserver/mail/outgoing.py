@@ -9,7 +9,7 @@ stranger's.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -314,7 +314,7 @@ def _answers(told: _Told) -> _Content:
     said, waits = told.said(("agent",)), told.waits()
     if not said and not waits:
         raise Nothing
-    count = _count(told)
+    count = _count(told, ("agent",))
     more = count - len(said)
     parts = [
         told.hello(),
@@ -372,11 +372,15 @@ def _closed_already(told: _Told) -> _Content:
 
 
 def _transcript(told: _Told) -> _Content:
-    said = told.said(("customer", "agent", "system"))
-    cut = _count(told) > len(said)
+    """To an address that anybody may have typed the team's words alone."""
+    known = told.matter.confirmed
+    by = ("customer", "agent", "system") if known else ("agent",)
+    said = told.said(by)
+    cut = _count(told, by) > len(said)
     parts = [
         told.hello(),
         Part(told.say("mail.transcript.text")),
+        Part() if known else Part(told.say("mail.transcript.stranger"), quiet=True),
         Part(told.say("mail.transcript.cut"), quiet=True) if cut else Part(),
         Part(said=said),
         told.to_ticket(),
@@ -437,8 +441,7 @@ _KINDS: Final[Mapping[LetterKind, Callable[[_Told], _Content]]] = {
 }
 
 
-def _count(told: _Told) -> int:
-    by = ("agent",) if told.matter.kind == "answers" else ("customer", "agent", "system")
+def _count(told: _Told, by: Collection[str]) -> int:
     return sum(item.kind in TALK and item.by in by for item in told.matter.items)
 
 

@@ -161,11 +161,13 @@ class Mailroom:
 
     async def _is_known(self, ticket: Ticket, sender: str) -> bool:
         """Whether a ticket's number, which anybody may write, leads a mail of this sender there. Not where a stranger may have
-        typed their address: what they write about a number of their own would be that stranger's to read. Who has a mail of ours
-        about the ticket answers that one."""
+        typed their address, as the customer's or in copy: what they write about a number of their own would be that stranger's
+        to read. Who has a mail of ours about the ticket answers that one, and is known from then on."""
+        if await mails.last_from(self.db, ticket.id, sender):
+            return True
         if is_copied(ticket, sender):
-            return not ticket.customer.anonymous
-        if not merely_typed(ticket, sender) or await mails.last_from(self.db, ticket.id, sender):
+            return False
+        if not merely_typed(ticket, sender):
             return True
         owner = await owner_of(self.db, ticket.app_id, sender)
         return owner is not None and owner.id == ticket.customer.id
@@ -332,9 +334,10 @@ def key_of(mail: Arrival) -> str:
 
 
 def is_verified(mail: Arrival, authserv_id: str) -> bool:
-    """Whether the operator's own mail host found that the From's domain stands by the mail (DMARC)."""
+    """Whether the operator's own mail host found that the From's domain stands by the mail (DMARC), and could take no other
+    address than we do for its sender."""
     domain = mail.sender.address.rpartition("@")[2]
-    if not authserv_id or not domain or mail.senders != 1 or len(mail.headers.all("from")) != 1:
+    if not authserv_id or not domain or not mail.alone:
         return False
     passed = dmarc_domain(mail.headers.all("authentication-results"), authserv_id)
     return same_domain(passed) == same_domain(domain)

@@ -73,7 +73,7 @@ def entries(
     found: list[Entry] = []
     before = after
     for item in items:
-        text = _said(item, ticket, lang, form, own=ticket.customer.id == reader)
+        text = _said(item, ticket, lang, form, own=ticket.customer.id in own)
         if not text and not item.files:
             continue
         if item.kind not in TALK and item.by == "customer" and ticket.customer.id not in own:
