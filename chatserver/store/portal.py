@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -332,6 +333,11 @@ async def spend(db: Database, link: Link) -> bool:
     )
     spent, _ = await db.execute(delete(links).where(links.c.id == link.id), delete(links).where(*same))
     return bool(spent)
+
+
+async def revoke(db: Database, token_hashes: Sequence[str]) -> None:
+    """These links, of whatever app, lead nowhere from now on; those that are none are passed over."""
+    await db.execute(delete(links).where(links.c.token_hash.in_(token_hashes)))
 
 
 # — one person, two customers ——————————————————————————————————————————————————
