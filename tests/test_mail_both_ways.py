@@ -251,6 +251,78 @@ async def test_a_confirmation_that_leaves_again_brings_the_same_link(desk: MailD
     await signs_up(desk, way_in(once)[0])
 
 
+def coming_back(to: EmailMessage, said: str, receiver: str, form: str) -> bytes:
+    """Our mail, as programs send it back: below an answer, as all that there is, within a forward, as HTML, as a file."""
+    quoted = "\r\n".join(f"> {line}" for line in text_of(to).splitlines())
+    headed = f"{said}\r\n\r\nEl mié, 7 ene 2026 a las 9:30, Acme <{SUPPORT}> escribió:\r\n\r\n"
+    plain, html, mixed = (
+        'text/plain; charset="utf-8"',
+        "text/html; charset=utf-8",
+        'multipart/mixed; boundary="=_b1"',
+    )
+    forwarded = f"{said}\r\n\r\n---------- Forwarded message ---------\r\nDe: Acme\r\n\r\n{text_of(to)}"
+    forms: dict[str, tuple[str | bytes, str]] = {
+        "answer": (f"{headed}{quoted}\r\n", plain),
+        "forward": (forwarded, plain),
+        "html": (f"<p>{said}</p><blockquote>{html_of(to)}</blockquote>", html),
+        "file": (together(part("text/plain", said), part("message/rfc822", to.as_bytes())), mixed),
+    }
+    body, content = forms[form]
+    answers = {"In-Reply-To": str(to["Message-ID"]), "References": str(to["Message-ID"])}
+    subject = f"{'Fwd' if form == 'forward' else 'Re'}: {to['Subject']}"
+    return mail(
+        body, to=receiver, subject=subject, message_id="<q@cliente.example>", content=content, more=answers
+    )
+
+
+@pytest.mark.parametrize("said", ["", "Gracias, es urgente"])
+@pytest.mark.parametrize("form", ["answer", "forward", "html", "file"])
+async def test_a_way_in_that_comes_back_is_nobodys_any_more_and_no_message_shows_it(
+    desk: MailDesk, form: str, said: str
+) -> None:
+    await desk.gets(mail(), ADDRESS, SUPPORT)
+    await desk.gets(mail(message_id="<otro@cliente.example>"), ADDRESS, SUPPORT)
+    confirmation, other = await desk.leaves()
+    token, _ = way_in(confirmation)
+    there, app = portal(desk), desk.scene.house.people.app(1)
+    assert await there.link(app, token) is not None
+    receiver = SUPPORT if form == "forward" else reply_to(confirmation)
+    await desk.gets(coming_back(confirmation, said, receiver, form), ADDRESS, receiver)
+    texts = [item.text for ticket in await desk.tickets() for item in await desk.messages(ticket)]
+    assert len(texts) == 3
+    assert not any(token in text or "stop/app1/" in text.replace("stop/app1/…", "") for text in texts)
+    assert not said or said in "".join(texts)
+    assert await there.link(app, token) is None
+    with pytest.raises(Refused) as refused:
+        await there.sign_up(app, token, "Un agente", PASSWORD, "es")
+    assert refused.value.code == "token_expired"
+    assert (await signs_up(desk, way_in(other)[0])).email == ADDRESS, "what did not come back is theirs still"
+
+
+async def test_a_link_is_over_even_if_the_mail_that_brings_it_is_not_taken(
+    desk: MailDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An original is kept from before the mail is taken: whoever finds it finds nothing in it."""
+    await desk.gets(mail(), ADDRESS, SUPPORT)
+    (confirmation,) = await desk.leaves()
+    token, _ = way_in(confirmation)
+    there, app = portal(desk), desk.scene.house.people.app(1)
+    at_the_time = []
+
+    async def kept(*given: Any) -> None:
+        at_the_time.append(await there.link(app, token))
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(mails, "keep_original", kept)
+    with pytest.raises(AssertionError):  # its host hears that it is to bring it again
+        await desk.gets(
+            coming_back(confirmation, "Hola", reply_to(confirmation), "answer"),
+            ADDRESS,
+            reply_to(confirmation),
+        )
+    assert at_the_time == [None]
+
+
 # — what agents do with a ticket ———————————————————————————————————————————————
 
 

@@ -9,6 +9,7 @@ opens nothing, shows nothing, and acts as nobody's: mail never does anything in 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ from chatserver.core.mails import Answer, TakenMail, may_answer
 from chatserver.core.outbox import is_copied, merely_typed
 from chatserver.core.people import App, Customer
 from chatserver.core.tickets import Step, Ticket
-from chatserver.mail import finding
+from chatserver.mail import finding, own_links
 from chatserver.mail.access import only_asks_for_access
 from chatserver.mail.addresses import Signer
 from chatserver.mail.authentication import dmarc_domain
@@ -41,9 +42,10 @@ from chatserver.services.files import Files, Uploader
 from chatserver.services.house import House
 from chatserver.services.mail_files import NAMED_AT_MOST, Kept
 from chatserver.services.mail_keeping import Shelf
+from chatserver.services.portal import hashed
 from chatserver.store import mails
 from chatserver.store.database import Database
-from chatserver.store.portal import owner_of
+from chatserver.store.portal import owner_of, revoke
 from chatserver.store.work import Needs, Who, World
 
 MESSAGES_AT_MOST: Final = 4
@@ -112,6 +114,7 @@ class Mailroom:
             # By its sender, whatever ticket they take part in.
             who = Uploader(app.id, "customer", key_of(mail))
             kept = await mail_files.keep(self.files, who, mail, app.policy)
+        await self._make_worthless(raw)
         await self.shelf.take_in(self.house, self.db, app, len(raw))
         await mails.keep_original(self.db, original, raw, self.house.now())
         taken = TakenMail(
@@ -142,6 +145,12 @@ class Mailroom:
             answered=((taking.app.id, sender),),
         )
         return await self.house.store.write(needs, taking.decide)
+
+    async def _make_worthless(self, raw: bytes) -> None:
+        """A mail of ours that comes back brings the link that was in it. Agents and all who take part may come to read it: the
+        link is nobody's any more before anything of it is kept."""
+        if given := await asyncio.to_thread(own_links.tokens, raw):
+            await revoke(self.db, [hashed(token) for token in given])
 
     def _ours(self) -> Ours:
         apps = self.house.people.apps
@@ -385,7 +394,7 @@ def _texts(mail: Arrival) -> Iterator[str]:
         "\n".join(file.name or file.type for file in mail.files),
         mail.subject,
     ):
-        for part in _cut(text):
+        for part in _cut(own_links.masked(text)):
             try:
                 yield messages.body(part)
             except Refused:
