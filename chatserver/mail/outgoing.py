@@ -23,6 +23,7 @@ import msgspec
 
 from chatserver.core.addresses import in_ascii
 from chatserver.core.colors import theme
+from chatserver.core.hours import zone_of
 from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind, is_copied, merely_typed
 from chatserver.core.people import App
 from chatserver.core.tickets import TALK, Item, Ticket, pending_ends, rate_until
@@ -254,8 +255,9 @@ class _Told:
         return None
 
     def when(self, at: int) -> str:
-        """On the receiver's clock."""
-        moment = datetime.fromtimestamp(at / 1000, _zone(self.ticket.customer.zone if self.ticket else ""))
+        """On the receiver's clock, or the app's where nobody knows theirs, as on the portal's pages."""
+        theirs = self.ticket.customer.zone if self.ticket else ""
+        moment = datetime.fromtimestamp(at / 1000, _zone(theirs) or zone_of(self.matter.app.schedule))
         return say(
             self.lang,
             "mail.when",
@@ -507,11 +509,12 @@ def _shown(text: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _zone(name: str) -> ZoneInfo:
+def _zone(name: str) -> ZoneInfo | None:
+    """None where a browser said nothing, or nothing that is a zone."""
     try:
-        return ZoneInfo(name or "UTC")
+        return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return ZoneInfo("UTC")
+        return None
 
 
 # — templates ——————————————————————————————————————————————————————————————————
