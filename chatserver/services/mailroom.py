@@ -34,6 +34,7 @@ from chatserver.mail.authentication import dmarc_domain
 from chatserver.mail.automatic import Ours, Verdict, verdict
 from chatserver.mail.finding import Candidate
 from chatserver.mail.headers import unpadded
+from chatserver.mail.masking import masked
 from chatserver.mail.message import Arrival
 from chatserver.services import mail_files
 from chatserver.services import mails as leaving
@@ -365,7 +366,7 @@ def _locale(mail: Arrival) -> str:
 
 def _subject(mail: Arrival, said: str, none: str) -> str:
     """The mail's own, else its first line."""
-    for text in (mail.subject, *said.splitlines()[:1]):
+    for text in (masked(mail.subject), *said.splitlines()[:1]):
         try:
             return messages.subject(text[: messages.SUBJECT_MAX])
         except Refused:
@@ -382,7 +383,7 @@ def _texts(mail: Arrival) -> Iterator[str]:
         "\n".join(file.name or file.type for file in mail.files),
         mail.subject,
     ):
-        for part in _cut(text):
+        for part in _cut(masked(text)):
             try:
                 yield messages.body(part)
             except Refused:
