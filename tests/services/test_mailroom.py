@@ -112,7 +112,7 @@ async def test_a_mail_becomes_a_ticket_of_a_new_customer_who_is_told_so(desk: De
 
 @pytest.mark.parametrize(
     "text",
-    ["No puedo entrar por {}", "> {}\n", "x" * (messages.TEXT_MAX - 40) + " {}"],
+    ["No puedo entrar por {}", "> {}\n", "x" * (messages.TEXT_MAX - 60) + "{}"],
     ids=["said", "nothing but a quote", "where a long mail is cut"],
 )
 async def test_a_link_of_one_use_becomes_no_part_of_a_message(desk: Desk, text: str) -> None:
