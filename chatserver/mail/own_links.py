@@ -36,8 +36,20 @@ _LETTER: Final = r"(?:[a-z0-9_-]|%(?:25){0,3}(?:2d|5f))"
 _WHOLE: Final = f"(?:{_BREAK}{_LETTER}){{{TOKEN}}}"
 _FLAGS: Final = re.IGNORECASE | re.ASCII
 
+# What is shown is masked in more forms yet: as filters write an address into one of their own, in percent signs, dashes or
+# underscores, and cut off after `_PART` characters of the token.
+_PART: Final = 8
+_PERCENT: Final = "(?:%(?:25){0,4}|[-=])"
+_BENT: Final = r"(?:[ \t]{0,3}=?\r?\n[ \t>|]{0,40})?"
+_BENT_SLASH: Final = rf"(?:/|{_PERCENT}2f|_|&\#(?:47|x2f);){_BENT}"
+_BENT_ASKS: Final = rf"(?:\?|{_PERCENT}3f|&\#(?:63|x3f);|&quest;){_BENT}"
+_BENT_IS: Final = rf"(?:{_PERCENT}3d|=|&\#(?:61|x3d);|&equals;){_BENT}"
+_SIGN: Final = r"(?:[\w-]|%(?:25){0,4}(?:2d|5f|3[0-9]|[46][1-9a-f]|[57][0-9a]))"
 _WAY_IN: Final = re.compile(
-    f"({_BREAK.join([*'link', _ASKS, 't', _IS])})(?:{_WHOLE}|{_LETTER}{{1,200}})", _FLAGS
+    rf"({_BENT.join('portal')}{_BENT}{_BENT_SLASH}(?:[\w.~%-]{_BENT}){{1,100}}?{_BENT_SLASH}"
+    rf"{_BENT.join('link')}{_BENT}{_BENT_ASKS}t{_BENT}{_BENT_IS})"
+    rf"(?:(?:{_SIGN}{_BENT}){{{TOKEN - 1}}}{_SIGN}+|{_SIGN}{{{_PART},}})",
+    _FLAGS,
 )
 _STOP: Final = re.compile(
     "("

@@ -377,7 +377,7 @@ def _locale(mail: Arrival) -> str:
 
 def _subject(mail: Arrival, said: str, none: str) -> str:
     """The mail's own, else its first line."""
-    for text in (mail.subject, *said.splitlines()[:1]):
+    for text in (own_links.masked(mail.subject), *said.splitlines()[:1]):
         try:
             return messages.subject(text[: messages.SUBJECT_MAX])
         except Refused:

@@ -1,7 +1,8 @@
 """What the console asks of a ticket beside its socket: the app's form, and the mail as which a message came.
 
 A mail is shown as text alone. Its HTML was written by anybody: what it says the text says too, and whoever wants it as it was
-sent saves the original and opens it in a mail program.
+sent saves the original and opens it in a mail program. A link in it that opens something by itself, quoted from a mail of ours,
+is not for agents: it is masked.
 """
 
 from __future__ import annotations
@@ -123,14 +124,16 @@ def _form(found: Form) -> FormShown:
 
 def _mail(found: Original) -> bytes:
     from chatserver.mail import headers
+    from chatserver.mail.own_links import masked
 
     arrival = found.arrival
     left = TEXT_MAX
     pieces = []
     for piece in arrival.pieces:
+        text = masked(piece.text)
         if left > 0:
-            pieces.append(PieceShown(piece.kind, piece.text[:left]))
-        left -= len(piece.text)
+            pieces.append(PieceShown(piece.kind, text[:left]))
+        left -= len(text)
     fields = arrival.headers.fields
     shown = MailShown(
         name=arrival.sender.name,
@@ -138,10 +141,11 @@ def _mail(found: Original) -> bytes:
         verified=found.verified,
         to=arrival.to,
         cc=arrival.cc,
-        subject=arrival.subject,
+        subject=masked(arrival.subject),
         date=arrival.date,
         headers=tuple(
-            (name, headers.line(headers.words(value))[:HEADER_MAX]) for name, value in fields[:HEADERS_MAX]
+            (name, masked(headers.line(headers.words(value)))[:HEADER_MAX])
+            for name, value in fields[:HEADERS_MAX]
         ),
         pieces=tuple(pieces),
         files=tuple(

@@ -110,6 +110,22 @@ async def test_a_mail_becomes_a_ticket_of_a_new_customer_who_is_told_so(desk: De
     assert await mails.original(desk.db, taken.original) == raw
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["No puedo entrar por {}", "> {}\n", "x" * (messages.TEXT_MAX - 60) + "{}"],
+    ids=["said", "nothing but a quote", "where a long mail is cut"],
+)
+async def test_a_link_of_one_use_becomes_no_part_of_a_message(desk: Desk, text: str) -> None:
+    token = "Ab3_-" * 8 + "x9Z"
+    link = f"https://chat.acme.example/portal/demo/link?t={token}"
+    await desk.gets(mail(text.format(link), subject=f"Re: {link}"))
+    ticket = await desk.ticket()
+    texts = await desk.texts(ticket)
+    assert "link?t=…" in "".join(texts).replace("\n", "")
+    for said in (*texts, ticket.subject):
+        assert not any(token[at : at + 8] in said for at in range(len(token) - 7))
+
+
 async def test_a_mail_that_is_delivered_twice_is_taken_once(desk: Desk) -> None:
     first = await desk.gets(mail())
     again = await desk.gets(b"Received: from otro; x\r\n" + mail())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import quopri
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -51,6 +54,43 @@ def test_a_mail_is_shown_with_what_is_folded_and_who_it_claims_to_be_from(agent:
     assert "¿Ya probaste?" in shown["pieces"][1]["text"]
     assert ["message-id", "<uno@cliente.example>"] in shown["headers"]
     assert shown["whole"]
+
+
+TOKEN = "Ab3_-" * 8 + "x9Z"
+LINK = f"http://127.0.0.1:8000/portal/demo/link?t={TOKEN}&place=tickets/1001"
+QUOTED = "El lun, 5 ene 2026 a las 9:12, Soporte <soporte@acme.example> escribió:"
+SAFE = "https://safe.example/?url=" + quote(LINK, safe="")
+AS_HTML = LINK.replace("&", "&amp;").replace("=", "&#61;")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        mail(f"Sigue igual.\r\n\r\n{QUOTED}\r\n> Entra aquí:\r\n> {LINK}\r\n> {SAFE}\r\n"),
+        mail(f"Sigue igual, entro por {LINK} y nada.\r\n"),
+        mail(
+            f"<p>Sigue igual.</p><div class='gmail_quote'>{QUOTED}<blockquote><a href='{AS_HTML}'>Entrar</a>"
+            f"<a href='{SAFE}'>{LINK}</a></blockquote></div>",
+            content="text/html; charset=utf-8",
+        ),
+        mail(
+            quopri.encodestring(f"Sigue igual.\r\n\r\n{QUOTED}\r\n> {LINK}\r\n".encode()),
+            more={"Content-Transfer-Encoding": "quoted-printable"},
+        ),
+        mail(
+            base64.encodebytes(f"Sigue igual.\r\n\r\n{QUOTED}\r\n> {LINK}\r\n".encode()),
+            more={"Content-Transfer-Encoding": "base64", "X-Link": LINK},
+            subject=f"Re: {LINK}",
+        ),
+    ],
+    ids=["quoted text", "said", "html", "quoted-printable", "base64, fields"],
+)
+def test_a_link_of_one_use_that_somebody_quotes_is_not_for_agents(agent: Served, raw: bytes) -> None:
+    answer = agent.client.get(path(arrives(agent, raw)))
+    assert answer.status_code == 200
+    assert "link?t=…" in answer.text
+    assert TOKEN not in answer.text
+    assert "Sigue igual" in answer.text
 
 
 def test_what_is_attached_and_the_original_are_saved_and_never_shown(agent: Served) -> None:

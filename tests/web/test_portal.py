@@ -1117,6 +1117,8 @@ def test_a_page_that_cannot_be_read_just_now_says_so_in_the_portal_with_the_way_
         assert (news.status_code, news.json()["code"]) == (503, "unavailable")
         assert news.headers["retry-after"] == "5"
         if where != "session":
+            assert Visitor(served).opens("sign-in").status == 200  # nothing was asked of the database
+            assert len(caplog.records) == 1
             assert ana.opens("").status == 200
             ana.opens(f"tickets/{number}")
     told = [(record.levelname, record.exc_info) for record in caplog.records]
