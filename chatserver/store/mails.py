@@ -39,18 +39,21 @@ _ORIGINAL = (
 _OF_APP = exists().where(mails.c.original == mail_originals.c.name, _app)
 _BYTES = select(func.sum(func.length(mail_originals.c.bytes))).where(_OF_APP)
 _SAID = mails.c.seq.is_not(None)
-_FIRST_TO_GO = (
+_KEPT = (
     select(
         mail_originals.c.name,
-        func.min(mail_originals.c.at),
-        func.sum(func.length(mail_originals.c.bytes)),
-        mails.c.sender,
-        _SAID,
+        func.min(mail_originals.c.at).label("at"),
+        func.sum(func.length(mail_originals.c.bytes)).label("bytes"),
     )
-    .join(mails, mails.c.original == mail_originals.c.name)
-    .where(_app)
-    .group_by(mail_originals.c.name, mails.c.sender, mails.c.seq)
-    .order_by(_SAID, func.min(mail_originals.c.at), mail_originals.c.name)
+    .where(_OF_APP)
+    .group_by(mail_originals.c.name)
+    .subquery()
+)
+"""By itself: there are many more mails than originals, which are not to be walked through."""
+_FIRST_TO_GO = (
+    select(_KEPT, mails.c.sender, _SAID)
+    .join(mails, mails.c.original == _KEPT.c.name)
+    .order_by(_SAID, _KEPT.c.at, _KEPT.c.name)
     .limit(bindparam("most"))
 )
 _NUMBERED = ticket_select.where(
