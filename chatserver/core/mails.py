@@ -1,9 +1,12 @@
-"""A mail that was taken in: what is kept of it beside the original, and when something may be sent because of one."""
+"""A mail that was taken in: what is kept of it beside the original, which originals go first, and when something may be sent
+because of one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, Literal
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
+from heapq import heapify, heappop, heappush
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -46,3 +49,43 @@ class TakenMail(msgspec.Struct, frozen=True, gc=False):
 def may_answer(earlier: Sequence[int], now: int) -> bool:
     """`earlier`: when (ms) the last answers were asked for, at most `ANSWERS_AT_MOST` of them."""
     return sum(at > now - ANSWERS_MS for at in earlier) < ANSWERS_AT_MOST
+
+
+class Original(NamedTuple):
+    name: str
+    at: int
+    """When (ms) it came."""
+    bytes: int
+    sender: str
+    said: bool
+    """It became a message. Of any other mail agents have nothing that leads to the original."""
+
+
+def making_room(originals: Sequence[Original], needed: int) -> list[Original]:
+    """Which of them, the oldest first, go for so many bytes, or all. First those of mails that became no message; then, time and
+    again, the oldest one of whoever has most there: who sends a lot makes room for it, and not everybody else."""
+    going: list[Original] = []
+    for original in _in_order_of_going(originals):
+        if needed <= 0:
+            break
+        going.append(original)
+        needed -= original.bytes
+    return going
+
+
+def _in_order_of_going(originals: Sequence[Original]) -> Iterator[Original]:
+    yield from (original for original in originals if not original.said)
+    theirs: defaultdict[str, deque[tuple[int, Original]]] = defaultdict(deque)
+    for place, original in enumerate(originals):
+        if original.said:
+            theirs[original.sender].append((place, original))
+    # Who has most, and of several the one whose oldest is older.
+    senders = [(-sum(one.bytes for _, one in has), has[0][0], sender) for sender, has in theirs.items()]
+    heapify(senders)
+    while senders:
+        less, _, sender = heappop(senders)
+        has = theirs[sender]
+        original = has.popleft()[1]
+        yield original
+        if has:
+            heappush(senders, (less + original.bytes, has[0][0], sender))

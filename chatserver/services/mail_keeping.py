@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from chatserver.core.errors import Refused
+from chatserver.core.mails import Original, making_room
 from chatserver.core.people import App
 from chatserver.services.house import House
 from chatserver.store import mails
@@ -26,7 +27,7 @@ DAY_MS: Final = 86_400_000
 SPARE: Final = 20
 """Where there is no room a twentieth of it is made; all are counted again when as much has come: counting walks through them."""
 LOOKED_AT: Final = 50_000
-"""Originals of which the sizes are asked at once: to find the oldest the database looks at all."""
+"""Originals of which is asked at once what they are: to find the oldest the database looks at all."""
 BATCH_BYTES: Final = 4 * MIB
 """And so much in one commit, where their sizes are known, of `BATCH_MOST` originals."""
 BATCH_MOST: Final = 500
@@ -41,8 +42,8 @@ class Shelf:
         self._since: dict[int, int] = {}
 
     async def take_in(self, house: House, db: Database, app: App, size: int) -> None:
-        """Before an original of so many bytes is put there: should there be no room for it, the oldest go. It may be larger than
-        all the room: then it will lie there alone."""
+        """Before an original of so many bytes is put there: should there be no room for it, others go (`making_room`). It may be
+        larger than all the room: then it will lie there alone."""
         room = app.policy.mail_original_mib * MIB
         if not room:
             return
@@ -54,32 +55,29 @@ class Shelf:
 
 
 async def make_room(house: House, db: Database, app: App, coming: int = 0) -> int:
-    """Away with an app's oldest originals as long as they are, with `coming` more bytes, more than its policy has room for; never
-    with the newest. Gives how many bytes lie there then. Twice at once is harmless."""
+    """Away with an app's originals, in the order of `making_room`, as long as they are, with `coming` more bytes, more than its
+    policy has room for; never with the newest. Gives how many bytes lie there then. Twice at once is harmless."""
     total = await mails.bytes_of_originals(db, app.id)
     room = app.policy.mail_original_mib * MIB
     if not room or total + coming <= room:
         return total
-    gone = 0
-    while total + coming > room - room // SPARE:
-        oldest = await mails.oldest_originals(db, app.id, LOOKED_AT)
-        if not coming and len(oldest) < LOOKED_AT:
-            oldest = oldest[:-1]
-        going: list[tuple[str, int]] = []
-        for name, size in oldest:
-            if total + coming <= room - room // SPARE:
-                break
-            going.append((name, size))
-            total -= size
+    gone, rest = 0, room - room // SPARE
+    while total + coming > rest:
+        known = await mails.originals_of(db, app.id, LOOKED_AT)
+        if not coming and known:
+            known.remove(max(known, key=lambda one: (one.at, one.name)))
+        # In a thread: there may be many of them.
+        going = await asyncio.to_thread(making_room, known, total + coming - rest)
         if not going:
             break
         for names in _commits(going):
             await mails.remove_originals(db, names)
         gone += len(going)
+        total -= sum(one.bytes for one in going)
     if gone:
         house.metrics.originals_gone += gone
         log.warning(
-            "%d old mails are not kept as they came any more: the app has no more room for them",
+            "%d mails are not kept as they came any more: the app has no more room for them",
             gone,
             extra={"app": app.key},
         )
@@ -108,16 +106,16 @@ async def forget(house: House, db: Database) -> None:
         await make_room(house, db, app)
 
 
-def _commits(going: Iterable[tuple[str, int]]) -> Iterator[list[str]]:
+def _commits(going: Iterable[Original]) -> Iterator[list[str]]:
     """Names, so many at a time that chats go on between two."""
     names: list[str] = []
     together = 0
-    for name, size in going:
-        if names and (len(names) == BATCH_MOST or together + size > BATCH_BYTES):
+    for one in going:
+        if names and (len(names) == BATCH_MOST or together + one.bytes > BATCH_BYTES):
             yield names
             names, together = [], 0
-        names.append(name)
-        together += size
+        names.append(one.name)
+        together += one.bytes
     if names:
         yield names
 

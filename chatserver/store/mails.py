@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import bindparam, delete, exists, func, insert, select
 
 from chatserver.core.addresses import alike
-from chatserver.core.mails import TakenMail
+from chatserver.core.mails import Original, TakenMail
 from chatserver.core.tickets import Ticket
 from chatserver.store.changes import MAIL
 from chatserver.store.database import Database
@@ -38,11 +38,22 @@ _ORIGINAL = (
 )
 _OF_APP = exists().where(mails.c.original == mail_originals.c.name, _app)
 _BYTES = select(func.sum(func.length(mail_originals.c.bytes))).where(_OF_APP)
-_OLDEST = (
-    select(mail_originals.c.name, func.sum(func.length(mail_originals.c.bytes)))
+_SAID = mails.c.seq.is_not(None)
+_KEPT = (
+    select(
+        mail_originals.c.name,
+        func.min(mail_originals.c.at).label("at"),
+        func.sum(func.length(mail_originals.c.bytes)).label("bytes"),
+    )
     .where(_OF_APP)
     .group_by(mail_originals.c.name)
-    .order_by(func.min(mail_originals.c.at), mail_originals.c.name)
+    .subquery()
+)
+"""By itself: there are many more mails than originals, which are not to be walked through."""
+_FIRST_TO_GO = (
+    select(_KEPT, mails.c.sender, _SAID)
+    .join(mails, mails.c.original == _KEPT.c.name)
+    .order_by(_SAID, _KEPT.c.at, _KEPT.c.name)
     .limit(bindparam("most"))
 )
 _NUMBERED = ticket_select.where(
@@ -88,9 +99,10 @@ async def bytes_of_originals(db: Database, app_id: int) -> int:
     return int(rows[0][0] or 0)
 
 
-async def oldest_originals(db: Database, app_id: int, most: int) -> list[tuple[str, int]]:
-    """Names and bytes of an app's originals, the oldest first, `most` of them."""
-    return [(row[0], int(row[1])) for row in await db.rows(_OLDEST, app_id=app_id, most=most)]
+async def originals_of(db: Database, app_id: int, most: int) -> list[Original]:
+    """`most` of an app's originals: first those of mails that became no message, then the others, of both the oldest first."""
+    rows = await db.rows(_FIRST_TO_GO, app_id=app_id, most=most)
+    return [Original(name, int(at), int(size), sender, bool(said)) for name, at, size, sender, said in rows]
 
 
 async def remove_originals(db: Database, names: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from chatserver.core import messages
-from chatserver.core.mails import ANSWERS_AT_MOST
+from chatserver.core.mails import ANSWERS_AT_MOST, Original
 from chatserver.core.outbox import Facts
 from chatserver.core.people import App
 from chatserver.core.tickets import Ticket
@@ -560,6 +560,30 @@ async def test_a_mail_that_is_larger_than_all_the_room_is_kept_alone(desk: Desk)
     assert await kept(desk, large, next_one) == [False, True]
 
 
+async def test_what_became_no_message_makes_room_first_and_then_what_is_of_whoever_has_most(
+    desk: Desk,
+) -> None:
+    """Somebody floods the desk; a machine wrote, later than people did."""
+    await desk.scene.policy(mail=True, mail_original_mib=ROOM)
+    small = b"x" * (120 * 1024)
+
+    async def comes(raw_body: bytes, sender: str, **more: str) -> Outcome:
+        desk.scene.clock.pass_seconds(1)
+        raw = mail(raw_body, sender=sender, message_id=f"<{new_cid()}@x>", more=more)
+        return await desk.gets(raw, sender.strip("<>"))
+
+    people = [await comes(small, f"<persona-{n}@x.example>") for n in range(3)]
+    machine = await comes(THIRD, "<robot@x.example>", **{"Auto-Submitted": "auto-generated"})
+    assert machine.became == "nothing"
+    flood = [await comes(THIRD, "<mucho@x.example>")]
+    assert await kept(desk, machine) == [False], "newer than the others', and the first to go"
+    assert await kept(desk, *people, *flood) == [True] * 4
+    flood += [await comes(THIRD, "<mucho@x.example>") for _ in range(8)]
+    assert await kept(desk, *people) == [True] * 3
+    assert await kept(desk, *flood) == [False] * 8 + [True]
+    assert await mails.bytes_of_originals(desk.db, 1) <= ROOM * 2**20
+
+
 async def test_what_several_processes_took_together_is_looked_at_once_an_hour(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -577,13 +601,16 @@ async def test_what_several_processes_took_together_is_looked_at_once_an_hour(
 
 
 def test_no_commit_is_longer_than_chats_should_wait() -> None:
-    small = [(f"s{number}", 10) for number in range(mail_keeping.BATCH_MOST + 1)]
-    large = [(f"l{number}", mail_keeping.BATCH_BYTES // 2 + 1) for number in range(2)]
+    def of(name: str, size: int) -> Original:
+        return Original(name, 0, size, ADDRESS, True)
+
+    small = [of(f"s{number}", 10) for number in range(mail_keeping.BATCH_MOST + 1)]
+    large = [of(f"l{number}", mail_keeping.BATCH_BYTES // 2 + 1) for number in range(2)]
     assert [len(names) for names in mail_keeping._commits(small + large)] == [mail_keeping.BATCH_MOST, 2, 1]
     assert [name for names in mail_keeping._commits(large + small) for name in names] == [
-        name for name, _ in large + small
+        one.name for one in large + small
     ]
-    assert list(mail_keeping._commits([("x", 100 * mail_keeping.BATCH_BYTES)])) == [["x"]]
+    assert list(mail_keeping._commits([of("x", 100 * mail_keeping.BATCH_BYTES)])) == [["x"]]
 
 
 async def test_no_small_mail_goes_beyond_the_room_between_two_counts(desk: Desk) -> None:
