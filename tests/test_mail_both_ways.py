@@ -21,6 +21,7 @@ from chatserver.core.files import File
 from chatserver.core.forms import Field, Form, Words
 from chatserver.core.mails import ANSWERS_AT_MOST
 from chatserver.core.tickets import Ticket
+from chatserver.realtime.views import person
 from chatserver.services import mails as leaving
 from chatserver.services import pairing, requests, talk, tickets
 from chatserver.services.files import Files
@@ -44,6 +45,8 @@ from tests.services.scene import Scene, new_cid, scene_on
 
 ADDRESS = "ana@cliente.example"
 OTHER_DESK = "mesa@otra.example"
+PASSED = {"Authentication-Results": "mx.acme.example; dmarc=pass header.from=cliente.example"}
+"""As the operator's mail host writes it."""
 Scenes = Callable[[], AbstractAsyncContextManager[Scene]]
 
 
@@ -776,14 +779,68 @@ async def test_who_writes_as_a_neighbour_of_their_domain_is_not_taken_for_them(d
     await desk.gets(mail(), ADDRESS, SUPPORT)
     await desk.leaves()
     (ticket,) = await desk.tickets()
-    passed = {"Authentication-Results": "mx.acme.example; dmarc=pass header.from=cliente.example"}
     for number, sender in enumerate((f'"<{ADDRESS}>" {EVA}', f'(") {EVA} (") (<{ADDRESS}>)')):
         raw = mail("Cambien la cuenta\r\n", sender=sender, subject=f"[#{ticket.number}]",
-                   message_id=f"<{number}@x>", more=passed)  # fmt: skip
+                   message_id=f"<{number}@x>", more=PASSED)  # fmt: skip
         await desk.gets(raw, EVA, SUPPORT)
     anas, evas = [await desk.messages(one) for one in await desk.tickets()]
     assert {item.reason for item in [*anas[1:], *evas]} == {"unverified"}
     assert (await desk.tickets())[-1].customer.key == f"mail:{EVA}"
+
+
+LURE = "GANASTE malo.example"
+
+
+async def test_a_name_that_nobody_stands_by_is_on_no_screen_and_in_no_mail_to_its_owner(
+    desk: MailDesk,
+) -> None:
+    forged = mail(sender=f"{LURE} <{ADDRESS}>", subject=LURE, message_id="<f@x>")
+    await desk.gets(forged, "eva@malo.example", SUPPORT)
+    await desk.leaves()
+    (theirs,) = await desk.tickets()
+    assert (theirs.customer.name, person(theirs.customer).name) == ("", ADDRESS)
+    await desk.gets(mail(more=PASSED), ADDRESS, SUPPORT)
+    (confirmation,) = await desk.leaves()
+    assert "Hola, Ana Pérez:" in text_of(confirmation)
+    assert LURE not in text_of(confirmation) + str(confirmation["Subject"])
+    assert {one.customer.name for one in await desk.tickets()} == {"Ana Pérez"}
+    await desk.gets(mail(sender=f"{LURE} <{ADDRESS}>", message_id="<g@x>"), "eva@malo.example", SUPPORT)
+    assert {one.customer.name for one in await desk.tickets()} == {"Ana Pérez"}
+
+
+async def test_the_name_that_was_last_stood_by_counts_on_a_ticket_that_is_there_too(desk: MailDesk) -> None:
+    await desk.gets(mail(more=PASSED), ADDRESS, SUPPORT)
+    (confirmation,) = await desk.leaves()
+    for number, (sender, more) in enumerate([(f"Ana Ruiz <{ADDRESS}>", PASSED), (f"{LURE} <{ADDRESS}>", {})]):
+        raw = mail(
+            "Ya soy Ruiz\r\n", sender=sender, to=reply_to(confirmation), message_id=f"<{number}@x>", more=more
+        )
+        await desk.gets(raw, ADDRESS, reply_to(confirmation))
+    (ticket,) = await desk.tickets()
+    assert ticket.customer.name == "Ana Ruiz"
+    assert [one.reason for one in await desk.messages(ticket)] == ["mail", "mail", "unverified"]
+
+
+@pytest.mark.parametrize("opened", ["by a forged mail", "by a visitor"])
+async def test_who_answers_a_closed_ticket_that_a_stranger_opened_in_their_name_reads_no_word_of_the_strangers(
+    desk: MailDesk, opened: str
+) -> None:
+    if opened == "by a visitor":
+        eva = Who(1, "anon:eva", LURE)
+        await desk.scene.request(eva, subject=LURE, text=LURE, email=ADDRESS, form=Given(type="request"))
+    else:
+        await desk.gets(mail(LURE, sender=f"{LURE} <{ADDRESS}>", subject=LURE), "eva@malo.example", SUPPORT)
+    (sent,) = await desk.leaves()
+    (ticket,) = await desk.tickets()
+    await pairing.claim(desk.scene.house, 1, ticket.id)
+    await tickets.close(desk.scene.house, 1, ticket.id)
+    await desk.leaves()
+    raw = mail("¿Qué es esto?\r\n", sender=ADDRESS, to=reply_to(sent), message_id="<2@x>", more=PASSED)
+    await desk.gets(raw, ADDRESS, reply_to(sent))
+    (told,) = await desk.leaves()
+    assert "está cerrado" in text_of(told)
+    for word in ("GANASTE", "malo.example"):
+        assert word not in told.as_string() + text_of(told) + str(told["Subject"])
 
 
 async def test_an_agents_name_in_a_from_does_nothing_in_an_agents_name(desk: MailDesk) -> None:

@@ -51,7 +51,8 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     app_id: int
     key: str
     name: str
-    """Empty for an unnamed visitor: screens show `Visitante` and the four letters of `alias`."""
+    """Empty for an unnamed visitor: screens show `Visitante` and the four letters of `alias`; and for who wrote mails that nobody
+    stands by: screens show their address."""
     email: str
     locale: str
     zone: str

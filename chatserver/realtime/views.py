@@ -40,9 +40,11 @@ Audience = Literal["customer", "agent"]
 
 def person(customer: Customer) -> Person:
     letters = alias(customer.key)
+    # Who only ever wrote mails that nobody stands by is called by their address.
+    nameless = customer.email if customer.by_mail else ""
     return Person(
         id=customer.id,
-        name=customer.name or f"Visitante {letters}",
+        name=customer.name or nameless or f"Visitante {letters}",
         alias=letters,
         email=customer.email,
         verified=customer.verified,

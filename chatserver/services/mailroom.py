@@ -207,7 +207,11 @@ class _Taking:
         self.chosen = chosen
         self.taken = taken
         self.kept = kept
-        self.who = Who(app.id, key_of(mail), _name(mail), taken.sender, _locale(mail))
+        # A name that nobody stands by is its mail's alone: on the row agents would see it for good, and we would write it to the
+        # address' owner.
+        self.name = _name(mail)
+        own = self.name if taken.verified else ""
+        self.who = Who(app.id, key_of(mail), own, taken.sender, _locale(mail))
         said = list(_texts(mail))
         self.subject = _subject(mail, "".join(said[:1]), room.no_subject)
         nothing = i18n.say(i18n.choose(self.who.locale), "mail.no_text")
@@ -260,6 +264,10 @@ class _Taking:
     def _said(self, world: World, ticket: Ticket, taken: TakenMail) -> TakenMail:
         policy, first = self.app.policy, ticket.last_seq + 1
         author = self._author(world, taken) if is_copied(ticket, taken.sender) else None
+        if author is not None:
+            author = replace(author, name=author.name or self.name)
+        elif ticket.customer.key == self.who.key:
+            ticket = replace(ticket, customer=self._author(world, taken))
         for place, text in enumerate(self.texts):
             cid = cid_of(taken.key, place)
             files = () if place else self._files(world)
@@ -274,8 +282,13 @@ class _Taking:
         return world.uploads(self.kept.ids, self.app.id, "customer", self.who.key)
 
     def _author(self, world: World, taken: TakenMail) -> Customer:
-        """Who has nothing but the address that the mail claims: never the account of which that address is confirmed."""
-        return world.customer(self.who) or world.new_customer(self.who, taken.at)
+        """Who has nothing but the address that the mail claims: never the account of which that address is confirmed. Called as
+        the last mail calls them that somebody stands by."""
+        known = world.customer(self.who) or world.new_customer(self.who, taken.at)
+        named = replace(known, name=self.who.name or known.name)
+        if named != known:
+            world.update_customer(named)
+        return named
 
     def _opened(self, world: World, taken: TakenMail, *, follows: int) -> TakenMail:
         customer = self._author(world, taken)

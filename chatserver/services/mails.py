@@ -40,7 +40,9 @@ def answer(world: World, taken: TakenMail, ticket: Ticket | None) -> None:
     `ticket`: what it became, or the closed one that it is about."""
     if not taken.answer:
         raise ValueError("nothing is to be answered")
-    known = taken.verified or (ticket is not None and outbox.confirmed(ticket.customer, taken.sender))
+    # Whoever stands by this mail need not have opened the ticket that it answers: its subject and name may be a stranger's.
+    own = taken.verified and taken.answer != "closed_already"
+    known = own or (ticket is not None and outbox.confirmed(ticket.customer, taken.sender))
     facts = Facts(in_reply_to=f"<{taken.message_id}>" if taken.message_id else "")
     ticket_id = ticket.id if ticket else None
     world.post(
