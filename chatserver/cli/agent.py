@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import click
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 PLACES_MOST = 100
 """Chats at once that an agent may be given: nobody answers more."""
+
+LINE_BYTES = 4096
+"""Of a password on the standard input: the longest that there may be takes 800."""
 
 
 @click.group()
@@ -147,11 +151,25 @@ def _chosen(generate: bool) -> str:
         import secrets
 
         return secrets.token_urlsafe(12)
-    if sys.stdin.isatty():
-        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
-    return sys.stdin.readline().rstrip("\r\n") or fail(
+    try:
+        password = _typed() if sys.stdin.isatty() else _line_of(sys.stdin.buffer)
+        password.encode()  # what is no text may have come as halves of letters
+    except UnicodeError:
+        fail("The password is no text in UTF-8.")
+    return password or fail(
         "No password was given: type it at a terminal, hand it over as a line on the standard input, or let --generate make one."
     )
+
+
+def _typed() -> str:
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+
+
+def _line_of(given: BinaryIO) -> str:
+    """The line, or as much of it as shows that it is too long. Raises UnicodeDecodeError."""
+    line = given.readline(LINE_BYTES)
+    text, _ = codecs.utf_8_decode(line, "strict", len(line) < LINE_BYTES)  # the last letter may be cut in two
+    return text.rstrip("\r\n")
 
 
 class Everybody(NamedTuple):

@@ -208,23 +208,24 @@ def company(
 
     An address counts for whoever confirmed it. Who is of one company is of no other.
     """
+    from chatserver.core.messages import NAME_MAX, one_line
     from chatserver.services import apps
     from chatserver.services.administration import ChangeCompany
     from chatserver.store import companies
 
+    called = one_line(name or "")
+    if len(called) > NAME_MAX:
+        fail(f"The name of a company has at most {NAME_MAX} characters.")
     settings = load_settings()
     if add or sees or remove:
-        if not (name and name.strip()):
+        if not called:
             fail("Say which company: chatserver app company KEY NAME --add …")
-        order = ChangeCompany(
-            key, " ".join(name.split())[:100], _persons(add), _persons(sees), _persons(remove)
-        )
-        ordered(settings, order)
+        ordered(settings, ChangeCompany(key, called, _persons(add), _persons(sees), _persons(remove)))
 
     async def look(db: Reader) -> list[companies.Person]:
         return await companies.listed(db, (await apps.find(db, key, settings.policy)).id)
 
-    shown = [one for one in looking(settings, look) if name is None or one.company == " ".join(name.split())]
+    shown = [one for one in looking(settings, look) if name is None or one.company == called]
     for one in shown:
         click.echo(f"{one.company}\t{one.person}\t{'sees all' if one.sees else 'is of it'}")
     if not shown:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 CONNECTIONS_AT_MOST: Final = 20
-"""A balancer, a Prometheus, a person. Further ones hear 503."""
+"""A balancer, a Prometheus, a person. A further one takes the place of one that asks for nothing; while all of them wait for an
+answer, it hears 503."""
 
 
 class NobodyListens(OSError):
@@ -90,27 +91,30 @@ async def _listening(where: Host, pages: Pages) -> AsyncIterator[None]:
     from starlette.routing import Route
     from uvicorn.server import ServerState
 
-    from chatserver.server.peers import RequestProtocol
+    from chatserver.server.few import FewProtocol
 
     names = ("healthz", "readyz", "metrics")
     app = Starlette(routes=[Route(f"/{name}", getattr(pages, name), methods=["GET"]) for name in names])
+    app.router.redirect_slashes = False  # what is no page of ours is none, with a slash too
     config = uvicorn.Config(
         app,
-        http=RequestProtocol,
+        http=FewProtocol,
         ws="none",
         lifespan="off",
         access_log=False,
         log_config=None,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=CONNECTIONS_AT_MOST,
+        limit_concurrency=CONNECTIONS_AT_MOST + 1,  # it counts the one that asks
     )
     config.load()
     state = ServerState()
     loop = asyncio.get_running_loop()
     try:
         server = await loop.create_server(
-            lambda: RequestProtocol(config=config, server_state=state, app_state={}), where.host, where.port
+            lambda: FewProtocol(CONNECTIONS_AT_MOST, config=config, server_state=state, app_state={}),
+            where.host,
+            where.port,
         )
     except OSError as problem:
         raise NobodyListens(where, problem) from problem

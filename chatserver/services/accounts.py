@@ -11,8 +11,8 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from chatserver.bus.base import Bus
+from chatserver.core import accounts as core
 from chatserver.core import messages
-from chatserver.core.accounts import folded
 from chatserver.core.addresses import alike
 from chatserver.core.errors import Refused
 from chatserver.core.events import SessionEnded, session_topic
@@ -45,7 +45,10 @@ SOCKET_TOKEN_MS: Final = 30_000
 REMEMBERED_MS: Final = 120_000
 """So long beyond its end it is known that a token was used: a minute passes until a node knows that its clock is another one."""
 SIGN_IN_WINDOW_SECONDS: Final = 15 * 60
-PASSWORD_LEAST: Final = 8
+
+
+class BadPassword(Refused):
+    """too_short, or too_long: the console's page takes no such one, and who has it could never sign in."""
 
 
 class Hello(Protocol):
@@ -289,13 +292,13 @@ async def add_agent(
     app_ids: Iterable[int],
     now: int,
 ) -> int:
-    """Returns the agent's id. Raises `store.accounts.Taken`, and Refused: bad_email, too_short."""
-    address = folded(email)
+    """Returns the agent's id. Raises `store.accounts.Taken`, BadPassword, and Refused: bad_email, too_long (the name)."""
+    address, shown = core.folded(email), messages.name(name)
     hashed = await _hashed(passwords, password)
     return await rows.add_agent(
         db,
         email=address,
-        name=name.strip() or address,
+        name=shown or address,
         password_hash=hashed,
         app_ids=app_ids,
         now=now,
@@ -303,7 +306,7 @@ async def add_agent(
 
 
 async def set_password(db: Database, passwords: Passwords, email: str, password: str, now: int) -> None:
-    """Ends all of the agent's sessions. Raises Refused: not_found, too_short."""
+    """Ends all of the agent's sessions. Raises Refused(not_found) and BadPassword."""
     found = await find_agent(db, email)
     hashed = await _hashed(passwords, password)
     await rows.set_password(db, found.agent.id, hashed, now)
@@ -349,9 +352,11 @@ async def change_agent(
 
 
 async def _hashed(passwords: Passwords, password: str) -> str:
-    if len(password) < PASSWORD_LEAST:
-        raise Refused("too_short", limit=PASSWORD_LEAST)
-    return await passwords.hash(password)
+    """Raises BadPassword."""
+    try:
+        return await passwords.hash(core.password(password))
+    except Refused as refused:
+        raise BadPassword(refused.code, limit=refused.limit) from None
 
 
 def _claimed(check: Callable[[str], str], text: str) -> str:

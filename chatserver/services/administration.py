@@ -137,6 +137,8 @@ def sentence(problem: Exception) -> str | None:
             return "\n".join(problem.problems)
         case Taken():
             return f"That {problem.args[0]} is taken already."
+        case accounts.BadPassword():
+            return _OF_PASSWORDS[problem.code].format(limit=problem.limit)
         case Refused():
             return _REFUSALS.get(problem.code, problem.code).format(limit=problem.limit)
         case apps.UnknownApp():
@@ -144,9 +146,12 @@ def sentence(problem: Exception) -> str | None:
     return None
 
 
+_OF_PASSWORDS = {
+    "too_short": "A password has at least {limit} characters.",
+    "too_long": "A password has at most {limit} characters.",
+}
 _REFUSALS = {
     "too_many": "A company has at most {limit} people.",
-    "too_short": "A password has at least {limit} characters.",
     "bad_email": "That is no e-mail address.",
     "not_found": "There is no agent with that e-mail address; `chatserver agent list` shows all.",
     "name_required": "An agent needs a name: write what customers see.",

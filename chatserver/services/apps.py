@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import msgspec
 
+from chatserver.core import messages
 from chatserver.core.forms import DEFAULT as DEFAULT_FORM
 from chatserver.core.forms import Form
 from chatserver.core.hours import DEFAULT, Schedule
-from chatserver.core.messages import NAME_MAX
 from chatserver.core.people import App
 from chatserver.core.policy import Policy
 from chatserver.services import form_text, hours_text
@@ -90,7 +90,7 @@ async def add(
 ) -> App:
     """A new app with the server's default policy. `origins`: exact ones. Raises BadOptions, and `store.accounts.Taken` for a key
     in use."""
-    problems = _name_problems(name)
+    name, problems = _named(name)
     if not _KEY.fullmatch(key):
         problems.append(
             f"{key[:100]!r} cannot be a key: it stands in addresses, so write up to 64 letters from a to z, digits, - and _."
@@ -100,7 +100,7 @@ async def add(
     await rows.add_app(
         db,
         key=key,
-        name=name.strip(),
+        name=name,
         origins=_json(list(origins)),
         secret=new_secret(),
         color=color,
@@ -130,12 +130,14 @@ def schedule_for(given: HoursGiven, now: int) -> Schedule:
     return schedule
 
 
-def _name_problems(name: str) -> list[str]:
-    if not name.strip():
-        return ["An app needs a name: write what customers and agents call it."]
-    if len(name.strip()) > NAME_MAX:
-        return [f"The name of an app has at most {NAME_MAX} characters."]
-    return []
+def _named(text: str) -> tuple[str, list[str]]:
+    """As it stands in mails' headers and in every title: on one line, with nothing that turns it; and what is wrong with it."""
+    name = messages.one_line(text)
+    if not name:
+        return name, ["An app needs a name: write what customers and agents call it."]
+    if len(name) > messages.NAME_MAX:
+        return name, [f"The name of an app has at most {messages.NAME_MAX} characters."]
+    return name, []
 
 
 def color_of(text: str) -> str:
@@ -158,8 +160,8 @@ async def change(db: Database, key: str, wanted: Change, default: Policy, now: i
     schedule, problems = hours_text.changed(schedule_of(app), wanted.hours, at)
     policy, more = _policy(chosen, wanted.policy, default)
     problems += more
-    name = app.name if wanted.name is None else wanted.name.strip()
-    problems += _name_problems(name)
+    name, more = (app.name, []) if wanted.name is None else _named(wanted.name)
+    problems += more
     color = app.color
     try:
         color = app.color if wanted.color is None else color_of(wanted.color)

@@ -63,6 +63,35 @@ def test_from_the_sign_up_to_the_rating(stage: Stage, scripts: bool) -> None:
     expect(ana.page.get_by_role("listitem").filter(has_text=SUBJECT)).to_contain_text("Cerrado")
 
 
+def test_a_form_that_was_open_before_another_link_says_for_whom_it_is_now(stage: Stage) -> None:
+    ana = stage.portal()
+    ana.watch.expect("409")
+    links = {}
+    for address in ("eva@malo.test", ADDRESS):
+        ana.page.goto(f"{ana.home}/sign-up")
+        ana.box("Correo").fill(address)
+        ana.button("Enviarme el enlace").click()
+        links[address] = latest_link(stage.server, address)
+    ana.page.goto(links[ADDRESS])
+    ana.box("Nombre completo").fill("Ana Ruiz")
+    ana.page.get_by_label("Contraseña").first.fill(PORTAL_PASSWORD)
+    elsewhere = ana.page.context.new_page()
+    elsewhere.goto(links["eva@malo.test"])
+    elsewhere.close()
+    ana.button("Crear cuenta").click()
+    told = ana.page.get_by_role("alert")
+    expect(told).to_contain_text("Mientras tanto se abrió otro enlace en este navegador")
+    expect(told).to_be_focused()
+    expect(ana.page.locator("p.lead")).to_contain_text("eva@malo.test")
+    expect(ana.box("Nombre completo")).to_have_value("Ana Ruiz")
+    expect(ana.page.get_by_label("Contraseña").first).to_have_value("")
+    ana.page.goto(links[ADDRESS])
+    ana.box("Nombre completo").fill("Ana Ruiz")
+    ana.page.get_by_label("Contraseña").first.fill(PORTAL_PASSWORD)
+    ana.button("Crear cuenta").click()
+    ana.is_at("Mis tickets")
+
+
 def test_an_answer_that_arrives_leaves_alone_what_is_being_typed(stage: Stage) -> None:
     ana = stage.portal()
     ana.signs_up(ADDRESS)

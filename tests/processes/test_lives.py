@@ -11,8 +11,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ import pytest
 
 from chatserver.bus.redis import RedisBus
 from chatserver.metrics import Metrics
+from chatserver.processes.health import CONNECTIONS_AT_MOST, Pages, health
 from chatserver.processes.opening import opened
 from chatserver.services.nodes import DEAD_MS
 from chatserver.settings import load
@@ -28,7 +31,7 @@ from chatserver.systemd import BEGIN_ANEW
 from tests.harness.postgres import Postgres, fetched, programs
 from tests.harness.redis import redis_server
 from tests.harness.server import START_WITHIN, Server, free_port, running
-from tests.harness.waiting import soon, wait_until
+from tests.harness.waiting import PATIENCE, soon, wait_until
 
 
 @contextmanager
@@ -127,6 +130,102 @@ def test_a_process_without_other_pages_tells_its_health_and_its_figures_where_it
     finally:
         if process.process is not None:
             process.kill()
+
+
+@contextmanager
+def watched(pages: Pages) -> Iterator[int]:
+    """Told at this port, by an event loop of its own."""
+    port, ends, begun = free_port(), asyncio.Event(), threading.Event()
+    loop = asyncio.new_event_loop()
+
+    async def tell() -> None:
+        async with health(load({"CHATSERVER_HEALTH_LISTEN": f"127.0.0.1:{port}"}), pages):
+            begun.set()
+            await ends.wait()
+
+    with ThreadPoolExecutor(1) as thread:
+        told = thread.submit(loop.run_until_complete, tell())
+        try:
+            assert begun.wait(PATIENCE)
+            yield port
+        finally:
+            loop.call_soon_threadsafe(ends.set)
+            told.result(PATIENCE)
+            loop.close()
+
+
+def asked(port: int, path: str = "/healthz") -> int:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
+        connection.request("GET", path)
+        return connection.getresponse().status
+
+
+def reading(connection: socket.socket, most: int = 100) -> bytes:
+    """ "" once it was cut."""
+    connection.settimeout(PATIENCE)
+    try:
+        return connection.recv(most)
+    except ConnectionResetError:
+        return b""
+
+
+async def nothing_is_wrong() -> list[str]:
+    return []
+
+
+async def no_figures() -> str:
+    return ""
+
+
+def test_connections_that_say_nothing_keep_nobody_out_who_asks() -> None:
+    with (
+        watched(Pages("", unready=nothing_is_wrong, figures=no_figures)) as port,
+        ExitStack() as stack,
+    ):
+
+        def opened(*, sender: str) -> socket.socket:
+            line = socket.create_connection(("127.0.0.1", port), PATIENCE, source_address=(sender, 0))
+            return stack.enter_context(closing(line))
+
+        balancer = opened(sender="127.0.0.1")
+        crowd = [opened(sender="127.0.0.2") for _ in range(CONNECTIONS_AT_MOST * 3)]
+        half = opened(sender="127.0.0.2")
+        half.sendall(b"GET /healthz HTTP/1.1\r\nHost:")
+        assert [asked(port) for _ in range(5)] == [200] * 5
+        assert reading(crowd[0]) == b"", "the oldest of many is the one that goes"
+        balancer.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert reading(balancer).startswith(b"HTTP/1.1 200"), "nobody is pushed out by somebody else's many"
+
+
+def test_who_waits_for_an_answer_gives_place_to_nobody_and_a_further_one_hears_503() -> None:
+    waiting, go_on = threading.Semaphore(0), threading.Event()
+
+    async def slowly() -> list[str]:
+        waiting.release()
+        await asyncio.to_thread(go_on.wait, PATIENCE)
+        return []
+
+    request = b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n"
+    with watched(Pages("", unready=slowly, figures=no_figures)) as port, ExitStack() as stack:
+        stack.callback(go_on.set)
+        lines = []
+        for _ in range(CONNECTIONS_AT_MOST):
+            lines.append(
+                stack.enter_context(closing(socket.create_connection(("127.0.0.1", port), PATIENCE)))
+            )
+            lines[-1].sendall(request)
+            assert waiting.acquire(timeout=PATIENCE)
+        assert asked(port) == 503
+        go_on.set()
+        assert {reading(line)[:12] for line in lines} == {b"HTTP/1.1 200"}
+        assert asked(port) == 200
+
+
+def test_there_is_no_page_with_a_slash_behind_it() -> None:
+    with watched(Pages("", unready=nothing_is_wrong, figures=no_figures)) as port:
+        assert [asked(port, path) for path in ("/metrics/", "/healthz/", "//metrics", "/readyz/")] == [
+            404
+        ] * 4
 
 
 def scraped(server: Server, token: str) -> str:

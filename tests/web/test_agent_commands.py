@@ -128,6 +128,58 @@ def test_nobody_is_added_by_what_is_no_address(tienda: Path, address: str) -> No
     assert rows(tienda) == before
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (b"contrase\xf1a larga\n", "The password is no text in UTF-8."),
+        ("x" * 200 + "\n", ""),
+        ("ñ" * 200, ""),
+        ("x" * 201 + "\n", "A password has at most 200 characters."),
+        ("x" * 3_000_000 + "\n", "A password has at most 200 characters."),
+        ("x" + "ñ" * 3_000, "A password has at most 200 characters."),
+        ("siete77\n", "A password has at least 8 characters."),
+        ("", "No password was given"),
+    ],
+)
+@pytest.mark.parametrize("words", [("add", "zoe@t.test", "--app", "tienda"), ("password", "eva@t.test")])
+def test_a_password_that_could_not_sign_in_is_a_sentence_and_changes_nothing(
+    tienda: Path, words: tuple[str, ...], given: str | bytes, sentence: str
+) -> None:
+    before = rows(tienda)
+    result = command(tienda, "agent", *words, stdin=given)
+    assert (result.exit_code, rows(tienda) == before) == ((1, True) if sentence else (0, False)), (
+        result.output
+    )
+    assert sentence in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_name_is_one_line_that_turns_nothing(tienda: Path) -> None:
+    odd = " Eva\r\nBcc: todos\u202e\t Ruiz\x00\ud800 "
+    done(tienda, "set", "eva@t.test", "--name", odd)
+    added = command(
+        tienda, "agent", "add", "zoe@t.test", "--app", "tienda", "--name", odd, stdin=f"{PASSWORD}\n"
+    )
+    assert added.exit_code == 0, added.output
+    for address in ("eva@t.test", "zoe@t.test"):
+        assert facts(done(tienda, "show", address))["name"] == ["Eva Bcc: todos Ruiz"]
+    endless = command(
+        tienda, "agent", "add", "leo2@t.test", "--app", "tienda", "--name", "x" * 101, stdin=f"{PASSWORD}\n"
+    )
+    assert (endless.exit_code, "A name has at most 100 characters." in endless.stderr) == (1, True)
+    assert command(tienda, "app", "set", "tienda", "--name", odd).exit_code == 0
+    made = command(tienda, "app", "add", odd, "--key", "otra", "--origin", "https://otra.test")
+    assert made.exit_code == 0, made.output
+    for key in ("tienda", "otra"):
+        assert facts(command(tienda, "app", "show", key).stdout)["name"] == ["Eva Bcc: todos Ruiz"]
+    unseen = command(tienda, "app", "set", "tienda", "--name", "\u200b\u202e")
+    assert (unseen.exit_code, "An app needs a name" in unseen.stderr) == (1, True)
+    company = command(tienda, "app", "company", "tienda", odd, "--add", "a@b.test")
+    assert company.stdout == "Eva Bcc: todos Ruiz\ta@b.test\tis of it\n"
+    endless = command(tienda, "app", "company", "tienda", "x" * 101, "--add", "a@b.test")
+    assert (endless.exit_code, "The name of a company has at most 100" in endless.stderr) == (1, True)
+
+
 @pytest.mark.parametrize("chats", ["0", "-1", "101", "x", "1.5"])
 def test_a_capacity_that_is_none_is_refused(tienda: Path, chats: str) -> None:
     result = command(tienda, "agent", "set", "eva@t.test", "--capacity", chats)

@@ -40,7 +40,7 @@ def logging_as_it_was() -> Iterator[None]:
     root.handlers[:], root.level = before[0], before[1]
 
 
-def command(directory: Path, *arguments: str, stdin: str = "", **environ: str) -> Result:
+def command(directory: Path, *arguments: str, stdin: str | bytes = "", **environ: str) -> Result:
     environment = {
         "CHATSERVER_DATA_DIR": str(directory),
         "CHATSERVER_PORT": None,
