@@ -21,6 +21,7 @@ from chatserver.core.files import File
 from chatserver.core.forms import Field, Form, Words
 from chatserver.core.mails import ANSWERS_AT_MOST
 from chatserver.core.tickets import Ticket
+from chatserver.services import mails as leaving
 from chatserver.services import pairing, requests, talk, tickets
 from chatserver.services.files import Files
 from chatserver.services.invitations import INVITED_SECONDS
@@ -248,6 +249,78 @@ async def test_a_confirmation_that_leaves_again_brings_the_same_link(desk: MailD
     assert again["Message-ID"] == once["Message-ID"]
     assert way_in(again) == way_in(once)
     await signs_up(desk, way_in(once)[0])
+
+
+def coming_back(to: EmailMessage, said: str, receiver: str, form: str) -> bytes:
+    """Our mail, as programs send it back: below an answer, as all that there is, within a forward, as HTML, as a file."""
+    quoted = "\r\n".join(f"> {line}" for line in text_of(to).splitlines())
+    headed = f"{said}\r\n\r\nEl mié, 7 ene 2026 a las 9:30, Acme <{SUPPORT}> escribió:\r\n\r\n"
+    plain, html, mixed = (
+        'text/plain; charset="utf-8"',
+        "text/html; charset=utf-8",
+        'multipart/mixed; boundary="=_b1"',
+    )
+    forwarded = f"{said}\r\n\r\n---------- Forwarded message ---------\r\nDe: Acme\r\n\r\n{text_of(to)}"
+    forms: dict[str, tuple[str | bytes, str]] = {
+        "answer": (f"{headed}{quoted}\r\n", plain),
+        "forward": (forwarded, plain),
+        "html": (f"<p>{said}</p><blockquote>{html_of(to)}</blockquote>", html),
+        "file": (together(part("text/plain", said), part("message/rfc822", to.as_bytes())), mixed),
+    }
+    body, content = forms[form]
+    answers = {"In-Reply-To": str(to["Message-ID"]), "References": str(to["Message-ID"])}
+    subject = f"{'Fwd' if form == 'forward' else 'Re'}: {to['Subject']}"
+    return mail(
+        body, to=receiver, subject=subject, message_id="<q@cliente.example>", content=content, more=answers
+    )
+
+
+@pytest.mark.parametrize("said", ["", "Gracias, es urgente"])
+@pytest.mark.parametrize("form", ["answer", "forward", "html", "file"])
+async def test_a_way_in_that_comes_back_is_nobodys_any_more_and_no_message_shows_it(
+    desk: MailDesk, form: str, said: str
+) -> None:
+    await desk.gets(mail(), ADDRESS, SUPPORT)
+    await desk.gets(mail(message_id="<otro@cliente.example>"), ADDRESS, SUPPORT)
+    confirmation, other = await desk.leaves()
+    token, _ = way_in(confirmation)
+    there, app = portal(desk), desk.scene.house.people.app(1)
+    assert await there.link(app, token) is not None
+    receiver = SUPPORT if form == "forward" else reply_to(confirmation)
+    await desk.gets(coming_back(confirmation, said, receiver, form), ADDRESS, receiver)
+    texts = [item.text for ticket in await desk.tickets() for item in await desk.messages(ticket)]
+    assert len(texts) == 3
+    assert not any(token in text or "stop/app1/" in text.replace("stop/app1/…", "") for text in texts)
+    assert not said or said in "".join(texts)
+    assert await there.link(app, token) is None
+    with pytest.raises(Refused) as refused:
+        await there.sign_up(app, token, "Un agente", PASSWORD, "es")
+    assert refused.value.code == "token_expired"
+    assert (await signs_up(desk, way_in(other)[0])).email == ADDRESS, "what did not come back is theirs still"
+
+
+async def test_a_link_is_over_even_if_the_mail_that_brings_it_is_not_taken(
+    desk: MailDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An original is kept from before the mail is taken: whoever finds it finds nothing in it."""
+    await desk.gets(mail(), ADDRESS, SUPPORT)
+    (confirmation,) = await desk.leaves()
+    token, _ = way_in(confirmation)
+    there, app = portal(desk), desk.scene.house.people.app(1)
+    at_the_time = []
+
+    async def kept(*given: Any) -> None:
+        at_the_time.append(await there.link(app, token))
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(mails, "keep_original", kept)
+    with pytest.raises(AssertionError):  # its host hears that it is to bring it again
+        await desk.gets(
+            coming_back(confirmation, "Hola", reply_to(confirmation), "answer"),
+            ADDRESS,
+            reply_to(confirmation),
+        )
+    assert at_the_time == [None]
 
 
 # — what agents do with a ticket ———————————————————————————————————————————————
@@ -504,7 +577,7 @@ async def test_a_mail_of_one_in_copy_that_comes_again_is_there_once(desk: MailDe
     """Each part of a long one too, and both are of one author, whom nobody takes for the customer."""
     ticket = await with_copy(desk)
     long = "\r\n\r\n".join(f"Parte {number} " + "larga " * 900 for number in range(3))
-    raw = mail(f"{long}\r\n", sender=f"Eva Ruiz <{EVA}>", subject=f"[#{ticket.number}]")
+    raw = answer(await copied_mail(desk, ticket, EVA), long, sender=f"Eva Ruiz <{EVA}>")
     for _ in range(3):
         await desk.gets(raw, EVA, SUPPORT)
     said = [item for item in await desk.messages(ticket) if item.by == "system"]
@@ -526,7 +599,7 @@ async def test_a_name_in_a_from_is_nobody_elses_account(desk: MailDesk) -> None:
     account = await desk.scene.request(
         Who(1, "portal:eva", "Eva"), subject="Otro", text="Otro", email=EVA, form=Given(type="request")
     )
-    raw = mail("Hola\r\n", sender=f"Bea <{EVA}>", subject=f"[#{ticket.number}]")
+    raw = answer(await copied_mail(desk, ticket, EVA), "Hola", sender=f"Bea <{EVA}>")
     await desk.gets(raw, EVA, SUPPORT)
     last = (await desk.messages(ticket))[-1]
     assert (last.by, last.name) == ("system", "Bea")
@@ -546,8 +619,9 @@ async def test_one_in_copy_stops_their_own_mails_alone(desk: MailDesk) -> None:
 
 async def test_what_one_in_copy_writes_ends_the_waiting(desk: MailDesk) -> None:
     ticket = await with_copy(desk)
+    asked = await copied_mail(desk, ticket, EVA)
     await requests.pend(desk.scene.house, 1, ticket.id)
-    await desk.gets(mail("Es una HP\r\n", sender=EVA, subject=f"[#{ticket.number}]"), EVA, SUPPORT)
+    await desk.gets(answer(asked, "Es una HP", sender=EVA), EVA, reply_to(asked))
     assert (await desk.tickets())[0].state == "open"
 
 
@@ -585,8 +659,14 @@ async def typed_by_a_stranger(desk: MailDesk, key: str = "anon:eva", cc: tuple[s
 
 @pytest.mark.parametrize(
     ("key", "cc"),
-    [("anon:eva", ()), ("user:eva", ()), ("anon:eva", (ADDRESS,))],
-    ids=["visitor", "user", "copied"],
+    [
+        ("anon:eva", ()),
+        ("user:eva", ()),
+        ("anon:eva", (ADDRESS,)),
+        ("user:eva", (ADDRESS,)),
+        ("portal:eva", (ADDRESS,)),
+    ],
+    ids=["visitor", "user", "copied by a visitor", "copied by a user", "copied by an account"],
 )
 async def test_what_the_owner_of_an_address_that_a_stranger_typed_writes_by_themselves_is_not_the_strangers_to_read(
     desk: MailDesk, key: str, cc: tuple[str, ...]
@@ -598,6 +678,58 @@ async def test_what_the_owner_of_an_address_that_a_stranger_typed_writes_by_them
     assert await desk.messages(ticket) == before
     own = (await desk.tickets())[-1]
     assert (own.customer.key, own.follows) == (f"mail:{ADDRESS}", 0)
+
+
+@pytest.mark.parametrize("key", ["anon:eva", "user:eva"], ids=["visitor", "user"])
+async def test_a_transcript_brings_nothing_that_was_typed_to_an_address_that_was_typed_too(
+    desk: MailDesk, key: str
+) -> None:
+    ticket = await typed_by_a_stranger(desk, key)
+    await desk.scene.agent_says(ticket, "Hola, ¿en qué te ayudo?")
+    await leaving.transcript(desk.scene.house, Who(1, key), ticket.id, cid=new_cid())
+    (sent,) = [one for one in await desk.leaves() if "copia que pediste" in text_of(one)]
+    assert sent["To"] == ADDRESS
+    assert "¿en qué te ayudo?" in text_of(sent)
+    for word in ("Compra", "malo", "Eva"):
+        assert word not in sent.as_string()
+        assert word not in text_of(sent)
+
+
+async def copied_mail(desk: MailDesk, ticket: Ticket, address: str) -> EmailMessage:
+    """What an agent says reaches this one in copy."""
+    await desk.leaves()
+    await desk.scene.agent_says(ticket, "Hola")
+    await desk.scene.later(600)
+    return next(one for one in await desk.leaves() if one["To"] == address)
+
+
+async def test_who_has_their_own_copy_of_a_mail_leads_nobody_else_into_the_ticket(desk: MailDesk) -> None:
+    """Eva gave Ana's address as her own and copied herself: she knows the ids of her copy, and Ana's From can be forged."""
+    eva, address = Who(1, "anon:eva", "Eva"), "eva@malo.example"
+    form = Given(type="request", cc=(address,))
+    ticket = await desk.scene.request(eva, subject="Compra ya", text="x", email=ADDRESS, form=form)
+    await desk.leaves()
+    ticket = await pairing.claim(desk.scene.house, 1, ticket.id)
+    copy = await copied_mail(desk, ticket, address)
+    before = await desk.messages(ticket)
+    await desk.gets(answer(copy, "Sí", sender=ANA, name="f"), address, reply_to(copy))
+    real = mail("Mi clave es 4711\r\n", subject=f"#{ticket.number}", message_id="<real@x>")
+    await desk.gets(real, ADDRESS, SUPPORT)
+    assert await desk.messages(ticket) == before
+    await desk.gets(answer(copy, "Soy Eva", sender=address, name="e"), address, SUPPORT)
+    assert (await desk.messages(ticket))[-1].text == "Soy Eva", "her own copy's id leads her there"
+
+
+async def test_the_number_leads_who_is_in_copy_there_once_they_answered_a_mail(desk: MailDesk) -> None:
+    ticket = await with_copy(desk)
+    about = mail("¿Y?\r\n", sender=EVA, subject=f"[#{ticket.number}]", message_id="<1@x>")
+    await desk.gets(about, EVA, SUPPORT)
+    assert (await desk.tickets())[-1].customer.key == f"mail:{EVA}"
+    copy = await copied_mail(desk, ticket, EVA)
+    await desk.gets(answer(copy, "Soy Eva", sender=EVA), EVA, reply_to(copy))
+    more = mail("Y más\r\n", sender=EVA, subject=f"[#{ticket.number}]", message_id="<3@x>")
+    await desk.gets(more, EVA, SUPPORT)
+    assert [item.text for item in await desk.messages(ticket)][-2:] == ["Soy Eva", "Y más"]
 
 
 async def test_who_answers_a_mail_to_an_address_that_was_merely_typed_was_told_who_reads_it(
@@ -637,6 +769,21 @@ async def test_a_forged_from_is_said_where_it_belongs_and_shows_nothing_to_its_f
     await desk.scene.agent_says(ticket, "Por aquí no la damos")
     await desk.scene.later(600)
     assert {str(one["To"]) for one in await desk.leaves()} == {ADDRESS}, "never to a Reply-To"
+
+
+async def test_who_writes_as_a_neighbour_of_their_domain_is_not_taken_for_them(desk: MailDesk) -> None:
+    """Its host lets Eva write as herself alone, and DMARC stands by all of the domain: the quoted name is nobody's address."""
+    await desk.gets(mail(), ADDRESS, SUPPORT)
+    await desk.leaves()
+    (ticket,) = await desk.tickets()
+    passed = {"Authentication-Results": "mx.acme.example; dmarc=pass header.from=cliente.example"}
+    for number, sender in enumerate((f'"<{ADDRESS}>" {EVA}', f'(") {EVA} (") (<{ADDRESS}>)')):
+        raw = mail("Cambien la cuenta\r\n", sender=sender, subject=f"[#{ticket.number}]",
+                   message_id=f"<{number}@x>", more=passed)  # fmt: skip
+        await desk.gets(raw, EVA, SUPPORT)
+    anas, evas = [await desk.messages(one) for one in await desk.tickets()]
+    assert {item.reason for item in [*anas[1:], *evas]} == {"unverified"}
+    assert (await desk.tickets())[-1].customer.key == f"mail:{EVA}"
 
 
 async def test_an_agents_name_in_a_from_does_nothing_in_an_agents_name(desk: MailDesk) -> None:

@@ -14,7 +14,7 @@ PASSWORD_MOST: Final = 200
 
 
 def folded(text: str) -> str:
-    """An address as it is looked up. Raises Refused(bad_email)."""
+    """An address that could receive mail, as it is compared and looked up. Raises Refused(bad_email)."""
     return alike(messages.email(text))
 
 

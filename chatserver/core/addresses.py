@@ -35,8 +35,6 @@ def in_ascii(domain: str) -> str:
     By IDNA 2008, as registries do: Python's own codec knows that of 2003, by which mail for `straße.example` went to
     `strasse.example`, another one's.
     """
-    if domain.isascii():
-        return domain
     if not domain.isprintable():
         raise ValueError("a domain with what nobody sees in it")
     labels = [_written(label) for label in _mapped(domain).split(".")]

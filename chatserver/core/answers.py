@@ -114,12 +114,22 @@ def complete(
 ) -> Checked:
     """What a ticket was sent back for (`details.missing`): each of it is required now, and the rest of `given` is not looked at.
     Subject, description and address are not completed but said: a message does."""
-    checking = _Checking(form, given, earliest, required=_with_partners(details.missing))
-    after = checking.usual(details.missing, requester)
-    names = [name for name in details.missing if name in _ATTRIBUTES]
+    # An app's form may have changed since: what nobody is asked for any more is not waited for.
+    missing = [name for name in details.missing if name in completable(form)]
+    checking = _Checking(form, given, earliest, required=_with_partners(missing))
+    after = checking.usual(missing, requester)
+    names = [name for name in missing if name in _ATTRIBUTES]
     found = {attribute: getattr(after, attribute) for name in names for attribute in _ATTRIBUTES[name]}
     merged = replace(details, **found, fields=details.fields | after.fields, missing=())
     return Checked(Words("", "", requester), merged, checking.wrong, checking.warned)
+
+
+def completable(form: Form) -> frozenset[str]:
+    """What a ticket of this app may be sent back for: names of usual fields, but for those in which the app has nothing to choose
+    from, and keys of its own ones."""
+    empty = {"category"} if not form.categories else set()
+    empty |= {"case", "case_kind"} if not form.cases else set()
+    return frozenset((*COMPLETED - empty, *(field.key for field in form.fields)))
 
 
 def with_copies(details: Details, typed: Iterable[str], requester: str) -> Details:
@@ -157,7 +167,7 @@ _ATTRIBUTES: Final[dict[str, tuple[str, ...]]] = {
 }
 """What of the details a field says. Some say it together: a number of a case is nothing without what it is a number of."""
 COMPLETED: Final = frozenset(_ATTRIBUTES)
-"""The usual fields that a ticket may be sent back for, to be completed in the form."""
+"""The usual fields that can be completed in a form."""
 _PARTNERS: Final = {
     "case": "case_kind",
     "case_kind": "case",

@@ -41,6 +41,7 @@ WireCode = Literal[
     "file_unreadable",  # a file that is damaged, or locked where that hides what it is
     "file_empty",  # a file without a byte
     "file_infected",  # the virus scanner knows it
+    "file_unscanned",  # larger than what the virus scanner looks at, which is less than what is taken otherwise
     "file_too_large",  # `limit` says how many bytes are taken
     "file_quota",  # as much was sent up as a day allows (`limit` bytes): by them, or in this app; wait `retry_after`
     "too_many_files",  # in one message; `limit`

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -95,6 +95,12 @@ class BadHours(ValueError):
         super().__init__(f"{code}: {text!r}")
         self.code = code
         self.text = text
+
+
+@lru_cache(maxsize=256)
+def zone_of(schedule: str) -> ZoneInfo:
+    """Where an app is, by its business hours as they are stored (JSON of `Schedule`)."""
+    return ZoneInfo(msgspec.json.decode(schedule, type=Schedule).zone)
 
 
 def opening(schedule: Schedule, now: datetime.datetime) -> Opening:

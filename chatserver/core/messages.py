@@ -6,6 +6,7 @@ import re
 import unicodedata
 from typing import Final
 
+from chatserver.core.addresses import alike, in_ascii
 from chatserver.core.errors import Refused
 
 SUBJECT_MIN: Final = 3
@@ -62,12 +63,21 @@ def line(text: str, most: int) -> str:
 
 
 def email(text: str) -> str:
-    """An address that could receive mail, domain in lower case. Raises Refused(bad_email)."""
+    """An address that could receive mail, domain in lower case. What it is compared by is one too. Raises Refused(bad_email)."""
     address = text.strip()
-    if len(address) > EMAIL_MAX or not _EMAIL.fullmatch(address) or not address.isprintable():
+    # A wide comma is a comma in what is compared and mailed to: of `ana@b.com，7.com` Ana would get mail that counts for another.
+    if not (_is_email(address) and _is_email(alike(address))):
         raise Refused("bad_email")
     local, _, domain = address.rpartition("@")
+    try:
+        in_ascii(domain)
+    except ValueError:
+        raise Refused("bad_email") from None
     return f"{local}@{domain.lower()}"
+
+
+def _is_email(text: str) -> bool:
+    return len(text) <= EMAIL_MAX and _EMAIL.fullmatch(text) is not None and text.isprintable()
 
 
 def cid(text: str) -> str:

@@ -177,8 +177,10 @@ def is_copied(ticket: Ticket, address: str) -> bool:
 
 
 def confirmed(customer: Customer, address: str) -> bool:
-    """The host vouches for the customer with this address; one that was merely typed may be anybody's."""
-    return customer.verified and bool(address) and alike(customer.email) == alike(address)
+    """The host vouches for the customer with this address, or they came by a link mailed to it; one that was merely typed may be
+    anybody's."""
+    known = customer.verified or customer.has_account
+    return known and bool(address) and alike(customer.email) == alike(address)
 
 
 def merely_typed(ticket: Ticket, address: str) -> bool:

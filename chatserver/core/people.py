@@ -62,6 +62,11 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         return self.key.startswith("user:")
 
     @property
+    def has_account(self) -> bool:
+        """In the portal, by a link mailed to `email`: that address is theirs."""
+        return self.key.startswith("portal:")
+
+    @property
     def anonymous(self) -> bool:
         """Nobody vouches for them, and all that is known of them they typed."""
         return self.key.startswith("anon:")

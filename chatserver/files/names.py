@@ -10,6 +10,9 @@ BYTES_MAX: Final = 255
 """In UTF-8: what common file systems take."""
 ENDING_MAX: Final = 32
 """Bytes of what stands behind the last dot that are kept when a name is cut."""
+SAID_MOST: Final = 1_000
+"""Characters of what somebody calls a file that are looked at, half of them from its end: to compose a run of accents costs the
+square of its length."""
 NAMELESS: Final = "file"
 
 _GAPS: Final = frozenset({"Zs", "Zl", "Zp"})
@@ -20,8 +23,10 @@ _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Cn"})
 def clean(said: str) -> str:
     """The name to keep: one line without directories, composed (NFC), cut to `BYTES_MAX` before its ending; "" when nothing of
     it is left."""
-    parts = re.split(r"[/\\]", unicodedata.normalize("NFC", said))
-    shown = "".join(map(_shown, parts[-1] if parts else ""))
+    last = re.split(r"[/\\]", said)[-1]
+    if len(last) > SAID_MOST:
+        last = last[: SAID_MOST // 2] + last[-SAID_MOST // 2 :]
+    shown = "".join(map(_shown, unicodedata.normalize("NFC", last)))
     # A dot in front hides a file, one at the end is dropped by some systems: "x.exe." is "x.exe" there.
     return _cut(" ".join(shown.split()).strip(". "))
 

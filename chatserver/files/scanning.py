@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from typing import IO, Final, Literal
+from typing import IO, Any, Final, Literal
 
 from chatserver.core.errors import Refused
 from chatserver.files.threads import Threads
@@ -34,6 +34,10 @@ class NotScanned(Exception):
     """The scanner is away, or does not say what it found."""
 
 
+class TooLarge(NotScanned):
+    """For the scanner, whenever it is shown."""
+
+
 class Scanner:
     """`counted` hears of each file what became of it. Where the scanner is `away` files are refused for now, or pass: `Clamd`."""
 
@@ -45,9 +49,16 @@ class Scanner:
         self.away = False
 
     async def require_clean(self, file: Path) -> None:
-        """Raises Refused: file_infected, files_unavailable (nobody can tell just now). OSError where the file cannot be read."""
+        """Raises Refused: file_infected, file_unscanned (it is too large for the scanner), files_unavailable (nobody can tell
+        just now). OSError where the file cannot be read."""
         try:
             found = await self.found_in(file)
+        except TooLarge as problem:
+            self._counted("failed")
+            log.warning("a file is larger than what clamd takes (StreamMaxLength in its clamd.conf)")
+            if self._where.passes:
+                return
+            raise Refused("file_unscanned") from problem
         except NotScanned as problem:
             self._counted("failed")
             if not self.away:
@@ -69,7 +80,7 @@ class Scanner:
         return "pass as they are" if self._where.passes else "are refused meanwhile"
 
     async def found_in(self, file: Path) -> str:
-        """The name of what was found; "": nothing. Raises NotScanned, OSError where the file cannot be read."""
+        """The name of what was found; "": nothing. Raises TooLarge, NotScanned, OSError where the file cannot be read."""
         async with self._turns:
             try:
                 async with asyncio.timeout(SECONDS):
@@ -79,51 +90,81 @@ class Scanner:
 
     async def _asked(self, file: Path) -> bytes:
         """What clamd says; it hangs up when it has said it."""
-        reader, writer = await self._connected()
-        # Listened for from the beginning: who has heard enough says so and hangs up, and what was said is gone with the line.
-        answer = asyncio.create_task(_answer(reader))
-        try:
-            await self._sent(writer, file)
-            return await answer
-        finally:
-            answer.cancel()
-            await asyncio.gather(answer, return_exceptions=True)
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
+        with await self._connected() as line:
+            await self._sent(line, file)
+            return await _answer(line)
 
-    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        where = self._where
+    async def _connected(self) -> socket.socket:
+        """No stream of asyncio's: who has heard enough answers and hangs up in the middle of a file, and a stream that cannot be
+        written to any more is closed with the answer unread."""
         try:
-            if where.path is not None:
-                return await asyncio.open_unix_connection(where.path, limit=ANSWER_BYTES)
-            return await asyncio.open_connection(where.host, where.port, limit=ANSWER_BYTES)
+            return await _line(self._where)
         except OSError as problem:
-            raise NotScanned(f"nobody answers at {where.shown}") from problem
+            raise NotScanned(f"nobody answers at {self._where.shown}") from problem
 
-    async def _sent(self, writer: asyncio.StreamWriter, path: Path) -> None:
+    async def _sent(self, line: socket.socket, path: Path) -> None:
         file = await self._threads.run(_opened, path)
         try:
-            with suppress(ConnectionError):  # it has heard enough: its answer says why
-                writer.write(b"zINSTREAM\0")
-                while piece := await self._threads.run(file.read, PIECE):
-                    writer.write(len(piece).to_bytes(4, "big") + piece)
-                    await writer.drain()
-                writer.write(bytes(4))
-                await writer.drain()
+            listens = await _said(line, b"zINSTREAM\0")
+            while listens and (piece := await self._threads.run(file.read, PIECE)):
+                listens = await _said(line, len(piece).to_bytes(4, "big") + piece)
+            if listens:
+                await _said(line, bytes(4))
         finally:
             await self._threads.run(file.close)
+
+
+async def _line(where: Clamd) -> socket.socket:
+    """Raises OSError."""
+    if where.path is not None:
+        return await _connected(socket.AF_UNIX, str(where.path))
+    known = await asyncio.get_running_loop().getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)
+    problem = OSError("no address")
+    for family, _, _, _, address in known:
+        try:
+            return await _connected(family, address)
+        except OSError as met:
+            problem = met
+    raise problem
+
+
+async def _connected(family: int, address: str | tuple[Any, ...]) -> socket.socket:
+    line = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        line.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(line, address)
+    except BaseException:
+        line.close()
+        raise
+    return line
 
 
 def _opened(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
-async def _answer(reader: asyncio.StreamReader) -> bytes:
+async def _said(line: socket.socket, words: bytes) -> bool:
+    """Whether it still listens. If not, it has heard enough, and its answer says why."""
     try:
-        return await reader.readuntil(b"\0")
-    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError) as problem:
+        await asyncio.get_running_loop().sock_sendall(line, words)
+    except OSError:
+        return False
+    return True
+
+
+async def _answer(line: socket.socket) -> bytes:
+    said = bytearray()
+    try:
+        while not said.endswith(b"\0") and len(said) < ANSWER_BYTES:
+            piece = await asyncio.get_running_loop().sock_recv(line, ANSWER_BYTES)
+            if not piece:
+                break
+            said += piece
+    except OSError as problem:
         raise NotScanned("it hangs up without a word") from problem
+    if not said.endswith(b"\0"):
+        raise NotScanned("it hangs up without a word")
+    return bytes(said)
 
 
 def _verdict(answer: bytes) -> str:
@@ -133,5 +174,5 @@ def _verdict(answer: bytes) -> str:
     if said.startswith("stream: ") and said.endswith(" FOUND"):
         return said.removeprefix("stream: ").removesuffix(" FOUND")
     if "size limit exceeded" in said:
-        raise NotScanned("a file is larger than its StreamMaxLength")
+        raise TooLarge("a file is larger than its StreamMaxLength")
     raise NotScanned("it says that it cannot scan")

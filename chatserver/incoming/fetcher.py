@@ -2,8 +2,9 @@
 
 It is put away after the commit and never before: a process that dies in between meets the mail again, and the mailroom knows it.
 So any number of processes may read one mailbox: each mail is taken once, whoever was first, and putting it away twice is putting
-it away. What another time may be otherwise (database away, files that cannot be kept now) leaves the mail where it is; what is a
-fault of ours, or refused whenever it comes, is tried a few times, then set aside with a star for people, and holds up nobody.
+it away. What another time may be otherwise (database away, files that cannot be kept now) leaves the mail where it is, to lie for
+a while; what is a fault of ours, or refused whenever it comes, is tried a few times, then set aside with a star for people.
+Neither holds up the others.
 
 Waiting for the other side is done in threads that hold up nobody, not even the end of the process.
 """
@@ -24,6 +25,7 @@ from msgspec.structs import replace
 from chatserver.core.addresses import alike
 from chatserver.core.errors import Refused
 from chatserver.core.people import App
+from chatserver.incoming.resting import Resting
 from chatserver.mail import headers
 from chatserver.mail.imap import Box, Fault, NotRead
 from chatserver.mail.message import Arrival, read
@@ -39,7 +41,9 @@ log = logging.getLogger(__name__)
 BATCH: Final = 100
 """Mails of which the sizes are asked at once."""
 TRIES: Final = 3
-"""Of a mail at which something of ours fails, one a look: then it is left for people."""
+"""Of a mail at which something of ours fails: then it is left for people."""
+AGAIN_SECONDS: Final = 30.0
+"""Until the second one."""
 TRIED_AT_MOST: Final = 1_000
 """Mails of which it is known how often they were tried."""
 REST_FIRST: Final = 2.0
@@ -67,7 +71,11 @@ class _Later(Exception):
 
 
 class _Waits(Exception):
-    """This mail is not taken now, and may be another time; the message is the refusal's code."""
+    """This mail is not taken now, and may be in so many seconds; the message is why."""
+
+    def __init__(self, why: str, seconds: float) -> None:
+        super().__init__(why)
+        self.seconds = seconds
 
 
 class _Left(Exception):
@@ -96,6 +104,7 @@ class Fetcher:
         self._rest = REST_FIRST
         self._fault: Fault | None = None
         self._tries: dict[tuple[int, int], int] = {}
+        self._resting = Resting()
         self._taking: asyncio.Future[None] | None = None
         self._ending = False
         metrics.mailbox = dict.fromkeys(("taken", "again", "left"), 0)
@@ -125,16 +134,14 @@ class Fetcher:
         try:
             while not self._ending:
                 try:
-                    waits = await self._look(box)
+                    await self._look(box)
                 except _Later:
                     await self._pause()
                     continue
                 self._well()
-                seconds = self._poll
-                if waits:
-                    seconds = self._resting()
-                else:
-                    self._rest = REST_FIRST
+                self._rest = REST_FIRST
+                # Those that rest until nearly the same moment are tried in one look.
+                seconds = min(self._poll, max(self._resting.seconds(_now()), REST_FIRST))
                 if await _apart(lambda: box.tells):
                     await _apart(box.wait, seconds)
                 else:
@@ -145,9 +152,9 @@ class Fetcher:
             await _apart(box.close)
 
     async def _pause(self) -> None:
-        await asyncio.sleep(self._resting())
+        await asyncio.sleep(self._until_next_try())
 
-    def _resting(self) -> float:
+    def _until_next_try(self) -> float:
         """Seconds until the next try, ever more. By chance up to half of it less, so that several processes come apart."""
         seconds = self._rest * (0.5 + random.random() / 2)  # noqa: S311 - no secret
         self._rest = min(self._rest * 2, REST_MOST)
@@ -166,22 +173,23 @@ class Fetcher:
 
     # — the mails ——————————————————————————————————————————————————————————————
 
-    async def _look(self, box: Box) -> bool:
-        """Take all that waits; says whether some of it has to go on waiting. Raises NotRead, _Later."""
-        numbers, waits = await _apart(box.waiting), 0
+    async def _look(self, box: Box) -> None:
+        """Take all that waits and does not rest. Raises NotRead, _Later."""
+        numbers = await _apart(box.waiting)
+        due = self._resting.due(box.validity, numbers, _now())
+        waits = len(numbers) - len(due)
         self._metrics.mailbox_waiting = len(numbers)
-        for begin in range(0, len(numbers), BATCH):
-            batch = numbers[begin : begin + BATCH]
+        for begin in range(0, len(due), BATCH):
+            batch = due[begin : begin + BATCH]
             for number, size in (await _apart(box.sizes, batch)).items():
                 if self._ending:
-                    return waits > 0
+                    return
                 if await self._one(box, Mail(box.validity, number, size)):
                     waits += 1
                 else:
                     self._metrics.mailbox_waiting -= 1
             # Some were put away by somebody else.
-            self._metrics.mailbox_waiting = waits + len(numbers[begin + BATCH :])
-        return waits > 0
+            self._metrics.mailbox_waiting = waits + len(due[begin + BATCH :])
 
     async def _one(self, box: Box, mail: Mail) -> bool:
         """Whether it waits for another time. Raises NotRead, _Later."""
@@ -189,7 +197,8 @@ class Fetcher:
         try:
             await self._take(box, mail)
         except _Waits as why:
-            log.warning("a mail waits in the mailbox: %s", why, extra={"mail": mail.number})
+            if self._resting.begin(mail.validity, mail.number, why.seconds, _now()):
+                log.warning("a mail waits in the mailbox: %s", why, extra={"mail": mail.number})
             return True
         except _Left as why:
             log.warning("a mail stays in the mailbox, with a star: %s", why, extra={"mail": mail.number})
@@ -216,15 +225,13 @@ class Fetcher:
             raise
         except Refused as refused:
             if refused.retry_after is not None:
-                raise _Waits(refused.code) from refused
+                raise _Waits(refused.code, max(refused.retry_after, REST_FIRST)) from refused
             # Nobody can do anything about it by waiting; one that met somebody else's doing passes the next time.
             log.error("a mail was refused: %s", refused.code, extra={"mail": mail.number})
-            self._failed(mail)
-            return
+            raise self._failed(mail) from refused
         except Exception as surprise:
             log.error("a mail could not be taken: %s", without_text(surprise), extra={"mail": mail.number})
-            self._failed(mail)
-            return
+            raise self._failed(mail) from surprise
         await _apart(box.done, mail.number)
         self._count(became)
 
@@ -253,15 +260,16 @@ class Fetcher:
             raise _Left("it is for no app's support address")
         return app, only
 
-    def _failed(self, mail: Mail) -> None:
-        """Raises _Left at the last try. The others go on meanwhile."""
+    def _failed(self, mail: Mail) -> _Waits | _Left:
+        """What becomes of it: it waits, and at the last try it is left. The others go on meanwhile."""
         key = (mail.validity, mail.number)
         tried = self._tries.pop(key, 0) + 1
         if tried >= TRIES:
-            raise _Left(f"it could not be taken {tried} times")
+            return _Left(f"it could not be taken {tried} times")
         while len(self._tries) >= TRIED_AT_MOST:
             self._tries.pop(next(iter(self._tries)))
         self._tries[key] = tried
+        return _Waits("it could not be taken", AGAIN_SECONDS)
 
     def _count(self, outcome: str) -> None:
         if self._metrics.mailbox is not None:
@@ -281,6 +289,10 @@ async def fetching(
         await fetcher.finish()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def _apart(do: Callable[..., T], *given: object) -> T:

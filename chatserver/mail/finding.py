@@ -1,7 +1,8 @@
 """Which ticket a mail belongs to: what it says of that, and what of it is proven. Candidates only; whether the sender takes part
 is for whoever looks the ticket up.
 
-Addresses and Message-IDs are signed (`addresses.py`). A number can be made up by everybody, and so can a From.
+Addresses and Message-IDs are signed, for one person each (`addresses.py`). A number can be made up by everybody, and so can a
+From.
 """
 
 from __future__ import annotations
@@ -36,7 +37,10 @@ def candidates(mail: Arrival, signer: Signer, app_id: int) -> list[Candidate]:
     replied = signer.replied(to, app_id, mail.sender.address)
     if replied:
         found.append(Candidate(ticket_id=replied, how="reply_address"))
-    thread = (*mail.references, *mail.in_reply_to)
+    # Who has another's copy of a mail may write in the name of anybody in the ticket: each one's own ids lead there.
+    thread = [
+        one for one in (*mail.references, *mail.in_reply_to) if signer.sent_to(one, mail.sender.address)
+    ]
     found += [Candidate(ticket_id=one, how="message_id") for one in signer.identified(thread, app_id)]
     numbers: dict[int, str] = {}
     for number in _numbers(mail.subject):

@@ -18,8 +18,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from chatserver.core import messages
-from chatserver.core.addresses import alike
+from chatserver.core import accounts, messages
 from chatserver.core.errors import Refused
 from chatserver.mail.charsets import decoded
 
@@ -203,18 +202,28 @@ _ID: Final = re.compile(r"<([^<>\s]{1,500})>")
 
 class Mailbox(msgspec.Struct, frozen=True, gc=False):
     address: str = ""
-    """As `core.messages.email` has it; "" when it is none."""
+    """As `core.accounts.folded` has it; "" when it is none."""
     name: str = ""
 
 
 def mailbox(field: str) -> Mailbox:
     """The first one of a From, Sender or Reply-To."""
-    angle = _ANGLE.search(_QUOTED.sub(lambda q: " " * len(q[0]), field)) or _ANGLE.search(field)
-    if angle is not None:
-        name = field[: angle.start()].rpartition(">")[2]
-        return Mailbox(address(angle[1]), _display(name))
-    bare = _ADDRESS.search(_QUOTED.sub(" ", field)) or _ADDRESS.search(field)
-    return Mailbox(address(bare[0]) if bare else "", "")
+    outside = _QUOTED.sub(lambda quoted: " " * len(quoted[0]), field)
+    # What is quoted is a name: it is looked into only where nothing stands outside.
+    for text in (outside, field):
+        if angle := _ANGLE.search(text):
+            return Mailbox(address(angle[1]), _display(field[: angle.start()].rpartition(">")[2]))
+        if bare := _ADDRESS.search(text):
+            return Mailbox(address(bare[0]))
+    return Mailbox()
+
+
+def names_alone(field: str, known: str) -> bool:
+    """Whether this address is all that a From names: it stands outside quotes, and no other "@" anywhere. Then it is the one that
+    any mail host takes for the sender, however it reads what is not written as it should be."""
+    found = _ADDRESS.findall(field)
+    outside = _ADDRESS.search(_QUOTED.sub(" ", field))
+    return outside is not None and len(found) == field.count("@") and {*map(address, found)} == {known}
 
 
 def addresses(fields: Sequence[str]) -> tuple[str, ...]:
@@ -232,7 +241,7 @@ def _addresses(fields: Sequence[str]) -> Iterator[str]:
 def address(text: str) -> str:
     """In the form by which it is compared. "" when no mail could be sent there."""
     try:
-        return alike(messages.email(text.strip().strip("'<>")))
+        return accounts.folded(text.strip().strip("'<>"))
     except Refused:
         return ""
 

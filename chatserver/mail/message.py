@@ -68,8 +68,8 @@ class Arrival(msgspec.Struct, frozen=True):
     message_id: str
     sender: Mailbox
     """The From: a claim."""
-    senders: int
-    """How many addresses the From has; honest mails have one."""
+    alone: bool
+    """There is one From, and it names the sender and nobody else."""
     envelope_from: str | None
     """MAIL FROM; "" is nobody (bounces and automatic answers), None is unknown (it was fetched from a mailbox)."""
     envelope_to: tuple[str, ...]
@@ -113,7 +113,6 @@ def read(raw: bytes, envelope_from: str | None = None, envelope_to: tuple[str, .
     part, divided = mime.parse(raw)
     gathered = _Gathered(part)
     fields = part.headers
-    senders = headers.addresses(fields.all("from"))
     mailbox = headers.mailbox(fields.get("from") or fields.get("sender"))
     message_id = headers.message_id(fields.get("message-id"))[: headers.ID_AT_MOST]
     subject = headers.line(headers.words(fields.get("subject")))[:SUBJECT_AT_MOST]
@@ -125,7 +124,7 @@ def read(raw: bytes, envelope_from: str | None = None, envelope_to: tuple[str, .
         key=_key(raw, part, message_id),
         message_id=headers.line(message_id),
         sender=mailbox,
-        senders=len(senders),
+        alone=[headers.names_alone(field, mailbox.address) for field in fields.all("from")] == [True],
         envelope_from=None if envelope_from is None else headers.address(envelope_from),
         envelope_to=envelope_to,
         reply_to=headers.mailbox(fields.get("reply-to")).address,

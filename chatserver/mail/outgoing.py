@@ -9,7 +9,7 @@ stranger's.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -23,6 +23,7 @@ import msgspec
 
 from chatserver.core.addresses import in_ascii
 from chatserver.core.colors import theme
+from chatserver.core.hours import zone_of
 from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind, is_copied, merely_typed
 from chatserver.core.people import App
 from chatserver.core.tickets import TALK, Item, Ticket, pending_ends, rate_until
@@ -254,8 +255,9 @@ class _Told:
         return None
 
     def when(self, at: int) -> str:
-        """On the receiver's clock."""
-        moment = datetime.fromtimestamp(at / 1000, _zone(self.ticket.customer.zone if self.ticket else ""))
+        """On the receiver's clock, or the app's where nobody knows theirs, as on the portal's pages."""
+        theirs = self.ticket.customer.zone if self.ticket else ""
+        moment = datetime.fromtimestamp(at / 1000, _zone(theirs) or zone_of(self.matter.app.schedule))
         return say(
             self.lang,
             "mail.when",
@@ -314,7 +316,7 @@ def _answers(told: _Told) -> _Content:
     said, waits = told.said(("agent",)), told.waits()
     if not said and not waits:
         raise Nothing
-    count = _count(told)
+    count = _count(told, ("agent",))
     more = count - len(said)
     parts = [
         told.hello(),
@@ -372,11 +374,15 @@ def _closed_already(told: _Told) -> _Content:
 
 
 def _transcript(told: _Told) -> _Content:
-    said = told.said(("customer", "agent", "system"))
-    cut = _count(told) > len(said)
+    """To an address that anybody may have typed the team's words alone."""
+    known = told.matter.confirmed
+    by = ("customer", "agent", "system") if known else ("agent",)
+    said = told.said(by)
+    cut = _count(told, by) > len(said)
     parts = [
         told.hello(),
         Part(told.say("mail.transcript.text")),
+        Part() if known else Part(told.say("mail.transcript.stranger"), quiet=True),
         Part(told.say("mail.transcript.cut"), quiet=True) if cut else Part(),
         Part(said=said),
         told.to_ticket(),
@@ -437,8 +443,7 @@ _KINDS: Final[Mapping[LetterKind, Callable[[_Told], _Content]]] = {
 }
 
 
-def _count(told: _Told) -> int:
-    by = ("agent",) if told.matter.kind == "answers" else ("customer", "agent", "system")
+def _count(told: _Told, by: Collection[str]) -> int:
     return sum(item.kind in TALK and item.by in by for item in told.matter.items)
 
 
@@ -504,11 +509,12 @@ def _shown(text: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _zone(name: str) -> ZoneInfo:
+def _zone(name: str) -> ZoneInfo | None:
+    """None where a browser said nothing, or nothing that is a zone."""
     try:
-        return ZoneInfo(name or "UTC")
+        return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return ZoneInfo("UTC")
+        return None
 
 
 # — templates ——————————————————————————————————————————————————————————————————

@@ -77,6 +77,8 @@ class Line:
         """Returns when the other side has taken the mail upon itself. Raises NotSent."""
         import aiosmtplib
 
+        if not _names(receiver):
+            raise NotSent("refused")
         options = []
         if not (sender.isascii() and receiver.isascii()):
             if not self._client.supports_extension("SMTPUTF8"):
@@ -107,6 +109,17 @@ class Line:
             await self._client.quit()
         except (aiosmtplib.SMTPException, OSError, TimeoutError):
             self._client.close()
+
+
+def _names(receiver: str) -> bool:
+    """Whether RCPT will name this mailbox, whole. The library reads what it is given as a header: of `ana@b.com,7.com` it would
+    mail to `ana@b.com`, for which nobody counted it."""
+    from aiosmtplib.email import quote_address
+
+    try:
+        return quote_address(receiver) == f"<{receiver}>"
+    except ValueError:
+        return False
 
 
 def _trusting(ca: str) -> ssl.SSLContext:

@@ -12,6 +12,7 @@ import msgspec
 
 from chatserver.bus.base import Bus
 from chatserver.core import messages
+from chatserver.core.accounts import folded
 from chatserver.core.addresses import alike
 from chatserver.core.errors import Refused
 from chatserver.core.events import SessionEnded, session_topic
@@ -289,7 +290,7 @@ async def add_agent(
     now: int,
 ) -> int:
     """Returns the agent's id. Raises `store.accounts.Taken`, and Refused: bad_email, too_short."""
-    address = clean_email(email)
+    address = folded(email)
     hashed = await _hashed(passwords, password)
     return await rows.add_agent(
         db,
@@ -359,15 +360,6 @@ def _claimed(check: Callable[[str], str], text: str) -> str:
         return check(text)
     except Refused:
         return ""
-
-
-def clean_email(text: str) -> str:
-    """An agent's address as it is kept. Raises Refused(bad_email)."""
-    address = alike(text)
-    local, _, domain = address.rpartition("@")
-    if not local or not domain or len(address) > 254 or any(c.isspace() for c in address):
-        raise Refused("bad_email")
-    return address
 
 
 def _hash(token: str) -> str:

@@ -247,7 +247,7 @@ class Files:
         return file
 
     async def _clean(self, scanner: Scanner, part: Part) -> None:
-        """Raises Refused: file_infected, files_unavailable."""
+        """Raises Refused: file_infected, file_unscanned, files_unavailable."""
         try:
             await scanner.require_clean(part.path)
         except OSError as problem:

@@ -17,6 +17,8 @@ LEAST: Final = 3
 """Characters of a subject before it says anything."""
 SIMILAR_MOST: Final = 3
 """Tickets that are suggested for a subject."""
+SIMILAR_AMONG: Final = 300
+"""Subjects that are read for that, the latest first: while somebody types everybody else waits for it."""
 
 
 class Similar(NamedTuple):
@@ -26,12 +28,12 @@ class Similar(NamedTuple):
 
 
 async def similar(db: Database, app_id: int, key: str, subject: str) -> list[Similar]:
-    """The customer's open tickets, the newest first, that sound like this subject; of their latest thousand. None for what says
-    nothing yet."""
+    """The customer's open tickets, the newest first, that sound like this subject; of their latest `SIMILAR_AMONG`. None for what
+    says nothing yet."""
     if len(subject.strip()) < LEAST:
         return []
     looked_for = words.wanted(subject)
-    page = await tickets.subjects(db, app_id, key, 0, AT_ONCE)
+    page = await tickets.subjects(db, app_id, key, 0, SIMILAR_AMONG)
     alike = (
         Similar(ticket_id, number, its)
         for ticket_id, number, its, state in page

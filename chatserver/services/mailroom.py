@@ -9,6 +9,7 @@ opens nothing, shows nothing, and acts as nobody's: mail never does anything in 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Iterator
@@ -27,14 +28,13 @@ from chatserver.core.mails import Answer, TakenMail, may_answer
 from chatserver.core.outbox import is_copied, merely_typed
 from chatserver.core.people import App, Customer
 from chatserver.core.tickets import Step, Ticket
-from chatserver.mail import finding
+from chatserver.mail import finding, own_links
 from chatserver.mail.access import only_asks_for_access
 from chatserver.mail.addresses import Signer
 from chatserver.mail.authentication import dmarc_domain
 from chatserver.mail.automatic import Ours, Verdict, verdict
 from chatserver.mail.finding import Candidate
 from chatserver.mail.headers import unpadded
-from chatserver.mail.masking import masked
 from chatserver.mail.message import Arrival
 from chatserver.services import mail_files
 from chatserver.services import mails as leaving
@@ -42,9 +42,10 @@ from chatserver.services.files import Files, Uploader
 from chatserver.services.house import House
 from chatserver.services.mail_files import NAMED_AT_MOST, Kept
 from chatserver.services.mail_keeping import Shelf
+from chatserver.services.portal import hashed
 from chatserver.store import mails
 from chatserver.store.database import Database
-from chatserver.store.portal import owner_of
+from chatserver.store.portal import owner_of, revoke
 from chatserver.store.work import Needs, Who, World
 
 MESSAGES_AT_MOST: Final = 4
@@ -113,6 +114,7 @@ class Mailroom:
             # By its sender, whatever ticket they take part in.
             who = Uploader(app.id, "customer", key_of(mail))
             kept = await mail_files.keep(self.files, who, mail, app.policy)
+        await self._make_worthless(raw)
         await self.shelf.take_in(self.house, self.db, app, len(raw))
         await mails.keep_original(self.db, original, raw, self.house.now())
         taken = TakenMail(
@@ -144,6 +146,12 @@ class Mailroom:
         )
         return await self.house.store.write(needs, taking.decide)
 
+    async def _make_worthless(self, raw: bytes) -> None:
+        """A mail of ours that comes back brings the link that was in it. Agents and all who take part may come to read it: the
+        link is nobody's any more before anything of it is kept."""
+        if given := await asyncio.to_thread(own_links.tokens, raw):
+            await revoke(self.db, [hashed(token) for token in given])
+
     def _ours(self) -> Ours:
         apps = self.house.people.apps
         addresses = {alike(app.support_address) for app in apps.values()} - {""}
@@ -162,11 +170,13 @@ class Mailroom:
 
     async def _is_known(self, ticket: Ticket, sender: str) -> bool:
         """Whether a ticket's number, which anybody may write, leads a mail of this sender there. Not where a stranger may have
-        typed their address: what they write about a number of their own would be that stranger's to read. Who has a mail of ours
-        about the ticket answers that one."""
+        typed their address, as the customer's or in copy: what they write about a number of their own would be that stranger's
+        to read. Who has a mail of ours about the ticket answers that one, and is known from then on."""
+        if await mails.last_from(self.db, ticket.id, sender):
+            return True
         if is_copied(ticket, sender):
-            return not ticket.customer.anonymous
-        if not merely_typed(ticket, sender) or await mails.last_from(self.db, ticket.id, sender):
+            return False
+        if not merely_typed(ticket, sender):
             return True
         owner = await owner_of(self.db, ticket.app_id, sender)
         return owner is not None and owner.id == ticket.customer.id
@@ -333,9 +343,10 @@ def key_of(mail: Arrival) -> str:
 
 
 def is_verified(mail: Arrival, authserv_id: str) -> bool:
-    """Whether the operator's own mail host found that the From's domain stands by the mail (DMARC)."""
+    """Whether the operator's own mail host found that the From's domain stands by the mail (DMARC), and could take no other
+    address than we do for its sender."""
     domain = mail.sender.address.rpartition("@")[2]
-    if not authserv_id or not domain or mail.senders != 1 or len(mail.headers.all("from")) != 1:
+    if not authserv_id or not domain or not mail.alone:
         return False
     passed = dmarc_domain(mail.headers.all("authentication-results"), authserv_id)
     return same_domain(passed) == same_domain(domain)
@@ -366,7 +377,7 @@ def _locale(mail: Arrival) -> str:
 
 def _subject(mail: Arrival, said: str, none: str) -> str:
     """The mail's own, else its first line."""
-    for text in (masked(mail.subject), *said.splitlines()[:1]):
+    for text in (own_links.masked(mail.subject), *said.splitlines()[:1]):
         try:
             return messages.subject(text[: messages.SUBJECT_MAX])
         except Refused:
@@ -383,7 +394,7 @@ def _texts(mail: Arrival) -> Iterator[str]:
         "\n".join(file.name or file.type for file in mail.files),
         mail.subject,
     ):
-        for part in _cut(masked(text)):
+        for part in _cut(own_links.masked(text)):
             try:
                 yield messages.body(part)
             except Refused:

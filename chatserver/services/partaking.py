@@ -6,14 +6,14 @@ Each is known by addresses that they confirmed: an address that somebody merely 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal, NamedTuple
 
 from chatserver.core import messages, tickets
 from chatserver.core.errors import Refused
 from chatserver.core.outbox import is_copied
 from chatserver.core.people import Customer
-from chatserver.core.tickets import Ticket
+from chatserver.core.tickets import Item, Ticket
 from chatserver.services.house import House
 from chatserver.services.talk import sent_up
 from chatserver.store import companies, mails
@@ -60,6 +60,14 @@ async def seen_customers(db: Database, customer: Customer) -> list[int]:
     """The customers whose tickets somebody was given to see."""
     ids = [company_id for company_id, _ in await seen_companies(db, customer)]
     return await companies.members(db, customer.app_id, ids) if ids else []
+
+
+async def spoken_as(db: Database, customer: Customer, items: Iterable[Item]) -> frozenset[int]:
+    """The customers (ids) as whom somebody speaks in these: as themselves, and as who mailed from an address that is theirs by
+    now. It says whose words are their own, and opens nothing."""
+    others = {item.author_id for item in items if item.by == "system"} - {0, customer.id}
+    mailed = await rows.spoken_as(db, customer.id, sorted(others)) if others and customer.id else []
+    return frozenset({customer.id, *mailed})
 
 
 async def say(

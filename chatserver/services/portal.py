@@ -308,7 +308,7 @@ def _person(session: CustomerSession) -> str:
 
 def new_key() -> str:
     """Of a customer who signed up. Not by their address, which may be somebody else's one day."""
-    return f"portal:{secrets.token_urlsafe(16)}"
+    return f"{rows.OF_ACCOUNT}{secrets.token_urlsafe(16)}"
 
 
 def hashed(token: str) -> str:

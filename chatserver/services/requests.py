@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from chatserver.core import classification, messages, tickets
-from chatserver.core.answers import COMPLETED, Given, complete, with_copies
+from chatserver.core.answers import Given, completable, complete, with_copies
 from chatserver.core.errors import Refused, Wrong
 from chatserver.core.events import DeskChanged
 from chatserver.core.forms import Form
@@ -178,8 +178,8 @@ async def _waits(
 def _not_asked(form: Form, names: Sequence[str]) -> dict[str, Wrong]:
     if not names:
         return {"": Wrong("required")}
-    own = {field.key for field in form.fields}
-    return {name[:40]: Wrong("unknown") for name in names if name not in own | COMPLETED}
+    asked = completable(form)
+    return {name[:40]: Wrong("unknown") for name in names if name not in asked}
 
 
 def _unclassifiable(form: Form, said: Classification) -> dict[str, Wrong]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 import msgspec
-from sqlalchemy import Update, bindparam, delete, exists, insert, literal, or_, select, update
+from sqlalchemy import Update, and_, bindparam, delete, exists, insert, literal, or_, select, update
 
 from chatserver.core.people import Customer
 from chatserver.store.base import Violated
 from chatserver.store.database import Database, Reader
-from chatserver.store.portable import insert_or_not
+from chatserver.store.portable import insert_or_not, one_of
 from chatserver.store.rows import CUSTOMER_COLUMNS, customer_from
 from chatserver.store.tables import accounts, addresses, customer_sessions, customers, links, tickets
 
@@ -18,6 +19,9 @@ Purpose = Literal["sign_up", "reset", "confirm"]
 
 BY_MAIL: Final = "mail:"
 """The key of a customer of whom nothing is known but an address begins so, and the folded address follows."""
+
+OF_ACCOUNT: Final = "portal:"
+"""And that of an account, which random signs follow."""
 
 SESSIONS_MAX: Final = 20
 """Browsers in which one customer is signed in at once; the one after that ends the oldest."""
@@ -122,6 +126,25 @@ _SENDERS = (
         exists().where(tickets.c.customer_id == customers.c.id),
     )
 )
+# What was an account until two were united has none any more; of one that is there, only its own customer speaks.
+_without_account = ~exists().where(accounts.c.customer_id == customers.c.id)
+_SPOKEN_AS = (
+    select(customers.c.id)
+    .join(addresses, addresses.c.app_id == customers.c.app_id)
+    .where(
+        addresses.c.customer_id == bindparam("customer_id"),
+        addresses.c.confirmed_at.is_not(None),
+        one_of(customers.c.id, "ids"),
+        or_(
+            customers.c.key == literal(BY_MAIL).concat(addresses.c.address),
+            and_(
+                customers.c.key.startswith(OF_ACCOUNT, autoescape=True),
+                customers.c.email == addresses.c.address,
+                _without_account,
+            ),
+        ),
+    )
+)
 
 
 async def owner_of(db: Reader, app_id: int, address: str) -> Customer | None:
@@ -133,6 +156,12 @@ async def owner_of(db: Reader, app_id: int, address: str) -> Customer | None:
 async def senders_by_mail(db: Reader, customer_id: int) -> list[Customer]:
     """The customers of whom nothing is known but an address that this one has confirmed, and who have tickets."""
     return [customer_from(row) for row in await db.rows(_SENDERS, customer_id=customer_id)]
+
+
+async def spoken_as(db: Reader, customer_id: int, ids: Sequence[int]) -> list[int]:
+    """Which of these customers are nothing but an address that this one has confirmed: who mailed from there, or had an account
+    of it before it was united with this one's."""
+    return [int(row[0]) for row in await db.rows(_SPOKEN_AS, customer_id=customer_id, ids=list(ids))]
 
 
 async def account_at(db: Reader, app_id: int, address: str) -> Account | None:
@@ -332,6 +361,11 @@ async def spend(db: Database, link: Link) -> bool:
     )
     spent, _ = await db.execute(delete(links).where(links.c.id == link.id), delete(links).where(*same))
     return bool(spent)
+
+
+async def revoke(db: Database, token_hashes: Sequence[str]) -> None:
+    """These links, of whatever app, lead nowhere from now on; those that are none are passed over."""
+    await db.execute(delete(links).where(links.c.token_hash.in_(token_hashes)))
 
 
 # — one person, two customers ——————————————————————————————————————————————————

@@ -37,6 +37,7 @@ _STATUS = {
     "file_unsafe": 415,
     "file_unreadable": 415,
     "file_infected": 415,
+    "file_unscanned": 413,
     "file_empty": 400,
     "file_quota": 429,
     "files_unavailable": 503,

@@ -14,7 +14,6 @@ from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -24,7 +23,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from chatserver.core import colors
 from chatserver.core.articles import REASONS
 from chatserver.core.errors import Refused
-from chatserver.core.hours import Schedule
+from chatserver.core.hours import zone_of
 from chatserver.core.people import App
 from chatserver.i18n import LANGUAGES, TAGS, choose, say
 from chatserver.services.reading import Entry, Read
@@ -324,10 +323,5 @@ def number(lang: str, value: int) -> str:
 
 def said_date(lang: str, ms: int, app: App) -> str:
     """The day as people say it, where the app is."""
-    day = datetime.fromtimestamp(ms / 1000, _zone(app.schedule))
+    day = datetime.fromtimestamp(ms / 1000, zone_of(app.schedule))
     return say(lang, "help.date", day=day.day, month=say(lang, f"help.month.{day.month}"), year=day.year)
-
-
-@lru_cache(maxsize=256)
-def _zone(schedule: str) -> ZoneInfo:
-    return ZoneInfo(msgspec.json.decode(schedule, type=Schedule).zone)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hypothesis.strategies as st
 import pytest
+from aiosmtplib.email import quote_address
 from hypothesis import given
 
-from chatserver.core import answers
+from chatserver.core import answers, messages
 from chatserver.core.accounts import folded
 from chatserver.core.addresses import alike, in_ascii, same_domain
 from chatserver.core.details import Details
+from chatserver.core.errors import Refused
 from chatserver.core.outbox import confirmed, copied, is_copied
 from chatserver.core.people import Customer
 from chatserver.core.tickets import Ticket
@@ -41,6 +43,30 @@ OTHERS = [
     ("a.na@cliente.example", "ana@cliente.example"),
     ("ana+x@cliente.example", "ana@cliente.example"),
 ]
+
+
+MANY = [
+    "victima@banco.com，7.com",
+    "v@v.com,b.com",
+    "a@b＠gmail.com",
+    "b＠gmail.com",
+    "a@ex＜b＞.com",
+    "a@x>.com",
+    "a@b．com；c.com",
+    "a@b.com：25.com",
+    "a@＂b＂.com",
+    "a@b（c）.com",
+    "a@［10.0.0.1］.com",
+    "a@b℀c.com",
+    "a@b¨.com",
+    "a@b..com",
+    "a@b.e\u0301",
+    f"a@{'ﷺ.' * 100}com",
+]
+"""What some mail program reads as other addresses than we count, or no server can have."""
+_HOSTILE = st.text(
+    st.sampled_from("ab7.-_@ñß，；：＠＜＞（）＂．。℀¨\u200b ,<>\"'%=?xn"), min_size=1, max_size=12
+)
 
 
 @pytest.mark.parametrize(("one", "other"), SAME)
@@ -97,7 +123,20 @@ def test_a_mail_to_a_domain_in_letters_goes_to_that_domain_and_to_no_other() -> 
 
 
 @pytest.mark.parametrize(
-    "domain", [f"{'ñ' * 64}.example", "ñ..example", "ñ℀.example", "ñ\u200b.example", "ñ\ud800.e"]
+    "domain",
+    [
+        *(f"{'ñ' * 64}.example", "ñ..example", "ñ℀.example", "ñ\u200b.example", "ñ\ud800.e"),
+        *(
+            "v.com,b.com",
+            "a b.com",
+            "x>.com",
+            "",
+            "a..example",
+            f"{'a' * 64}.example",
+            "a@b.example",
+            "b.com\n",
+        ),
+    ],
 )
 def test_a_domain_that_no_server_can_have_is_none(domain: str) -> None:
     with pytest.raises(ValueError, match="domain"):
@@ -115,3 +154,27 @@ def test_what_only_looks_like_a_domain_as_servers_write_it_stays_what_it_is(doma
 def test_what_is_compared_once_stays_so(text: str) -> None:
     found = alike(f"a@{text}b")
     assert alike(found) == found
+
+
+@pytest.mark.parametrize("text", MANY)
+def test_what_others_would_read_as_another_address_is_none_wherever_one_is_taken(text: str) -> None:
+    for take in (messages.email, folded):
+        with pytest.raises(Refused, match="bad_email"):
+            take(text)
+    assert headers.address(text) == ""
+    assert headers.mailbox(f"Ana <{text}>").address == ""
+    with pytest.raises(Refused, match="bad_form"):
+        answers.with_copies(Details(), [text], "ana@host.example")
+
+
+@given(st.tuples(_HOSTILE, _HOSTILE).map("@".join) | st.builds("{}@{}.com".format, _HOSTILE, _HOSTILE))
+def test_a_mail_to_what_is_taken_for_an_address_goes_there_and_is_counted_there(text: str) -> None:
+    try:
+        taken = {messages.email(text), folded(text), headers.address(text)}
+    except Refused:
+        return
+    for address in taken - {""}:
+        receiver = envelope(address)
+        assert quote_address(receiver) == f"<{receiver}>"
+        assert alike(receiver) == alike(text)
+        assert messages.email(address) == address

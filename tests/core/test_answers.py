@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 
 from chatserver.core import answers
-from chatserver.core.answers import COMPLETED, Checked, Given, Words, check, complete
+from chatserver.core.answers import COMPLETED, Checked, Given, Words, check, completable, complete
 from chatserver.core.details import NOTHING, Details
 from chatserver.core.errors import Wrong
 from chatserver.core.forms import DEFAULT, USUAL, Choice, Field, Form, Usual
@@ -243,6 +243,15 @@ def test_each_usual_field_can_be_asked_for_again(name: str) -> None:
     assert done.wrong == {}
     assert done.details.missing == ()
     assert done.details != NOTHING
+
+
+@pytest.mark.parametrize("name", ["category", "case", "case_kind"])
+def test_what_a_form_has_no_choices_for_is_neither_asked_for_again_nor_waited_for(name: str) -> None:
+    none = msgspec.structs.replace(OWN, categories=(), cases=())
+    assert name not in completable(none)
+    assert completable(OWN) >= {name, "version"}
+    done = complete(none, Details(missing=(name, "phone")), Given(phone="300"), requester="", earliest=TODAY)
+    assert (done.wrong, done.details.missing, done.details.phone) == ({}, (), "300")
 
 
 def test_only_words_and_address_are_not_completed() -> None:

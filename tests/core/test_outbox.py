@@ -106,10 +106,13 @@ def test_causes_are_items_that_there_are() -> None:
         ("user:ana", "Ana@Example.com", "ana@example.com", True),
         ("user:ana", "ana@example.com", "eva@example.com", False),
         ("user:ana", "", "", False),
+        ("portal:x", "ana@example.com", "ana@example.com", True),
+        ("portal:x", "ana@example.com", "eva@example.com", False),
+        ("mail:ana@example.com", "ana@example.com", "ana@example.com", False),
         ("anon:x", "ana@example.com", "ana@example.com", False),
     ],
 )
-def test_an_address_is_confirmed_where_the_host_vouches_for_it(
+def test_an_address_is_confirmed_where_the_host_vouches_for_it_or_its_owner_followed_a_link(
     key: str, own: str, address: str, known: bool
 ) -> None:
     assert outbox.confirmed(Customer(1, 1, key, "", own, "", "", 0), address) is known

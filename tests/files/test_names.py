@@ -72,3 +72,10 @@ def test_whatever_is_said_is_kept_harmless_and_stays_as_it_is(said: str) -> None
     assert not {unicodedata.category(c) for c in kept} & {"Cc", "Cf", "Cs"}
     assert not kept.startswith((".", " "))
     assert not kept.endswith((".", " "))
+
+
+def test_of_a_name_without_end_its_beginning_and_its_ending_are_looked_at() -> None:
+    kept = names.clean("informes" + "\u0315\u0300" * 80_000 + ".PDF")
+    assert kept.startswith("informe")
+    assert kept.endswith(".PDF")
+    assert len(kept.encode()) <= names.BYTES_MAX

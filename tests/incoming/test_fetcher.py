@@ -12,20 +12,25 @@ from typing import Any
 import pytest
 
 from chatserver.core.errors import Refused
+from chatserver.files.scanning import Scanner
+from chatserver.files.threads import Threads
 from chatserver.incoming import fetcher as mail_fetcher
+from chatserver.incoming import resting
 from chatserver.incoming.fetcher import Fetcher, fetching
 from chatserver.mail import imap as line
 from chatserver.mail.imap import DELETE, Box, NotRead
 from chatserver.mail.mime import SIZE_AT_MOST
 from chatserver.services.mailroom import Mailroom
+from chatserver.settings import addresses
 from chatserver.settings.addresses import imap
 from chatserver.store import mails
 from chatserver.store.base import StoreFailed
+from tests.harness.clamd import clamd
 from tests.harness.dovecot import PASSWORD, Dovecot, dovecot
 from tests.harness.server import free_port
 from tests.harness.waiting import soon, until
 from tests.mail.taking import OTHER, Taking
-from tests.mail.writing import SUPPORT, mail
+from tests.mail.writing import SUPPORT, file, mail, part, together
 from tests.services.scene import Scene, database_scene
 
 
@@ -85,6 +90,7 @@ async def desk(tmp_path: Path, running: Dovecot) -> AsyncIterator[Desk]:
 def without_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mail_fetcher, "REST_FIRST", 0.05)
     monkeypatch.setattr(mail_fetcher, "REST_MOST", 0.1)
+    monkeypatch.setattr(resting, "SECONDS_MOST", 0.1)
 
 
 @pytest.mark.parametrize("encipher", [False, True])
@@ -315,6 +321,85 @@ async def test_one_that_another_time_may_be_taken_waits_and_the_others_do_not(
             await desk.emptied()
     assert desk.metrics.mailbox == {"taken": 2, "again": 0, "left": 0}
     assert "a mail waits in the mailbox: files_unavailable" in caplog.text
+
+
+async def test_one_that_waits_is_not_fetched_at_every_look(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each arrival has the mailbox looked into at once; whoever waits meanwhile rests longer than this test takes."""
+    monkeypatch.setattr(resting, "SECONDS_MOST", 600.0)
+    tried = refusing(monkeypatch, Refused("files_unavailable", retry_after=300))
+    asked: list[int] = []
+    sizes = Box.sizes
+
+    def counted(self: Box, numbers: list[int]) -> dict[int, int]:
+        asked.extend(numbers)
+        return sizes(self, numbers)
+
+    monkeypatch.setattr(Box, "sizes", counted)
+    await desk.bring(*(mail("veneno", message_id=f"<veneno-{number}@x>") for number in range(3)))
+    async with desk.reading(poll=1_500):
+        await soon(lambda: desk.metrics.mailbox_up, "it was looked into")
+        for number in range(4):
+            await desk.bring(mail(message_id=f"<{number}@x>", subject=f"Otra {number}"))
+            await desk.emptied("SUBJECT Otra")
+            await soon(lambda: desk.metrics.mailbox_waiting == 3, "the others count as waiting")
+    assert len(tried) == 3
+    assert len(asked) == 3 + 4, "of those that rest not even the size was asked"
+    assert caplog.text.count("a mail waits in the mailbox") == 3
+
+
+async def test_one_that_rests_is_tried_as_soon_as_its_rest_is_over_and_said_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody says that anything happened, and the next look by itself would be in half an hour."""
+    with monkeypatch.context() as patched:
+        tried = refusing(patched, Refused("files_unavailable", retry_after=0.2))
+        await desk.bring(mail("veneno"))
+        async with desk.reading(poll=1_500):
+            await soon(lambda: len(tried) > 2, "it is tried again")
+            patched.undo()
+            monkeypatch.setattr(resting, "SECONDS_MOST", 0.1)
+            await desk.emptied()
+    assert caplog.text.count("a mail waits in the mailbox") == 1
+
+
+async def test_one_that_met_a_fault_of_ours_counts_as_waiting_and_has_its_next_try_soon(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting: list[int] = []
+    tried = refusing(monkeypatch, Refused("file_unknown"))
+    look = Fetcher._look
+
+    async def looked(self: Fetcher, box: Box) -> None:
+        await look(self, box)
+        waiting.append(desk.metrics.mailbox_waiting)
+
+    monkeypatch.setattr(Fetcher, "_look", looked)
+    await desk.bring(mail("veneno"))
+    async with desk.reading(poll=1_500):
+        await desk.emptied("UNFLAGGED")
+        await soon(lambda: desk.metrics.mailbox_waiting == 0, "none waits")
+    assert len(tried) == mail_fetcher.TRIES
+    assert 1 in waiting
+
+
+async def test_one_whose_file_is_too_large_for_the_scanner_is_taken_without_it(desk: Desk) -> None:
+    """It would be too large another time as well."""
+    large = file("largo.txt", b"hola " * 500_000, "text/plain")
+    raw = mail(together(part("text/plain", "Mira"), large), content='multipart/mixed; boundary="=_b1"')
+    with clamd(most="1M") as daemon:
+        at, threads = addresses.clamd(f"unix:{daemon.socket}"), Threads()
+        desk.files._scanner = Scanner(at, threads, lambda outcome: None)
+        await desk.bring(raw)
+        async with desk.reading():
+            await desk.emptied()
+        threads.end()
+    (ticket,) = await desk.scene.rows.all_tickets()
+    (said,) = [item for item in await desk.scene.rows.items(ticket.id) if item.kind == "message"]
+    assert "Mira" in said.text
+    assert "largo.txt" in said.text, "it is named"
+    assert desk.metrics.mailbox == {"taken": 1, "again": 0, "left": 0}
 
 
 @pytest.mark.parametrize("problem", [StoreFailed("disk full"), Refused("rate_limited", retry_after=1)])

@@ -32,6 +32,8 @@ SIDEWAYS = """() => [...document.querySelectorAll("body *")]
   .filter((element) => /auto|scroll/.test(getComputedStyle(element).overflowX))
   .filter((element) => element.scrollWidth > element.clientWidth + 1)
   .map((element) => "scrolls sideways: " + element.outerHTML.slice(0, 120))"""
+TALLER = """() => document.scrollingElement.scrollHeight > document.scrollingElement.clientHeight
+  ? ["the page itself scrolls, its head with it"] : []"""
 
 # A colour that fades since before motion was reduced is no colour that anybody reads.
 AT_REST = """() => document.getAnimations()
@@ -63,7 +65,9 @@ def cut_off(view: View) -> list[str]:
     view.page.set_viewport_size({"width": 320, "height": 640})
     out = [f"{view.name}: {element}" for element in view.face.evaluate(OVERFLOW)]
     if view.name.startswith("widget-"):
-        out += [f"{view.name} {element}" for element in view.face.evaluate(SIDEWAYS)]
+        out += [
+            f"{view.name} {wrong}" for script in (SIDEWAYS, TALLER) for wrong in view.face.evaluate(script)
+        ]
     if before:
         view.page.set_viewport_size(before)
     return out

@@ -88,11 +88,21 @@ def test_what_people_in_copy_say_stands_under_their_names_for_everybody(stage: S
     assert authors(luis.messages)[1:] == ["Tú", EVA]
     luis.page.reload()
     assert authors(luis.messages)[1:] == ["Tú", EVA]
+    eva = stage.portal(app=APP)
+    eva.signs_up("eva@example.com", "Eva Ruiz")
+    eva.page.goto(f"{eva.home}/tickets/1001")
+    eva.sees(SAID[2])
+    assert authors(eva.messages)[1:] == [LUIS, "Tú"], "what she mailed is her own"
 
     for view in (of_widget("in-copy", customer), of_console("in-copy", agent.page)):
         assert axe_finds(view) == []
         assert cut_off(view) == []
-    for name, page in (("widget", customer.page), ("console", agent.page), ("portal", luis.page)):
+    for name, page in (
+        ("widget", customer.page),
+        ("console", agent.page),
+        ("portal", luis.page),
+        ("own", eva.page),
+    ):
         pictured(stage, page, name)
     # The list says who spoke last.
     expect(agent.row(SUBJECT)).to_contain_text("Eva Ruiz: Y yo.")

@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.harness.commands import done
 from tests.harness.people import Customer
 from tests.harness.preparing import chats_at_once, closed_for_good
 from tests.harness.settings import with_settings
@@ -78,6 +79,22 @@ def test_out_of_hours_a_request_is_taken_with_an_e_mail(stage: Stage) -> None:
     with stage.server.reading() as database:
         found = database.execute("SELECT mode, state, email FROM tickets").fetchone()
     assert found == ("later", "open", "carla@example.com")
+
+
+def test_the_hour_of_opening_takes_no_form_from_whoever_fills_it_in(stage: Stage) -> None:
+    closed_for_good(stage.server)
+    stage.agent()
+    customer = stage.customer(query="?app=horario")
+    customer.opens_support()
+    customer.starts_new_ticket()
+    text = customer.widget.get_by_label("Descripción")
+    text.fill("El de retención de 2025")
+    done(stage.server, "app", "set", "horario", "--always")
+    customer.sees("En línea")
+    expect(text).to_have_value("El de retención de 2025")
+    expect(customer.button("Enviar")).to_be_visible()
+    customer.button("Iniciar chat").click()
+    expect(customer.subject).to_be_visible()
 
 
 def test_an_agent_who_is_away_is_told_why_no_chat_comes(stage: Stage) -> None:

@@ -211,6 +211,25 @@ def test_why_a_request_was_rejected_stands_in_its_conversation(stage: Stage) -> 
     customer.talk.shows("Esa factura es de otra empresa.")
 
 
+def test_another_language_is_told_to_the_server_and_loses_nothing_that_is_on_its_way(stage: Stage) -> None:
+    ana, customer = stage.agent(), stage.customer()
+    customer.opens_panel()
+    customer.page.evaluate("SupportChat('setLocale', 'en')")
+    customer.widget.get_by_role("button", name="Get support").click()
+    customer.widget.get_by_role("button", name="New ticket").click()
+    customer.widget.get_by_role("textbox", name="Ticket subject").fill("No printer")
+    customer.widget.get_by_role("button", name="Start chat").click()
+    ana.opens("No printer")
+    ana.sees("inglés")
+    composer = customer.widget.get_by_role("textbox", name="Write a message")
+    composer.fill("While it changes")
+    composer.press("Enter")
+    customer.page.evaluate("SupportChat('setLocale', 'pt')")
+    ana.talk.shows("While it changes")
+    ana.says("Listo")
+    customer.talk.shows("Listo")
+
+
 def test_mistakes_are_said_in_the_language_that_the_page_has_by_then(stage: Stage) -> None:
     customer = out_of_hours(stage)
     customer.button("Enviar").click()

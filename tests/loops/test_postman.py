@@ -555,6 +555,36 @@ async def test_an_address_with_letters_of_its_own_arrives(scene: Scene, box: Mai
     assert [one.receiver for one in box.arrived] == ["josé@xn--and-6ma2c.example"]
 
 
+async def test_what_would_be_mailed_to_another_address_than_is_counted_is_not(
+    scene: Scene, box: Mailbox
+) -> None:
+    await post(scene, *(f"victima@banco.com,{n}.com" for n in range(8)), confirmed=False)
+    await until_settled(scene, sender(scene, box))
+    assert box.arrived == []
+    assert (
+        await stored(scene, "outcome", "error") == [("failed", "refused (no header holds this address)")] * 8
+    )
+
+
+@pytest.mark.parametrize(
+    "receiver",
+    [
+        "victima@banco.com,7.com",
+        "Ana <victima@banco.com>",
+        "victima@banco.com (7)",
+        "v@b.com\r\nDATA",
+        "v@b.com> X",
+    ],
+)
+async def test_a_line_takes_one_address_whole_or_none(box: Mailbox, receiver: str) -> None:
+    line = await Line.open(smtp(box.url))
+    with pytest.raises(NotSent, match="refused"):
+        await line.send("soporte@example.com", receiver, b"Subject: x\r\n\r\nx\r\n")
+    await line.send("soporte@example.com", "ana@example.com", b"Subject: x\r\n\r\nx\r\n")
+    await line.close()
+    assert [one.receiver for one in box.arrived] == ["ana@example.com"]
+
+
 def test_facts_are_small() -> None:
     import msgspec
 

@@ -20,7 +20,14 @@ from chatserver.mail.outgoing import Matter, composed
 NOW = 1_767_794_700_000
 """A Wednesday, 09:05 in Bogotá."""
 ACME = App(
-    1, "acme", "Acme Facturas", ("https://app.acme.example",), "s" * 43, "#0f6b5c", Policy(mail=True), "{}"
+    1,
+    "acme",
+    "Acme Facturas",
+    ("https://app.acme.example",),
+    "s" * 43,
+    "#0f6b5c",
+    Policy(mail=True),
+    '{"zone": "America/Lima"}',
 )
 ANA = Customer(7, 1, "user:ana", "Ana María", "ana@example.com", "es-CO", "America/Bogota", 0)
 SENDER = "soporte@acme.example"

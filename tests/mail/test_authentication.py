@@ -44,3 +44,38 @@ def test_what_a_sender_chose_is_no_result_of_our_mail_host(said: str) -> None:
 def test_what_mail_hosts_write_of_a_mail_that_passed_is_understood(said: str) -> None:
     raw = f"Authentication-Results: mx.acme.example; {said}\r\n".encode() + mail()
     assert is_verified(read(raw), "mx.acme.example")
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        '"<ana@cliente.example>" eva@cliente.example',
+        'eva@cliente.example "<ana@cliente.example>"',
+        '(") eva@cliente.example (") (<ana@cliente.example>)',
+        '\\" " eva@cliente.example " ana@cliente.example',
+        '"eva"@cliente.example <ana@cliente.example>',
+        "eva @ cliente.example <ana@cliente.example>",
+        "<@eva.example:ana@cliente.example>",
+        '"<ana@cliente.example>',
+        '"ana@cliente.example',
+    ],
+)
+def test_nobody_stands_by_a_from_that_may_be_read_as_anothers(sender: str) -> None:
+    """Its host lets Eva write as herself alone: what it takes for her address must be what we take for it."""
+    said = "mx.acme.example; dmarc=pass header.from=cliente.example"
+    raw = mail(sender=sender, more={"Authentication-Results": said})
+    assert not is_verified(read(raw), "mx.acme.example")
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "ana@cliente.example",
+        "Ana@Cliente.example (Ana, de compras)",
+        '"ana@cliente.example" <ana@cliente.example>',
+        '"Pérez, Ana (compras)" <ana@cliente.example>',
+    ],
+)
+def test_an_honest_from_is_stood_by(sender: str) -> None:
+    said = "mx.acme.example; dmarc=pass header.from=cliente.example"
+    assert is_verified(read(mail(sender=sender, more={"Authentication-Results": said})), "mx.acme.example")

@@ -36,6 +36,8 @@ def test_our_own_message_id_names_its_ticket() -> None:
     raw = mail(subject="Re: No imprime", more={"References": f"<x@y.example> {one}"})
     assert found(raw) == [Candidate(ticket_id=TICKET, how="message_id")]
     assert found(raw, app=2) == []
+    theirs = SIGNER.message_id(1, TICKET, "7", "otra@cliente.example", "acme.example")
+    assert found(mail(more={"References": theirs})) == [], "that of another's copy"
     forged = SIGNER.message_id(1, TICKET + 1, "8", ANA, "acme.example").partition(".")[0] + one[29:]
     assert found(mail(subject="Re: x", more={"In-Reply-To": forged})) == []
 

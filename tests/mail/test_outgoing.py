@@ -273,6 +273,20 @@ def test_sensitive_identifiers_are_masked_wherever_they_stand() -> None:
     assert text_of(mail).count(HIDDEN) == 3
 
 
+def test_a_transcript_tells_whoever_has_an_address_that_was_merely_typed_what_agents_wrote_and_no_more() -> (
+    None
+):
+    items = [*CONVERSATION, said(6, "Compra en malo.example", "system", name="Visita malo.example")]
+    about = ticket(subject="malo.example", customer=replace(ANA, key="anon:eva", name="malo.example"))
+    mail = written(matter("transcript", about, items=items, confirmed=False))
+    assert "Listo: era un permiso que faltaba." in text_of(mail)
+    assert "solo lo que escribió el equipo" in " ".join(text_of(mail).split())
+    assert "Es muy larga" not in text_of(mail)
+    for theirs in ("malo.example", "4711", "No puedo facturar"):
+        assert theirs not in mail.as_string() + text_of(mail) + html_of(mail)
+    assert "solo lo que escribió" not in text_of(written(matter("transcript", ticket(), items=items)))
+
+
 def test_a_transcript_names_who_was_in_copy_and_takes_their_words_for_nobody_elses() -> None:
     eva = said(3, "Soy Eva", "system", name="Eva Ruiz")
     mail = written(matter("transcript", ticket(), items=[said(2, "Hola", "customer"), eva]))
@@ -326,8 +340,10 @@ def test_times_are_on_the_receivers_clock_and_in_their_manner() -> None:
     assert "7 ene, 9:05 a. m." in at("es", "America/Bogota")
     assert "Jan 7, 11:05 PM" in at("en", "Asia/Tokyo")
     assert "7 jan, 11:05" in at("pt-BR", "America/Sao_Paulo")
-    assert "7 ene, 2:05 p. m." in at("es", "../../etc/passwd")
-    assert "7 ene, 2:05 p. m." in at("es", "Nowhere/\x00")
+    # Where nobody knows the receiver's, the app's.
+    assert "7 ene, 9:05 a. m." in at("es", "")
+    assert "7 ene, 9:05 a. m." in at("es", "../../etc/passwd")
+    assert "7 ene, 9:05 a. m." in at("es", "Nowhere/\x00")
 
 
 def test_a_rating_is_asked_for_where_an_agent_answered() -> None:

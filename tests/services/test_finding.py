@@ -82,3 +82,17 @@ async def test_open_tickets_of_ones_own_that_sound_alike_are_similar_the_newest_
     for count in range(finding.SIMILAR_MOST):
         await town.leaves(EVA, f"Descargar otra factura {count}")
     assert len(await alike("descargar factura")) == finding.SIMILAR_MOST
+
+
+async def test_what_is_similar_is_looked_for_among_the_latest_alone(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each subject is compared where everybody's messages wait meanwhile."""
+    monkeypatch.setattr(finding, "SIMILAR_AMONG", 3)
+    oldest = await town.leaves(EVA, "Descargar la factura")
+    for count in range(2):
+        town.scene.clock.now += 1
+        await town.leaves(EVA, f"Impresora {count}")
+    assert [one.id for one in await similar(town.db, 1, EVA.key, "descargar factura")] == [oldest.id]
+    await town.leaves(EVA, "Una más")
+    assert await similar(town.db, 1, EVA.key, "descargar factura") == []

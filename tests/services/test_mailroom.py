@@ -311,6 +311,28 @@ async def test_a_thousand_tickets_in_a_strangers_name_send_three_mails_an_hour(d
     assert len(await desk.kinds()) == ANSWERS_AT_MOST + 2
 
 
+@pytest.mark.parametrize("envelope_from", [None, ADDRESS])
+async def test_an_address_that_holds_anothers_gets_nobody_any_mail(
+    desk: Desk, envelope_from: str | None
+) -> None:
+    """`victima@banco.com，7.com` would be victima@banco.com to the server that takes our mails, and another one to who counts."""
+    for number in range(2 * ANSWERS_AT_MOST):
+        raw = mail(message_id=f"<{number}@x>", sender=f"Ana <victima@banco.com，{number}.com>")
+        await desk.gets(raw, envelope_from)
+    told = {letter.address for letter in await desk.scene.rows.letters()}
+    assert told == ({envelope_from} if envelope_from else set())
+    assert len(await desk.kinds()) == (ANSWERS_AT_MOST if envelope_from else 0)
+
+
+async def test_all_spellings_of_one_address_share_its_three_mails_an_hour(desk: Desk) -> None:
+    domains = ["straße.de", "STRAẞE.de", "xn--strae-oqa.de", "ｓtraße.de", "XN--STRAE-OQA.de"]
+    for number, domain in enumerate(domains * 2):
+        await desk.gets(mail(message_id=f"<{number}@x>", sender=f"Ana <victima@{domain}>"), None)
+    letters = await desk.scene.rows.letters()
+    assert [letter.address for letter in letters] == ["victima@straße.de"] * ANSWERS_AT_MOST
+    assert len(await desk.scene.rows.all_tickets()) == 2 * len(domains)
+
+
 async def test_where_no_mail_is_sent_nothing_is_promised(desk: Desk) -> None:
     """Who asks for access, or writes to a closed ticket, and cannot be answered, has a ticket."""
     await desk.scene.policy(mail=False)

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from chatserver.core.answers import CC_MAX
 from chatserver.core.errors import Refused
 from chatserver.core.people import App
-from chatserver.core.tickets import Last, Ticket
+from chatserver.core.tickets import Last, Ticket, copied_said
 from chatserver.realtime.views import item_views
 from chatserver.services import pairing, partaking, persons, requests, talk, tickets
 from chatserver.services.identity import Session, session_tokens
@@ -28,7 +28,7 @@ from chatserver.store.postgres.database import PostgresDatabase
 from chatserver.store.postgres.tries import Buckets
 from chatserver.store.tables import customer_sessions, links
 from chatserver.store.tables import items as items_table
-from chatserver.store.work import Who
+from chatserver.store.work import Needs, Who, World
 from tests.harness.letters import Mailbox
 from tests.services.scene import Scene, new_cid, refused, scene_on
 
@@ -594,6 +594,70 @@ async def test_somebody_in_copy_replies_once_and_under_their_own_name(town: Town
     ]
     assert [one.author for one in item_views(items, "agent")] == [luis.customer.id]
     assert found.ticket.last == Last("Luis Mora: Soy Luis", "system", items[0].at)
+
+
+async def mails_in(town: Town, ticket: Ticket, address: str, app_id: int = 1) -> int:
+    """Somebody answers by mail, as the customer of whom nothing but the address is known, who is given (id)."""
+    house = town.scene.house
+    sender = await persons.customer_with(house, app_id, f"mail:{address}", "Luis", address, "")
+
+    def decide(world: World, now: int) -> None:
+        fresh = world.ticket(ticket.id)
+        assert fresh is not None
+        world.put(fresh, copied_said(fresh, sender, "Por correo", new_cid(), now), house.people.policy(1))
+
+    await house.store.write(Needs((ticket.id,)), decide)
+    return sender.id
+
+
+async def own_words(town: Town, session: CustomerSession, ticket: Ticket) -> frozenset[int]:
+    items = await items_after(town.db, ticket.id, 0, 99)
+    return await partaking.spoken_as(town.db, session.customer, items)
+
+
+async def test_what_somebody_mailed_is_their_own_once_the_address_is_confirmed(town: Town) -> None:
+    ticket, luis = await copied(town)
+    by_mail = await mails_in(town, ticket, "luis@empresa.test")
+    by_another = await mails_in(town, ticket, "luis@casa.test")
+    assert await own_words(town, luis, ticket) == {luis.customer.id, by_mail}
+    token = await town.wants(luis, "luis@casa.test")
+    assert await own_words(town, luis, ticket) == {luis.customer.id, by_mail}, "it is only claimed"
+    assert await town.confirms(luis, token) == "confirmed"
+    assert await own_words(town, luis, ticket) == {luis.customer.id, by_mail, by_another}
+
+
+async def test_what_somebody_mailed_is_nobody_elses(town: Town) -> None:
+    ticket, luis = await copied(town)
+    await mails_in(town, ticket, "luis@empresa.test")
+    await partaking.say(town.scene.house, town.db, luis.customer, ticket.id, new_cid(), "Soy Luis", ())
+    eva = await town.signs_up("eva@x.test", "Eva")
+    await town.wants(eva, "luis@empresa.test")
+    elsewhere = await town.signs_up("luis@empresa.test", "Luis Mora", 2)
+    for other in (eva, elsewhere):
+        assert await own_words(town, other, ticket) == {other.customer.id}
+
+
+async def test_what_somebody_said_by_an_account_that_was_united_stays_their_own(town: Town) -> None:
+    ticket, luis = await copied(town)
+    await partaking.say(town.scene.house, town.db, luis.customer, ticket.id, new_cid(), "Soy Luis", ())
+    new = await town.signs_up("luis@nuevo.test", "Luis Mora")
+    assert await own_words(town, new, ticket) == {new.customer.id}
+    await town.confirms(new, await town.wants(new, "luis@empresa.test"))
+    assert await own_words(town, new, ticket) == {new.customer.id, luis.customer.id}
+
+
+async def test_whose_account_is_there_has_their_words_whoever_confirms_what_was_its_address(
+    town: Town,
+) -> None:
+    ticket, luis = await copied(town)
+    await partaking.say(town.scene.house, town.db, luis.customer, ticket.id, new_cid(), "Soy Luis", ())
+    await town.confirms(luis, await town.wants(luis, "luis@nuevo.test"))
+    # The server dies before the customer's row says so too.
+    assert await rows.set_primary(town.db, luis.customer.id, "luis@nuevo.test")
+    await rows.forget_address(town.db, luis.customer.id, "luis@empresa.test")
+    eva = await town.signs_up("eva@x.test", "Eva")
+    await town.confirms(eva, await town.wants(eva, "luis@empresa.test"))
+    assert await own_words(town, eva, ticket) == {eva.customer.id}
 
 
 async def test_one_client_id_is_another_message_of_each_author(town: Town) -> None:

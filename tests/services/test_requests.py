@@ -75,6 +75,17 @@ async def test_a_form_with_something_wrong_is_refused_as_a_whole_and_leaves_noth
     assert await scene.rows.customer(1, ANA.key) is None
 
 
+@pytest.mark.parametrize("address", ["v@v.com，b.com", "b＠gmail.com", "a@ex＜b＞.com"])
+async def test_a_form_takes_no_address_that_mail_programs_read_as_another(scene: Scene, address: str) -> None:
+    with refused("bad_form") as bad:
+        await scene.request(ANA, form=Given(type="question", cc=(address,)), email=address)
+    assert bad.refusal is not None
+    assert {name: wrong.code for name, wrong in bad.refusal.fields.items()} == dict.fromkeys(
+        ("email", "cc"), "bad_email"
+    )
+    assert await scene.rows.all_tickets() == []
+
+
 async def test_a_form_that_is_sent_twice_is_one_ticket(scene: Scene) -> None:
     cid = new_cid()
     both = await asyncio.gather(*(scene.request(ANA, cid=cid, form=WHOLE) for _ in range(2)))
@@ -258,7 +269,9 @@ async def test_a_customer_who_writes_first_can_complete_it_all_the_same(scene: S
     assert (done.details.phone, done.details.missing) == ("300", ())
 
 
-@pytest.mark.parametrize("names", [[], ["strange"], ["subject"], ["text"], ["phone", "strange"]])
+@pytest.mark.parametrize(
+    "names", [[], ["strange"], ["subject"], ["text"], ["category"], ["phone", "strange"]]
+)
 async def test_only_what_can_be_completed_is_sent_back_for(scene: Scene, names: list[str]) -> None:
     ticket = await mine(scene)
     with refused("bad_form"):

@@ -10,11 +10,12 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from chatserver.core.errors import Refused
 from chatserver.core.files import File
 from chatserver.files import scanning
-from chatserver.files.scanning import NotScanned, Scanner
+from chatserver.files.scanning import NotScanned, Scanner, TooLarge
 from chatserver.files.threads import Threads
 from chatserver.settings import addresses
 from tests.files.making import EICAR, png
@@ -131,19 +132,55 @@ async def test_while_the_scanner_is_away_files_wait_or_pass_as_the_setting_says(
     assert not desk.scanner.away
 
 
-async def test_what_the_scanner_finds_too_large_is_not_taken_for_clean(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.fixture(scope="module")
+def small() -> Iterator[Clamd]:
+    """Takes less than we do."""
+    with clamd(most="1M") as made:
+        yield made
+
+
+LARGE = "hola " * 1_000_000
+
+
+@pytest.mark.parametrize("passes", [False, True])
+async def test_what_the_scanner_finds_too_large_is_refused_for_good_and_nothing_else_is(
+    desk: Scanned, small: Clamd, caplog: pytest.LogCaptureFixture, passes: bool
 ) -> None:
-    with clamd(most="1M") as small:
-        async with database_scene(tmp_path / "chat.db") as scene:
-            await scene.app()
-            desk = Scanned(scene, tmp_path / "files")
-            desk.scanned_at(f"unix:{small.socket}")
-            async with desk.files:
-                with refused("files_unavailable"):
-                    await desk.take("hola " * 1_000_000, "largo.txt")
-            desk.threads.end()
+    desk.scanned_at(f"unix:{small.socket}", passes=passes)
+    if passes:
+        await desk.take(LARGE, "largo.txt")
+    else:
+        with refused("file_unscanned") as told:
+            await desk.take(LARGE, "largo.txt")
+        assert told.refusal is not None
+        assert told.refusal.retry_after is None
+        assert desk.bytes_kept() == []
+    assert (await desk.take(png(), "a.png")).kind == "png"
+    assert not desk.scanner.away, "others are scanned meanwhile"
+    assert desk.outcomes == {"failed": 1, "clean": 1}
     assert "StreamMaxLength" in caplog.text
+    assert "not scanned for viruses" not in caplog.text
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("by", ["socket", "port"])
+def test_that_a_file_is_too_large_is_heard_although_the_scanner_hangs_up_while_it_comes(
+    tmp_path: Path, small: Clamd, by: str, loop: str
+) -> None:
+    """Many at once: what it said and that it is gone come in either order."""
+    where = f"unix:{small.socket}" if by == "socket" else f"127.0.0.1:{small.port}"
+    (tmp_path / "a").write_text(LARGE)
+    threads = Threads()
+    scanner = Scanner(addresses.clamd(where), threads, lambda outcome: None)
+
+    async def shown() -> list[str | BaseException]:
+        asked = (scanner.found_in(tmp_path / "a") for _ in range(60))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop if loop == "uvloop" else None) as runner:
+        found = runner.run(shown())
+    threads.end()
+    assert {type(one) for one in found} == {TooLarge}
 
 
 async def test_a_scanner_that_hangs_is_waited_for_so_long_and_no_longer(

@@ -52,6 +52,8 @@ async def test_the_same_cid_of_another_customer_is_another_ticket(scene: Scene) 
         ({"subject": "x" * 201}, "too_long"),
         ({"name": "x" * 101}, "too_long"),
         ({"email": "nobody"}, "bad_email"),
+        ({"email": "v@v.com，b.com"}, "bad_email"),
+        ({"email": "a@ex＜b＞.com"}, "bad_email"),
         ({"cid": "short"}, "bad_frame"),
     ],
 )

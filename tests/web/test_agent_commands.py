@@ -118,6 +118,16 @@ def test_what_cannot_be_is_one_sentence_and_changes_nothing(
     assert rows(tienda) == before
 
 
+@pytest.mark.parametrize("address", ["v@v.com，b.com", "b＠gmail.com", "a@ex＜b＞.com", "eva", "eva@t..test"])
+def test_nobody_is_added_by_what_is_no_address(tienda: Path, address: str) -> None:
+    before = rows(tienda)
+    words = ("agent", "add", address, "--app", "tienda")
+    result = command(tienda, *words, stdin=f"{PASSWORD}\n{PASSWORD}\n")
+    assert result.exit_code == 1
+    assert "address" in result.stderr
+    assert rows(tienda) == before
+
+
 @pytest.mark.parametrize("chats", ["0", "-1", "101", "x", "1.5"])
 def test_a_capacity_that_is_none_is_refused(tienda: Path, chats: str) -> None:
     result = command(tienda, "agent", "set", "eva@t.test", "--capacity", chats)

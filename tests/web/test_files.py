@@ -320,6 +320,19 @@ def test_who_sends_an_infected_file_is_told_and_while_nobody_can_tell_it_waits(
             assert f"chatserver_scans_total{line}" in told
 
 
+def test_who_sends_more_than_the_scanner_takes_is_told_for_good(settings: Settings, static: Path) -> None:
+    with (
+        clamd(most="1M") as daemon,
+        started(settings, static, clamd=f"unix:{daemon.socket}") as served,
+        served.socket("/ws/customer") as ws,
+    ):
+        answer = Visitor(served, ws).send("hola " * 500_000, "largo.txt")
+        assert answer.status_code == 413
+        assert {**answer.json(), "id": ""} == {"code": "file_unscanned", "id": ""}
+        assert "retry-after" not in answer.headers
+        assert served.client.get("/readyz").json() == {"status": "ready"}
+
+
 def test_files_are_kept_in_a_bucket_where_one_is_named(
     settings: Settings, static: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,6 +94,15 @@ def test_whoever_tries_too_often_is_told_how_long_to_wait(settings: Settings, st
         assert visitor.shows("Vuelve a intentarlo en 8 min.")
 
 
+@pytest.mark.parametrize("address", ["v@v.com，b.com", "b＠gmail.com", "a@ex＜b＞.com"])
+def test_nobody_signs_up_with_what_mail_programs_read_as_another_address(
+    served: Served, desk: Desk, address: str
+) -> None:
+    visitor = Visitor(served).opens("sign-up").posts("sign-up", email=address)
+    assert visitor.shows("Escribe un correo completo, como nombre@empresa.com.")
+    assert desk.rows("SELECT * FROM outbox") == desk.rows("SELECT * FROM links") == []
+
+
 def test_a_link_leaves_the_address_bar_at_once_and_is_not_used_up_by_being_looked_at(served: Served) -> None:
     Visitor(served).opens("sign-up").posts("sign-up", email=ADDRESS)
     link = served.mail.link(ADDRESS)
@@ -170,6 +179,60 @@ def test_what_is_wrong_with_a_new_account_stands_at_the_field_and_the_rest_is_ke
     assert visitor.shows("Usa al menos 8 caracteres.")
     visitor.posts("welcome", password=PASSWORD)
     assert visitor.at == ""
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "corta"])
+def test_a_form_of_one_link_never_spends_another_that_was_opened_meanwhile(
+    served: Served, password: str
+) -> None:
+    links = {}
+    for address in ("victima@empresa.test", "eva@malo.test"):
+        Visitor(served).opens("sign-up").posts("sign-up", email=address)
+        links[address] = served.mail.link(address)
+    victim = Visitor(served).opens(links["victima@empresa.test"])
+    assert victim.shows("victima@empresa.test")
+    elsewhere = {"accept": "text/html", "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+    victim.client.get(links["eva@malo.test"], headers=elsewhere)
+    victim.posts("welcome", name="Víctor", password=password)
+    assert (victim.status, victim.at) == (409, "/welcome")
+    assert victim.shows("Mientras tanto se abrió otro enlace")
+    assert victim.shows("eva@malo.test")
+    assert fields(victim.page, victim.path("welcome"))["name"] == "Víctor"
+    assert password not in victim.page
+    assert Visitor(served).signs_in("eva@malo.test").status == 401, "nobody made an account of Eva's"
+    victim.opens(links["victima@empresa.test"]).posts("welcome", name="Víctor", password=PASSWORD)
+    assert victim.opens("profile").shows("victima@empresa.test")
+
+
+def test_another_password_is_for_the_account_that_the_form_named(served: Served, ana: Visitor) -> None:
+    Visitor(served).signs_up("eva@malo.test", "Eva")
+    other = Visitor(served)
+    for address in ("eva@malo.test", ADDRESS):
+        other.opens("forgotten").posts("forgotten", email=address)
+    other.opens(served.mail.link(ADDRESS))
+    form = other.page
+    other.opens(served.mail.link("eva@malo.test"))
+    other.sends(
+        "new-password", fields(form, other.path("new-password")) | {"password": "otra frase muy larga"}
+    )
+    assert (other.status, other.shows("eva@malo.test")) == (409, True)
+    assert Visitor(served).signs_in("eva@malo.test").at == "", "her password is the one she had"
+    other.posts("new-password", password="otra frase muy larga")
+    assert other.opens("profile").shows("eva@malo.test")
+
+
+def test_of_two_addresses_the_one_that_the_form_named_is_confirmed(served: Served, ana: Visitor) -> None:
+    for address in ("ana@casa.test", "ana@otra.test"):
+        ana.opens("profile").posts("profile/addresses", email=address, old=PASSWORD, do="add")
+    ana.opens(served.mail.link("ana@casa.test"))
+    form = fields(ana.page, ana.path("confirm"))
+    ana.opens(served.mail.link("ana@otra.test"))
+    ana.sends("confirm", form)
+    assert (ana.status, ana.shows("ana@otra.test")) == (409, True)
+    assert ana.shows("Mientras tanto se abrió otro enlace")
+    assert Visitor(served).signs_in("ana@otra.test").status == 401
+    ana.posts("confirm")
+    assert ana.shows("La dirección es tuya.")
 
 
 def test_a_forgotten_password_is_replaced_and_other_browsers_are_out(served: Served, ana: Visitor) -> None:

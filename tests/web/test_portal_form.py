@@ -12,9 +12,12 @@ import pytest
 
 from chatserver.core.answers import CC_MAX, COMPANY_MAX
 from chatserver.core.messages import TEXT_MAX
+from chatserver.files.scanning import Scanner
+from chatserver.settings import addresses
 from chatserver.web.portal.forms import ANSWERS_MAX, BODY_BYTES
 from chatserver.web.portal.multipart import PARTS_MAX
 from tests.files.making import DOCM, EICAR, HTML, PDF, office, png, types
+from tests.harness.clamd import clamd
 from tests.web.conftest import Served
 from tests.web.portal_visitor import ADDRESS, OWN, PASSWORD, Desk, Visitor, fields
 
@@ -338,6 +341,22 @@ def test_what_is_wrong_with_a_file_is_told_with_its_name_and_the_others_stay(
     assert sentence in error_at(ana.page, "attached")
     assert told_files(ana.page) == ["bueno.png"]
     assert desk.rows("SELECT count(*) FROM tickets") == [(0,)]
+    ana.posts("new", **ANSWERS)
+    assert ana.at == "/tickets/1001"
+
+
+def test_a_file_that_is_too_large_for_the_scanner_is_told_so_for_good(
+    served: Served, ana: Visitor, desk: Desk
+) -> None:
+    files = served.app.state.hub.downloads._files
+    with clamd(most="1M") as daemon:
+        at = addresses.clamd(f"unix:{daemon.socket}")
+        files._scanner = Scanner(at, files._threads, lambda outcome: None)
+        large = b"hola " * 500_000
+        ana.opens("new").brings("new", {"bueno.png": png(), "largo.txt": large}, **ANSWERS)
+    told = error_at(ana.page, "attached")
+    assert told == "largo.txt: Este archivo es demasiado grande para el antivirus. Envía uno más pequeño."
+    assert told_files(ana.page) == ["bueno.png"]
     ana.posts("new", **ANSWERS)
     assert ana.at == "/tickets/1001"
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import html
 import json
 import re
+import secrets
 from typing import Literal
 
 import pytest
 from msgspec.structs import replace
 
-from chatserver.core.tickets import Ticket
+from chatserver.core.tickets import Ticket, copied_said
 from chatserver.i18n import LANGUAGES, words
 from chatserver.mail.addresses import Signer
 from chatserver.mail.links import links
-from chatserver.services import administration
+from chatserver.services import administration, persons
 from chatserver.services.administration import ChangeCompany
 from chatserver.services.house import House
-from chatserver.store.work import Who
+from chatserver.store.work import Needs, Who, World
 from tests.files.making import PDF
 from tests.web.conftest import HOME, Served
 from tests.web.portal_visitor import PASSWORD, Desk, Visitor, fields
@@ -37,6 +38,23 @@ class Company(Desk):
             await administration.carry_out(db, wanted, self._served.settings.policy, house.now())
 
         self._run(order)
+
+    def gets_mail(self, number: int, name: str, address: str, text: str) -> None:
+        """An answer of somebody in copy."""
+        ticket_id = self.ticket_id(number)
+
+        async def take(house: House) -> None:
+            sender = await persons.customer_with(house, 1, f"mail:{address}", name, address, "")
+
+            def decide(world: World, now: int) -> None:
+                ticket = world.ticket(ticket_id)
+                assert ticket is not None
+                step = copied_said(ticket, sender, text, secrets.token_urlsafe(16), now)
+                world.put(ticket, step, house.people.policy(1))
+
+            await house.store.write(Needs((ticket_id,)), decide)
+
+        self._run(take)
 
 
 @pytest.fixture
@@ -92,6 +110,22 @@ def test_who_is_in_copy_reads_and_replies_under_their_own_name(
     assert [(one["side"], one["name"]) for one in told] == [("copied", "Luis Mora (en copia)")]
     assert desk.rows("SELECT name FROM items WHERE text = 'Soy Luis'") == [("Luis Mora",)]
     assert ana.opens("").shows("Luis Mora: Soy Luis")
+
+
+def test_what_somebody_in_copy_mailed_is_their_own_to_them_and_to_nobody_else(
+    served: Served, ana: Visitor, desk: Company
+) -> None:
+    desk.gets_mail(1001, "Luis", "luis@cuadra.test", "Por correo")
+    luis = Visitor(served).signs_up("luis@cuadra.test", "Luis Mora")
+    luis.opens("tickets/1001").posts("tickets/1001/reply", text="Y aquí")
+    page = luis.opens("tickets/1001").page
+    assert page.count('<p class="by">Tú</p>') == 1, "both stand under one name"
+    assert "copied" not in page
+    told = luis.client.get(luis.path("tickets/1001/news?after=3")).json()["entries"]
+    assert [(one["side"], one["name"]) for one in told] == [("customer", "Tú"), ("customer", "Tú")]
+    theirs = ana.opens("tickets/1001").page
+    assert theirs.count('<p class="by">Luis (en copia)</p>') == 1
+    assert theirs.count('<p class="by">Luis Mora (en copia)</p>') == 1
 
 
 def test_a_reply_of_somebody_in_copy_sent_twice_is_one(served: Served, ana: Visitor, desk: Company) -> None:

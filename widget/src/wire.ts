@@ -58,6 +58,7 @@ export type Code =
   | "file_unreadable"
   | "file_empty"
   | "file_infected"
+  | "file_unscanned"
   | "file_too_large"
   | "file_quota"
   | "too_many_files"

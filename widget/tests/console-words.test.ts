@@ -102,6 +102,9 @@ test("a ticket may be sent back for what its form asks, and for the app's own fi
   assert.ok(names.includes("case") && names.includes("version"));
   assert.ok(!names.includes("phone"));
   assert.ok(completable(null).includes("phone"));
+  assert.ok(completable({ ...FORM, cases: [] }).includes("category"));
+  assert.ok(!completable({ ...FORM, cases: [] }).includes("case"));
+  assert.ok(!completable({ ...FORM, categories: [] }).includes("category"));
 });
 
 test("what was classified is told as it was before and as it is now; what is no JSON says nothing", () => {

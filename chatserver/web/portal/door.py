@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from math import ceil
 from typing import Final
@@ -13,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from chatserver.core import accounts, messages
 from chatserver.core.errors import Refused
 from chatserver.i18n import say
-from chatserver.services.portal import Wish
+from chatserver.services.portal import Wish, hashed
 from chatserver.web.errors import status_of
 from chatserver.web.portal import new, ticket, uploads
 from chatserver.web.portal.forms import Field, Form, sentence
@@ -257,6 +258,8 @@ async def new_password_page(visit: Visit) -> Response:
 
 async def welcome(visit: Visit) -> Response:
     form = Form([NAME, NEW_PASSWORD], visit.form)
+    if not of_its_link(visit):
+        return await _finishing(visit, "welcome", "sign_up", _of_another_link(visit, form), 409)
     given = form.checked(visit.lang)
     if form.errors:
         return await _finishing(visit, "welcome", "sign_up", form, 400)
@@ -273,6 +276,8 @@ async def welcome(visit: Visit) -> Response:
 
 async def new_password(visit: Visit) -> Response:
     form = Form([NEW_PASSWORD], visit.form)
+    if not of_its_link(visit):
+        return await _finishing(visit, "new_password", "reset", _of_another_link(visit, form), 409)
     given = form.checked(visit.lang)
     if form.errors:
         return await _finishing(visit, "new_password", "reset", form, 400)
@@ -298,7 +303,24 @@ async def _finishing(visit: Visit, template: str, purpose: str, form: Form, stat
     link = await visit.portal.link(visit.app, visit.cookie(LINK_COOKIE))
     if link is None or link.purpose != purpose:
         return link_over(visit)
-    return visit.page(template, status, form=form, address=link.address)
+    return visit.page(template, status, form=form, address=link.address, link=link_shown(visit))
+
+
+def link_shown(visit: Visit) -> str:
+    """For the hidden field of a form that spends the browser's link: of which one the page was shown. It says nothing to who has
+    not the link itself."""
+    return hashed(visit.cookie(LINK_COOKIE))
+
+
+def of_its_link(visit: Visit) -> bool:
+    """False where another link was opened since the form was shown: any page may open a window on a link of its own, and whoever
+    fills in the form would make an account, or give a password, for an address that they never saw."""
+    return secrets.compare_digest(visit.form.get("link", "").encode(), link_shown(visit).encode())
+
+
+def _of_another_link(visit: Visit, form: Form) -> Form:
+    form.errors[""] = say(visit.lang, "portal.another_link")
+    return form
 
 
 def _https_only(visit: Visit) -> Response:

@@ -66,17 +66,17 @@ def entries(
     after: Item | None,
     form: Form,
     show: Callable[[Item, File], Shown],
-    reader: int,
+    own: frozenset[int],
 ) -> list[Entry]:
     """`after`: the item before the first one, if it is shown already. `form`: what the fields that it names are called in.
-    `reader`: the customer who looks, whose own ticket it may be or not."""
+    `own`: the customers as whom its reader speaks, whose own ticket it may be or not."""
     found: list[Entry] = []
     before = after
     for item in items:
-        text = _said(item, ticket, lang, form, own=ticket.customer.id == reader)
+        text = _said(item, ticket, lang, form, own=ticket.customer.id in own)
         if not text and not item.files:
             continue
-        if item.kind not in TALK and item.by == "customer" and ticket.customer.id != reader:
+        if item.kind not in TALK and item.by == "customer" and ticket.customer.id not in own:
             continue  # it says "you"
         talk = item.kind in TALK
         new_day = before is None or times.day_key(before.at) != times.day_key(item.at)
@@ -85,14 +85,14 @@ def entries(
             and not new_day
             and before is not None
             and before.kind in TALK
-            and (before.by, before.author_id, before.name) == (item.by, item.author_id, item.name)
+            and _speaker(before, own) == _speaker(item, own)
             and item.at - before.at < TOGETHER_MS
         )
         found.append(
             Entry(
                 item.seq,
-                _side(item, reader) if talk else "event",
-                _name(item, ticket, lang, reader) if talk else "",
+                _side(item, own) if talk else "event",
+                _name(item, ticket, lang, own) if talk else "",
                 times.clock(item.at),
                 times.full(item.at),
                 times.machine(item.at),
@@ -122,16 +122,22 @@ def linked(text: str) -> list[Part]:
     return parts
 
 
-def _side(item: Item, reader: int) -> Literal["customer", "agent", "copied"]:
+def _speaker(item: Item, own: frozenset[int]) -> tuple[object, ...]:
+    """The same for what stands under one name."""
+    mine = item.by == "system" and item.author_id in own
+    return ("system",) if mine else (item.by, item.author_id, item.name)
+
+
+def _side(item: Item, own: frozenset[int]) -> Literal["customer", "agent", "copied"]:
     if item.by == "system":
-        return "customer" if item.author_id == reader else "copied"
+        return "customer" if item.author_id in own else "copied"
     return item.by
 
 
-def _name(item: Item, ticket: Ticket, lang: str, reader: int) -> str:
+def _name(item: Item, ticket: Ticket, lang: str, own: frozenset[int]) -> str:
     if item.by == "agent":
         return item.name
-    if reader == (item.author_id if item.by == "system" else ticket.customer.id):
+    if (item.author_id if item.by == "system" else ticket.customer.id) in own:
         return say(lang, "widget.you")
     if item.by == "system":
         return say(lang, "common.in_copy", name=item.name)

@@ -15,7 +15,15 @@ from chatserver.services import persons
 from chatserver.services.letters import Letter
 from chatserver.services.portal import LINK_SECONDS
 from chatserver.store import portal as rows
-from chatserver.web.portal.door import EMAIL, LINK_COOKIE, NAME, NEW_PASSWORD, link_over
+from chatserver.web.portal.door import (
+    EMAIL,
+    LINK_COOKIE,
+    NAME,
+    NEW_PASSWORD,
+    link_over,
+    link_shown,
+    of_its_link,
+)
 from chatserver.web.portal.forms import Field, Form, sentence
 from chatserver.web.portal.visit import Visit
 
@@ -165,7 +173,7 @@ def _folded(text: str) -> str:
 # — the link that was mailed to an address —————————————————————————————————————
 
 
-async def confirm_page(visit: Visit) -> Response:
+async def confirm_page(visit: Visit, wrong: str = "", status: int = 200) -> Response:
     """Only whoever asked for the link can use it, where they are signed in: who merely has the mail gives nobody anything."""
     link = await visit.portal.link(visit.app, visit.cookie(LINK_COOKIE))
     if link is None or link.purpose != "confirm":
@@ -173,14 +181,16 @@ async def confirm_page(visit: Visit) -> Response:
     session = visit.signed_in
     if session.customer.id != link.customer_id:
         return visit.notice("confirm_elsewhere", 403, address=link.address)
-    return visit.page("confirm", address=link.address, email=session.email)
+    return visit.page("confirm", status, address=link.address, link=link_shown(visit), wrong=wrong)
 
 
 async def confirm(visit: Visit) -> Response:
     session = visit.signed_in
     link = await visit.portal.link(visit.app, visit.cookie(LINK_COOKIE))
-    if link is None:
+    if link is None or link.customer_id != session.customer.id:
         return link_over(visit)
+    if not of_its_link(visit):
+        return await confirm_page(visit, say(visit.lang, "portal.another_link"), 409)
     try:
         kept, outcome = await persons.confirm_address(
             visit.portal.house, visit.portal.db, visit.app, session, link

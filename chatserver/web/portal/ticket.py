@@ -142,8 +142,9 @@ async def _entries(visit: Visit, ticket: Ticket, items: list[Item], after: Item 
             return Shown(file.name, size, href)
         return Shown(file.name, size, href, f"{href}/thumbnail", known.width, known.height)
 
-    reader = visit.signed_in.customer.id
-    return entries(items, ticket, visit.lang, visit.times, after, visit.app.form, show, reader)
+    spoken = [*items, after] if after is not None else items
+    own = await partaking.spoken_as(visit.portal.db, visit.signed_in.customer, spoken)
+    return entries(items, ticket, visit.lang, visit.times, after, visit.app.form, show, own)
 
 
 async def file(visit: Visit) -> Response:

@@ -135,7 +135,14 @@ function look(shown: boolean): void {
 }
 
 function boot(options: BootOptions): void {
-  speak(cut(options.locale, 2));
+  const before = locale.value;
+  speak(cut(options.locale, 2)).then(() => {
+    // A hello tells the server which language is spoken.
+    if (locale.value !== before && socket.live) {
+      socket.end();
+      reconnect();
+    }
+  });
   paint(options.color || (page.color as string));
   const known = session.boot;
   const same = known && session.person(known) === session.person(options);

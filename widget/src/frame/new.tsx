@@ -16,7 +16,7 @@ interface Props {
 
 export class New extends Component<Props> {
   /**
-   * The form instead of a chat: at first where nobody attends, later by the person's choice or when the server has no chat now. What
+   * The form instead of a chat: at first where nobody attends or it is not the hour for it, later by the person's choice or when the server has no chat now. What
    * somebody fills in does not change under their hands.
    */
   readonly #later = signal<boolean | null>(null);
@@ -43,8 +43,9 @@ export class New extends Component<Props> {
   override render({ route }: Props) {
     const { welcome, attention } = model.state.value;
     const { chat = true, attended = true } = attention ?? {};
-    if (attention) this.#later.value ??= !attended;
-    const later = !chat || this.#later.value;
+    const now = chat && attended;
+    if (attention) this.#later.value ??= !now;
+    const later = this.#later.value;
     const { ask_name = "no", ask_email = "no", customer } = welcome ?? {};
     const withName = ask_name !== "no" && !customer?.verified;
     const hints = chunk("hints");
@@ -75,7 +76,7 @@ export class New extends Component<Props> {
               busy={model.starting.value}
               action={t(model.starting.value ? "widget.starting" : "widget.start")}
             >
-              {!attended && <Hours />}
+              {!now && <Hours />}
               {after && <after.Follows route={route} />}
               <Field
                 name="subject"

@@ -85,9 +85,15 @@ const USUAL = [
   ...["company", "phone", "url", "wanted", "cc"],
 ];
 
-/** What a ticket of this app may be sent back for: what its form asks, and its own fields. */
+/** What a ticket of this app may be sent back for: what its form asks, if it has something to choose from, and its own fields. */
 export function completable(form: Form | null): readonly string[] {
-  const usual = USUAL.filter((name) => (form?.ask[name] ?? "optional") !== "no");
+  const choices: Record<string, readonly unknown[] | undefined> = {
+    category: form?.categories,
+    case: form?.cases,
+  };
+  const usual = USUAL.filter(
+    (name) => (form?.ask[name] ?? "optional") !== "no" && choices[name]?.length !== 0,
+  );
   return [...usual, ...(form?.fields ?? []).map(({ key }) => key)];
 }
 

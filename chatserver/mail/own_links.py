@@ -1,0 +1,79 @@
+"""Links of ours that come back in a mail: quoted, forwarded, or with the whole of what we sent.
+
+Such a link is whoever's who reads it: one makes an account, the other ends somebody's mail. So no message shows one, and the
+tokens of those that give something away are told, to be made worthless. Programs wrap lines, quote them, and write links into
+other links; all of that is seen through.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
+
+from chatserver.mail import mime
+from chatserver.mail.mime import Part
+
+TOKEN: Final = 43
+"""Characters of a token that gives something away: 256 bits."""
+TOKENS_AT_MOST: Final = 500
+"""Of one mail. A mail of ours has one, a thread of them a few; newsletters are full of what merely looks like it."""
+MAILS_WITHIN: Final = 3
+"""Mails within mails that are opened: forwards of forwards."""
+_SLICE: Final = 65_536
+"""Bytes searched in one go: nobody else's turn comes while they are."""
+_OVERLAP: Final = 4_096
+"""A token that is broken and written as badly as can be takes less."""
+
+# Where a line was broken: what stands before the next one of a quote belongs to it.
+_BREAK: Final = r"(?:[ \t]{0,3}\r?\n[ \t>|]{0,40})?"
+# As it is, as it stands in another link (perhaps in one within that), as it stands in HTML.
+_ASKS: Final = r"(?:\?|%(?:25){0,3}3f|&#63;|&#x3f;)"
+_IS: Final = r"(?:=|%(?:25){0,3}3d|&#61;|&#x3d;)"
+_SLASH: Final = r"(?:/|%(?:25){0,3}2f|&#47;|&#x2f;)"
+_LETTER: Final = r"(?:[a-z0-9_-]|%(?:25){0,3}(?:2d|5f))"
+_WHOLE: Final = f"(?:{_BREAK}{_LETTER}){{{TOKEN}}}"
+_FLAGS: Final = re.IGNORECASE | re.ASCII
+
+_WAY_IN: Final = re.compile(
+    f"({_BREAK.join([*'link', _ASKS, 't', _IS])})(?:{_WHOLE}|{_LETTER}{{1,200}})", _FLAGS
+)
+_STOP: Final = re.compile(
+    "("
+    + _BREAK.join([*"mail", _SLASH, "(?:stop|resume)", _SLASH, r"[\w.~-]{1,100}", _SLASH])
+    + rf")(?:(?:{_BREAK}{_LETTER}){{1,400}}\.(?:{_BREAK}[a-z2-7]){{28}}|[\w.%-]{{1,500}})",
+    _FLAGS,
+)
+_GIVEN: Final = re.compile(f"t{_BREAK}{_IS}({_WHOLE})".encode(), _FLAGS)
+_BROKEN: Final = re.compile(rb"[ \t]{0,3}\r?\n[ \t>|]{0,40}")
+
+
+def masked(text: str) -> str:
+    """Without what makes a link of ours worth something."""
+    return _STOP.sub(r"\1…", _WAY_IN.sub(r"\1…", text))
+
+
+def tokens(raw: bytes) -> frozenset[str]:
+    """All of a mail, as it came, that may be a token which gives something away: whatever part or file it is in."""
+    part, _ = mime.parse(raw)
+    return frozenset(islice(_within(part, MAILS_WITHIN), TOKENS_AT_MOST))
+
+
+def _within(mail: Part, deeper: int) -> Iterator[str]:
+    for part in mail.walk():
+        if part.parts:
+            continue
+        content = part.content().replace(b"\0", b"")  # two bytes a letter, too
+        for start in range(0, len(content), _SLICE):
+            for found in _GIVEN.finditer(content, start, start + _SLICE + _OVERLAP):
+                yield _plain(found[1])
+        if deeper and (part.type == "message/rfc822" or part.name.lower().endswith(".eml")):
+            yield from _within(mime.parse(content)[0], deeper - 1)
+
+
+def _plain(found: bytes) -> str:
+    text = _BROKEN.sub(b"", found).decode("ascii")
+    return re.sub(
+        "%(?:25)*5f", "_", re.sub("%(?:25)*2d", "-", text, flags=re.IGNORECASE), flags=re.IGNORECASE
+    )
