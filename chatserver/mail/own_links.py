@@ -29,7 +29,6 @@ _OVERLAP: Final = 4_096
 # Where a line was broken: what stands before the next one of a quote belongs to it.
 _BREAK: Final = r"(?:[ \t]{0,3}\r?\n[ \t>|]{0,40})?"
 # As it is, as it stands in another link (perhaps in one within that), as it stands in HTML.
-_ASKS: Final = r"(?:\?|%(?:25){0,3}3f|&#63;|&#x3f;)"
 _IS: Final = r"(?:=|%(?:25){0,3}3d|&#61;|&#x3d;)"
 _SLASH: Final = r"(?:/|%(?:25){0,3}2f|&#47;|&#x2f;)"
 _LETTER: Final = r"(?:[a-z0-9_-]|%(?:25){0,3}(?:2d|5f))"

@@ -1,8 +1,8 @@
 """What the console asks of a ticket beside its socket: the app's form, and the mail as which a message came.
 
 A mail is shown as text alone. Its HTML was written by anybody: what it says the text says too, and whoever wants it as it was
-sent saves the original and opens it in a mail program. A link in it that opens something by itself, quoted from a mail of ours,
-is not for agents: it is masked.
+sent saves the original and opens it in a mail program. Links of ours in it that open or end something by themselves, quoted
+from a mail of ours, are not for agents: they are masked.
 """
 
 from __future__ import annotations
