@@ -157,7 +157,9 @@ class _Told:
             return self.page().title
         if self.copied:
             return self.say("mail.subject_copied")
-        if self.matter.confirmed:
+        # A mail that somebody forged may have opened it, and be the account's since: only its first answer knows better.
+        mailed = self.ticket.source == "mail" and self.matter.kind != "created"
+        if self.matter.confirmed and not mailed:
             return self.say("mail.subject", subject=self.masked(one_line(self.ticket.subject)))
         return self.say("mail.subject_plain")
 

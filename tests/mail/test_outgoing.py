@@ -273,6 +273,15 @@ def test_sensitive_identifiers_are_masked_wherever_they_stand() -> None:
     assert text_of(mail).count(HIDDEN) == 3
 
 
+def test_the_subject_of_what_came_by_mail_stands_in_its_first_answer_alone() -> None:
+    """A forged mail's ticket may be the account's by now, whose address is confirmed."""
+    account = replace(ANA, key="portal:ana")
+    about = ticket(subject="GANASTE malo.example", customer=account, source="mail")
+    later = written(matter("answers", about, items=CONVERSATION[2:]))
+    assert "malo" not in later.as_string() + str(later["Subject"])
+    assert "GANASTE malo.example" in str(written(matter("created", about))["Subject"])
+
+
 def test_a_transcript_tells_whoever_has_an_address_that_was_merely_typed_what_agents_wrote_and_no_more() -> (
     None
 ):
