@@ -254,6 +254,18 @@ async def test_a_confirmation_that_leaves_again_brings_the_same_link(desk: MailD
     await signs_up(desk, way_in(once)[0])
 
 
+async def test_a_link_that_came_back_stays_over_though_its_mail_leaves_again(desk: MailDesk) -> None:
+    """The server for mail hung up after it took the first one, and its reader was quick."""
+    await desk.gets(mail(), ADDRESS, SUPPORT)
+    desk.box.hang_up = ["after"]
+    (once,) = await desk.leaves()
+    await desk.gets(coming_back(once, "¿Y entonces?", SUPPORT, "answer"), ADDRESS, SUPPORT)
+    await desk.scene.later(3_600)
+    again = [sent for sent in await desk.leaves() if "/link?" in sent.as_string()]
+    assert [way_in(sent) for sent in again] == [way_in(once)]
+    assert await portal(desk).link(desk.scene.house.people.app(1), way_in(once)[0]) is None
+
+
 def coming_back(to: EmailMessage, said: str, receiver: str, form: str) -> bytes:
     """Our mail, as programs send it back: below an answer, as all that there is, within a forward, as HTML, as a file."""
     quoted = "\r\n".join(f"> {line}" for line in text_of(to).splitlines())

@@ -393,7 +393,8 @@ class Postman:
         if ticket is not None and alike(ticket.customer.key) != f"mail:{alike(mail.address)}":
             return matter
         token = self._signer.secret(mail.app_id, mail.key, mail.address)
-        if not await invite(self._db, mail.app_id, mail.address, token, now):
+        left = bool(mail.message_id)
+        if not await invite(self._db, mail.app_id, mail.address, token, now, left=left):
             return matter
         return replace(matter, facts=replace(facts, link=self._links.access(matter.app, token, ticket)))
 

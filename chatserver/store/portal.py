@@ -363,6 +363,11 @@ async def spend(db: Database, link: Link) -> bool:
     return bool(spent)
 
 
+async def prolong(db: Database, token_hash: str, expires_at: int) -> None:
+    """If it is there still."""
+    await db.execute(update(links).where(links.c.token_hash == token_hash).values(expires_at=expires_at))
+
+
 async def revoke(db: Database, token_hashes: Sequence[str]) -> None:
     """These links, of whatever app, lead nowhere from now on; those that are none are passed over."""
     await db.execute(delete(links).where(links.c.token_hash.in_(token_hashes)))
