@@ -47,7 +47,9 @@ def _mapped(domain: str) -> str:
     """UTS 46, as far as addresses go: wide letters and full stops of other scripts are what they mean."""
     if domain.isascii():
         return domain.lower()
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", domain).lower()).replace("。", ".")
+    # Letter by letter: at a word's end Python makes another small sigma than the standard does.
+    small = "".join(map(str.lower, unicodedata.normalize("NFKC", domain)))
+    return unicodedata.normalize("NFKC", small).replace("。", ".")
 
 
 def _written(label: str) -> str:

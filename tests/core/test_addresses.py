@@ -27,6 +27,7 @@ SAME = [
     ("ana@ñandú.example", "ana@XN--AND-6MA2C.example"),
     ("ana@straße.example", "ana@xn--strae-oqa.example"),
     ("ana@STRAẞE.example", "ana@straße.example"),
+    ("ana@ΟΔΟΣ-1.gr", "ana@οδοσ-1.gr"),
     ("ana@cafe\u0301.example", "ana@café.example"),
     ("ana@ｃｌｉｅｎｔｅ.example", "ana@cliente.example"),
     ("ana@mail。例え.example", "ana@mail.xn--r8jz45g.example"),
