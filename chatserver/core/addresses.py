@@ -25,8 +25,8 @@ def alike(address: str) -> str:
 
 def same_domain(domain: str) -> str:
     """The same text for what is written as the same domain: small, in its own letters."""
-    small = _mapped(domain)
-    return ".".join(map(_read, small.split("."))) if _PREFIX in small else small
+    mapped = _mapped(domain)
+    return ".".join(map(_read, mapped.split("."))) if _PREFIX in mapped else mapped
 
 
 def in_ascii(domain: str) -> str:
@@ -47,9 +47,12 @@ def _mapped(domain: str) -> str:
     """UTS 46, as far as addresses go: wide letters and full stops of other scripts are what they mean."""
     if domain.isascii():
         return domain.lower()
-    # Letter by letter: at a word's end Python makes another small sigma than the standard does.
-    small = "".join(map(str.lower, unicodedata.normalize("NFKC", domain)))
-    return unicodedata.normalize("NFKC", small).replace("。", ".")
+    return unicodedata.normalize("NFKC", small(unicodedata.normalize("NFKC", domain))).replace("。", ".")
+
+
+def small(domain: str) -> str:
+    """Letter by letter: at a word's end Python makes another small sigma than the standard does."""
+    return "".join(map(str.lower, domain))
 
 
 def _written(label: str) -> str:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import Final
 
-from chatserver.core.addresses import alike, in_ascii
+from chatserver.core.addresses import alike, in_ascii, small
 from chatserver.core.errors import Refused
 
 SUBJECT_MIN: Final = 3
@@ -73,7 +73,7 @@ def email(text: str) -> str:
         in_ascii(domain)
     except ValueError:
         raise Refused("bad_email") from None
-    return f"{local}@{domain.lower()}"
+    return f"{local}@{small(domain)}"
 
 
 def _is_email(text: str) -> bool:
