@@ -27,6 +27,7 @@ export class Messages extends Component<WithRoom> {
   #end = "";
   #height = 0;
   #told = 0;
+  #top = 0;
   readonly #stay = () => this.#follows && this.#toEnd();
   /** The keyboard of a phone takes height, a picture that comes in too: who was at the end stays there. */
   readonly #observer = new ResizeObserver(this.#stay);
@@ -77,8 +78,13 @@ export class Messages extends Component<WithRoom> {
 
   readonly #scrolled = () => {
     const { scrollTop, scrollHeight, clientHeight } = this.#box.current as HTMLElement;
-    this.#follows = scrollHeight - scrollTop - clientHeight < NEAR;
-    if (this.#follows) this.#unseen.value = false;
+    // Further from the end than before is also who stayed where they were while something came in.
+    if (scrollTop < this.#top) this.#follows = false;
+    if (scrollHeight - scrollTop - clientHeight < NEAR) {
+      this.#follows = true;
+      this.#unseen.value = false;
+    }
+    this.#top = scrollTop;
     if (scrollTop < NEAR) this.#earlier();
     this.#tellSeen();
   };

@@ -31,6 +31,7 @@ export function Log({ console, ticket }: { console: Console; ticket: AgentTicket
   const box = useRef<HTMLDivElement>(null);
   const away = useSignal(false);
   const held = useRef({ first: 0, height: 0 });
+  const top = useRef(0);
   const first = thread?.items[0]?.seq ?? 0;
   const last = thread?.items.at(-1)?.seq ?? 0;
 
@@ -56,7 +57,11 @@ export function Log({ console, ticket }: { console: Console; ticket: AgentTicket
 
   const onScroll = () => {
     const log = box.current;
-    if (log) away.value = log.scrollHeight - log.scrollTop - log.clientHeight > NEAR;
+    if (!log) return;
+    // Further from the end than before is also who stayed where they were while something came in.
+    if (log.scrollTop < top.current) away.value = true;
+    if (log.scrollHeight - log.scrollTop - log.clientHeight <= NEAR) away.value = false;
+    top.current = log.scrollTop;
   };
   const toEnd = () => {
     away.value = false;
