@@ -122,3 +122,26 @@ def test_who_is_not_known_yet_is_greeted_without_a_name(stage: Stage) -> None:
     customer.page.route_web_socket(re.compile("/ws/customer"), lambda line: None)
     customer.opens_panel()
     expect(customer.widget.get_by_text("Hola")).to_contain_text("Hola.")
+
+
+def test_who_reads_above_stays_there_and_is_told_of_what_came(stage: Stage) -> None:
+    customer, ana = stage.customer(), stage.agent()
+    customer.starts_chat(SUBJECT)
+    ana.opens(SUBJECT)
+    lines = "\n".join(f"línea {number}" for number in range(30))
+    customer.says(f"El principio\n{lines}")
+    ana.says(f"Otra cosa\n{lines}")
+    for person, news in ((customer, "Mensajes nuevos"), (ana, "Ir al final")):
+        start = person.talk.log.get_by_text("El principio")
+        expect(start).to_have_count(1)
+        expect(start).not_to_be_in_viewport()
+        person.talk.log.hover()
+        person.page.mouse.wheel(0, -10_000)
+        expect(start).to_be_in_viewport()
+        other = ana if person is customer else customer
+        other.says(f"Novedad para {news}")
+        expect(person.button(news)).to_be_visible()
+        expect(start).to_be_in_viewport()
+        person.button(news).click()
+        expect(person.talk.log.get_by_text(f"Novedad para {news}")).to_be_in_viewport()
+        expect(person.button(news)).to_have_count(0)
