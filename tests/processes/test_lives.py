@@ -424,7 +424,8 @@ def test_the_worker_is_no_node_that_stands_in_for_one_that_redis_does_not_reach(
     """Else the others looked at the database each 25 s only, and what that one commits came so late."""
 
     async def story(url: str, hints: str) -> None:
-        settings = load({"DATABASE_URL": url, "REDIS_URL": hints})
+        files = str(tmp_path / "files")
+        settings = load({"DATABASE_URL": url, "REDIS_URL": hints, "CHATSERVER_FILES_DIR": files})
         async with opened(settings, Metrics()) as (house, _), opened(settings, Metrics()) as (another, _):
             bus = house.bus
             assert isinstance(bus, RedisBus)

@@ -28,7 +28,11 @@ async def crowd(chat: Chat, count: int, *, later: bool = False, hostile: bool = 
     app = chat.house.people.app_by_key("demo")
     about: dict[str, Any] = {"subject": "Ayuda", "context": FAT if hostile else "{}"}
     if hostile:
-        about |= {"subject": WIDE * 200, "name": WIDE * 100, "email": f"{'a' * 60}@{'b' * 180}.example"}
+        about |= {
+            "subject": WIDE * 200,
+            "name": WIDE * 100,
+            "email": f"{'a' * 60}@{'b' * 60}.{'b' * 60}.{'b' * 58}.example",
+        }
 
     async def one(n: int) -> int:
         who = Who(app.id, f"anon:{later}{n}")

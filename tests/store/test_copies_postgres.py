@@ -26,6 +26,12 @@ from tests.store.house import PostgresHouse
 from tests.store.test_migrations_live import only_until
 
 
+@pytest.fixture(autouse=True)
+def files_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the checkout has some, they are another database's."""
+    monkeypatch.setenv("CHATSERVER_FILES_DIR", str(tmp_path / "files"))
+
+
 async def command(url: str, *arguments: object) -> Result:
     """In a thread: it has an event loop of its own."""
     words = [str(argument) for argument in arguments]
