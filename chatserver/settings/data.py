@@ -14,7 +14,7 @@ from chatserver.settings.casts import setting
 class Data:
     """The database, what carries hints between servers on one, and the secret."""
 
-    data_dir: Path = setting(Path("var"), casts.path, "Where the server keeps its data.")  # noqa: RUF009 - a Path cannot change
+    data_dir: Path = setting(Path("var"), casts.path, "Where the server keeps its data.")
     database_url: str = setting(
         "",
         addresses.database_url,
@@ -42,7 +42,7 @@ class Data:
         shown="made with the database, kept in it",
         hidden=True,
     )
-    secret_file: Path | None = setting(None, casts.path, "A file to read the secret from, not SECRET.")  # noqa: RUF009 - a Path cannot change
+    secret_file: Path | None = setting(None, casts.path, "A file to read the secret from, not SECRET.")
 
     @property
     def database(self) -> Path | str:

@@ -14,7 +14,7 @@ from chatserver.settings.casts import DAY, setting
 class Files:
     """Where they are kept, who looks for viruses in them, how long they are held."""
 
-    files_dir: Path | None = setting(  # noqa: RUF009 - a Path cannot change
+    files_dir: Path | None = setting(
         None,
         casts.path,
         "Where files that people send are kept. Several servers on one PostgreSQL share it.",

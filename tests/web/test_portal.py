@@ -7,6 +7,7 @@ import json
 import re
 import sqlite3
 from contextlib import closing
+from typing import Any
 
 import httpx2
 import pytest
@@ -1025,10 +1026,10 @@ def test_a_file_that_was_stored_before_another_could_not_be_stays_in_the_form(
     ana.opens(f"tickets/{number}")
     add, times = rows_of_files.add, iter(range(9))
 
-    async def once(*given: object, **more: object) -> object:
+    async def once(*given: Any, **more: Any) -> object:
         if next(times):
             raise StoreFailed("disk full")
-        return await add(*given, **more)  # type: ignore[arg-type]
+        return await add(*given, **more)
 
     with monkeypatch.context() as full:
         full.setattr(rows_of_files, "add", once)
