@@ -80,7 +80,7 @@ def smtp(url: str) -> Smtp:
         raise ValueError(wrong)
     tls = _tls(parts, asked)
     default = {"smtps": 465, "starttls": 587, "off": 25}[tls]
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    user, password = _credentials(parts)
     return Smtp(parts.hostname or "", parts.port or default, user, password, tls, asked.get("ca", [""])[0])
 
 
@@ -101,13 +101,17 @@ def imap(url: str) -> Imap:
     """What a URL of CHATSERVER_MAILBOX_URL says. Raises ValueError, which never quotes it."""
     wrong = "must be an address like imaps://user:password@host/INBOX"
     parts, asked = _mail_server(url, "imap", wrong)
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    user, password = _credentials(parts)
     if not user or not password:
         raise ValueError(wrong)
     tls = _tls(parts, asked)
     port = parts.port or (993 if tls == "imaps" else 143)
     where = folder(unquote(parts.path.removeprefix("/")) or "INBOX")
     return Imap(parts.hostname or "", port, user, password, tls, asked.get("ca", [""])[0], where)
+
+
+def _credentials(parts: SplitResult) -> tuple[str, str]:
+    return unquote(parts.username or ""), unquote(parts.password or "")
 
 
 def _mail_server(url: str, scheme: str, wrong: str) -> tuple[SplitResult, dict[str, list[str]]]:

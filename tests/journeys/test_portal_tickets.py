@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from playwright.sync_api import FilePayload, expect
 
@@ -79,12 +77,7 @@ def test_from_the_whole_form_with_a_file_over_what_was_sent_back_to_a_reply_with
 
     agent = stage.agent(status="Ocupado")
     agent.takes(SUBJECT)
-    agent.talk.log.focus()
-    agent.page.keyboard.press("b")
-    dialog = agent.page.get_by_role("alertdialog", name="Devolver para completar")
-    dialog.get_by_role("checkbox", name=re.compile("Teléfono")).check()
-    dialog.get_by_role("button", name="Devolver para completar").click()
-    expect(dialog).to_have_count(0)
+    agent.sends_back("Teléfono")
     if not scripts:
         ana.page.reload()
     expect(ana.page.get_by_role("heading", name="Completa lo que falta")).to_be_visible()
