@@ -6,12 +6,13 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import FilePayload, Locator, expect
+from playwright.sync_api import FilePayload, Locator, WebSocketRoute, expect
 
 from tests.files.making import png
 from tests.harness.desk import asks, ticket_of
 from tests.harness.people import Customer
 from tests.harness.preparing import closed_for_good
+from tests.harness.waiting import wait_until
 from tests.journeys.conftest import Stage
 
 pytestmark = pytest.mark.browser
@@ -211,14 +212,18 @@ def test_why_a_request_was_rejected_stands_in_its_conversation(stage: Stage) -> 
     customer.talk.shows("Esa factura es de otra empresa.")
 
 
+def starts_in_english(customer: Customer, subject: str) -> None:
+    customer.widget.get_by_role("button", name="Get support").click()
+    customer.widget.get_by_role("button", name="New ticket").click()
+    customer.widget.get_by_role("textbox", name="Ticket subject").fill(subject)
+    customer.widget.get_by_role("button", name="Start chat").click()
+
+
 def test_another_language_is_told_to_the_server_and_loses_nothing_that_is_on_its_way(stage: Stage) -> None:
     ana, customer = stage.agent(), stage.customer()
     customer.opens_panel()
     customer.page.evaluate("SupportChat('setLocale', 'en')")
-    customer.widget.get_by_role("button", name="Get support").click()
-    customer.widget.get_by_role("button", name="New ticket").click()
-    customer.widget.get_by_role("textbox", name="Ticket subject").fill("No printer")
-    customer.widget.get_by_role("button", name="Start chat").click()
+    starts_in_english(customer, "No printer")
     ana.opens("No printer")
     ana.sees("inglés")
     composer = customer.widget.get_by_role("textbox", name="Write a message")
@@ -228,6 +233,31 @@ def test_another_language_is_told_to_the_server_and_loses_nothing_that_is_on_its
     ana.talk.shows("While it changes")
     ana.says("Listo")
     customer.talk.shows("Listo")
+
+
+def test_a_language_that_changes_before_the_server_has_answered_the_hello_is_told_too(stage: Stage) -> None:
+    ana, customer = stage.agent(), stage.customer()
+    held: list[str | bytes] = []
+    lines: list[WebSocketRoute] = []
+
+    def hold(frame: str | bytes) -> None:
+        held.append(frame)
+
+    def holds_the_first_welcome(line: WebSocketRoute) -> None:
+        server, first = line.connect_to_server(), not lines
+        lines.append(line)
+        server.on_message(hold if first else line.send)
+
+    customer.page.route_web_socket(re.compile("/ws/customer"), holds_the_first_welcome)
+    customer.opens_panel()
+    # Each call lets the line's events in.
+    wait_until(lambda: customer.page.evaluate("true") and held, "the server answered the hello")
+    customer.page.evaluate("SupportChat('setLocale', 'en')")
+    lines[0].send(held[0])
+    starts_in_english(customer, "No printer")
+    ana.opens("No printer")
+    ana.sees("inglés")
+    assert len(lines) == 2
 
 
 def test_mistakes_are_said_in_the_language_that_the_page_has_by_then(stage: Stage) -> None:

@@ -32,7 +32,7 @@ import type {
 } from "../wire";
 import { chunk } from "./chunks";
 import { tell } from "./host";
-import { page, speak } from "./page";
+import { page, speak, spoken } from "./page";
 import * as session from "./session";
 import { cut } from "./session";
 import { unsent, written } from "./written";
@@ -135,19 +135,15 @@ function look(shown: boolean): void {
 }
 
 function boot(options: BootOptions): void {
-  const before = locale.value;
-  speak(cut(options.locale, 2)).then(() => {
-    // A hello tells the server which language is spoken.
-    if (locale.value !== before && socket.live) {
-      socket.end();
-      reconnect();
-    }
-  });
+  speak(cut(options.locale, 2));
   paint(options.color || (page.color as string));
   const known = session.boot;
   const same = known && session.person(known) === session.person(options);
-  if (same && status().phase !== "stopped") Object.assign(known, options);
-  else begin(options);
+  if (same && status().phase !== "stopped") {
+    Object.assign(known, options);
+    // Before it is live, the welcome asks.
+    if (socket.live && session.told !== spoken) greetAgain();
+  } else begin(options);
 }
 
 /** Somebody else, or nobody: nothing of who was here before stays on the screen. */
@@ -185,8 +181,7 @@ function grant(): void {
 function receive(frame: CustomerServerFrame): void {
   const before = state.value;
   if (frame.type === "welcome" && !session.keep(frame.token)) {
-    socket.end();
-    reconnect();
+    greetAgain();
     return;
   }
   dispatch(frame);
@@ -278,6 +273,12 @@ export const back = () => go({ view: route.value.view === "tickets" ? "home" : "
 export const close = () => tell({ type: "close" });
 
 export const reconnect = () => socket.start();
+
+/** With another hello than the one that stands. */
+function greetAgain(): void {
+  socket.end();
+  reconnect();
+}
 
 export function earlier(ticket: number): void {
   if (socket.live) dispatch({ type: "earlier", ticket });

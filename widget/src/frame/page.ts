@@ -7,7 +7,8 @@ import { loadWords } from "../ui/i18n";
 
 export const page = document.documentElement.dataset;
 
-let spoken = "";
+/** The language asked for, at once; its words follow. "" after they could not be had. */
+export let spoken = "";
 /** Whose words are on the page: `data-words-es`, `-en`, `-pt` are the frame's own catalogues; chunks have theirs. */
 const faces = new Set(["words"]);
 

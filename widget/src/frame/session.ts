@@ -1,10 +1,9 @@
 /** Who the customer is: the tokens that a connection begins with, and what to do when the server takes them no more. */
 
 import type { BootOptions } from "../host-messages";
-import { locale } from "../ui/i18n";
 import { recall, remember } from "../ui/storage";
 import { CLOSE, type CustomerHello, VERSION } from "../wire";
-import { page } from "./page";
+import { page, spoken } from "./page";
 
 export const cut = (text: unknown, length: number): string => String(text ?? "").slice(0, length);
 
@@ -20,6 +19,8 @@ export let boot: BootOptions | null = null;
 let identity = "";
 let token = "";
 let key = "";
+/** The language that the last hello named. */
+export let told = "";
 
 export function begin(options: BootOptions | null): void {
   boot = options;
@@ -35,6 +36,7 @@ export function identify(userToken: string): void {
 
 export function hello(): CustomerHello {
   token ||= recall(key);
+  told = spoken;
   return {
     type: "hello",
     v: VERSION,
@@ -43,21 +45,22 @@ export function hello(): CustomerHello {
     identity,
     name: cut(boot?.name, 200),
     email: cut(boot?.email, 254),
-    locale: locale.value,
+    locale: told,
     zone: zone(),
   };
 }
 
 /**
- * Ours from now on, and every tab's. False: we came as nobody, and meanwhile another tab became somebody. Then nothing has been
- * said yet as who we would be, and the next hello is that other tab's customer's.
+ * Ours from now on, and every tab's. False: another hello is due. Either we came as nobody, and meanwhile another tab became
+ * somebody; then nothing has been said yet as who we would be, and the next hello is that other tab's customer's. Or the language
+ * changed while the last one was on its way.
  */
 export function keep(ours: string): boolean {
   if (!token && !identity && recall(key)) return false;
   token = ours;
   identity = "";
   remember(key, ours);
-  return true;
+  return told === spoken;
 }
 
 /**
