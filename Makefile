@@ -31,7 +31,7 @@ test:
 	@scripts/setup dev
 	@$(PY) scripts/front_end.py build
 	@$(PY) scripts/front_end.py test
-	@exec $(PY) -m pytest $(ARGS)
+	@exec $(PY) -m tests $(ARGS)
 
 test-faults:
 	@scripts/setup dev

@@ -23,6 +23,21 @@ hypothesis.settings.load_profile("project")
 IN_CI = os.environ.get("CI", "") not in ("", "0", "false")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--part", choices=("shared", "alone"), help="one of the two goes of tests/__main__.py")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    part = config.getoption("part")
+    if part is None:
+        return
+    there: dict[bool, list[pytest.Item]] = {True: [], False: []}
+    for item in items:
+        there[(item.get_closest_marker("alone") is not None) == (part == "alone")].append(item)
+    items[:] = there[True]
+    config.hook.pytest_deselected(items=there[False])
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"

@@ -12,7 +12,7 @@ from tests.harness.balanced import balanced
 from tests.harness.postgres import Postgres
 from tests.harness.waiting import soon
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.alone]
 
 
 def test_a_rolling_restart_behind_nginx_loses_nothing_and_everybody_is_back(

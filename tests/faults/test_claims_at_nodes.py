@@ -27,7 +27,7 @@ from tests.harness.sign_in import Desk, agent_mail, more_agents, new_session
 from tests.harness.sizes import SEED, size
 from tests.harness.waiting import soon
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.alone]
 
 AGENTS, CUSTOMERS = size(12, 50), size(3, 6)
 TICKETS, TRIES = size(15, 60), size(6, 10)

@@ -28,7 +28,7 @@ from tests.harness.sizes import SEED, STANDSTILL, size
 from tests.harness.three import Three, three_nodes
 from tests.harness.waiting import soon
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.alone]
 
 HOUR = 3600
 INACTIVITY = size(6, 20)

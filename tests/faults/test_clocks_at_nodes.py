@@ -28,7 +28,7 @@ from tests.harness.sizes import SEED, size
 from tests.harness.three import Three, three_nodes
 from tests.harness.waiting import soon, wait_until
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.alone]
 
 TICKETS = size(30, 1_000)
 INACTIVITY = size(8, 60)

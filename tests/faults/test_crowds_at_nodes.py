@@ -22,7 +22,7 @@ from tests.harness.server import Server, running
 from tests.harness.sizes import SEED, size
 from tests.harness.waiting import soon
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.alone]
 
 NODES = 3
 DEPLOYED, CUT_OFF = size(90, 1_000), size(120, 2_000)

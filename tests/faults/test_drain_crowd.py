@@ -18,7 +18,7 @@ from tests.harness.server import Server, running
 from tests.harness.sizes import FULL
 from tests.harness.waiting import soon
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.alone]
 
 CLIENTS = 1_000 if FULL else 100
 TALKERS = 50

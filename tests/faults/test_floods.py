@@ -25,7 +25,7 @@ from tests.harness.sizes import FULL
 from tests.harness.waiting import soon
 from tests.security.raw import TEXT, frame
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.alone]
 
 EARS = 40
 """Of one customer, who may have fifty connections."""

@@ -28,7 +28,7 @@ from tests.harness.waiting import soon, wait_until
 from tests.realtime.chat import new_cid
 from tests.realtime.test_nginx import the_two_talk
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.alone]
 
 SECRET = "the secret of one installation, both nodes"
 TOKEN = "a token for whoever reads the metrics"

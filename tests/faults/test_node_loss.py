@@ -23,7 +23,7 @@ from tests.harness.sizes import size
 from tests.harness.three import Three, three_nodes
 from tests.harness.waiting import soon, until, wait_until
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.alone]
 
 OFFLINE_WITHIN = 15.0
 """Seconds from the last sign of life until an agent gets no new chats (PROMISES P7)."""

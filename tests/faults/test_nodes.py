@@ -21,7 +21,7 @@ from tests.harness.server import Server
 from tests.harness.sizes import SEED, size
 from tests.harness.waiting import soon
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.alone]
 
 KILLS = size(3, 40)
 AWAY = size(100, 2_000)

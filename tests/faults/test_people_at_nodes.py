@@ -23,7 +23,7 @@ from tests.harness.sign_in import Desk
 from tests.harness.sizes import SEED
 from tests.harness.waiting import soon
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.alone]
 
 ANA, LUIS = "ana@demo.test", "luis@demo.test"
 SESSION_ENDED = 4502

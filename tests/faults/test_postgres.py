@@ -31,7 +31,7 @@ from tests.harness.sizes import STANDSTILL, size
 from tests.harness.waiting import LOOK_EVERY, soon
 from tests.store.house import PostgresHouse, cid
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.alone]
 
 TICKETS, WRITERS = 6, 24
 FAULTS = size(2, 25)

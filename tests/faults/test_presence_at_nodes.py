@@ -26,7 +26,7 @@ from tests.harness.sizes import SEED, size
 from tests.harness.three import Three, three_nodes
 from tests.harness.waiting import soon, until
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.alone]
 
 AWAY_WITHIN = 15.0
 """Seconds from the last tab closed (PROMISES R16)."""

@@ -72,6 +72,7 @@ async def loses_its_server(found: list[Node], server: RedisServer, lose: Callabl
 
 
 @pytest.mark.fault
+@pytest.mark.alone
 @pytest.mark.parametrize("way", ["killed", "hung"])
 async def test_sentinels_promote_the_replica_and_everybody_follows(tmp_path: Path, way: str) -> None:
     secret = ("--requirepass", PASSWORD, "--masterauth", PASSWORD)
@@ -104,6 +105,7 @@ async def test_sentinels_promote_the_replica_and_everybody_follows(tmp_path: Pat
 
 
 @pytest.mark.fault
+@pytest.mark.alone
 async def test_a_cluster_replaces_the_member_that_keeps_our_keys(tmp_path: Path) -> None:
     members = [
         RedisServer(

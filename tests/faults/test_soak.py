@@ -21,7 +21,7 @@ from tests.harness.sizes import FULL
 from tests.harness.waiting import soon
 from tests.harness.watched import Counts, Watched
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.alone]
 
 MINUTES = float(os.environ.get("SOAK_MINUTES", "6")) if FULL else 0.1
 VISITORS = 500 if FULL else 40

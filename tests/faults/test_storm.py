@@ -11,7 +11,7 @@ from tests.harness.crowd import gathering, quantile, together
 from tests.harness.server import running
 from tests.harness.sizes import FULL
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.alone]
 
 CLIENTS, RATE = (2_000, 100) if FULL else (120, 40)
 ALL_IN_WITHIN = 120.0

@@ -30,9 +30,14 @@ its server listens there, or between two of its lives."""
 
 
 def _in_turn() -> Iterator[int]:
-    """From a place of each run's own: several may use one machine."""
-    begin = secrets.randbelow(len(PORTS))
-    return itertools.cycle([*PORTS[begin:], *PORTS[:begin]])
+    """From a place of each run's own: several may use one machine. Of processes of one run, each has its share."""
+    worker, workers = (
+        os.environ.get("PYTEST_XDIST_WORKER", "gw0"),
+        os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"),
+    )
+    ours = PORTS[int(worker.removeprefix("gw")) :: int(workers)]
+    begin = secrets.randbelow(len(ours))
+    return itertools.cycle([*ours[begin:], *ours[:begin]])
 
 
 _ports = _in_turn()

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.harness.settings import with_settings
 from tests.journeys.conftest import Stage
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.alone]
 
 ROUNDS = 25
 

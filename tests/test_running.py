@@ -1,3 +1,5 @@
+"""What runs: no test is skipped in CI, and each is in one of the two goes of `make test`."""
+
 from __future__ import annotations
 
 import os
@@ -44,3 +46,25 @@ def test_an_expected_failure_is_no_skip(tmp_path: Path) -> None:
     result = run_pytest(tmp_path, FAILS_AS_EXPECTED, ci="true")
     assert result.returncode == 0
     assert "1 xfailed" in result.stdout
+
+
+ONE_OF_EACH = "import pytest\ndef test_shares(): assert {shares}\n@pytest.mark.alone\ndef test_alone(): assert {alone}\n"
+
+
+@pytest.mark.parametrize(("shares", "alone"), [(True, False), (False, True)])
+def test_each_test_is_in_one_of_two_goes_and_both_must_be_well(
+    tmp_path: Path, shares: bool, alone: bool
+) -> None:
+    (tmp_path / "test_sample.py").write_text(ONE_OF_EACH.format(shares=shares, alone=alone))
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = alone\n")
+    result = subprocess.run(
+        [*(sys.executable, "-m", "tests", "-p", "tests.conftest", "-p", "no:cacheprovider"), str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert result.stdout.count("1 passed") == shares + alone
+    assert result.stdout.count("1 failed") == 2 - shares - alone
+    assert result.returncode == pytest.ExitCode.TESTS_FAILED

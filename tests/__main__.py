@@ -1,0 +1,31 @@
+"""`python -m tests ARGUMENTS`: the suite in two goes, of which pytest gets the arguments.
+
+What measures time or memory, or breaks something for many people at once, has the machine to itself (`alone`). Everything else
+runs before it, in several processes: half of it waits for a disk, a timer or a browser.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+PROCESSES = max(2, os.cpu_count() or 1)
+
+
+def main(arguments: list[str]) -> int:
+    goes = ["--part=shared", f"--numprocesses={PROCESSES}", "--dist=loadfile"], ["--part=alone"]
+    # Each to its end: who looks at a failure wants to know of all.
+    codes = [_pytest(go, arguments) for go in goes]
+    found = [code for code in codes if code != pytest.ExitCode.NO_TESTS_COLLECTED]
+    return max(found, default=int(pytest.ExitCode.NO_TESTS_COLLECTED))
+
+
+def _pytest(go: list[str], arguments: list[str]) -> int:
+    return subprocess.run([sys.executable, "-m", "pytest", *go, *arguments], check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
