@@ -109,10 +109,11 @@ class Mailroom:
             return Outcome("again", before)
         judged = verdict(mail, self._ours())
         chosen = await self._chosen(app, mail) if judged.kind == "person" else []
+        verified = is_verified(mail, self.authserv_id)
         kept = Kept()
         if judged.kind == "person":
             # By its sender, whatever ticket they take part in.
-            who = Uploader(app.id, "customer", key_of(mail))
+            who = Uploader(app.id, "customer", key_of(mail), unverified=not verified)
             kept = await mail_files.keep(self.files, who, mail, app.policy)
         await self._make_worthless(raw)
         await self.shelf.take_in(self.house, self.db, app, len(raw))
@@ -128,7 +129,7 @@ class Mailroom:
             original=original,
             kind=judged.kind,
             reason=judged.reason,
-            verified=is_verified(mail, self.authserv_id),
+            verified=verified,
         )
         return await self._write(_Taking(self, app, mail, judged, chosen, taken, kept))
 

@@ -685,6 +685,33 @@ async def test_a_mail_full_of_what_is_not_taken_is_taken_itself(desk: Desk) -> N
     assert "(+90)" in text
 
 
+async def test_files_of_mails_that_nobody_stands_by_leave_room_for_those_of_others(desk: Desk) -> None:
+    await desk.scene.policy(mail=True, file_mib=1, file_mib_per_app=4, file_percent_of_unverified=25)
+
+    def sends(n: int, sender: str, **more: str) -> bytes:
+        return mail(
+            together(part("text/plain", "Mira"), file("a.txt", b"x" * (512 * 1024), "text/plain")),
+            content='multipart/mixed; boundary="=_b1"',
+            sender=sender,
+            message_id=f"<{n}@cliente.example>",
+            more=more,
+        )
+
+    for n in range(4):
+        await desk.gets(sends(n, f"quien{n}@cliente.example"))
+    passed = "mx.acme.example; dmarc=pass header.from=cliente.example"
+    await desk.gets(sends(9, "quien9@cliente.example", **{"Authentication-Results": passed}))
+    said = [
+        item
+        for ticket in sorted(await desk.scene.rows.all_tickets(), key=lambda one: one.number)
+        for item in await desk.scene.rows.items(ticket.id)
+        if item.kind == "message"
+    ]
+    assert [len(item.files) for item in said] == [1, 1, 0, 0, 1]
+    left = "Mira\n\n[No se adjuntó: a.txt. Está en el correo original.]"
+    assert [item.text for item in said] == ["Mira", "Mira", left, left, "Mira"]
+
+
 async def test_what_a_file_claims_to_be_is_told_in_a_line(desk: Desk) -> None:
     claims = "application/\u202e" + "x" * 7_000
     files = [part(claims, b"MZ\x90\x00", Content_Disposition="attachment") for _ in range(12)]
