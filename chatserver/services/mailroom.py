@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -208,10 +209,10 @@ class _Taking:
         self.chosen = chosen
         self.taken = taken
         self.kept = kept
-        # A name that nobody stands by is its mail's alone: on the row agents would see it for good, and we would write it to the
-        # address' owner.
+        # A name that nobody stands by is no name: we would write it to the address' owner. Agents see it as what it is.
         self.name = _name(mail)
         own = self.name if taken.verified else ""
+        self.claimed = "" if taken.verified else _claim(self.name)
         self.who = Who(app.id, key_of(mail), own, taken.sender, _locale(mail))
         said = list(_texts(mail))
         self.subject = _subject(mail, "".join(said[:1]), room.no_subject)
@@ -286,7 +287,7 @@ class _Taking:
         """Who has nothing but the address that the mail claims: never the account of which that address is confirmed. Called as
         the last mail calls them that somebody stands by."""
         known = world.customer(self.who) or world.new_customer(self.who, taken.at)
-        named = replace(known, name=self.who.name or known.name)
+        named = replace(known, name=self.who.name or known.name, claimed=self.claimed or known.claimed)
         if named != known:
             world.update_customer(named)
         return named
@@ -376,6 +377,12 @@ def _name(mail: Arrival) -> str:
         return messages.name(mail.sender.name)
     except Refused:
         return ""
+
+
+def _claim(name: str) -> str:
+    """What agents are shown of a name that nobody stands by. None that looks like an address: theirs stands beside it, and it is
+    not to be taken for another one."""
+    return "" if "@" in unicodedata.normalize("NFKC", name) else name
 
 
 _TAG: Final = re.compile(r"\s{0,9}([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3})\s{0,9}(?:[,;]|$)")

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -18,6 +19,7 @@ from chatserver.files.keeping import Keeping
 from chatserver.files.threads import Threads
 from chatserver.mail.addresses import Signer
 from chatserver.mail.message import read
+from chatserver.realtime.views import customer_ticket, person
 from chatserver.services import mail_keeping, talk, tickets
 from chatserver.services.files import Files
 from chatserver.services.mailroom import MESSAGES_AT_MOST, Mailroom, Outcome, is_verified, takes_part
@@ -352,6 +354,29 @@ async def test_whose_domain_stands_by_a_mail_is_answered_with_what_they_wrote(de
     (letter,) = await desk.scene.rows.letters()
     assert letter.confirmed
     assert (await desk.ticket()).customer.locale == "pt-BR"
+
+
+async def test_agents_see_a_name_that_nobody_stands_by_as_a_claim_beside_the_address(desk: Desk) -> None:
+    await desk.gets(mail())
+    ticket = await desk.ticket()
+    assert (ticket.customer.name, ticket.customer.claimed) == ("", "Ana Pérez")
+    shown = person(ticket.customer)
+    assert (shown.name, shown.claimed) == (ADDRESS, "Ana Pérez")
+    assert "Ana" not in msgspec.json.encode(await desk.scene.rows.letters()).decode(), (
+        "nobody is written to by it"
+    )
+    assert "Ana" not in repr(customer_ticket(ticket, desk.app)), "nor do others who take part read it"
+
+    for count, claim in enumerate(("Eva\u202e", "", "otra@cliente.example", "otra＠cliente.example")):
+        sender = f'"{claim}" <{ADDRESS}>'
+        await desk.gets(mail("¿Y?\r\n", sender=sender, message_id=f"<r{count}@x>"), to=desk.reply_to(ticket))
+        assert (await desk.ticket()).customer.claimed == "Eva", "an address is no name, nor is nothing"
+
+    signed = {"Authentication-Results": "mx.acme.example; dmarc=pass header.from=cliente.example"}
+    await desk.gets(mail("Soy yo\r\n", message_id="<dos@x>", more=signed), to=desk.reply_to(ticket))
+    await desk.gets(mail("No\r\n", sender=f"Eva <{ADDRESS}>", message_id="<z@x>"), to=desk.reply_to(ticket))
+    shown = person((await desk.ticket()).customer)
+    assert (shown.name, shown.claimed) == ("Ana Pérez", ""), "who is known by a name is called by no other"
 
 
 async def test_a_domain_is_vouched_for_in_letters_and_as_servers_write_it(desk: Desk) -> None:
