@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -354,6 +355,32 @@ async def test_whose_domain_stands_by_a_mail_is_answered_with_what_they_wrote(de
     (letter,) = await desk.scene.rows.letters()
     assert letter.confirmed
     assert (await desk.ticket()).customer.locale == "pt-BR"
+
+
+@pytest.mark.parametrize(
+    ("body", "more", "locale"),
+    [
+        ("Factura 1042\r\n", {}, "en"),
+        ("Hola, no puedo imprimir la factura.\r\n", {}, "es"),
+        ("Olá, não consigo emitir a nota. Obrigado\r\n", {}, "pt"),
+        ("Hola, no puedo imprimir la factura.\r\n", {"Content-Language": "pt-BR"}, "pt-BR"),
+        ("Bonjour, je ne peux pas imprimer\r\n", {"Content-Language": "fr-FR"}, "en"),
+    ],
+)
+async def test_a_new_customer_by_mail_has_the_language_of_the_mail_else_that_of_the_pages(
+    desk: Desk, body: str, more: dict[str, str], locale: str
+) -> None:
+    desk.room = dataclasses.replace(desk.room, language="en")
+    await desk.gets(mail(body, subject="FV-2209", more=more))
+    assert (await desk.ticket()).customer.locale == locale
+    await desk.gets(mail("Hello, I have the same again today, thanks\r\n", message_id="<dos@x>"))
+    assert {ticket.customer.locale for ticket in await desk.scene.rows.all_tickets()} == {locale}, "once"
+
+
+async def test_who_asks_for_access_is_answered_in_their_language(desk: Desk) -> None:
+    await desk.gets(mail("Olá, gostaria de ter acesso. Obrigado\r\n", subject="Acesso"))
+    (letter,) = await desk.scene.rows.letters()
+    assert (letter.kind, letter.facts.locale) == ("access", "pt")
 
 
 async def test_agents_see_a_name_that_nobody_stands_by_as_a_claim_beside_the_address(desk: Desk) -> None:
