@@ -52,11 +52,14 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     key: str
     name: str
     """Empty for an unnamed visitor: screens show `Visitante` and the four letters of `alias`; and for who wrote mails that nobody
-    stands by: screens show their address."""
+    stands by: screens show their address, and agents what they claim."""
     email: str
     locale: str
     zone: str
     created_at: int
+    claimed: str = ""
+    """What the last mail from their address that nobody stands by called them: for agents to see, as a claim; nothing is written
+    to anybody by it."""
 
     @property
     def verified(self) -> bool:

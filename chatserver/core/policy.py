@@ -45,6 +45,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The same for one network address, whoever is behind it."""
     file_mib_per_app: int = 10_000
     """And for all customers and agents of an app together."""
+    file_percent_of_unverified: int = 25
+    """Of that so many hundredths for mails whose From nobody stands by: anybody may send those, in any number of names."""
     ask_name: Ask = "no"
     ask_email: Ask = "no"
     identity_required: bool = False

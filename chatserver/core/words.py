@@ -40,5 +40,10 @@ def alike(text: str, words: tuple[str, ...]) -> bool:
 
 def has_all(text: str, words: tuple[str, ...]) -> bool:
     """Each of the words stands somewhere in the text, as a whole or as a part of one."""
+    return not missing(text, words)
+
+
+def missing(text: str, words: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the words that stand nowhere in the text, neither as a whole nor as a part of one."""
     folded = plain(text)
-    return all(word in folded for word in words)
+    return tuple(word for word in words if word not in folded)

@@ -60,4 +60,5 @@ def _mailroom(settings: Settings, house: House, db: Database, files: Files) -> M
         files,
         settings.mail_authserv_id,
         i18n.say(language, "page.mail.no_subject"),
+        language,
     )

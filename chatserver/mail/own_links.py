@@ -3,6 +3,13 @@
 Such a link is whoever's who reads it: one makes an account, the other ends somebody's mail. So no message shows one, and the
 tokens of those that give something away are told, to be made worthless. Programs wrap lines, quote them, and write links into
 other links; all of that is seen through.
+
+Masked is what is written, and of originals what is shown; a message that was stored before links were masked is shown as it
+stands. None of one use that is in such a message opens anything: its token is over when it was used, and three days after its
+mail left last (`invitations.INVITED_SECONDS`; of other mails a day or an hour, `portal.LINK_SECONDS`), which is eight days after
+the mail was made at the latest (`outbox.TRIED_MS`). A link that ends mail has no end, so that it works in old mails: whoever
+meets it in an old message can end mails to the one address that it names and let them come again, and reads nothing by it. So
+neither is looked for in each message that is shown, on its way to everybody.
 """
 
 from __future__ import annotations

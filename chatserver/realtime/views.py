@@ -50,6 +50,7 @@ def person(customer: Customer) -> Person:
         verified=customer.verified,
         locale=customer.locale,
         zone=customer.zone,
+        claimed=customer.claimed if nameless and not customer.name else "",
     )
 
 

@@ -154,6 +154,9 @@ class Person(msgspec.Struct, frozen=True, gc=False):
     verified: bool
     locale: str
     zone: str
+    claimed: str
+    """Of who only ever wrote mails that nobody stands by, whose `name` is an address: what these call them. Anybody may have
+    written them: to be shown beside the address, as a claim."""
 
 
 class AgentTicket(msgspec.Struct, frozen=True, gc=False):

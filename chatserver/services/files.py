@@ -56,22 +56,26 @@ SWEEP_BATCH: Final = 200
 HALFWAY_SECONDS: Final = 3_600
 """Nobody is at work on a file that was not written to for so long."""
 DAY_MS: Final = 86_400_000
+UNVERIFIED: Final = "unverified"
+"""As which what comes with unverified mail is counted, whoever it claims to be from."""
 
 T = TypeVar("T")
 
 
 class Uploader(msgspec.Struct, frozen=True):
     """Who sends a file up, and for which app. `owner`: a customer's key, an agent's id. `network`: where from, as it is counted;
-    "" where nobody knows."""
+    "" where nobody knows. `unverified`: by a mail that claims to be theirs."""
 
     app_id: int
     by: Literal["customer", "agent"]
     owner: str
     network: str = ""
+    unverified: bool = False
 
     @property
     def person(self) -> str:
-        return f"{self.by}:{self.owner}"
+        """As whom they are counted: who merely claims an address takes nothing of its owner's day."""
+        return f"{UNVERIFIED if self.unverified else self.by}:{self.owner}"
 
 
 def installation(secret: str, epoch: str) -> str:
@@ -455,7 +459,10 @@ def _looked_at(part: Part, name: str) -> FileKind:
 
 def _allowed(who: Uploader, policy: Policy) -> dict[str, int]:
     """Whose bytes of a day count, and how many they may be. What the app's own agents send counts for the app alone."""
-    allowed = {"": policy.file_mib_per_app * MIB}
+    of_app = policy.file_mib_per_app * MIB
+    allowed = {"": of_app}
+    if who.unverified:
+        allowed[UNVERIFIED] = of_app * policy.file_percent_of_unverified // 100
     if who.by == "customer":
         allowed[who.person] = policy.file_mib_per_person * MIB
         if who.network:

@@ -1,7 +1,13 @@
-"""A customer's own tickets, found by number or by words of the subject."""
+"""A customer's own tickets, found by number, or by words of the subject and of what was said in them.
+
+Nothing is kept for that: one person's tickets are few, and an index of all words would cost every message something. They are
+read and compared when somebody searches, in a thread, so that nobody's message waits for it; how many is bounded.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -13,12 +19,25 @@ from chatserver.store.database import Database
 LOOKED_AT: Final = 5_000
 """Subjects that one search reads, the latest first: years of anybody's tickets in some milliseconds."""
 AT_ONCE: Final = 1_000
+SAID_LOOKED_AT: Final = 1_000
+"""Messages that one search reads, of the latest tickets first; older tickets are found by their subject."""
+SAID_LETTERS: Final = 1_000
+"""Characters of a message that are read: most are shorter, and a search must not read megabytes."""
+TICKETS_AT_ONCE: Final = 50
+"""Tickets whose messages are read at once."""
 LEAST: Final = 3
 """Characters of a subject before it says anything."""
 SIMILAR_MOST: Final = 3
 """Tickets that are suggested for a subject."""
 SIMILAR_AMONG: Final = 300
 """Subjects that are read for that, the latest first: while somebody types everybody else waits for it."""
+
+
+class _Candidate(NamedTuple):
+    """A ticket, and the words that are asked for and do not stand in its subject."""
+
+    id: int
+    missing: tuple[str, ...]
 
 
 class Similar(NamedTuple):
@@ -46,20 +65,52 @@ async def find(
     db: Database, app_id: int, key: str, asked: str, state: State | None, before: int, limit: int
 ) -> list[Ticket]:
     """The first `limit` of the customer's tickets, newest first and opened before the ticket `before` (0: all), whose number is
-    `asked` ("1042", "#1042") or whose subject has all of its words, whatever their accents."""
-    text = asked.strip()
-    number = text.removeprefix("#")
-    is_number = number.isascii() and number.isdigit()
-    looked_for = words.wanted(text)
+    `asked` ("1042", "#1042"), or all of whose words stand in the subject or in messages of both sides, whatever their accents."""
     found: list[int] = []
-    at = before
+    left = SAID_LOOKED_AT
+    async for some in _candidates(db, app_id, key, asked, state, before):
+        lacking = [one for one in some if one.missing] if left else []
+        said = await tickets.said(db, [one.id for one in lacking], SAID_LETTERS, left) if lacking else []
+        left -= len(said)
+        met = await asyncio.to_thread(_by_messages, lacking, said) if said else set()
+        found += [one.id for one in some if not one.missing or one.id in met]
+        if len(found) >= limit:
+            break
+    return await tickets.some_tickets(db, app_id, key, found[:limit])
+
+
+async def _candidates(
+    db: Database, app_id: int, key: str, asked: str, state: State | None, before: int
+) -> AsyncIterator[list[_Candidate]]:
+    """The customer's tickets in this state, newest first, some at a time."""
+    looked_for, at = words.wanted(asked), before
     for _ in range(LOOKED_AT // AT_ONCE):
         page = await tickets.subjects(db, app_id, key, at, AT_ONCE)
-        for ticket_id, its_number, subject, its_state in page:
-            fits = words.has_all(subject, looked_for) or (is_number and str(its_number) == number.lstrip("0"))
-            if fits and (state is None or state == its_state):
-                found.append(ticket_id)
-        if len(found) >= limit or len(page) < AT_ONCE:
+        found = await asyncio.to_thread(_by_subject, page, asked, looked_for, state)
+        for begin in range(0, len(found), TICKETS_AT_ONCE):
+            yield found[begin : begin + TICKETS_AT_ONCE]
+        if len(page) < AT_ONCE:
             break
         at = page[-1][0]
-    return await tickets.some_tickets(db, app_id, key, found[:limit])
+
+
+def _by_subject(
+    page: Iterable[tuple[int, int, str, State]], asked: str, looked_for: tuple[str, ...], state: State | None
+) -> list[_Candidate]:
+    """Those of a page that are in this state. One whose number is asked for lacks nothing."""
+    number = asked.strip().removeprefix("#")
+    wanted = number.lstrip("0") if number.isascii() and number.isdigit() else ""
+    return [
+        _Candidate(ticket_id, () if str(its_number) == wanted else words.missing(subject, looked_for))
+        for ticket_id, its_number, subject, its_state in page
+        if state is None or state == its_state
+    ]
+
+
+def _by_messages(lacking: Sequence[_Candidate], said: Iterable[tuple[int, str]]) -> set[int]:
+    """Of which nothing is missing any more."""
+    missing = {one.id: one.missing for one in lacking}
+    for ticket_id, text in said:
+        if still := missing[ticket_id]:
+            missing[ticket_id] = words.missing(text, still)
+    return {ticket_id for ticket_id, still in missing.items() if not still}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -35,6 +35,7 @@ from chatserver.mail.authentication import dmarc_domain
 from chatserver.mail.automatic import Ours, Verdict, verdict
 from chatserver.mail.finding import Candidate
 from chatserver.mail.headers import unpadded
+from chatserver.mail.language import language
 from chatserver.mail.message import Arrival
 from chatserver.services import mail_files
 from chatserver.services import mails as leaving
@@ -71,7 +72,8 @@ class _Chosen(msgspec.Struct, frozen=True):
 @dataclass(frozen=True)
 class Mailroom:
     """`authserv_id`: the name under which the operator's own mail host writes Authentication-Results, "" for none is believed.
-    `no_subject`: what a ticket is called whose mail says nothing. `files`: open, and where what comes with mails is kept."""
+    `no_subject`: what a ticket is called whose mail says nothing. `files`: open, and where what comes with mails is kept.
+    `language`: of who does not write in another one of ours."""
 
     house: House
     db: Database
@@ -79,6 +81,7 @@ class Mailroom:
     files: Files
     authserv_id: str = ""
     no_subject: str = "…"
+    language: str = i18n.DEFAULT
     shelf: Shelf = field(default_factory=Shelf)
 
     def app_at(self, address: str) -> App | None:
@@ -109,10 +112,11 @@ class Mailroom:
             return Outcome("again", before)
         judged = verdict(mail, self._ours())
         chosen = await self._chosen(app, mail) if judged.kind == "person" else []
+        verified = is_verified(mail, self.authserv_id)
         kept = Kept()
         if judged.kind == "person":
             # By its sender, whatever ticket they take part in.
-            who = Uploader(app.id, "customer", key_of(mail))
+            who = Uploader(app.id, "customer", key_of(mail), unverified=not verified)
             kept = await mail_files.keep(self.files, who, mail, app.policy)
         await self._make_worthless(raw)
         await self.shelf.take_in(self.house, self.db, app, len(raw))
@@ -128,7 +132,7 @@ class Mailroom:
             original=original,
             kind=judged.kind,
             reason=judged.reason,
-            verified=is_verified(mail, self.authserv_id),
+            verified=verified,
         )
         return await self._write(_Taking(self, app, mail, judged, chosen, taken, kept))
 
@@ -207,11 +211,12 @@ class _Taking:
         self.chosen = chosen
         self.taken = taken
         self.kept = kept
-        # A name that nobody stands by is its mail's alone: on the row agents would see it for good, and we would write it to the
-        # address' owner.
+        # A name that nobody stands by is no name: we would write it to the address' owner. Agents see it as what it is.
         self.name = _name(mail)
         own = self.name if taken.verified else ""
-        self.who = Who(app.id, key_of(mail), own, taken.sender, _locale(mail))
+        self.claimed = "" if taken.verified else _claim(self.name)
+        locale = language(mail.headers, f"{mail.subject}\n{mail.said}", room.language)
+        self.who = Who(app.id, key_of(mail), own, taken.sender, locale)
         said = list(_texts(mail))
         self.subject = _subject(mail, "".join(said[:1]), room.no_subject)
         nothing = i18n.say(i18n.choose(self.who.locale), "mail.no_text")
@@ -285,7 +290,7 @@ class _Taking:
         """Who has nothing but the address that the mail claims: never the account of which that address is confirmed. Called as
         the last mail calls them that somebody stands by."""
         known = world.customer(self.who) or world.new_customer(self.who, taken.at)
-        named = replace(known, name=self.who.name or known.name)
+        named = replace(known, name=self.who.name or known.name, claimed=self.claimed or known.claimed)
         if named != known:
             world.update_customer(named)
         return named
@@ -309,7 +314,7 @@ class _Taking:
         taken = replace(taken, ticket_id=ticket.id if ticket else None)
         if may_answer(world.mail_answers(taken.app_id, taken.sender), taken.at):
             taken = replace(taken, answer=answer)
-            leaving.answer(world, taken, ticket)
+            leaving.answer(world, taken, ticket, self.who.locale)
         return taken
 
     def _came_back(self, world: World, taken: TakenMail) -> TakenMail:
@@ -377,15 +382,10 @@ def _name(mail: Arrival) -> str:
         return ""
 
 
-_TAG: Final = re.compile(r"\s{0,9}([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3})\s{0,9}(?:[,;]|$)")
-
-
-def _locale(mail: Arrival) -> str:
-    """The language in which its sender is answered, where their program says one."""
-    for name in ("content-language", "accept-language"):
-        if found := _TAG.match(mail.headers.get(name)):
-            return found[1]
-    return ""
+def _claim(name: str) -> str:
+    """What agents are shown of a name that nobody stands by. None that looks like an address: theirs stands beside it, and it is
+    not to be taken for another one."""
+    return "" if "@" in unicodedata.normalize("NFKC", name) else name
 
 
 def _subject(mail: Arrival, said: str, none: str) -> str:

@@ -35,15 +35,17 @@ async def transcript(house: House, who: Who, ticket_id: int, *, cid: str) -> Non
     await house.store.write(Needs(tickets=(ticket_id,)), decide)
 
 
-def answer(world: World, taken: TakenMail, ticket: Ticket | None) -> None:
+def answer(world: World, taken: TakenMail, ticket: Ticket | None, locale: str) -> None:
     """What `taken.answer` says leaves for the sender of a mail that came in: part of the use case that takes it, once per mail.
-    `ticket`: what it became, or the closed one that it is about."""
+    `ticket`: what it became, or the closed one that it is about; without one `locale` is its language."""
     if not taken.answer:
         raise ValueError("nothing is to be answered")
     # Whoever stands by this mail need not have opened the ticket that it answers: its subject and name may be a stranger's.
     own = taken.verified and taken.answer != "closed_already"
     known = own or (ticket is not None and outbox.confirmed(ticket.customer, taken.sender))
-    facts = Facts(in_reply_to=f"<{taken.message_id}>" if taken.message_id else "")
+    facts = Facts(
+        in_reply_to=f"<{taken.message_id}>" if taken.message_id else "", locale="" if ticket else locale
+    )
     ticket_id = ticket.id if ticket else None
     world.post(
         _letter(taken.answer, taken.app_id, taken.sender, taken.key, taken.at, facts, known, ticket_id)

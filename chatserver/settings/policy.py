@@ -27,6 +27,7 @@ POLICY_DOCS = {
     "file_mib_per_person": "What one customer may send up on a day (of UTC), in MiB.",
     "file_mib_per_network": "The same for one network address, whoever is behind it. Counted as the connections are.",
     "file_mib_per_app": "And for all customers and agents of an app together.",
+    "file_percent_of_unverified": "So much of that, in percent, is for what comes with unverified mail: the rest is others'.",
     "ask_name": "Ask the customer's name at the start: `no`, `optional` or `required`.",
     "ask_email": "Ask the customer's e-mail at the start, alike.",
     "identity_required": "Only users that the host vouches for may chat.",
@@ -56,6 +57,7 @@ _POLICY_LEAST = {
 _POLICY_MOST = {
     "file_mib": 1_024,
     "files_per_message": 100,
+    "file_percent_of_unverified": 100,
     "mail_original_days": 36_500,
     "mail_original_mib": 10_000_000,
 }

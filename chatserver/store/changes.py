@@ -27,7 +27,7 @@ MAIL: Final = (
     *("app_id", "key", "at", "message_id", "sender", "recipient", "subject", "original", "kind", "reason"),
     *("verified", "ticket_id", "seq", "answer"),
 )
-CUSTOMER: Final = ("id", "app_id", "key", "name", "email", "locale", "zone", "created_at")
+CUSTOMER: Final = ("id", "app_id", "key", "name", "email", "locale", "zone", "created_at", "claimed")
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -115,7 +115,7 @@ def letters(world: World) -> list[tuple[Any, ...]]:
 def customers(world: World) -> list[tuple[Any, ...]]:
     """Rows of `CUSTOMER`."""
     return [
-        (c.id, c.app_id, c.key, c.name, c.email, c.locale, c.zone, c.created_at)
+        (c.id, c.app_id, c.key, c.name, c.email, c.locale, c.zone, c.created_at, c.claimed)
         for c in world.new_customers.values()
     ]
 

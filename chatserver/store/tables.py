@@ -147,6 +147,8 @@ customers = Table(
     Column("locale", Text, nullable=False, server_default=""),
     Column("zone", Text, nullable=False, server_default=""),
     Column("created_at", Ms, nullable=False),
+    # The name in mails from their address that nobody stands by.
+    Column("claimed", Text, nullable=False, server_default=""),
     UniqueConstraint("app_id", "key"),
 )
 

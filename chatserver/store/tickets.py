@@ -10,7 +10,7 @@ from chatserver.core.tickets import State, Ticket
 from chatserver.store.database import Database
 from chatserver.store.portable import one_of
 from chatserver.store.rows import ENDLESS, NOT_CLOSED, literal, ticket_from, ticket_select
-from chatserver.store.tables import agent_apps, agents, customers, tickets
+from chatserver.store.tables import agent_apps, agents, customers, items, tickets
 
 NUMBER_MOST = 2**31 - 1
 """Above every ticket's number: the column has 32 bits, and an address may ask for more."""
@@ -50,6 +50,12 @@ _SUBJECTS = (
     .join(customers, customers.c.id == _t.customer_id)
     .where(_owner, _before)
     .order_by(_t.id.desc())
+    .limit(_limit)
+)
+_SAID = (
+    select(items.c.ticket_id, func.substr(items.c.text, 1, bindparam("letters")))
+    .where(one_of(items.c.ticket_id, "ids"), literal("items.kind IN ('message', 'proposal')"))
+    .order_by(items.c.ticket_id.desc(), items.c.seq.desc())
     .limit(_limit)
 )
 _SOME = ticket_select.where(_owner, one_of(_t.id, "ids")).order_by(_t.id.desc())
@@ -170,6 +176,13 @@ async def subjects(
     """(id, number, subject, state) of a customer's tickets, newest first; `before` as in `customer_tickets`."""
     rows = await db.rows(_SUBJECTS, app_id=app_id, key=key, before=before or ENDLESS, limit=limit)
     return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+async def said(db: Database, ticket_ids: Sequence[int], letters: int, limit: int) -> list[tuple[int, str]]:
+    """(ticket, text) of the latest `limit` messages of these tickets, the newest ticket first; of each its first `letters`
+    characters. Whose the tickets are is asked before."""
+    rows = await db.rows(_SAID, ids=list(ticket_ids), letters=letters, limit=limit)
+    return [(row[0], row[1]) for row in rows]
 
 
 async def ticket_for(db: Database, app_ids: Sequence[int], ticket_id: int) -> Ticket | None:

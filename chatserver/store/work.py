@@ -271,7 +271,7 @@ class World:
         return customer
 
     def update_customer(self, customer: Customer) -> None:
-        """Name, e-mail, locale or zone became known or changed."""
+        """Name, e-mail, locale, zone or what mails claim became known or changed."""
         self._set(self._customers, (customer.app_id, customer.key), customer)
         self._set(self.new_customers, customer.id, customer)
 

@@ -23,6 +23,23 @@ ALERTS = re.split(r"^ +- alert: ", RULES, flags=re.MULTILINE)[1:]
 EXPRESSION = re.compile(r" expr: (.*?)\n +(?:for|labels):", re.DOTALL)
 # Prometheus itself makes it, for each target.
 OF_PROMETHEUS = {"up"}
+# Neither drawn nor an alert: for whoever looks for a cause, by a query of their own.
+UNWATCHED = {
+    "chatserver_build_info": "what runs; it names the nodes above the dashboard",
+    "chatserver_frames_total": "what is said is drawn as messages, what is refused as refusals",
+    "chatserver_use_cases_total": "the group size times the commits",
+    "chatserver_database_bytes": "the room that is left is watched",
+    "chatserver_held_up_total": "who was held up is refused, and refusals are drawn by code",
+    "chatserver_readers": "a read that waits makes its request slow, not the chats",
+    "chatserver_node_rank": "which node does what one of them has to do; none is better",
+    "chatserver_beats_missed_total": "a node that missed enough of them is missed itself, and that is watched",
+    "chatserver_nodes_buried_total": "as above, said by who noticed",
+    "chatserver_caught_up_total": "what Redis did not tell; that it does not is watched",
+    "chatserver_redis_reconnects_total": "that Redis is away is watched",
+    "chatserver_hints_strange_total": "another installation at the same Redis: it harms nothing",
+    "process_open_fds": "each connection is one, and connections are drawn",
+    "process_max_fds": "it does not change while a process lives",
+}
 NO_METRIC = {"and", "or", "unless", "bool", "offset", "by", "without", "on", "ignoring"}
 
 
@@ -138,6 +155,30 @@ def test_the_dashboard_draws_metrics_that_there_are() -> None:
         assert metrics_in(target["expr"])
         assert not unknown(target["expr"]), target["expr"]
         assert target["datasource"]["uid"] == "${datasource}"
+
+
+def test_each_metric_is_drawn_or_an_alert_or_there_is_a_reason_why_not() -> None:
+    drawn = [target["expr"] for panel in dashboard()["panels"] for target in panel.get("targets", [])]
+    alerts = [found[1] for alert in ALERTS if (found := EXPRESSION.search(alert))]
+    watched = {
+        name if name in KNOWN else re.sub("_(bucket|sum|count)$", "", name)
+        for expression in (*drawn, *alerts)
+        for name in metrics_in(expression)
+    }
+    assert KNOWN.keys() - watched == UNWATCHED.keys()
+    assert all(UNWATCHED.values())
+
+
+def test_every_figure_of_incoming_mail_is_drawn() -> None:
+    drawn = {
+        name
+        for panel in dashboard()["panels"]
+        for target in panel.get("targets", [])
+        for name in metrics_in(target["expr"])
+    }
+    of_mail = {name for name in KNOWN if re.match("chatserver_(mail|incoming|originals)", name)}
+    assert len(of_mail) >= 9
+    assert of_mail <= drawn
 
 
 def test_the_dashboard_names_its_own_variables_only() -> None:

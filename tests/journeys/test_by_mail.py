@@ -156,3 +156,14 @@ def test_what_was_sent_back_is_completed_from_the_link_in_the_mail_without_scrip
     expect(elsewhere.page.get_by_text("Gracias. Ya tenemos lo que faltaba.")).to_be_visible()
     expect(elsewhere.page.locator("#state")).to_have_text("Abierto")
     agent.sees("300 765 4321")
+
+
+def test_agents_read_who_a_mail_claims_to_be_from_beside_its_address(stage: Stage, post: Post) -> None:
+    post.brings("No imprime desde ayer.", "uno")
+    post.arrives(1)
+    agent = stage.agent(status="Ocupado")
+    who = f"Eva Luna ({ADDRESS}, sin verificar)"
+    expect(agent.page.locator(".row", has_text=SUBJECT)).to_contain_text(who)
+    agent.takes(SUBJECT)
+    agent.talk.shows("No imprime desde ayer.")
+    expect(agent.page.get_by_role("heading", name=who)).to_be_visible()

@@ -217,6 +217,53 @@ async def test_a_days_bytes_are_counted_for_the_person_the_network_and_the_app(d
     await desk.take(whole, "a.txt")
 
 
+async def test_unverified_mail_has_a_share_of_the_apps_day_whoever_it_claims_to_be_from(desk: Desk) -> None:
+    await desk.scene.policy(
+        file_mib=1, file_mib_per_person=1, file_mib_per_app=4, file_percent_of_unverified=50
+    )
+    whole = b"x" * MIB
+    for name in ("ana", "bea"):
+        await desk.take(whole, "a.txt", by=Uploader(1, "customer", f"mail:{name}", unverified=True))
+    with refused("file_quota") as over:
+        await desk.take(b"x", "a.txt", by=Uploader(1, "customer", "mail:eva", unverified=True))
+    assert over.refusal is not None
+    assert over.refusal.limit == 2 * MIB
+    await desk.take(whole, "a.txt", by=Uploader(1, "customer", "mail:ana"))
+    await desk.take(whole, "a.txt", by=UP)
+    with refused("file_quota"):
+        await desk.take(b"x", "a.txt", by=Uploader(1, "customer", BEA.key))
+    assert await desk.used("") == 4 * MIB
+
+
+async def test_of_unverified_mails_at_the_same_instant_on_two_nodes_those_that_fit_are_taken(
+    desk: Desk,
+) -> None:
+    """The last of their share is decided where the file is stored, behind the lock of its count."""
+    await desk.scene.policy(file_mib=1, file_mib_per_app=4, file_percent_of_unverified=25)
+    both_have_begun = asyncio.Barrier(2)
+
+    async def comes() -> AsyncIterator[bytes]:
+        yield b"x"
+        await both_have_begun.wait()
+        yield b"x" * (MIB - 1)
+
+    async with desk.made() as elsewhere:
+        results = await asyncio.gather(
+            *(
+                files.take(
+                    Uploader(1, "customer", f"mail:{n}", unverified=True), new_cid(), "a.txt", comes(), MIB
+                )
+                for n, files in enumerate((desk.files, elsewhere))
+            ),
+            return_exceptions=True,
+        )
+    assert sorted("taken" if isinstance(one, File) else str(one) for one in results) == [
+        "file_quota",
+        "taken",
+    ]
+    assert [await desk.used(name) for name in (services.UNVERIFIED, "")] == [MIB, MIB]
+
+
 async def test_what_is_just_coming_counts_too(desk: Desk) -> None:
     await desk.scene.policy(file_mib=1, file_mib_per_person=3)
     results = await asyncio.gather(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
-from chatserver.services import finding
+from chatserver.core import words
+from chatserver.services import finding, pairing
 from chatserver.services.finding import find, similar
 from chatserver.store import tickets as stored
 from chatserver.store.database import Database
@@ -59,6 +62,60 @@ async def test_a_search_ends_also_where_nothing_is_found(town: Town, monkeypatch
     assert await numbers(town.db, "primera") == [oldest.number]
     await town.leaves(EVA, "Una más")
     assert await numbers(town.db, "primera") == [], "beyond what one search looks at"
+
+
+async def test_words_are_found_in_what_both_sides_said_and_in_the_subject_together(town: Town) -> None:
+    agent = await town.scene.agent()
+    mine = await town.leaves(EVA, "Facturación de mayo")
+    await town.scene.says(EVA, mine, "El número de póliza es 7731")
+    other = await town.leaves(EVA, "Otra cosa")
+    theirs = await town.leaves(Who(1, "portal:ana"), "Facturación de mayo")
+    await town.scene.says(Who(1, "portal:ana"), theirs, "La póliza 7731")
+    await pairing.claim(town.scene.house, agent, other.id)
+    await town.scene.agent_says(other, "Reinicia el <b>módem</b>")
+    assert await numbers(town.db, "POLIZA") == [mine.number]
+    assert await numbers(town.db, "mayo 7731") == [mine.number], "one word here, the other there"
+    assert await numbers(town.db, "modem") == [other.number]
+    assert await numbers(town.db, "modem mayo") == [], "words of two tickets are none of one"
+    assert await numbers(town.db, "poliza", state="closed") == []
+    assert await numbers(town.db, "poliza", before=mine.id) == []
+    assert await numbers(town.db, "hola") == [other.number, mine.number]
+    assert await numbers(town.db, "agent_gone") == await numbers(town.db, "assigned") == [], (
+        "events say nothing"
+    )
+
+
+async def test_messages_are_looked_at_from_the_latest_ticket_on_up_to_a_bound(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "TICKETS_AT_ONCE", 2)
+    monkeypatch.setattr(finding, "SAID_LOOKED_AT", 5)
+    monkeypatch.setattr(finding, "SAID_LETTERS", 10)
+    made = []
+    for _ in range(4):
+        made.append(await town.leaves(EVA, "Asunto"))
+        await town.scene.says(EVA, made[-1], "Impresora que no imprime")
+        town.scene.clock.now += 1
+    assert await numbers(town.db, "impresora") == [t.number for t in reversed(made[1:])]
+    assert await numbers(town.db, "imprime") == [], "beyond what is read of a message"
+    assert await numbers(town.db, "asunto") == [t.number for t in reversed(made)]
+
+
+async def test_nothing_is_compared_where_everybodys_messages_wait(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: set[int] = set()
+    missing = words.missing
+
+    def noted(text: str, asked: tuple[str, ...]) -> tuple[str, ...]:
+        threads.add(threading.get_ident())
+        return missing(text, asked)
+
+    mine = await town.leaves(EVA, "Asunto")
+    monkeypatch.setattr(words, "missing", noted)
+    assert await numbers(town.db, "hola") == [mine.number]
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 async def test_open_tickets_of_ones_own_that_sound_alike_are_similar_the_newest_first(town: Town) -> None:

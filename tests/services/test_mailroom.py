@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -18,6 +20,7 @@ from chatserver.files.keeping import Keeping
 from chatserver.files.threads import Threads
 from chatserver.mail.addresses import Signer
 from chatserver.mail.message import read
+from chatserver.realtime.views import customer_ticket, person
 from chatserver.services import mail_keeping, talk, tickets
 from chatserver.services.files import Files
 from chatserver.services.mailroom import MESSAGES_AT_MOST, Mailroom, Outcome, is_verified, takes_part
@@ -354,6 +357,55 @@ async def test_whose_domain_stands_by_a_mail_is_answered_with_what_they_wrote(de
     assert (await desk.ticket()).customer.locale == "pt-BR"
 
 
+@pytest.mark.parametrize(
+    ("body", "more", "locale"),
+    [
+        ("Factura 1042\r\n", {}, "en"),
+        ("Hola, no puedo imprimir la factura.\r\n", {}, "es"),
+        ("Olá, não consigo emitir a nota. Obrigado\r\n", {}, "pt"),
+        ("Hola, no puedo imprimir la factura.\r\n", {"Content-Language": "pt-BR"}, "pt-BR"),
+        ("Bonjour, je ne peux pas imprimer\r\n", {"Content-Language": "fr-FR"}, "en"),
+    ],
+)
+async def test_a_new_customer_by_mail_has_the_language_of_the_mail_else_that_of_the_pages(
+    desk: Desk, body: str, more: dict[str, str], locale: str
+) -> None:
+    desk.room = dataclasses.replace(desk.room, language="en")
+    await desk.gets(mail(body, subject="FV-2209", more=more))
+    assert (await desk.ticket()).customer.locale == locale
+    await desk.gets(mail("Hello, I have the same again today, thanks\r\n", message_id="<dos@x>"))
+    assert {ticket.customer.locale for ticket in await desk.scene.rows.all_tickets()} == {locale}, "once"
+
+
+async def test_who_asks_for_access_is_answered_in_their_language(desk: Desk) -> None:
+    await desk.gets(mail("Olá, gostaria de ter acesso. Obrigado\r\n", subject="Acesso"))
+    (letter,) = await desk.scene.rows.letters()
+    assert (letter.kind, letter.facts.locale) == ("access", "pt")
+
+
+async def test_agents_see_a_name_that_nobody_stands_by_as_a_claim_beside_the_address(desk: Desk) -> None:
+    await desk.gets(mail())
+    ticket = await desk.ticket()
+    assert (ticket.customer.name, ticket.customer.claimed) == ("", "Ana Pérez")
+    shown = person(ticket.customer)
+    assert (shown.name, shown.claimed) == (ADDRESS, "Ana Pérez")
+    assert "Ana" not in msgspec.json.encode(await desk.scene.rows.letters()).decode(), (
+        "nobody is written to by it"
+    )
+    assert "Ana" not in repr(customer_ticket(ticket, desk.app)), "nor do others who take part read it"
+
+    for count, claim in enumerate(("Eva\u202e", "", "otra@cliente.example", "otra＠cliente.example")):
+        sender = f'"{claim}" <{ADDRESS}>'
+        await desk.gets(mail("¿Y?\r\n", sender=sender, message_id=f"<r{count}@x>"), to=desk.reply_to(ticket))
+        assert (await desk.ticket()).customer.claimed == "Eva", "an address is no name, nor is nothing"
+
+    signed = {"Authentication-Results": "mx.acme.example; dmarc=pass header.from=cliente.example"}
+    await desk.gets(mail("Soy yo\r\n", message_id="<dos@x>", more=signed), to=desk.reply_to(ticket))
+    await desk.gets(mail("No\r\n", sender=f"Eva <{ADDRESS}>", message_id="<z@x>"), to=desk.reply_to(ticket))
+    shown = person((await desk.ticket()).customer)
+    assert (shown.name, shown.claimed) == ("Ana Pérez", ""), "who is known by a name is called by no other"
+
+
 async def test_a_domain_is_vouched_for_in_letters_and_as_servers_write_it(desk: Desk) -> None:
     signed = {"Authentication-Results": "mx.acme.example; dmarc=pass header.from=xn--and-6ma2c.example"}
     vouched = [
@@ -683,6 +735,33 @@ async def test_a_mail_full_of_what_is_not_taken_is_taken_itself(desk: Desk) -> N
     (text,) = await desk.texts(await desk.ticket())
     assert text.startswith("Mira\n\n[")
     assert "(+90)" in text
+
+
+async def test_files_of_mails_that_nobody_stands_by_leave_room_for_those_of_others(desk: Desk) -> None:
+    await desk.scene.policy(mail=True, file_mib=1, file_mib_per_app=4, file_percent_of_unverified=25)
+
+    def sends(n: int, sender: str, **more: str) -> bytes:
+        return mail(
+            together(part("text/plain", "Mira"), file("a.txt", b"x" * (512 * 1024), "text/plain")),
+            content='multipart/mixed; boundary="=_b1"',
+            sender=sender,
+            message_id=f"<{n}@cliente.example>",
+            more=more,
+        )
+
+    for n in range(4):
+        await desk.gets(sends(n, f"quien{n}@cliente.example"))
+    passed = "mx.acme.example; dmarc=pass header.from=cliente.example"
+    await desk.gets(sends(9, "quien9@cliente.example", **{"Authentication-Results": passed}))
+    said = [
+        item
+        for ticket in sorted(await desk.scene.rows.all_tickets(), key=lambda one: one.number)
+        for item in await desk.scene.rows.items(ticket.id)
+        if item.kind == "message"
+    ]
+    assert [len(item.files) for item in said] == [1, 1, 0, 0, 1]
+    left = "Mira\n\n[No se adjuntó: a.txt. Está en el correo original.]"
+    assert [item.text for item in said] == ["Mira", "Mira", left, left, "Mira"]
 
 
 async def test_what_a_file_claims_to_be_is_told_in_a_line(desk: Desk) -> None:

@@ -11,11 +11,13 @@ from sqlalchemy import select, update
 
 from chatserver.core.answers import CC_MAX
 from chatserver.core.errors import Refused
+from chatserver.core.outbox import TRIED_MS
 from chatserver.core.people import App
 from chatserver.core.tickets import Last, Ticket, copied_said
 from chatserver.realtime.views import item_views
 from chatserver.services import pairing, partaking, persons, requests, talk, tickets
 from chatserver.services.identity import Session, session_tokens
+from chatserver.services.invitations import INVITED_SECONDS, invite
 from chatserver.services.portal import LINK_SECONDS, MAILS_PER_ADDRESS, Portal
 from chatserver.settings import load
 from chatserver.store import companies
@@ -188,6 +190,22 @@ async def test_a_link_ends_with_its_time_its_app_and_its_purpose(town: Town) -> 
     town.scene.clock.now += LINK_SECONDS["sign_up"] * 1000
     with refused("token_expired"):
         await town.portal.sign_up(town.app(), token, "Ana", PASSWORD, "es")
+
+
+async def test_every_mailed_link_is_over_three_days_after_its_mail_left_last(town: Town) -> None:
+    """What stands in messages that were stored before links were masked opens nothing (mail/own_links.py)."""
+    invited, asked = "i" * 43, await town.asks("bea@b.test")
+    clock = town.scene.clock
+    assert await invite(town.db, 1, "ana@a.test", invited, clock.now, left=False)
+    clock.pass_seconds(2 * 86_400)
+    assert await town.portal.link(town.app(), asked) is None
+    assert await invite(town.db, 1, "ana@a.test", invited, clock.now, left=True)
+    clock.pass_seconds(3 * 86_400 - 1)
+    assert await town.portal.link(town.app(), invited) is not None
+    clock.pass_seconds(1)
+    assert await town.portal.link(town.app(), invited) is None
+    assert max(*LINK_SECONDS.values(), INVITED_SECONDS) == 3 * 86_400
+    assert TRIED_MS + INVITED_SECONDS * 1000 == 8 * 86_400_000
 
 
 async def test_one_of_two_links_for_the_same_address_takes_the_other_with_it(town: Town) -> None:

@@ -454,6 +454,11 @@ export interface Person {
   verified: boolean;
   locale: string;
   zone: string;
+  /**
+   * Of who only ever wrote mails that nobody stands by, whose `name` is an address: what these call them.
+   * Anybody may have written them: to be shown beside the address, as a claim.
+   */
+  claimed: string;
 }
 
 /** What a customer is told. Instants are ms since 1970 UTC. */

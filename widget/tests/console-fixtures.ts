@@ -30,6 +30,7 @@ export function ticket(fields: Partial<AgentTicket> & { id: number }): AgentTick
       verified: true,
       locale: "es",
       zone: "UTC",
+      claimed: "",
     },
     agent_id: null,
     agent: "",

@@ -18,6 +18,17 @@ test("a visitor without a name is called one in the agent's language", () => {
   assert.equal(customerName({ ...customer, name: "Visitante BCDF", alias: "BCDF" }), "Visitor BCDF");
 });
 
+test("a name that nobody stands by has the address beside it, however long it is", () => {
+  words.value = { "console.claimed": "{claimed} ({name}, sin verificar)" };
+  const ana = { ...customer, name: "ana@cliente.example", claimed: "Ana Pérez" };
+  assert.equal(customerName(ana), "Ana Pérez (ana@cliente.example, sin verificar)");
+  assert.equal(authorName(item(2), ticket({ id: 1, customer: ana }), 7), customerName(ana));
+  const long = { ...ana, claimed: `Soporte${" 👩‍💻".repeat(30)}` };
+  const shown = customerName(long);
+  assert.ok(shown.endsWith("… (ana@cliente.example, sin verificar)"));
+  assert.ok([...shown].length < 75);
+});
+
 test("who is in copy is named and marked, and is never the customer nor me", () => {
   words.value = { "common.in_copy": "{name} (en copia)", "console.log.you": "Tú" };
   const of = ticket({ id: 1 });

@@ -37,7 +37,8 @@ ATTACH: Final = update(files, ATTACHED)
 INSERT_MAILS: Final = insert(mails, MAIL)
 PUT_CUSTOMERS: Final = (
     f"{insert(customers, CUSTOMER)} ON CONFLICT (id) DO UPDATE SET "
-    "name = excluded.name, email = excluded.email, locale = excluded.locale, zone = excluded.zone"
+    "name = excluded.name, email = excluded.email, locale = excluded.locale, zone = excluded.zone, "
+    "claimed = excluded.claimed"
 )
 POST: Final = f"{insert(outbox, LETTER)} ON CONFLICT (key) DO NOTHING"
 MOVE_LOADS: Final = (

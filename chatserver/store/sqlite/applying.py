@@ -39,7 +39,8 @@ INSERT_ITEM_WITH_FILES: Final = _insert("items", ITEM_WITH_FILES)
 ATTACH: Final = _update(ATTACHED, "files")
 PUT_CUSTOMER: Final = (
     f"{_insert('customers', CUSTOMER)} ON CONFLICT (id) DO UPDATE SET "
-    "name = excluded.name, email = excluded.email, locale = excluded.locale, zone = excluded.zone"
+    "name = excluded.name, email = excluded.email, locale = excluded.locale, zone = excluded.zone, "
+    "claimed = excluded.claimed"
 )
 POST: Final = f"{_insert('outbox', LETTER)} ON CONFLICT (key) DO NOTHING"
 INSERT_MAIL: Final = _insert("mails", MAIL)

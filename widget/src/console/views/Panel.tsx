@@ -54,7 +54,7 @@ function Who({ ticket }: { ticket: AgentTicket }) {
     <section>
       <div class="who">
         <Avatar
-          name={name}
+          name={customer.claimed || name}
           alias={customer.alias}
           status={clock ? (clock.gone_at === null ? "here" : "gone") : undefined}
         />
@@ -66,7 +66,7 @@ function Who({ ticket }: { ticket: AgentTicket }) {
               {t("console.panel.verified")}
             </span>
           ) : (
-            <span class="soft">{t("console.panel.unverified")}</span>
+            !customer.claimed && <span class="soft">{t("console.panel.unverified")}</span>
           )}
         </div>
       </div>

@@ -43,7 +43,7 @@ export const Row = memo(({ console, ticket, list, selected, claimable, last, app
         aria-current={selected ? "true" : undefined}
         onClick={() => console.select(ticket.id)}
       >
-        <Avatar name={name} alias={customer.alias} status={presence(ticket)} />
+        <Avatar name={customer.claimed || name} alias={customer.alias} status={presence(ticket)} />
         <span class="row-top">
           <span class="row-subject">{subject}</span>
           <RowTime ticket={ticket} list={list} />

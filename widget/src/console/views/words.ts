@@ -6,8 +6,20 @@ import type { Form } from "../forms";
 import type { Desk } from "../state/desk";
 import { changes, fieldName } from "./answers";
 
-/** What to call a customer: the server's name for one who gave none is Spanish, so it is said anew in the agent's language. */
-export function customerName({ name, alias }: Person): string {
+/** Characters of a name that nobody stands by: what follows it says so, and must not be pushed out of sight. */
+const CLAIM_MOST = 30;
+
+/**
+ * What to call a customer: the server's name for one who gave none is Spanish, so it is said anew in the agent's language. A
+ * name that nobody stands by has the address beside it.
+ */
+export function customerName({ name, alias, claimed }: Person): string {
+  if (claimed) {
+    const letters = [...claimed];
+    const short =
+      letters.length > CLAIM_MOST ? `${letters.slice(0, CLAIM_MOST).join("").trimEnd()}…` : claimed;
+    return t("console.claimed", { claimed: short, name });
+  }
   return name === `Visitante ${alias}` ? t("console.visitor", { alias }) : name;
 }
 
