@@ -314,7 +314,10 @@ def test_a_database_that_does_not_come_is_a_sentence_and_an_end(tmp_path: Path) 
             CHATSERVER_WAIT_SECONDS="0.5",
         )
         assert done.returncode == 1
-        assert "nobody answers there. Trying again for 0.5 s." in done.stderr
+        assert (
+            "nobody answers there. Start PostgreSQL there, or correct the URL of the database. Trying again for 0.5 s."
+            in done.stderr
+        )
         assert "Traceback" not in done.stderr
 
 
