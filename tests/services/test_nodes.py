@@ -303,6 +303,28 @@ async def test_an_agent_who_types_at_one_node_keeps_the_ticket_whichever_node_de
     assert (await b.ticket(ticket.id)).agent_id == 2
 
 
+async def test_a_customer_who_types_in_one_tab_is_closed_by_no_node_where_another_tab_of_theirs_says_nothing(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    """What is due is done at once by the node to which the customer is connected, which knows when they typed. Here two are."""
+    a, b, _ = nodes
+    ticket = await a.start(ANA)
+    await a.agent_says(ticket)
+    soon = Soon(a)
+    for ms in (290_000, 2_000, 2_000, 2_000):
+        soon.pass_ms(ms)
+        await talk.typing(a.house, ANA, ticket.id)
+    for _ in range(30):
+        soon.pass_ms(1_000)
+        await written(a)
+        await followups.due(b.house)
+    assert (await b.ticket(ticket.id)).state == "open"
+    await b.later(300 - 30 - 1)
+    assert (await b.ticket(ticket.id)).state == "open", "the last keystroke was stored by nobody"
+    await b.later(1)
+    assert (await b.ticket(ticket.id)).state == "closed"
+
+
 async def test_who_types_in_a_ticket_that_another_node_gave_to_somebody_else_moves_nothing(
     nodes: tuple[Node, Node, Node],
 ) -> None:
