@@ -64,7 +64,7 @@ async def migrate(dsn: str) -> None:
     DatabaseTooNew, DatabaseNotReady for a PostgreSQL that is too old, DatabaseAway where nobody answers or nothing can be
     written, DatabaseUnusable when it lets nobody in, cannot keep all texts, holds tables of somebody else, somebody holds a table
     for long, or a privilege is missing, and what asyncpg raises."""
-    connection = await _connected(dsn)
+    connection = await connected(dsn)
     try:
         stored = await _stored(connection, dsn)
         await _require_place(connection, dsn)
@@ -94,7 +94,7 @@ async def _require_place(connection: Any, dsn: str) -> None:
 
 async def _require_privileges(dsn: str) -> None:
     """Without one of them everything goes well until what needs it is due, perhaps at night."""
-    connection = await _connected(dsn)
+    connection = await connected(dsn)
     try:
         lacking = await connection.fetch(LACKING, [table.name for table in metadata.sorted_tables], ids.name)
         user = await connection.fetchval("SELECT quote_ident(current_user)")
@@ -115,7 +115,7 @@ async def _require_privileges(dsn: str) -> None:
 async def known_revision(dsn: str) -> str | None:
     """The revision stored in the database; None when it has no schema yet. Raises DatabaseTooNew for one that this release does
     not know, DatabaseUnusable."""
-    connection = await _connected(dsn)
+    connection = await connected(dsn)
     try:
         return await _stored(connection, dsn)
     finally:
@@ -157,7 +157,8 @@ def shown(dsn: str) -> str:
         return "of the given URL"
 
 
-async def _connected(dsn: str) -> Any:
+async def connected(dsn: str) -> Any:
+    """A connection for a few quick questions. Raises DatabaseAway and DatabaseUnusable."""
     try:
         return await asyncpg.connect(dsn, timeout=5, command_timeout=10)
     except asyncpg.CannotConnectNowError as problem:
@@ -230,7 +231,7 @@ _NOT_ALLOWED: Final = (
 async def _not_theirs(dsn: str, problem: BaseException | None, *grants: str) -> DatabaseUnusable:
     """In the server's words too, which name a table or schema and nothing of what is in it. `grants`: what helps, of `GRANTS`;
     none where only the owner can do what has to be done."""
-    connection = await _connected(dsn)
+    connection = await connected(dsn)
     try:
         place, user = await connection.fetchrow(
             "SELECT coalesce(quote_ident(current_schema()), 'public'), quote_ident(current_user)"
@@ -252,7 +253,7 @@ def _words(problem: BaseException | None) -> str:
 
 
 async def _in_the_way(dsn: str) -> str:
-    connection = await _connected(dsn)
+    connection = await connected(dsn)
     try:
         oldest = await connection.fetchrow(OLDEST_TRANSACTION)
     finally:
