@@ -252,7 +252,7 @@ async def _among_nodes(
         # A poll under way elsewhere would hold up the end of a server that stops.
         forwarding.living(node, {} if hub.draining else urls)
 
-    nodes = Nodes(db, await _node_url(settings, db))
+    nodes = Nodes(db, await _node_url(settings, db), settings.secret)
     async with Membership(house, nodes, hub.claim_again, hub.claim, told) as membership:
 
         def living() -> bool:

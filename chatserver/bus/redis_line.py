@@ -24,15 +24,19 @@ DEADLINE: Final = 1.75
 Command = tuple[str | bytes | int, ...]
 
 _NOTHING: Final = object()
-_DENIALS: Final = (
-    "NOAUTH",
-    "WRONGPASS",
-    "NOPERM",
-    "ERR AUTH",
-    "ERR invalid password",
-    "ERR Client sent AUTH",
-    "ERR DB index",
+_SIGN_IN: Final = (
+    "Correct its password in REDIS_URL: redis://:password@host:6379, or redis://user:password@host:6379."
 )
+_DENIALS: Final = {
+    "NOAUTH": _SIGN_IN,
+    "WRONGPASS": _SIGN_IN,
+    "NOPERM": "The user needs ~{chatserver}:* and &chatserver:* (ACL SETUSER), or name another one in REDIS_URL.",
+    "ERR AUTH": _SIGN_IN,
+    "ERR invalid password": _SIGN_IN,
+    "ERR Client sent AUTH": _SIGN_IN,
+    "ERR DB index": "Take another number at the end of REDIS_URL, or none: /0.",
+}
+"""How the answers begin that asking again will not change, and what to do about them."""
 
 
 class Unreachable(Exception):
@@ -43,7 +47,11 @@ class Unreachable(Exception):
 
 
 class Denied(Unreachable):
-    """It is there, and does not take this password, user or database: to ask again would not help."""
+    """It is there, and does not take this password, user or database: to ask again would not help. The text says what would."""
+
+    def __init__(self, place: object, why: object, to_do: str) -> None:
+        super().__init__(place, why)
+        self.args = (f"{self} {to_do}",)
 
 
 @dataclass(slots=True)
@@ -203,8 +211,13 @@ class Line(asyncio.Protocol):
         if refusal is None:
             future.set_result(answers)
         else:
-            kind = Denied if str(refusal).startswith(_DENIALS) else Unreachable
-            future.set_exception(kind(self.place, _refused(refusal)))
+            future.set_exception(self._refusal(str(refusal)))
+
+    def _refusal(self, said: str) -> Unreachable:
+        for begins, to_do in _DENIALS.items():
+            if said.startswith(begins):
+                return Denied(self.place, _refused(said), to_do)
+        return Unreachable(self.place, _refused(said))
 
 
 def _refused(reply: object) -> str:

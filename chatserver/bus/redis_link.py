@@ -117,14 +117,17 @@ class Link:
             self._start(again=True)
 
     async def _reconnect(self) -> None:
-        tries = 0
+        tries, said = 0, {self._why}
         while True:
             most = min(BACKOFF_MAX_SECONDS, BACKOFF_SECONDS * 2**tries)
             await asyncio.sleep(random.random() * most)  # noqa: S311 — jitter, no secret
             try:
                 await self._connect()
             except Unreachable as why:
-                _log.info("Redis is still away: %s", why)
+                # Each reason once: an outage of a day is a hundred thousand tries.
+                if str(why) not in said:
+                    said.add(str(why))
+                    _log.info("Redis is still away: %s", why)
             except Exception:
                 self.not_understood()
             else:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar, overload
 import click
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from chatserver.core.people import App
     from chatserver.services.administration import (
         AddAgent,
@@ -154,11 +156,31 @@ def said_plainly(settings: Settings, do: Callable[[], R]) -> R:
     except DatabaseUnusable as problem:
         fail(str(problem))
     except OSError as problem:
-        fail(f"The database {settings.database_shown} cannot be used: {problem.strerror or problem}.")
+        fail(
+            f"The database {settings.database_shown} cannot be used: {problem.strerror or problem}. {_other_place(settings)}"
+        )
     except sqlite3.Error as problem:
-        fail(f"The database {settings.database_shown} cannot be used: {problem}.")
+        fail(
+            f"The database {settings.database_shown} cannot be used: {problem}. {_other_file(problem, settings)}"
+        )
     except Exception as problem:
         words = sentence(problem)
         if words is None:
             raise
         fail(words)
+
+
+def _other_place(settings: Settings) -> str:
+    """What to do where a file cannot be made or opened."""
+    if settings.on_postgres:
+        return "See to PostgreSQL, or set DATABASE_URL to another one."
+    return "Set CHATSERVER_DATA_DIR to a directory that this user may write, with room in it."
+
+
+def _other_file(problem: sqlite3.Error, settings: Settings) -> str:
+    """What to do about what SQLite says of its file."""
+    from sqlite3 import SQLITE_CORRUPT, SQLITE_NOTADB
+
+    if getattr(problem, "sqlite_errorcode", 0) in (SQLITE_NOTADB, SQLITE_CORRUPT):
+        return "Put a copy back, which keeps it beside (`chatserver restore FILE --force`), or set DATABASE_URL to another file."
+    return _other_place(settings)

@@ -111,6 +111,7 @@ def _check_database(settings: Settings) -> None:
     """In use, of a newer release, or no database at all: also a sentence now."""
     if settings.on_postgres:
         up_to_date(settings)
+        _check_secret(settings)
         _check_redis(settings)
         return
     from chatserver.store.migrations.sqlite import known_revision
@@ -128,6 +129,15 @@ def _check_database(settings: Settings) -> None:
             lock.release()
 
     said_plainly(settings, check)
+
+
+def _check_secret(settings: Settings) -> None:
+    """Nodes that sign with another one would know nobody to whom this one gave anything."""
+    import asyncio
+
+    from chatserver.store.postgres.nodes import require_same_secret
+
+    said_plainly(settings, lambda: asyncio.run(require_same_secret(settings.database_url, settings.secret)))
 
 
 def _check_redis(settings: Settings) -> None:

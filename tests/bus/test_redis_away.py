@@ -16,7 +16,7 @@ import hiredis
 import msgspec
 import pytest
 
-from chatserver.bus import envelope, redis_line, redis_link
+from chatserver.bus import envelope, redis_finding, redis_line, redis_link
 from chatserver.bus import redis as redis_bus
 from chatserver.bus.envelope import VERSION, Delta, Said, State
 from chatserver.bus.redis import RedisBus
@@ -103,6 +103,34 @@ async def test_redis_dies_and_comes_back_empty_under_load(redis: RedisServer) ->
             assert node.metrics.hints_dropped > 0
             assert node.metrics.redis_reconnects == 1
             await told_of_all(node)
+
+
+async def test_however_often_it_is_tried_a_log_says_each_reason_once(
+    redis: RedisServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(redis_link, "BACKOFF_MAX_SECONDS", 0.01)
+    tries = 0
+    find = redis_finding.find
+
+    async def counted(*arguments: Any) -> Any:
+        nonlocal tries
+        tries += 1
+        return await find(*arguments)
+
+    monkeypatch.setattr(redis_link, "find", counted)
+    async with nodes(redis.url) as (node,):
+        redis.kill()
+        before = tries
+        await soon(lambda: tries > before + 20, "it was tried twenty times")
+        redis.start()
+        await soon(lambda: node.bus.connected, "it is back")
+    said = [record.getMessage() for record in caplog.records if "Redis is" in record.getMessage()]
+    assert [line.partition(":")[0] for line in said] == [
+        "Redis is away",
+        "Redis is still away",
+        "Redis is back.",
+    ], said
 
 
 @pytest.mark.fault

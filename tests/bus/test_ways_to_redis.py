@@ -61,6 +61,15 @@ async def test_a_wrong_password_is_said_and_not_repeated(tmp_path: Path) -> None
                 await RedisBus.open(url, node="n", installation="i", key=b"k", missed=lambda: None)
             assert f"127.0.0.1:{redis.port}" in str(caught.value)
             assert "falsch" not in str(caught.value)
+            assert "Correct its password in REDIS_URL: redis://:password@host:6379" in str(caught.value)
+
+
+async def test_a_database_number_that_is_not_there_is_said_with_one_that_is(tmp_path: Path) -> None:
+    with (
+        redis_server(tmp_path / "redis") as redis,
+        pytest.raises(BusRefused, match=r"DB index is out of range\. Take another number .*: /0\.$"),
+    ):
+        await RedisBus.open(f"{redis.url}/99", node="n", installation="i", key=b"k", missed=lambda: None)
 
 
 @pytest.mark.parametrize("unknown", ["AUTH", "RPUSH"])

@@ -314,7 +314,10 @@ def test_a_database_that_does_not_come_is_a_sentence_and_an_end(tmp_path: Path) 
             CHATSERVER_WAIT_SECONDS="0.5",
         )
         assert done.returncode == 1
-        assert "nobody answers there. Trying again for 0.5 s." in done.stderr
+        assert (
+            "nobody answers there. Start PostgreSQL there, or correct the URL of the database. Trying again for 0.5 s."
+            in done.stderr
+        )
         assert "Traceback" not in done.stderr
 
 
@@ -334,6 +337,28 @@ def test_a_password_that_redis_does_not_take_is_a_sentence_and_an_end(
                 assert len(done.stderr.splitlines()) == 1
                 assert "edis" in done.stderr.lower()
                 assert "wrong" not in done.stderr
+
+
+def test_whoever_signs_with_another_secret_than_the_nodes_that_serve_is_refused(
+    tmp_path: Path, postgres_server: Postgres
+) -> None:
+    url, first, other = postgres_server.empty(), "a" * 32, "b" * 32
+    with running(tmp_path, database_url=url, secret=first) as node:
+        for command in ("serve", "work", "mail"):
+            for given in ({"CHATSERVER_SECRET": other}, {}):  # or the database's own
+                done = chatserver(command, DATABASE_URL=url, PORT=str(free_port()), **given)
+                assert done.returncode == 1
+                assert "sign with another CHATSERVER_SECRET. Set theirs here" in done.stderr
+                assert "Traceback" not in done.stderr
+                assert first not in done.stderr + done.stdout
+        (tmp_path / "work").mkdir()
+        with worker(tmp_path / "work", database_url=url, secret=first) as working:
+            assert working.stop() == 0
+        # All of them are stopped for a new one, and what they say with it is good.
+        node.stop()
+        node.settings["secret"] = other
+        node.start()
+        assert asyncio.run(fetched(url, "SELECT count(*) FROM meta WHERE key = 'signer'")) == [(1,)]
 
 
 def test_with_sqlite_there_is_no_worker_beside_the_server(tmp_path: Path) -> None:

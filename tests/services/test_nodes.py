@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 
 import asyncpg
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from chatserver.bus.base import Subscription
 from chatserver.bus.local import LocalBus
@@ -35,14 +35,16 @@ from chatserver.services.people import people
 from chatserver.services.publishing import Publisher
 from chatserver.services.reads import DatabaseReads
 from chatserver.store import tables
+from chatserver.store.database import DatabaseUnusable
 from chatserver.store.health import probe
 from chatserver.store.postgres import database
+from chatserver.store.postgres.clock import NOW
 from chatserver.store.postgres.database import PostgresDatabase
-from chatserver.store.postgres.nodes import Nodes
+from chatserver.store.postgres.nodes import Nodes, require_same_secret
 from chatserver.store.tickets import OTHERS_MS
 from chatserver.store.versions import Versions
 from chatserver.store.work import Who
-from tests.harness.postgres import Postgres
+from tests.harness.postgres import Postgres, fetched
 from tests.harness.waiting import soon
 from tests.memory_store import Clock, MemoryBus
 from tests.services.scene import DatabaseRows, Scene, Soon, new_cid, who, written
@@ -113,6 +115,11 @@ class Node(Scene):
             self.clock.pass_seconds(ms / 2000)
             await self.membership.turn()
         await self.membership.bury()
+
+    async def database_now(self) -> int:
+        """As the database itself says it, whatever this node believes."""
+        ((now,),) = await self.db.rows(text(NOW))
+        return int(now)
 
     async def known(self) -> list[int]:
         """The nodes that were not forgotten."""
@@ -301,6 +308,28 @@ async def test_an_agent_who_types_at_one_node_keeps_the_ticket_whichever_node_de
     assert (await b.ticket(ticket.id)).agent_id == 1, "passed on while its agent was typing"
     await b.later(1)
     assert (await b.ticket(ticket.id)).agent_id == 2
+
+
+async def test_a_customer_who_types_in_one_tab_is_closed_by_no_node_where_another_tab_of_theirs_says_nothing(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    """What is due is done at once by the node to which the customer is connected, which knows when they typed. Here two are."""
+    a, b, _ = nodes
+    ticket = await a.start(ANA)
+    await a.agent_says(ticket)
+    soon = Soon(a)
+    for ms in (290_000, 2_000, 2_000, 2_000):
+        soon.pass_ms(ms)
+        await talk.typing(a.house, ANA, ticket.id)
+    for _ in range(30):
+        soon.pass_ms(1_000)
+        await written(a)
+        await followups.due(b.house)
+    assert (await b.ticket(ticket.id)).state == "open"
+    await b.later(300 - 30 - 1)
+    assert (await b.ticket(ticket.id)).state == "open", "the last keystroke was stored by nobody"
+    await b.later(1)
+    assert (await b.ticket(ticket.id)).state == "closed"
 
 
 async def test_who_types_in_a_ticket_that_another_node_gave_to_somebody_else_moves_nothing(
@@ -547,6 +576,27 @@ async def test_the_first_of_the_nodes_alive_speaks_for_the_dead_at_once_and_anot
         assert await dead_after(c) == [dead]
         await beats(1)
         assert await dead_after(c) == []
+
+
+async def test_another_secret_is_refused_while_a_node_lives_that_signs_with_the_first(
+    postgres_server: Postgres, nodes: tuple[Node, Node, Node]
+) -> None:
+    a, b, _ = nodes
+    url = a.db._dsn
+    await require_same_secret(url, "one" * 11)  # of nobody's
+    await Nodes(a.db, secret="one" * 11).join(await a.database_now())
+    await require_same_secret(url, "one" * 11)
+    for another in ("two" * 11, ""):  # the database's own
+        with pytest.raises(DatabaseUnusable, match="sign with another CHATSERVER_SECRET") as refused:
+            await require_same_secret(url, another)
+        assert "one" * 11 not in str(refused.value)
+    # It died, and everybody comes with another one.
+    await fetched(url, "UPDATE nodes SET seen_at = seen_at - ?", DEAD_MS)
+    await require_same_secret(url, "")
+    await Nodes(b.db).join(await b.database_now())
+    await require_same_secret(url, "")
+    with pytest.raises(DatabaseUnusable):
+        await require_same_secret(url, "one" * 11)
 
 
 async def test_a_node_that_leaves_is_forgotten_at_once_and_says_what_was_not_said_of_who_was_with_it(

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pty
+import re
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -110,6 +114,49 @@ async def test_every_row_of_every_table_arrives_and_the_source_stays(full: Path,
     # Of four items and a ticket.
     assert "\n5 texts held characters that PostgreSQL does not take" in told.output, told.output
     assert f"DATABASE_URL={target}" in told.output
+
+
+MANY = 40_000
+"""Rows, each of which is copied and compared: more than the bar takes between two looks."""
+
+
+async def test_who_watches_sees_how_far_it_is_and_who_reads_its_output_does_not(
+    full: Path, target: str
+) -> None:
+    with closing(sqlite3.connect(full)) as database, database:
+        database.execute(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
+            "INSERT INTO used_tokens SELECT 1, 'j' || i, 5 FROM n",
+            (MANY,),
+        )
+    output, screen = await asyncio.to_thread(watched, full, target)
+    shares = [int(share) for share in re.findall(r"(\d+)%", screen)]
+    assert shares == sorted(shares)
+    assert shares[-1] == 100
+    assert any(0 < share < 50 for share in shares), "it says nothing while it copies"
+    assert any(50 < share < 100 for share in shares), "it says nothing while it compares"
+    assert output.startswith("Moved and compared: ")
+    assert "%" not in output
+
+
+def watched(database: Path, url: str) -> tuple[str, str]:
+    """What goes to a pipe, and what to a terminal."""
+    ours, theirs = pty.openpty()
+    told = [sys.executable, "-m", "chatserver", "move", "--to", url]
+    environ = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    environ["CHATSERVER_DATA_DIR"] = str(database.parent)
+    with subprocess.Popen(told, stdout=subprocess.PIPE, stderr=theirs, env=environ, text=True) as process:
+        output, _ = process.communicate(timeout=60)
+    os.close(theirs)
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        return output, b"".join(iter(lambda: _read(terminal.fileno()), b"")).decode()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:  # nobody has its other end any more
+        return b""
 
 
 async def test_chats_go_on_with_ids_above_those_that_came(full: Path, target: str) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy.pool import NullPool
 from chatserver.store import migrations
 from chatserver.store.database import (
     Database,
+    DatabaseAway,
     DatabaseNotReady,
     DatabaseTooNew,
     DatabaseUnusable,
@@ -270,6 +271,25 @@ async def test_a_user_who_does_not_own_the_database_is_refused_with_a_sentence(
         postgres_server.run("DROP ROLE poor")
 
 
+async def test_a_user_who_may_make_no_tables_can_after_the_grant_that_they_are_told(
+    postgres_server: Postgres,
+) -> None:
+    url = postgres_server.empty()
+    name, theirs = url.rpartition("/")[2], url.replace("chat@", "poor@")
+    postgres_server.run("CREATE ROLE poor LOGIN")
+    try:
+        postgres_server.run("REVOKE ALL ON SCHEMA public FROM PUBLIC", database=name)
+        with pytest.raises(DatabaseUnusable, match=r"belong to the user who comes: no schema") as refused:
+            await opened(theirs)
+        grant = str(refused.value).partition("Its owner can let them: ")[2]
+        assert grant == "GRANT USAGE, CREATE ON SCHEMA public TO poor;"
+        postgres_server.run(grant, database=name)
+        await (await opened(theirs)).close()
+    finally:
+        postgres_server.run("DROP OWNED BY poor", database=name)
+        postgres_server.run("DROP ROLE poor")
+
+
 RIGHTS = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO poor"
 COUNTERS = "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO poor"
 
@@ -336,26 +356,91 @@ async def refusal(url: str) -> str:
 async def test_a_server_that_is_not_there_is_one_sentence() -> None:
     port = free_port()
     said = await refusal(f"postgresql://chat:hunter2@127.0.0.1:{port}/support")
-    assert said == f"The database 127.0.0.1:{port}/support cannot be reached: nobody answers there."
+    assert said == (
+        f"The database 127.0.0.1:{port}/support cannot be reached: nobody answers there. "
+        "Start PostgreSQL there, or correct the URL of the database."
+    )
 
 
 async def test_a_name_that_nobody_knows_is_one_sentence() -> None:
     said = await refusal("postgresql://chat:hunter2@nowhere.invalid/support")
-    assert (
-        said
-        == "The database nowhere.invalid:5432/support cannot be reached: no address is known for that name."
+    assert said == (
+        "The database nowhere.invalid:5432/support cannot be reached: no address is known for that name. "
+        "See to DNS, or correct the URL of the database."
     )
 
 
 async def test_a_database_that_is_not_there_is_one_sentence(postgres_server: Postgres) -> None:
     said = await refusal(f"postgresql://chat:hunter2@127.0.0.1:{postgres_server.port}/nothing")
-    assert said.endswith('cannot be used: database "nothing" does not exist.')
+    assert (
+        'cannot be used: database "nothing" does not exist. Make it (createdb --owner USER NAME), or' in said
+    )
 
 
 async def test_a_wrong_password_is_one_sentence(postgres_server: Postgres) -> None:
     with postgres_server.passwords():
         url = f"postgresql://guest:hunter2@127.0.0.1:{postgres_server.port}/postgres"
-        assert "password authentication failed" in await refusal(url)
+        said = await refusal(url)
+        assert "password authentication failed" in said
+        assert said.endswith("Correct user and password in the URL of the database.")
+
+
+async def test_a_user_who_is_not_there_is_one_sentence(postgres_server: Postgres) -> None:
+    said = await refusal(f"postgresql://nobody:hunter2@127.0.0.1:{postgres_server.port}/postgres")
+    assert 'role "nobody" does not exist. Correct the user in the URL of the database, or make them' in said
+
+
+async def test_a_server_without_room_for_another_node_is_one_sentence(postgres_server: Postgres) -> None:
+    postgres_server.run("CREATE ROLE many LOGIN CONNECTION LIMIT 0")
+    try:
+        said = await refusal(postgres_server.database().replace("chat@", "many@"))
+    finally:
+        postgres_server.run("DROP ROLE many")
+    assert said.endswith(
+        "Each node takes seven of them: raise max_connections, or what the user or the database may have."
+    )
+
+
+# — where nothing can be kept ——————————————————————————————————————————————————
+
+
+@pytest.mark.parametrize("made", ["empty", "database"])
+async def test_what_takes_no_writes_is_one_sentence_and_looked_at_all_the_same(
+    postgres_server: Postgres, made: str
+) -> None:
+    """A standby, or one that somebody made read-only."""
+    url: str = getattr(postgres_server, made)()
+    postgres_server.run(f"ALTER DATABASE {url.rpartition('/')[2]} SET default_transaction_read_only = on")
+    with pytest.raises(DatabaseAway, match="takes no writes: it is a standby, or read-only") as refused:
+        await opened(url)
+    assert "has to name the server that does" in str(refused.value)
+    if made == "database":
+        await (await Reader.look(url)).close()
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+async def test_a_database_that_cannot_keep_all_texts_is_one_sentence(
+    postgres_server: Postgres, encoding: str
+) -> None:
+    name = f"in_{encoding.lower()}"
+    other = f"TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
+    postgres_server.run(f"CREATE DATABASE {name} {other}")
+    with pytest.raises(DatabaseUnusable, match=f"is in {encoding}, which cannot keep all that people write"):
+        await opened(f"postgresql://chat@127.0.0.1:{postgres_server.port}/{name}")
+    assert (
+        postgres_server.run("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", database=name)
+        == "0"
+    )
+
+
+async def test_a_database_of_somebody_else_is_one_sentence_and_stays_as_it_was(
+    postgres_server: Postgres,
+) -> None:
+    url = postgres_server.empty()
+    postgres_server.run("CREATE TABLE tickets (seat text)", database=url.rpartition("/")[2])
+    with pytest.raises(DatabaseUnusable, match='is somebody else\'s: relation "tickets" already exists'):
+        await opened(url)
+    assert await fetched(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == [("tickets",)]
 
 
 @pytest.mark.parametrize("password", ["hunter2/x", "hunter2#x", "hunter2?x", "hunter2@[x"])

@@ -194,8 +194,15 @@ def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path, arguments: t
     (tmp_path / "chatserver.db").write_text("Querido diario: " * 100)
     result = command(tmp_path, *arguments, PORT=str(free_port()))
     assert result.exit_code == 1
-    assert "cannot be used: file is not a database" in result.output
+    assert "cannot be used: file is not a database. Put a copy back, which keeps it beside" in result.output
     assert "Traceback" not in result.output
+
+
+def test_a_place_where_nothing_can_be_made_is_one_sentence_with_what_to_do() -> None:
+    result = command(Path("/proc/nowhere"), "serve", PORT=str(free_port()))
+    assert result.exit_code == 1
+    assert "Set CHATSERVER_DATA_DIR to a directory that this user may write" in result.output
+    assert result.output.count("\n") == 1
 
 
 def test_bad_settings_are_listed_and_nothing_starts(tmp_path: Path) -> None:

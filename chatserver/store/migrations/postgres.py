@@ -12,6 +12,7 @@ import asyncpg
 
 from chatserver.store import migrations
 from chatserver.store.database import DatabaseAway, DatabaseNotReady, DatabaseUnusable
+from chatserver.store.postgres.advice import ANOTHER_URL, NOT_THERE, to_do
 from chatserver.store.tables import ids, metadata
 
 log = logging.getLogger(__name__)
@@ -51,18 +52,49 @@ ORDER BY 1, 2"""
 """Schema, privilege, and the tables or sequences of ours on which the user who asks does not have it."""
 
 
+GRANTS: Final = {
+    "tables": "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {place} TO {user};",
+    "counters": "GRANT USAGE ON ALL SEQUENCES IN SCHEMA {place} TO {user};",
+    "schema": "GRANT USAGE, CREATE ON SCHEMA {place} TO {user};",
+}
+
+
 async def migrate(dsn: str) -> None:
     """Create or upgrade the database, all or nothing, and see that its user may do there what a server does. Raises
-    DatabaseTooNew, DatabaseNotReady for a PostgreSQL that is too old, DatabaseUnusable when it cannot be reached, somebody holds
-    a table for long, or a privilege is missing, and what asyncpg raises."""
-    if await known_revision(dsn) != migrations.HEAD:
-        await _upgrade(dsn)
+    DatabaseTooNew, DatabaseNotReady for a PostgreSQL that is too old, DatabaseAway where nobody answers or nothing can be
+    written, DatabaseUnusable when it lets nobody in, cannot keep all texts, holds tables of somebody else, somebody holds a table
+    for long, or a privilege is missing, and what asyncpg raises."""
+    connection = await connected(dsn)
+    try:
+        stored = await _stored(connection, dsn)
+        await _require_place(connection, dsn)
+    finally:
+        await connection.close()
+    if stored != migrations.HEAD:
+        await _upgrade(dsn, stored)
     await _require_privileges(dsn)
+
+
+async def _require_place(connection: Any, dsn: str) -> None:
+    """It takes writes, and whatever people write."""
+    read_only, encoding = await connection.fetchrow(
+        "SELECT current_setting('transaction_read_only'), current_setting('server_encoding')"
+    )
+    if encoding != "UTF8":
+        raise DatabaseUnusable(
+            f"The database {shown(dsn)} is in {encoding}, which cannot keep all that people write: make one in UTF8 "
+            "(createdb --encoding UTF8 --template template0 NAME)."
+        )
+    if read_only != "off":  # a standby may be about to take over
+        raise DatabaseAway(
+            f"The database {shown(dsn)} takes no writes: it is a standby, or read-only "
+            "(default_transaction_read_only). The URL of the database has to name the server that does."
+        )
 
 
 async def _require_privileges(dsn: str) -> None:
     """Without one of them everything goes well until what needs it is due, perhaps at night."""
-    connection = await _connected(dsn)
+    connection = await connected(dsn)
     try:
         lacking = await connection.fetch(LACKING, [table.name for table in metadata.sorted_tables], ids.name)
         user = await connection.fetchval("SELECT quote_ident(current_user)")
@@ -70,35 +102,38 @@ async def _require_privileges(dsn: str) -> None:
         await connection.close()
     if lacking:
         what = "; ".join(f"{privilege} on {names}" for _, privilege, names in lacking)
-        grants = " ".join(f"{grant} TO {user};" for grant in dict.fromkeys(map(_grant, lacking)))
+        kinds = dict.fromkeys(
+            ("counters" if kind == "USAGE" else "tables", place) for place, kind, _ in lacking
+        )
+        grants = " ".join(GRANTS[kind].format(place=place, user=user) for kind, place in kinds)
         raise DatabaseUnusable(
             f"The database {shown(dsn)} does not let {user} do all that a server has to. Missing: {what}. "
             f"Its owner can give it: {grants}"
         )
 
 
-def _grant(lacking: Any) -> str:
-    place, privilege, _ = lacking
-    if privilege == "USAGE":
-        return f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {place}"
-    return f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {place}"
-
-
 async def known_revision(dsn: str) -> str | None:
     """The revision stored in the database; None when it has no schema yet. Raises DatabaseTooNew for one that this release does
     not know, DatabaseUnusable."""
-    connection = await _connected(dsn)
+    connection = await connected(dsn)
     try:
-        if (version := connection.get_server_version()).major < OLDEST:
-            raise DatabaseNotReady(
-                f"PostgreSQL {version.major} at {shown(dsn)} is too old: {OLDEST} is the first version that will do."
-            )
+        return await _stored(connection, dsn)
+    finally:
+        await connection.close()
+
+
+async def _stored(connection: Any, dsn: str) -> str | None:
+    """See `known_revision`."""
+    if (version := connection.get_server_version()).major < OLDEST:
+        raise DatabaseNotReady(
+            f"PostgreSQL {version.major} at {shown(dsn)} is too old: {OLDEST} is the first version that will do. Upgrade it, "
+            f"or {ANOTHER_URL}."
+        )
+    try:
         known = await connection.fetchval("SELECT to_regclass('alembic_version')")
         stored = await connection.fetchval("SELECT version_num FROM alembic_version") if known else None
     except asyncpg.InsufficientPrivilegeError as problem:
-        raise _not_theirs(dsn, problem) from None
-    finally:
-        await connection.close()
+        raise await _not_theirs(dsn, problem, "tables", "counters") from None
     return migrations.checked(stored, shown(dsn))
 
 
@@ -122,26 +157,32 @@ def shown(dsn: str) -> str:
         return "of the given URL"
 
 
-async def _connected(dsn: str) -> Any:
+async def connected(dsn: str) -> Any:
+    """A connection for a few quick questions. Raises DatabaseAway and DatabaseUnusable."""
     try:
         return await asyncpg.connect(dsn, timeout=5, command_timeout=10)
     except asyncpg.CannotConnectNowError as problem:
         raise DatabaseAway(f"The database {shown(dsn)} cannot be used yet: {problem}.") from problem
     except asyncpg.PostgresError as problem:  # in the server's words, which quote no password
-        raise DatabaseUnusable(f"The database {shown(dsn)} cannot be used: {problem}.") from problem
+        raise DatabaseUnusable(
+            f"The database {shown(dsn)} cannot be used: {problem}. {to_do(problem)}"
+        ) from problem
     except socket.gaierror as problem:
         raise DatabaseAway(
-            f"The database {shown(dsn)} cannot be reached: no address is known for that name."
+            f"The database {shown(dsn)} cannot be reached: no address is known for that name. See to DNS, or {ANOTHER_URL}."
         ) from problem
     except (OSError, TimeoutError) as problem:
-        raise DatabaseAway(f"The database {shown(dsn)} cannot be reached: nobody answers there.") from problem
+        raise DatabaseAway(
+            f"The database {shown(dsn)} cannot be reached: nobody answers there. {NOT_THERE}"
+        ) from problem
     except (ValueError, asyncpg.InterfaceError):
         raise DatabaseUnusable(
             "The URL of the database cannot be read: in a password, what is neither letter nor digit is written as %40 and so on."
         ) from None
 
 
-async def _upgrade(dsn: str) -> None:
+async def _upgrade(dsn: str, stored: str | None) -> None:
+    """`stored`: the revision from which."""
     from sqlalchemy.exc import DBAPIError
     from sqlalchemy.ext.asyncio import create_async_engine
     from sqlalchemy.pool import NullPool
@@ -161,8 +202,13 @@ async def _upgrade(dsn: str) -> None:
                         return await connection.run_sync(migrations.upgrade)
                 except DBAPIError as problem:
                     state = getattr(problem.orig, "sqlstate", None)
-                    if state == asyncpg.InsufficientPrivilegeError.sqlstate:
-                        raise _not_theirs(dsn, problem.orig) from None
+                    if state in _NOT_ALLOWED:
+                        raise await _not_theirs(dsn, problem.orig, *([] if stored else ["schema"])) from None
+                    if state == asyncpg.DuplicateTableError.sqlstate and not stored:
+                        raise DatabaseUnusable(
+                            f"The database {shown(dsn)} is somebody else's: {_words(problem.orig)}. Nothing was changed. "
+                            f"Make one for this server alone (createdb --owner USER NAME), and {ANOTHER_URL}."
+                        ) from None
                     if state != asyncpg.LockNotAvailableError.sqlstate:
                         raise
                     sentence = f"The database {shown(dsn)} cannot be upgraded now: {await _in_the_way(dsn)}"
@@ -176,14 +222,38 @@ async def _upgrade(dsn: str) -> None:
         await engine.dispose()
 
 
-def _not_theirs(dsn: str, problem: BaseException | None) -> DatabaseUnusable:
-    """In the server's words too, which name a table or schema and nothing of what is in it."""
-    words = str(problem).rpartition(": ")[2]
-    return DatabaseUnusable(f"The database {shown(dsn)} has to belong to the user who comes: {words}.")
+_NOT_ALLOWED: Final = (
+    asyncpg.InsufficientPrivilegeError.sqlstate,
+    asyncpg.InvalidSchemaNameError.sqlstate,  # there is none that they may use
+)
+
+
+async def _not_theirs(dsn: str, problem: BaseException | None, *grants: str) -> DatabaseUnusable:
+    """In the server's words too, which name a table or schema and nothing of what is in it. `grants`: what helps, of `GRANTS`;
+    none where only the owner can do what has to be done."""
+    connection = await connected(dsn)
+    try:
+        place, user = await connection.fetchrow(
+            "SELECT coalesce(quote_ident(current_schema()), 'public'), quote_ident(current_user)"
+        )
+    finally:
+        await connection.close()
+    given = " ".join(GRANTS[grant].format(place=place, user=user) for grant in grants)
+    to_do = (
+        f"Its owner can let them: {given}" if given else "`chatserver migrate` with the owner's URL does it."
+    )
+    return DatabaseUnusable(
+        f"The database {shown(dsn)} has to belong to the user who comes: {_words(problem)}. {to_do}"
+    )
+
+
+def _words(problem: BaseException | None) -> str:
+    """The server's."""
+    return str(problem).rpartition(": ")[2]
 
 
 async def _in_the_way(dsn: str) -> str:
-    connection = await _connected(dsn)
+    connection = await connected(dsn)
     try:
         oldest = await connection.fetchrow(OLDEST_TRANSACTION)
     finally:

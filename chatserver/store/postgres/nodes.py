@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from chatserver.store.postgres.database import LONG_SECONDS
+from chatserver.store.database import DatabaseUnusable
+from chatserver.store.migrations.postgres import connected, shown
+from chatserver.store.portable import insert_or_not
+from chatserver.store.postgres.clock import NOW
+from chatserver.store.postgres.database import LONG_SECONDS, plain_url
+from chatserver.store.postgres.unused import ALIVE_MS
 from chatserver.store.rows import OPEN_LIVE
-from chatserver.store.tables import agents, nodes, tickets
+from chatserver.store.tables import agents, meta, nodes, tickets
 
 if TYPE_CHECKING:
     from chatserver.store.postgres.database import PostgresDatabase
 
 STARTING: Final = 0x73746172
 """Of PostgreSQL's advisory locks, the one of who starts: the first one after an outage puts things right for all."""
+
+SIGNER: Final = "signer"
+"""In `meta`: a mark of the secret by which the node signs that joined last."""
 
 _ROWS = select(nodes.c.id, nodes.c.seen_at, nodes.c.url).order_by(nodes.c.id)
 _CUSTOMERS = select(tickets.c.id).where(
@@ -28,11 +37,13 @@ _AGENTS = select(agents.c.id).where(
 
 
 class Nodes:
-    """`services.nodes.Registry` on PostgreSQL. Instants are ms UTC of the database's clock. `url`: where this node is reached."""
+    """`services.nodes.Registry` on PostgreSQL. Instants are ms UTC of the database's clock. `url`: where this node is reached.
+    `secret`: by which it signs, if not by the database's."""
 
-    def __init__(self, db: PostgresDatabase, url: str = "") -> None:
+    def __init__(self, db: PostgresDatabase, url: str = "", secret: str = "") -> None:
         self._db = db
         self._url = url
+        self._mark = _mark(secret or db.secret)
 
     @asynccontextmanager
     async def starting(self) -> AsyncIterator[None]:
@@ -47,7 +58,10 @@ class Nodes:
     async def join(self, now: int) -> int:
         """A new node; from here on claims are its."""
         row = insert(nodes).values(started_at=now, seen_at=now, url=self._url).returning(nodes.c.id)
-        ((node,),) = (await self._db.execute(row))[0]
+        signs = update(meta).where(meta.c.key == SIGNER).values(value=self._mark)
+        ((node,),) = (await self._db.execute(row, insert_or_not(meta, key=SIGNER, value=self._mark), signs))[
+            0
+        ]
         self._db.serve_as(int(node))
         return int(node)
 
@@ -67,3 +81,28 @@ class Nodes:
 
     async def forget(self, node: int) -> None:
         await self._db.execute(delete(nodes).where(nodes.c.id == node))
+
+
+async def require_same_secret(url: str, secret: str) -> None:
+    """`secret`: by which somebody is about to sign, if not by the database's. Raises DatabaseUnusable while nodes sign by another
+    one: what these give to people, a session or the address of an answer, would be good for nothing at this one."""
+    dsn = plain_url(url)
+    connection = await connected(dsn)
+    try:
+        known = dict(
+            await connection.fetch("SELECT key, value FROM meta WHERE key IN ('secret', $1)", SIGNER)
+        )
+        since = await connection.fetchval(NOW) - ALIVE_MS
+        alive = await connection.fetchval("SELECT count(*) FROM nodes WHERE seen_at > $1", since)
+    finally:
+        await connection.close()
+    if alive and SIGNER in known and known[SIGNER] != _mark(secret or known["secret"]):
+        raise DatabaseUnusable(
+            f"The nodes that serve the database {shown(dsn)} sign with another CHATSERVER_SECRET. Set theirs here, or none where "
+            f"they have none. For a new one stop them all first (one that was killed counts for {ALIVE_MS // 1000} s)."
+        )
+
+
+def _mark(secret: str) -> str:
+    """It tells nothing of the secret, which is long."""
+    return hmac.digest(secret.encode(), b"who signs", "sha256").hex()[:16]

@@ -33,6 +33,11 @@ async def connect(dsn: str) -> Any:
             },
             target_session_attrs="read-write",
         )
+    except asyncpg.TargetServerAttributeNotMatched as problem:
+        raise DatabaseUnusable(
+            f"The database {shown(dsn)} takes no writes: it is a standby, or read-only. "
+            "The URL of the database has to name the server that does."
+        ) from problem
     except (asyncpg.PostgresError, OSError, TimeoutError) as problem:
         raise DatabaseUnusable(f"The database {shown(dsn)} cannot be used: {problem}.") from problem
 
