@@ -48,6 +48,7 @@ def person(customer: Customer) -> Person:
         alias=letters,
         email=customer.email,
         verified=customer.verified,
+        account=customer.has_account,
         locale=customer.locale,
         zone=customer.zone,
     )

@@ -152,6 +152,9 @@ class Person(msgspec.Struct, frozen=True, gc=False):
     alias: str
     email: str
     verified: bool
+    """The host vouches for them."""
+    account: bool
+    """They signed up in the portal, by a link mailed to `email`."""
     locale: str
     zone: str
 

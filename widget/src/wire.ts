@@ -451,7 +451,10 @@ export interface Person {
   name: string;
   alias: string;
   email: string;
+  /** The host vouches for them. */
   verified: boolean;
+  /** They signed up in the portal, by a link mailed to `email`. */
+  account: boolean;
   locale: string;
   zone: string;
 }
