@@ -385,6 +385,18 @@ async def test_what_is_missing_is_named_as_the_form_names_it(desk: MailDesk) -> 
     assert "completes: DNI / ID Fiscal, Versión." in text_of(sent)
 
 
+async def test_what_the_form_has_no_more_is_not_asked_for_by_mail(desk: MailDesk) -> None:
+    words = Words("Versión", "Version", "Versão")
+    await desk.scene.form(Form(fields=(Field("version", "text", words),)))
+    ticket = await taken(desk)
+    await requests.send_back(desk.scene.house, 1, ticket.id, ["version"])
+    await desk.scene.form(Form())
+    await desk.scene.later(600)
+    (sent,) = await desk.leaves()
+    assert "necesitamos tu respuesta" in text_of(sent)
+    assert "completes" not in text_of(sent)
+
+
 async def test_who_does_not_answer_is_reminded_and_told_when_it_ends(desk: MailDesk) -> None:
     ticket = await taken(desk)
     await requests.pend(desk.scene.house, 1, ticket.id, cid=new_cid(), text="¿Qué impresora es?")

@@ -114,8 +114,7 @@ def complete(
 ) -> Checked:
     """What a ticket was sent back for (`details.missing`): each of it is required now, and the rest of `given` is not looked at.
     Subject, description and address are not completed but said: a message does."""
-    # An app's form may have changed since: what nobody is asked for any more is not waited for.
-    missing = [name for name in details.missing if name in completable(form)]
+    missing = awaited(form, details)
     checking = _Checking(form, given, earliest, required=_with_partners(missing))
     after = checking.usual(missing, requester)
     names = [name for name in missing if name in _ATTRIBUTES]
@@ -130,6 +129,15 @@ def completable(form: Form) -> frozenset[str]:
     empty = {"category"} if not form.categories else set()
     empty |= {"case", "case_kind"} if not form.cases else set()
     return frozenset((*COMPLETED - empty, *(field.key for field in form.fields)))
+
+
+def awaited(form: Form, details: Details) -> tuple[str, ...]:
+    """What a ticket was sent back for and can be given still: what the form has no more is asked of nobody, and not waited for.
+    With nothing left it waits for a word of its customer, as any that is Pendiente does."""
+    if not details.missing:
+        return ()
+    asked = completable(form)
+    return tuple(name for name in details.missing if name in asked)
 
 
 def with_copies(details: Details, typed: Iterable[str], requester: str) -> Details:

@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from chatserver.core.addresses import in_ascii
+from chatserver.core.answers import awaited
 from chatserver.core.colors import theme
 from chatserver.core.hours import zone_of
 from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind, is_copied, merely_typed
@@ -239,8 +240,9 @@ class _Told:
         kinds = {item.kind for item in self.matter.items}
         if ticket is None or self.copied or ticket.pending is None or not kinds & {"pending", "sent_back"}:
             return ""
-        if ticket.details.missing and "sent_back" in kinds:
-            fields = ", ".join(map(self.field, ticket.details.missing))
+        missing = awaited(self.matter.app.form, ticket.details)
+        if missing and "sent_back" in kinds:
+            fields = ", ".join(map(self.field, missing))
             return self.say("mail.waits.missing", fields=fields)
         return self.say("mail.waits.text")
 

@@ -228,3 +228,12 @@ def test_agents_are_told_who_says_that_a_customer_is_who_they_say(
 ) -> None:
     told = person(replace(ANA, key=key))
     assert (told.verified, told.account) == (verified, account)
+
+
+def test_what_the_form_has_no_more_is_not_told_as_missing() -> None:
+    back = replace(TAKEN.ticket, details=replace(NOTHING, missing=("version", "phone")))
+    assert customer_ticket(back, APP).missing == agent_ticket(back, APP).missing == ("phone",)
+    for audience in ("customer", "agent"):
+        assert patch(differences(TAKEN.ticket, back, APP), audience)["missing"] == ("phone",)
+    gone = replace(TAKEN.ticket, details=replace(NOTHING, missing=("version",)))
+    assert "missing" not in patch(differences(TAKEN.ticket, gone, APP), "agent")
