@@ -360,6 +360,7 @@ async def test_a_ticket_that_waits_for_its_customer_says_so_in_one_mail_with_wha
     await desk.scene.later(600)
     (sent,) = await desk.leaves()
     assert "necesitamos tu respuesta" in text_of(sent)
+    assert "Lo cerraremos el 14 ene" in " ".join(text_of(sent).split())
     assert "¿Qué impresora es?" in text_of(sent)
     await desk.scene.later(3_600)
     assert await desk.leaves() == []
