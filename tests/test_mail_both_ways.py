@@ -368,6 +368,18 @@ async def test_a_ticket_that_waits_for_its_customer_says_so_in_one_mail_with_wha
     assert (await desk.tickets())[0].state == "open"
 
 
+async def test_whom_a_mail_names_gets_nothing_until_an_agent_put_them_in_copy(desk: MailDesk) -> None:
+    ticket = await taken(desk, mail(more={"Cc": "luz@cliente.example"}))
+    house = desk.scene.house
+    await talk.say_as_agent(house, 1, ticket.id, new_cid(), "Reinicia la impresora.")
+    await desk.scene.later(600)
+    assert [str(sent["To"]) for sent in await desk.leaves()] == [ADDRESS]
+    await requests.copy_as_agent(house, 1, ticket.id, ["luz@cliente.example"])
+    await talk.say_as_agent(house, 1, ticket.id, new_cid(), "¿Imprime ya?")
+    await desk.scene.later(600)
+    assert {str(sent["To"]) for sent in await desk.leaves()} == {ADDRESS, "luz@cliente.example"}
+
+
 async def test_what_waits_no_longer_is_not_mailed(desk: MailDesk) -> None:
     ticket = await taken(desk)
     await requests.pend(desk.scene.house, 1, ticket.id)

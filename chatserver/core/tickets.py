@@ -577,6 +577,12 @@ def copied(ticket: Ticket, details: Details) -> Step:
     return Step(replace(ticket, details=details), ())
 
 
+def copied_by(ticket: Ticket, agent: Agent, details: Details) -> Step:
+    """The ticket's agent does (`details`: with them)."""
+    _attended_by(ticket, agent)
+    return copied(ticket, details)
+
+
 def waited(ticket: Ticket, policy: Policy, now: int) -> Step:
     """A pending ticket is looked at: nothing yet, its customer is reminded, or it is closed."""
     if ticket.pending is None or now < _pending_due(ticket, ticket.pending, policy):

@@ -425,6 +425,13 @@ export interface Reject {
   reason: string;
 }
 
+/** These get the answers from now on, too. Who is in copy already stays there, once. */
+export interface Copy {
+  type: "copy";
+  ticket: number;
+  addresses: string[];
+}
+
 /** What an agent says of a ticket; None leaves things as they are. */
 export interface Classification {
   type?: "incident" | "question" | "request" | "suggestion" | "" | null;
@@ -976,6 +983,7 @@ export type AgentFrame =
   | Pend
   | SendBack
   | Reject
+  | Copy
   | Classify
   | Open
   | History
