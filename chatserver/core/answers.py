@@ -147,12 +147,17 @@ def with_copies(details: Details, typed: Iterable[str], requester: str) -> Detai
         try:
             address = messages.email(one)
         except Refused:
-            raise Refused("bad_form", fields={"cc": Wrong("bad_email")}) from None
+            raise Refused("bad_form", fields={"cc": _no_address(one)}) from None
         if alike(address) != alike(requester):
             found.setdefault(alike(address), address)
     if len(found) > CC_MAX:
         raise Refused("bad_form", fields={"cc": Wrong("too_many", CC_MAX)})
     return replace(details, cc=tuple(found.values()))
+
+
+def _no_address(typed: str) -> Wrong:
+    """Of several: whoever named ten people has to know which of them to look at."""
+    return Wrong("bad_email", which=typed.strip()[: messages.EMAIL_MAX])
 
 
 _ATTRIBUTES: Final[dict[str, tuple[str, ...]]] = {
@@ -349,10 +354,13 @@ class _Checking:
         found: dict[str, str] = {}
         for typed in self.given.cc:
             if typed.strip():
-                address = self.text("cc", typed, messages.email)
-                found.setdefault(alike(address), address)
-        for nobody in ("", alike(requester)):
-            found.pop(nobody, None)
+                try:
+                    address = messages.email(typed)
+                except Refused:
+                    self.wrong.setdefault("cc", _no_address(typed))
+                else:
+                    found.setdefault(alike(address), address)
+        found.pop(alike(requester), None)
         if len(found) > CC_MAX:
             self._say("cc", "too_many", CC_MAX)
         addresses = tuple(found.values())

@@ -348,7 +348,8 @@ def _sentence(lang: str, name: str, wrong: Wrong) -> str:
     special = f"portal.error.{name}.empty"
     if wrong.code == "required" and special in words(lang):
         return words(lang)[special]
-    return say(lang, f"form.wrong.{wrong.code}", limit=wrong.limit)
+    which = ".which" if wrong.which else ""
+    return say(lang, f"form.wrong.{wrong.code}{which}", limit=wrong.limit, which=wrong.which)
 
 
 def _level(text: str) -> int:

@@ -145,6 +145,8 @@ def test_everything_that_is_wrong_is_told_at_once_and_in_one_answer() -> None:
         ({"wanted": "2206-01-06", "wanted_why": "x"}, {"wanted": Wrong("far_date")}),
         ({"wanted": "2026-01-08"}, {"wanted_why": Wrong("required")}),
         ({"cc": tuple(f"p{n}@x.co" for n in range(11))}, {"cc": Wrong("too_many", 10)}),
+        ({"cc": ("eva@x.co", " luz@ ", "leo")}, {"cc": Wrong("bad_email", which="luz@")}),
+        ({"cc": ("x" * 300,)}, {"cc": Wrong("bad_email", which="x" * 254)}),
         *(
             ({"url": url}, {"url": Wrong("bad_url")})
             for url in (

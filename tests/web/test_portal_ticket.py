@@ -261,6 +261,8 @@ def test_people_are_added_in_a_reply_and_shown_once(ana: Visitor, desk: Desk) ->
     ("copies", "sentence"),
     [
         ("nadie", "Escribe un correo completo"),
+        ("luis@x.test, <b>@nadie, eva@x.test", "Revisa «b»."),
+        ("luis@x.test, eva@, leo@x.test", "Revisa «eva@»."),
         (", ".join(f"p{n}@x.test" for n in range(CC_MAX + 1)), "Son demasiados: caben 10."),
     ],
 )

@@ -773,6 +773,11 @@ export interface Storing {
 export interface Wrong {
   code: FieldCode;
   limit?: number;
+  /**
+   * Of several things in one field the one that is wrong, as it was typed; its sentence is
+   * `form.wrong.<code>.which`.
+   */
+  which?: string;
 }
 
 /**
