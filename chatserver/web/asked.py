@@ -175,7 +175,7 @@ class _Asking:
     def address(self, addresses: Sequence[str], free: bool) -> Iterable[Asked]:
         if free:
             yield self._usual("email", "email", required=True, most=messages.EMAIL_MAX)._replace(
-                autocomplete="email"
+                autocomplete="email", hint=self._t["portal.hint.email.free"]
             )
         elif addresses:
             offered = [Option(address, address) for address in addresses]
