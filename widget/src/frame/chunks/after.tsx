@@ -177,11 +177,7 @@ export class Leave extends Component<WithRoom> {
 
   override render({ room }: WithRoom) {
     return (
-      <Form
-        submit={({ email = "" }) => this.#leave(email)}
-        busy={this.#busy.value}
-        action={t("widget.leave")}
-      >
+      <Form submit={({ email = "" }) => this.#leave(email)} busy={this.#busy.value} action={t("after.leave")}>
         <Field
           name="email"
           label={t("widget.email")}
