@@ -360,11 +360,24 @@ async def test_a_ticket_that_waits_for_its_customer_says_so_in_one_mail_with_wha
     await desk.scene.later(600)
     (sent,) = await desk.leaves()
     assert "necesitamos tu respuesta" in text_of(sent)
+    assert "Lo cerraremos el 14 ene" in " ".join(text_of(sent).split())
     assert "¿Qué impresora es?" in text_of(sent)
     await desk.scene.later(3_600)
     assert await desk.leaves() == []
     await desk.gets(answer(sent, "Una HP"), ADDRESS, reply_to(sent))
     assert (await desk.tickets())[0].state == "open"
+
+
+async def test_whom_a_mail_names_gets_nothing_until_an_agent_put_them_in_copy(desk: MailDesk) -> None:
+    ticket = await taken(desk, mail(more={"Cc": "luz@cliente.example"}))
+    house = desk.scene.house
+    await talk.say_as_agent(house, 1, ticket.id, new_cid(), "Reinicia la impresora.")
+    await desk.scene.later(600)
+    assert [str(sent["To"]) for sent in await desk.leaves()] == [ADDRESS]
+    await requests.copy_as_agent(house, 1, ticket.id, ["luz@cliente.example"])
+    await talk.say_as_agent(house, 1, ticket.id, new_cid(), "¿Imprime ya?")
+    await desk.scene.later(600)
+    assert {str(sent["To"]) for sent in await desk.leaves()} == {ADDRESS, "luz@cliente.example"}
 
 
 async def test_what_waits_no_longer_is_not_mailed(desk: MailDesk) -> None:
@@ -383,6 +396,18 @@ async def test_what_is_missing_is_named_as_the_form_names_it(desk: MailDesk) -> 
     await desk.scene.later(600)
     (sent,) = await desk.leaves()
     assert "completes: DNI / ID Fiscal, Versión." in text_of(sent)
+
+
+async def test_what_the_form_has_no_more_is_not_asked_for_by_mail(desk: MailDesk) -> None:
+    words = Words("Versión", "Version", "Versão")
+    await desk.scene.form(Form(fields=(Field("version", "text", words),)))
+    ticket = await taken(desk)
+    await requests.send_back(desk.scene.house, 1, ticket.id, ["version"])
+    await desk.scene.form(Form())
+    await desk.scene.later(600)
+    (sent,) = await desk.leaves()
+    assert "necesitamos tu respuesta" in text_of(sent)
+    assert "completes" not in text_of(sent)
 
 
 async def test_who_does_not_answer_is_reminded_and_told_when_it_ends(desk: MailDesk) -> None:

@@ -114,8 +114,7 @@ def complete(
 ) -> Checked:
     """What a ticket was sent back for (`details.missing`): each of it is required now, and the rest of `given` is not looked at.
     Subject, description and address are not completed but said: a message does."""
-    # An app's form may have changed since: what nobody is asked for any more is not waited for.
-    missing = [name for name in details.missing if name in completable(form)]
+    missing = awaited(form, details)
     checking = _Checking(form, given, earliest, required=_with_partners(missing))
     after = checking.usual(missing, requester)
     names = [name for name in missing if name in _ATTRIBUTES]
@@ -132,6 +131,15 @@ def completable(form: Form) -> frozenset[str]:
     return frozenset((*COMPLETED - empty, *(field.key for field in form.fields)))
 
 
+def awaited(form: Form, details: Details) -> tuple[str, ...]:
+    """What a ticket was sent back for and can be given still: what the form has no more is asked of nobody, and not waited for.
+    With nothing left it waits for a word of its customer, as any that is Pendiente does."""
+    if not details.missing:
+        return ()
+    asked = completable(form)
+    return tuple(name for name in details.missing if name in asked)
+
+
 def with_copies(details: Details, typed: Iterable[str], requester: str) -> Details:
     """Further people who get the answers, beside those who do. Refused: bad_form (`fields`: cc)."""
     found = {alike(address): address for address in details.cc}
@@ -139,12 +147,17 @@ def with_copies(details: Details, typed: Iterable[str], requester: str) -> Detai
         try:
             address = messages.email(one)
         except Refused:
-            raise Refused("bad_form", fields={"cc": Wrong("bad_email")}) from None
+            raise Refused("bad_form", fields={"cc": _no_address(one)}) from None
         if alike(address) != alike(requester):
             found.setdefault(alike(address), address)
     if len(found) > CC_MAX:
         raise Refused("bad_form", fields={"cc": Wrong("too_many", CC_MAX)})
     return replace(details, cc=tuple(found.values()))
+
+
+def _no_address(typed: str) -> Wrong:
+    """Of several: whoever named ten people has to know which of them to look at."""
+    return Wrong("bad_email", which=typed.strip()[: messages.EMAIL_MAX])
 
 
 _ATTRIBUTES: Final[dict[str, tuple[str, ...]]] = {
@@ -341,10 +354,13 @@ class _Checking:
         found: dict[str, str] = {}
         for typed in self.given.cc:
             if typed.strip():
-                address = self.text("cc", typed, messages.email)
-                found.setdefault(alike(address), address)
-        for nobody in ("", alike(requester)):
-            found.pop(nobody, None)
+                try:
+                    address = messages.email(typed)
+                except Refused:
+                    self.wrong.setdefault("cc", _no_address(typed))
+                else:
+                    found.setdefault(alike(address), address)
+        found.pop(alike(requester), None)
         if len(found) > CC_MAX:
             self._say("cc", "too_many", CC_MAX)
         addresses = tuple(found.values())

@@ -99,6 +99,8 @@ class Wrong(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     code: FieldCode
     limit: int = 0
+    which: str = ""
+    """Of several things in one field the one that is wrong, as it was typed; its sentence is `form.wrong.<code>.which`."""
 
 
 class Refused(Exception):

@@ -4,11 +4,13 @@ because of one."""
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Final, Literal, NamedTuple
 
 import msgspec
+
+from chatserver.core.addresses import alike
 
 Answer = Literal["", "created", "access", "closed_already"]
 """What was put into the outbox because of a mail: that it became a ticket, the way in, or how to open a ticket that follows a
@@ -44,6 +46,19 @@ class TakenMail(msgspec.Struct, frozen=True, gc=False):
     seq: int | None = None
     """The item that it became, the first one of several; None when nothing was said in the ticket."""
     answer: Answer = ""
+
+
+def others(named: Iterable[str], ours: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
+    """Of the receivers whom a mail names, those who are other people: no address of this house (`ours`, with a tag after "+" too,
+    as answers to mails of ours have it), and nobody who is told anyway (`known`)."""
+    house, told = {alike(one) for one in ours}, {alike(one) for one in known}
+    found = {alike(one): one for one in named if not {alike(one), alike(_untagged(one))} & house}
+    return tuple(one for key, one in found.items() if key not in told)
+
+
+def _untagged(address: str) -> str:
+    local, at, domain = address.rpartition("@")
+    return f"{local.partition('+')[0]}{at}{domain}"
 
 
 def may_answer(earlier: Sequence[int], now: int) -> bool:

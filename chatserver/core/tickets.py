@@ -337,14 +337,22 @@ def customer_said(ticket: Ticket, text: str, cid: str, now: int, files: tuple[Fi
 
 
 def copied_said(
-    ticket: Ticket, author: Customer, text: str, cid: str, now: int, files: tuple[File, ...] = ()
+    ticket: Ticket,
+    author: Customer,
+    text: str,
+    cid: str,
+    now: int,
+    files: tuple[File, ...] = (),
+    *,
+    incomplete: bool,
 ) -> Step:
     """Somebody in copy speaks, under their own name and never as the customer: both sides have it to read, it gives no time and
-    neither confirms nor declines a solution. What waited for an answer goes on, but not what the customer has to complete."""
+    neither confirms nor declines a solution. What waited for an answer goes on, but not where the customer has something to
+    complete (`incomplete`)."""
     _open(ticket)
     name = author.name or author.email
     before: tuple[Item, ...] = ()
-    if ticket.pending is not None and not ticket.details.missing:
+    if ticket.pending is not None and not incomplete:
         ticket, before = _step(_resumed(ticket, "system", now, author_id=author.id, name=name))
     item = _item(
         ticket, now, "message", "system", author_id=author.id, name=name, cid=cid, text=text, files=files
@@ -567,6 +575,12 @@ def copied(ticket: Ticket, details: Details) -> Step:
     """The customer names further people who get the answers (`details`: with them)."""
     _open(ticket)
     return Step(replace(ticket, details=details), ())
+
+
+def copied_by(ticket: Ticket, agent: Agent, details: Details) -> Step:
+    """The ticket's agent does (`details`: with them)."""
+    _attended_by(ticket, agent)
+    return copied(ticket, details)
 
 
 def waited(ticket: Ticket, policy: Policy, now: int) -> Step:

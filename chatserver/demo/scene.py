@@ -33,6 +33,8 @@ APPS: Final[tuple[tuple[str, str, Schedule], ...]] = (
     (apps.DEMO, "Demo", ALWAYS),
     (apps.DEMO_OFFICE, "Demo con horario", DEFAULT),
 )
+COLOR: Final = "#0f6b5c"
+"""Of the product that the demo page shows, in widget, portal and mails alike."""
 BOOKS: Final[tuple[tuple[dict[str, str], dict[str, str], tuple[tuple[str, ...], ...]], ...]] = (
     (
         {"es": "Facturas", "en": "Invoices", "pt": "Notas fiscais"},
@@ -106,7 +108,7 @@ async def _app(db: Database, settings: Settings, key: str, name: str, schedule: 
     try:
         app = await apps.find(db, key)
     except LookupError:
-        return await apps.add(db, key=key, name=name, origins=wanted, schedule=schedule, now=now)
+        return await apps.add(db, key=key, name=name, origins=wanted, color=COLOR, schedule=schedule, now=now)
     await apps.set_origins(db, app, wanted)
     return app
 

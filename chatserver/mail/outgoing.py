@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from chatserver.core.addresses import in_ascii
+from chatserver.core.answers import awaited
 from chatserver.core.colors import theme
 from chatserver.core.hours import zone_of
 from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind, is_copied, merely_typed
@@ -239,10 +240,19 @@ class _Told:
         kinds = {item.kind for item in self.matter.items}
         if ticket is None or self.copied or ticket.pending is None or not kinds & {"pending", "sent_back"}:
             return ""
-        if ticket.details.missing and "sent_back" in kinds:
-            fields = ", ".join(map(self.field, ticket.details.missing))
+        missing = awaited(self.matter.app.form, ticket.details)
+        if missing and "sent_back" in kinds:
+            fields = ", ".join(map(self.field, missing))
             return self.say("mail.waits.missing", fields=fields)
         return self.say("mail.waits.text")
+
+    def ends(self) -> str:
+        """When what waits for its customer closes without an answer; "" for what does not wait."""
+        ticket = self.ticket
+        if ticket is None or ticket.pending is None:
+            return ""
+        end = pending_ends(ticket, ticket.pending, self.matter.app.policy)
+        return self.say("mail.waits.end", when=self.when(end))
 
     def field(self, name: str) -> str:
         """Of the app's form, as it is called there."""
@@ -322,7 +332,7 @@ def _answers(told: _Told) -> _Content:
     more = count - len(said)
     parts = [
         told.hello(),
-        Part(waits),
+        Part(f"{waits} {told.ends()}" if waits else ""),
         Part(told.say("mail.answers.copied" if told.copied else "mail.answers.text") if said else "", said),
         Part(told.count("mail.answers.more", more), quiet=True) if more else Part(),
         told.to_ticket(),
@@ -338,13 +348,12 @@ def _reminder(told: _Told) -> _Content:
     ticket = told.ticket
     if ticket is None or ticket.pending is None:
         raise Nothing
-    end = told.when(pending_ends(ticket, ticket.pending, told.matter.app.policy))
     said = told.said(("agent",))[-1:]
     parts = [
         told.hello(),
         Part(told.waits() or told.say("mail.waits.text")),
         Part(told.say("mail.reminder.said") if said else "", said),
-        Part(told.say("mail.reminder.end", when=end)),
+        Part(told.ends()),
         told.to_ticket(),
         told.answer_here(),
     ]

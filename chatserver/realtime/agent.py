@@ -36,6 +36,7 @@ from chatserver.realtime.wire import (
     Claim,
     Classify,
     Close,
+    Copy,
     DeskMore,
     DeskPage,
     Done,
@@ -230,6 +231,8 @@ class AgentTalk(Talk[Frame]):
                 await self._pend(frame)
             case Reject():
                 await requests.reject(house, me, frame.ticket, frame.reason)
+            case Copy():
+                await requests.copy_as_agent(house, me, frame.ticket, frame.addresses)
             case Classify():
                 await requests.classify(house, me, frame.ticket, frame.said)
             case Tickets():

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 from msgspec.structs import astuple
 
+from chatserver.core.answers import awaited
 from chatserver.core.details import Details, case_shown
 from chatserver.core.events import AgentChanged, Event, QueueMoved, TicketChanged, Typing
 from chatserver.core.people import App, Customer, alias
@@ -48,6 +49,7 @@ def person(customer: Customer) -> Person:
         alias=letters,
         email=customer.email,
         verified=customer.verified,
+        account=customer.has_account,
         locale=customer.locale,
         zone=customer.zone,
         claimed=customer.claimed if nameless and not customer.name else "",
@@ -106,7 +108,7 @@ def customer_ticket(ticket: Ticket, app: App) -> CustomerTicket:
         case_kind=details.case_kind,
         case=case_shown(details, app.form),
         wanted=details.wanted,
-        missing=details.missing,
+        missing=awaited(app.form, details),
         closes_at=_closes_at(ticket, app),
     )
 
@@ -154,7 +156,7 @@ def agent_ticket(ticket: Ticket, app: App) -> AgentTicket:
         case=case_shown(details, app.form),
         wanted=details.wanted,
         development=details.development,
-        missing=details.missing,
+        missing=awaited(app.form, details),
         closes_at=_closes_at(ticket, app),
         answer_by=answer_by,
         solve_by=solve_by,
@@ -351,8 +353,9 @@ _DERIVED: Final = (
     ),
     *(
         _Derived(name, _DETAILS, _of_details(name))
-        for name in ("type", "category", "case_kind", "wanted", "missing", "development")
+        for name in ("type", "category", "case_kind", "wanted", "development")
     ),
+    _Derived("missing", _DETAILS, lambda t, app: awaited(app.form, t.details)),
     _Derived("case", _DETAILS, lambda t, app: case_shown(t.details, app.form)),
     _Derived("closes_at", frozenset({"pending", "floor_at"}), lambda t, app: _closes_at(t, app)),
     _Derived("answer_by", _TARGETS | {"answered_at"}, lambda t, app: targets(t, app.policy)[0]),

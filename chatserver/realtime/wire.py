@@ -152,6 +152,9 @@ class Person(msgspec.Struct, frozen=True, gc=False):
     alias: str
     email: str
     verified: bool
+    """The host vouches for them."""
+    account: bool
+    """They signed up in the portal, by a link mailed to `email`."""
     locale: str
     zone: str
     claimed: str
@@ -465,6 +468,13 @@ class Reject(Frame, frozen=True, tag="reject"):
     reason: Annotated[str, Meta(max_length=4000)]
 
 
+class Copy(Frame, frozen=True, tag="copy"):
+    """These get the answers from now on, too. Who is in copy already stays there, once."""
+
+    ticket: TicketId
+    addresses: Annotated[tuple[Annotated[str, Meta(max_length=400)], ...], Meta(min_length=1, max_length=50)]
+
+
 class Classify(Frame, frozen=True, tag="classify"):
     """What an agent says of a ticket of theirs, or of one that nobody attends. What `said` leaves out stays."""
 
@@ -485,6 +495,7 @@ AgentFrame = (
     | Pend
     | SendBack
     | Reject
+    | Copy
     | Classify
     | Open
     | History

@@ -6,6 +6,7 @@ were used.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import secrets
 from contextlib import suppress
@@ -169,11 +170,30 @@ def _signed_claims(token: str, secret: str) -> dict[str, Any]:
         raise _OtherSecret from None
     except (JoseError, ValueError, TypeError, KeyError, RecursionError) as problem:
         name = type(problem).__name__
-        raise BadUserToken(f"It is no JWT that is signed with HS256 ({name}).") from None
+        raise BadUserToken(f"It is no JWT that is signed with HS256 ({name}). {_hint(token)}") from None
     extra = set(decoded.header) - _HEADERS
     if extra:
         raise BadUserToken(f"The header must not have {', '.join(sorted(extra))}.")
     return dict(decoded.claims)
+
+
+def _hint(token: str) -> str:
+    """What is the matter with a token that cannot be read, as far as its looks tell."""
+    if any(c.isspace() or c in "\"'`<>" for c in token):
+        return "Give the token alone, without quotes, blanks or the word Bearer."
+    parts = token.split(".")
+    if len(parts) != 3:
+        return f"A JWT has three parts with a point between (header.claims.signature), this has {len(parts)}: is it whole?"
+    try:
+        header = msgspec.json.decode(
+            base64.urlsafe_b64decode(parts[0] + "=" * (-len(parts[0]) % 4)), type=dict
+        )
+    except (ValueError, msgspec.DecodeError, RecursionError):
+        return 'Its first part is no header: JSON such as {"alg":"HS256"} in base64url, without = at the end.'
+    algorithm = str(header.get("alg", "none"))[:20]
+    if algorithm != "HS256":
+        return f"Its header says alg {algorithm!r}: sign with HS256 and the app's secret."
+    return "Its claims are no JSON object in base64url, or its header asks for what is not taken."
 
 
 def _instant(claims: dict[str, Any], name: str, default: int | None) -> int:

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 from chatserver import i18n
 from chatserver.core import messages, tickets
 from chatserver.core.addresses import alike, same_domain
+from chatserver.core.answers import awaited
 from chatserver.core.errors import Refused
 from chatserver.core.files import File
 from chatserver.core.mails import Answer, TakenMail, may_answer
@@ -277,7 +278,8 @@ class _Taking:
             cid = cid_of(taken.key, place)
             files = () if place else self._files(world)
             if author is not None:
-                step = tickets.copied_said(ticket, author, text, cid, taken.at, files)
+                incomplete = bool(awaited(self.app.form, ticket.details))
+                step = tickets.copied_said(ticket, author, text, cid, taken.at, files, incomplete=incomplete)
             else:
                 step = tickets.customer_said(ticket, text, cid, taken.at, files)
             ticket = world.put(ticket, _marked(step, taken), policy)

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from chatserver.core.answers import CC_MAX
 from chatserver.core.errors import Refused
+from chatserver.core.mails import TakenMail, others
+from chatserver.core.tickets import Ticket
 from chatserver.services.house import House
 from chatserver.store import mails
 from chatserver.store.database import Database
@@ -30,6 +33,8 @@ class Original:
     """As it is read."""
     verified: bool
     """Somebody stands by its From (DMARC)."""
+    others: tuple[str, ...]
+    """Whom it names besides, and who get no answers: they may be put in copy, as many as there is room for."""
 
 
 class Originals:
@@ -42,7 +47,8 @@ class Originals:
         """What `make` makes, in a thread, of the mail as which the message `seq` of a ticket came (a long mail is several
         messages). Refused: unauthorized; not_found for a ticket that this agent may not see, and for a mail that is not kept."""
         agent = self._house.people.agent(agent_id)
-        if await self._house.reads.ticket(agent.app_ids, ticket_id) is None:
+        ticket = await self._house.reads.ticket(agent.app_ids, ticket_id)
+        if ticket is None:
             raise Refused("not_found")
         taken = [
             mail
@@ -56,10 +62,19 @@ class Originals:
             raw = await mails.original(self._db, found.original)
             if raw is None:
                 raise Refused("not_found")
-            return await asyncio.to_thread(_made, raw, found.verified, make)
+            return await asyncio.to_thread(_made, raw, found, self._ours(), ticket, make)
+
+    def _ours(self) -> list[str]:
+        return [app.support_address for app in self._house.people.apps.values() if app.support_address]
 
 
-def _made(raw: bytes, verified: bool, make: Callable[[Original], T]) -> T:
+def _made(raw: bytes, taken: TakenMail, ours: list[str], ticket: Ticket, make: Callable[[Original], T]) -> T:
     from chatserver.mail import message  # of no use before somebody asks
 
-    return make(Original(raw, message.read(raw), verified))
+    arrival = message.read(raw)
+    # Where it came may be an address that leads on to ours.
+    house = [*ours, *filter(None, (taken.recipient,))]
+    told = [taken.sender, ticket.address, ticket.customer.email, *ticket.details.cc]
+    found = others((*arrival.to, *arrival.cc), house, told)
+    room = CC_MAX - len(ticket.details.cc)
+    return make(Original(raw, arrival, taken.verified, found[:room]))

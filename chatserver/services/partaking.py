@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Literal, NamedTuple
 
 from chatserver.core import messages, tickets
+from chatserver.core.answers import awaited
 from chatserver.core.errors import Refused
 from chatserver.core.outbox import is_copied
 from chatserver.core.people import Customer
@@ -92,7 +93,8 @@ async def say(
             raise Refused("ticket_live")
         policy = people.policy(ticket.app_id)
         taken = sent_up(world, sent, policy, ticket.app_id, "customer", customer.key) if sent else ()
-        step = tickets.copied_said(ticket, customer, text, cid, now, taken)
+        incomplete = bool(awaited(people.form(ticket.app_id), ticket.details))
+        step = tickets.copied_said(ticket, customer, text, cid, now, taken, incomplete=incomplete)
         return world.put(ticket, step, policy).last_seq
 
     needs = Needs((ticket_id,), ((ticket_id, "system", customer.id, cid),), files=sent)

@@ -104,6 +104,21 @@ async def classify(house: House, agent_id: int, ticket_id: int, said: Classifica
     return await house.store.write(Needs(tickets=(ticket_id,)), decide)
 
 
+async def copy_as_agent(house: House, agent_id: int, ticket_id: int, addresses: Sequence[str]) -> Ticket:
+    """Further people get the answers from now on; its agent has looked at who they are, such as those whom a mail names.
+
+    Refused: bad_form (`fields`), unauthorized, not_found, not_yours, ticket_closed.
+    """
+    people, agent = house.people, house.people.agent(agent_id)
+
+    def decide(world: World, now: int) -> Ticket:
+        ticket = world.ticket_for(agent, ticket_id)
+        details = with_copies(ticket.details, addresses, ticket.address)
+        return world.put(ticket, tickets.copied_by(ticket, agent, details), people.policy(ticket.app_id))
+
+    return await house.store.write(Needs(tickets=(ticket_id,)), decide)
+
+
 # — the customer's —————————————————————————————————————————————————————————————
 
 

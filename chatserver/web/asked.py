@@ -82,7 +82,7 @@ def missing(form: Form, lang: str, names: Iterable[str]) -> list[Asked]:
     """What a ticket was sent back for, each of it required now, with what says nothing without it."""
     asking = _Asking(form, lang)
     every = [
-        *(*asking.type(), *asking.priority(always=True), *asking.wanted(always=True)),
+        *(*asking.type(always=True), *asking.priority(always=True), *asking.wanted(always=True)),
         *(*asking.category(always=True), *asking.case(always=True), *asking.url(always=True)),
         *(*asking.contact(always=True), *asking.own()),
     ]
@@ -119,12 +119,13 @@ class _Asking:
     def subject(self) -> Iterable[Asked]:
         yield self._usual("subject", "line", required=True, most=messages.SUBJECT_MAX)
 
-    def type(self) -> Iterable[Asked]:
+    def type(self, *, always: bool = False) -> Iterable[Asked]:
         options = [
             self._named("type", kind)._replace(note=self._t[f"portal.hint.text.{kind}"])
             for kind in classification.TYPES
         ]
-        yield from self._maybe("type", "cards", self._form.ask.type, options=options)
+        asked = "optional" if always else self._form.ask.type
+        yield from self._maybe("type", "cards", asked, options=options)
 
     def description(self) -> Iterable[Asked]:
         yield self._usual("text", "area", required=True, most=messages.TEXT_MAX)._replace(rows=9)
@@ -174,7 +175,7 @@ class _Asking:
     def address(self, addresses: Sequence[str], free: bool) -> Iterable[Asked]:
         if free:
             yield self._usual("email", "email", required=True, most=messages.EMAIL_MAX)._replace(
-                autocomplete="email"
+                autocomplete="email", hint=self._t["portal.hint.email.free"]
             )
         elif addresses:
             offered = [Option(address, address) for address in addresses]
@@ -347,7 +348,8 @@ def _sentence(lang: str, name: str, wrong: Wrong) -> str:
     special = f"portal.error.{name}.empty"
     if wrong.code == "required" and special in words(lang):
         return words(lang)[special]
-    return say(lang, f"form.wrong.{wrong.code}", limit=wrong.limit)
+    which = ".which" if wrong.which else ""
+    return say(lang, f"form.wrong.{wrong.code}{which}", limit=wrong.limit, which=wrong.which)
 
 
 def _level(text: str) -> int:

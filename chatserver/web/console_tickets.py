@@ -64,6 +64,8 @@ class MailShown(msgspec.Struct, frozen=True):
     verified: bool
     to: tuple[str, ...]
     cc: tuple[str, ...]
+    others: tuple[str, ...]
+    """Of these, who may be put in copy."""
     subject: str
     date: int | None
     headers: tuple[tuple[str, str], ...]
@@ -141,6 +143,7 @@ def _mail(found: Original) -> bytes:
         verified=found.verified,
         to=arrival.to,
         cc=arrival.cc,
+        others=found.others,
         subject=masked(arrival.subject),
         date=arrival.date,
         headers=tuple(

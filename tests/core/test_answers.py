@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 
 from chatserver.core import answers
-from chatserver.core.answers import COMPLETED, Checked, Given, Words, check, completable, complete
+from chatserver.core.answers import COMPLETED, Checked, Given, Words, awaited, check, completable, complete
 from chatserver.core.details import NOTHING, Details
 from chatserver.core.errors import Wrong
 from chatserver.core.forms import DEFAULT, USUAL, Choice, Field, Form, Usual
@@ -145,6 +145,8 @@ def test_everything_that_is_wrong_is_told_at_once_and_in_one_answer() -> None:
         ({"wanted": "2206-01-06", "wanted_why": "x"}, {"wanted": Wrong("far_date")}),
         ({"wanted": "2026-01-08"}, {"wanted_why": Wrong("required")}),
         ({"cc": tuple(f"p{n}@x.co" for n in range(11))}, {"cc": Wrong("too_many", 10)}),
+        ({"cc": ("eva@x.co", " luz@ ", "leo")}, {"cc": Wrong("bad_email", which="luz@")}),
+        ({"cc": ("x" * 300,)}, {"cc": Wrong("bad_email", which="x" * 254)}),
         *(
             ({"url": url}, {"url": Wrong("bad_url")})
             for url in (
@@ -252,6 +254,13 @@ def test_what_a_form_has_no_choices_for_is_neither_asked_for_again_nor_waited_fo
     assert completable(OWN) >= {name, "version"}
     done = complete(none, Details(missing=(name, "phone")), Given(phone="300"), requester="", earliest=TODAY)
     assert (done.wrong, done.details.missing, done.details.phone) == ({}, (), "300")
+
+
+def test_with_nothing_left_of_what_was_missing_a_ticket_waits_for_no_form() -> None:
+    back = Details(missing=("version", "phone"))
+    assert awaited(OWN, back) == ("version", "phone")
+    assert awaited(DEFAULT, back) == ("phone",)
+    assert awaited(DEFAULT, Details(missing=("version",))) == ()
 
 
 def test_only_words_and_address_are_not_completed() -> None:

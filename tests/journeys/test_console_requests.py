@@ -248,7 +248,7 @@ def test_a_mail_is_answered_from_the_same_composer_and_read_as_it_came(stage: St
     port = takes_mail(stage)
     letter = EmailMessage()
     letter["From"], letter["To"], letter["Subject"] = "Eva Luna <eva@cliente.example>", SUPPORT, SUBJECT
-    letter["Message-ID"] = "<uno@cliente.example>"
+    letter["Message-ID"], letter["Cc"] = "<uno@cliente.example>", f"Luz <luz@cliente.example>, {SUPPORT}"
     letter.set_content(
         "No imprime desde ayer.\n\nEl lun, 5 ene 2026 a las 9:12, Soporte <soporte@demo.example> escribió:\n> ¿Ya probaste?\n"
     )
@@ -274,6 +274,10 @@ def test_a_mail_is_answered_from_the_same_composer_and_read_as_it_came(stage: St
     assert b"Message-ID: <uno@cliente.example>" in saved(
         page, dialog.get_by_role("link", name=re.compile("Descargar correo"))
     )
+    expect(dialog.get_by_text("En el correo también: luz@cliente.example")).to_be_visible()
+    dialog.get_by_role("button", name="Poner en copia").click()
+    expect(dialog.get_by_text("En copia: luz@cliente.example")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Poner en copia")).to_have_count(0)
     dialog.get_by_text("Todos los encabezados").click()
     expect(dialog.get_by_text("<uno@cliente.example>")).to_be_visible()
     looks_right(agent, "mail")

@@ -268,3 +268,16 @@ def test_mistakes_are_said_in_the_language_that_the_page_has_by_then(stage: Stag
     customer.sees("Fill in this field.")
     customer.sees("Check the marked fields.")
     expect(customer.widget.get_by_text("Completa este campo.")).to_have_count(0)
+
+
+def test_that_it_will_be_answered_is_said_until_it_was(stage: Stage) -> None:
+    customer = out_of_hours(stage)
+    customer.leaves_request(SUBJECT, "Desde ayer.", "rosa@example.com")
+    customer.button("Ver el ticket").click()
+    line = customer.widget.get_by_text(re.compile("Te responderemos aquí"))
+    expect(line).to_be_visible()
+    agent = stage.agent(status="Ocupado")
+    agent.takes(SUBJECT)
+    agent.says("Ya la vimos.")
+    customer.talk.shows("Ya la vimos.")
+    expect(line).to_have_count(0)

@@ -15,6 +15,7 @@ from chatserver.core.details import Details
 from chatserver.core.files import File
 from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind
 from chatserver.core.people import Customer
+from chatserver.core.tickets import Pending, Ticket
 from chatserver.i18n import LANGUAGES, words
 from chatserver.mail.addresses import Signer
 from chatserver.mail.links import host_page, links
@@ -25,6 +26,7 @@ from tests.mail.letters import (
     CONVERSATION,
     EVERY,
     LINKS,
+    NOW,
     SENDER,
     SIGNER,
     html_of,
@@ -476,3 +478,19 @@ def test_a_secret_is_of_one_mail_and_one_person_and_the_same_each_time() -> None
 
 def rgb(color: str) -> tuple[int, int, int]:
     return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
+
+
+def test_the_day_on_which_what_waits_closes_is_said_at_once_in_the_customers_zone_and_language() -> None:
+    waiting = ticket(state="pending", pending=Pending(NOW))
+    asked = (*CONVERSATION[2:], said(6, "", kind="pending"))
+
+    def end(locale: str, zone: str, about: Ticket = waiting) -> str:
+        theirs = replace(about, customer=replace(ANA, locale=locale, zone=zone))
+        text = text_of(written(matter("answers", theirs, items=asked)))
+        return " ".join(text.split())
+
+    assert "no nos respondes" in end("es", "America/Bogota")
+    assert end("es", "America/Bogota") != end("es", "Asia/Tokyo"), "on their own clock"
+    assert "Without an answer we will close it on" in end("en", "UTC")
+    assert "Sem resposta, vamos fechá-lo em" in end("pt", "UTC")
+    assert "Lo cerraremos" not in end("es", "UTC", ticket())

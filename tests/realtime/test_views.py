@@ -212,3 +212,28 @@ def test_whoever_was_reminded_of_a_ticket_sees_no_time_run_out_again() -> None:
     assert reminder.ticket.answer_due_at is not None
     view = agent_ticket(reminder.ticket, APP)
     assert (view.reminded, view.answer_due_at) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("key", "verified", "account"),
+    [
+        ("user:81", True, False),
+        ("portal:abc", False, True),
+        ("mail:ana@example.com", False, False),
+        ("anon:x", False, False),
+    ],
+)
+def test_agents_are_told_who_says_that_a_customer_is_who_they_say(
+    key: str, verified: bool, account: bool
+) -> None:
+    told = person(replace(ANA, key=key))
+    assert (told.verified, told.account) == (verified, account)
+
+
+def test_what_the_form_has_no_more_is_not_told_as_missing() -> None:
+    back = replace(TAKEN.ticket, details=replace(NOTHING, missing=("version", "phone")))
+    assert customer_ticket(back, APP).missing == agent_ticket(back, APP).missing == ("phone",)
+    for audience in ("customer", "agent"):
+        assert patch(differences(TAKEN.ticket, back, APP), audience)["missing"] == ("phone",)
+    gone = replace(TAKEN.ticket, details=replace(NOTHING, missing=("version",)))
+    assert "missing" not in patch(differences(TAKEN.ticket, gone, APP), "agent")

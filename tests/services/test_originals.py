@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from chatserver.services import pairing, requests
 from chatserver.services.originals import Original, Originals
 from chatserver.store.database import Database
 from tests.mail.arriving import arrived
@@ -58,3 +59,29 @@ async def test_no_mail_is_found_through_another_apps_ticket_nor_by_nobody(stored
     for ticket_id, seq in ((taken.ticket_id + 1, taken.seq), (taken.ticket_id, taken.seq - 1)):
         with refused("not_found"):
             await originals.of(1, ticket_id, seq, raw_of)
+
+
+async def test_whom_a_mail_names_besides_may_be_put_in_copy_but_none_of_ours_and_nobody_twice(
+    stored: Scene,
+) -> None:
+    await stored.agent()
+    originals, db = originals_of(stored)
+    support = stored.house.people.app(1).support_address or "soporte@acme.example"
+    tagged = support.replace("@", "+token@")
+    named = f"Luz <LUZ@cliente.example>, luz@cliente.example, {support.upper()}, {tagged}, eva@otra.example"
+    raw = mail(to=f"{support}, Leo <leo@cliente.example>", more={"Cc": f"{named}, ana@cliente.example"})
+    taken = await arrived(stored.house, db, raw)
+    ticket, seq = taken.ticket_id, taken.seq
+    assert ticket is not None
+    assert seq is not None
+
+    async def offered() -> tuple[str, ...]:
+        return await originals.of(1, ticket, seq, lambda one: one.others)
+
+    assert await offered() == ("leo@cliente.example", "luz@cliente.example", "eva@otra.example")
+    assert (await stored.ticket(ticket)).details.cc == (), "by itself nobody is put in copy"
+    await pairing.claim(stored.house, 1, ticket)
+    await requests.copy_as_agent(stored.house, 1, ticket, ["luz@cliente.example"])
+    assert await offered() == ("leo@cliente.example", "eva@otra.example")
+    await requests.copy_as_agent(stored.house, 1, ticket, [f"x{n}@cliente.example" for n in range(8)])
+    assert await offered() == ("leo@cliente.example",), "ten at most"

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 
 from chatserver.core.answers import CC_MAX
 from chatserver.core.errors import Refused
+from chatserver.core.forms import Field, Form, Words
 from chatserver.core.outbox import TRIED_MS
 from chatserver.core.people import App
 from chatserver.core.tickets import Last, Ticket, copied_said
@@ -622,7 +623,8 @@ async def mails_in(town: Town, ticket: Ticket, address: str, app_id: int = 1) ->
     def decide(world: World, now: int) -> None:
         fresh = world.ticket(ticket.id)
         assert fresh is not None
-        world.put(fresh, copied_said(fresh, sender, "Por correo", new_cid(), now), house.people.policy(1))
+        step = copied_said(fresh, sender, "Por correo", new_cid(), now, incomplete=False)
+        world.put(fresh, step, house.people.policy(1))
 
     await house.store.write(Needs((ticket.id,)), decide)
     return sender.id
@@ -726,6 +728,17 @@ async def test_what_somebody_in_copy_says_ends_the_waiting_but_not_for_what_is_m
     await requests.send_back(house, agent, ticket.id, ["company"])
     await partaking.say(house, town.db, luis.customer, ticket.id, new_cid(), "Y esto", ())
     assert (await town.scene.ticket(ticket.id)).state == "pending"
+
+
+async def test_where_nothing_can_be_completed_any_more_somebody_in_copy_ends_the_waiting(town: Town) -> None:
+    ticket, luis = await copied(town)
+    house, agent = town.scene.house, await town.scene.agent()
+    await pairing.claim(house, agent, ticket.id)
+    await town.scene.form(Form(fields=(Field("version", "text", Words("Versión", "Version", "Versão")),)))
+    await requests.send_back(house, agent, ticket.id, ["version"])
+    await town.scene.form(Form())
+    await partaking.say(house, town.db, luis.customer, ticket.id, new_cid(), "Es la 4", ())
+    assert (await town.scene.ticket(ticket.id)).state == "open"
 
 
 async def test_who_is_in_no_copy_or_in_none_any_more_says_nothing(town: Town) -> None:

@@ -375,3 +375,20 @@ async def test_a_kind_of_case_that_becomes_sensitive_later_needs_no_new_ticket(s
     assert not ticket.details.sensitive
     await scene.form(Form(ask=Usual(), cases=(Case("invoice", sensitive=True),)))
     assert scene.house.people.form(1).cases[0].sensitive
+
+
+async def test_an_agent_puts_people_in_copy_of_a_ticket_of_theirs_once(scene: Scene) -> None:
+    await scene.agent(2)
+    ticket = await mine(scene)
+    after = await requests.copy_as_agent(scene.house, 1, ticket.id, ["luz@example.com"])
+    assert after.details.cc == ("luz@example.com",)
+    again = await requests.copy_as_agent(scene.house, 1, ticket.id, ["LUZ@example.com", ticket.address])
+    assert again.details.cc == ("luz@example.com",)
+    with refused("not_yours"):
+        await requests.copy_as_agent(scene.house, 2, ticket.id, ["eva@example.com"])
+    for wrong in (["no address"], [f"x{n}@example.com" for n in range(10)]):
+        with refused("bad_form"):
+            await requests.copy_as_agent(scene.house, 1, ticket.id, wrong)
+    await tickets.close(scene.house, 1, ticket.id)
+    with refused("ticket_closed"):
+        await requests.copy_as_agent(scene.house, 1, ticket.id, ["eva@example.com"])

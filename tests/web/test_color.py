@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatserver.demo.scene import COLOR
 from chatserver.web.color import style_sheet
+from tests.web.conftest import Served
 
 colors = st.from_regex(r"#[0-9a-fA-F]{6}", fullmatch=True)
 SHEET = re.compile(r":root \{ --accent: (#[0-9a-f]{6}); --on-accent: (#[0-9a-f]{6}); \}\n")
@@ -50,3 +52,9 @@ def test_what_can_carry_white_does(color: str, fill: str, ink: str) -> None:
 @pytest.mark.parametrize("color", ["", "red", "#fff", "#12345g", "#123456;}*{", "#１２３４５６"])
 def test_what_is_no_colour_changes_nothing(color: str) -> None:
     assert style_sheet(color) == ""
+
+
+def test_the_demos_widget_and_portal_have_one_colour(served: Served) -> None:
+    assert served.client.get("/portal/demo/color.css").text == style_sheet(COLOR)
+    assert f'data-color="{COLOR}"' in served.client.get("/embed/demo").text
+    assert "data-color" not in served.client.get("/demo").text, "nothing else is said there"

@@ -308,6 +308,28 @@ def test_the_doctor_says_why_a_token_fails(settings: Settings) -> None:
     assert command(settings.data_dir, "doctor", "-", "--app", "demo", stdin="a.b.c\n").exit_code == 1
 
 
+@pytest.mark.parametrize(
+    ("token", "hint"),
+    [
+        ("a.b", "this has 2: is it whole?"),
+        ("Bearer a.b.c", "without quotes, blanks or the word Bearer"),
+        ("'a.b.c'", "without quotes"),
+        ("a.b.c", "Its first part is no header"),
+        ("eyJhbGciOiJSUzI1NiJ9.e30.c2ln", "Its header says alg 'RS256': sign with HS256"),
+        ("eyJhbGciOiJub25lIn0.e30.", "Its header says alg 'none'"),
+        ("W10.e30.c2ln", "Its first part is no header"),
+        ("\N{LATIN SMALL LETTER N WITH TILDE}.e30.c2ln", "Its first part is no header"),
+        ("eyJhbGciOiJIUzI1NiJ9.W10.c2ln", ""),
+    ],
+)
+def test_the_doctor_says_what_is_the_matter_with_a_token_that_cannot_be_read(
+    settings: Settings, token: str, hint: str
+) -> None:
+    result = command(settings.data_dir, "doctor", token, "--app", "demo")
+    assert result.exit_code == 1
+    assert hint in " ".join(result.output.split())
+
+
 def test_help_imports_nothing_that_takes_time() -> None:
     code = (
         "import sys, json; from chatserver.cli.main import main; "

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from chatserver.core.answers import completable
+from chatserver.core.forms import Form, Usual
+from chatserver.web.asked import missing as missing_of
 from tests.web.conftest import Served
 
 
@@ -51,6 +55,12 @@ def test_of_a_ticket_that_was_sent_back_what_is_missing_is_told_alone(served: Se
     assert names(told) == ["case_kind", "case", "company"]
     assert all(field["required"] for field in told["fields"])
     assert told["checklist"] is None
+
+
+def test_whatever_can_be_completed_can_be_answered_however_little_the_form_asks() -> None:
+    form = Form(ask=msgspec.convert(dict.fromkeys(Usual.__struct_fields__, "no"), Usual))
+    for name in completable(form):
+        assert name in [field.name for field in missing_of(form, "es", [name])]
 
 
 @pytest.mark.parametrize("missing", ["nothing", ",,,", "a" * 5_000, "%00", "__class__"])

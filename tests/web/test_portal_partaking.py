@@ -49,7 +49,7 @@ class Company(Desk):
             def decide(world: World, now: int) -> None:
                 ticket = world.ticket(ticket_id)
                 assert ticket is not None
-                step = copied_said(ticket, sender, text, secrets.token_urlsafe(16), now)
+                step = copied_said(ticket, sender, text, secrets.token_urlsafe(16), now, incomplete=False)
                 world.put(ticket, step, house.people.policy(1))
 
             await house.store.write(Needs((ticket_id,)), decide)

@@ -186,6 +186,32 @@ def test_what_was_sent_back_is_completed_in_its_own_form(ana: Visitor, desk: Des
     assert "missing-title" not in ana.opens(f"tickets/{number}").page
 
 
+def test_what_the_form_has_no_more_is_asked_of_nobody_and_a_reply_is_what_the_ticket_waits_for(
+    ana: Visitor, desk: Desk
+) -> None:
+    number = ana.writes()
+    desk.takes(number)
+    own = {"key": "version", "kind": "text", "label": {"es": "Versión", "en": "Version", "pt": "Versão"}}
+    desk.asks({"fields": [own]})
+    desk.sends_back(number, "version", "phone")
+    ana.opens(f"tickets/{number}")
+    assert {"own.version", "phone"} <= set(fields(ana.page, ana.path(f"tickets/{number}/complete")))
+    desk.asks({})
+    form = fields(ana.opens(f"tickets/{number}").page, ana.path(f"tickets/{number}/complete"))
+    assert "phone" in form
+    assert "own.version" not in form
+    desk.asks({"fields": [own]})
+    desk.sends_back(number, "version")
+    desk.asks({})
+    ana.opens(f"tickets/{number}")
+    assert ana.shows("Esperamos tu respuesta para seguir.")
+    assert "missing-title" not in ana.page
+    news = ana.client.get(ana.path(f"tickets/{number}/news")).json()
+    assert (news["waits"], news["incomplete"]) == (True, False)
+    ana.posts(f"tickets/{number}/reply", text="Es la 4.")
+    assert desk.rows("SELECT state FROM tickets") == [("open",)]
+
+
 def test_a_form_that_was_completed_meanwhile_is_no_mistake(ana: Visitor, desk: Desk) -> None:
     number = ana.writes()
     desk.takes(number)
@@ -235,6 +261,8 @@ def test_people_are_added_in_a_reply_and_shown_once(ana: Visitor, desk: Desk) ->
     ("copies", "sentence"),
     [
         ("nadie", "Escribe un correo completo"),
+        ("luis@x.test, <b>@nadie, eva@x.test", "Revisa «b»."),
+        ("luis@x.test, eva@, leo@x.test", "Revisa «eva@»."),
         (", ".join(f"p{n}@x.test" for n in range(CC_MAX + 1)), "Son demasiados: caben 10."),
     ],
 )

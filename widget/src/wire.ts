@@ -425,6 +425,13 @@ export interface Reject {
   reason: string;
 }
 
+/** These get the answers from now on, too. Who is in copy already stays there, once. */
+export interface Copy {
+  type: "copy";
+  ticket: number;
+  addresses: string[];
+}
+
 /** What an agent says of a ticket; None leaves things as they are. */
 export interface Classification {
   type?: "incident" | "question" | "request" | "suggestion" | "" | null;
@@ -451,7 +458,10 @@ export interface Person {
   name: string;
   alias: string;
   email: string;
+  /** The host vouches for them. */
   verified: boolean;
+  /** They signed up in the portal, by a link mailed to `email`. */
+  account: boolean;
   locale: string;
   zone: string;
   /**
@@ -768,6 +778,11 @@ export interface Storing {
 export interface Wrong {
   code: FieldCode;
   limit?: number;
+  /**
+   * Of several things in one field the one that is wrong, as it was typed; its sentence is
+   * `form.wrong.<code>.which`.
+   */
+  which?: string;
 }
 
 /**
@@ -978,6 +993,7 @@ export type AgentFrame =
   | Pend
   | SendBack
   | Reject
+  | Copy
   | Classify
   | Open
   | History

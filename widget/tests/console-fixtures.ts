@@ -28,6 +28,7 @@ export function ticket(fields: Partial<AgentTicket> & { id: number }): AgentTick
       alias: "BCDF",
       email: "",
       verified: true,
+      account: false,
       locale: "es",
       zone: "UTC",
       claimed: "",

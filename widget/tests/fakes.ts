@@ -179,6 +179,7 @@ export function welcome(change: Partial<Welcome> = {}): Welcome {
       alias: "BCDF",
       email: "",
       verified: false,
+      account: false,
       locale: "es",
       zone: "",
       claimed: "",

@@ -10,8 +10,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from chatserver.core import messages
+from chatserver.core.answers import awaited
 from chatserver.core.errors import Refused
 from chatserver.core.files import File
+from chatserver.core.forms import Form
 from chatserver.core.tickets import Item, Ticket, pending_ends, rate_until
 from chatserver.i18n import say
 from chatserver.services import partaking, persons, requests, talk, tickets
@@ -84,7 +86,7 @@ async def page(
         await _seen(visit, ticket)
     policy, form = visit.app.policy, visit.app.form
     until = rate_until(ticket, policy)
-    missing = asked.missing(form, visit.lang, ticket.details.missing) if _asks(ticket, part) else []
+    missing = asked.missing(form, visit.lang, _asks(form, ticket, part))
     pending = ticket.pending
     return visit.page(
         "ticket",
@@ -115,9 +117,9 @@ async def page(
     )
 
 
-def _asks(ticket: Ticket, part: Part) -> bool:
-    """There is a form that its customer may complete."""
-    return part == "own" and ticket.state != "closed" and bool(ticket.details.missing)
+def _asks(form: Form, ticket: Ticket, part: Part) -> tuple[str, ...]:
+    """What its customer may complete."""
+    return awaited(form, ticket.details) if part == "own" and ticket.state != "closed" else ()
 
 
 def _warning(visit: Visit, ticket: Ticket) -> str:
@@ -326,7 +328,7 @@ async def news(visit: Visit) -> Response:
         ticket.state == "closed",
         part == "own" and ticket.proposal is not None,
         part == "own" and ticket.state == "pending",
-        _asks(ticket, part),
+        bool(_asks(visit.app.form, ticket, part)),
         part == "own" and until is not None and visit.portal.house.now() < until,
         len(fresh) > NEWS_MOST,
         await _entries(visit, ticket, fresh[:NEWS_MOST], last),

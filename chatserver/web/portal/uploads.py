@@ -171,7 +171,7 @@ def shown(visit: Visit) -> dict[str, Any]:
         "bytes": policy.file_mib * MIB,
         "hint": say(
             visit.lang,
-            "portal.files.hint",
+            "common.file_limits",
             count=policy.files_per_message,
             size=size(visit.lang, policy.file_mib * MIB),
         ),
@@ -183,11 +183,15 @@ def shown(visit: Visit) -> dict[str, Any]:
 
 
 def size(lang: str, count: int) -> str:
-    """ "340 KB", "1,2 MB" """
-    if count < MIB:
-        return f"{max(1, round(count / 1024))} KB"
-    text = f"{count / MIB:.1f}".removesuffix(".0")
-    return f"{text if lang == 'en' else text.replace('.', ',')} MB"
+    """ "340 KB", "1.2 MB", "20 MB": so many bytes, as the widget says it (`fileSize` in widget/src/ui/files.tsx)."""
+    kib = -(-count // 1024)
+    if kib < 1024:
+        return f"{kib} KB"
+    # Below ten with a tenth, where there is one. Portuguese parts it by a comma; the Spanish of Latin America (es-419), as
+    # browsers have it, by a point.
+    tenths = (count * 10 + MIB // 2) // MIB if count < 10 * MIB else (count + MIB // 2) // MIB * 10
+    text = f"{tenths / 10:g}"
+    return f"{text.replace('.', ',') if lang == 'pt' else text} MB"
 
 
 def sentence(lang: str, refused: Refused) -> str:

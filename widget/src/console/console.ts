@@ -286,6 +286,11 @@ export class Console {
     this.ask({ type: "reject", ticket, reason }, ticket);
   }
 
+  /** They get the answers from now on. */
+  copy(ticket: number, addresses: string[]): void {
+    this.ask({ type: "copy", ticket, addresses }, ticket);
+  }
+
   /** What `said` leaves out stays. */
   classify(ticket: number, said: Classification): void {
     const all = { ...this.classifying.get(ticket), ...said };

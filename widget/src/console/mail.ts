@@ -12,6 +12,8 @@ export interface Mail {
   readonly verified: boolean;
   readonly to: readonly string[];
   readonly cc: readonly string[];
+  /** Of these, who may be put in copy: other people who get no answers. */
+  readonly others: readonly string[];
   readonly subject: string;
   /** ms since 1970 UTC, by its own word; null where it has none. */
   readonly date: number | null;

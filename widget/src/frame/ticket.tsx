@@ -45,10 +45,12 @@ class Open extends Component<WithRoom> {
   readonly #ending = signal(false);
 
   override render({ room }: WithRoom) {
-    const { id: ticket, proposal, mode, email, state } = room.view;
+    const { id: ticket, proposal, mode, email, state, last } = room.view;
     return (
       <div class="foot">
-        {mode === "later" && email && <p class="line">{t("widget.later_line", { email })}</p>}
+        {mode === "later" && email && last?.by !== "agent" && (
+          <p class="line">{t("widget.later_line", { email })}</p>
+        )}
         {state === "pending" && (
           <Late name="form" quiet>
             {({ Pending }) => <Pending room={room} key={room.view.missing.join()} />}

@@ -9,10 +9,12 @@ import { errorText, t, tag } from "./i18n";
 
 const MB = 2 ** 20;
 
-/** "4 KB", "1,2 MB", "20 MB": as people say it, rounded to what matters. */
+/** "4 KB", "1.2 MB", "20 MB": as people say it, rounded to what matters; as the server does (tests/cases/sizes.json). */
 export function fileSize(bytes: number): string {
-  const [size, unit] = bytes < MB ? [Math.ceil(bytes / 1024), "KB"] : [bytes / MB, "MB"];
-  return `${size.toLocaleString(tag(), { maximumFractionDigits: size < 10 ? 1 : 0 })} ${unit}`;
+  const kb = Math.ceil(bytes / 1024);
+  const [size, unit] = kb < 1024 ? [kb, "KB"] : [bytes / MB, "MB"];
+  const digits = { maximumFractionDigits: size < 10 ? 1 : 0, useGrouping: false };
+  return `${size.toLocaleString(tag(), digits)} ${unit}`;
 }
 
 /** The sentence for a refusal that has to do with files. */

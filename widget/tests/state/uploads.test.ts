@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { test } from "node:test";
 import { Uploads } from "../../src/state/uploads";
 import { fileSize } from "../../src/ui/files";
+import { locale } from "../../src/ui/i18n";
 
 /** As much of XMLHttpRequest as an upload needs; a test plays the network. */
 class Request {
@@ -166,4 +169,15 @@ test("sizes are said as people say them", () => {
   assert.equal(fileSize(0), "0 KB");
   assert.equal(fileSize(48_213), "48 KB");
   assert.equal(fileSize(20 * 2 ** 20), "20 MB");
+});
+
+test("and as the server says them, in every language", () => {
+  const file = path.join(process.cwd(), "..", "tests", "cases", "sizes.json");
+  const cases: (Record<string, string> & { bytes: number })[] = JSON.parse(readFileSync(file, "utf8"));
+  const before = locale.value;
+  for (const language of ["es", "en", "pt"]) {
+    locale.value = language;
+    for (const one of cases) assert.equal(fileSize(one.bytes), one[language], `${one.bytes} ${language}`);
+  }
+  locale.value = before;
 });

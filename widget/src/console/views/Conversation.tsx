@@ -64,9 +64,11 @@ function Header({ console, ticket, detailsOpen, toggleDetails }: Props & { ticke
           {ticket.subject}
         </h1>
         <p class="soft">
-          <span class="number">#{ticket.number}</span> · {app && `${app} · `}
-          {customerName(ticket.customer)} ·{" "}
-          <span data-state={ticket.waiting ? "waiting" : ticket.state}>{stateWord(ticket)}</span>
+          <span class="who-asks">
+            <span class="number">#{ticket.number}</span> · {app && `${app} · `}
+            {customerName(ticket.customer)}
+          </span>
+          <span data-state={ticket.waiting ? "waiting" : ticket.state}>· {stateWord(ticket)}</span>
         </p>
       </div>
       <Actions console={console} ticket={ticket} />

@@ -1,6 +1,7 @@
 /** **Ver correo original**: what came in, as text; the whole of it, and what was attached, to be saved. */
 
 import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { fileSize } from "../../ui/files";
 import { errorText, t } from "../../ui/i18n";
@@ -33,7 +34,11 @@ export function MailDialog({ console, ticket, seq, close }: Props) {
     <Dialog title={t("console.mail.title")} close={close} wide>
       {problem.value && <Alert>{problem.value}</Alert>}
       {!mail.value && !problem.value && <p class="soft">{t("console.loading")}</p>}
-      {mail.value && <Letter mail={mail.value} base={`/console/tickets/${ticket}/mails/${seq}`} />}
+      {mail.value && (
+        <Letter mail={mail.value} base={`/console/tickets/${ticket}/mails/${seq}`}>
+          <Others console={console} ticket={ticket} others={mail.value.others} />
+        </Letter>
+      )}
     </Dialog>
   );
 }
@@ -42,7 +47,39 @@ function reason(code: string): string {
   return code === "not_found" ? t("console.mail.gone") : errorText(code);
 }
 
-function Letter({ mail, base }: { mail: Mail; base: string }) {
+interface OthersProps extends Pick<Props, "console" | "ticket"> {
+  others: readonly string[];
+}
+
+/** Whom the mail names besides: From and Cc are anybody's claims, so that they get answers is the agent's to say. */
+function Others({ console, ticket, others }: OthersProps) {
+  const { tickets, threads, me, refusal, busy } = console.desk.value;
+  const attended = tickets.get(ticket);
+  const copied = threads.get(ticket)?.form?.cc ?? [];
+  const left = others.filter((address) => !copied.includes(address));
+  if (others.length === 0) return null;
+  const addresses = (left.length > 0 ? left : others).join(", ");
+  return (
+    <div class="line mail-others">
+      <span role="status">
+        {t(left.length > 0 ? "console.mail.others" : "console.mail.copied", { addresses })}
+      </span>
+      {left.length > 0 && attended?.agent_id === me?.id && attended?.state !== "closed" && (
+        <button
+          type="button"
+          class="button"
+          disabled={busy.has(`copy:${ticket}`)}
+          onClick={() => console.copy(ticket, left)}
+        >
+          {t("console.mail.copy")}
+        </button>
+      )}
+      {refusal?.verb === "copy" && refusal.ticket === ticket && <Alert>{errorText(refusal.code)}</Alert>}
+    </div>
+  );
+}
+
+function Letter({ mail, base, children }: { mail: Mail; base: string; children: ComponentChildren }) {
   const from = mail.name ? `${mail.name} <${mail.address}>` : mail.address;
   return (
     <>
@@ -57,6 +94,7 @@ function Letter({ mail, base }: { mail: Mail; base: string }) {
         </Fact>
         <Fact name={t("console.mail.subject")}>{mail.subject}</Fact>
       </dl>
+      {children}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no mouse scrolls it with the keys */}
       <div class="mail-text" tabIndex={0} role="document" aria-label={t("console.mail.text")}>
         {mail.pieces.map((piece) => (

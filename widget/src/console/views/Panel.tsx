@@ -3,7 +3,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { t, tag } from "../../ui/i18n";
 import { clockTime, fullTime, shortTime, when } from "../../ui/time";
-import type { AgentTicket, Context } from "../../wire";
+import type { AgentTicket, Context, Person } from "../../wire";
 import { browserName } from "../browser";
 import { minute } from "../clockwork";
 import type { Console } from "../console";
@@ -60,14 +60,7 @@ function Who({ ticket }: { ticket: AgentTicket }) {
         />
         <div>
           <h2>{name}</h2>
-          {customer.verified ? (
-            <span class="verified">
-              <Icon name="verified" />
-              {t("console.panel.verified")}
-            </span>
-          ) : (
-            !customer.claimed && <span class="soft">{t("console.panel.unverified")}</span>
-          )}
+          <Standing customer={customer} />
         </div>
       </div>
       <dl>
@@ -86,6 +79,21 @@ function Who({ ticket }: { ticket: AgentTicket }) {
         )}
       </dl>
     </section>
+  );
+}
+
+/** Who says that they are who they say: their host, a link that was mailed to them, or nobody; a name that is a claim says so itself. */
+function Standing({ customer }: { customer: Person }) {
+  if (customer.verified)
+    return (
+      <span class="verified">
+        <Icon name="verified" />
+        {t("console.panel.verified")}
+      </span>
+    );
+  if (customer.claimed) return null;
+  return (
+    <span class="soft">{t(customer.account ? "console.panel.account" : "console.panel.unverified")}</span>
   );
 }
 
@@ -151,11 +159,13 @@ function Where({ context }: { context: Context }) {
 function EarlierTickets({ console, ticket }: { console: Console; ticket: AgentTicket }) {
   const { id } = ticket.customer;
   const online = console.link.value.phase === "live";
-  // Asked anew with every ticket: the last one may be closed by now, and so be an earlier one.
-  useEffect(() => {
-    if (online) console.loadEarlier(id);
-  }, [id, ticket.id, ticket.state, online]);
   const found = console.desk.value.earlier.get(id);
+  const looksThrough = found !== undefined && console.cameFrom.value !== null;
+  // Asked anew with every ticket: the last one may be closed by now, and so be an earlier one. But whoever goes from one of them
+  // to the next keeps the pages that they unfolded.
+  useEffect(() => {
+    if (online && !looksThrough) console.loadEarlier(id);
+  }, [id, ticket.id, ticket.state, online]);
   const others = (found?.tickets ?? []).filter((one) => one.id !== ticket.id);
   return (
     <section>

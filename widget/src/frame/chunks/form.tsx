@@ -4,6 +4,7 @@ import { Component, type ComponentChildren, type TargetedEvent } from "preact";
 import { t } from "../../ui/i18n";
 import { signal } from "../../ui/signal";
 import { when } from "../../ui/time";
+import type { Wrong } from "../../wire";
 import { chunk } from "../chunks";
 import { refusal } from "../form";
 import { Hours } from "../home";
@@ -336,12 +337,15 @@ function noteOn({ name }: Asked, sheet: Sheet): string | undefined {
   return other?.options.find((option) => option.value === sheet.values.value[other.name])?.note;
 }
 
+const sentence = ({ code, limit = 0, which = "" }: Wrong) =>
+  t(`form.wrong.${code}${which && ".which"}`, { limit, which });
+
 function Question({ one, sheet }: { one: Asked; sheet: Sheet }) {
   const { name, kind, label, most, options } = one;
   const undecided = options.some((option) => option.value === "0");
   const value = sheet.values.value[name] ?? (undecided ? "0" : "");
   const wrong = sheet.wrong.value[name];
-  const error = wrong ? t(`form.wrong.${wrong.code}`, { limit: wrong.limit ?? 0 }) : "";
+  const error = wrong ? sentence(wrong) : "";
   const id = `ask-${name}`;
   const chosen = options.find((option) => option.value === value);
   const hint = [noteOn(one, sheet) || one.hint, chosen?.why].filter(Boolean).join(" ");
