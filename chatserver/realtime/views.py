@@ -16,7 +16,8 @@ import msgspec
 from msgspec.structs import astuple
 
 from chatserver.core.details import Details, case_shown
-from chatserver.core.events import AgentChanged, Event, QueueMoved, TicketChanged, Typing
+from chatserver.core.events import AgentChanged, Event, NoteWritten, QueueMoved, TicketChanged, Typing
+from chatserver.core.notes import Note
 from chatserver.core.people import App, Customer, alias
 from chatserver.core.tickets import Item, Ticket, clock, pending_ends, rate_until, targets
 from chatserver.realtime.frames import Packet, pack
@@ -29,6 +30,8 @@ from chatserver.realtime.wire import (
     FormView,
     Frame,
     ItemView,
+    Noted,
+    NoteView,
     Person,
     Queue,
     StatusFrame,
@@ -197,6 +200,11 @@ def item_views(items: Iterable[Item], audience: Audience) -> list[ItemView]:
     return [item_view(item, audience) for item in items]
 
 
+def note_view(note: Note) -> NoteView:
+    """For agents: there is no other audience of it."""
+    return NoteView(note.seq, note.at, note.author_id, note.name, note.text, note.cid)
+
+
 class Views:
     """Events as frames for each audience: made and encoded once, however many sockets hear them."""
 
@@ -234,6 +242,8 @@ class Views:
                 )
             case QueueMoved() if audience == "customer":
                 return queue(event)
+            case NoteWritten() if audience == "agent":
+                return Noted(event.ticket_id, note_view(event.note))
             case AgentChanged() if audience == "agent":
                 return StatusFrame(event.status)
         return None

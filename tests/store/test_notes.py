@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+import chatserver
 from chatserver.core import notes as core
 from chatserver.core.errors import Refused
 from chatserver.core.events import NoteWritten
@@ -104,6 +107,27 @@ async def test_notes_and_messages_of_a_group_know_nothing_of_each_other(house: H
     assert found[::2] == [1, 2, 3, 4, 5]
     assert found[1::2] == [2, 3, 4, 5, 6]
     assert house.sequence(ticket.id) == list(range(1, 7))
+
+
+def test_nobody_reads_notes_but_the_agents_socket_and_nodes_that_look_for_what_they_missed() -> None:
+    """No page, mail, transcript, search or customer's socket can show what it cannot ask for."""
+    package = Path(chatserver.__file__).parent
+    wanted = re.compile(
+        r"store\.notes\b|store import .*\bnotes\b|tables import .*\bnotes\b|tables\.notes\b|(FROM|JOIN|INTO) notes\b"
+    )
+    found = {
+        str(file.relative_to(package))
+        for file in package.rglob("*.py")
+        if wanted.search(file.read_text(encoding="utf-8"))
+    }
+    writing = {
+        "store/rows.py",
+        "store/postgres/applying.py",
+        "store/sqlite/loading.py",
+        "store/postgres/loading.py",
+    }
+    reading = {"store/notes.py", "store/versions.py", "realtime/agent.py"}
+    assert found == writing | reading | {"loops/canary.py", "store/wholeness.py"}
 
 
 @pytest.fixture
