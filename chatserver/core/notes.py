@@ -35,3 +35,8 @@ def text(said: str) -> str:
 def written(agent: Agent, said: str, cid: str, last: int, now: int) -> Note:
     """The note after the ticket's `last` one (0: there is none). `said`: as `text` gave it."""
     return Note(last + 1, now, agent.id, agent.name, cid, said)
+
+
+def mailed(address: str, said: str, cid: str, last: int, now: int, *, mail: str) -> Note:
+    """The same of what a mail said, which was taken under the key `mail`. `address`: whose it claims to be."""
+    return Note(last + 1, now, 0, address, cid, said, mail)

@@ -202,7 +202,7 @@ def item_views(items: Iterable[Item], audience: Audience) -> list[ItemView]:
 
 def note_view(note: Note) -> NoteView:
     """For agents: there is no other audience of it."""
-    return NoteView(note.seq, note.at, note.author_id, note.name, note.text, note.cid)
+    return NoteView(note.seq, note.at, note.author_id, note.name, note.text, note.cid, note.mail != "")
 
 
 class Views:

@@ -90,6 +90,8 @@ class NoteView(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The agent's, or that address."""
     text: str
     cid: str
+    mail: bool = False
+    """It came by mail: `/console/tickets/{ticket}/notes/{seq}` shows that one."""
 
 
 class FormView(msgspec.Struct, frozen=True, gc=False):

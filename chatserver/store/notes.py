@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, tuple_
+from sqlalchemy import bindparam, func, select, tuple_
 
 from chatserver.core.events import NoteWritten
 from chatserver.core.notes import Note
@@ -20,6 +20,8 @@ _AFTER = (
     .order_by(notes.c.seq)
     .limit(bindparam("limit"))
 )
+_ONE = note_select.where(notes.c.ticket_id == bindparam("ticket_id"), notes.c.seq == bindparam("seq"))
+_MAILED = select(func.count()).where(notes.c.ticket_id == bindparam("ticket_id"), notes.c.author_id == 0)
 _place = tuple_(notes.c.at, notes.c.ticket_id, notes.c.seq)
 _LATEST = (
     note_select.add_columns(tickets.c.app_id, tickets.c.id)
@@ -37,6 +39,17 @@ async def notes_after(db: Database, ticket_id: int, after: int, limit: int) -> l
     """The first `limit` notes with a number above `after`, in order."""
     rows = await db.rows(_AFTER, ticket_id=ticket_id, after=min(after, LAST), limit=limit)
     return [note_from(row) for row in rows]
+
+
+async def note_numbered(db: Database, ticket_id: int, seq: int) -> Note | None:
+    rows = await db.rows(_ONE, ticket_id=ticket_id, seq=min(seq, LAST))
+    return note_from(rows[0]) if rows else None
+
+
+async def count_mailed(db: Database, ticket_id: int) -> int:
+    """How many of a ticket's notes mails said."""
+    ((count,),) = await db.rows(_MAILED, ticket_id=ticket_id)
+    return int(count)
 
 
 async def latest_notes(

@@ -948,6 +948,8 @@ export interface NoteView {
   name: string;
   text: string;
   cid: string;
+  /** It came by mail: `/console/tickets/{ticket}/notes/{seq}` shows that one. */
+  mail?: boolean;
 }
 
 /**

@@ -261,9 +261,9 @@ export class Console {
     if (mark) void this.forms.want(app, mark);
   }
 
-  /** The mail as which a message came. */
-  mail(ticket: number, seq: number): Promise<Answer<Mail>> {
-    return this.fetching<Mail>("GET", `/console/tickets/${ticket}/mails/${seq}`);
+  /** The mail as which a message came, or a note. `place`: as `mailOf` and `mailOfNote` give it. */
+  mail(place: string): Promise<Answer<Mail>> {
+    return this.fetching<Mail>("GET", place);
   }
 
   // — verbs —

@@ -9,7 +9,7 @@ import { clockTime, dayName, fullTime } from "../../ui/time";
 import type { AgentTicket, ItemView, NoteView } from "../../wire";
 import { minute, second } from "../clockwork";
 import type { Console } from "../console";
-import { byMail, type Piece } from "../mail";
+import { byMail, mailOf, mailOfNote, type Piece } from "../mail";
 import type { Pending } from "../state/desk";
 import { calendarDay, type Entry, grouped, within } from "../state/groups";
 import { Icon } from "./icons";
@@ -143,7 +143,7 @@ function EntryView({ console, entry, ticket, me, lastOwn }: EntryProps) {
       </p>
     );
   }
-  if (entry.kind === "note") return <Note note={entry.note} me={me} />;
+  if (entry.kind === "note") return <Note console={console} ticket={ticket.id} note={entry.note} me={me} />;
   const own = entry.by === "agent";
   const name = authorName(entry.items[0], ticket, me);
   const seen = own && entry.items.at(-1)?.seq === lastOwn ? ticket.customer_seen >= (lastOwn ?? 0) : null;
@@ -161,7 +161,14 @@ function EntryView({ console, entry, ticket, me, lastOwn }: EntryProps) {
 }
 
 /** Only agents see it: it looks like nothing that anybody said to the customer. */
-const Note = memo(({ note, me }: { note: NoteView; me: number | undefined }) => (
+interface NoteProps {
+  console: Console;
+  ticket: number;
+  note: NoteView;
+  me: number | undefined;
+}
+
+const Note = memo(({ console, ticket, note, me }: NoteProps) => (
   <div class="note" title={fullTime(note.at)}>
     <p class="note-head">
       <NoteMark /> <b>{note.author === me ? t("console.log.you") : note.name}</b>{" "}
@@ -170,6 +177,7 @@ const Note = memo(({ note, me }: { note: NoteView; me: number | undefined }) => 
     <p class="note-text">
       <Linked text={note.text} />
     </p>
+    {note.mail && <ByMail console={console} place={mailOfNote(ticket, note.seq)} verified={false} />}
   </div>
 ));
 
@@ -222,7 +230,7 @@ const Run = memo(({ console, ticket, items, own, name, proposal, seen }: RunProp
             </span>
           )}
           {byMail(item.reason) && !goesOn(item, items[at + 1]) && (
-            <ByMail console={console} ticket={ticket} item={item} />
+            <ByMail console={console} place={mailOf(ticket, item.seq)} verified={item.reason === "mail"} />
           )}
           {item.files && <ItemFiles console={console} ticket={ticket} item={item} />}
         </div>
@@ -237,12 +245,12 @@ const goesOn = (item: ItemView, next: ItemView | undefined): boolean =>
   next !== undefined && byMail(next.reason) && next.at === item.at;
 
 /** What belongs to a message that came by mail: what its author copied is folded, the original a press away. */
-function ByMail({ console, ticket, item }: { console: Console; ticket: number; item: ItemView }) {
+function ByMail({ console, place, verified }: { console: Console; place: string; verified: boolean }) {
   const open = useSignal(false);
   const folded = useSignal<readonly Piece[] | null>(null);
   const problem = useSignal(false);
   const unfold = async () => {
-    const answer = await console.mail(ticket, item.seq);
+    const answer = await console.mail(place);
     problem.value = answer.kind !== "done";
     if (answer.kind === "done") folded.value = answer.value.pieces.filter(({ kind }) => kind !== "said");
   };
@@ -253,7 +261,7 @@ function ByMail({ console, ticket, item }: { console: Console; ticket: number; i
       ))}
       <span class="by-mail-foot">
         <Icon name="mail" />
-        {t(item.reason === "mail" ? "console.mail.by" : "console.mail.by_unverified")}
+        {t(verified ? "console.mail.by" : "console.mail.by_unverified")}
         {folded.value === null ? (
           <button type="button" class="link" onClick={unfold}>
             {t("console.mail.unfold")}
@@ -290,8 +298,7 @@ function ByMail({ console, ticket, item }: { console: Console; ticket: number; i
       {open.value && (
         <MailDialog
           console={console}
-          ticket={ticket}
-          seq={item.seq}
+          place={place}
           close={() => {
             open.value = false;
           }}
