@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from chatserver.core.events import Event
 from chatserver.core.mails import ANSWERS_AT_MOST, TakenMail
+from chatserver.core.notes import Note
 from chatserver.core.outbox import Letter
 from chatserver.core.people import Agent, App, Customer
 from chatserver.core.policy import Policy
@@ -48,6 +49,7 @@ class MemoryStore:
         self._ids = {"ticket": 0, "customer": 0}
         self._cids: dict[tuple[int, str, str], int] = {}
         self._said: dict[tuple[int, str, int, str], int] = {}
+        self._notes: dict[int, list[Note]] = {}
         self._customers: dict[tuple[int, str], Customer] = {}
         self._apps: dict[int, App] = {}
         self._agents: dict[int, Agent] = {}
@@ -83,6 +85,9 @@ class MemoryStore:
 
     async def items(self, ticket_id: int) -> list[Item]:
         return list(self._items[ticket_id])
+
+    async def notes(self, ticket_id: int) -> list[Note]:
+        return list(self._notes.get(ticket_id, ()))
 
     async def customer(self, app_id: int, key: str) -> Customer | None:
         return self._customers.get((app_id, key))
@@ -140,6 +145,11 @@ class MemoryStore:
         tickets = set(needs.tickets)
         for said in needs.said:
             world.loaded_said(said, self._said.get(said))
+        for noted in needs.noted:
+            written = self._notes.get(noted[0], [])
+            same = [note.seq for note in written if (note.author_id, note.cid) == noted[1:]]
+            world.loaded_noted(noted, same[0] if same else None)
+            world.loaded_last_note(noted[0], len(written))
         for key in needs.customers:
             world.loaded_customer(key, self._customers.get(key))
             answered = [t for _, t in self._now() if t.state == "closed" and t.answered_at is not None]
@@ -192,6 +202,8 @@ class MemoryStore:
                 key = (ticket_id, item.by, author, item.cid)
                 assert key not in self._said, "stored twice"
                 self._said[key] = item.seq
+        for (ticket_id, _), note in world.new_notes.items():
+            self._notes.setdefault(ticket_id, []).append(note)
         self._attached |= world.attached
         for letter in world.letters:
             self._letters.setdefault(letter.key, letter)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from chatserver.core.inactivity import Turn
+from chatserver.core.notes import Note
 from chatserver.core.people import Status
 from chatserver.core.tickets import Item, Ticket
 
@@ -15,6 +16,14 @@ class TicketChanged(msgspec.Struct, frozen=True, tag=True, gc=False):
     before: Ticket | None
     after: Ticket
     items: tuple[Item, ...]
+
+
+class NoteWritten(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """A ticket's next internal note. For agents: nothing that customers listen to has it."""
+
+    app_id: int
+    ticket_id: int
+    note: Note
 
 
 class Typing(msgspec.Struct, frozen=True, tag=True):
@@ -79,6 +88,7 @@ class MailWaits(msgspec.Struct, frozen=True, tag=True):
 
 Event = (
     TicketChanged
+    | NoteWritten
     | Typing
     | QueueMoved
     | DeskChanged
@@ -105,7 +115,7 @@ def agent_topic(agent_id: int) -> str:
 
 
 def desk_topic(app_id: int) -> str:
-    """What all agents of an app see: tickets that wait, or wait for a later answer."""
+    """What all agents of an app see: tickets that wait, or wait for a later answer; and notes, of whatever ticket."""
     return f"desk:{app_id}"
 
 

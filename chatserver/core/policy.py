@@ -69,6 +69,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     solve_urgent_seconds: int = 8 * 3_600
     mail: bool = False
     """Mails are written: a server for outgoing mail is known, and the app wants them."""
+    mail_stranger: Literal["ticket", "note"] = "ticket"
+    """What becomes of a mail that names a ticket in which its sender takes no part: a ticket of their own, or a note there."""
     mail_original_days: int = 365
     """Mails that came in are kept, as they came, for so many days; 0: for ever."""
     mail_original_mib: int = 5_000

@@ -173,6 +173,7 @@ class Canary:
         closed = select(_t.id).where(_t.customer_id.in_(ours), _t.state == "closed")
         await self._db.execute(
             delete(tables.items).where(tables.items.c.ticket_id.in_(closed)),
+            delete(tables.notes).where(tables.notes.c.ticket_id.in_(closed)),
             delete(tables.tickets).where(_t.customer_id.in_(ours), _t.state == "closed"),
         )
 

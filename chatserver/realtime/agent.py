@@ -10,6 +10,7 @@ from chatserver.core.errors import Refused
 from chatserver.core.events import AgentGone, Event, agent_topic, desk_topic, session_topic
 from chatserver.core.files import MIB
 from chatserver.core.forms import form_mark
+from chatserver.core.notes import Note
 from chatserver.core.people import Agent
 from chatserver.core.tickets import Ticket
 from chatserver.realtime.connection import Connection
@@ -19,10 +20,12 @@ from chatserver.realtime.frames import Frames, pack, type_of
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.ports import AuthenticateAgent, OriginAllowed
 from chatserver.realtime.talk import Talk
-from chatserver.realtime.views import agent_ticket, form_view, host_context
+from chatserver.realtime.views import agent_ticket, form_view, host_context, note_view
 from chatserver.realtime.wire import (
     DESK_BYTES,
     DESK_PAGE,
+    PAGE,
+    PAGE_BYTES,
     VERSION,
     Ack,
     AgentChangedFrame,
@@ -42,8 +45,10 @@ from chatserver.realtime.wire import (
     Done,
     Frame,
     ItemView,
+    Notes,
     Pend,
     Propose,
+    ReadNotes,
     Reject,
     Say,
     Seen,
@@ -52,11 +57,13 @@ from chatserver.realtime.wire import (
     Tickets,
     TypingFrame,
     Waits,
+    WriteNote,
 )
-from chatserver.services import pairing, requests, talk, tickets
+from chatserver.services import notes, pairing, requests, talk, tickets
 from chatserver.store import people as people_rows
 from chatserver.store import tickets as ticket_rows
 from chatserver.store.base import Use
+from chatserver.store.notes import notes_after
 from chatserver.telemetry import Traced, untraced
 
 _FRAMES: Final = Frames[Frame](AgentFrame)
@@ -235,6 +242,12 @@ class AgentTalk(Talk[Frame]):
                 await requests.copy_as_agent(house, me, frame.ticket, frame.addresses)
             case Classify():
                 await requests.classify(house, me, frame.ticket, frame.said)
+            case WriteNote():
+                seq = await notes.write(house, me, frame.ticket, frame.cid, frame.text)
+                return Ack(frame.cid, frame.ticket, seq)
+            case ReadNotes():
+                await self._notes(frame)
+                return None
             case Tickets():
                 return await self._earlier(frame)
             case DeskMore():
@@ -255,6 +268,17 @@ class AgentTalk(Talk[Frame]):
             await requests.pend(house, me, frame.ticket, cid=frame.cid, text=frame.text)
         else:
             await requests.resume(house, me, frame.ticket)
+
+    async def _notes(self, frame: ReadNotes) -> None:
+        # As for `open`: what is written meanwhile comes after the page.
+        async with self.reading():
+            with self.connection.holding():
+                ticket = await self.ticket(frame.ticket)
+                after = frame.after if frame.epoch == self.hub.db.epoch else 0
+                found = await notes_after(self.hub.db, ticket.id, after, PAGE + 1)
+                page = _note_page(found)
+                views = [note_view(note) for note in page]
+                await self._reply(Notes(ticket.id, after, views, more=len(page) < len(found)))
 
     async def _earlier(self, frame: Tickets) -> AgentTickets:
         found = await ticket_rows.earlier_tickets(
@@ -279,6 +303,16 @@ class AgentTalk(Talk[Frame]):
     def _view(self, ticket: Ticket) -> AgentTicket:
         self.hub.shown(ticket)
         return agent_ticket(ticket, self.hub.house.people.app(ticket.app_id))
+
+
+def _note_page(notes: list[Note]) -> list[Note]:
+    """As many of the first as a page may hold, one at least if there is one."""
+    size = 0
+    for count, note in enumerate(notes[:PAGE]):
+        size += len(note.text.encode())
+        if size > PAGE_BYTES and count:
+            return notes[:count]
+    return notes[:PAGE]
 
 
 def _pages(views: list[AgentTicket]) -> list[list[AgentTicket]]:

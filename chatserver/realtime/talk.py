@@ -66,10 +66,10 @@ FILE_BYTES: Final = 90
 """What is told of a file beside its name."""
 CHEAP: Final = frozenset({Ping, Seen, TypingFrame})
 CHEAP_COST: Final = 0.25
-MESSAGES: Final = frozenset({"start", "request", "leave", "propose", "complete", "pend", "send_back"})
+MESSAGES: Final = frozenset({"note", "start", "request", "leave", "propose", "complete", "pend", "send_back"})
 """And `say`."""
 OPENINGS: Final = frozenset({"start", "request"})
-READINGS: Final = frozenset({"open", "history", "desk", "links"})
+READINGS: Final = frozenset({"open", "history", "desk", "links", "notes"})
 
 
 class Talk(ABC, Generic[F]):
@@ -312,10 +312,7 @@ class Talk(ABC, Generic[F]):
 
     async def _work(self, frame: Any) -> Frame | None:
         if isinstance(frame, Open | History):
-            if self._reading is None:
-                self._reading = asyncio.Lock()
-            # One after the other: an answer lies in memory until the one before it has gone out.
-            async with self._reading:
+            async with self.reading():
                 if isinstance(frame, Open):
                     await self._open(frame)
                 else:
@@ -324,6 +321,12 @@ class Talk(ABC, Generic[F]):
         if isinstance(frame, Links):
             return await self._links(frame)
         return await self.carry_out(frame)
+
+    def reading(self) -> asyncio.Lock:
+        """One after the other: an answer lies in memory until the one before it has gone out."""
+        if self._reading is None:
+            self._reading = asyncio.Lock()
+        return self._reading
 
     async def _links(self, frame: Links) -> Frame:
         ticket = await self.ticket(frame.ticket)

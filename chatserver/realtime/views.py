@@ -17,7 +17,8 @@ from msgspec.structs import astuple
 
 from chatserver.core.answers import awaited
 from chatserver.core.details import Details, case_shown
-from chatserver.core.events import AgentChanged, Event, QueueMoved, TicketChanged, Typing
+from chatserver.core.events import AgentChanged, Event, NoteWritten, QueueMoved, TicketChanged, Typing
+from chatserver.core.notes import Note
 from chatserver.core.people import App, Customer, alias
 from chatserver.core.tickets import Item, Ticket, clock, pending_ends, rate_until, targets
 from chatserver.realtime.frames import Packet, pack
@@ -30,6 +31,8 @@ from chatserver.realtime.wire import (
     FormView,
     Frame,
     ItemView,
+    Noted,
+    NoteView,
     Person,
     Queue,
     StatusFrame,
@@ -200,6 +203,11 @@ def item_views(items: Iterable[Item], audience: Audience) -> list[ItemView]:
     return [item_view(item, audience) for item in items]
 
 
+def note_view(note: Note) -> NoteView:
+    """For agents: there is no other audience of it."""
+    return NoteView(note.seq, note.at, note.author_id, note.name, note.text, note.cid, note.mail != "")
+
+
 class Views:
     """Events as frames for each audience: made and encoded once, however many sockets hear them."""
 
@@ -237,6 +245,8 @@ class Views:
                 )
             case QueueMoved() if audience == "customer":
                 return queue(event)
+            case NoteWritten() if audience == "agent":
+                return Noted(event.ticket_id, note_view(event.note))
             case AgentChanged() if audience == "agent":
                 return StatusFrame(event.status)
         return None

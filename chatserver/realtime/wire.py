@@ -79,6 +79,21 @@ class ItemView(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Of a message. Where they are to be had is asked for with `links`."""
 
 
+class NoteView(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One entry of a ticket's internal sequence. For agents only."""
+
+    seq: int
+    at: int
+    author: int
+    """The agent's id who wrote it; 0 for a mail of an address that nobody verified."""
+    name: str
+    """The agent's, or that address."""
+    text: str
+    cid: str
+    mail: bool = False
+    """It came by mail: `/console/tickets/{ticket}/notes/{seq}` shows that one."""
+
+
 class FormView(msgspec.Struct, frozen=True, gc=False):
     """What was answered to a ticket's form, whole: for who opens the ticket, never in a list. All fields are always there."""
 
@@ -482,12 +497,32 @@ class Classify(Frame, frozen=True, tag="classify"):
     said: Classification
 
 
+class WriteNote(Frame, frozen=True, tag="note"):
+    """An internal note, on any ticket of the agent's apps in any state: the customer hears nothing of it. Answered by `ack` once
+    it is durable, `seq` being its number among the ticket's notes, or by `error` with `cid`; a repeat answers with the first."""
+
+    ticket: TicketId
+    cid: Cid
+    text: Annotated[str, Meta(max_length=20_000)]
+
+
+class ReadNotes(Frame, frozen=True, tag="notes"):
+    """A ticket's notes after the number `after`: a page of at most 100. `epoch` is the one that `welcome` gave when `after` was
+    learned: with another one they come from the first note on."""
+
+    ticket: TicketId
+    after: Seq = 0
+    epoch: Annotated[str, Meta(max_length=64)] = ""
+
+
 AgentFrame = (
     AgentHello
     | SetStatus
     | Claim
     | DeskMore
     | Say
+    | WriteNote
+    | ReadNotes
     | TypingFrame
     | Seen
     | Propose
@@ -639,6 +674,23 @@ class Items(Frame, frozen=True, tag="items"):
     back: bool = False
 
 
+class Noted(Frame, frozen=True, tag="noted", omit_defaults=False):
+    """A ticket's next note. One that you hold already: nothing. One that does not follow what you hold: ask with `notes`."""
+
+    ticket: int
+    note: NoteView
+
+
+class Notes(Frame, frozen=True, tag="notes", omit_defaults=False):
+    """A page of notes, which follows the number `after`: 0 where you asked after another number means "forget what you hold".
+    `more`: ask again, after the last one."""
+
+    ticket: int
+    after: int
+    notes: list[NoteView]
+    more: bool
+
+
 class FileLinks(Frame, frozen=True, tag="links", omit_defaults=False):
     """Good until `until`, to be asked for again then. Files that are gone are left out."""
 
@@ -759,6 +811,8 @@ AgentServerFrame = (
     | Ack
     | Done
     | Items
+    | Noted
+    | Notes
     | FileLinks
     | AgentSnapshot
     | AgentTickets

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from typing import Generic, TypeVar
 
 from chatserver.core.inactivity import Turn
+from chatserver.core.notes import Note
 from chatserver.core.signs import Sign
 from chatserver.core.tickets import Ticket
 
@@ -88,17 +89,19 @@ class Typist:
 
 class Books:
     """Used on the event loop only. `tickets` is fed by `publish` after each commit, so that a keystroke is authorised without
-    asking the database; `typed` holds the latest keystroke per ticket and side (ms), `typists` what is shown of them."""
+    asking the database; `typed` holds the latest keystroke per ticket and side (ms), `typists` what is shown of them. `notes`:
+    those that were told here, each with its moment (ms)."""
 
     def __init__(self, limit: int = 10_000) -> None:
         self.tickets: Bounded[int, Ticket] = Bounded(limit)
         self.typed: Bounded[tuple[int, Turn], int] = Bounded(limit)
         self.typists: Bounded[tuple[int, Turn], Typist] = Bounded(limit)
+        self.notes: Bounded[tuple[int, int], int] = Bounded(limit)
         self.put_off = PutOff()
 
     def forget(self) -> None:
         """As after a restart."""
-        for book in (self.tickets, self.typed, self.typists, self.put_off):
+        for book in (self.tickets, self.typed, self.typists, self.notes, self.put_off):
             book.clear()
 
     def learn(self, ticket: Ticket) -> None:
@@ -109,3 +112,7 @@ class Books:
         if not ticket.chatting:
             self.typed.drop((ticket.id, "customer"))
             self.typed.drop((ticket.id, "agent"))
+
+    def learn_note(self, ticket_id: int, note: Note) -> None:
+        """It was told here."""
+        self.notes.put((ticket_id, note.seq), note.at)

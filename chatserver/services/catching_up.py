@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple, Protocol
 
 from chatserver.core import events
-from chatserver.core.events import AgentChanged, AgentGone, DeskChanged, Event, TicketChanged
+from chatserver.core.events import AgentChanged, AgentGone, DeskChanged, Event, NoteWritten, TicketChanged
 from chatserver.core.people import Agent
 from chatserver.core.tickets import Item, Ticket
 from chatserver.services.house import House
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 BATCH: Final = 500
 ITEMS_MAX: Final = 100
 """Of a ticket that are told in one go."""
+NOTES_BACK_MS: Final = 120_000
+"""A note may be stored so long after the moment that it bears: nobody knew for a minute what became of its commit."""
 AGAIN_SECONDS: Final = 1.0
 """After a look that failed."""
 Stored = Iterable[tuple[int, int]]
@@ -44,6 +46,11 @@ class Versions(Protocol):
 
     async def of_desks(self, app_ids: list[int]) -> Stored:
         """Of the heads of these apps' queues and of their requests that nobody took."""
+
+    async def notes_after(
+        self, app_ids: list[int], place: tuple[int, int, int], limit: int
+    ) -> list[NoteWritten]:
+        """The first of the notes of these apps' tickets that come after this place: (ms, ticket, number)."""
 
     async def items_after(self, ticket_id: int, seq: int, limit: int) -> list[Item]: ...
 
@@ -75,6 +82,8 @@ class CatchingUp:
         self._agents: dict[int, Agent] = {}
         self._told: dict[int, int] = {}
         """The version of each ticket that somebody here listens to, as of the last look: more than the house remembers whole."""
+        self._notes_after: tuple[int, int, int] | None = None
+        """All before this place was told, or was written long before this node listened."""
         self._asked = asked or asyncio.Event()
 
     async def run(self, seconds: Callable[[], float]) -> None:
@@ -92,10 +101,12 @@ class CatchingUp:
                 self._asked.set()
 
     async def turn(self) -> int:
-        """Tell what was not told; gives how many tickets that were."""
+        """Tell what was not told; gives how many tickets that were, and how many notes."""
         listened = self._listened()
+        to = heard(listened)
         await self._look_at_agents()
-        stored = await self._stored(heard(listened), listened)
+        notes = await self._look_at_notes(to.desks)
+        stored = await self._stored(to, listened)
         # Closed by now, or nobody here listens to it any more.
         left = await self._of_tickets([told for told in self._told if told not in stored])
         found = stored | left
@@ -104,7 +115,7 @@ class CatchingUp:
             batch = behind[start : start + BATCH]
             stored |= zip(batch, await asyncio.gather(*map(self._catch_up, batch)), strict=True)
         self._told = stored  # with whoever listened, what they listened to is forgotten
-        return len(behind)
+        return len(behind) + notes
 
     async def _stored(self, to: Heard, listened: Collection[str]) -> dict[int, int]:
         found: dict[int, int] = {}
@@ -146,6 +157,20 @@ class CatchingUp:
         house.books.learn(fresh)
         self._tell(event, topics(event))
         return fresh.version
+
+    async def _look_at_notes(self, app_ids: list[int]) -> int:
+        """A ticket's version says nothing of its notes, which customers must not hear of. So the latest ones are looked at."""
+        house, told = self._house, 0
+        back = (house.now() - NOTES_BACK_MS, 0, 0)
+        found = await self._versions.notes_after(app_ids, self._notes_after or back, BATCH) if app_ids else []
+        for event in found:
+            if house.books.notes.peek((event.ticket_id, event.note.seq)) is None:
+                house.books.learn_note(event.ticket_id, event.note)
+                self._tell(event, topics(event))
+                told += 1
+        more = len(found) == BATCH
+        self._notes_after = (found[-1].note.at, found[-1].ticket_id, found[-1].note.seq) if more else back
+        return told
 
     async def _look_at_agents(self) -> None:
         """Status and presence of agents: another node's change moves queues here, and their other tabs show it."""

@@ -38,13 +38,26 @@ async def keep(files: Files, who: Uploader, mail: Arrival, policy: Policy) -> Ke
     """
     ids: list[str] = []
     left: list[str] = []
-    for place, file in enumerate(file for file in mail.files if file.type not in _SIGNATURES):
+    for place, file in enumerate(_said_by(mail)):
         wanted = len(ids) < policy.files_per_message and place < TRIED_AT_MOST
         if wanted and (kept := await _kept(files, who, mail.key, place, file)):
             ids.append(kept)
         else:
-            left.append(file.name or line(file.type)[:NAME_AT_MOST])
+            left.append(_name(file))
     return Kept(tuple(ids), tuple(left))
+
+
+def names(mail: Arrival) -> tuple[str, ...]:
+    """Of all that came with it, as of what is not taken."""
+    return tuple(map(_name, _said_by(mail)))
+
+
+def _said_by(mail: Arrival) -> list[File]:
+    return [file for file in mail.files if file.type not in _SIGNATURES]
+
+
+def _name(file: File) -> str:
+    return file.name or line(file.type)[:NAME_AT_MOST]
 
 
 async def _kept(files: Files, who: Uploader, key: str, place: int, file: File) -> str:

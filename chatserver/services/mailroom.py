@@ -20,7 +20,7 @@ import msgspec
 from msgspec.structs import replace
 
 from chatserver import i18n
-from chatserver.core import messages, tickets
+from chatserver.core import messages, notes, tickets
 from chatserver.core.addresses import alike, same_domain
 from chatserver.core.answers import awaited
 from chatserver.core.errors import Refused
@@ -47,13 +47,17 @@ from chatserver.services.mail_keeping import Shelf
 from chatserver.services.portal import hashed
 from chatserver.store import mails
 from chatserver.store.database import Database
+from chatserver.store.notes import count_mailed
 from chatserver.store.portal import owner_of, revoke
 from chatserver.store.work import Needs, Who, World
 
 MESSAGES_AT_MOST: Final = 4
 """A mail that is longer than a message becomes so many, one behind the other; the rest of it is in the original."""
 
-Became = Literal["ticket", "message", "closed", "access", "nothing", "again"]
+NOTES_AT_MOST: Final = 50
+"""Of one ticket by strangers' mails, since anybody can write a number: further ones become tickets, whatever is set."""
+
+Became = Literal["ticket", "message", "note", "closed", "access", "nothing", "again"]
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -113,9 +117,12 @@ class Mailroom:
             return Outcome("again", before)
         judged = verdict(mail, self._ours())
         chosen = await self._chosen(app, mail) if judged.kind == "person" else []
+        about = await self._about(app, mail) if judged.kind == "person" and not chosen else 0
         verified = is_verified(mail, self.authserv_id)
         kept = Kept()
-        if judged.kind == "person":
+        if about:
+            kept = Kept(left=mail_files.names(mail))
+        elif judged.kind == "person":
             # By its sender, whatever ticket they take part in.
             who = Uploader(app.id, "customer", key_of(mail), unverified=not verified)
             kept = await mail_files.keep(self.files, who, mail, app.policy)
@@ -135,13 +142,20 @@ class Mailroom:
             reason=judged.reason,
             verified=verified,
         )
-        return await self._write(_Taking(self, app, mail, judged, chosen, taken, kept))
+        return await self._write(_Taking(self, app, mail, judged, chosen, about, taken, kept))
 
     async def _write(self, taking: _Taking) -> Outcome:
         key = (taking.app.id, taking.mail.key)
         who, sender = taking.who, taking.taken.sender
         needs = Needs(
-            tickets=tuple(dict.fromkeys([*taking.bounced, *(one.ticket_id for one in taking.chosen)])),
+            tickets=tuple(
+                dict.fromkeys([*taking.bounced, *(one.ticket_id for one in taking.chosen), *taking.about])
+            ),
+            noted=tuple(
+                (one, 0, cid_of(key[1], place))
+                for one in taking.about
+                for place, _ in enumerate(taking.texts)
+            ),
             customers=((who.app_id, who.key),),
             # The app's number locks the app, on many nodes too: whoever takes the same mail waits, and finds it taken.
             numbers=(taking.app.id,),
@@ -173,6 +187,19 @@ class Mailroom:
                 found.append(_Chosen(ticket.id, signed))
         return found
 
+    async def _about(self, app: App, mail: Arrival) -> int:
+        """Where strangers' mails become notes: the ticket, not closed, that this one names and in which its sender takes no part;
+        0 for none. Who takes part and is not known, or whom nobody may know, has tickets of their own as ever."""
+        if app.policy.mail_stranger != "note":
+            return 0
+        for candidate in finding.candidates(mail, self.signer, app.id):
+            ticket = await self._looked_up(app, candidate)
+            if ticket is None or ticket.state == "closed" or takes_part(ticket, sender_of(mail)):
+                continue
+            if await count_mailed(self.db, ticket.id) < NOTES_AT_MOST:
+                return ticket.id
+        return 0
+
     async def _is_known(self, ticket: Ticket, sender: str) -> bool:
         """Whether a ticket's number, which anybody may write, leads a mail of this sender there. Not where a stranger may have
         typed their address, as the customer's or in copy: what they write about a number of their own would be that stranger's
@@ -202,6 +229,7 @@ class _Taking:
         mail: Arrival,
         judged: Verdict,
         chosen: list[_Chosen],
+        about: int,
         taken: TakenMail,
         kept: Kept,
     ) -> None:
@@ -210,6 +238,7 @@ class _Taking:
         self.mail = mail
         self.judged = judged
         self.chosen = chosen
+        self.about = (about,) if about else ()
         self.taken = taken
         self.kept = kept
         # A name that nobody stands by is no name: we would write it to the address' owner. Agents see it as what it is.
@@ -245,6 +274,8 @@ class _Taking:
             return "nothing", self._came_back(world, taken)
         if self.judged.kind != "person" or not taken.sender:
             return "nothing", taken
+        if self._noted(world, taken):
+            return "note", taken
         ticket = self._ticket(world, taken.sender)
         if ticket is not None and ticket.state != "closed":
             return "message", self._said(world, ticket, taken)
@@ -266,6 +297,17 @@ class _Taking:
             own = [(t, signed) for t, signed in own if signed]
         own.sort(key=lambda one: one[0].state == "closed")
         return own[0][0] if own else None
+
+    def _noted(self, world: World, taken: TakenMail) -> bool:
+        """The mail's row names no ticket: it is none of what its customer, or who is in copy, said there."""
+        for ticket_id in self.about:
+            ticket = world.ticket(ticket_id)
+            if ticket is None or ticket.state == "closed" or takes_part(ticket, taken.sender):
+                return False
+            for place, text in enumerate(self.texts):
+                cid, last = cid_of(taken.key, place), world.last_note(ticket)
+                world.note(ticket, notes.mailed(taken.sender, text, cid, last, taken.at, mail=taken.key))
+        return bool(self.about)
 
     def _said(self, world: World, ticket: Ticket, taken: TakenMail) -> TakenMail:
         policy, first = self.app.policy, ticket.last_seq + 1

@@ -14,6 +14,7 @@ from chatserver.core.tickets import Ticket
 from chatserver.services.house import House
 from chatserver.store import mails
 from chatserver.store.database import Database
+from chatserver.store.notes import note_numbered
 
 if TYPE_CHECKING:
     from chatserver.mail.message import Arrival
@@ -46,10 +47,7 @@ class Originals:
     async def of(self, agent_id: int, ticket_id: int, seq: int, make: Callable[[Original], T]) -> T:
         """What `make` makes, in a thread, of the mail as which the message `seq` of a ticket came (a long mail is several
         messages). Refused: unauthorized; not_found for a ticket that this agent may not see, and for a mail that is not kept."""
-        agent = self._house.people.agent(agent_id)
-        ticket = await self._house.reads.ticket(agent.app_ids, ticket_id)
-        if ticket is None:
-            raise Refused("not_found")
+        ticket = await self._ticket(agent_id, ticket_id)
         taken = [
             mail
             for mail in await mails.mails_of(self._db, ticket_id)
@@ -57,7 +55,26 @@ class Originals:
         ]
         if not taken:
             raise Refused("not_found")
-        found = max(taken, key=lambda mail: mail.seq or 0)
+        return await self._read(ticket, max(taken, key=lambda mail: mail.seq or 0), make)
+
+    async def of_note(self, agent_id: int, ticket_id: int, seq: int, make: Callable[[Original], T]) -> T:
+        """The same of the mail that the ticket's note `seq` came with. Refused as `of`."""
+        ticket = await self._ticket(agent_id, ticket_id)
+        note = await note_numbered(self._db, ticket_id, seq)
+        taken = (
+            await mails.taken(self._db, ticket.app_id, note.mail) if note is not None and note.mail else None
+        )
+        if taken is None:
+            raise Refused("not_found")
+        return await self._read(ticket, taken, make)
+
+    async def _ticket(self, agent_id: int, ticket_id: int) -> Ticket:
+        ticket = await self._house.reads.ticket(self._house.people.agent(agent_id).app_ids, ticket_id)
+        if ticket is None:
+            raise Refused("not_found")
+        return ticket
+
+    async def _read(self, ticket: Ticket, found: TakenMail, make: Callable[[Original], T]) -> T:
         async with self._reading:
             raw = await mails.original(self._db, found.original)
             if raw is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from chatserver.bus.base import Bus
 from chatserver.core import events
-from chatserver.core.events import Event, TicketChanged
+from chatserver.core.events import Event, NoteWritten, TicketChanged
 from chatserver.core.tickets import Ticket
 from chatserver.services.books import Books
 
@@ -24,13 +24,16 @@ class Publisher:
                 self._books.learn(event.after)
                 self._bus.publish(event, _concerned(event.before, event.after))
             else:
+                learn(self._books, event)
                 self._bus.publish(event, topics(event))
 
 
 def learn(books: Books, event: Event) -> None:
-    """What another node committed and published."""
+    """What was committed and is published, by this node or by another one."""
     if isinstance(event, TicketChanged):
         books.learn(event.after)
+    elif isinstance(event, NoteWritten):
+        books.learn_note(event.ticket_id, event.note)
 
 
 def topics(event: Event) -> list[str]:
@@ -38,6 +41,8 @@ def topics(event: Event) -> list[str]:
     match event:
         case TicketChanged(before, after):
             return _concerned(before, after)
+        case events.NoteWritten(app_id):
+            return [events.desk_topic(app_id)]
         case events.DeskChanged(app_id):
             return [events.DESKS_TOPIC, events.desk_topic(app_id)]
         case events.AttentionChanged(app_id):

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from msgspec.structs import astuple
 
 from chatserver.core.addresses import alike
 from chatserver.core.files import File
@@ -28,6 +29,7 @@ MAIL: Final = (
     *("verified", "ticket_id", "seq", "answer"),
 )
 CUSTOMER: Final = ("id", "app_id", "key", "name", "email", "locale", "zone", "created_at", "claimed")
+NOTE: Final = ("ticket_id", "seq", "at", "author_id", "name", "cid", "text", "mail")
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -89,6 +91,11 @@ def items_with_files(world: World) -> list[tuple[Any, ...]]:
         for t, i in world.items
         if i.files
     ]
+
+
+def notes(world: World) -> list[tuple[Any, ...]]:
+    """Rows of `NOTE`."""
+    return [(ticket_id, *astuple(note)) for (ticket_id, _), note in world.new_notes.items()]
 
 
 def told(files: tuple[File, ...]) -> str:

@@ -13,10 +13,11 @@ from sqlalchemy import TextClause, select, text
 from chatserver.core.details import NOTHING, Details
 from chatserver.core.files import File
 from chatserver.core.mails import TakenMail
+from chatserver.core.notes import Note
 from chatserver.core.people import Agent, Customer
 from chatserver.core.tickets import Item, Last, Pending, Rating, Ticket
 from chatserver.store.portable import as_list
-from chatserver.store.tables import agent_apps, agents, customers, files, items, tickets
+from chatserver.store.tables import agent_apps, agents, customers, files, items, notes, tickets
 from chatserver.store.work import Upload
 
 ENDLESS: Final = 2**63 - 1
@@ -26,6 +27,7 @@ NOT_COLUMNS: Final = ("cid", "customer_id", "node")
 TICKET_COLUMNS: Final = tuple(c for c in tickets.c if c.name not in NOT_COLUMNS)
 CUSTOMER_COLUMNS: Final = tuple(customers.c)
 ITEM_COLUMNS: Final = tuple(c for c in items.c if c.name != "ticket_id")
+NOTE_COLUMNS: Final = tuple(c for c in notes.c if c.name != "ticket_id")
 
 
 def literal(condition: str) -> TextClause:
@@ -66,6 +68,9 @@ agent_select = agent_columns.where(agents.c.disabled_at.is_(None))
 
 item_select = select(*ITEM_COLUMNS)
 """What `item_from` reads."""
+
+note_select = select(*NOTE_COLUMNS)
+"""What `note_from` reads."""
 
 upload_select = select(
     files.c.id, files.c.name, files.c.kind, files.c.bytes, files.c.app_id, files.c.by, files.c.owner
@@ -352,6 +357,10 @@ def item_from(row: Sequence[Any]) -> Item:
         by = "system"  # as who is in copy was stored at first; a ticket's own customer is not named
     files_ = () if told is None else _files.decode(told)
     return Item(seq, at, kind, by, author_id, name, cid or "", text_, reason, stars, files_)
+
+
+def note_from(row: Sequence[Any]) -> Note:
+    return Note(*row)
 
 
 def upload_from(row: Sequence[Any]) -> Upload:

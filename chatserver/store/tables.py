@@ -367,6 +367,24 @@ items = Table(
     ),
 )
 
+# What agents say among themselves about a ticket, with numbers of its own: never in `items`, so that no query of what customers
+# read can find any of it. `mail`: the key of the taken mail that it came with.
+notes = Table(
+    "notes",
+    metadata,
+    Column("ticket_id", Id, ForeignKey("tickets.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("at", Ms, nullable=False),
+    Column("author_id", Id, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("cid", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("mail", Text, nullable=False, server_default=""),
+    UniqueConstraint("ticket_id", "author_id", "cid"),
+    # On PostgreSQL nodes look for the latest ones, where no hint of them came.
+    Index("ix_notes_at", "at", "ticket_id", "seq"),
+)
+
 # What was sent up. In no message yet: only who sent it knows its id, and it goes after a day, with its bytes (`key` in the
 # directory of files).
 files = Table(

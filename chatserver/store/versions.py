@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, select
 
+from chatserver.core.events import NoteWritten
 from chatserver.core.tickets import Item
-from chatserver.store import items
+from chatserver.store import items, notes
 from chatserver.store.database import Database
 from chatserver.store.portable import one_of
 from chatserver.store.rows import NOT_CLOSED
@@ -54,6 +55,11 @@ class Versions:
 
     async def items_after(self, ticket_id: int, seq: int, limit: int) -> list[Item]:
         return await items.items_after(self._db, ticket_id, seq, limit)
+
+    async def notes_after(
+        self, app_ids: list[int], place: tuple[int, int, int], limit: int
+    ) -> list[NoteWritten]:
+        return await notes.latest_notes(self._db, app_ids, place, limit)
 
 
 def _pairs(rows: list[tuple[int, int]]) -> list[tuple[int, int]]:

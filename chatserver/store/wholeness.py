@@ -16,6 +16,11 @@ CHECKS: Final = {
         "SELECT count(*) FROM agents WHERE load <> (SELECT count(*) FROM tickets "
         "WHERE agent_id = agents.id AND state = 'open' AND mode = 'live')",
     ),
+    "tickets lack a note": (
+        "0018",
+        "SELECT count(*) FROM (SELECT count(*) AS n, min(seq) AS least, max(seq) AS most FROM notes GROUP BY ticket_id) AS kept "
+        "WHERE n <> most OR least <> 1",
+    ),
 }
 """What would be wrong → (the revision that first has what is asked about, how many rows are so)."""
 CONTENTS: Final = (

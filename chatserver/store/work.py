@@ -18,9 +18,10 @@ import msgspec
 from msgspec.structs import replace
 
 from chatserver.core.errors import Refused
-from chatserver.core.events import Event, MailWaits, TicketChanged
+from chatserver.core.events import Event, MailWaits, NoteWritten, TicketChanged
 from chatserver.core.files import File
 from chatserver.core.mails import TakenMail
+from chatserver.core.notes import Note
 from chatserver.core.outbox import Letter, caused
 from chatserver.core.people import Agent, Customer
 from chatserver.core.policy import Policy
@@ -60,6 +61,8 @@ class Needs(msgspec.Struct, frozen=True, gc=False):
     said: tuple[tuple[int, By, int, str], ...] = ()
     """(ticket, author's side, author's id (0 = the ticket's customer), cid): was this message stored before? Who is in copy is
     ("system", their customer's id)."""
+    noted: tuple[tuple[int, int, str], ...] = ()
+    """(ticket, agent's id, cid), beside `tickets`: was this note written before, and which number has the ticket's last one?"""
     customers: tuple[tuple[int, str], ...] = ()
     """(app id, key): the customer's row, who answered their last closed ticket, and all of their open live ones."""
     opened: tuple[tuple[int, str, str], ...] = ()
@@ -95,6 +98,8 @@ class World:
     def __init__(self) -> None:
         self._tickets: dict[int, Ticket] = {}
         self._said: dict[tuple[int, By, int, str], int | None] = {}
+        self._noted: dict[tuple[int, int, str], int | None] = {}
+        self._last_notes: dict[int, int] = {}
         self._customers: dict[tuple[int, str], Customer | None] = {}
         self._answered: dict[tuple[int, str], int | None] = {}
         self._opened: dict[tuple[int, str, str], int | None] = {}
@@ -114,6 +119,8 @@ class World:
         self.changed_agents: dict[int, None] = {}
         self.attached: dict[str, tuple[int, int]] = {}
         """Files that are in a message now: its ticket and number."""
+        self.new_notes: dict[tuple[int, int], Note] = {}
+        """By ticket and number, in the order of their numbers."""
         self.new_mails: dict[tuple[int, str], TakenMail] = {}
         self.claimed: dict[tuple[Side, int], None] = {}
         """Whose customer, or which agent, is connected to this node now."""
@@ -132,6 +139,13 @@ class World:
 
     def loaded_said(self, key: tuple[int, By, int, str], seq: int | None) -> None:
         self._said[key] = seq
+
+    def loaded_noted(self, key: tuple[int, int, str], seq: int | None) -> None:
+        self._noted[key] = seq
+
+    def loaded_last_note(self, ticket_id: int, seq: int) -> None:
+        """The number of the ticket's last note; 0 where there is none."""
+        self._last_notes[ticket_id] = seq
 
     def loaded_customer(self, key: tuple[int, str], customer: Customer | None) -> None:
         self._customers[key] = customer
@@ -233,6 +247,14 @@ class World:
         """The number of the message that this author stored under this cid, if there is one."""
         return self._said[ticket.id, by, 0 if by == "customer" else author_id, cid]
 
+    def noted(self, ticket: Ticket, author_id: int, cid: str) -> int | None:
+        """The number of the note that this author wrote under this cid, if there is one."""
+        return self._noted[ticket.id, author_id, cid]
+
+    def last_note(self, ticket: Ticket) -> int:
+        """The number of the ticket's last note; 0 where there is none."""
+        return self._last_notes[ticket.id]
+
     def opened(self, who: Who, cid: str) -> Ticket | None:
         """The ticket that this customer opened with this cid, if there is one."""
         found = self._opened[who.app_id, who.key, cid]
@@ -303,6 +325,13 @@ class World:
     def put(self, before: Ticket, step: Step, policy: Policy) -> Ticket:
         """Store what a verb made of a ticket; returns it with its version and due time. Nothing changed: nothing is stored."""
         return self._keep(before, step, policy)
+
+    def note(self, ticket: Ticket, note: Note) -> None:
+        """Store the ticket's next note. The ticket stays as it is, its version too: customers hear of that."""
+        self._set(self.new_notes, (ticket.id, note.seq), note)
+        self._set(self._last_notes, ticket.id, note.seq)
+        self._set(self._noted, (ticket.id, note.author_id, note.cid), note.seq)
+        self.events.append(NoteWritten(ticket.app_id, ticket.id, note))
 
     def take(self, mail: TakenMail) -> None:
         """Store that a mail was taken, in the same commit as what it became."""
@@ -405,6 +434,7 @@ class World:
             self.changed_tickets
             or self.new_customers
             or self.changed_agents
+            or self.new_notes
             or self.letters
             or self.new_mails
         )

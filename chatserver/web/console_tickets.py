@@ -85,7 +85,7 @@ async def form(request: Request) -> Response:
 
 
 async def mail(request: Request) -> Response:
-    """`GET /console/tickets/{ticket}/mails/{seq}` → the mail as which this message came."""
+    """`GET /console/tickets/{ticket}/mails/{seq}` → the mail as which this message came; `…/notes/{note}`: that came with it."""
     return Response(await _made(request, _mail), media_type="application/json")
 
 
@@ -114,10 +114,12 @@ async def attachment(request: Request) -> Response:
 async def _made(request: Request, make: Callable[[Original], T]) -> T:
     house = rooms(request)
     session = await signed_in(house, request)
-    ticket, seq = request.path_params["ticket"], request.path_params["seq"]
+    path = request.path_params
+    of = house.originals.of_note if "note" in path else house.originals.of
+    ticket, seq = path["ticket"], path["note" if "note" in path else "seq"]
     if max(ticket, seq) >= 2**53:
         raise Refused("not_found")
-    return await house.originals.of(session.agent_id, ticket, seq, make)
+    return await of(session.agent_id, ticket, seq, make)
 
 
 def _form(found: Form) -> FormShown:

@@ -18,6 +18,7 @@ from chatserver.core.errors import Code, Refused
 from chatserver.core.events import Event, TicketChanged
 from chatserver.core.forms import Form
 from chatserver.core.hours import ALWAYS, DEFAULT, Schedule
+from chatserver.core.notes import Note
 from chatserver.core.outbox import Facts, Letter
 from chatserver.core.people import Agent, App, Customer, Status
 from chatserver.core.policy import Policy
@@ -32,6 +33,7 @@ from chatserver.services.reads import DatabaseReads
 from chatserver.store import accounts
 from chatserver.store import files as stored_files
 from chatserver.store import items as stored_items
+from chatserver.store import notes as stored_notes
 from chatserver.store import people as stored_people
 from chatserver.store.database import Database
 from chatserver.store.rows import OPEN_LIVE, ticket_from, ticket_select
@@ -83,6 +85,8 @@ class Rows(Protocol):
     async def all_tickets(self) -> list[Ticket]: ...
 
     async def items(self, ticket_id: int) -> list[Item]: ...
+
+    async def notes(self, ticket_id: int) -> list[Note]: ...
 
     async def customer(self, app_id: int, key: str) -> Customer | None: ...
 
@@ -146,6 +150,9 @@ class DatabaseRows:
 
     async def items(self, ticket_id: int) -> list[Item]:
         return await stored_items.items_after(self._db, ticket_id, 0, 1000)
+
+    async def notes(self, ticket_id: int) -> list[Note]:
+        return await stored_notes.notes_after(self._db, ticket_id, 0, 1000)
 
     async def customer(self, app_id: int, key: str) -> Customer | None:
         return await stored_people.customer(self._db, app_id, key)

@@ -21,15 +21,16 @@ from chatserver.files.threads import Threads
 from chatserver.mail.addresses import Signer
 from chatserver.mail.message import read
 from chatserver.realtime.views import customer_ticket, person
-from chatserver.services import mail_keeping, talk, tickets
+from chatserver.services import mail_keeping, mailroom, notes, talk, tickets
 from chatserver.services.files import Files
 from chatserver.services.mailroom import MESSAGES_AT_MOST, Mailroom, Outcome, is_verified, takes_part
+from chatserver.services.originals import Originals
 from chatserver.store import mails
 from chatserver.store.database import Database
 from chatserver.store.work import Who
 from tests.files.making import png
 from tests.mail.writing import ANA, SUPPORT, bounce, file, mail, part, together
-from tests.services.scene import Scene, new_cid, scene_on
+from tests.services.scene import Scene, new_cid, refused, scene_on
 
 SIGNER = Signer(b"secreto")
 ADDRESS = "ana@cliente.example"
@@ -772,3 +773,100 @@ async def test_what_a_file_claims_to_be_is_told_in_a_line(desk: Desk) -> None:
     texts = await desk.texts(await desk.ticket())
     assert "(+2)" in texts[-1]
     assert all(len(text) <= messages.TEXT_MAX and "\u202e" not in text for text in texts)
+
+
+# — strangers' mails as notes ——————————————————————————————————————————————————
+
+LUZ = "Luz <luz@otra.example>"
+
+
+async def noting(desk: Desk) -> Ticket:
+    """An app that wants notes, and a ticket of Ana's."""
+    await desk.scene.policy(mail=True, mail_stranger="note")
+    await desk.scene.agent()
+    await desk.gets(mail())
+    return await desk.ticket()
+
+
+def stranger(
+    text: str = "Les reenvío lo que sé.\r\n", number: int = 2, subject: str = "Sobre el ticket #1001"
+) -> bytes:
+    return mail(text, sender=LUZ, subject=subject, message_id=f"<{number}@otra.example>")
+
+
+async def test_a_strangers_mail_to_a_ticket_becomes_a_note_where_the_app_wants_it(desk: Desk) -> None:
+    ticket = await noting(desk)
+    before = await desk.scene.rows.items(ticket.id), await desk.scene.rows.letters()
+    raw = stranger()
+    outcome = await desk.gets(raw, envelope_from="luz@otra.example")
+    assert outcome.became == "note"
+    (note,) = await desk.scene.rows.notes(ticket.id)
+    assert (note.author_id, note.name, note.text) == (0, "luz@otra.example", "Les reenvío lo que sé.")
+    # One ticket, as it was, and nobody is written to.
+    assert await desk.ticket() == ticket
+    assert (await desk.scene.rows.items(ticket.id), await desk.scene.rows.letters()) == before
+    # Nor is its sender known there from now on.
+    assert [one.sender for one in await mails.mails_of(desk.db, ticket.id)] == [ADDRESS]
+    assert not await mails.last_from(desk.db, ticket.id, "luz@otra.example")
+    originals = Originals(desk.scene.house, desk.db)
+    assert await originals.of_note(1, ticket.id, note.seq, lambda one: one.raw) == raw
+    assert (await desk.gets(raw)).became == "again"
+    assert len(await desk.scene.rows.notes(ticket.id)) == 1
+
+
+async def test_its_original_is_found_by_nobody_who_may_not_see_the_ticket(desk: Desk) -> None:
+    ticket = await noting(desk)
+    await desk.gets(stranger())
+    await desk.scene.app(2)
+    await desk.scene.agent(2, app_ids=(2,))
+    await notes.write(desk.scene.house, 1, ticket.id, new_cid(), "Sin correo")
+    originals = Originals(desk.scene.house, desk.db)
+    for agent_id, ticket_id, seq in ((2, ticket.id, 1), (1, ticket.id, 2), (1, ticket.id, 3), (1, 9, 1)):
+        with refused("not_found"):
+            await originals.of_note(agent_id, ticket_id, seq, lambda one: one.raw)
+
+
+async def test_who_takes_part_is_never_noted_and_closed_tickets_take_no_notes_of_strangers(
+    desk: Desk,
+) -> None:
+    ticket = await noting(desk)
+    answer = mail("Sigue igual\r\n", message_id="<dos@cliente.example>")
+    assert (await desk.gets(answer, to=desk.reply_to(ticket))).became == "message"
+    numbered = mail("Y esto\r\n", subject="Re: #1001", message_id="<tres@cliente.example>")
+    assert (await desk.gets(numbered)).became in ("message", "ticket")
+    await desk.close(ticket)
+    assert (await desk.gets(stranger())).became == "ticket"
+    assert (await desk.gets(stranger(number=3, subject="Ticket #4711"))).became == "ticket"
+    assert await desk.scene.rows.notes(ticket.id) == []
+
+
+async def test_a_ticket_takes_so_many_notes_of_strangers_and_no_more(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailroom, "NOTES_AT_MOST", 2)
+    ticket = await noting(desk)
+    became = [(await desk.gets(stranger(f"n.º {n}\r\n", n))).became for n in range(3)]
+    assert became == ["note", "note", "ticket"]
+    assert [note.text for note in await desk.scene.rows.notes(ticket.id)] == ["n.º 0", "n.º 1"]
+
+
+async def test_without_that_setting_a_stranger_has_a_ticket_of_their_own(desk: Desk) -> None:
+    await desk.gets(mail())
+    ticket = await desk.ticket()
+    assert (await desk.gets(stranger())).became == "ticket"
+    assert await desk.scene.rows.notes(ticket.id) == []
+
+
+async def test_what_comes_with_a_strangers_mail_is_named_in_the_note_and_no_link_of_ours_stands_in_it(
+    desk: Desk,
+) -> None:
+    ticket = await noting(desk)
+    token = "Ab3_-" * 8 + "x9Z"
+    said = part("text/plain", f"Mira https://chat.acme.example/portal/demo/link?t={token}")
+    body = together(said, file("captura.png", png(), "image/png"))
+    raw = mail(body, sender=LUZ, subject="Ticket #1001", content='multipart/mixed; boundary="=_b1"')
+    assert (await desk.gets(raw)).became == "note"
+    (note,) = await desk.scene.rows.notes(ticket.id)
+    assert "captura.png" in note.text
+    assert token not in note.text
+    assert await desk.scene.rows.attached() == {}

@@ -19,6 +19,7 @@ from chatserver.core.events import (
     AgentGone,
     DeskChanged,
     Event,
+    NoteWritten,
     TicketChanged,
     agent_topic,
     customer_topic,
@@ -26,13 +27,13 @@ from chatserver.core.events import (
 )
 from chatserver.core.policy import Policy
 from chatserver.core.tickets import Ticket
-from chatserver.services import followups, pairing, requests, talk, tickets
+from chatserver.services import catching_up, followups, notes, pairing, requests, talk, tickets
 from chatserver.services.books import Books
 from chatserver.services.catching_up import ITEMS_MAX, CatchingUp, heard
 from chatserver.services.house import House
 from chatserver.services.nodes import BEAT_SECONDS, DEAD_MS, SILENT_MS, Membership, Watching
 from chatserver.services.people import people
-from chatserver.services.publishing import Publisher
+from chatserver.services.publishing import Publisher, learn
 from chatserver.services.reads import DatabaseReads
 from chatserver.store import tables
 from chatserver.store.database import DatabaseUnusable
@@ -162,6 +163,52 @@ async def test_what_another_node_committed_is_told_here_once(nodes: tuple[Node, 
     assert [(item.seq, item.text) for item in change.items] == [(seq, "¿Siguen ahí?")]
     assert await b.catching_up.turn() == 0
     assert len(b.changes()) == 1
+
+
+async def test_a_note_of_which_no_hint_came_is_told_to_agents_here_once(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    """Customers hear nothing of it, not even that the ticket has another version."""
+    a, b, c = nodes
+    ticket = await a.chat(ANA)
+    b.listens(desk_topic(1), customer_topic(1, ANA.key))
+    c.listens(customer_topic(1, ANA.key))
+    for node in (b, c):
+        await node.catching_up.turn()
+        node.told.clear()
+    for number in (1, 2):
+        assert await notes.write(a.house, 1, ticket.id, new_cid(), f"Nota {number}") == number
+    assert [await b.catching_up.turn() for _ in range(3)] == [2, 0, 0]
+    assert [(e.ticket_id, e.note.seq, e.note.text) for e in b.told if isinstance(e, NoteWritten)] == [
+        (ticket.id, 1, "Nota 1"),
+        (ticket.id, 2, "Nota 2"),
+    ]
+    assert len(b.told) == 2
+    assert await c.catching_up.turn() == 0
+    assert c.told == []
+
+
+async def test_notes_whose_hints_came_are_not_told_again_and_no_crowd_of_them_hides_a_later_one(
+    nodes: tuple[Node, Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catching_up, "BATCH", 3)
+    a, b, _ = nodes
+    ticket = await a.chat(ANA)
+    b.listens(desk_topic(1))
+
+    def hears(event: Event) -> bool:
+        learn(b.house.books, event)
+        return True
+
+    heard = a.local.subscribe([desk_topic(1)], hears, lambda: None)
+    await asyncio.gather(*(notes.write(a.house, 1, ticket.id, new_cid(), f"{n}") for n in range(5)))
+    heard.end()
+    await asyncio.gather(*(notes.write(a.house, 1, ticket.id, new_cid(), f"{n}") for n in range(5)))
+    assert sum([await b.catching_up.turn() for _ in range(5)]) == 5
+    told = [event.note.seq for event in b.told if isinstance(event, NoteWritten)]
+    assert sorted(told) == [6, 7, 8, 9, 10]
+    b.clock.pass_seconds(600)
+    assert await b.catching_up.turn() == 0
 
 
 async def test_what_nobody_here_listens_to_is_not_looked_at(nodes: tuple[Node, Node, Node]) -> None:

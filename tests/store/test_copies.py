@@ -206,6 +206,34 @@ def test_a_copy_in_which_an_item_is_missing_is_refused(stopped: Server, tmp_path
     assert (refused.exit_code, "is damaged: 1 tickets lack an item" in refused.output) == (1, True)
 
 
+def test_a_copy_in_which_a_note_is_missing_is_refused(stopped: Server, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    with closing(sqlite3.connect(stopped.database)) as database, database:
+        database.execute("INSERT INTO apps (id, key, name, secret, created_at) VALUES (1, 'a', 'A', 's', 0)")
+        database.execute("INSERT INTO customers (id, app_id, key, created_at) VALUES (1, 1, 'anon:x', 0)")
+        database.execute(
+            "INSERT INTO tickets (id, app_id, number, customer_id, cid, subject, opened_at, state, mode, turn,"
+            " active_at, last_seq, version) VALUES (1, 1, 1, 1, 'c', 'S', 0, 'open', 'live', 'agent', 0, 1, 1)"
+        )
+        database.execute(
+            "INSERT INTO items (ticket_id, seq, at, kind, \"by\", author_id) VALUES (1, 1, 0, 'opened', 'customer', 1)"
+        )
+        for seq in (1, 2, 3):
+            database.execute("INSERT INTO notes VALUES (1, ?, 0, 1, 'Eva', ?, 'Ojo', '')", (seq, f"c{seq}"))
+    assert command(stopped, "backup", copy).exit_code == 0
+    assert command(stopped, "restore", copy, "--force").exit_code == 0
+    with closing(sqlite3.connect(stopped.database)) as database:
+        assert database.execute("SELECT seq, text FROM notes").fetchall() == [
+            (1, "Ojo"),
+            (2, "Ojo"),
+            (3, "Ojo"),
+        ]
+    with closing(sqlite3.connect(copy)) as database, database:
+        database.execute("DELETE FROM notes WHERE seq = 2")
+    refused = command(stopped, "restore", copy, "--force")
+    assert (refused.exit_code, "is damaged: 1 tickets lack a note" in refused.output) == (1, True)
+
+
 def test_an_end_in_the_middle_leaves_the_database_that_was(
     stopped: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

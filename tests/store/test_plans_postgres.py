@@ -15,12 +15,13 @@ from chatserver.store import accounts, people, tickets
 from chatserver.store.database import Database
 from chatserver.store.interruptions import all_gone, interrupted_ids
 from chatserver.store.items import items_after, items_before
+from chatserver.store.notes import latest_notes, notes_after
 from chatserver.store.postgres import applying, loading, looking, writer
 from chatserver.store.postgres.database import PostgresDatabase, compiled, constant
 from tests.harness.postgres import Postgres
 from tests.store.house import POLICY
 
-GROWING = ("tickets", "items", "customers", "sessions", "used_tokens")
+GROWING = ("tickets", "items", "notes", "customers", "sessions", "used_tokens")
 OF_GROWING = re.compile(rf"(pk|ix|uq)_({'|'.join(GROWING)})(_|$)")
 TICKETS, ITEMS_EACH, CUSTOMERS, AGENTS = 20_000, 10, 10_000, 20
 CROWD = f"""
@@ -43,6 +44,8 @@ INSERT INTO tickets (id, app_id, number, customer_id, cid, subject, opened_at, s
 INSERT INTO items (ticket_id, seq, at, kind, "by", author_id, cid, text)
   SELECT t, s, s, 'message', 'customer', 1, t || '.' || s, 'hola'
   FROM generate_series(1, {TICKETS}) t, generate_series(1, {ITEMS_EACH}) s;
+INSERT INTO notes (ticket_id, seq, at, author_id, name, cid, text)
+  SELECT t, s, t * 10 + s, 1, 'A', t || '.' || s, 'hola' FROM generate_series(1, {TICKETS}) t, generate_series(1, 2) s;
 INSERT INTO sessions (id, token_hash, agent_id, created_at, expires_at)
   SELECT n, 'hash' || n, 1 + n % {AGENTS}, 0, n FROM generate_series(1, {TICKETS}) n;
 INSERT INTO used_tokens (app_id, jti, expires_at) SELECT 1 + n % 3, 'jti' || n, n FROM generate_series(1, {TICKETS}) n;
@@ -130,6 +133,9 @@ def test_all_statements_of_the_writer_are_looked_at() -> None:
         "INSERT_ITEMS",
         "MOVE_LOADS",
         "HELD_TICKETS",
+        "NOTED",
+        "LAST_NOTES",
+        "INSERT_NOTES",
     } <= HOT.keys()
 
 
@@ -183,6 +189,8 @@ async def asked(db: PostgresDatabase, monkeypatch: pytest.MonkeyPatch) -> list[t
         pass
     await items_after(everything, 9_000, 3, 20)
     await items_before(everything, 9_000, 9, 20)
+    await notes_after(everything, 9_000, 1, 20)
+    await latest_notes(everything, [1, 2], (TICKETS * 10 - 60, 0, 0), 20)
     await people.apps(everything, POLICY)
     await people.app_by_key(everything, "app1", POLICY)
     await people.agents(everything)

@@ -12,6 +12,8 @@ import pytest
 
 from chatserver.core.forms import DEFAULT, form_mark
 from chatserver.core.mails import TakenMail
+from chatserver.core.notes import mailed
+from chatserver.store.work import Needs, World
 from chatserver.web.console_tickets import HEADER_MAX, HEADERS_MAX
 from tests.mail.arriving import arrived
 from tests.mail.writing import file, mail, part, together
@@ -128,7 +130,48 @@ def test_nobody_reads_a_mail_without_a_session_or_through_another_app(served: Se
         assert (status, said["code"]) == (404, "not_found")
 
 
-@pytest.mark.parametrize("where", ["/console/tickets/1/mails/1", f"/console/tickets/{2**60}/mails/1"])
+def noted(served: Served, taken: TakenMail) -> str:
+    """The same mail is that of a note too; gives where it is to be had."""
+    hub = served.app.state.hub
+    ticket_id = taken.ticket_id
+    assert ticket_id is not None
+
+    def decide(world: World, now: int) -> None:
+        ticket = world.ticket(ticket_id)
+        assert ticket is not None
+        cid = "n" * 22
+        world.note(
+            ticket, mailed("luz@otra.example", "Hola", cid, world.last_note(ticket), now, mail=taken.key)
+        )
+
+    assert served.client.portal is not None
+    needs = Needs((ticket_id,), noted=((ticket_id, 0, "n" * 22),))
+    served.client.portal.call(hub.house.store.write, needs, decide)
+    return f"/console/tickets/{ticket_id}/notes/1"
+
+
+def test_the_mail_of_a_note_is_for_the_agents_of_its_app_alone(served: Served) -> None:
+    raw = mail("Lo que sé.\r\n")
+    where = noted(served, arrives(served, raw))
+    for one in (where, f"{where}/original", f"{where}/files/0"):
+        assert served.client.get(one).status_code == 401
+    assert served.sign_in() == 200
+    status, shown = get(served, where)
+    assert (status, [piece["text"].strip() for piece in shown["pieces"]]) == (200, ["Lo que sé."])
+    assert served.client.get(f"{where}/original").content == raw
+    for other in (f"{where}/files/0", where[:-1] + "2", f"/console/tickets/1/notes/{2**60}"):
+        assert get(served, other)[0] == 404
+    hub = served.app.state.hub
+    people = hub.house.people
+    agents = {key: msgspec.structs.replace(one, app_ids=(99,)) for key, one in people.agents.items()}
+    hub.house.people = type(people)(people.apps, agents, people.schedules, people.keys)
+    for one in (where, f"{where}/original"):
+        assert get(served, one)[0] == 404
+
+
+@pytest.mark.parametrize(
+    "where", ["/console/tickets/1/mails/1", "/console/tickets/1/notes/1", f"/console/tickets/{2**60}/mails/1"]
+)
 def test_what_is_no_mail_is_not_found(agent: Served, where: str) -> None:
     assert get(agent, where)[0] == 404
 

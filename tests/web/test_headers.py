@@ -17,6 +17,7 @@ PARAMETERS = {
     "{path:path}": "page.css",
     "{number}": "1001",
     "{seq}": "1",
+    "{note}": "1",
     "{ticket}": "1",
     "{place}": "0",
     "{file}": "nobodys",

@@ -380,6 +380,29 @@ export interface DeskMore {
   after?: number;
 }
 
+/**
+ * An internal note, on any ticket of the agent's apps in any state: the customer hears nothing of it.
+ * Answered by `ack` once it is durable, `seq` being its number among the ticket's notes, or by `error` with
+ * `cid`; a repeat answers with the first.
+ */
+export interface WriteNote {
+  type: "note";
+  ticket: number;
+  cid: string;
+  text: string;
+}
+
+/**
+ * A ticket's notes after the number `after`: a page of at most 100. `epoch` is the one that `welcome` gave
+ * when `after` was learned: with another one they come from the first note on.
+ */
+export interface ReadNotes {
+  type: "notes";
+  ticket: number;
+  after?: number;
+  epoch?: string;
+}
+
 /** "Proponer solución": a message that asks whether the problem is solved. */
 export interface Propose {
   type: "propose";
@@ -935,6 +958,42 @@ export interface CountFrame {
   requests: number;
 }
 
+/** One entry of a ticket's internal sequence. For agents only. */
+export interface NoteView {
+  seq: number;
+  at: number;
+  /** The agent's id who wrote it; 0 for a mail of an address that nobody verified. */
+  author: number;
+  /** The agent's, or that address. */
+  name: string;
+  text: string;
+  cid: string;
+  /** It came by mail: `/console/tickets/{ticket}/notes/{seq}` shows that one. */
+  mail?: boolean;
+}
+
+/**
+ * A ticket's next note. One that you hold already: nothing. One that does not follow what you hold: ask with
+ * `notes`.
+ */
+export interface Noted {
+  type: "noted";
+  ticket: number;
+  note: NoteView;
+}
+
+/**
+ * A page of notes, which follows the number `after`: 0 where you asked after another number means "forget
+ * what you hold". `more`: ask again, after the last one.
+ */
+export interface Notes {
+  type: "notes";
+  ticket: number;
+  after: number;
+  notes: NoteView[];
+  more: boolean;
+}
+
 /** As for customers. */
 export interface AgentSnapshot {
   type: "snapshot";
@@ -986,6 +1045,8 @@ export type AgentFrame =
   | Claim
   | DeskMore
   | Say
+  | WriteNote
+  | ReadNotes
   | TypingFrame
   | Seen
   | Propose
@@ -1026,6 +1087,8 @@ export type AgentServerFrame =
   | Ack
   | Done
   | Items
+  | Noted
+  | Notes
   | FileLinks
   | AgentSnapshot
   | AgentTickets

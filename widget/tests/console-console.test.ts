@@ -517,3 +517,99 @@ test("a form is fetched once for what the welcome calls it, again when that chan
   await look();
   assert.equal(asked.length, 3);
 });
+
+test("a note is sent as a note, its draft is no answer's, and nobody is told that somebody types", async () => {
+  Object.assign(globalThis, { sessionStorage: new FakeStorage() });
+  const { console, open } = world();
+  console.start();
+  const socket = await open(welcome([given(4)]));
+  console.select(4);
+  console.keepDraft(4, "Estimada Lucía:");
+  console.write(4, "note");
+  console.keepNote(4, "Ojo: demandará");
+  assert.equal(console.draft(4), "Estimada Lucía:");
+  assert.equal(of(socket, "typing").length, 0);
+  // Whatever the ticket's other verbs take out of the composer is the answer.
+  console.propose(given(4));
+  assert.deepEqual(
+    of(socket, "propose").map(({ text }) => text),
+    ["Estimada Lucía:"],
+  );
+  socket.gives({ type: "ack", cid: "cid-1", ticket: 4, seq: 2 });
+  console.note(4, console.noteDraft(4));
+  assert.deepEqual(
+    of(socket, "note").map(({ ticket, text }) => [ticket, text]),
+    [[4, "Ojo: demandará"]],
+  );
+  assert.equal(of(socket, "say").length, 0);
+  assert.equal(console.noteDraft(4), "");
+  // The next word that is written without looking must not be the customer's.
+  assert.equal(console.writing.value, "note");
+  console.end();
+});
+
+test("what a ticket's composer is for is remembered for as long as a note is begun", async () => {
+  Object.assign(globalThis, { sessionStorage: new FakeStorage() });
+  const { console, open } = world();
+  console.start();
+  await open(welcome([given(4), given(5)]));
+  console.select(4);
+  console.write(4, "note");
+  console.select(5);
+  assert.equal(console.writing.value, "answer");
+  console.select(4);
+  assert.equal(console.writing.value, "answer", "nothing was begun");
+  console.write(4, "note");
+  console.keepNote(4, "Ojo");
+  console.select(5);
+  console.select(4);
+  assert.equal(console.writing.value, "note");
+  console.keepNote(4, "");
+  console.select(5);
+  console.select(4);
+  assert.equal(console.writing.value, "answer");
+  console.end();
+});
+
+test("a note that waits is a note after a reload of the tab too", async () => {
+  Object.assign(globalThis, { sessionStorage: new FakeStorage() });
+  const first = world();
+  first.console.start();
+  await first.open(welcome([given(4)]));
+  first.console.note(4, "Ojo: demandará");
+  first.console.end();
+  const second = world();
+  second.console.start();
+  const socket = await second.open(welcome([given(4)]));
+  assert.deepEqual(
+    second.console.desk.value.pending.map(({ kind, text }) => [kind, text]),
+    [["note", "Ojo: demandará"]],
+  );
+  assert.deepEqual(
+    socket.sent.filter(({ type }) => type === "note" || type === "say").map(({ type }) => type),
+    ["note"],
+  );
+  second.console.end();
+});
+
+test("notes are read with the ticket, and after a reconnect from where they ended", async () => {
+  Object.assign(globalThis, { sessionStorage: new FakeStorage() });
+  const { console, timers, open } = world();
+  console.start();
+  const socket = await open(welcome([given(4)]));
+  console.select(4);
+  assert.deepEqual(of(socket, "notes"), [{ type: "notes", ticket: 4, after: 0, epoch: "e1" }]);
+  const note = { seq: 1, at: 5, author: 7, name: "Ana", text: "Ojo", cid: "c" };
+  socket.gives(snapshot(given(4), [item(1)]), {
+    type: "notes",
+    ticket: 4,
+    after: 0,
+    notes: [note],
+    more: false,
+  });
+  socket.onclose?.({ code: 4001 });
+  timers.elapse(60_000);
+  const next = await open(welcome([given(4)]));
+  assert.deepEqual(of(next, "notes"), [{ type: "notes", ticket: 4, after: 1, epoch: "e1" }]);
+  console.end();
+});

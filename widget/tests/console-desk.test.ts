@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { asking, type Desk, EMPTY, opening, receive, sending } from "../src/console/state/desk";
-import { changed, item, ME, snapshot, ticket, welcome } from "./console-fixtures";
+import type { Notes, NoteView } from "../src/wire";
+import { changed, given, item, ME, snapshot, ticket, welcome } from "./console-fixtures";
 
 const NOW = 1_000_000;
 
@@ -262,4 +263,66 @@ test("opening a conversation that was never loaded asks for a snapshot", () => {
     after: -1,
     epoch: "e1",
   });
+});
+
+const note = (seq: number, fields: Partial<NoteView> = {}): NoteView => ({
+  seq,
+  at: seq * 1000,
+  author: 7,
+  name: "Ana Ruiz",
+  text: `Nota ${seq}`,
+  cid: `note-${seq}`,
+  ...fields,
+});
+const page = (after: number, seqs: number[], more = false): Notes => ({
+  type: "notes",
+  ticket: 4,
+  after,
+  notes: seqs.map((seq) => note(seq)),
+  more,
+});
+const seqs = (desk: Desk) => desk.notes.get(4)?.map(({ seq }) => seq);
+
+test("notes are read in pages until there are no more", () => {
+  const { desk, send } = run(signedIn(ticket({ id: 4 })), page(0, [1, 2], true), page(2, [3]));
+  assert.deepEqual(seqs(desk), [1, 2, 3]);
+  assert.deepEqual(send, [{ type: "notes", ticket: 4, after: 2, epoch: "e1" }]);
+});
+
+test("a note goes to the end of those that were read, once, and a gap is asked for", () => {
+  const noted = (seq: number) => ({ type: "noted" as const, ticket: 4, note: note(seq) });
+  const read = run(signedIn(ticket({ id: 4 })), page(0, [1])).desk;
+  const twice = run(read, noted(2), noted(2), noted(1));
+  assert.deepEqual([seqs(twice.desk), twice.send], [[1, 2], []]);
+  const gap = run(twice.desk, noted(5));
+  assert.deepEqual(seqs(gap.desk), [1, 2]);
+  assert.deepEqual(gap.send, [{ type: "notes", ticket: 4, after: 2, epoch: "e1" }]);
+  assert.deepEqual(seqs(run(gap.desk, page(2, [3, 4, 5]), noted(5)).desk), [1, 2, 3, 4, 5]);
+});
+
+test("notes of a ticket that was never opened are not kept", () => {
+  const { desk, send } = run(signedIn(ticket({ id: 4 })), { type: "noted", ticket: 4, note: note(3) });
+  assert.deepEqual([desk.notes.size, send], [0, []]);
+});
+
+test("a note changes nothing of the ticket: neither its row nor what is unread", () => {
+  const before = run(signedIn(ticket({ id: 4, agent_id: 7, unread: 1 })), page(0, [])).desk;
+  const { desk } = run(before, { type: "noted", ticket: 4, note: note(1) });
+  assert.equal(desk.tickets, before.tickets);
+  assert.equal(desk.threads, before.threads);
+});
+
+test("a note of ours is on its way until it is there, or was read", () => {
+  const on = { ticket: 4, cid: "note-1", kind: "note" as const, text: "Nota 1", files: [], at: 5 };
+  const sent = sending(run(signedIn(ticket({ id: 4 })), page(0, [])).desk, on);
+  assert.equal(sent.pending.length, 1);
+  assert.equal(run(sent, { type: "noted", ticket: 4, note: note(1) }).desk.pending.length, 0);
+  assert.equal(run(sent, page(0, [1])).desk.pending.length, 0);
+});
+
+test("another database has other notes; in the same one those go on that are looked at", () => {
+  const open = run(signedIn(given(4)), snapshot(given(4), [item(1)]), page(0, [1, 2])).desk;
+  const again = run(open, welcome([given(4)])).desk;
+  assert.deepEqual(seqs(again), [1, 2]);
+  assert.equal(run(open, { ...welcome([given(4)]), epoch: "e2" }).desk.notes.size, 0);
 });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Desk, EMPTY, receive } from "../src/console/state/desk";
-import { calendarDay, grouped } from "../src/console/state/groups";
+import { calendarDay, grouped, within } from "../src/console/state/groups";
 import { claimable, lists, load, unread } from "../src/console/state/lists";
-import type { AgentTicket } from "../src/wire";
+import type { AgentTicket, NoteView } from "../src/wire";
 import { clock, given, item, ME, ticket, waiting, welcome } from "./console-fixtures";
 
 const desk = (...tickets: AgentTicket[]): Desk => receive(EMPTY, welcome(tickets), 0, null).desk;
@@ -112,4 +112,21 @@ test("messages of one author within three minutes are one run, with a heading pe
     entries.map((entry) => (entry.kind === "run" ? entry.items.map(({ seq }) => seq) : entry.kind)),
     ["day", "event", [2, 3], [4], [5, 6], "day", [7]],
   );
+});
+
+test("notes stand between the messages by their time, and break a run", () => {
+  const note = (seq: number, at: number) => ({ seq, at, author: 7, name: "Ana", text: "", cid: "" });
+  const items = [item(4, { at: 10 }), item(5, { at: 20 }), item(6, { at: 30 })];
+  const notes = [note(1, 5), note(2, 10), note(3, 25), note(4, 40)];
+  const drawn = (shown: readonly NoteView[]) =>
+    grouped(items, () => 0, shown).map((entry) =>
+      entry.kind === "run"
+        ? entry.items.map(({ seq }) => seq)
+        : entry.kind === "note"
+          ? entry.key
+          : entry.kind,
+    );
+  assert.deepEqual(drawn(notes), ["day", "n1", [4], "n2", [5], "n3", [6], "n4"]);
+  assert.deepEqual(drawn(within(notes, items, true)), ["day", [4], "n2", [5], "n3", [6], "n4"]);
+  assert.deepEqual(within(notes, items, false), notes);
 });

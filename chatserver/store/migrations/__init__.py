@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from chatserver.store.database import DatabaseTooNew
 
-HEAD: Final = "0017"
+HEAD: Final = "0018"
 """The newest revision in `versions/`."""
 
 

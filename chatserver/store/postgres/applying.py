@@ -15,11 +15,12 @@ from chatserver.store.changes import (
     ITEM_WITH_FILES,
     LETTER,
     MAIL,
+    NOTE,
     TALKING_DUE,
 )
 from chatserver.store.postgres.statements import across, insert, update, update_seen
 from chatserver.store.rows import CHANGING, TALKING
-from chatserver.store.tables import agents, customers, files, items, mails, outbox, tickets
+from chatserver.store.tables import agents, customers, files, items, mails, notes, outbox, tickets
 from chatserver.store.work import World
 
 INSERT_TICKETS: Final = insert(tickets, FIRST)
@@ -33,6 +34,7 @@ SAY: Final[dict[tuple[str, ...], str]] = {
 }
 """The two that a group writes of which everybody only said something, in one: how many of the tickets were as they were read."""
 INSERT_ITEMS_WITH_FILES: Final = insert(items, ITEM_WITH_FILES)
+INSERT_NOTES: Final = insert(notes, NOTE)
 ATTACH: Final = update(files, ATTACHED)
 INSERT_MAILS: Final = insert(mails, MAIL)
 PUT_CUSTOMERS: Final = (
@@ -78,6 +80,8 @@ async def apply(db: Any, world: World, node: int) -> None:
     if world.attached:
         await db.execute(INSERT_ITEMS_WITH_FILES, *across(changes.items_with_files(world)))
         await db.execute(ATTACH, *across(changes.attached(world)))
+    if world.new_notes:
+        await db.execute(INSERT_NOTES, *across(changes.notes(world)))
     if world.letters:
         await db.execute(POST, *across(changes.letters(world)))
     if world.new_mails:

@@ -77,6 +77,11 @@ HEARD: Final = f"""WITH known AS MATERIALIZED (
 SELECT ticket.*, known.places, known.numbers FROM ({_TICKETS}($5::bigint[])) AS ticket
 LEFT JOIN known ON known.ticket_id = ticket.id"""  # noqa: S608 - constants only
 """TICKETS with SAID, for who wants nothing else: each ticket with what is known of it already."""
+NOTED: Final = """SELECT wanted.place, notes.seq
+FROM unnest($1::bigint[], $2::bigint[], $3::text[]) WITH ORDINALITY AS wanted(ticket_id, author_id, cid, place)
+JOIN notes ON notes.ticket_id = wanted.ticket_id AND notes.author_id = wanted.author_id AND notes.cid = wanted.cid"""
+LAST_NOTES: Final = """SELECT wanted.id, coalesce((SELECT max(seq) FROM notes WHERE ticket_id = wanted.id), 0)
+FROM unnest($1::bigint[]) AS wanted(id)"""
 FILES: Final = f"{text(upload_select)} AND files.id = ANY($1::text[]) ORDER BY files.id FOR NO KEY UPDATE"
 
 MAILS: Final = f"""SELECT wanted.place, {_MAIL} FROM {_PEOPLE}
@@ -94,6 +99,7 @@ async def load(db: Any, world: World, group: Sequence[Needs], node: int) -> None
     """Fill `world` with what all of `group` needs, within the transaction of `db` (asyncpg's connection) of this `node`."""
     tickets = {one for needs in group for one in needs.tickets}
     said = list({one for needs in group for one in needs.said})
+    noted = list({one for needs in group for one in needs.noted})
     people = list({one for needs in group for one in needs.customers})
     opened = list({one for needs in group for one in needs.opened})
     numbers = {one for needs in group for one in needs.numbers}
@@ -134,6 +140,8 @@ async def load(db: Any, world: World, group: Sequence[Needs], node: int) -> None
             world.loaded_upload(upload_from(row))
     if said:
         await _load_said(db, world, said)
+    if noted:
+        await _load_noted(db, world, noted)
     if any(needs.claims for needs in group):
         world.loaded_claims(node, await db.fetch(CLAIMS, list(agents), list(tickets)))
 
@@ -168,6 +176,16 @@ async def _load_said(db: Any, world: World, said: list[Any]) -> None:
     found = {row[0]: row[1] for row in await db.fetch(SAID, *_said_columns(said))}
     for place, key in enumerate(said, 1):
         world.loaded_said(key, found.get(place))
+
+
+async def _load_noted(db: Any, world: World, noted: list[tuple[int, int, str]]) -> None:
+    """After the tickets are locked: nobody writes a note of theirs meanwhile."""
+    ticket_ids, authors, cids = zip(*noted, strict=True)
+    found = {row[0]: row[1] for row in await db.fetch(NOTED, list(ticket_ids), list(authors), list(cids))}
+    for place, key in enumerate(noted, 1):
+        world.loaded_noted(key, found.get(place))
+    for ticket_id, last in await db.fetch(LAST_NOTES, list(set(ticket_ids))):
+        world.loaded_last_note(ticket_id, last)
 
 
 def _said_columns(said: list[Any]) -> tuple[list[Any], ...]:

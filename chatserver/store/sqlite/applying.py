@@ -14,6 +14,7 @@ from chatserver.store.changes import (
     ITEM_WITH_FILES,
     LETTER,
     MAIL,
+    NOTE,
     TALKING_DUE,
 )
 from chatserver.store.rows import CHANGING, TALKING
@@ -36,6 +37,7 @@ UPDATE_TICKET: Final = _update(CHANGING)
 _UPDATES: Final = {TALKING: UPDATE_TALKING, TALKING_DUE: UPDATE_TALKING_DUE, CHANGING: UPDATE_TICKET}
 INSERT_ITEM: Final = _insert("items", ITEM)
 INSERT_ITEM_WITH_FILES: Final = _insert("items", ITEM_WITH_FILES)
+INSERT_NOTE: Final = _insert("notes", NOTE)
 ATTACH: Final = _update(ATTACHED, "files")
 PUT_CUSTOMER: Final = (
     f"{_insert('customers', CUSTOMER)} ON CONFLICT (id) DO UPDATE SET "
@@ -64,6 +66,8 @@ def apply(db: sqlite3.Connection, world: World) -> None:
     if world.attached:
         db.executemany(INSERT_ITEM_WITH_FILES, changes.items_with_files(world))
         db.executemany(ATTACH, changes.attached(world))
+    if world.new_notes:
+        db.executemany(INSERT_NOTE, changes.notes(world))
     if world.letters:
         db.executemany(POST, changes.letters(world))
     if world.new_mails:

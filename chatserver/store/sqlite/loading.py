@@ -45,6 +45,14 @@ SELECT wanted.key, items.seq FROM json_each(?) AS wanted CROSS JOIN items
 WHERE items.ticket_id = CAST(substr(wanted.value, 23, 16) AS INTEGER) AND items.cid = substr(wanted.value, 1, 22)
 AND items."by" = substr(wanted.value, 55) AND CAST(substr(wanted.value, 39, 16) AS INTEGER) IN (0, items.author_id)
 """
+NOTED: Final = """
+SELECT wanted.key, notes.seq FROM json_each(?) AS wanted CROSS JOIN notes
+WHERE notes.ticket_id = json_extract(wanted.value, '$[0]') AND notes.author_id = json_extract(wanted.value, '$[1]')
+AND notes.cid = json_extract(wanted.value, '$[2]')
+"""
+LAST_NOTES: Final = """
+SELECT wanted.value, coalesce((SELECT max(seq) FROM notes WHERE ticket_id = wanted.value), 0) FROM json_each(?) AS wanted
+"""
 CUSTOMERS: Final = f"""
 SELECT wanted.key, {_CUSTOMER} FROM json_each(?) AS wanted CROSS JOIN customers
 WHERE customers.app_id = json_extract(wanted.value, '$[0]')
@@ -94,6 +102,7 @@ def load(db: sqlite3.Connection, world: World, group: Sequence[Needs], known: Kn
     are not read again."""
     tickets = {one for needs in group for one in needs.tickets}
     said = {one for needs in group for one in needs.said}
+    noted = {one for needs in group for one in needs.noted}
     people = {one for needs in group for one in needs.customers}
     opened = {one for needs in group for one in needs.opened}
     numbers = {one for needs in group for one in needs.numbers}
@@ -103,6 +112,8 @@ def load(db: sqlite3.Connection, world: World, group: Sequence[Needs], known: Kn
     world.attended.update(one for needs in group for one in needs.attended)
     if said:
         _load_said(db, world, said)
+    if noted:
+        _load_noted(db, world, noted)
     if people:
         tickets |= _load_customers(db, world, people)
     if opened:
@@ -144,6 +155,15 @@ def _load_said(db: sqlite3.Connection, world: World, said: set[Any]) -> None:
     found = dict(db.execute(SAID, (_json(wanted),)).fetchall())
     for place, key in enumerate(keys):
         world.loaded_said(key, found.get(place))
+
+
+def _load_noted(db: sqlite3.Connection, world: World, noted: set[tuple[int, int, str]]) -> None:
+    keys = list(noted)
+    found = dict(db.execute(NOTED, (_json(keys),)).fetchall())
+    for place, key in enumerate(keys):
+        world.loaded_noted(key, found.get(place))
+    for ticket_id, last in db.execute(LAST_NOTES, (_json({key[0] for key in keys}),)).fetchall():
+        world.loaded_last_note(ticket_id, last)
 
 
 def _load_customers(db: sqlite3.Connection, world: World, people: set[tuple[int, str]]) -> set[int]:

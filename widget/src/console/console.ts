@@ -25,16 +25,31 @@ import {
   filesOnTheWay,
   keepDraft,
   keepFiles,
+  keepNote,
+  keepWriting,
   outbox,
   readDraft,
   readFiles,
+  readNote,
+  readWriting,
   unsent,
+  type Writing,
 } from "./drafts";
 import { type Form, Forms } from "./forms";
 import type { Mail } from "./mail";
 import type { Session } from "./session";
 import { LANGUAGES } from "./settings";
-import { asking, type Desk, dropped, EMPTY, opening, receive, sending, turning } from "./state/desk";
+import {
+  asking,
+  type Desk,
+  dropped,
+  EMPTY,
+  opening,
+  readingNotes,
+  receive,
+  sending,
+  turning,
+} from "./state/desk";
 import { held, type Lists, lists } from "./state/lists";
 
 const TYPING_EVERY = 3000;
@@ -73,6 +88,8 @@ export class Console {
   readonly cameFrom: Signal<number | null> = signal(null);
   /** What the agent has begun on the selected ticket and not finished. */
   readonly doing: Signal<Doing> = signal(null);
+  /** What the composer of the selected ticket is for. */
+  readonly writing: Signal<Writing> = signal("answer");
   /** The composer is drawn anew at each change: what was in it has been sent, or is another text by now. */
   readonly redraws: Signal<number> = signal(0);
   /** How many rows of a shared list are wanted on the screen. */
@@ -164,6 +181,7 @@ export class Console {
       this.selected.value = ticket;
       this.cameFrom.value = null;
       this.doing.value = null;
+      this.writing.value = ticket === null ? "answer" : readWriting(ticket);
       this.desk.value = { ...this.desk.peek(), refusal: null };
     });
     if (ticket !== null) this.load(ticket);
@@ -243,9 +261,9 @@ export class Console {
     if (mark) void this.forms.want(app, mark);
   }
 
-  /** The mail as which a message came. */
-  mail(ticket: number, seq: number): Promise<Answer<Mail>> {
-    return this.fetching<Mail>("GET", `/console/tickets/${ticket}/mails/${seq}`);
+  /** The mail as which a message came, or a note. `place`: as `mailOf` and `mailOfNote` give it. */
+  mail(place: string): Promise<Answer<Mail>> {
+    return this.fetching<Mail>("GET", place);
   }
 
   // — verbs —
@@ -314,6 +332,19 @@ export class Console {
     this.redraws.value++;
   }
 
+  /** Among agents: the customer hears nothing of it, not even that somebody writes. */
+  note(ticket: number, text: string): void {
+    this.post("note", ticket, text);
+    this.keepNote(ticket, "");
+  }
+
+  /** What is written from now on is for whom this says; each has a draft of its own, so that none is ever sent as the other. */
+  write(ticket: number, as: Writing): void {
+    keepWriting(ticket, as);
+    this.writing.value = as;
+    if (as === "note") this.typing(ticket, false);
+  }
+
   retry(cid: string): void {
     const message = this.desk.peek().pending.find((one) => one.cid === cid);
     if (!message) return;
@@ -344,6 +375,15 @@ export class Console {
     keepDraft(ticket, text);
   }
 
+  noteDraft(ticket: number): string {
+    return readNote(ticket);
+  }
+
+  keepNote(ticket: number, text: string): void {
+    keepNote(ticket, text);
+    keepWriting(ticket, text ? "note" : "answer");
+  }
+
   // — inner —
 
   private receive(frame: AgentServerFrame): void {
@@ -364,6 +404,7 @@ export class Console {
       if (ticket?.state === "closed" || ticket?.agent_id !== desk.me?.id) this.doing.value = null;
     });
     for (const one of send) this.connection.send(one);
+    if (frame.type === "welcome") this.readNotes(desk);
     this.settle(frame);
     this.fill();
     this.links.hear(frame);
@@ -371,6 +412,12 @@ export class Console {
     if (frame.type === "error" && frame.code === "not_found" && frame.ticket === this.selected.peek()) {
       this.select(null); // deleted meanwhile, or an old address
     }
+  }
+
+  /** Of all that is kept of conversations: what was noted while there was no connection. */
+  private readNotes(desk: Desk): void {
+    const wanted = new Set([...desk.threads.keys(), this.selected.peek()]);
+    for (const ticket of wanted) if (ticket !== null) this.connection.send(readingNotes(desk, ticket));
   }
 
   /** A verb was carried out, or refused: what was to follow it follows, or stays in the composer. */
@@ -425,6 +472,7 @@ export class Console {
     this.connection.send(
       known ? opening(desk, ticket) : { type: "open", ticket, after: -1, epoch: desk.epoch },
     );
+    this.connection.send(readingNotes(desk, ticket));
   }
 
   private ask(frame: AgentFrame, ticket: number): void {
@@ -432,7 +480,7 @@ export class Console {
     this.connection.ask(frame);
   }
 
-  private post(type: "say" | "propose", ticket: number, text: string, files: Sent[] = []): void {
+  private post(type: "say" | "propose" | "note", ticket: number, text: string, files: Sent[] = []): void {
     const cid = this.parts.newCid();
     this.desk.value = sending(this.desk.peek(), { ticket, cid, kind: type, text, files, at: this.now() });
     if (files.length === 0) {
@@ -444,7 +492,7 @@ export class Console {
   }
 
   private showAgain(frame: AgentFrame, cid: string, at: number): void {
-    if (frame.type !== "say" && frame.type !== "propose") return;
+    if (frame.type !== "say" && frame.type !== "propose" && frame.type !== "note") return;
     const { ticket, text, type: kind } = frame;
     this.desk.value = sending(this.desk.peek(), { ticket, cid, kind, text, files: filesOnTheWay(cid), at });
   }

@@ -3,7 +3,14 @@
 import type { Entry, EntryStore } from "../connection";
 import type { AgentFrame, File as Sent } from "../wire";
 
+/** What the composer is for: words for the customer, or among agents. */
+export type Writing = "answer" | "note";
+
 const DRAFT = "console.draft.";
+/** An internal note never stands where an answer is written, nor the other way round. */
+const NOTE = "console.note.";
+/** By ticket: a note is being written. */
+const WRITING = "console.writing.";
 const ENTRY = "console.outbox.";
 /** By ticket: what is up and in no message yet. By cid: what a message takes that is on its way. */
 const FILES = "console.files.";
@@ -14,6 +21,22 @@ export const readDraft = (ticket: number): string => read(DRAFT + ticket) ?? "";
 export function keepDraft(ticket: number, text: string): void {
   if (text) write(DRAFT + ticket, text);
   else remove(DRAFT + ticket);
+}
+
+export const readNote = (ticket: number): string => read(NOTE + ticket) ?? "";
+
+export function keepNote(ticket: number, text: string): void {
+  if (text) write(NOTE + ticket, text);
+  else remove(NOTE + ticket);
+}
+
+/** What the composer of a ticket is for: a note only while there is one begun. */
+export const readWriting = (ticket: number): Writing =>
+  readNote(ticket) && read(WRITING + ticket) ? "note" : "answer";
+
+export function keepWriting(ticket: number, writing: Writing): void {
+  if (writing === "note") write(WRITING + ticket, "note");
+  else remove(WRITING + ticket);
 }
 
 export const readFiles = (of: number | string): string => read(FILES + of) ?? "";
@@ -53,7 +76,7 @@ export function belongTo(agent: number): boolean {
 
 /** Signed out: nothing stays. */
 export function forget(): void {
-  for (const key of [OWNER, ...keys(ENTRY), ...keys(DRAFT), ...keys(FILES)]) remove(key);
+  for (const key of [OWNER, ...[ENTRY, DRAFT, NOTE, WRITING, FILES].flatMap(keys)]) remove(key);
 }
 
 function keys(prefix: string): string[] {

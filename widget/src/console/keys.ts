@@ -2,6 +2,7 @@
 
 import type { AgentTicket } from "../wire";
 import type { Console, Doing } from "./console";
+import type { Writing } from "./drafts";
 import { section } from "./places";
 import { shortcuts, sound } from "./settings";
 import { claimable } from "./state/lists";
@@ -59,7 +60,9 @@ function act(key: string, target: Element, console: Console, acts: Acts): boolea
     case "t":
       return take(target, console);
     case "r":
-      return focusOn("#composer");
+      return write(console, "answer");
+    case "n":
+      return write(console, "note");
     case "p":
       return propose(console);
     case "x":
@@ -135,10 +138,14 @@ function mine(console: Console): AgentTicket | null {
     : null;
 }
 
-function focusOn(selector: string): boolean {
-  const element = document.querySelector<HTMLElement>(selector);
-  element?.focus();
-  return element !== null;
+/** The composer, for the customer or for a note. An answer is only for whose ticket it is, a note for everybody. */
+function write(console: Console, as: Writing): boolean {
+  const ticket = console.ticket.peek();
+  if (!ticket || (as === "answer" && mine(console) === null)) return false;
+  console.write(ticket.id, as);
+  // It may only now be there.
+  requestAnimationFrame(() => document.querySelector<HTMLElement>("#composer")?.focus());
+  return true;
 }
 
 /** The ticket's row; a closed one has none any more, then the first of the list. */

@@ -25,5 +25,11 @@ export interface Mail {
   readonly whole: boolean;
 }
 
+/** Where the mail is to be had as which a message came. */
+export const mailOf = (ticket: number, seq: number): string => `/console/tickets/${ticket}/mails/${seq}`;
+
+/** The same of a note. */
+export const mailOfNote = (ticket: number, seq: number): string => `/console/tickets/${ticket}/notes/${seq}`;
+
 /** Whether a message came by mail: its item says so, and whether anybody stands by the sender. */
 export const byMail = (reason: string | undefined): boolean => reason === "mail" || reason === "unverified";

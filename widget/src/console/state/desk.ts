@@ -17,10 +17,13 @@ import type {
   DeskPage,
   ErrorFrame,
   Items,
+  Noted,
+  Notes as NotesPage,
   File as Sent,
   Status,
   Waits,
 } from "../../wire";
+import { lastOf, type Notes, noted } from "./notes";
 import { beyond, type End, endOf, FIRST } from "./pages";
 import { append, prepend, resumeAfter, type Thread } from "./thread";
 
@@ -40,7 +43,7 @@ export interface Me {
 export interface Pending {
   readonly ticket: number;
   readonly cid: string;
-  readonly kind: "say" | "propose";
+  readonly kind: "say" | "propose" | "note";
   readonly text: string;
   readonly files: readonly Sent[];
   readonly at: number;
@@ -78,6 +81,8 @@ export interface Desk {
   readonly asked: Waits | null;
   readonly tickets: ReadonlyMap<number, AgentTicket>;
   readonly threads: ReadonlyMap<number, Thread>;
+  /** What agents say among themselves, of tickets that were opened. */
+  readonly notes: ReadonlyMap<number, Notes>;
   readonly earlier: ReadonlyMap<number, Earlier>;
   /** Until when (ms) the customer of a ticket is shown as typing. */
   readonly typing: ReadonlyMap<number, number>;
@@ -100,6 +105,7 @@ export const EMPTY: Desk = {
   asked: null,
   tickets: new Map(),
   threads: new Map(),
+  notes: new Map(),
   earlier: new Map(),
   typing: new Map(),
   pending: [],
@@ -118,6 +124,10 @@ export function receive(desk: Desk, frame: AgentServerFrame, now: number, select
       return { desk: snapshot(desk, frame), send: [] };
     case "items":
       return items(desk, frame);
+    case "noted":
+      return oneNoted(desk, frame);
+    case "notes":
+      return notesRead(desk, frame);
     case "tickets": {
       // Pages follow one another, newest first; the first page replaces what was held.
       const held = desk.earlier.get(frame.customer)?.tickets ?? [];
@@ -173,6 +183,11 @@ export function opening(desk: Desk, ticket: number): AgentFrame {
   return { type: "open", ticket, after: resumeAfter(desk.threads.get(ticket)), epoch: desk.epoch };
 }
 
+/** The frame that reads a ticket's notes, or those that are missing. */
+export function readingNotes(desk: Desk, ticket: number): AgentFrame {
+  return { type: "notes", ticket, after: lastOf(desk.notes.get(ticket)), epoch: desk.epoch };
+}
+
 // — frames —————————————————————————————————————————————————————————————————————
 
 function welcomed(desk: Desk, frame: AgentWelcome, selected: number | null): Step {
@@ -187,6 +202,7 @@ function welcomed(desk: Desk, frame: AgentWelcome, selected: number | null): Ste
   // Of all that was ever opened, one's own and what is on the screen: the rest is asked for when it is looked at again.
   const goesOn = (ticket: number) => ticket === selected || tickets.get(ticket)?.agent_id === id;
   const threads = new Map([...(same ? desk.threads : [])].filter(([ticket]) => goesOn(ticket)));
+  const notes = new Map([...(same ? desk.notes : [])].filter(([ticket]) => goesOn(ticket)));
   const fresh: Desk = {
     ...desk,
     epoch: frame.epoch,
@@ -196,6 +212,7 @@ function welcomed(desk: Desk, frame: AgentWelcome, selected: number | null): Ste
     asked: null,
     tickets,
     threads,
+    notes,
     earlier: same ? desk.earlier : new Map(),
     typing: new Map(),
     refusal: null,
@@ -280,6 +297,31 @@ function added(desk: Desk, ticket: number, fresh: AgentChangedFrame["items"] & {
   const next = append(thread, fresh);
   if (next.gap) return { desk, send: [opening(desk, ticket)] };
   return calm(arrived({ ...desk, threads: with_(desk.threads, ticket, next.thread) }, ticket, fresh));
+}
+
+/** A note as it was written. Of a ticket that was not opened none is kept: they are read when it is. */
+function oneNoted(desk: Desk, { ticket, note }: Noted): Step {
+  const held = desk.notes.get(ticket);
+  if (!held) return calm(stored(desk, [note.cid]));
+  const notes = noted(held, [note]);
+  if (notes === null) return { desk, send: [readingNotes(desk, ticket)] };
+  return calm(stored({ ...desk, notes: with_(desk.notes, ticket, notes) }, [note.cid]));
+}
+
+/** A page of them, and the next one is asked for. What was heard meanwhile is held already. */
+function notesRead(desk: Desk, frame: NotesPage): Step {
+  const held = desk.notes.get(frame.ticket) ?? [];
+  const notes = noted(held, frame.notes);
+  if (notes === null) return { desk, send: [readingNotes(desk, frame.ticket)] };
+  const cids = frame.notes.map(({ cid }) => cid);
+  const next = stored({ ...desk, notes: with_(desk.notes, frame.ticket, notes) }, cids);
+  return { desk: next, send: frame.more ? [readingNotes(next, frame.ticket)] : [] };
+}
+
+/** What was stored under these is no longer on its way. */
+function stored(desk: Desk, cids: readonly string[]): Desk {
+  const gone = (one: Pending) => cids.includes(one.cid);
+  return desk.pending.some(gone) ? { ...desk, pending: desk.pending.filter((one) => !gone(one)) } : desk;
 }
 
 /** Our messages among `fresh` are no longer on their way; a customer who has spoken is no longer typing. */

@@ -1,10 +1,12 @@
 /** A conversation as it is drawn: days, system lines, and runs of messages by one author. */
 
-import type { ItemView } from "../../wire";
+import type { ItemView, NoteView } from "../../wire";
+import type { Notes } from "./notes";
 
 export type Entry =
   | { kind: "day"; key: string; at: number }
   | { kind: "event"; key: string; item: ItemView }
+  | { kind: "note"; key: string; note: NoteView }
   | { kind: "run"; key: string; by: ItemView["by"]; author: number; items: readonly ItemView[] };
 
 /** Messages of one author belong together while no more than this lies between them. */
@@ -12,15 +14,29 @@ const RUN_MS = 180_000;
 
 const TALK = new Set<ItemView["kind"]>(["message", "proposal"]);
 
-/** `day`: the calendar day of an instant as a number, in the reader's zone. */
-export function grouped(items: readonly ItemView[], day: (at: number) => number): readonly Entry[] {
+/** `day`: the calendar day of an instant as a number, in the reader's zone. `notes` stand between the items by their time. */
+export function grouped(
+  items: readonly ItemView[],
+  day: (at: number) => number,
+  notes: Notes = [],
+): readonly Entry[] {
   const entries: Entry[] = [];
   let today: number | null = null;
-  for (const item of items) {
-    if (day(item.at) !== today) {
-      today = day(item.at);
-      entries.push({ kind: "day", key: `d${item.seq}`, at: item.at });
+  const dated = (at: number, key: string) => {
+    if (day(at) === today) return;
+    today = day(at);
+    entries.push({ kind: "day", key, at });
+  };
+  let next = 0;
+  const notedUntil = (at: number) => {
+    for (let note = notes[next]; note && note.at < at; note = notes[++next]) {
+      dated(note.at, `dn${note.seq}`);
+      entries.push({ kind: "note", key: `n${note.seq}`, note });
     }
+  };
+  for (const item of items) {
+    notedUntil(item.at);
+    dated(item.at, `d${item.seq}`);
     if (!TALK.has(item.kind)) {
       entries.push({ kind: "event", key: `e${item.seq}`, item });
       continue;
@@ -38,7 +54,14 @@ export function grouped(items: readonly ItemView[], day: (at: number) => number)
       });
     }
   }
+  notedUntil(Number.POSITIVE_INFINITY);
   return entries;
+}
+
+/** Those that have their place among the items that are loaded: earlier ones come with the items of their time. */
+export function within(notes: Notes, items: readonly ItemView[], more: boolean): Notes {
+  const from = items[0]?.at ?? 0;
+  return more ? notes.filter((note) => note.at >= from) : notes;
 }
 
 function continues(run: readonly ItemView[], item: ItemView): boolean {

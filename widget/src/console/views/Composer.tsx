@@ -1,4 +1,7 @@
-/** Where the agent writes: Enter sends, Shift+Enter breaks the line. The draft of each ticket is kept, and so are its files. */
+/**
+ * Where the agent writes, to the customer or a note among agents: Enter sends, Shift+Enter breaks the line. Each of the two has a box
+ * and a draft of its own, so that whatever is pressed no note goes to a customer; a ticket's files are those of the answer.
+ */
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
@@ -19,16 +22,70 @@ const TALLEST = 176;
 const ACCEPTED =
   "image/png,image/jpeg,image/gif,image/webp,.pdf,.doc,.docx,.xls,.xlsx,.ppt,.pptx,.txt,.log,.csv,.zip";
 
-export function Composer({ console, ticket }: { console: Console; ticket: AgentTicket }) {
+const NO_FILES: Limits = { bytes: 0, count: 0 };
+
+interface Props {
+  console: Console;
+  ticket: AgentTicket;
+  /** The customer may be answered; else there are only notes. */
+  answers: boolean;
+}
+
+export function Composer({ console, ticket, answers }: Props) {
+  const noting = !answers || console.writing.value === "note";
+  return (
+    <div class="composing">
+      {answers && <Choice console={console} ticket={ticket} noting={noting} />}
+      <Box
+        key={`${console.redraws.value} ${noting}`}
+        console={console}
+        ticket={ticket}
+        noting={noting}
+        answers={answers}
+      />
+    </div>
+  );
+}
+
+/** For whom it is. Pressed with the keyboard too, and by `r` and `n`. */
+function Choice({ console, ticket, noting }: Omit<Props, "answers"> & { noting: boolean }) {
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: no fields are gathered here
+    <div class="for-whom" role="group" aria-label={t("console.write.label")}>
+      <button
+        type="button"
+        aria-pressed={!noting}
+        aria-keyshortcuts="r"
+        onClick={() => console.write(ticket.id, "answer")}
+      >
+        <Icon name="answer" />
+        {t("console.write.answer")}
+      </button>
+      <button
+        type="button"
+        data-note
+        aria-pressed={noting}
+        aria-keyshortcuts="n"
+        onClick={() => console.write(ticket.id, "note")}
+      >
+        <Icon name="note" />
+        {t("console.note.mark")}
+      </button>
+    </div>
+  );
+}
+
+function Box({ console, ticket, noting, answers }: Props & { noting: boolean }) {
   const box = useRef<HTMLTextAreaElement>(null);
-  const text = useSignal(console.draft(ticket.id));
+  const text = useSignal(noting ? console.noteDraft(ticket.id) : console.draft(ticket.id));
   const left = LIMIT - [...text.value].length;
   const dragged = useSignal(false);
   console.filesMoved.value;
-  const files = console.uploads.of(ticket.id);
-  const settled = console.uploads.settled(ticket.id);
-  const limits = console.fileLimits(ticket.id);
+  const files = noting ? [] : console.uploads.of(ticket.id);
+  const settled = noting || console.uploads.settled(ticket.id);
+  const limits = noting ? NO_FILES : console.fileLimits(ticket.id);
   const sendable = left >= 0 && settled && (files.length > 0 || text.value.trim() !== "");
+  const label = t(noting ? "console.note.label" : "console.composer.label");
 
   const attach = (chosen: Iterable<File>) => {
     console.uploads.add(ticket.id, chosen);
@@ -38,10 +95,10 @@ export function Composer({ console, ticket }: { console: Console; ticket: AgentT
     () =>
       onDrop(
         (over) => {
-          dragged.value = over && console.fileLimits(ticket.id).bytes > 0;
+          dragged.value = over && !noting && console.fileLimits(ticket.id).bytes > 0;
         },
         (data) => {
-          if (console.fileLimits(ticket.id).bytes > 0) attach([...(data?.files ?? [])]);
+          if (!noting && console.fileLimits(ticket.id).bytes > 0) attach([...(data?.files ?? [])]);
         },
       ),
     [console, ticket.id],
@@ -62,12 +119,17 @@ export function Composer({ console, ticket }: { console: Console; ticket: AgentT
 
   const write = (value: string) => {
     text.value = value;
+    if (noting) {
+      console.keepNote(ticket.id, value);
+      return;
+    }
     console.keepDraft(ticket.id, value);
     console.typing(ticket.id, value.trim() !== "");
   };
   const send = () => {
     if (!sendable) return;
-    console.say(ticket.id, text.value);
+    if (noting) console.note(ticket.id, text.value);
+    else console.say(ticket.id, text.value);
     text.value = "";
     box.current?.focus();
   };
@@ -75,6 +137,7 @@ export function Composer({ console, ticket }: { console: Console; ticket: AgentT
   return (
     <form
       class="composer"
+      data-note={noting || undefined}
       onSubmit={(event) => {
         event.preventDefault();
         send();
@@ -84,8 +147,8 @@ export function Composer({ console, ticket }: { console: Console; ticket: AgentT
         ref={box}
         id="composer"
         rows={1}
-        aria-label={t("console.composer.label")}
-        placeholder={t("console.composer.label")}
+        aria-label={label}
+        placeholder={label}
         aria-invalid={left < 0 || undefined}
         aria-describedby={left < LIMIT - TELL_FROM ? "composer-left" : undefined}
         value={text.value}
@@ -113,7 +176,7 @@ export function Composer({ console, ticket }: { console: Console; ticket: AgentT
           retry={(cid) => console.uploads.retry(ticket.id, cid)}
         />
       )}
-      <Courtesy text={text.value} />
+      {!noting && <Courtesy text={text.value} />}
       {dragged.value && (
         <p class="drop">
           <b>{t("common.file_drop")}</b>
@@ -132,14 +195,31 @@ export function Composer({ console, ticket }: { console: Console; ticket: AgentT
           <span class="hint" role="status">
             {t("common.file_unsettled")}
           </span>
+        ) : noting ? (
+          <span class="hint">{t("console.note.only")}</span>
         ) : (
           <span class="hint" data-keys>
             {t("console.composer.hint")}
           </span>
         )}
-        <button type="submit" class="button" data-kind="primary" aria-disabled={!sendable}>
-          {t("console.action.send")}
-          <Icon name="send" />
+        {!answers && (
+          <button
+            type="button"
+            class="button"
+            data-kind="quiet"
+            onClick={() => console.write(ticket.id, "answer")}
+          >
+            {t("console.action.cancel")}
+          </button>
+        )}
+        <button
+          type="submit"
+          class="button"
+          data-kind={noting ? "note" : "primary"}
+          aria-disabled={!sendable}
+        >
+          {t(noting ? "console.note.save" : "console.action.send")}
+          <Icon name={noting ? "note" : "send"} />
         </button>
       </div>
     </form>

@@ -36,12 +36,13 @@ export function Foot({ console, ticket }: Props) {
         <>
           <ClockLine ticket={ticket} />
           <PendingLine console={console} ticket={ticket} />
-          <Composer key={console.redraws.value} console={console} ticket={ticket} />
+          <Composer console={console} ticket={ticket} answers />
           <Reaches console={console} ticket={ticket} />
         </>
       ) : (
         <Elsewhere console={console} ticket={ticket} />
       )}
+      {(ticket.state === "closed" || !mine) && <NoteOnly console={console} ticket={ticket} />}
     </footer>
   );
 }
@@ -64,6 +65,23 @@ function Refused({ refusal, ticket }: { refusal: Refusal; ticket: AgentTicket })
     <p class="line" data-tone="warning" role="alert">
       {text}
     </p>
+  );
+}
+
+/** Where the customer cannot be answered, notes are written all the same. */
+function NoteOnly({ console, ticket }: Props) {
+  if (console.writing.value === "note") return <Composer console={console} ticket={ticket} answers={false} />;
+  return (
+    <button
+      type="button"
+      class="button note-only"
+      data-kind="quiet"
+      aria-keyshortcuts="n"
+      onClick={() => console.write(ticket.id, "note")}
+    >
+      <Icon name="note" />
+      {t("console.note.write")}
+    </button>
   );
 }
 

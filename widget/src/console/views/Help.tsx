@@ -9,6 +9,7 @@ const KEYS: readonly (readonly [keys: readonly string[], word: string])[] = [
   [["Enter"], "open"],
   [["t"], "take"],
   [["r"], "write"],
+  [["n"], "note"],
   [["p"], "propose"],
   [["x"], "close"],
   [["w"], "pend"],

@@ -6,12 +6,12 @@ import { FileList, fileError, isPicture } from "../../ui/files";
 import { t } from "../../ui/i18n";
 import { Linked } from "../../ui/links";
 import { clockTime, dayName, fullTime } from "../../ui/time";
-import type { AgentTicket, ItemView } from "../../wire";
+import type { AgentTicket, ItemView, NoteView } from "../../wire";
 import { minute, second } from "../clockwork";
 import type { Console } from "../console";
-import { byMail, type Piece } from "../mail";
+import { byMail, mailOf, mailOfNote, type Piece } from "../mail";
 import type { Pending } from "../state/desk";
-import { calendarDay, type Entry, grouped } from "../state/groups";
+import { calendarDay, type Entry, grouped, within } from "../state/groups";
 import { Icon } from "./icons";
 import { MailDialog } from "./MailDialog";
 import { memo } from "./memo";
@@ -27,7 +27,11 @@ export function Log({ console, ticket }: { console: Console; ticket: AgentTicket
   const thread = desk.threads.get(ticket.id);
   const pending = desk.pending.filter((message) => message.ticket === ticket.id);
   const me = desk.me?.id;
-  const entries = useMemo(() => grouped(thread?.items ?? [], calendarDay), [thread?.items]);
+  const notes = desk.notes.get(ticket.id);
+  const entries = useMemo(
+    () => (thread ? grouped(thread.items, calendarDay, within(notes ?? [], thread.items, thread.more)) : []),
+    [thread?.items, thread?.more, notes],
+  );
   const box = useRef<HTMLDivElement>(null);
   const away = useSignal(false);
   const held = useRef({ first: 0, height: 0 });
@@ -42,7 +46,7 @@ export function Log({ console, ticket }: { console: Console; ticket: AgentTicket
     if (held.current.first > first && first > 0) log.scrollTop += log.scrollHeight - held.current.height;
     else if (!away.peek()) log.scrollTop = log.scrollHeight;
     held.current = { first, height: log.scrollHeight };
-  }, [first, last, pending.length, thread === undefined]);
+  }, [first, last, notes?.length, pending.length, thread === undefined]);
 
   // The composer grows, a line appears above it, a phone's keyboard or a picture comes: the newest stays in sight.
   const stay = () => {
@@ -139,6 +143,7 @@ function EntryView({ console, entry, ticket, me, lastOwn }: EntryProps) {
       </p>
     );
   }
+  if (entry.kind === "note") return <Note console={console} ticket={ticket.id} note={entry.note} me={me} />;
   const own = entry.by === "agent";
   const name = authorName(entry.items[0], ticket, me);
   const seen = own && entry.items.at(-1)?.seq === lastOwn ? ticket.customer_seen >= (lastOwn ?? 0) : null;
@@ -152,6 +157,38 @@ function EntryView({ console, entry, ticket, me, lastOwn }: EntryProps) {
       proposal={ticket.proposal}
       seen={seen}
     />
+  );
+}
+
+/** Only agents see it: it looks like nothing that anybody said to the customer. */
+interface NoteProps {
+  console: Console;
+  ticket: number;
+  note: NoteView;
+  me: number | undefined;
+}
+
+const Note = memo(({ console, ticket, note, me }: NoteProps) => (
+  <div class="note" title={fullTime(note.at)}>
+    <p class="note-head">
+      <NoteMark /> <b>{note.author === me ? t("console.log.you") : note.name}</b>{" "}
+      <time>{clockTime(note.at)}</time>
+    </p>
+    <p class="note-text">
+      <Linked text={note.text} />
+    </p>
+    {note.mail && (
+      <ByMail console={console} ticket={ticket} place={mailOfNote(ticket, note.seq)} verified={false} />
+    )}
+  </div>
+));
+
+function NoteMark() {
+  return (
+    <span class="note-mark">
+      <Icon name="note" />
+      {t("console.note.mark")}
+    </span>
   );
 }
 
@@ -195,7 +232,12 @@ const Run = memo(({ console, ticket, items, own, name, proposal, seen }: RunProp
             </span>
           )}
           {byMail(item.reason) && !goesOn(item, items[at + 1]) && (
-            <ByMail console={console} ticket={ticket} item={item} />
+            <ByMail
+              console={console}
+              ticket={ticket}
+              place={mailOf(ticket, item.seq)}
+              verified={item.reason === "mail"}
+            />
           )}
           {item.files && <ItemFiles console={console} ticket={ticket} item={item} />}
         </div>
@@ -209,13 +251,21 @@ const Run = memo(({ console, ticket, items, own, name, proposal, seen }: RunProp
 const goesOn = (item: ItemView, next: ItemView | undefined): boolean =>
   next !== undefined && byMail(next.reason) && next.at === item.at;
 
+interface ByMailProps {
+  console: Console;
+  ticket: number;
+  /** Where the mail is to be had. */
+  place: string;
+  verified: boolean;
+}
+
 /** What belongs to a message that came by mail: what its author copied is folded, the original a press away. */
-function ByMail({ console, ticket, item }: { console: Console; ticket: number; item: ItemView }) {
+function ByMail({ console, ticket, place, verified }: ByMailProps) {
   const open = useSignal(false);
   const folded = useSignal<readonly Piece[] | null>(null);
   const problem = useSignal(false);
   const unfold = async () => {
-    const answer = await console.mail(ticket, item.seq);
+    const answer = await console.mail(place);
     problem.value = answer.kind !== "done";
     if (answer.kind === "done") folded.value = answer.value.pieces.filter(({ kind }) => kind !== "said");
   };
@@ -226,7 +276,7 @@ function ByMail({ console, ticket, item }: { console: Console; ticket: number; i
       ))}
       <span class="by-mail-foot">
         <Icon name="mail" />
-        {t(item.reason === "mail" ? "console.mail.by" : "console.mail.by_unverified")}
+        {t(verified ? "console.mail.by" : "console.mail.by_unverified")}
         {folded.value === null ? (
           <button type="button" class="link" onClick={unfold}>
             {t("console.mail.unfold")}
@@ -264,7 +314,7 @@ function ByMail({ console, ticket, item }: { console: Console; ticket: number; i
         <MailDialog
           console={console}
           ticket={ticket}
-          seq={item.seq}
+          place={place}
           close={() => {
             open.value = false;
           }}
@@ -295,12 +345,18 @@ function ItemFiles({ console, ticket, item }: { console: Console; ticket: number
 }
 
 function PendingView({ console, message, closed }: { console: Console; message: Pending; closed: boolean }) {
-  const { error, limit, cid, text, files } = message;
+  const { error, limit, cid, text, files, kind } = message;
+  const note = kind === "note";
   return (
-    <div class="run" data-own>
+    <div class={note ? "note" : "run"} data-own={!note || undefined}>
+      {note && (
+        <p class="note-head">
+          <NoteMark />
+        </p>
+      )}
       <div
-        class="bubble"
-        data-kind={message.kind === "propose" ? "proposal" : "message"}
+        class={note ? "note-text" : "bubble"}
+        data-kind={kind === "propose" ? "proposal" : "message"}
         data-pending={error ? "failed" : "sending"}
       >
         {text}
@@ -315,7 +371,7 @@ function PendingView({ console, message, closed }: { console: Console; message: 
       {error ? (
         <p class="delivery" data-tone="danger" role="alert">
           {t("console.log.failed", { reason: fileError(error, limit) })}{" "}
-          {!closed && (
+          {(note || !closed) && (
             <button type="button" class="link" onClick={() => console.retry(cid)}>
               {t("console.action.retry")}
             </button>

@@ -17,25 +17,26 @@ import { Icon } from "./icons";
 interface Props {
   console: Console;
   ticket: number;
-  seq: number;
+  /** Where the mail is to be had. */
+  place: string;
   close(): void;
 }
 
-export function MailDialog({ console, ticket, seq, close }: Props) {
+export function MailDialog({ console, ticket, place, close }: Props) {
   const mail = useSignal<Mail | null>(null);
   const problem = useSignal("");
   useEffect(() => {
-    void console.mail(ticket, seq).then((answer) => {
+    void console.mail(place).then((answer) => {
       if (answer.kind === "done") mail.value = answer.value;
       else problem.value = answer.kind === "failed" ? t("console.mail.unreachable") : reason(answer.code);
     });
-  }, [console, ticket, seq]);
+  }, [console, place]);
   return (
     <Dialog title={t("console.mail.title")} close={close} wide>
       {problem.value && <Alert>{problem.value}</Alert>}
       {!mail.value && !problem.value && <p class="soft">{t("console.loading")}</p>}
       {mail.value && (
-        <Letter mail={mail.value} base={`/console/tickets/${ticket}/mails/${seq}`}>
+        <Letter mail={mail.value} base={place}>
           <Others console={console} ticket={ticket} others={mail.value.others} />
         </Letter>
       )}
