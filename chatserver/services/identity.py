@@ -183,7 +183,7 @@ def _hint(token: str) -> str:
         return "Give the token alone, without quotes, blanks or the word Bearer."
     parts = token.split(".")
     if len(parts) != 3:
-        return f"A JWT has three parts with a point between (header.claims.signature), this has {len(parts)}: is it whole?"
+        return f"A JWT has three parts with a point between (header.claims.signature), this has {len(parts)}: it may be cut."
     try:
         header = msgspec.json.decode(
             base64.urlsafe_b64decode(parts[0] + "=" * (-len(parts[0]) % 4)), type=dict

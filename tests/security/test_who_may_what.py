@@ -54,11 +54,14 @@ AGENT: dict[str, dict[str, Any] | None] = {
     "send_back": {"missing": ["phone"]},
     "reject": {"reason": "no"},
     "classify": {"said": {"priority": 4}},
+    "copy": {"addresses": ["luz@x.test"]},
+    "note": {"cid": CID, "text": "cuidado"},
+    "notes": {},
     "open": {},
     "history": {"before": 100},
     "links": {"seq": 1},
 }
-READS = ("open", "history", "seen", "links")
+ALLOWED = ("open", "history", "seen", "links", "note", "notes")
 """What an agent may do with a colleague's ticket."""
 
 
@@ -161,7 +164,7 @@ async def test_a_ticket_of_another_app_does_not_exist_for_agents(town: Chat) -> 
         assert not {"changed", "typing", "queue"} & {f["type"] for f in stranger.got}
 
 
-async def test_a_colleague_reads_and_does_not_speak(town: Chat) -> None:
+async def test_a_colleague_reads_and_makes_notes_and_does_not_speak(town: Chat) -> None:
     async with AsyncExitStack() as exit_:
         owner, _, ticket = await attended(town, exit_)
         colleague = await exit_.enter_async_context(town.agent(2, status="away"))
@@ -170,12 +173,13 @@ async def test_a_colleague_reads_and_does_not_speak(town: Chat) -> None:
             if fields is None:
                 continue
             await colleague.send(**frame(verb, fields, ticket))
-            if verb not in READS:
+            if verb not in ALLOWED:
                 code = "ticket_not_waiting" if verb == "claim" else "not_yours"
                 assert (await colleague.expect("error", verb=verb))["code"] == code
+        await colleague.expect("notes")
         await colleague.expect("snapshot")
         await colleague.expect("items")
-        assert await stands(owner, ticket) == before, "reading by others is not shown to the customer"
+        assert await stands(owner, ticket) == before, "what others read and note is not shown to the customer"
 
 
 async def test_verbs_without_a_ticket_reach_nothing_of_others(town: Chat) -> None:

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from chatserver.core.proof import LEAST_MS, MOST_MS, WORK_BITS
+from chatserver.demo.scene import COLOR
 from tests.web.conftest import HOME, Served
 
 OWN = {"origin": HOME}
@@ -188,7 +189,7 @@ def test_the_apps_colour_comes_in_a_sheet_of_its_own(served: Served) -> None:
     assert address is not None
     sheet = served.client.get(address[1])
     assert sheet.headers["content-type"].startswith("text/css")
-    assert "--fill: #2f55d4" in sheet.text
+    assert f"--fill: {COLOR}" in sheet.text
 
 
 # — what readers think —————————————————————————————————————————————————————————
