@@ -291,6 +291,10 @@ class Talk(ABC, Generic[F]):
         if isinstance(problem, StoreFailed):
             log.error("a %s could not be stored", type_of(frame))
             problem = _unstored(problem)
+        elif self.hub.db.is_away(problem):
+            # The connection is kept: who comes back meanwhile is let in by nobody, since that is read as well.
+            log.error("a %s could not be carried out: the database does not answer", type_of(frame))
+            problem = _unavailable()
         self.hub.metrics.refuse(problem.code if isinstance(problem, Refused) else "internal")
         if isinstance(problem, Refused):
             self._say(error_for(frame, problem))
@@ -437,9 +441,12 @@ class Talk(ABC, Generic[F]):
 
 
 def _unstored(problem: StoreFailed) -> Refused:
-    """By the row's own fault, or by the database's: then the same frame will do, at a moment that not all have in common."""
-    if isinstance(problem, Violated):
-        return Refused("internal")
+    """By the row's own fault, or by the database's."""
+    return Refused("internal") if isinstance(problem, Violated) else _unavailable()
+
+
+def _unavailable() -> Refused:
+    """The same frame will do, at a moment that not all have in common."""
     return Refused("unavailable", retry_after=random.uniform(*AGAIN_SECONDS))  # noqa: S311 - spreads load, keeps no secret
 
 

@@ -129,3 +129,25 @@ async def test_what_a_constraint_forbids_is_no_sign_of_a_database_that_is_away(
             await customer.send(type="say", ticket=ticket, cid=new_cid(), text="hola")
             answer = await customer.expect("error")
         assert (answer["code"], answer.get("retry_after")) == ("internal", None)
+
+
+async def test_what_cannot_be_read_just_now_is_refused_for_a_while_and_ends_no_connection(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with chat.customer() as customer, chat.agent() as agent:
+        ticket = await customer.start()
+        await customer.say(ticket, "¿Hola?")
+
+        async def away(*_: object, **__: object) -> list[object]:
+            raise TimeoutError
+
+        with monkeypatch.context() as broken:
+            broken.setattr(chat.db, "rows", away)
+            for client, frame in ((customer, {"type": "open"}), (agent, {"type": "notes"})):
+                await client.send(**frame, ticket=ticket)
+                answer = await client.expect("error", verb=frame["type"])
+                assert (answer["code"], answer["ticket"]) == ("unavailable", ticket)
+                assert answer["retry_after"] > 0
+        await customer.send(type="open", ticket=ticket)
+        await customer.expect("snapshot")
+        await agent.still_speaks()
