@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -235,11 +235,8 @@ async def test_unverified_mail_has_a_share_of_the_apps_day_whoever_it_claims_to_
     assert await desk.used("") == 4 * MIB
 
 
-async def test_of_unverified_mails_at_the_same_instant_on_two_nodes_those_that_fit_are_taken(
-    desk: Desk,
-) -> None:
-    """The last of their share is decided where the file is stored, behind the lock of its count."""
-    await desk.scene.policy(file_mib=1, file_mib_per_app=4, file_percent_of_unverified=25)
+def mib_at_the_same_instant() -> Callable[[], AsyncIterator[bytes]]:
+    """Of two that come, neither ends before the other has begun."""
     both_have_begun = asyncio.Barrier(2)
 
     async def comes() -> AsyncIterator[bytes]:
@@ -247,6 +244,15 @@ async def test_of_unverified_mails_at_the_same_instant_on_two_nodes_those_that_f
         await both_have_begun.wait()
         yield b"x" * (MIB - 1)
 
+    return comes
+
+
+async def test_of_unverified_mails_at_the_same_instant_on_two_nodes_those_that_fit_are_taken(
+    desk: Desk,
+) -> None:
+    """The last of their share is decided where the file is stored, behind the lock of its count."""
+    await desk.scene.policy(file_mib=1, file_mib_per_app=4, file_percent_of_unverified=25)
+    comes = mib_at_the_same_instant()
     async with desk.made() as elsewhere:
         results = await asyncio.gather(
             *(
@@ -299,13 +305,7 @@ async def test_of_two_at_the_same_instant_the_one_that_fits_is_taken(
 async def test_of_two_on_two_nodes_that_end_together_one_is_taken(desk: Desk) -> None:
     """Neither node knows what comes to the other: both begin while there is room."""
     await desk.scene.policy(file_mib=1, file_mib_per_person=1)
-    both_have_begun = asyncio.Barrier(2)
-
-    async def comes() -> AsyncIterator[bytes]:
-        yield b"x"
-        await both_have_begun.wait()
-        yield b"x" * (MIB - 1)
-
+    comes = mib_at_the_same_instant()
     async with desk.made() as elsewhere:
         results = await asyncio.gather(
             *(files.take(UP, new_cid(), "a.txt", comes(), MIB) for files in (desk.files, elsewhere)),

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from chatserver.core.errors import Code
 from chatserver.core.events import NoteWritten, desk_topic
 from chatserver.core.tickets import Ticket
 from chatserver.services import notes, pairing, tickets
@@ -117,10 +118,10 @@ async def test_any_agent_of_the_app_notes_something_on_any_ticket_of_it(scene: S
 
 
 @pytest.mark.parametrize(("text", "code"), [("  \n", "too_short"), ("x" * 8001, "too_long")])
-async def test_a_note_that_is_none_is_refused(scene: Scene, text: str, code: str) -> None:
+async def test_a_note_that_is_none_is_refused(scene: Scene, text: str, code: Code) -> None:
     await scene.agent()
     ticket = await scene.chat(ANA)
-    with refused(code):  # type: ignore[arg-type]
+    with refused(code):
         await write(scene, ticket, text)
     with refused("bad_frame"):
         await write(scene, ticket, cid="short")
