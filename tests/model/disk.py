@@ -131,6 +131,11 @@ class DiskStore:
     def epoch(self) -> str:
         return self.disk.epoch
 
+    @staticmethod
+    def is_away(problem: BaseException) -> bool:
+        """Reads of memory are always answered."""
+        return False
+
     async def rows(self, statement: Any, **values: Any) -> list[tuple[Any, ...]]:
         sql, given = constant(statement)
         found = self.disk.db.execute(

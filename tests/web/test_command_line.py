@@ -311,7 +311,7 @@ def test_the_doctor_says_why_a_token_fails(settings: Settings) -> None:
 @pytest.mark.parametrize(
     ("token", "hint"),
     [
-        ("a.b", "this has 2: is it whole?"),
+        ("a.b", "this has 2: it may be cut."),
         ("Bearer a.b.c", "without quotes, blanks or the word Bearer"),
         ("'a.b.c'", "without quotes"),
         ("a.b.c", "Its first part is no header"),
