@@ -23,7 +23,10 @@ from tests.harness.waiting import soon
 
 pytestmark = [pytest.mark.fault, pytest.mark.alone]
 
-KILLS = size(3, 40)
+KILLS = size(3, 100)
+"""Of each of the two ways in which nodes hear of each other: 200 in all, and twice 10,000 acknowledgements."""
+ACKS_BETWEEN_KILLS = size((0, 20, 100), (0, 20, 100, 250))
+ACKS_PER_KILL = size(20, 100)
 AWAY = size(100, 2_000)
 """Messages said after all have noticed that Redis is away."""
 AWAY_LATEST = 2.0
@@ -65,7 +68,7 @@ def test_nodes_are_killed_one_after_the_other_and_nothing_is_lost(
         with several(tmp_path, url, hints) as servers:
             async with talking(*servers) as crowd:
                 for _ in range(KILLS):
-                    await crowd.acks(dice.choice((0, 20, 100)))
+                    await crowd.acks(dice.choice(ACKS_BETWEEN_KILLS))
                     victim = dice.choice(servers)
                     await asyncio.to_thread(victim.kill)
                     await crowd.acks(20)
@@ -73,6 +76,8 @@ def test_nodes_are_killed_one_after_the_other_and_nothing_is_lost(
                 await crowd.acks(20)
                 await crowd.healed()
                 judge(crowd, tmp_path)
+                print(f"{KILLS} kills")
+                assert crowd.diary.acks >= KILLS * ACKS_PER_KILL, "too little was going on to say anything"
 
     asyncio.run(story())
 
