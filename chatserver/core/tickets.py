@@ -668,8 +668,9 @@ def assigned(ticket: Ticket, agent: Agent, policy: Policy, now: int, *, by: By =
     return _append(ticket, _item(ticket, now, "assigned", by, author_id=agent.id, name=agent.name))
 
 
-def requeued(ticket: Ticket, reason: str, now: int, *, closes_at: int | None) -> Step:
-    """Back to the head of the queue. `reason`: agent_gone | passed | signed_out. Its agent is not offered a passed one again."""
+def requeued(ticket: Ticket, reason: str, policy: Policy, now: int, *, closes_at: int | None) -> Step:
+    """Back to the head of the queue; among those who came back by priority, then by arrival. `reason`: agent_gone | passed |
+    signed_out. Its agent is not offered a passed one again."""
     if not ticket.chatting or ticket.agent_id is None:
         return Step(ticket, ())
     passed = ticket.passed
@@ -680,7 +681,7 @@ def requeued(ticket: Ticket, reason: str, now: int, *, closes_at: int | None) ->
         passed=passed,
         turn="agent",
         queued_at=now,
-        queue_rank=ticket.opened_at - FRONT,
+        queue_rank=rank(ticket.opened_at - FRONT, ticket.priority, policy),
         queue_until=closes_at,
         proposal=None,
     )

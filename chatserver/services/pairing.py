@@ -65,8 +65,9 @@ def give_back(
     """Chats return to the head of the queue; gives their ids. Call `moved` next, and `keep_for_later` after it."""
     returned = []
     for ticket in chats:
-        step = tickets.requeued(ticket, reason, now, closes_at=closing.get(ticket.app_id))
-        world.put(ticket, step, people.policy(ticket.app_id))
+        policy = people.policy(ticket.app_id)
+        step = tickets.requeued(ticket, reason, policy, now, closes_at=closing.get(ticket.app_id))
+        world.put(ticket, step, policy)
         returned.append(ticket.id)
     return returned
 

@@ -43,7 +43,7 @@ def _happened(ticket: Ticket, what: str, now: int, policy: Policy, cid: str) -> 
         case "declined":
             return tickets.answered_proposal(ticket, False, now)
         case "requeued":
-            return tickets.requeued(ticket, "agent_gone", now, closes_at=None)
+            return tickets.requeued(ticket, "agent_gone", policy, now, closes_at=None)
         case "typing" | "here":
             return tickets.customer_active(ticket, now)
         case "gone":

@@ -75,7 +75,7 @@ VERBS: dict[str, Callable[[Ticket], Step]] = {
 QUIET: dict[str, Callable[[Ticket], Step]] = {
     "went_silent": lambda t: tickets.went_silent(t, POLICY, NOW + 10**9),
     "closing_time": lambda t: tickets.closing_time(t, NOW + 10**9),
-    "requeued": lambda t: tickets.requeued(t, "agent_gone", NOW, closes_at=None),
+    "requeued": lambda t: tickets.requeued(t, "agent_gone", POLICY, NOW, closes_at=None),
     "customer_gone": lambda t: tickets.customer_gone(t, NOW),
     "customer_back": lambda t: tickets.customer_back(replace(t, gone_at=START)),
     "interrupted": lambda t: tickets.interrupted(t, POLICY, NOW),
@@ -170,11 +170,19 @@ def test_an_answer_stops_the_first_answer_clock_and_typing_restarts_it() -> None
 
 
 def test_a_passed_ticket_remembers_who_let_it_pass_and_a_lost_agent_does_not() -> None:
-    assert tickets.requeued(attended(), "passed", NOW, closes_at=None).ticket.passed == (1,)
-    back = tickets.requeued(attended(), "agent_gone", NOW, closes_at=None).ticket
+    assert tickets.requeued(attended(), "passed", POLICY, NOW, closes_at=None).ticket.passed == (1,)
+    back = tickets.requeued(attended(), "agent_gone", POLICY, NOW, closes_at=None).ticket
     assert back.passed == ()
     assert back.queue_rank is not None
     assert back.queue_rank < (waiting(START - 10**9, priority=4).queue_rank or 0), "the head of the queue"
+
+
+def test_at_the_head_of_the_queue_priority_goes_before_arrival_too() -> None:
+    def back(opened_at: int, priority: int) -> int:
+        ticket = replace(attended(), opened_at=opened_at, priority=priority)
+        return tickets.requeued(ticket, "signed_out", POLICY, NOW, closes_at=None).ticket.queue_rank or 0
+
+    assert back(START + 60_000, 4) < back(START, 1) < back(START, 0) < back(START + 1, 0)
 
 
 def test_waiting_is_worth_one_level_of_priority_per_ten_minutes() -> None:
@@ -347,7 +355,7 @@ def test_only_the_agents_classification_moves_the_place_in_the_queue() -> None:
     assert (risen.queue_rank or 0) < (early.queue_rank or 0)
     assert risen.queue_rank == tickets.rank(START + 1, 4, POLICY)
     assert classify(risen, priority=0).ticket.queue_rank == loud.queue_rank
-    back = tickets.requeued(attended(), "agent_gone", NOW, closes_at=None).ticket
+    back = tickets.requeued(attended(), "agent_gone", POLICY, NOW, closes_at=None).ticket
     assert (classify(back, priority=1).ticket.queue_rank or 0) < (early.queue_rank or 0) - 10**9, (
         "still the head"
     )

@@ -365,6 +365,7 @@ def _but_for_reading(ticket: Ticket) -> Ticket:
         agent_seen=0,
         customer_unread=0,
         agent_unread=0,
+        unseen_at=None,
         rating=None,
         last_seq=0,
         version=0,

@@ -21,7 +21,7 @@ from chatserver.store.tables import apps
 from chatserver.store.work import Needs, World
 from chatserver.store.writer import GROUP_MAX, WAITING_MAX
 from tests.store.conftest import Place
-from tests.store.house import NOON, House, SqliteHouse, cid
+from tests.store.house import NOON, POLICY, House, SqliteHouse, cid
 
 
 async def test_many_that_wait_share_one_commit(house: House) -> None:
@@ -110,7 +110,7 @@ async def test_the_same_client_id_of_two_agents_is_two_messages(house: House) ->
     ticket = await house.start(house.who("ana"), 0)
     await house.assign(ticket.id, eva)
     assert await house.agent_says(eva, ticket.id, 7) == 3
-    await house.change(ticket.id, lambda t, now: core.requeued(t, "passed", now, closes_at=None))
+    await house.change(ticket.id, lambda t, now: core.requeued(t, "passed", POLICY, now, closes_at=None))
     await house.assign(ticket.id, luz)
     assert await house.agent_says(luz, ticket.id, 7) == 6
     assert await house.agent_says(eva, ticket.id, 7) == 3

@@ -12,7 +12,7 @@ from chatserver.core.people import Agent
 from chatserver.store import people
 from chatserver.store.tables import agents
 from chatserver.store.work import WAITING_HEAD, Desk, Needs, World
-from tests.store.house import House
+from tests.store.house import POLICY, House
 
 
 async def loaded(house: House, agent_id: int) -> Agent:
@@ -72,7 +72,7 @@ async def test_a_desk_is_its_apps_agents_and_the_head_of_its_queue_in_order(hous
         tickets.append(await house.start(house.who(str(n)), 0))
     await house.assign(tickets[0].id, eva)
     await house.change(
-        tickets[0].id, lambda t, now: core.requeued(t, "agent_gone", now, closes_at=None)
+        tickets[0].id, lambda t, now: core.requeued(t, "agent_gone", POLICY, now, closes_at=None)
     )  # to the head
     await house.end(tickets[2].id)
     found = await desk(house, house.app)

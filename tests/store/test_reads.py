@@ -151,7 +151,7 @@ async def test_a_desk_is_my_own_and_who_waits_and_what_is_for_later(house: House
     for ticket in (later, my_later, newer):
         await house.change(ticket, lambda t, now: core.left_for_later(t, "customer", now))
     await house.assign(my_later, eva)
-    await house.change(back, lambda t, now: core.requeued(t, "agent_gone", now, closes_at=None))
+    await house.change(back, lambda t, now: core.requeued(t, "agent_gone", POLICY, now, closes_at=None))
     apps, ranks = [house.app, other], -(2**53)
     assert [t.id for t in await tickets.own_tickets(house.db, apps, eva)] == [mine, my_later]
     assert [t.id for t in await tickets.waiting_tickets(house.db, apps, ranks, 0, 9)] == [back, waits]
