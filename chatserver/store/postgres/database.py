@@ -143,7 +143,8 @@ class PostgresDatabase(Database):
 
     async def rows(self, statement: Executable, **values: Any) -> list[Any]:
         """See `Reader`. Raises what asyncpg raises, TimeoutError and OSError."""
-        return await _rows(self._pool, statement, values)
+        with self._outage:
+            return await _rows(self._pool, statement, values)
 
     @staticmethod
     def is_away(problem: BaseException) -> bool:
