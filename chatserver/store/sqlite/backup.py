@@ -83,6 +83,7 @@ def look_at(copy: Path, called: Path) -> Contents:
             found = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if found != "ok":
                 raise BadCopy(f"{called} is damaged: {found}.")
+            _has_its_end(database, copy, called)
             _keeps_to(database, revision, called)
             return Contents(*database.execute(wholeness.CONTENTS).fetchone())
     except sqlite3.Error as problem:
@@ -91,6 +92,13 @@ def look_at(copy: Path, called: Path) -> Contents:
                 f"{called} is no copy that `chatserver backup` made of a SQLite database."
             ) from problem
         raise BadCopy(f"{called} cannot be read: {problem}.") from problem
+
+
+def _has_its_end(database: sqlite3.Connection, copy: Path, called: Path) -> None:
+    """SQLite takes zeros for what is missing of the last page. Where that holds the rest of a long text nothing else tells."""
+    pages, size = (database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    if (missing := pages * size - copy.stat().st_size) > 0:
+        raise BadCopy(f"{called} is cut: {missing} bytes are missing at its end.")
 
 
 def _keeps_to(database: sqlite3.Connection, revision: str, called: Path) -> None:
