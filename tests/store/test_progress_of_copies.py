@@ -131,7 +131,7 @@ def test_a_place_is_told_as_its_share_once_and_never_beyond_the_end() -> None:
 def test_how_far_another_program_has_read_is_seen_while_it_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It waits in the middle of the file until that was told."""
+    """It waits in the middle of the file until that was told, or for half a minute."""
     monkeypatch.setattr(programs, "LOOK_SECONDS", 0.01)
     file, go = tmp_path / "file", tmp_path / "go"
     file.write_bytes(bytes(200_000))
@@ -142,7 +142,9 @@ def test_how_far_another_program_has_read_is_seen_while_it_does(
         if place:
             go.touch()
 
-    waits = f"while [ ! -e {shlex.quote(str(go))} ]; do sleep 0.01; done"
+    waits = (
+        f"i=0; while [ ! -e {shlex.quote(str(go))} ] && [ $i -lt 3000 ]; do i=$((i + 1)); sleep 0.01; done"
+    )
     script = f"head -c 4096 >/dev/null; {waits}; cat >/dev/null; echo bad >&2; exit 3"
     done = programs.read(["/bin/sh", "-c", script], file, at)
     assert (done.returncode, done.stderr) == (3, "bad\n")
