@@ -65,8 +65,6 @@ def bar(label: str) -> Iterator[Begun]:
             return shown.update
 
         yield begun
-        shown.update_min_steps = 1
-        shown.update(0)  # with what was too little to be shown
 
 
 def with_database(settings: Settings, work: Callable[[Database], Awaitable[R]]) -> R:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import re
 import shlex
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from chatserver.cli.base import SHOWN_TIMES, bar
 from chatserver.cli.main import main
 from chatserver.store.making import BadCopy, Progress, Share
 from chatserver.store.postgres import backup as postgres
@@ -188,3 +190,20 @@ async def test_a_bar_is_drawn_where_a_person_watches(full: House, tmp_path: Path
     )
     assert piped.exit_code == 0, piped.output
     assert "%" not in piped.output
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_gets_to_its_end_however_small_the_last_part_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    with bar("Database") as begun:
+        progress = begun(2 * SHOWN_TIMES + 1)
+        for _ in range(2 * SHOWN_TIMES + 1):
+            progress(1)
+    shares = re.findall(r"(\d+)%", screen.getvalue())
+    assert shares[-1] == "100"
+    assert len(shares) <= SHOWN_TIMES + 3, "not once for each part"
