@@ -45,7 +45,6 @@ from chatserver.services.originals import Originals
 from chatserver.services.portal import Portal
 from chatserver.services.throttle import Buckets
 from chatserver.settings import Settings
-from chatserver.store.accounts import people_mark
 from chatserver.store.database import Database
 from chatserver.store.outbox import MailStops
 from chatserver.watching.figures import Watch
@@ -283,9 +282,7 @@ async def _node_url(settings: Settings, db: PostgresDatabase) -> str:
 async def _orders(settings: Settings, db: Database, hub: Hub) -> AsyncIterator[None]:
     """What administrators change while this server runs: with SQLite it is asked to do it, on PostgreSQL it notices."""
     if settings.on_postgres:
-        noticing = asyncio.create_task(
-            administration.notice(partial(people_mark, db), hub.people_changed, HINTLESS_SECONDS)
-        )
+        noticing = asyncio.create_task(administration.notice(db, hub.people_changed, HINTLESS_SECONDS))
         try:
             yield
         finally:

@@ -100,6 +100,10 @@ class MemoryStore:
 
     # — writing ————————————————————————————————————————————————————————————————
 
+    def explains(self, problem: BaseException) -> bool:
+        """Memory is always there."""
+        return False
+
     async def write(self, needs: Needs, decide: Callable[[World, int], R]) -> R:
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self.submit(needs, decide, partial(_answer, future))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, NoReturn, TypeVar, overload
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar, overload
 
 import click
 
@@ -24,8 +25,12 @@ if TYPE_CHECKING:
     )
     from chatserver.settings import Settings
     from chatserver.store.database import Database, Reader
+    from chatserver.store.making import Begun, Progress
 
 R = TypeVar("R")
+
+SHOWN_TIMES: Final = 500
+"""A bar is drawn anew so often at most, however small the parts are of which it hears."""
 
 
 def fail(sentence: str) -> NoReturn:
@@ -47,6 +52,19 @@ def load_settings() -> Settings:
         click.echo(f"{name} is no setting of this server (docs/settings.md lists them).", err=True)
     telemetry.set_up(settings.log_level, settings.log_format)
     return settings
+
+
+@contextmanager
+def bar(label: str) -> Iterator[Begun]:
+    """On standard error, where a person watches at a terminal. Whoever does the work says how much there is of it."""
+    with click.progressbar(length=1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as shown:
+
+        def begun(whole: int) -> Progress:
+            shown.length = max(whole, 1)
+            shown.update_min_steps = max(whole // SHOWN_TIMES, 1)
+            return shown.update
+
+        yield begun
 
 
 def with_database(settings: Settings, work: Callable[[Database], Awaitable[R]]) -> R:

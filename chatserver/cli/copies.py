@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from chatserver.cli.base import fail, looking, with_database
+from chatserver.cli.base import bar, fail, looking, with_database
 
 if TYPE_CHECKING:
     from chatserver.services.copying import Carried, Progress
@@ -149,17 +148,12 @@ def _of_this_release(settings: Settings) -> tuple[int, int]:
 
 def _at_work(settings: Settings, size: int, carry: Carry, where: str) -> Carried:
     """With a bar where somebody watches; `size`: in bytes, of all of them."""
-    with click.progressbar(
-        length=max(size, 1),
-        label="Files",
-        file=sys.stderr,
-        hidden=not sys.stderr.isatty(),
-        update_min_steps=2**20,
-    ) as bar:
+    with bar("Files") as begun:
+        done = begun(size)
 
         async def work(db: Reader) -> Carried:
             try:
-                return await carry(db, bar.update)
+                return await carry(db, done)
             except OSError as problem:
                 fail(f"Files cannot be copied to {where}: {problem.strerror or problem}.")
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from chatserver.cli.base import fail, load_settings, said_plainly
+from chatserver.cli.base import bar, fail, load_settings, said_plainly
 
 if TYPE_CHECKING:
     from chatserver.settings import Settings
-    from chatserver.store.moving import Moved, Progress
+    from chatserver.store.moving import Moved
     from chatserver.store.wholeness import Contents, Known
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -45,15 +44,16 @@ def backup(file: Path, force: bool, copies: Path | None) -> None:
 
 
 def _back_up(settings: Settings, file: Path, force: bool) -> Contents:
-    if settings.on_postgres:
-        import asyncio
+    with bar("Database") as begun:
+        if settings.on_postgres:
+            import asyncio
 
-        from chatserver.store.postgres import backup as postgres
+            from chatserver.store.postgres import backup as postgres
 
-        return asyncio.run(postgres.back_up(settings.database_url, file, force=force))
-    from chatserver.store.sqlite import backup as sqlite
+            return asyncio.run(postgres.back_up(settings.database_url, file, force=force, begun=begun))
+        from chatserver.store.sqlite import backup as sqlite
 
-    return sqlite.back_up(settings.database_path, file, force=force)
+        return sqlite.back_up(settings.database_path, file, force=force, begun=begun)
 
 
 @click.command()
@@ -88,11 +88,14 @@ def _put_back(settings: Settings, file: Path, force: bool) -> tuple[Contents, st
         from chatserver.store.postgres import backup as postgres
 
         formerly = asyncio.run(postgres.known(settings.database_url))
-        contents, gone = asyncio.run(postgres.restore(file, settings.database_url, force=force))
+        with bar("Database") as begun:
+            restoring = postgres.restore(file, settings.database_url, force=force, begun=begun)
+            contents, gone = asyncio.run(restoring)
         return contents, f"What was there before is gone: {postgres.told(gone)}." if gone else "", formerly
     from chatserver.store.sqlite import backup as sqlite
 
-    contents, kept = sqlite.restore(file, settings.database_path, force=force)
+    with bar("Database") as begun:
+        contents, kept = sqlite.restore(file, settings.database_path, force=force, begun=begun)
     if kept is None:
         return contents, "", None
     return contents, f"What was there before is kept as {kept}.", sqlite.known(kept)
@@ -148,14 +151,7 @@ def _moved(settings: Settings, url: str) -> Moved:
 
     from chatserver.store.moving import move as moving
 
-    with click.progressbar(
-        length=1, label="Moving", file=sys.stderr, hidden=not sys.stderr.isatty(), update_min_steps=20_000
-    ) as bar:
-
-        def begun(rows: int) -> Progress:
-            bar.length = rows
-            return bar.update
-
+    with bar("Moving") as begun:
         return asyncio.run(moving(settings.database_path, url, begun))
 
 

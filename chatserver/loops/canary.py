@@ -107,7 +107,8 @@ class Canary:
                 await self._turn()
             except Exception as problem:
                 self._metrics.canary_lost["self"] += 1
-                log.warning("the canary was not heard: %s", type(problem).__name__)
+                if not self._db.explains(problem):
+                    log.warning("the canary was not heard: %s", type(problem).__name__)
             await asyncio.sleep(self._seconds)
 
     async def _turn(self) -> None:

@@ -126,7 +126,9 @@ class Postman:
     async def __aenter__(self) -> Self:
         self._house.metrics.mails = dict.fromkeys(("sent", "failed", "unneeded", "stopped", "again"), 0)
         self._hearing = self._house.bus.subscribe([events.MAIL_TOPIC], self._hear, _cannot_overflow)
-        self._task = asyncio.create_task(forever(self._alarm, self.turn, "outgoing mail"))
+        self._task = asyncio.create_task(
+            forever(self._alarm, self.turn, "outgoing mail", self._house.store.explains)
+        )
         return self
 
     async def __aexit__(

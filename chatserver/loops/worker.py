@@ -62,9 +62,10 @@ class Worker:
             [events.WORKER_TOPIC, events.DESKS_TOPIC], self._hear, _cannot_overflow
         )
         self._board.look_at_all()
+        explained = self._house.store.explains
         self._tasks = [
-            asyncio.create_task(forever(self._due, self._follow_up, "due tickets")),
-            asyncio.create_task(forever(self._desks, self._board.turn, "queue and attention")),
+            asyncio.create_task(forever(self._due, self._follow_up, "due tickets", explained)),
+            asyncio.create_task(forever(self._desks, self._board.turn, "queue and attention", explained)),
         ]
         return self
 
@@ -131,17 +132,23 @@ class Alarm:
                     await self._earlier.wait()
 
 
-async def forever(alarm: Alarm, turn: Callable[[], Awaitable[int | None]], what: str) -> None:
+async def forever(
+    alarm: Alarm,
+    turn: Callable[[], Awaitable[int | None]],
+    what: str,
+    explained: Callable[[BaseException], bool],
+) -> None:
+    """`explained`: see `Store.explains`."""
     failing = False
     while True:
         alarm.begin()
         try:
             at = await turn()
             failing = False
-        except Exception:
-            if not failing:
+        except Exception as problem:
+            if not failing and not explained(problem):
                 log.exception("%s: failed, going on", what)
-            failing = True
+                failing = True
             at = None
             await asyncio.sleep(AFTER_FAILURE_MS / 1000)
             continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from functools import partial
 
 from chatserver.files.places import place_of
 from chatserver.files.threads import Threads
@@ -16,7 +15,6 @@ from chatserver.processes.opening import HINTLESS_SECONDS, opened
 from chatserver.services import administration
 from chatserver.services.files import files_of
 from chatserver.settings import Settings
-from chatserver.store.accounts import people_mark
 from chatserver.telemetry import Traced, untraced
 from chatserver.watching.figures import Watch
 from chatserver.watching.readiness import Readiness, lacking
@@ -43,8 +41,7 @@ async def take_mail(settings: Settings, traced: Traced = untraced) -> int:
         ),
         incoming(settings, house, db, files),
     ):
-        mark = partial(people_mark, db)
-        noticing = asyncio.create_task(administration.notice(mark, house.refresh, HINTLESS_SECONDS))
+        noticing = asyncio.create_task(administration.notice(db, house.refresh, HINTLESS_SECONDS))
         await last(ending, db, noticing)
     log.info("stopped")
     return exit_code(db)

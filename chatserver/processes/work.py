@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import Final
 
 from chatserver.loops.postman import mailing
@@ -21,7 +20,6 @@ from chatserver.processes.opening import HINTLESS_SECONDS, opened
 from chatserver.services import administration, followups
 from chatserver.services.nodes import Watching
 from chatserver.settings import Settings
-from chatserver.store.accounts import people_mark
 from chatserver.store.postgres.database import PostgresDatabase
 from chatserver.store.postgres.nodes import Nodes
 from chatserver.telemetry import Traced, untraced
@@ -59,9 +57,8 @@ async def work(settings: Settings, traced: Traced = untraced) -> int:
             async def turn() -> int | None:
                 return await followups.due(house) if watching.living else None
 
-            mark = partial(people_mark, db)
-            due = asyncio.create_task(forever(Alarm(house.now, LOOK_MS), turn, "due tickets"))
-            noticing = asyncio.create_task(administration.notice(mark, house.refresh, HINTLESS_SECONDS))
+            due = asyncio.create_task(forever(Alarm(house.now, LOOK_MS), turn, "due tickets", db.explains))
+            noticing = asyncio.create_task(administration.notice(db, house.refresh, HINTLESS_SECONDS))
             log.info("working", extra={"database": settings.database_shown})
             await last(ending, db, due, noticing)
     log.info("stopped")

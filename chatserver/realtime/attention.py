@@ -20,8 +20,10 @@ class AttentionFeed(Feed):
         bus: Bus,
         lookup: Callable[[int], Awaitable[Attention]],
         wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        *,
+        explained: Callable[[BaseException], bool] = lambda problem: False,
     ) -> None:
-        super().__init__(bus, wait)
+        super().__init__(bus, wait, explained=explained)
         self._lookup = lookup
 
     def topic(self, app_id: int) -> str:

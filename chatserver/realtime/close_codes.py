@@ -11,7 +11,8 @@ SLOW: Final = 4002
 SILENT: Final = 4003
 """Nothing was heard from you: no first frame in time, or none for two heartbeats."""
 TRY_LATER: Final = 4004
-"""Too many connections at once: come back later, or at the moment that an `error` frame gave."""
+"""Nobody can be let in just now, since too many come at once or the database is away: come back later, or at the moment that an
+`error` frame gave."""
 INTERNAL: Final = 4005
 """Our fault, logged. Come back."""
 

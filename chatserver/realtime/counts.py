@@ -27,8 +27,10 @@ class CountFeed(Feed):
         lookup: Callable[[int], Awaitable[tuple[int, int]]],
         key: Callable[[int], str],
         wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        *,
+        explained: Callable[[BaseException], bool] = lambda problem: False,
     ) -> None:
-        super().__init__(bus, wait)
+        super().__init__(bus, wait, explained=explained)
         self._lookup = lookup
         self._key = key
 

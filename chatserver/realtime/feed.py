@@ -22,12 +22,20 @@ AGAIN_SECONDS: Final = 1.0
 
 
 class Feed(ABC):
-    """`wait` sleeps so many seconds: after a failure, and `rest` seconds after each telling."""
+    """`wait` sleeps so many seconds: after a failure, and `rest` seconds after each telling. What is `explained` already is not
+    logged."""
 
     rest: ClassVar[float] = 0
 
-    def __init__(self, bus: Bus, wait: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        *,
+        explained: Callable[[BaseException], bool] = lambda problem: False,
+    ) -> None:
         self._bus = bus
+        self._explained = explained
         self._wait = wait
         self._listeners: dict[int, dict[Listener, None]] = {}
         self._subscriptions: dict[int, Subscription] = {}
@@ -89,10 +97,11 @@ class Feed(ABC):
                 self._stale.discard(app_id)
                 try:
                     packet = pack(await self.frame(app_id))
-                except Exception:
-                    log.exception(
-                        "%s of app %d: could not be looked up; trying again", type(self).__name__, app_id
-                    )
+                except Exception as problem:
+                    if not self._explained(problem):
+                        log.exception(
+                            "%s of app %d: could not be looked up; trying again", type(self).__name__, app_id
+                        )
                     self._stale.add(app_id)
                     await self._wait(AGAIN_SECONDS)
                     continue

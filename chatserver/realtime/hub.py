@@ -115,6 +115,7 @@ class Hub:
             left=lambda who, heard: house.bus.publish(
                 Left(house.instant(heard)), [customer_topic(who.app_id, who.key)]
             ),
+            explained=db.explains,
             linger=self.limits.linger,
         )
         """By app and key alone: two tabs in two languages are one customer."""
@@ -127,13 +128,17 @@ class Hub:
             left=lambda agent_id, heard: house.bus.publish(
                 Left(house.instant(heard)), [agent_topic(agent_id)]
             ),
+            explained=db.explains,
             linger=self.limits.linger,
         )
-        self.attention = AttentionFeed(house.bus, lambda app_id: attention.attention(house, app_id))
+        self.attention = AttentionFeed(
+            house.bus, lambda app_id: attention.attention(house, app_id), explained=db.explains
+        )
         self.counts = CountFeed(
             house.bus,
             lambda app_id: ticket_rows.desk_counts(db, app_id),
             lambda app_id: house.people.app(app_id).key,
+            explained=db.explains,
         )
         self.attention_lately = Lately(house.bus, lambda app_id: attention.attention(house, app_id), now)
         self.places_lately = Lately(house.bus, lambda app_id: attention.places(house, app_id), now)
@@ -164,7 +169,7 @@ class Hub:
             (self._recheck_seconds, self.recheck_sessions),
             (FORGET_SECONDS, self._forget),
         ):
-            self._background.append(asyncio.create_task(_every(seconds, work)))
+            self._background.append(asyncio.create_task(_every(seconds, work, self.db.explains)))
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -371,13 +376,18 @@ class Hub:
             door.forget(self.now())
 
 
-async def _every(seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+async def _every(
+    seconds: float,
+    work: Callable[[], Coroutine[Any, Any, None]],
+    explained: Callable[[BaseException], bool],
+) -> None:
     while True:
         await asyncio.sleep(seconds)
         try:
             await work()
-        except Exception:
-            log.exception("a sweep over the connections failed; the next one comes in %.0f s", seconds)
+        except Exception as problem:
+            if not explained(problem):
+                log.exception("a sweep over the connections failed; the next one comes in %.0f s", seconds)
 
 
 async def _unless_no_more(told: Coroutine[Any, Any, None]) -> None:

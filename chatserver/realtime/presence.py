@@ -24,7 +24,7 @@ class Presence(Generic[K]):
 
     `gone` is told when (ms, by `now`: a clock that nobody sets) the last sign of life was. `left` hears of that as soon as
     somebody's last connection ends: who sees them elsewhere has until then to say so. `wait` sleeps so many seconds after a
-    failure.
+    failure, which is not logged where it is `explained` already.
 
     A store that has ended is told nothing more: the next start takes everybody for gone."""
 
@@ -36,6 +36,7 @@ class Presence(Generic[K]):
         *,
         now: Callable[[], float],
         left: Callable[[K, float], None] = lambda key, heard: None,
+        explained: Callable[[BaseException], bool] = lambda problem: False,
         linger: float = 0.0,
     ) -> None:
         self._connected = connected
@@ -43,6 +44,7 @@ class Presence(Generic[K]):
         self._wait = wait
         self._now = now
         self._left = left
+        self._explained = explained
         self._linger = linger
         self._counts: dict[K, int] = {}
         self._told: set[K] = set()
@@ -162,10 +164,11 @@ class Presence(Generic[K]):
                     )
                 except StoreEnded:
                     return  # a drain would wait for it in vain, and the store itself has said what happened
-                except Exception:
+                except Exception as problem:
                     if doubtful:
                         self._doubtful.add(key)
-                    log.exception("presence could not be stored; trying again")
+                    if not self._explained(problem):
+                        log.exception("presence could not be stored; trying again")
                     await self._wait(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
                     failures += 1
                 else:

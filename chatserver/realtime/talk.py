@@ -59,7 +59,8 @@ F = TypeVar("F", bound=Frame)
 
 BAD_IN_A_ROW: Final = 5
 AGAIN_SECONDS: Final = (2.0, 4.0)
-"""When to send again what could not be stored. Each try costs an answer."""
+"""When to send again what could not be stored, and to come again who could not be let in: the door keeps a crowd of them apart.
+Each try costs an answer."""
 LARGE: Final = 4_096
 """Characters of a frame."""
 FILE_BYTES: Final = 90
@@ -69,6 +70,8 @@ CHEAP_COST: Final = 0.25
 MESSAGES: Final = frozenset({"note", "start", "request", "leave", "propose", "complete", "pend", "send_back"})
 """And `say`."""
 OPENINGS: Final = frozenset({"start", "request"})
+_AFTER_HELLO: Final = {"rate_limited": TRY_LATER, "unavailable": TRY_LATER, "internal": INTERNAL}
+"""How it ends with who is not let in for a reason that passes; with all others for good."""
 READINGS: Final = frozenset({"open", "history", "desk", "links", "notes"})
 
 
@@ -288,19 +291,24 @@ class Talk(ABC, Generic[F]):
             self._ended()
 
     def _failed(self, frame: Any, problem: BaseException) -> None:
-        if isinstance(problem, StoreFailed):
-            log.error("a %s could not be stored", type_of(frame))
-            problem = _unstored(problem)
-        elif self.hub.db.is_away(problem):
-            # The connection is kept: who comes back meanwhile is let in by nobody, since that is read as well.
-            log.error("a %s could not be carried out: the database does not answer", type_of(frame))
-            problem = _unavailable()
-        self.hub.metrics.refuse(problem.code if isinstance(problem, Refused) else "internal")
-        if isinstance(problem, Refused):
-            self._say(error_for(frame, problem))
+        refusal = self._refusal(problem, type_of(frame))
+        self.hub.metrics.refuse(refusal.code if refusal else "internal")
+        if refusal:
+            # The connection is kept, also while the database is away: who comes back meanwhile is let in by nobody.
+            self._say(error_for(frame, refusal))
         else:
-            log.error("a %s failed", type_of(frame), exc_info=problem)
             self.connection.last(pack(error_for(frame, Refused("internal"))), INTERNAL)
+
+    def _refusal(self, problem: BaseException, verb: str) -> Refused | None:
+        """As it is told; None: it is our own fault. Logged, unless it is an answer or the database says so itself."""
+        if isinstance(problem, Refused):
+            return problem
+        if not self.hub.db.explains(problem):
+            log.error("a %s failed", verb, exc_info=problem)
+        if isinstance(problem, Violated):
+            return Refused("internal")  # the row's own fault: its connection is none
+        away = isinstance(problem, StoreFailed) or self.hub.db.is_away(problem)
+        return _unavailable() if away else None
 
     def _begun(self) -> None:
         self._under_way += 1
@@ -358,12 +366,9 @@ class Talk(ABC, Generic[F]):
                         self._say(Storing(on=False))
                 finally:
                     self._greeting = None
-        except Refused as refused:
-            code = TRY_LATER if refused.code == "rate_limited" else BAD_AUTH
-            self._turn_away(error(refused, "hello"), code)
-        except Exception:
-            log.exception("a hello failed")
-            self._turn_away(Error("internal", verb="hello"), INTERNAL)
+        except Exception as problem:
+            refusal = self._refusal(problem, "hello") or Refused("internal")
+            self._turn_away(error(refusal, "hello"), _AFTER_HELLO.get(refusal.code, BAD_AUTH))
         finally:
             self.connection.resume()
 
@@ -438,11 +443,6 @@ class Talk(ABC, Generic[F]):
         items = _latest(await items_before(self.hub.db, ticket.id, frame.before, PAGE))
         more = bool(items) and items[0].seq > 1
         return Items(ticket.id, item_views(items, self.audience), more, back=True)
-
-
-def _unstored(problem: StoreFailed) -> Refused:
-    """By the row's own fault, or by the database's."""
-    return Refused("internal") if isinstance(problem, Violated) else _unavailable()
 
 
 def _unavailable() -> Refused:

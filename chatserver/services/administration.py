@@ -17,7 +17,7 @@ from chatserver.services import accounts, apps
 from chatserver.services.partaking import PEOPLE_MAX
 from chatserver.services.passwords import Passwords
 from chatserver.store import companies
-from chatserver.store.accounts import Taken
+from chatserver.store.accounts import Taken, people_mark
 from chatserver.store.database import Database
 
 log = logging.getLogger(__name__)
@@ -114,19 +114,18 @@ async def _ids(db: Database, keys: Sequence[str]) -> list[int]:
     return [(await apps.find(db, key)).id for key in keys]
 
 
-async def notice(
-    mark: Callable[[], Awaitable[str]], changed: Callable[[], Awaitable[None]], seconds: float
-) -> None:
-    """Look each so many seconds for what was ordered elsewhere; until it is cancelled. `mark`: `store.accounts.people_mark`."""
+async def notice(db: Database, changed: Callable[[], Awaitable[None]], seconds: float) -> None:
+    """Look each so many seconds for what was ordered elsewhere; until it is cancelled."""
     known = ""
     while True:
         try:
-            found = await mark()
+            found = await people_mark(db)
             if found != known:
                 await changed()
                 known = found
         except Exception as problem:
-            log.warning("could not look for what administrators changed: %s", type(problem).__name__)
+            if not db.explains(problem):
+                log.warning("could not look for what administrators changed: %s", type(problem).__name__)
         await asyncio.sleep(seconds)
 
 

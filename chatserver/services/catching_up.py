@@ -96,7 +96,8 @@ class CatchingUp:
             try:
                 self._house.metrics.caught_up += await self.turn()
             except Exception as problem:
-                log.warning("could not look for what was missed: %s", type(problem).__name__)
+                if not self._house.store.explains(problem):
+                    log.warning("could not look for what was missed: %s", type(problem).__name__)
                 await asyncio.sleep(AGAIN_SECONDS)
                 self._asked.set()
 

@@ -329,11 +329,13 @@ async def people_changed(house: House, app_ids: Collection[int]) -> None:
     await return_strays(house)
     await _tell_names(house)
     for apps in {house.people.circle(app_id) for app_id in app_ids}:
-        await house.store.write(Needs(desks=apps), partial(_look_at_desks, house.people, apps))
+        # Here alone more places than one agent's may be free at once, and more than are looked at in one go may wait for them.
+        while await house.store.write(Needs(desks=apps), partial(_look_at_desks, house.people, apps)):
+            pass
 
 
-def _look_at_desks(people: People, apps: tuple[int, ...], world: World, now: int) -> None:
-    moved(world, people, apps, now)
+def _look_at_desks(people: People, apps: tuple[int, ...], world: World, now: int) -> int:
+    return moved(world, people, apps, now)
 
 
 async def _tell_names(house: House) -> None:

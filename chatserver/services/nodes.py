@@ -121,17 +121,19 @@ class Watching:
         while True:
             try:
                 await self.turn()
-            except Exception:
+            except Exception as problem:
                 self._house.metrics.beats_missed += 1
-                log.warning("a beat was missed", exc_info=True)
+                if not self._house.store.explains(problem):
+                    log.warning("a beat was missed", exc_info=True)
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _bury(self) -> None:
         while True:
             try:
                 await self.bury()
-            except Exception:
-                log.warning("some of a dead node's people are to be spoken for again", exc_info=True)
+            except Exception as problem:
+                if not self._house.store.explains(problem):
+                    log.warning("some of a dead node's people are to be spoken for again", exc_info=True)
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _speak_for(self, node: int, seen_at: int) -> None:

@@ -18,28 +18,33 @@ from chatserver.store.work import Needs, Who, World
 # — inside a use case ——————————————————————————————————————————————————————————
 
 
-def moved(world: World, people: People, apps: Iterable[int], now: int, freed: int | None = None) -> None:
-    """Called by every use case that adds a waiting ticket or frees a place, in the same transaction: pairs who can be paired.
+def moved(world: World, people: People, apps: Iterable[int], now: int, freed: int | None = None) -> int:
+    """Called by every use case that adds a waiting ticket or frees a place, in the same transaction: pairs who can be paired, and
+    gives how many.
 
     `apps`: the desks that may move, all of them asked for in `Needs`; `freed`: the agent whose chat just ended.
     """
     apps = tuple(apps)
     if freed is not None:
         _touch(world, apps, freed, now)
-    pair(world, people, apps, now)
+    paired = pair(world, people, apps, now)
     for app_id in apps:
         world.emit(DeskChanged(app_id))
+    return paired
 
 
-def pair(world: World, people: People, apps: Iterable[int], now: int) -> None:
-    """Give waiting tickets of these desks to free agents, by `routing.pairs`. Apps with manual assignment pair nobody."""
+def pair(world: World, people: People, apps: Iterable[int], now: int) -> int:
+    """Give waiting tickets of these desks to free agents, by `routing.pairs`, and say how many. Apps with manual assignment pair
+    nobody. What is beyond the head of a desk (`work.WAITING_HEAD`) is not looked at."""
     auto = [app_id for app_id in apps if people.policy(app_id).assignment == "auto"]
     agents = {a.id: a for app_id in auto for a in world.agents_of(app_id)}
     if not any(map(routing.has_place, agents.values())):
-        return  # mostly: whoever waits does so because nobody is free
+        return 0  # mostly: whoever waits does so because nobody is free
     waiting = [ticket for app_id in auto for ticket in world.desk(app_id).waiting]
-    for ticket, agent in routing.pairs(waiting, agents.values()):
+    found = routing.pairs(waiting, agents.values())
+    for ticket, agent in found:
         hand_over(world, people, ticket, agent, now)
+    return len(found)
 
 
 def hand_over(

@@ -55,6 +55,10 @@ class Store(Protocol):
         raises is `done`'s problem, except what is known at once and raised here: Refused(rate_limited) when too many wait,
         StoreFailed after closing. `done` must not raise."""
 
+    def explains(self, problem: BaseException) -> bool:
+        """Whether this was raised, by a write or a read, since the database takes or answers nothing just now. It says so itself
+        in the log, once: whoever meets it has nothing to add, and the same may go through in a moment."""
+
     async def all_gone(self, app_ids: Collection[int], policy: Policy, now: int) -> None:
         """After an interruption, while nobody is connected anywhere and no other node serves: in the open chats of these apps,
         which all have this policy, every customer who was here has been gone since `now` (ms), and the clocks run as

@@ -16,7 +16,8 @@ from sqlalchemy import Executable
 from chatserver.core.policy import Policy
 from chatserver.metrics import Metrics
 from chatserver.store import interruptions, tables
-from chatserver.store.base import Committed, Done
+from chatserver.store.base import Committed, Done, StoreFailed, Violated
+from chatserver.store.outage import Outage
 from chatserver.store.work import Needs, World
 from chatserver.store.writer import Statements, UseCase, Writer
 from chatserver.telemetry import Traced, untraced
@@ -103,6 +104,7 @@ class Database(Reader):
         self._writer = writer
         self._loop = asyncio.get_running_loop()
         self._meta = meta
+        self._outage = Outage(self.is_away)
 
     @staticmethod
     async def open(
@@ -174,6 +176,12 @@ class Database(Reader):
     @abstractmethod
     def is_away(problem: BaseException) -> bool:
         """Whether a read raised this since the database does not answer just now: it may answer the same in a moment."""
+
+    def explains(self, problem: BaseException) -> bool:
+        """See `store.base.Store`."""
+        if isinstance(problem, StoreFailed):
+            return not isinstance(problem, Violated)
+        return self._outage.goes_on and self.is_away(problem)
 
     @property
     def epoch(self) -> str:

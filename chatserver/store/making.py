@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,36 @@ from chatserver.store.database import DatabaseUnusable
 
 BESIDE: Final = ("-wal", "-shm", "-journal")
 """What SQLite puts beside a file of its own."""
+
+
+Progress = Callable[[int], object]
+"""Called with how much more is done."""
+Begun = Callable[[int], Progress]
+"""Called once, with how much there is to do, in a measure of whoever does it; gives whom to tell."""
+
+
+def unwatched(whole: int) -> Progress:
+    """For whom nobody waits."""
+    return lambda part: None
+
+
+class Share:
+    """Tells of a part of the work, `worth` of the whole, as far as a place between 0 and `end` is reached."""
+
+    def __init__(self, progress: Progress, worth: int, end: int) -> None:
+        self._progress = progress
+        self._worth = worth
+        self._end = max(end, 1)
+        self._told = 0
+
+    def at(self, place: int) -> None:
+        reached = self._worth * min(place, self._end) // self._end
+        if reached > self._told:
+            self._progress(reached - self._told)
+            self._told = reached
+
+    def done(self) -> None:
+        self.at(self._end)
 
 
 class BadCopy(DatabaseUnusable):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from chatserver.store import tables
 from chatserver.store.database import DatabaseNotReady, DatabaseUnusable
-from chatserver.store.making import Exists
+from chatserver.store.making import Begun, Exists, Progress
 from chatserver.store.migrations.postgres import migrate as migrate_target
 from chatserver.store.migrations.postgres import shown
 from chatserver.store.migrations.sqlite import known_revision
@@ -48,8 +48,6 @@ MOVED: Final = tuple(table for table in tables.metadata.sorted_tables if table i
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 Row = Sequence[Any]
-Progress = Callable[[int], object]
-"""Called with how many more rows are done; each row is done twice, copied and compared."""
 
 
 class NotMoved(DatabaseUnusable):
@@ -93,7 +91,7 @@ class Source:
         return text.replace("\0", "\ufffd")
 
 
-async def move(source: Path, url: str, begun: Callable[[int], Progress]) -> Moved:
+async def move(source: Path, url: str, begun: Begun) -> Moved:
     """`begun` is told how many rows there are to copy and to compare, and gives whom to tell of each batch.
 
     Ids, secrets and the epoch go with the rows: for clients it is the same database. The source stays as it was, but for an
@@ -143,7 +141,7 @@ async def _require_empty(dsn: str) -> None:
         connection.terminate()
 
 
-async def _moved(source: Source, dsn: str, begun: Callable[[int], Progress]) -> Moved:
+async def _moved(source: Source, dsn: str, begun: Begun) -> Moved:
     connection = await connect(dsn)
     try:
         async with connection.transaction():

@@ -31,7 +31,8 @@ FIRST_NUMBER = 1001
 """The number of an app's first ticket."""
 Side = Literal["customer", "agent"]
 WAITING_HEAD = 200
-"""So many waiting tickets of a desk are looked at in one pairing: more than free places ever are, and the cost stays flat."""
+"""So many waiting tickets of a desk are looked at in one pairing: more than places become free with one agent, and the cost stays
+flat. Where those of many do, pairing goes on until nobody is paired any more (`followups.people_changed`)."""
 
 
 class Who(msgspec.Struct, frozen=True, gc=False):

@@ -32,6 +32,8 @@ class Readiness:
         self._draining = draining
         self._living = living
         self._writes = False
+        self._told = True
+        """What is said in the log: that it takes writes, until it does not, however often that is asked."""
         self._asked_at = 0
         self._turn = asyncio.Lock()
 
@@ -40,12 +42,18 @@ class Readiness:
         async with self._turn:
             if abs(self._db.clock() - self._asked_at) > self.FRESH_MS:
                 self._writes = await writes(self._db)
+                self._tell()
                 self._asked_at = self._db.clock()
         if not self._writes:
             problems.append("database")
         elif not self._living():
             problems.append("joining")
         return problems
+
+    def _tell(self) -> None:
+        if self._writes != self._told:
+            self._told = self._writes
+            log.warning("the database takes %s", "writes again" if self._writes else "no writes: not ready")
 
 
 async def writes(db: Database) -> bool:
@@ -54,7 +62,6 @@ async def writes(db: Database) -> bool:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await probe(db, db.clock())
     except (StoreFailed, Refused, TimeoutError):
-        log.exception("the database takes no writes")
         return False
     return True
 

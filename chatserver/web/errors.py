@@ -15,8 +15,12 @@ from chatserver.core.errors import Refused
 from chatserver.i18n import say, words
 from chatserver.web.origins import Origins, header
 from chatserver.web.pages import Pages
+from chatserver.web.rooms import Rooms
 
 log = logging.getLogger(__name__)
+
+AGAIN_SECONDS: Final = 5
+"""While the database is away: when a program may ask again."""
 
 _STATUS = {
     "unauthorized": 401,
@@ -107,9 +111,8 @@ class Errors:
 
     def answer(self, request: HTTPConnection, status: int, number: str = "") -> Response:
         code = _CODES.get(status, "internal" if status >= 500 else "bad_request")
-        number = number or error_id()
         if "text/html" not in (header(request.scope, b"accept") or ""):
-            return JSONResponse({"code": code, "id": number}, status)
+            return JSONResponse({"code": code, "id": number or error_id()}, status)
         lang = self.pages.language(request)
         known = error_words(lang, status)
         return self.pages.page(
@@ -118,7 +121,7 @@ class Errors:
             status,
             title=say(lang, f"{known}.title"),
             text=say(lang, f"{known}.text"),
-            number=number if status >= 500 else "",
+            number=number,
         )
 
 
@@ -173,11 +176,18 @@ class Surprises:
             number = logged(scope, surprise)
             if started:
                 raise  # half an answer is out: the server must cut the connection
-            await self.errors.answer(Request(scope), 500, number)(scope, receive, send)
+            response = self.errors.answer(Request(scope), 500 if number else 503, number)
+            if not number:
+                response.headers["retry-after"] = str(AGAIN_SECONDS)
+            await response(scope, receive, send)
 
 
 def logged(scope: Scope, surprise: Exception) -> str:
-    """Log what nobody expected of this request; gives the id under which it is found there."""
+    """Log what nobody expected of this request; gives the id under which it is found there, "" where the database has said of
+    itself that it is away."""
+    found = scope.get("state", {}).get("rooms")
+    if isinstance(found, Rooms) and found.portal.db.explains(surprise):
+        return ""
     number = error_id()
     about = {"id": number, "method": scope["method"], "path": _told(scope)}
     log.error("request failed", exc_info=surprise, extra=about)

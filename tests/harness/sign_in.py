@@ -84,5 +84,5 @@ class Desk:
         )
 
     def _may_fail(self, answer: httpx2.Response) -> None:
-        if self.patient and answer.status_code == 500:
+        if self.patient and answer.status_code in (500, 503):
             raise OSError("the server has no database")

@@ -136,6 +136,9 @@ class DiskStore:
         """Reads of memory are always answered."""
         return False
 
+    def explains(self, problem: BaseException) -> bool:
+        return isinstance(problem, StoreFailed)
+
     async def rows(self, statement: Any, **values: Any) -> list[tuple[Any, ...]]:
         sql, given = constant(statement)
         found = self.disk.db.execute(

@@ -20,6 +20,7 @@ class Register:
         self.told: list[str] = []
         self.waits: list[float] = []
         self.fail = 0
+        self.explained = False
         self.ended = False
         self._gate = asyncio.Event()
         self._gate.set()
@@ -29,6 +30,7 @@ class Register:
             self._wait,
             now=lambda: self.now,
             left=lambda key, heard: self.left.append((key, heard)),
+            explained=lambda problem: self.explained,
             linger=linger,
         )
 
@@ -289,3 +291,15 @@ async def test_who_left_when_nobody_is_waited_for_any_more_is_gone_at_once() -> 
     assert not register.presence._lingering
     await register.presence.settled()
     assert sorted(register.told) == ["ana out", "eva out"]
+
+
+@pytest.mark.parametrize("explained", [False, True])
+async def test_a_failure_that_the_database_explains_is_not_in_the_log_once_more_for_each_person(
+    register: Register, caplog: pytest.LogCaptureFixture, explained: bool
+) -> None:
+    register.fail, register.explained = 3, explained
+    register.presence.enter("ana")
+    await register.presence.settled()
+    assert register.told == ["ana in"]
+    assert len(register.waits) == 3
+    assert len(caplog.records) == (0 if explained else 3)

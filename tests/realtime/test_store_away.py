@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,9 +13,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from chatserver.store import writer
+from chatserver.realtime.close_codes import INTERNAL, TRY_LATER
+from chatserver.realtime.talk import AGAIN_SECONDS
+from chatserver.store import outage, writer
 from chatserver.store.base import Done, Violated
 from chatserver.store.work import Needs
+from tests.harness.lines import Mode, line
 from tests.harness.waiting import soon
 from tests.realtime.chat import ENGINE, Chat, Client, new_cid
 
@@ -151,3 +156,80 @@ async def test_what_cannot_be_read_just_now_is_refused_for_a_while_and_ends_no_c
         await customer.send(type="open", ticket=ticket)
         await customer.expect("snapshot")
         await agent.still_speaks()
+
+
+def gone(chat: Chat, broken: pytest.MonkeyPatch) -> None:
+    """Nothing is read any more, as the engine itself says it."""
+    problem: Exception = ConnectionRefusedError(111, "Connection refused")
+    if chat.db.__module__.endswith("sqlite.database"):
+        problem = sqlite3.OperationalError("disk I/O error")
+        problem.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ
+
+    async def nobody(*_: object) -> list[object]:
+        raise problem
+
+    broken.setattr(f"{type(chat.db).__module__}._rows", nobody)
+
+
+def words(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage().partition(":")[0] for record in caplog.records]
+
+
+HELLOS = {
+    "/ws/customer": {"type": "hello", "v": 1, "app": "demo", "token": "customer:ana"},
+    "/ws/agent": {"type": "hello", "v": 1, "token": "agent:1"},
+}
+
+
+@pytest.mark.parametrize("path", HELLOS)
+async def test_who_comes_while_nothing_can_be_read_is_told_when_to_come_again_and_the_log_says_it_once(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    monkeypatch.setattr(outage, "CALM_SECONDS", -1)
+    caplog.set_level(logging.INFO, logger="chatserver")
+    waits = set()
+    with monkeypatch.context() as broken:
+        gone(chat, broken)
+        for _ in range(5):
+            async with chat.socket(path) as client:
+                await client.send(**HELLOS[path])
+                answer = await client.expect("error", verb="hello")
+                assert answer["code"] == "unavailable"
+                waits.add(answer["retry_after"])
+                assert await client.close_code() == TRY_LATER
+    assert len(waits) == 5, "everybody another moment"
+    assert all(AGAIN_SECONDS[0] <= wait <= AGAIN_SECONDS[1] for wait in waits)
+    assert chat.hub.metrics.refused["unavailable"] == 5
+    assert not len(chat.hub)
+    async with chat.socket(path) as client:
+        await client.send(**HELLOS[path])
+        assert (await client.receive())["type"] == "welcome"
+    assert words(caplog) == ["cannot read, the database does not answer", "reading again"]
+    assert not any(record.exc_info for record in caplog.records)
+
+
+@pytest.mark.parametrize("mode", ["stream", "poll"])
+async def test_who_comes_by_plain_http_meanwhile_is_told_the_same(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, mode: Mode
+) -> None:
+    gone(chat, monkeypatch)
+    for path, hello in HELLOS.items():
+        async with line(chat.port, path.replace("ws", "line"), mode, hello) as client:
+            answer = await client.receive()
+            assert (answer["code"], answer["verb"]) == ("unavailable", "hello")
+            assert answer["retry_after"] > 0
+            assert await client.close_code() == TRY_LATER
+
+
+async def test_a_hello_that_fails_by_our_own_fault_is_logged_whole(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def wrong(*_: object) -> list[object]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(f"{type(chat.db).__module__}._rows", wrong)
+    async with chat.socket("/ws/customer") as client:
+        await client.send(**HELLOS["/ws/customer"])
+        assert (await client.expect("error", verb="hello"))["code"] == "internal"
+        assert await client.close_code() == INTERNAL
+    assert [(r.getMessage(), bool(r.exc_info)) for r in caplog.records] == [("a hello failed", True)]

@@ -9,7 +9,8 @@ import pytest
 from chatserver.core.errors import Refused
 from chatserver.core.events import AgentChanged, DeskChanged
 from chatserver.core.tickets import Ticket
-from chatserver.services import pairing, talk, tickets
+from chatserver.services import followups, pairing, talk, tickets
+from chatserver.store.work import WAITING_HEAD, Who
 from tests.services.scene import Scene, bogota, new_cid, refused, who
 
 ANA, BEA, EVA = who("ana"), who("bea"), who("eva")
@@ -288,3 +289,19 @@ async def test_an_end_and_a_claim_at_once_leave_one_truth(scene: Scene) -> None:
     )
     assert [o.code for o in outcomes if isinstance(o, Refused)] == ["ticket_closed", "ticket_closed"]
     assert (await scene.ticket(ticket.id)).close_reason == "abandoned"
+
+
+async def test_when_many_places_become_free_at_once_nobody_waits_beside_one(scene: Scene) -> None:
+    """More than are looked at in one transaction, on all desks together."""
+    await scene.policy(assignment="manual", open_chats_per_customer=1)
+    for number in (1, 2, 3):
+        await scene.agent(number, capacity=100)
+    waiting = WAITING_HEAD + 50
+    for number in range(waiting):
+        await scene.start(Who(1, f"anon:{number}"))
+    await scene.policy(assignment="auto")
+    await followups.people_changed(scene.house, {1})
+    left = [ticket for ticket in await scene.rows.all_tickets() if ticket.waiting]
+    assert not left, f"{len(left)} wait beside {300 - waiting} free places"
+    loads = sorted(agent.load for agent in await scene.house.reads.agents())
+    assert loads[-1] - loads[0] <= 1, "the least-loaded first, all along"

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from sqlalchemy import Executable, column, select, table
 
+from chatserver.store.base import StoreEnded, StoreFailed, Violated
 from chatserver.store.postgres.database import PostgresDatabase
 from chatserver.store.sqlite.database import SqliteDatabase
 from tests.store.house import House
@@ -51,3 +52,28 @@ def test_what_python_says_of_a_connection_is_no_sign_of_it() -> None:
 )
 def test_what_postgresql_says_while_it_is_away(problem: Exception, away: bool) -> None:
     assert PostgresDatabase.is_away(problem) is away
+
+
+async def test_only_what_comes_of_an_outage_that_goes_on_is_explained_by_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An OSError may be of a file of ours, and a timeout of anybody's: as long as the database answers they are not its own."""
+    db = house.db
+    assert [db.explains(problem) for problem in (StoreFailed(), StoreEnded(), Violated())] == [
+        True,
+        True,
+        False,
+    ]
+    assert not db.explains(TimeoutError())
+    with pytest.raises(Exception, match="nothing"):
+        await db.rows(WRONG)
+    assert not db.explains(TimeoutError())
+
+    async def away(*_: object) -> list[object]:
+        raise TimeoutError
+
+    monkeypatch.setattr(f"{type(db).__module__}._rows", away)
+    with pytest.raises(TimeoutError):
+        await db.rows(WRONG)
+    assert db.explains(TimeoutError())
+    assert not db.explains(KeyError("name"))

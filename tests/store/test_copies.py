@@ -22,6 +22,7 @@ from tests.harness.peers import CustomerPeer, Diary
 from tests.harness.server import Server, running
 from tests.harness.sizes import size
 from tests.harness.waiting import soon
+from tests.store.house import SqliteHouse
 
 COPIES = size(3, 20)
 
@@ -282,3 +283,21 @@ if (
             )
             assert not list(disk.rglob("*.part*"))
             assert not small.database.exists()
+
+
+async def test_a_copy_that_lost_less_than_a_page_of_its_end_is_refused(
+    sqlite_house: SqliteHouse, tmp_path: Path
+) -> None:
+    """By a full disk or a cut line. `integrity_check` calls it whole where that page has the end of a long text."""
+    who = sqlite_house.who("ana")
+    ticket = await sqlite_house.start(who, 0)
+    for number in range(1, 30):
+        await sqlite_house.say(who, ticket.id, number, "hola " * 400)
+    copy = tmp_path / "copy"
+    await asyncio.to_thread(copies.back_up, sqlite_house.path, copy)
+    whole = await asyncio.to_thread(copy.read_bytes)
+    for missing in (1, 700, 4_095):
+        await asyncio.to_thread(copy.write_bytes, whole[:-missing])
+        with pytest.raises(making.BadCopy):
+            await asyncio.to_thread(copies.restore, copy, tmp_path / "back.db")
+    assert not await asyncio.to_thread((tmp_path / "back.db").exists)

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from chatserver.cli.main import main
 from chatserver.store import wholeness
+from chatserver.store.making import Share
 from chatserver.store.migrations import HEAD
 from chatserver.store.migrations.postgres import migrate
 from chatserver.store.postgres import backup as copies
@@ -24,6 +25,9 @@ from tests.harness.server import ROOT
 from tests.harness.waiting import wait_until
 from tests.store.house import PostgresHouse
 from tests.store.test_migrations_live import only_until
+
+NOBODY = Share(lambda part: None, 1, 1)
+"""Who is told how far it is."""
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +98,7 @@ async def test_what_is_restored_is_what_there_was_with_another_epoch(
 
 
 async def test_what_others_have_in_the_database_is_neither_copied_nor_dropped(url: str, copy: Path) -> None:
-    listed = await asyncio.to_thread(copies._read_through, programs.found(13), copy, copy)
+    listed = await asyncio.to_thread(copies._read_through, programs.found(13), copy, copy, NOBODY)
     assert "TABLE public items" in listed
     assert "theirs" not in listed
     before = await everything(url)
@@ -160,15 +164,15 @@ import asyncio, os, signal, sys
 from pathlib import Path
 from chatserver.store.postgres import backup
 
-run = backup.run
+read = backup.read
 
-def all_but_the_end(command, **given):
-    done = run(command, **given)
+def all_but_the_end(command, *given, **named):
+    done = read(command, *given, **named)
     if "--no-owner" in command:
         os.kill(os.getpid(), signal.SIGKILL)
     return done
 
-backup.run = all_but_the_end
+backup.read = all_but_the_end
 asyncio.run(backup.restore(Path(sys.argv[1]), sys.argv[2], force=True))
 """
 

@@ -323,6 +323,18 @@ async def test_statements_are_all_or_nothing(house: House, caplog: pytest.LogCap
     assert house.stored("SELECT name FROM apps") == [("demo",)]
 
 
+async def test_statements_that_nothing_can_be_made_of_are_in_the_log_once(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever hears of them takes them for explained by then."""
+    with pytest.raises(StoreFailed) as failed:
+        await house.db.execute(update(apps).where(apps.c.key == "demo").values(color=object()))
+    assert house.db.explains(failed.value)
+    assert [r.getMessage().partition(":")[0] for r in caplog.records if r.levelno >= logging.ERROR] == [
+        "a use case could not be stored"
+    ]
+
+
 async def test_statements_return_rows_or_how_many_changed(house: House) -> None:
     changed, rows = await house.db.execute(
         update(apps).where(apps.c.key.in_(["demo", "none"])).values(color="#fff"),

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pty
 import re
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -23,6 +21,7 @@ from chatserver.store.sqlite.lock import Lock
 from tests.harness.postgres import Postgres, fetched
 from tests.store.before import left_by
 from tests.store.house import PostgresHouse, SqliteHouse, cid
+from tests.store.terminals import shown
 
 ODD = (
     "INSERT INTO used_tokens VALUES (1, 'Ñandú', 5), (1, 'Zorro', 5), (1, 'a_b', 5), (1, 'a', 5), (1, '', 5), (1, '🙂', 5)",
@@ -142,22 +141,8 @@ async def test_who_watches_sees_how_far_it_is_and_who_reads_its_output_does_not(
 
 def watched(database: Path, url: str) -> tuple[str, str]:
     """What goes to a pipe, and what to a terminal."""
-    ours, theirs = pty.openpty()
     told = [sys.executable, "-m", "chatserver", "move", "--to", url]
-    environ = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    environ["CHATSERVER_DATA_DIR"] = str(database.parent)
-    with subprocess.Popen(told, stdout=subprocess.PIPE, stderr=theirs, env=environ, text=True) as process:
-        output, _ = process.communicate(timeout=60)
-    os.close(theirs)
-    with os.fdopen(ours, "rb", buffering=0) as terminal:
-        return output, b"".join(iter(lambda: _read(terminal.fileno()), b"")).decode()
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65_536)
-    except OSError:  # nobody has its other end any more
-        return b""
+    return shown(told, {"CHATSERVER_DATA_DIR": str(database.parent)})
 
 
 async def test_chats_go_on_with_ids_above_those_that_came(full: Path, target: str) -> None:

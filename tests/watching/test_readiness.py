@@ -59,3 +59,19 @@ async def test_many_who_ask_of_a_database_that_hangs_wait_for_one_answer(asked: 
     assert await asked.problems() == ["database"], "the answer of the last second"
     asked.clock.pass_seconds(1.1)
     assert await asked.problems() == []
+
+
+async def test_that_the_database_takes_no_writes_is_said_once_however_often_a_balancer_asks(
+    asked: Asked, caplog: pytest.LogCaptureFixture
+) -> None:
+    await asked.problems()
+    asked.hangs = True
+    for _ in range(3):
+        asked.clock.pass_seconds(1.1)
+        assert await asked.problems() == ["database"]
+    asked.hangs = False
+    for _ in range(2):
+        asked.clock.pass_seconds(1.1)
+        assert await asked.problems() == []
+    assert caplog.messages == ["the database takes no writes: not ready", "the database takes writes again"]
+    assert not any(record.exc_info for record in caplog.records)

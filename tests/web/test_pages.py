@@ -222,6 +222,29 @@ def test_a_surprise_is_answered_with_an_id_and_nothing_of_itself(
     assert record.id == answer.json()["id"]  # type: ignore[attr-defined]
 
 
+def test_while_the_database_is_away_a_page_says_try_again_and_the_log_says_it_once(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert served.sign_in() == 200
+    asked = ["/console/session", "/console/articles", "/console/session"]
+    with monkeypatch.context() as broken:
+
+        async def away(*_: object) -> list[object]:
+            raise TimeoutError("SELECT secret FROM sessions")
+
+        broken.setattr("chatserver.store.sqlite.database._rows", away)
+        for path in asked:
+            answer = served.client.get(path)
+            assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+            assert answer.headers["retry-after"] == "5"
+        page = served.client.get("/console/session", headers={"accept": "text/html", "accept-language": "es"})
+        assert (page.status_code, page.headers["retry-after"]) == (503, "5")
+        assert "Inténtalo de nuevo en un momento." in page.text
+        assert "<code>" not in page.text, "a number of which the log knows nothing"
+    assert [(r.levelname, bool(r.exc_info)) for r in caplog.records] == [("ERROR", False)]
+    assert served.client.get("/console/session").status_code == 200
+
+
 def test_metrics_are_there_for_whoever_shows_the_token_and_for_nobody_else(
     settings: Settings, static: Path
 ) -> None:

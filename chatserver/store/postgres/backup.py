@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -13,26 +14,43 @@ import asyncpg
 
 from chatserver.store import migrations, tables, wholeness
 from chatserver.store.database import DatabaseNotReady, DatabaseUnusable
-from chatserver.store.making import BadCopy, Exists, in_the_making, reason, require_file, require_new
+from chatserver.store.making import (
+    BadCopy,
+    Begun,
+    Exists,
+    Progress,
+    Share,
+    in_the_making,
+    reason,
+    require_file,
+    require_new,
+    unwatched,
+)
 from chatserver.store.migrations.postgres import known_revision, migrate, shown
 from chatserver.store.postgres.database import plain_url
-from chatserver.store.postgres.programs import Address, Programs, address, found, run, start
+from chatserver.store.postgres.programs import Address, Programs, address, found, hear, read, run, start
 from chatserver.store.postgres.unused import NAME, OTHERS, connect, require_unused
 from chatserver.store.wholeness import Contents, Known
 
 OURS: Final = ("alembic_version", *(table.name for table in tables.metadata.sorted_tables))
+AFTERWARDS: Final = 100
+"""By one part of so many a bar is not full yet when a copy is read in: indexes are made, and what is there is looked at."""
+_FROM_INPUT: Final = ("--format=custom",)
+"""Of `pg_restore` where it reads its standard input: how far it is in that can be seen."""
 _MAGIC: Final = b"PGDMP"
+_BEGINS: Final = re.compile(r'dumping contents of table "(?:[^"]*\.)?(\w+)"')
 _TABLE: Final = re.compile(r"^\d+; \d+ \d+ TABLE (\S+) (\S+) ", re.MULTILINE)
 
 
 # — there ——————————————————————————————————————————————————————————————————————
 
 
-async def back_up(url: str, target: Path, *, force: bool = False) -> Contents:
+async def back_up(url: str, target: Path, *, force: bool = False, begun: Begun = unwatched) -> Contents:
     """Copy our tables as they are now to the file `target`, read the copy once, and only then give it its name.
 
-    Beside nodes: all of it is one snapshot. Raises DatabaseNotReady, NoProgram, Exists (without `force`), BadCopy, and
-    DatabaseUnusable.
+    Beside nodes: all of it is one snapshot. One half of what is `begun` is the dump, in bytes on the server's disk and a table at
+    a time, since `pg_dump` says no more; the other one is to read the copy, as far as it was read. Raises DatabaseNotReady,
+    NoProgram, Exists (without `force`), BadCopy, and DatabaseUnusable.
     """
     dsn = plain_url(url)
     revision = await known_revision(dsn)
@@ -46,9 +64,12 @@ async def back_up(url: str, target: Path, *, force: bool = False) -> Contents:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             snapshot = await connection.fetchval("SELECT pg_export_snapshot()")
             present = await _present(connection)
+            sizes = await _sizes(connection, present)
+            whole = sum(sizes.values())
+            progress = begun(2 * whole)
             with in_the_making(target) as part:
-                _dump(programs, address(dsn, NAME), snapshot, present, part)
-                _read_through(programs, part, target)
+                _dump(programs, address(dsn, NAME), snapshot, present, part, Dumped(sizes, progress))
+                _read_through(programs, part, target, Share(progress, whole, part.stat().st_size))
                 return await _looked_at(connection, revision, f"The database {shown(dsn)}")
     except OSError as problem:
         raise BadCopy(f"{target} could not be made: {reason(problem)}.") from problem
@@ -68,24 +89,59 @@ async def _present(connection: Any) -> list[str]:
     return [row[0] for row in rows]
 
 
-def _dump(programs: Programs, where: Address, snapshot: str, present: list[str], part: Path) -> None:
+async def _sizes(connection: Any, present: list[str]) -> dict[str, int]:
+    """Bytes on the server's disk, of each table without its indexes."""
+    rows = await connection.fetch(
+        "SELECT relname, pg_table_size(oid) FROM pg_class WHERE oid = ANY ($1::text[]::regclass[])", present
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+class Dumped:
+    """What `pg_dump --verbose` says becomes progress: a table is done when it says the name of the next one."""
+
+    def __init__(self, sizes: Mapping[str, int], progress: Progress) -> None:
+        self._left = dict(sizes)
+        self._progress = progress
+        self._at = ""
+
+    def hear(self, line: str) -> None:
+        if table := _BEGINS.search(line):
+            self._done(self._at)
+            self._at = table[1]
+
+    def end(self) -> None:
+        for table in list(self._left):
+            self._done(table)
+
+    def _done(self, table: str) -> None:
+        if table in self._left:
+            self._progress(self._left.pop(table))
+
+
+def _dump(
+    programs: Programs, where: Address, snapshot: str, present: list[str], part: Path, dumped: Dumped
+) -> None:
     wanted = [f"--table={name}" for name in present]
-    told = [programs.pg_dump, "--format=custom", "--no-password", f"--snapshot={snapshot}", f"--file={part}"]
-    done = run([*told, *wanted, f"--dbname={where.url}"], where.environment)
+    by = [programs.pg_dump, "--format=custom", "--no-password", "--verbose"]
+    command = [*by, f"--snapshot={snapshot}", f"--file={part}", *wanted, f"--dbname={where.url}"]
+    done = hear(command, where.environment, dumped.hear)
     if done.returncode:
         raise BadCopy(f"pg_dump failed: {_last_line(done.stderr)}")
+    dumped.end()
 
 
-def _read_through(programs: Programs, copy: Path, called: Path) -> str:
+def _read_through(programs: Programs, copy: Path, called: Path, share: Share) -> str:
     """All of it; gives its list of contents. Raises BadCopy."""
     with copy.open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise BadCopy(f"{called} is no copy that `chatserver backup` made of a PostgreSQL database.")
     listed = run([programs.pg_restore, "--list", str(copy)])
-    read = run([programs.pg_restore, "--file=/dev/null", str(copy)])
-    for done in (listed, read):
+    through = read([programs.pg_restore, *_FROM_INPUT, "--file=/dev/null"], copy, share.at)
+    for done in (listed, through):
         if done.returncode:
             raise BadCopy(f"{called} cannot be read: {_last_line(done.stderr)}")
+    share.done()
     return listed.stdout
 
 
@@ -99,19 +155,25 @@ async def _looked_at(connection: Any, revision: str, called: str) -> Contents:
 # — and back ———————————————————————————————————————————————————————————————————
 
 
-async def restore(source: Path, url: str, *, force: bool = False) -> tuple[Contents, Contents | None]:
+async def restore(
+    source: Path, url: str, *, force: bool = False, begun: Begun = unwatched
+) -> tuple[Contents, Contents | None]:
     """Put a copy in the place of what is in the database; gives what it holds, and what went for it.
 
     One transaction: what was there is dropped, the copy read in, looked at, and given a new epoch, by which clients see that what
-    they remember may not be there. Raises DatabaseInUse while nodes run, Exists (without `force`) where there is something of
-    ours, BadCopy, DatabaseTooNew, NoProgram, DatabaseUnusable; the database is then as it was.
+    they remember may not be there. What is `begun` is to read the copy twice, in bytes: before anything is touched, and in; its
+    last hundredth is what PostgreSQL does with it afterwards. Raises DatabaseInUse while nodes run, Exists (without `force`)
+    where there is something of ours, BadCopy, DatabaseTooNew, NoProgram, DatabaseUnusable; the database is then as it was.
     """
     dsn = plain_url(url)
     require_file(source)
     connection = await connect(dsn)
     try:
         programs = found(connection.get_server_version().major)
-        listed = _read_through(programs, source, source)
+        size = source.stat().st_size  # noqa: ASYNC240 - see above: it blocks
+        afterwards = 2 * size // AFTERWARDS
+        progress = begun(2 * size + afterwards)
+        listed = _read_through(programs, source, source, Share(progress, size, size))
         schema = {name: schema for schema, name in _TABLE.findall(listed)}.get("alembic_version")
         if schema is None:
             raise BadCopy(f"{source} is no copy of a database of this server.")
@@ -123,8 +185,11 @@ async def restore(source: Path, url: str, *, force: bool = False) -> tuple[Conte
             raise Exists(
                 f"The database {shown(dsn)} is not empty ({told(gone)}): restore into an empty one, or --force to drop that."
             )
-        _restored(programs, address(dsn, NAME), source, _head(present), _tail(schema, revision))
+        read_in = Share(progress, size, size)
+        _restored(programs, address(dsn, NAME), source, _head(present), _tail(schema, revision), read_in.at)
+        read_in.done()
         await migrate(dsn)
+        progress(afterwards)
         return Contents(*await connection.fetchrow(wholeness.CONTENTS)), gone
     except asyncpg.PostgresError as problem:
         raise DatabaseUnusable(f"The database {shown(dsn)} cannot be used: {problem}.") from problem
@@ -195,7 +260,9 @@ def _tail(schema: str, revision: str) -> str:
     )
 
 
-def _restored(programs: Programs, where: Address, source: Path, head: str, tail: str) -> None:
+def _restored(
+    programs: Programs, where: Address, source: Path, head: str, tail: str, at: Callable[[int], object]
+) -> None:
     """Whatever ends before the tail has gone through leaves the transaction open, and so nothing of it."""
     psql = [
         programs.psql,
@@ -211,24 +278,25 @@ def _restored(programs: Programs, where: Address, source: Path, head: str, tail:
     with tempfile.TemporaryFile() as errors, os.fdopen(writing, "wb") as script:
         with start(psql, reading, errors, where.environment) as shell:
             os.close(reading)
-            problem = _fed(script, programs, source, head, tail)
+            problem = _fed(script, programs, source, head, tail, at)
         errors.seek(0)
         said = errors.read().decode(errors="replace")
     if shell.returncode or problem:
         raise DatabaseUnusable(f"Nothing was changed: {_last_line(said) or problem}")
 
 
-def _fed(shell: IO[bytes], programs: Programs, source: Path, head: str, tail: str) -> str:
+def _fed(
+    shell: IO[bytes], programs: Programs, source: Path, head: str, tail: str, at: Callable[[int], object]
+) -> str:
     """Why the tail was not sent, if it was not."""
     problem = ""
     try:
         shell.write(head.encode())
         shell.flush()
-        read = run(
-            [programs.pg_restore, "--no-owner", "--no-privileges", "--file=-", str(source)], stdout=shell
-        )
-        if read.returncode:
-            problem = _last_line(read.stderr)
+        plain = [programs.pg_restore, *_FROM_INPUT, "--no-owner", "--no-privileges", "--file=-"]
+        done = read(plain, source, at, stdout=shell)
+        if done.returncode:
+            problem = _last_line(done.stderr)
         else:
             shell.write(tail.encode())
         shell.close()

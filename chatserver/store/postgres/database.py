@@ -21,10 +21,13 @@ from chatserver.store.migrations.postgres import migrate, require_current
 from chatserver.store.postgres.clock import SharedClock
 from chatserver.store.postgres.patience import LOCK_MS
 from chatserver.store.postgres.statements import DIALECT
+from chatserver.store.postgres.upgrading import put_right
 from chatserver.store.postgres.writer import PostgresWriter
 from chatserver.telemetry import Traced, untraced
 
 log = logging.getLogger(__name__)
+
+put_right()
 
 READERS: Final = 6
 """Reading connections of a node; who comes later waits for one."""
@@ -143,7 +146,8 @@ class PostgresDatabase(Database):
 
     async def rows(self, statement: Executable, **values: Any) -> list[Any]:
         """See `Reader`. Raises what asyncpg raises, TimeoutError and OSError."""
-        return await _rows(self._pool, statement, values)
+        with self._outage:
+            return await _rows(self._pool, statement, values)
 
     @staticmethod
     def is_away(problem: BaseException) -> bool:

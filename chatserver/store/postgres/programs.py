@@ -6,6 +6,8 @@ import os
 import re
 import shutil
 import subprocess
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
@@ -14,6 +16,10 @@ from chatserver.store.database import DatabaseUnusable
 
 DEBIAN: Final = Path("/usr/lib/postgresql")
 """Below it Debian keeps each version's programs; those on the PATH are the newest one's."""
+LOOK_SECONDS: Final = 0.2
+"""How often it is looked how far a program has read."""
+LINES_KEPT: Final = 1_000
+"""Of what a program says of its work; what it complained about are the last ones."""
 # What libpq reads in a URL; asyncpg takes everything else for a setting of the session.
 _LIBPQ: Final = frozenset(
     {
@@ -90,6 +96,55 @@ def run(
         errors="replace",
         check=False,
     )
+
+
+def read(
+    command: list[str],
+    file: Path,
+    at: Callable[[int], object],
+    stdout: IO[bytes] | int = subprocess.DEVNULL,
+) -> subprocess.CompletedProcess[str]:
+    """Like `run`, of a program that reads `file` from its standard input; `at` hears now and then up to which byte it has."""
+    with (
+        file.open("rb", buffering=0) as source,
+        subprocess.Popen(  # noqa: S603 - a program found here, and no shell
+            command, stdin=source, stdout=stdout, stderr=subprocess.PIPE, encoding="utf-8", errors="replace"
+        ) as process,
+    ):
+        while True:
+            try:
+                _, said = process.communicate(timeout=LOOK_SECONDS)
+                return subprocess.CompletedProcess(command, process.returncode, "", said)
+            except subprocess.TimeoutExpired:
+                at(source.tell())  # the place in an open file is one for all who have it
+            except BaseException:
+                process.kill()
+                raise
+
+
+def hear(
+    command: list[str], environment: dict[str, str], line_came: Callable[[str], object]
+) -> subprocess.CompletedProcess[str]:
+    """Like `run`, of a program that says on its standard error what it does; `line_came` gets each when it comes. In English,
+    wherever this is."""
+    with subprocess.Popen(  # noqa: S603 - a program found here, and no shell
+        command,
+        env=environment | {"LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
+        said: deque[str] = deque(maxlen=LINES_KEPT)
+        try:
+            for line in process.stderr or ():
+                said.append(line)
+                line_came(line)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, "", "".join(said))
 
 
 def start(

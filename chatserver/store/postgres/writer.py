@@ -311,7 +311,8 @@ class PostgresWriter(Writer):
             self._alone = len(jobs)
             return
         if isinstance(problem, _OWN_FAULT):
-            if not isinstance(jobs[0], Statements):  # whoever sends statements knows what may be violated
+            # Whoever sends statements knows what may be violated, and answers that.
+            if not (isinstance(jobs[0], Statements) and _told(problem) is Violated):
                 log.error("a use case could not be stored: %s", without_text(problem))
         elif not isinstance(problem, asyncpg.LockNotAvailableError) and not self._failing:
             self._failing = True

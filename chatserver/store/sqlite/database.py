@@ -96,7 +96,8 @@ class SqliteDatabase(Database):
 
     async def rows(self, statement: Executable, **values: Any) -> list[Any]:
         """See `Reader`. Raises sqlite3.Error."""
-        return await _rows(self._readers, statement, values)
+        with self._outage:
+            return await _rows(self._readers, statement, values)
 
     @staticmethod
     def is_away(problem: BaseException) -> bool:

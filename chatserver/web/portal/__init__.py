@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from chatserver.core.errors import Refused
 from chatserver.store.base import StoreFailed
-from chatserver.web.errors import logged
+from chatserver.web.errors import AGAIN_SECONDS, logged
 from chatserver.web.origins import header
 from chatserver.web.portal import away, door, looks, new, profile, suggesting, ticket, tickets, uploads
 from chatserver.web.portal.away import Outage
@@ -83,7 +83,7 @@ def _getting(view: View, outage: Outage) -> Callable[[Request], Awaitable[Respon
             if not outage.is_met(request, problem):
                 raise
             if view in BY_SCRIPT:
-                raise HTTPException(503, headers={"retry-after": str(away.AGAIN_SECONDS)}) from None
+                raise HTTPException(503, headers={"retry-after": str(AGAIN_SECONDS)}) from None
             return away.page(request)
         if visit.session is not None:
             outage.is_over()

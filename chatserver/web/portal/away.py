@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import logging
-from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from chatserver.store.base import StoreFailed
+from chatserver.web.errors import AGAIN_SECONDS
 from chatserver.web.portal.visit import Visit
 from chatserver.web.rooms import rooms
 
 log = logging.getLogger(__name__)
-
-AGAIN_SECONDS: Final = 5
-"""When a program may ask again."""
 
 
 class Outage:
