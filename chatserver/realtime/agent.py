@@ -49,13 +49,17 @@ from chatserver.realtime.wire import (
     Pend,
     Propose,
     ReadNotes,
+    ReadUnreadNotes,
     Reject,
     Say,
     Seen,
+    SeenNotes,
     SendBack,
     SetStatus,
     Tickets,
     TypingFrame,
+    UnreadNotes,
+    UnreadNoteView,
     Waits,
     WriteNote,
 )
@@ -63,7 +67,7 @@ from chatserver.services import notes, pairing, requests, talk, tickets
 from chatserver.store import people as people_rows
 from chatserver.store import tickets as ticket_rows
 from chatserver.store.base import Use
-from chatserver.store.notes import notes_after
+from chatserver.store.notes import notes_after, unread_notes
 from chatserver.telemetry import Traced, untraced
 
 _FRAMES: Final = Frames[Frame](AgentFrame)
@@ -248,6 +252,12 @@ class AgentTalk(Talk[Frame]):
             case ReadNotes():
                 await self._notes(frame)
                 return None
+            case ReadUnreadNotes():
+                await self._unread_notes()
+                return None
+            case SeenNotes():
+                await notes.seen(house, me, frame.ticket, frame.seq)
+                return None
             case Tickets():
                 return await self._earlier(frame)
             case DeskMore():
@@ -279,6 +289,13 @@ class AgentTalk(Talk[Frame]):
                 page = _note_page(found)
                 views = [note_view(note) for note in page]
                 await self._reply(Notes(ticket.id, after, views, more=len(page) < len(found)))
+
+    async def _unread_notes(self) -> None:
+        # What is written or read meanwhile comes after it, and means more.
+        with self.connection.holding():
+            found = await unread_notes(self.hub.db, self._me.app_ids)
+            views = [UnreadNoteView(*one[1:]) for one in found]
+            await self._reply(UnreadNotes(views))
 
     async def _earlier(self, frame: Tickets) -> AgentTickets:
         found = await ticket_rows.earlier_tickets(

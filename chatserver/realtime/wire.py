@@ -85,13 +85,15 @@ class NoteView(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     seq: int
     at: int
     author: int
-    """The agent's id who wrote it; 0 for a mail of an address that nobody verified."""
+    """The agent's id who wrote it; 0 for a mail."""
     name: str
-    """The agent's, or that address."""
+    """The agent's, or the address that the mail claims to be from."""
     text: str
     cid: str
     mail: bool = False
     """It came by mail: `/console/tickets/{ticket}/notes/{seq}` shows that one."""
+    verified: bool = False
+    """Of a mail: the sender's domain stands by it."""
 
 
 class FormView(msgspec.Struct, frozen=True, gc=False):
@@ -515,6 +517,17 @@ class ReadNotes(Frame, frozen=True, tag="notes"):
     epoch: Annotated[str, Meta(max_length=64)] = ""
 
 
+class ReadUnreadNotes(Frame, frozen=True, tag="unread_notes"):
+    """Which tickets have notes that a mail said and no agent has read; asked after `welcome`."""
+
+
+class SeenNotes(Frame, frozen=True, tag="seen_notes"):
+    """You have read what mails said about a ticket, up to the note `seq`. It counts where you attend it, or nobody does."""
+
+    ticket: TicketId
+    seq: Seq
+
+
 AgentFrame = (
     AgentHello
     | SetStatus
@@ -523,6 +536,8 @@ AgentFrame = (
     | Say
     | WriteNote
     | ReadNotes
+    | ReadUnreadNotes
+    | SeenNotes
     | TypingFrame
     | Seen
     | Propose
@@ -674,11 +689,38 @@ class Items(Frame, frozen=True, tag="items"):
     back: bool = False
 
 
-class Noted(Frame, frozen=True, tag="noted", omit_defaults=False):
-    """A ticket's next note. One that you hold already: nothing. One that does not follow what you hold: ask with `notes`."""
+class Noted(Frame, frozen=True, tag="noted"):
+    """A ticket's next note. One that you hold already: nothing. One that does not follow what you hold: ask with `notes`. What a
+    mail says may concern who does not hold the ticket: `number`, `subject` and `agent_id` are that one's."""
 
     ticket: int
     note: NoteView
+    number: int = 0
+    subject: str = ""
+    agent_id: int | None = None
+
+
+class UnreadNoteView(msgspec.Struct, frozen=True, gc=False):
+    """A ticket with notes that a mail said and no agent has read, up to the number `seq`."""
+
+    ticket: int
+    seq: int
+    number: int
+    subject: str
+    agent_id: int | None
+
+
+class UnreadNotes(Frame, frozen=True, tag="unread_notes", omit_defaults=False):
+    """All of them, at most 200 of each app, the latest ones: forget which you knew of. Later ones come as `noted`."""
+
+    notes: list[UnreadNoteView]
+
+
+class NotesSeen(Frame, frozen=True, tag="notes_seen", omit_defaults=False):
+    """What mails said about a ticket was read by an agent whom it concerns, up to the note `seq`."""
+
+    ticket: int
+    seq: int
 
 
 class Notes(Frame, frozen=True, tag="notes", omit_defaults=False):
@@ -812,6 +854,8 @@ AgentServerFrame = (
     | Done
     | Items
     | Noted
+    | UnreadNotes
+    | NotesSeen
     | Notes
     | FileLinks
     | AgentSnapshot

@@ -57,11 +57,13 @@ AGENT: dict[str, dict[str, Any] | None] = {
     "copy": {"addresses": ["luz@x.test"]},
     "note": {"cid": CID, "text": "cuidado"},
     "notes": {},
+    "unread_notes": None,
+    "seen_notes": {"seq": 1},
     "open": {},
     "history": {"before": 100},
     "links": {"seq": 1},
 }
-ALLOWED = ("open", "history", "seen", "links", "note", "notes")
+ALLOWED = ("open", "history", "seen", "links", "note", "notes", "seen_notes")
 """What an agent may do with a colleague's ticket."""
 
 

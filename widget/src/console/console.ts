@@ -51,6 +51,7 @@ import {
   turning,
 } from "./state/desk";
 import { held, type Lists, lists } from "./state/lists";
+import { lastOf } from "./state/notes";
 
 const TYPING_EVERY = 3000;
 /** Rows of a shared list at first: one's own chats stay within sight below them, however many people wait. */
@@ -110,6 +111,7 @@ export class Console {
   private saidTyping = { ticket: 0, at: 0 };
   private readonly stopWatching: () => void;
   private readonly seenUpTo = new Map<number, number>();
+  private readonly notesSeenUpTo = new Map<number, number>();
   /** By ticket: what is said with a verb once that is done. */
   private readonly after = new Map<number, string>();
   /** By ticket: classifications that were not answered yet. The connection keeps the newest frame of a kind: it says all of them. */
@@ -222,11 +224,21 @@ export class Console {
 
   /** What is on the screen of somebody who looks has been read. */
   saw(ticket: AgentTicket): void {
+    this.sawNotes(ticket);
     const me = this.desk.peek().me?.id;
     const seq = this.desk.peek().threads.get(ticket.id)?.items.at(-1)?.seq ?? 0;
     const told = Math.max(ticket.seen, this.seenUpTo.get(ticket.id) ?? 0);
     if (ticket.agent_id !== me || ticket.state === "closed" || seq <= told) return;
     if (this.connection.send({ type: "seen", ticket: ticket.id, seq })) this.seenUpTo.set(ticket.id, seq);
+  }
+
+  /** The same of what mails said about it: read by who attends it, where nobody does by whoever looks. */
+  private sawNotes({ id, agent_id }: AgentTicket): void {
+    const { me, unread, notes } = this.desk.peek();
+    const seq = unread?.get(id)?.seq ?? 0;
+    if (seq <= (this.notesSeenUpTo.get(id) ?? 0) || lastOf(notes.get(id)) < seq) return;
+    if (agent_id !== null && agent_id !== me?.id) return;
+    if (this.connection.send({ type: "seen_notes", ticket: id, seq })) this.notesSeenUpTo.set(id, seq);
   }
 
   // — files —
@@ -390,6 +402,7 @@ export class Console {
     const before = this.desk.peek();
     if (frame.type === "welcome") {
       this.seenUpTo.clear();
+      this.notesSeenUpTo.clear();
       if (before.me === null) this.takeUp(frame.id);
       else if (before.me.id !== frame.id) {
         this.giveUp();
@@ -404,7 +417,10 @@ export class Console {
       if (ticket?.state === "closed" || ticket?.agent_id !== desk.me?.id) this.doing.value = null;
     });
     for (const one of send) this.connection.send(one);
-    if (frame.type === "welcome") this.readNotes(desk);
+    if (frame.type === "welcome") {
+      this.connection.send({ type: "unread_notes" });
+      this.readNotes(desk);
+    }
     this.settle(frame);
     this.fill();
     this.links.hear(frame);

@@ -19,8 +19,11 @@ import type {
   Items,
   Noted,
   Notes as NotesPage,
+  NotesSeen,
   File as Sent,
   Status,
+  UnreadNotes,
+  UnreadNoteView,
   Waits,
 } from "../../wire";
 import { lastOf, type Notes, noted } from "./notes";
@@ -67,6 +70,12 @@ export interface Earlier {
   readonly more: boolean;
 }
 
+/** What a mail said about a ticket and no agent has read. */
+export interface UnreadNote extends UnreadNoteView {
+  /** Of the last one; "" of what was there before this console was. */
+  readonly text: string;
+}
+
 /** How many there are in an app's lists, shown or not. */
 export type Counts = Readonly<Record<Waits, number>>;
 
@@ -83,6 +92,8 @@ export interface Desk {
   readonly threads: ReadonlyMap<number, Thread>;
   /** What agents say among themselves, of tickets that were opened. */
   readonly notes: ReadonlyMap<number, Notes>;
+  /** By ticket, whether it is held or not; null while the server has not said which there are. */
+  readonly unread: ReadonlyMap<number, UnreadNote> | null;
   readonly earlier: ReadonlyMap<number, Earlier>;
   /** Until when (ms) the customer of a ticket is shown as typing. */
   readonly typing: ReadonlyMap<number, number>;
@@ -106,6 +117,7 @@ export const EMPTY: Desk = {
   tickets: new Map(),
   threads: new Map(),
   notes: new Map(),
+  unread: null,
   earlier: new Map(),
   typing: new Map(),
   pending: [],
@@ -128,6 +140,10 @@ export function receive(desk: Desk, frame: AgentServerFrame, now: number, select
       return oneNoted(desk, frame);
     case "notes":
       return notesRead(desk, frame);
+    case "unread_notes":
+      return calm({ ...desk, unread: unreadNotes(desk, frame) });
+    case "notes_seen":
+      return calm(notesSeen(desk, frame));
     case "tickets": {
       // Pages follow one another, newest first; the first page replaces what was held.
       const held = desk.earlier.get(frame.customer)?.tickets ?? [];
@@ -213,6 +229,7 @@ function welcomed(desk: Desk, frame: AgentWelcome, selected: number | null): Ste
     tickets,
     threads,
     notes,
+    unread: same ? desk.unread : null,
     earlier: same ? desk.earlier : new Map(),
     typing: new Map(),
     refusal: null,
@@ -300,12 +317,37 @@ function added(desk: Desk, ticket: number, fresh: AgentChangedFrame["items"] & {
 }
 
 /** A note as it was written. Of a ticket that was not opened none is kept: they are read when it is. */
-function oneNoted(desk: Desk, { ticket, note }: Noted): Step {
+function oneNoted(before: Desk, frame: Noted): Step {
+  const { ticket, note } = frame;
+  const desk = note.mail ? unreadNote(before, frame) : before;
   const held = desk.notes.get(ticket);
   if (!held) return calm(stored(desk, [note.cid]));
   const notes = noted(held, [note]);
   if (notes === null) return { desk, send: [readingNotes(desk, ticket)] };
   return calm(stored({ ...desk, notes: with_(desk.notes, ticket, notes) }, [note.cid]));
+}
+
+/** What a mail said is unread, of a ticket that is held or not. */
+function unreadNote(desk: Desk, frame: Noted): Desk {
+  const { ticket, note, number = 0, subject = "", agent_id = null } = frame;
+  if (desk.unread === null || (desk.unread.get(ticket)?.seq ?? 0) >= note.seq) return desk;
+  const one = { ticket, seq: note.seq, number, subject, agent_id, text: note.text };
+  return { ...desk, unread: with_(desk.unread, ticket, one) };
+}
+
+/** All that there are: what was heard of them before keeps its words. */
+function unreadNotes(desk: Desk, { notes }: UnreadNotes): ReadonlyMap<number, UnreadNote> {
+  const text = ({ ticket, seq }: UnreadNoteView) => {
+    const held = desk.unread?.get(ticket);
+    return held?.seq === seq ? held.text : "";
+  };
+  return new Map(notes.map((one) => [one.ticket, { ...one, text: text(one) }]));
+}
+
+function notesSeen(desk: Desk, { ticket, seq }: NotesSeen): Desk {
+  const held = desk.unread?.get(ticket);
+  if (!desk.unread || !held || held.seq > seq) return desk;
+  return { ...desk, unread: without(desk.unread, ticket) };
 }
 
 /** A page of them, and the next one is asked for. What was heard meanwhile is held already. */
