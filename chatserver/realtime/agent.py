@@ -43,6 +43,8 @@ from chatserver.realtime.wire import (
     DeskMore,
     DeskPage,
     Done,
+    Find,
+    Found,
     Frame,
     ItemView,
     Notes,
@@ -67,6 +69,7 @@ from chatserver.services import notes, pairing, requests, talk, tickets
 from chatserver.store import people as people_rows
 from chatserver.store import tickets as ticket_rows
 from chatserver.store.base import Use
+from chatserver.store.mails import numbered
 from chatserver.store.notes import notes_after, unread_notes
 from chatserver.telemetry import Traced, untraced
 
@@ -258,6 +261,8 @@ class AgentTalk(Talk[Frame]):
             case SeenNotes():
                 await notes.seen(house, me, frame.ticket, frame.seq)
                 return None
+            case Find():
+                return await self._find(frame)
             case Tickets():
                 return await self._earlier(frame)
             case DeskMore():
@@ -299,9 +304,18 @@ class AgentTalk(Talk[Frame]):
 
     async def _earlier(self, frame: Tickets) -> AgentTickets:
         found = await ticket_rows.earlier_tickets(
-            self.hub.db, self._me.app_ids, frame.customer, frame.before, LIST + 1
+            self.hub.db, self._me.app_ids, frame.customer, frame.before, LIST + 1, closed=not frame.open
         )
-        return AgentTickets(frame.customer, [self._view(t) for t in found[:LIST]], len(found) > LIST)
+        views = [self._view(ticket) for ticket in found[:LIST]]
+        return AgentTickets(frame.customer, views, len(found) > LIST, frame.open)
+
+    async def _find(self, frame: Find) -> Found:
+        for app_id in self._me.app_ids:
+            if self.hub.house.people.app(app_id).key == frame.app:
+                ticket = await numbered(self.hub.db, app_id, frame.number)
+                if ticket is not None:
+                    return Found(frame.app, frame.number, ticket.id)
+        raise Refused("not_found")
 
     async def _page(self, name: Waits, rank: int, after: int) -> DeskPage:
         db, app_ids, limit = self.hub.db, self._me.app_ids, DESK_PAGE + 1

@@ -21,8 +21,7 @@ class Limits(msgspec.Struct, frozen=True):
     message_burst: int = 20
     reads: int = 600
     read_burst: int = 300
-    """`open`, `history`, `notes` and `desk` of one person over all connections: ten tabs come back with thirty conversations
-    each."""
+    """What `talk.READINGS` names, of one person over all connections: ten tabs come back with thirty conversations each."""
     frames: int = 600
     frame_burst: int = 120
     large_bytes: int = 4_000_000

@@ -69,7 +69,7 @@ CHEAP_COST: Final = 0.25
 MESSAGES: Final = frozenset({"note", "start", "request", "leave", "propose", "complete", "pend", "send_back"})
 """And `say`."""
 OPENINGS: Final = frozenset({"start", "request"})
-READINGS: Final = frozenset({"open", "history", "desk", "links", "notes", "unread_notes"})
+READINGS: Final = frozenset({"open", "history", "desk", "links", "notes", "unread_notes", "find"})
 
 
 class Talk(ABC, Generic[F]):

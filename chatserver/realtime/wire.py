@@ -385,10 +385,11 @@ class Links(Frame, frozen=True, tag="links"):
 
 class Tickets(Frame, frozen=True, tag="tickets"):
     """More of the customer's tickets: those opened before the ticket `before` (0: from the newest). For agents: closed ones of
-    one customer."""
+    one customer, or with `open` those that are not closed."""
 
     before: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
     customer: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
+    open: bool = False
 
 
 class Ping(Frame, frozen=True, tag="ping"):
@@ -517,6 +518,13 @@ class ReadNotes(Frame, frozen=True, tag="notes"):
     epoch: Annotated[str, Meta(max_length=64)] = ""
 
 
+class Find(Frame, frozen=True, tag="find"):
+    """The ticket that people know by this number, in one of your apps (its key). Answered by `found`, or with `not_found`."""
+
+    app: Annotated[str, Meta(max_length=100)]
+    number: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+
+
 class ReadUnreadNotes(Frame, frozen=True, tag="unread_notes"):
     """Which tickets have notes that a mail said and no agent has read; asked after `welcome`."""
 
@@ -536,6 +544,7 @@ AgentFrame = (
     | Say
     | WriteNote
     | ReadNotes
+    | Find
     | ReadUnreadNotes
     | SeenNotes
     | TypingFrame
@@ -770,11 +779,20 @@ class CustomerTickets(Frame, frozen=True, tag="tickets"):
 
 
 class AgentTickets(Frame, frozen=True, tag="tickets"):
-    """Earlier tickets of one customer."""
+    """A page of one customer's tickets, newest first: closed ones, or those that are not (`open`)."""
 
     customer: int
     tickets: list[AgentTicket]
     more: bool
+    open: bool = False
+
+
+class Found(Frame, frozen=True, tag="found", omit_defaults=False):
+    """`open` the ticket to read it."""
+
+    app: str
+    number: int
+    ticket: int
 
 
 class Queue(Frame, frozen=True, tag="queue"):
@@ -860,6 +878,7 @@ AgentServerFrame = (
     | FileLinks
     | AgentSnapshot
     | AgentTickets
+    | Found
     | StatusFrame
     | TypingFrame
     | Pong

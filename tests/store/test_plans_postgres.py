@@ -180,6 +180,7 @@ async def asked(db: PostgresDatabase, monkeypatch: pytest.MonkeyPatch) -> list[t
     await tickets.desk_counts(everything, 1)
     await tickets.earlier_tickets(everything, [1, 2], 7, 0, 20)
     await tickets.earlier_tickets(everything, [1, 2], 7, 9_000, 20)
+    await tickets.earlier_tickets(everything, [1, 2], 7, 9_000, 20, closed=False)
     await tickets.waiting_ids(everything, 1)
     await tickets.subjects(everything, 2, "anon:7", 9_000, 1_000)
     await tickets.said(everything, [9_000, 9_001], 1_000, 1_000)

@@ -338,12 +338,13 @@ export interface Links {
 
 /**
  * More of the customer's tickets: those opened before the ticket `before` (0: from the newest). For agents:
- * closed ones of one customer.
+ * closed ones of one customer, or with `open` those that are not closed.
  */
 export interface Tickets {
   type: "tickets";
   before?: number;
   customer?: number;
+  open?: boolean;
 }
 
 /** Application heartbeat; answered by `pong`. */
@@ -401,6 +402,16 @@ export interface ReadNotes {
   ticket: number;
   after?: number;
   epoch?: string;
+}
+
+/**
+ * The ticket that people know by this number, in one of your apps (its key). Answered by `found`, or with
+ * `not_found`.
+ */
+export interface Find {
+  type: "find";
+  app: string;
+  number: number;
 }
 
 /** Which tickets have notes that a mail said and no agent has read; asked after `welcome`. */
@@ -1052,12 +1063,21 @@ export interface AgentSnapshot {
   context?: Record<string, unknown>;
 }
 
-/** Earlier tickets of one customer. */
+/** A page of one customer's tickets, newest first: closed ones, or those that are not (`open`). */
 export interface AgentTickets {
   type: "tickets";
   customer: number;
   tickets: AgentTicket[];
   more: boolean;
+  open?: boolean;
+}
+
+/** `open` the ticket to read it. */
+export interface Found {
+  type: "found";
+  app: string;
+  number: number;
+  ticket: number;
 }
 
 /** The agent's own status, set here or in another tab. */
@@ -1093,6 +1113,7 @@ export type AgentFrame =
   | Say
   | WriteNote
   | ReadNotes
+  | Find
   | ReadUnreadNotes
   | SeenNotes
   | TypingFrame
@@ -1142,6 +1163,7 @@ export type AgentServerFrame =
   | FileLinks
   | AgentSnapshot
   | AgentTickets
+  | Found
   | StatusFrame
   | TypingFrame
   | Pong

@@ -209,6 +209,30 @@ test("an earlier ticket has a way back to the one it was opened from", async () 
   console.end();
 });
 
+test("a number leads to its ticket and back, but for who went on to another one meanwhile", async () => {
+  const { console, open } = world();
+  console.start();
+  const socket = await open(welcome([given(4), given(5)]));
+  const found = { type: "found", app: "facturas", number: 1002, ticket: 2 } as const;
+  console.select(4);
+  console.lookUp("facturas", 1002);
+  assert.deepEqual(of(socket, "find"), [{ type: "find", app: "facturas", number: 1002 }]);
+  console.select(5);
+  socket.gives(found);
+  assert.equal(console.selected.value, 5);
+  console.select(4);
+  console.lookUp("facturas", 1002);
+  socket.gives({ ...found, number: 1003, ticket: 3 });
+  assert.equal(console.selected.value, 4, "another question's answer");
+  socket.gives({ type: "error", code: "not_found", verb: "find" });
+  assert.equal(console.desk.value.refusal?.verb, "find");
+  console.lookUp("facturas", 1002);
+  assert.equal(console.desk.value.refusal, null);
+  socket.gives(found);
+  assert.deepEqual([console.selected.value, console.cameFrom.value], [2, 4]);
+  console.end();
+});
+
 test("a ticket that does not exist for me is not left on the screen", async () => {
   const { console, open } = world();
   console.select(404);

@@ -14,6 +14,7 @@ import {
   type AgentTicket,
   CLOSE,
   type Classification,
+  type Found,
   type File as Sent,
   type Status,
   VERSION,
@@ -108,6 +109,7 @@ export class Console {
   private readonly connection: Connection<AgentFrame, AgentServerFrame>;
   private readonly parts: Parts;
   private readonly fetching: Ask;
+  private lookingUp: { app: string; number: number; from: number | null } | null = null;
   private saidTyping = { ticket: 0, at: 0 };
   private readonly stopWatching: () => void;
   private readonly seenUpTo = new Map<number, number>();
@@ -217,9 +219,17 @@ export class Console {
     this.fill();
   }
 
-  loadEarlier(customer: number, more = false): void {
-    const before = more ? (this.desk.peek().earlier.get(customer)?.tickets.at(-1)?.id ?? 0) : 0;
-    this.connection.send({ type: "tickets", customer, before });
+  /** A customer's closed tickets, or those that are not closed. */
+  loadTickets(of: "earlier" | "open", customer: number, more = false): void {
+    const before = more ? (this.desk.peek()[of].get(customer)?.tickets.at(-1)?.id ?? 0) : 0;
+    this.connection.send({ type: "tickets", customer, before, ...(of === "open" && { open: true }) });
+  }
+
+  /** Opens the ticket that is known by a number, with a way back to the one that is on the screen. */
+  lookUp(app: string, number: number): void {
+    this.forgetRefusal();
+    this.lookingUp = { app, number, from: this.selected.peek() };
+    this.connection.send({ type: "find", app, number });
   }
 
   /** What is on the screen of somebody who looks has been read. */
@@ -421,6 +431,7 @@ export class Console {
       this.connection.send({ type: "unread_notes" });
       this.readNotes(desk);
     }
+    if (frame.type === "found") this.foundTicket(frame);
     this.settle(frame);
     this.fill();
     this.links.hear(frame);
@@ -428,6 +439,14 @@ export class Console {
     if (frame.type === "error" && frame.code === "not_found" && frame.ticket === this.selected.peek()) {
       this.select(null); // deleted meanwhile, or an old address
     }
+  }
+
+  /** Who went on to another ticket meanwhile stays there. */
+  private foundTicket({ app, number, ticket }: Found): void {
+    const asked = this.lookingUp;
+    if (asked?.app !== app || asked.number !== number || asked.from !== this.selected.peek()) return;
+    this.lookingUp = null;
+    this.lookBack(ticket);
   }
 
   /** Of all that is kept of conversations: what was noted while there was no connection. */

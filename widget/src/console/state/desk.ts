@@ -9,6 +9,7 @@ import type {
   AgentServerFrame,
   AgentSnapshot,
   AgentTicket,
+  AgentTickets,
   AgentWelcome,
   AppInfo,
   Code,
@@ -64,7 +65,7 @@ export interface Refusal {
   readonly limit: number;
 }
 
-/** A customer's closed tickets. */
+/** A customer's tickets: those that are closed, or the others. */
 export interface Earlier {
   readonly tickets: readonly AgentTicket[];
   readonly more: boolean;
@@ -94,7 +95,10 @@ export interface Desk {
   readonly notes: ReadonlyMap<number, Notes>;
   /** By ticket, whether it is held or not; null while the server has not said which there are. */
   readonly unread: ReadonlyMap<number, UnreadNote> | null;
+  /** By customer: closed ones. */
   readonly earlier: ReadonlyMap<number, Earlier>;
+  /** And those that are not. */
+  readonly open: ReadonlyMap<number, Earlier>;
   /** Until when (ms) the customer of a ticket is shown as typing. */
   readonly typing: ReadonlyMap<number, number>;
   readonly pending: readonly Pending[];
@@ -119,6 +123,7 @@ export const EMPTY: Desk = {
   notes: new Map(),
   unread: null,
   earlier: new Map(),
+  open: new Map(),
   typing: new Map(),
   pending: [],
   refusal: null,
@@ -145,12 +150,8 @@ export function receive(desk: Desk, frame: AgentServerFrame, now: number, select
     case "notes_seen":
       return calm(notesSeen(desk, frame));
     case "tickets": {
-      // Pages follow one another, newest first; the first page replaces what was held.
-      const held = desk.earlier.get(frame.customer)?.tickets ?? [];
-      const oldest = held.at(-1)?.id ?? 0;
-      const follows = frame.tickets.every((ticket) => ticket.id < oldest);
-      const tickets = follows ? [...held, ...frame.tickets] : frame.tickets;
-      return calm({ ...desk, earlier: with_(desk.earlier, frame.customer, { tickets, more: frame.more }) });
+      const of = frame.open ? "open" : "earlier";
+      return calm({ ...desk, [of]: with_(desk[of], frame.customer, paged(desk[of], frame)) });
     }
     case "desk":
       return calm(turned(desk, frame));
@@ -231,6 +232,7 @@ function welcomed(desk: Desk, frame: AgentWelcome, selected: number | null): Ste
     notes,
     unread: same ? desk.unread : null,
     earlier: same ? desk.earlier : new Map(),
+    open: same ? desk.open : new Map(),
     typing: new Map(),
     refusal: null,
   };
@@ -325,6 +327,14 @@ function oneNoted(before: Desk, frame: Noted): Step {
   const notes = noted(held, [note]);
   if (notes === null) return { desk, send: [readingNotes(desk, ticket)] };
   return calm(stored({ ...desk, notes: with_(desk.notes, ticket, notes) }, [note.cid]));
+}
+
+/** Pages follow one another, newest first; the first page replaces what was held. */
+function paged(of: ReadonlyMap<number, Earlier>, { customer, tickets, more }: AgentTickets): Earlier {
+  const held = of.get(customer)?.tickets ?? [];
+  const oldest = held.at(-1)?.id ?? 0;
+  const follows = tickets.every((ticket) => ticket.id < oldest);
+  return { tickets: follows ? [...held, ...tickets] : tickets, more };
 }
 
 /** What a mail said is unread, of a ticket that is held or not. */

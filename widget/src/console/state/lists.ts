@@ -63,6 +63,24 @@ export function load(desk: Desk): number {
   return lists(desk).mine.length;
 }
 
+/** A customer's tickets besides this one, newest first: as they were read, and as they stand by what was heard of them since. */
+export function customersTickets(
+  desk: Desk,
+  of: "open" | "earlier",
+  beside: AgentTicket,
+): readonly AgentTicket[] {
+  const { id } = beside.customer;
+  const read = [desk.open, desk.earlier].flatMap((pages) => pages.get(id)?.tickets ?? []);
+  const found = new Map<number, AgentTicket>();
+  for (const ticket of [...read, ...desk.tickets.values()]) {
+    if (ticket.customer.id !== id) continue;
+    if (ticket.version > (found.get(ticket.id)?.version ?? 0)) found.set(ticket.id, ticket);
+  }
+  found.delete(beside.id);
+  const belongs = (ticket: AgentTicket) => (ticket.state === "closed") === (of === "earlier");
+  return [...found.values()].filter(belongs).sort((a, b) => b.id - a.id);
+}
+
 /** "Tomar" is offered: nobody has it, and it waits or is to be answered later. */
 export function claimable(ticket: AgentTicket): boolean {
   return ticket.state !== "closed" && ticket.agent_id === null && (ticket.waiting || ticket.mode === "later");
