@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -269,3 +270,29 @@ async def test_what_agents_note_says_nothing_of_its_ticket_and_waits_for_nobody(
         await agent.send(type="note", ticket=ticket, cid=new_cid(), text=SECRET)
         assert set(await agent.expect("noted")) == {"type", "ticket", "note"}
         assert await unread(agent) == []
+
+
+async def test_ten_tabs_of_an_agent_come_back_with_thirty_conversations_each_and_none_is_refused(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path, limits=Limits(linger=0)) as chat, AsyncExitStack() as stack:
+        customer = await stack.enter_async_context(chat.customer())
+        ticket = await customer.start()
+        tabs = [await stack.enter_async_context(chat.agent()) for _ in range(10)]
+        chat.stop_the_clock()
+        # What a console asks after its welcome: console.ts.
+        asked: list[dict[str, Any]] = [{"type": "open", "ticket": ticket} for _ in range(30)]
+        asked += [{"type": "unread_notes"}, {"type": "notes", "ticket": ticket}]
+        asked += [{"type": "desk", "of": of} for of in ("waiting", "requests")]
+        refused = 0
+        for tab in tabs:
+            for frame in asked:
+                await tab.send(**frame)
+            answers = 0
+            while answers < len(asked):
+                kind = (await tab.receive())["type"]
+                answers += kind in ("snapshot", "unread_notes", "notes", "desk", "error")
+                refused += kind == "error"
+        assert refused == 0
+        await tabs[0].send(type="open", ticket=ticket)
+        assert (await tabs[0].expect("error", verb="open"))["code"] == "rate_limited"

@@ -637,3 +637,44 @@ test("notes are read with the ticket, and after a reconnect from where they ende
   assert.deepEqual(of(next, "notes"), [{ type: "notes", ticket: 4, after: 1, epoch: "e1" }]);
   console.end();
 });
+
+test("a page of notes that does not follow what it was asked after is not asked for again; an outdated one is", async () => {
+  Object.assign(globalThis, { sessionStorage: new FakeStorage() });
+  const { console, open } = world();
+  console.start();
+  const socket = await open(welcome([given(4)]));
+  console.select(4);
+  const note = (seq: number) => ({ seq, at: 5, author: 7, name: "Ana", text: "Ojo", cid: `c${seq}` });
+  const page = (after: number, ...seqs: number[]) =>
+    ({ type: "notes", ticket: 4, after, notes: seqs.map(note), more: false }) as const;
+  for (let times = 0; times < 5; times++) socket.gives(page(0, 2));
+  assert.equal(of(socket, "notes").length, 1);
+  assert.equal(console.desk.value.notes.get(4), undefined);
+  socket.gives(page(0, 1), page(7, 8));
+  assert.equal(of(socket, "notes").at(-1)?.after, 1);
+  assert.equal(of(socket, "notes").length, 2);
+  console.end();
+});
+
+test("thirty conversations come back with one read each, and the notes of the one that is on the screen", async () => {
+  Object.assign(globalThis, { sessionStorage: new FakeStorage() });
+  const { console, timers, open } = world();
+  console.start();
+  const tickets = [...Array(30).keys()].map((at) => given(at + 1));
+  const first = await open(welcome(tickets));
+  for (const one of tickets) {
+    console.select(one.id);
+    first.gives(snapshot(one, [item(1), item(2)]));
+  }
+  first.onclose?.({ code: 4001 });
+  timers.elapse(60_000);
+  const second = await open(welcome(tickets));
+  assert.equal(of(second, "open").length, 30);
+  assert.deepEqual(
+    of(second, "notes").map(({ ticket }) => ticket),
+    [30],
+  );
+  console.select(7);
+  assert.equal(of(second, "notes").at(-1)?.ticket, 7, "read when it is looked at");
+  console.end();
+});

@@ -429,7 +429,9 @@ export class Console {
     for (const one of send) this.connection.send(one);
     if (frame.type === "welcome") {
       this.connection.send({ type: "unread_notes" });
-      this.readNotes(desk);
+      // Of all others they are read when they are looked at: ten tabs with thirty conversations each come back within their bound.
+      const selected = this.selected.peek();
+      if (selected !== null) this.connection.send(readingNotes(desk, selected));
     }
     if (frame.type === "found") this.foundTicket(frame);
     this.settle(frame);
@@ -447,12 +449,6 @@ export class Console {
     if (asked?.app !== app || asked.number !== number || asked.from !== this.selected.peek()) return;
     this.lookingUp = null;
     this.lookBack(ticket);
-  }
-
-  /** Of all that is kept of conversations: what was noted while there was no connection. */
-  private readNotes(desk: Desk): void {
-    const wanted = new Set([...desk.threads.keys(), this.selected.peek()]);
-    for (const ticket of wanted) if (ticket !== null) this.connection.send(readingNotes(desk, ticket));
   }
 
   /** A verb was carried out, or refused: what was to follow it follows, or stays in the composer. */

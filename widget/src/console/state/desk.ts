@@ -364,7 +364,9 @@ function notesSeen(desk: Desk, { ticket, seq }: NotesSeen): Desk {
 function notesRead(desk: Desk, frame: NotesPage): Step {
   const held = desk.notes.get(frame.ticket) ?? [];
   const notes = noted(held, frame.notes);
-  if (notes === null) return { desk, send: [readingNotes(desk, frame.ticket)] };
+  // What follows the number that it was asked for is all there is to have: asked for anew, it would be the same page without end.
+  if (notes === null)
+    return frame.after === lastOf(held) ? calm(desk) : { desk, send: [readingNotes(desk, frame.ticket)] };
   const cids = frame.notes.map(({ cid }) => cid);
   const next = stored({ ...desk, notes: with_(desk.notes, frame.ticket, notes) }, cids);
   return { desk: next, send: frame.more ? [readingNotes(next, frame.ticket)] : [] };
