@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { SocketLike, Timers } from "../src/connection";
 import type { Ask } from "../src/console/api";
 import { Console } from "../src/console/console";
+import { forget, readNote } from "../src/console/drafts";
 import type { AgentFrame, AgentServerFrame, AgentTicket, DeskMore, DeskPage, FileLinks } from "../src/wire";
 import { changed, given, item, snapshot, ticket, waiting, welcome } from "./console-fixtures";
 
@@ -677,4 +678,26 @@ test("thirty conversations come back with one read each, and the notes of the on
   console.select(7);
   assert.equal(of(second, "notes").at(-1)?.ticket, 7, "read when it is looked at");
   console.end();
+});
+
+test("where nothing may be stored, an answer stands in the composer still after a note was begun", async () => {
+  const forbidden = () => {
+    throw new Error("forbidden");
+  };
+  const storage = { getItem: forbidden, setItem: forbidden, removeItem: forbidden };
+  Object.assign(globalThis, { sessionStorage: storage });
+  const { console, open } = world();
+  console.start();
+  await open(welcome([given(4)]));
+  console.select(4);
+  console.keepDraft(4, "Estimada Lucía:");
+  console.write(4, "note");
+  console.keepNote(4, "Ojo");
+  console.write(4, "answer");
+  assert.deepEqual([console.draft(4), console.noteDraft(4)], ["Estimada Lucía:", "Ojo"]);
+  console.say(4, "Estimada Lucía:");
+  assert.equal(console.draft(4), "");
+  console.end();
+  forget();
+  assert.equal(readNote(4), "", "signed out: nothing stays");
 });
