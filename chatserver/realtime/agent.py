@@ -10,7 +10,6 @@ from chatserver.core.errors import Refused
 from chatserver.core.events import AgentGone, Event, agent_topic, desk_topic, session_topic
 from chatserver.core.files import MIB
 from chatserver.core.forms import form_mark
-from chatserver.core.notes import Note
 from chatserver.core.people import Agent
 from chatserver.core.tickets import Ticket
 from chatserver.realtime.connection import Connection
@@ -19,13 +18,12 @@ from chatserver.realtime.endpoint import Endpoint
 from chatserver.realtime.frames import Frames, pack, type_of
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.ports import AuthenticateAgent, OriginAllowed
-from chatserver.realtime.talk import Talk
+from chatserver.realtime.talk import Talk, first_page
 from chatserver.realtime.views import agent_ticket, form_view, host_context, note_view
 from chatserver.realtime.wire import (
     DESK_BYTES,
     DESK_PAGE,
     PAGE,
-    PAGE_BYTES,
     VERSION,
     Ack,
     AgentChangedFrame,
@@ -291,9 +289,9 @@ class AgentTalk(Talk[Frame]):
                 ticket = await self.ticket(frame.ticket)
                 after = frame.after if frame.epoch == self.hub.db.epoch else 0
                 found = await notes_after(self.hub.db, ticket.id, after, PAGE + 1)
-                page = _note_page(found)
-                views = [note_view(note) for note in page]
-                await self._reply(Notes(ticket.id, after, views, more=len(page) < len(found)))
+                read = first_page(found, lambda note: len(note.text.encode()))
+                views = [note_view(note) for note in read]
+                await self._reply(Notes(ticket.id, after, views, more=len(read) < len(found)))
 
     async def _unread_notes(self) -> None:
         # What is written or read meanwhile comes after it, and means more.
@@ -334,16 +332,6 @@ class AgentTalk(Talk[Frame]):
     def _view(self, ticket: Ticket) -> AgentTicket:
         self.hub.shown(ticket)
         return agent_ticket(ticket, self.hub.house.people.app(ticket.app_id))
-
-
-def _note_page(notes: list[Note]) -> list[Note]:
-    """As many of the first as a page may hold, one at least if there is one."""
-    size = 0
-    for count, note in enumerate(notes[:PAGE]):
-        size += len(note.text.encode())
-        if size > PAGE_BYTES and count:
-            return notes[:count]
-    return notes[:PAGE]
 
 
 def _pages(views: list[AgentTicket]) -> list[list[AgentTicket]]:
