@@ -50,6 +50,7 @@ class MemoryStore:
         self._cids: dict[tuple[int, str, str], int] = {}
         self._said: dict[tuple[int, str, int, str], int] = {}
         self._notes: dict[int, list[Note]] = {}
+        self.unread_notes: dict[int, int] = {}
         self._customers: dict[tuple[int, str], Customer] = {}
         self._apps: dict[int, App] = {}
         self._agents: dict[int, Agent] = {}
@@ -208,6 +209,11 @@ class MemoryStore:
                 self._said[key] = item.seq
         for (ticket_id, _), note in world.new_notes.items():
             self._notes.setdefault(ticket_id, []).append(note)
+            if note.mail:
+                self.unread_notes[ticket_id] = note.seq
+        for ticket_id, seq in world.read_notes.items():
+            if self.unread_notes.get(ticket_id, seq + 1) <= seq:
+                del self.unread_notes[ticket_id]
         self._attached |= world.attached
         for letter in world.letters:
             self._letters.setdefault(letter.key, letter)

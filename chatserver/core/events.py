@@ -24,6 +24,18 @@ class NoteWritten(msgspec.Struct, frozen=True, tag=True, gc=False):
     app_id: int
     ticket_id: int
     note: Note
+    number: int = 0
+    subject: str = ""
+    agent_id: int | None = None
+    """Of the ticket as it was then: agents are alerted to what mails said of tickets that they do not hold."""
+
+
+class NotesRead(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """What mails said about a ticket was read, up to this note. For agents, as the notes are."""
+
+    app_id: int
+    ticket_id: int
+    seq: int
 
 
 class Typing(msgspec.Struct, frozen=True, tag=True):
@@ -89,6 +101,7 @@ class MailWaits(msgspec.Struct, frozen=True, tag=True):
 Event = (
     TicketChanged
     | NoteWritten
+    | NotesRead
     | Typing
     | QueueMoved
     | DeskChanged

@@ -44,7 +44,7 @@ class TakenMail(msgspec.Struct, frozen=True, gc=False):
     ticket_id: int | None = None
     """The ticket that it opened, answered, or is about."""
     seq: int | None = None
-    """The item that it became, the first one of several; None when nothing was said in the ticket."""
+    """The item that it became, the first one of several; None when nothing was said. Without `ticket_id`: the internal note."""
     answer: Answer = ""
 
 
@@ -73,7 +73,7 @@ class Original(NamedTuple):
     bytes: int
     sender: str
     said: bool
-    """It became a message. Of any other mail agents have nothing that leads to the original."""
+    """It became a message, or a note. Of any other mail agents have nothing that leads to the original."""
 
 
 def making_room(originals: Sequence[Original], needed: int) -> list[Original]:

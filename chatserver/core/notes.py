@@ -6,10 +6,13 @@ changes nothing in the ticket itself, neither a clock nor whose turn it is nor w
 
 from __future__ import annotations
 
+from typing import Final, NamedTuple
+
 import msgspec
 
 from chatserver.core import messages
 from chatserver.core.people import Agent
+from chatserver.core.tickets import Ticket
 
 
 class Note(msgspec.Struct, frozen=True, gc=False):
@@ -24,7 +27,25 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     cid: str
     text: str
     mail: str = ""
-    """Under which key the mail was taken that it came with; nobody verified who sent it."""
+    """Under which key the mail was taken that it came with."""
+    verified: bool = False
+    """Of a mail: the sender's domain stands by it (DMARC)."""
+
+
+UNREAD_AT_MOST: Final = 200
+"""Tickets of an app of which agents are told, when they come, that a mail was noted and nobody has read it: the latest."""
+
+
+class UnreadNote(NamedTuple):
+    """A ticket with something that a mail said and nobody has read."""
+
+    app_id: int
+    ticket_id: int
+    seq: int
+    """The last such note."""
+    number: int
+    subject: str
+    agent_id: int | None
 
 
 def text(said: str) -> str:
@@ -37,6 +58,14 @@ def written(agent: Agent, said: str, cid: str, last: int, now: int) -> Note:
     return Note(last + 1, now, agent.id, agent.name, cid, said)
 
 
-def mailed(address: str, said: str, cid: str, last: int, now: int, *, mail: str) -> Note:
+def mailed(
+    address: str, said: str, cid: str, last: int, now: int, *, mail: str, verified: bool = False
+) -> Note:
     """The same of what a mail said, which was taken under the key `mail`. `address`: whose it claims to be."""
-    return Note(last + 1, now, 0, address, cid, said, mail)
+    return Note(last + 1, now, 0, address, cid, said, mail, verified)
+
+
+def reads(ticket: Ticket, agent: Agent) -> bool:
+    """Whether what this agent has read of mails' notes counts as read: who attends the ticket reads it, where nobody does whoever
+    looks first, and nobody has to read what is closed."""
+    return ticket.state == "closed" or ticket.agent_id in (None, agent.id)

@@ -10,7 +10,6 @@ from chatserver.core.errors import Refused
 from chatserver.core.events import AgentGone, Event, agent_topic, desk_topic, session_topic
 from chatserver.core.files import MIB
 from chatserver.core.forms import form_mark
-from chatserver.core.notes import Note
 from chatserver.core.people import Agent
 from chatserver.core.tickets import Ticket
 from chatserver.realtime.connection import Connection
@@ -19,13 +18,12 @@ from chatserver.realtime.endpoint import Endpoint
 from chatserver.realtime.frames import Frames, pack, type_of
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.ports import AuthenticateAgent, OriginAllowed
-from chatserver.realtime.talk import Talk
+from chatserver.realtime.talk import Talk, first_page
 from chatserver.realtime.views import agent_ticket, form_view, host_context, note_view
 from chatserver.realtime.wire import (
     DESK_BYTES,
     DESK_PAGE,
     PAGE,
-    PAGE_BYTES,
     VERSION,
     Ack,
     AgentChangedFrame,
@@ -43,19 +41,25 @@ from chatserver.realtime.wire import (
     DeskMore,
     DeskPage,
     Done,
+    Find,
+    Found,
     Frame,
     ItemView,
     Notes,
     Pend,
     Propose,
     ReadNotes,
+    ReadUnreadNotes,
     Reject,
     Say,
     Seen,
+    SeenNotes,
     SendBack,
     SetStatus,
     Tickets,
     TypingFrame,
+    UnreadNotes,
+    UnreadNoteView,
     Waits,
     WriteNote,
 )
@@ -63,7 +67,8 @@ from chatserver.services import notes, pairing, requests, talk, tickets
 from chatserver.store import people as people_rows
 from chatserver.store import tickets as ticket_rows
 from chatserver.store.base import Use
-from chatserver.store.notes import notes_after
+from chatserver.store.mails import numbered
+from chatserver.store.notes import notes_after, unread_notes
 from chatserver.telemetry import Traced, untraced
 
 _FRAMES: Final = Frames[Frame](AgentFrame)
@@ -248,6 +253,14 @@ class AgentTalk(Talk[Frame]):
             case ReadNotes():
                 await self._notes(frame)
                 return None
+            case ReadUnreadNotes():
+                await self._unread_notes()
+                return None
+            case SeenNotes():
+                await notes.seen(house, me, frame.ticket, frame.seq)
+                return None
+            case Find():
+                return await self._find(frame)
             case Tickets():
                 return await self._earlier(frame)
             case DeskMore():
@@ -276,15 +289,31 @@ class AgentTalk(Talk[Frame]):
                 ticket = await self.ticket(frame.ticket)
                 after = frame.after if frame.epoch == self.hub.db.epoch else 0
                 found = await notes_after(self.hub.db, ticket.id, after, PAGE + 1)
-                page = _note_page(found)
-                views = [note_view(note) for note in page]
-                await self._reply(Notes(ticket.id, after, views, more=len(page) < len(found)))
+                read = first_page(found, lambda note: len(note.text.encode()))
+                views = [note_view(note) for note in read]
+                await self._reply(Notes(ticket.id, after, views, more=len(read) < len(found)))
+
+    async def _unread_notes(self) -> None:
+        # What is written or read meanwhile comes after it, and means more.
+        with self.connection.holding():
+            found = await unread_notes(self.hub.db, self._me.app_ids)
+            views = [UnreadNoteView(*one[1:]) for one in found]
+            await self._reply(UnreadNotes(views))
 
     async def _earlier(self, frame: Tickets) -> AgentTickets:
         found = await ticket_rows.earlier_tickets(
-            self.hub.db, self._me.app_ids, frame.customer, frame.before, LIST + 1
+            self.hub.db, self._me.app_ids, frame.customer, frame.before, LIST + 1, closed=not frame.open
         )
-        return AgentTickets(frame.customer, [self._view(t) for t in found[:LIST]], len(found) > LIST)
+        views = [self._view(ticket) for ticket in found[:LIST]]
+        return AgentTickets(frame.customer, views, len(found) > LIST, frame.open)
+
+    async def _find(self, frame: Find) -> Found:
+        for app_id in self._me.app_ids:
+            if self.hub.house.people.app(app_id).key == frame.app:
+                ticket = await numbered(self.hub.db, app_id, frame.number)
+                if ticket is not None:
+                    return Found(frame.app, frame.number, ticket.id)
+        raise Refused("not_found")
 
     async def _page(self, name: Waits, rank: int, after: int) -> DeskPage:
         db, app_ids, limit = self.hub.db, self._me.app_ids, DESK_PAGE + 1
@@ -303,16 +332,6 @@ class AgentTalk(Talk[Frame]):
     def _view(self, ticket: Ticket) -> AgentTicket:
         self.hub.shown(ticket)
         return agent_ticket(ticket, self.hub.house.people.app(ticket.app_id))
-
-
-def _note_page(notes: list[Note]) -> list[Note]:
-    """As many of the first as a page may hold, one at least if there is one."""
-    size = 0
-    for count, note in enumerate(notes[:PAGE]):
-        size += len(note.text.encode())
-        if size > PAGE_BYTES and count:
-            return notes[:count]
-    return notes[:PAGE]
 
 
 def _pages(views: list[AgentTicket]) -> list[list[AgentTicket]]:

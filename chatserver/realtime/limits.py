@@ -20,9 +20,9 @@ class Limits(msgspec.Struct, frozen=True):
     messages: int = 100
     message_burst: int = 20
     reads: int = 600
-    read_burst: int = 300
-    """`open`, `history`, `notes` and `desk` of one person over all connections: ten tabs come back with thirty conversations
-    each."""
+    read_burst: int = 340
+    """What `talk.READINGS` names, of one person over all connections: ten tabs come back with thirty conversations each, the
+    notes of one of them, which notes are unread, and a further page of two lists."""
     frames: int = 600
     frame_burst: int = 120
     large_bytes: int = 4_000_000

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
@@ -56,6 +56,7 @@ from chatserver.store.items import items_after, items_before
 log = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Frame)
+R = TypeVar("R")
 
 BAD_IN_A_ROW: Final = 5
 AGAIN_SECONDS: Final = (2.0, 4.0)
@@ -70,9 +71,9 @@ CHEAP_COST: Final = 0.25
 MESSAGES: Final = frozenset({"note", "start", "request", "leave", "propose", "complete", "pend", "send_back"})
 """And `say`."""
 OPENINGS: Final = frozenset({"start", "request"})
+READINGS: Final = frozenset({"open", "history", "desk", "links", "notes", "unread_notes", "find"})
 _AFTER_HELLO: Final = {"rate_limited": TRY_LATER, "unavailable": TRY_LATER, "internal": INTERNAL}
 """How it ends with who is not let in for a reason that passes; with all others for good."""
-READINGS: Final = frozenset({"open", "history", "desk", "links", "notes"})
 
 
 class Talk(ABC, Generic[F]):
@@ -433,7 +434,7 @@ class Talk(ABC, Generic[F]):
         while more:
             gap = min(PAGE, ticket.last_seq - after)
             found = await items_after(self.hub.db, ticket.id, after, gap) if gap else []
-            items = _page(found)
+            items = first_page(found, _size)
             after = items[-1].seq if items else ticket.last_seq
             more = after < ticket.last_seq
             await self._reply(Items(ticket.id, item_views(items, self.audience), more))
@@ -450,16 +451,20 @@ def _unavailable() -> Refused:
     return Refused("unavailable", retry_after=random.uniform(*AGAIN_SECONDS))  # noqa: S311 - spreads load, keeps no secret
 
 
-def _page(items: list[Item]) -> list[Item]:
-    """As many of the first as fit into a page, one at least."""
-    size = 0
-    for count, item in enumerate(items):
-        size += len(item.text.encode()) + sum(len(file.name.encode()) + FILE_BYTES for file in item.files)
-        if size > PAGE_BYTES and count:
-            return items[:count]
-    return items
+def first_page(found: list[R], size: Callable[[R], int]) -> list[R]:
+    """As many of the first as fit into a page, one at least if there is one. `size`: bytes of text."""
+    total = 0
+    for count, one in enumerate(found[:PAGE]):
+        total += size(one)
+        if total > PAGE_BYTES and count:
+            return found[:count]
+    return found[:PAGE]
+
+
+def _size(item: Item) -> int:
+    return len(item.text.encode()) + sum(len(file.name.encode()) + FILE_BYTES for file in item.files)
 
 
 def _latest(items: list[Item]) -> list[Item]:
     """As many of the last as fit into a page, in order."""
-    return _page(items[::-1])[::-1]
+    return first_page(items[::-1], _size)[::-1]

@@ -17,7 +17,15 @@ from msgspec.structs import astuple
 
 from chatserver.core.answers import awaited
 from chatserver.core.details import Details, case_shown
-from chatserver.core.events import AgentChanged, Event, NoteWritten, QueueMoved, TicketChanged, Typing
+from chatserver.core.events import (
+    AgentChanged,
+    Event,
+    NotesRead,
+    NoteWritten,
+    QueueMoved,
+    TicketChanged,
+    Typing,
+)
 from chatserver.core.notes import Note
 from chatserver.core.people import App, Customer, alias
 from chatserver.core.tickets import Item, Ticket, clock, pending_ends, rate_until, targets
@@ -32,6 +40,7 @@ from chatserver.realtime.wire import (
     Frame,
     ItemView,
     Noted,
+    NotesSeen,
     NoteView,
     Person,
     Queue,
@@ -205,7 +214,8 @@ def item_views(items: Iterable[Item], audience: Audience) -> list[ItemView]:
 
 def note_view(note: Note) -> NoteView:
     """For agents: there is no other audience of it."""
-    return NoteView(note.seq, note.at, note.author_id, note.name, note.text, note.cid, note.mail != "")
+    by_mail = note.mail != ""
+    return NoteView(note.seq, note.at, note.author_id, note.name, note.text, note.cid, by_mail, note.verified)
 
 
 class Views:
@@ -246,10 +256,19 @@ class Views:
             case QueueMoved() if audience == "customer":
                 return queue(event)
             case NoteWritten() if audience == "agent":
-                return Noted(event.ticket_id, note_view(event.note))
+                return _noted(event)
+            case NotesRead() if audience == "agent":
+                return NotesSeen(event.ticket_id, event.seq)
             case AgentChanged() if audience == "agent":
                 return StatusFrame(event.status)
         return None
+
+
+def _noted(event: NoteWritten) -> Noted:
+    view = note_view(event.note)
+    if not view.mail:
+        return Noted(event.ticket_id, view)
+    return Noted(event.ticket_id, view, event.number, event.subject, event.agent_id)
 
 
 def queue(moved: QueueMoved) -> Queue:

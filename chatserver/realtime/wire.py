@@ -85,13 +85,15 @@ class NoteView(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     seq: int
     at: int
     author: int
-    """The agent's id who wrote it; 0 for a mail of an address that nobody verified."""
+    """The agent's id who wrote it; 0 for a mail."""
     name: str
-    """The agent's, or that address."""
+    """The agent's, or the address that the mail claims to be from."""
     text: str
     cid: str
     mail: bool = False
     """It came by mail: `/console/tickets/{ticket}/notes/{seq}` shows that one."""
+    verified: bool = False
+    """Of a mail: the sender's domain stands by it."""
 
 
 class FormView(msgspec.Struct, frozen=True, gc=False):
@@ -383,10 +385,11 @@ class Links(Frame, frozen=True, tag="links"):
 
 class Tickets(Frame, frozen=True, tag="tickets"):
     """More of the customer's tickets: those opened before the ticket `before` (0: from the newest). For agents: closed ones of
-    one customer."""
+    one customer, or with `open` those that are not closed."""
 
     before: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
     customer: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
+    open: bool = False
 
 
 class Ping(Frame, frozen=True, tag="ping"):
@@ -515,6 +518,24 @@ class ReadNotes(Frame, frozen=True, tag="notes"):
     epoch: Annotated[str, Meta(max_length=64)] = ""
 
 
+class Find(Frame, frozen=True, tag="find"):
+    """The ticket that people know by this number, in one of your apps (its key). Answered by `found`, or with `not_found`."""
+
+    app: Annotated[str, Meta(max_length=100)]
+    number: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+
+
+class ReadUnreadNotes(Frame, frozen=True, tag="unread_notes"):
+    """Which tickets have notes that a mail said and no agent has read; asked after `welcome`."""
+
+
+class SeenNotes(Frame, frozen=True, tag="seen_notes"):
+    """You have read what mails said about a ticket, up to the note `seq`. It counts where you attend it, or nobody does."""
+
+    ticket: TicketId
+    seq: Seq
+
+
 AgentFrame = (
     AgentHello
     | SetStatus
@@ -523,6 +544,9 @@ AgentFrame = (
     | Say
     | WriteNote
     | ReadNotes
+    | Find
+    | ReadUnreadNotes
+    | SeenNotes
     | TypingFrame
     | Seen
     | Propose
@@ -674,11 +698,38 @@ class Items(Frame, frozen=True, tag="items"):
     back: bool = False
 
 
-class Noted(Frame, frozen=True, tag="noted", omit_defaults=False):
-    """A ticket's next note. One that you hold already: nothing. One that does not follow what you hold: ask with `notes`."""
+class Noted(Frame, frozen=True, tag="noted"):
+    """A ticket's next note. One that you hold already: nothing. One that does not follow what you hold: ask with `notes`. What a
+    mail says may concern who does not hold the ticket: `number`, `subject` and `agent_id` are that one's."""
 
     ticket: int
     note: NoteView
+    number: int = 0
+    subject: str = ""
+    agent_id: int | None = None
+
+
+class UnreadNoteView(msgspec.Struct, frozen=True, gc=False):
+    """A ticket with notes that a mail said and no agent has read, up to the number `seq`."""
+
+    ticket: int
+    seq: int
+    number: int
+    subject: str
+    agent_id: int | None
+
+
+class UnreadNotes(Frame, frozen=True, tag="unread_notes", omit_defaults=False):
+    """All of them, at most 200 of each app, the latest ones: forget which you knew of. Later ones come as `noted`."""
+
+    notes: list[UnreadNoteView]
+
+
+class NotesSeen(Frame, frozen=True, tag="notes_seen", omit_defaults=False):
+    """What mails said about a ticket was read by an agent whom it concerns, up to the note `seq`."""
+
+    ticket: int
+    seq: int
 
 
 class Notes(Frame, frozen=True, tag="notes", omit_defaults=False):
@@ -728,11 +779,20 @@ class CustomerTickets(Frame, frozen=True, tag="tickets"):
 
 
 class AgentTickets(Frame, frozen=True, tag="tickets"):
-    """Earlier tickets of one customer."""
+    """A page of one customer's tickets, newest first: closed ones, or those that are not (`open`)."""
 
     customer: int
     tickets: list[AgentTicket]
     more: bool
+    open: bool = False
+
+
+class Found(Frame, frozen=True, tag="found", omit_defaults=False):
+    """`open` the ticket to read it."""
+
+    app: str
+    number: int
+    ticket: int
 
 
 class Queue(Frame, frozen=True, tag="queue"):
@@ -812,10 +872,13 @@ AgentServerFrame = (
     | Done
     | Items
     | Noted
+    | UnreadNotes
+    | NotesSeen
     | Notes
     | FileLinks
     | AgentSnapshot
     | AgentTickets
+    | Found
     | StatusFrame
     | TypingFrame
     | Pong

@@ -9,12 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from typing import Final, NamedTuple, Protocol
 
 from chatserver.core import events
-from chatserver.core.events import AgentChanged, AgentGone, DeskChanged, Event, NoteWritten, TicketChanged
+from chatserver.core.events import (
+    AgentChanged,
+    AgentGone,
+    DeskChanged,
+    Event,
+    NotesRead,
+    NoteWritten,
+    TicketChanged,
+)
+from chatserver.core.notes import UNREAD_AT_MOST, UnreadNote
 from chatserver.core.people import Agent
 from chatserver.core.tickets import Item, Ticket
 from chatserver.services.house import House
@@ -52,6 +62,9 @@ class Versions(Protocol):
     ) -> list[NoteWritten]:
         """The first of the notes of these apps' tickets that come after this place: (ms, ticket, number)."""
 
+    async def unread_notes(self, app_ids: list[int], limit: int) -> list[UnreadNote]:
+        """What mails said of these apps' tickets and nobody has read: of each app the latest."""
+
     async def items_after(self, ticket_id: int, seq: int, limit: int) -> list[Item]: ...
 
 
@@ -84,6 +97,8 @@ class CatchingUp:
         """The version of each ticket that somebody here listens to, as of the last look: more than the house remembers whole."""
         self._notes_after: tuple[int, int, int] | None = None
         """All before this place was told, or was written long before this node listened."""
+        self._unread: dict[int, UnreadNote] = {}
+        """By ticket, what mails said and nobody had read, as of the last look."""
         self._asked = asked or asyncio.Event()
 
     async def run(self, seconds: Callable[[], float]) -> None:
@@ -107,6 +122,7 @@ class CatchingUp:
         to = heard(listened)
         await self._look_at_agents()
         notes = await self._look_at_notes(to.desks)
+        await self._look_at_unread(to.desks)
         stored = await self._stored(to, listened)
         # Closed by now, or nobody here listens to it any more.
         left = await self._of_tickets([told for told in self._told if told not in stored])
@@ -172,6 +188,21 @@ class CatchingUp:
         more = len(found) == BATCH
         self._notes_after = (found[-1].note.at, found[-1].ticket_id, found[-1].note.seq) if more else back
         return told
+
+    async def _look_at_unread(self, app_ids: list[int]) -> None:
+        """What was marked as unread and is not any more was read: said again to whoever knows it."""
+        found = await self._versions.unread_notes(app_ids, UNREAD_AT_MOST) if app_ids else []
+        before, self._unread = self._unread, {one.ticket_id: one for one in found}
+        full = {
+            app_id
+            for app_id, count in Counter(one.app_id for one in found).items()
+            if count == UNREAD_AT_MOST
+        }
+        for ticket_id, old in before.items():
+            # Of a full app it may have made room for later ones.
+            if ticket_id not in self._unread and old.app_id not in full and old.app_id in app_ids:
+                event = NotesRead(old.app_id, ticket_id, old.seq)
+                self._tell(event, topics(event))
 
     async def _look_at_agents(self) -> None:
         """Status and presence of agents: another node's change moves queues here, and their other tabs show it."""

@@ -274,8 +274,8 @@ class _Taking:
             return "nothing", self._came_back(world, taken)
         if self.judged.kind != "person" or not taken.sender:
             return "nothing", taken
-        if self._noted(world, taken):
-            return "note", taken
+        if noted := self._noted(world, taken):
+            return "note", replace(taken, seq=noted)
         ticket = self._ticket(world, taken.sender)
         if ticket is not None and ticket.state != "closed":
             return "message", self._said(world, ticket, taken)
@@ -298,16 +298,22 @@ class _Taking:
         own.sort(key=lambda one: one[0].state == "closed")
         return own[0][0] if own else None
 
-    def _noted(self, world: World, taken: TakenMail) -> bool:
-        """The mail's row names no ticket: it is none of what its customer, or who is in copy, said there."""
+    def _noted(self, world: World, taken: TakenMail) -> int:
+        """The number of the note that it became, the first of several; 0: it became none. The mail's row names no ticket: it is
+        none of what its customer, or who is in copy, said there."""
+        first = 0
         for ticket_id in self.about:
             ticket = world.ticket(ticket_id)
             if ticket is None or ticket.state == "closed" or takes_part(ticket, taken.sender):
-                return False
+                return 0
+            first = world.last_note(ticket) + 1
             for place, text in enumerate(self.texts):
                 cid, last = cid_of(taken.key, place), world.last_note(ticket)
-                world.note(ticket, notes.mailed(taken.sender, text, cid, last, taken.at, mail=taken.key))
-        return bool(self.about)
+                note = notes.mailed(
+                    taken.sender, text, cid, last, taken.at, mail=taken.key, verified=taken.verified
+                )
+                world.note(ticket, note)
+        return first
 
     def _said(self, world: World, ticket: Ticket, taken: TakenMail) -> TakenMail:
         policy, first = self.app.policy, ticket.last_seq + 1

@@ -26,3 +26,16 @@ async def write(house: House, agent_id: int, ticket_id: int, cid: str, text: str
         return note.seq
 
     return await house.store.write(Needs((ticket_id,), noted=((ticket_id, agent_id, cid),)), decide)
+
+
+async def seen(house: House, agent_id: int, ticket_id: int, seq: int) -> None:
+    """This agent has read what mails said about the ticket, up to the note `seq`; reading by who does not attend it changes
+    nothing. Refused: unauthorized, not_found."""
+    agent = house.people.agent(agent_id)
+
+    def decide(world: World, now: int) -> None:
+        ticket = world.ticket_for(agent, ticket_id)
+        if notes.reads(ticket, agent):
+            world.notes_read(ticket, seq)
+
+    await house.store.write(Needs((ticket_id,)), decide)

@@ -41,7 +41,7 @@ def topics(event: Event) -> list[str]:
     match event:
         case TicketChanged(before, after):
             return _concerned(before, after)
-        case events.NoteWritten(app_id):
+        case events.NoteWritten(app_id) | events.NotesRead(app_id):
             return [events.desk_topic(app_id)]
         case events.DeskChanged(app_id):
             return [events.DESKS_TOPIC, events.desk_topic(app_id)]

@@ -65,7 +65,7 @@ class Limits:
         "Conversations, and pages of them, that one person may open in the long run, over all tabs.",
     )
     reads_burst: int = setting(
-        300, casts.whole(1, 100_000), "Conversations, and pages of them, that one person may open at once."
+        340, casts.whole(1, 100_000), "Conversations, and pages of them, that one person may open at once."
     )
     frames_per_minute: int = setting(
         600, casts.whole(1, 1_000_000), "Frames of one connection in the long run."

@@ -6,7 +6,6 @@ from collections import Counter
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from msgspec.structs import astuple
 
 from chatserver.core.addresses import alike
 from chatserver.core.files import File
@@ -29,7 +28,8 @@ MAIL: Final = (
     *("verified", "ticket_id", "seq", "answer"),
 )
 CUSTOMER: Final = ("id", "app_id", "key", "name", "email", "locale", "zone", "created_at", "claimed")
-NOTE: Final = ("ticket_id", "seq", "at", "author_id", "name", "cid", "text", "mail")
+NOTE: Final = ("ticket_id", "seq", "at", "author_id", "name", "cid", "text", "mail", "verified")
+UNREAD_NOTE: Final = ("ticket_id", "app_id", "seq", "at")
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -95,7 +95,16 @@ def items_with_files(world: World) -> list[tuple[Any, ...]]:
 
 def notes(world: World) -> list[tuple[Any, ...]]:
     """Rows of `NOTE`."""
-    return [(ticket_id, *astuple(note)) for (ticket_id, _), note in world.new_notes.items()]
+    return [
+        (t, n.seq, n.at, n.author_id, n.name, n.cid, n.text, n.mail, int(n.verified))
+        for (t, _), n in world.new_notes.items()
+    ]
+
+
+def unread_notes(world: World) -> list[tuple[Any, ...]]:
+    """Rows of `UNREAD_NOTE`: per ticket the last of what mails said."""
+    last = {t: note for (t, _), note in world.new_notes.items() if note.mail}
+    return [(t, world.app_of(t), note.seq, note.at) for t, note in last.items()]
 
 
 def told(files: tuple[File, ...]) -> str:

@@ -360,7 +360,8 @@ def item_from(row: Sequence[Any]) -> Item:
 
 
 def note_from(row: Sequence[Any]) -> Note:
-    return Note(*row)
+    seq, at, author_id, name, cid, text_, mail, verified = row
+    return Note(seq, at, author_id, name, cid, text_, mail, verified != 0)
 
 
 def upload_from(row: Sequence[Any]) -> Upload:

@@ -380,9 +380,22 @@ notes = Table(
     Column("cid", Text, nullable=False),
     Column("text", Text, nullable=False),
     Column("mail", Text, nullable=False, server_default=""),
+    Column("verified", Integer, nullable=False, server_default="0"),
     UniqueConstraint("ticket_id", "author_id", "cid"),
     # On PostgreSQL nodes look for the latest ones, where no hint of them came.
     Index("ix_notes_at", "at", "ticket_id", "seq"),
+)
+
+# What strangers' mails said and no agent has read: up to which note, as long as there is any. Beside the tickets, whose versions
+# customers hear of.
+unread_notes = Table(
+    "unread_notes",
+    metadata,
+    Column("ticket_id", Id, ForeignKey("tickets.id"), primary_key=True, autoincrement=False),
+    Column("app_id", Id, ForeignKey("apps.id"), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("at", Ms, nullable=False),
+    Index("ix_unread_notes_app_id", "app_id", "at"),
 )
 
 # What was sent up. In no message yet: only who sent it knows its id, and it goes after a day, with its bytes (`key` in the

@@ -73,11 +73,9 @@ _MINE = ticket_select.where(_t.agent_id == bindparam("agent_id"), NOT_CLOSED).or
 _REQUESTS = ticket_select.where(_app, LATER, _t.id > bindparam("after")).order_by(_t.id).limit(_limit)
 _WAITING_COUNT = select(func.count()).select_from(tickets).where(_app, _queued)
 _REQUESTS_COUNT = select(func.count()).select_from(tickets).where(_app, LATER)
-_EARLIER = (
-    ticket_select.where(_t.customer_id == bindparam("customer_id"), _before, _t.state == "closed")
-    .order_by(_t.id.desc())
-    .limit(_limit)
-)
+_of_customer = ticket_select.where(_t.customer_id == bindparam("customer_id"), _before)
+_EARLIER = _of_customer.where(_t.state == "closed").order_by(_t.id.desc()).limit(_limit)
+_NOT_CLOSED = _of_customer.where(NOT_CLOSED).order_by(_t.id.desc()).limit(_limit)
 _WAITING_IDS = select(_t.id, _t.queue_rank).where(_app, _queued).order_by(_t.queue_rank, _t.id)
 _HANDLED_MS = (
     select(_t.closed_at - _t.assigned_at)
@@ -223,10 +221,12 @@ async def desk_counts(db: Database, app_id: int) -> tuple[int, int]:
 
 
 async def earlier_tickets(
-    db: Database, app_ids: Sequence[int], customer_id: int, before: int, limit: int
+    db: Database, app_ids: Sequence[int], customer_id: int, before: int, limit: int, *, closed: bool = True
 ) -> list[Ticket]:
-    """A customer's closed tickets for an agent of these apps, newest first; `before` as in `customer_tickets`."""
-    rows = await db.rows(_EARLIER, customer_id=customer_id, before=before or ENDLESS, limit=limit)
+    """A customer's closed tickets for an agent of these apps, or those that are not closed, newest first; `before` as in
+    `customer_tickets`."""
+    asked = _EARLIER if closed else _NOT_CLOSED
+    rows = await db.rows(asked, customer_id=customer_id, before=before or ENDLESS, limit=limit)
     # A customer belongs to one app, and so do all the tickets: this drops all or none of a page.
     return [t for t in map(ticket_from, rows) if t.app_id in app_ids]
 

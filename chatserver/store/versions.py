@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import bindparam, select
 
 from chatserver.core.events import NoteWritten
+from chatserver.core.notes import UnreadNote
 from chatserver.core.tickets import Item
 from chatserver.store import items, notes
 from chatserver.store.database import Database
@@ -60,6 +61,9 @@ class Versions:
         self, app_ids: list[int], place: tuple[int, int, int], limit: int
     ) -> list[NoteWritten]:
         return await notes.latest_notes(self._db, app_ids, place, limit)
+
+    async def unread_notes(self, app_ids: list[int], limit: int) -> list[UnreadNote]:
+        return await notes.unread_notes(self._db, app_ids, limit)
 
 
 def _pairs(rows: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -18,7 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from chatserver.core.errors import Refused
-from chatserver.core.events import Event, MailWaits, NoteWritten, TicketChanged
+from chatserver.core.events import Event, MailWaits, NotesRead, NoteWritten, TicketChanged
 from chatserver.core.files import File
 from chatserver.core.mails import TakenMail
 from chatserver.core.notes import Note
@@ -122,6 +122,8 @@ class World:
         """Files that are in a message now: its ticket and number."""
         self.new_notes: dict[tuple[int, int], Note] = {}
         """By ticket and number, in the order of their numbers."""
+        self.read_notes: dict[int, int] = {}
+        """By ticket, up to which number agents read what mails said."""
         self.new_mails: dict[tuple[int, str], TakenMail] = {}
         self.claimed: dict[tuple[Side, int], None] = {}
         """Whose customer, or which agent, is connected to this node now."""
@@ -332,7 +334,14 @@ class World:
         self._set(self.new_notes, (ticket.id, note.seq), note)
         self._set(self._last_notes, ticket.id, note.seq)
         self._set(self._noted, (ticket.id, note.author_id, note.cid), note.seq)
-        self.events.append(NoteWritten(ticket.app_id, ticket.id, note))
+        self.events.append(
+            NoteWritten(ticket.app_id, ticket.id, note, ticket.number, ticket.subject, ticket.agent_id)
+        )
+
+    def notes_read(self, ticket: Ticket, seq: int) -> None:
+        """Store that what mails said about the ticket was read up to this note. The ticket stays as it is, as above."""
+        self._set(self.read_notes, ticket.id, max(seq, self.read_notes.get(ticket.id, 0)))
+        self.events.append(NotesRead(ticket.app_id, ticket.id, seq))
 
     def take(self, mail: TakenMail) -> None:
         """Store that a mail was taken, in the same commit as what it became."""
@@ -436,9 +445,13 @@ class World:
             or self.new_customers
             or self.changed_agents
             or self.new_notes
+            or self.read_notes
             or self.letters
             or self.new_mails
         )
+
+    def app_of(self, ticket_id: int) -> int:
+        return self._tickets[ticket_id].app_id
 
     def tickets_to_apply(self) -> Iterable[Ticket]:
         return [self._tickets[i] for i in self.changed_tickets]

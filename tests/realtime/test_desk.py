@@ -153,6 +153,25 @@ async def test_what_the_host_page_passed_comes_with_the_ticket_that_is_opened_on
         assert snapshot["context"] == json.loads(FAT)
 
 
+async def test_a_customers_tickets_are_told_closed_or_open_and_each_by_its_number(chat: Chat) -> None:
+    async with chat.agent() as agent, chat.customer() as customer:
+        first, second = await customer.start(), await customer.start()
+        await customer.send(type="end", ticket=first)
+        await customer.expect("done", verb="end")
+        row = await chat.house.reads.ticket([1], second)
+        assert row is not None
+        for open_too, expected in ((False, [first]), (True, [second])):
+            await agent.send(type="tickets", customer=row.customer.id, open=open_too)
+            page = await agent.expect("tickets", customer=row.customer.id)
+            assert ([view["id"] for view in page["tickets"]], page["more"]) == (expected, False)
+            assert page.get("open", False) is open_too
+        await agent.send(type="find", app="demo", number=row.number)
+        found = {"type": "found", "app": "demo", "number": row.number, "ticket": second}
+        assert await agent.expect("found") == found
+        await agent.send(type="find", app="demo", number=2**31 - 1)
+        assert (await agent.expect("error", verb="find"))["code"] == "not_found"
+
+
 async def test_a_held_beginning_of_the_queue_stays_right_while_the_queue_moves(chat: Chat) -> None:
     dice = random.Random(7)
     await crowd(chat, 250)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from chatserver.core import notes as core
 from chatserver.realtime.limits import Limits
 from chatserver.store import accounts
+from chatserver.store.work import Needs, World
 from tests.realtime.chat import WIDE, Chat, Client, new_cid, serving
 from tests.realtime.test_talking import hears
 
@@ -209,3 +212,87 @@ async def test_a_note_that_is_none_is_refused_with_a_code_and_the_connection_goe
             await agent.send(type="note", ticket=ticket, cid=cid, text=text)
             assert (await agent.expect("error", cid=cid))["code"] == code
         assert await write(agent, ticket) == 1
+
+
+# — what mails said ————————————————————————————————————————————————————————————
+
+
+async def mailed(chat: Chat, ticket_id: int, text: str = SECRET) -> int:
+    """As the mailroom notes it; gives the note's number."""
+    cid = new_cid()
+
+    def decide(world: World, now: int) -> int:
+        ticket = world.ticket(ticket_id)
+        assert ticket is not None
+        note = core.mailed("luz@x.test", text, cid, world.last_note(ticket), now, mail=cid, verified=True)
+        world.note(ticket, note)
+        return note.seq
+
+    return await chat.house.store.write(Needs((ticket_id,), noted=((ticket_id, 0, cid),)), decide)
+
+
+async def unread(client: Client) -> list[tuple[int, int]]:
+    await client.send(type="unread_notes")
+    return [(one["ticket"], one["seq"]) for one in (await client.expect("unread_notes"))["notes"]]
+
+
+async def test_what_a_mail_said_is_told_to_all_agents_with_its_ticket_and_unread_until_its_agent_read_it(
+    chat: Chat,
+) -> None:
+    async with chat.agent(1) as agent, chat.customer() as customer:
+        ticket = await customer.start()
+        number = (await agent.expect("changed", ticket=ticket))["view"]["number"]
+        assert await unread(agent) == []
+        async with chat.agent(2) as colleague:
+            assert await write(agent, ticket) == 1
+            customer.got.clear()
+            assert await mailed(chat, ticket) == 2
+            for client in (agent, colleague):
+                told = await client.expect("noted", number=number)
+                assert told["agent_id"] == 1
+                assert (told["note"]["mail"], told["note"]["verified"]) == (True, True)
+            await colleague.send(type="seen_notes", ticket=ticket, seq=2)
+            await colleague.still_speaks()
+            assert await unread(colleague) == [(ticket, 2)]
+        async with chat.agent(1) as tab:
+            assert await unread(tab) == [(ticket, 2)]
+            await tab.send(type="seen_notes", ticket=ticket, seq=2**53 - 1)
+            for client in (tab, agent):
+                assert (await client.expect("notes_seen"))["ticket"] == ticket
+            assert await unread(tab) == []
+        await customer.still_speaks()
+        assert [frame["type"] for frame in customer.got] == ["pong"]
+
+
+async def test_what_agents_note_says_nothing_of_its_ticket_and_waits_for_nobody(chat: Chat) -> None:
+    async with chat.agent() as agent, chat.customer() as customer:
+        ticket = await customer.start()
+        await agent.send(type="note", ticket=ticket, cid=new_cid(), text=SECRET)
+        assert set(await agent.expect("noted")) == {"type", "ticket", "note"}
+        assert await unread(agent) == []
+
+
+async def test_ten_tabs_of_an_agent_come_back_with_thirty_conversations_each_and_none_is_refused(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path, limits=Limits(linger=0)) as chat, AsyncExitStack() as stack:
+        customer = await stack.enter_async_context(chat.customer())
+        ticket = await customer.start()
+        tabs = [await stack.enter_async_context(chat.agent()) for _ in range(10)]
+        chat.stop_the_clock()
+        # What a console asks after its welcome: console.ts.
+        asked: list[dict[str, Any]] = [{"type": "open", "ticket": ticket} for _ in range(30)]
+        asked += [{"type": "unread_notes"}, {"type": "notes", "ticket": ticket}]
+        asked += [{"type": "desk", "of": of} for of in ("waiting", "requests")]
+        refused = 0
+        for tab in tabs:
+            for frame in asked:
+                await tab.send(**frame)
+            answers = 0
+            while answers < len(asked):
+                kind = (await tab.receive())["type"]
+                answers += kind in ("snapshot", "unread_notes", "notes", "desk", "error")
+                refused += kind == "error"
+        assert refused == 0
+        await tabs[0].send(type="open", ticket=ticket)
+        assert (await tabs[0].expect("error", verb="open"))["code"] == "rate_limited"

@@ -57,11 +57,14 @@ AGENT: dict[str, dict[str, Any] | None] = {
     "copy": {"addresses": ["luz@x.test"]},
     "note": {"cid": CID, "text": "cuidado"},
     "notes": {},
+    "unread_notes": None,
+    "find": None,
+    "seen_notes": {"seq": 1},
     "open": {},
     "history": {"before": 100},
     "links": {"seq": 1},
 }
-ALLOWED = ("open", "history", "seen", "links", "note", "notes")
+ALLOWED = ("open", "history", "seen", "links", "note", "notes", "seen_notes")
 """What an agent may do with a colleague's ticket."""
 
 
@@ -158,8 +161,13 @@ async def test_a_ticket_of_another_app_does_not_exist_for_agents(town: Chat) -> 
         await stranger.expect("tickets", tickets=[])
         row = await town.house.reads.ticket(town.house.people.agent(1).app_ids, ticket)
         assert row is not None
-        await stranger.send(type="tickets", customer=row.customer.id)
-        await stranger.expect("tickets", tickets=[])
+        for open_too in (False, True):
+            await stranger.send(type="tickets", customer=row.customer.id, open=open_too)
+            await stranger.expect("tickets", tickets=[])
+        assert row.app_id not in town.house.people.agent(3).app_ids
+        for app in ("demo", "otra", "nowhere"):
+            await stranger.send(type="find", app=app, number=row.number)
+            assert (await stranger.expect("error", verb="find"))["code"] == "not_found"
         assert await stands(owner, ticket) == before
         assert not {"changed", "typing", "queue"} & {f["type"] for f in stranger.got}
 

@@ -20,12 +20,13 @@ from chatserver.files.keeping import Keeping
 from chatserver.files.threads import Threads
 from chatserver.mail.addresses import Signer
 from chatserver.mail.message import read
-from chatserver.realtime.views import customer_ticket, person
-from chatserver.services import mail_keeping, mailroom, notes, talk, tickets
+from chatserver.realtime.views import customer_ticket, note_view, person
+from chatserver.services import mail_keeping, mailroom, notes, pairing, talk, tickets
 from chatserver.services.files import Files
 from chatserver.services.mailroom import MESSAGES_AT_MOST, Mailroom, Outcome, is_verified, takes_part
 from chatserver.services.originals import Originals
 from chatserver.store import mails
+from chatserver.store import notes as stored_notes
 from chatserver.store.database import Database
 from chatserver.store.work import Who
 from tests.files.making import png
@@ -870,3 +871,88 @@ async def test_what_comes_with_a_strangers_mail_is_named_in_the_note_and_no_link
     assert "captura.png" in note.text
     assert token not in note.text
     assert await desk.scene.rows.attached() == {}
+
+
+async def unread(desk: Desk) -> list[tuple[int, int]]:
+    return [(one.ticket_id, one.seq) for one in await stored_notes.unread_notes(desk.db, [1])]
+
+
+async def test_what_a_strangers_mail_said_is_unread_until_who_attends_the_ticket_read_it(desk: Desk) -> None:
+    ticket = await noting(desk)
+    await desk.scene.agent(2)
+    house = desk.scene.house
+    await pairing.claim(house, 1, ticket.id)
+    attended = await desk.ticket()
+    assert await notes.write(house, 1, ticket.id, new_cid(), "Lo miro") == 1
+    assert await unread(desk) == [], "what agents note is for whoever looks"
+    for number in (2, 3):
+        await desk.gets(stranger(f"n.º {number}\r\n", number))
+    assert await unread(desk) == [(ticket.id, 3)]
+    for agent_id, seq in ((2, 3), (1, 2)):
+        await notes.seen(house, agent_id, ticket.id, seq)
+        assert await unread(desk) == [(ticket.id, 3)], "a colleague, or not all of it"
+    await notes.seen(house, 1, ticket.id, 2**53 - 1)
+    assert await unread(desk) == []
+    await desk.gets(stranger("Otra cosa\r\n", 4))
+    assert await unread(desk) == [(ticket.id, 4)]
+    # And the ticket, its counts, its version are as they were all along.
+    assert await desk.ticket() == attended
+
+
+async def test_of_a_ticket_that_nobody_attends_any_agent_of_the_app_reads_what_mails_said(desk: Desk) -> None:
+    ticket = await noting(desk)
+    await desk.scene.app(2)
+    await desk.scene.agent(2, app_ids=(2,))
+    await desk.gets(stranger())
+    with refused("not_found"):
+        await notes.seen(desk.scene.house, 2, ticket.id, 1)
+    assert await stored_notes.unread_notes(desk.db, [2]) == []
+    assert await unread(desk) == [(ticket.id, 1)]
+    await notes.seen(desk.scene.house, 1, ticket.id, 1)
+    assert await unread(desk) == []
+
+
+async def test_of_what_nobody_read_the_latest_of_each_app_are_told_and_none_of_closed_tickets(
+    desk: Desk,
+) -> None:
+    ticket = await noting(desk)
+    await desk.gets(mail(message_id="<otro@cliente.example>"))
+    desk.scene.clock.pass_seconds(1)
+    await desk.gets(stranger())
+    desk.scene.clock.pass_seconds(1)
+    await desk.gets(stranger(number=3, subject="Sobre el ticket #1002"))
+    found = await stored_notes.unread_notes(desk.db, [1])
+    assert sorted((one.number, one.subject, one.agent_id) for one in found) == [
+        (1001, "No imprime", None),
+        (1002, "No imprime", None),
+    ]
+    assert [one.number for one in await stored_notes.unread_notes(desk.db, [1], 1)] == [1002]
+    await desk.close(ticket)
+    assert [one.number for one in await stored_notes.unread_notes(desk.db, [1])] == [1002]
+
+
+async def test_a_note_says_whether_anybody_stands_by_its_sender_as_messages_do(desk: Desk) -> None:
+    ticket = await noting(desk)
+    signed = {"Authentication-Results": "mx.acme.example; dmarc=pass header.from=otra.example"}
+    await desk.gets(stranger())
+    raw = mail("Soy yo\r\n", sender=LUZ, subject="Ticket #1001", message_id="<3@otra.example>", more=signed)
+    await desk.gets(raw)
+    written = await desk.scene.rows.notes(ticket.id)
+    assert [(note.verified, note_view(note).verified) for note in written] == [(False,) * 2, (True,) * 2]
+
+
+async def test_the_original_of_a_note_with_what_came_with_it_goes_no_sooner_than_that_of_a_message(
+    desk: Desk,
+) -> None:
+    await noting(desk)
+    await desk.scene.policy(mail=True, mail_stranger="note", mail_original_mib=ROOM)
+    desk.scene.clock.pass_seconds(1)
+    small = b"x" * (120 * 1024)
+    noted = await desk.gets(mail(small, sender=LUZ, subject="Ticket #1001", message_id="<3@otra.example>"))
+    assert (noted.became, noted.mail.ticket_id, noted.mail.seq) == ("note", None, 1)
+    flood = []
+    for number in range(4):
+        desk.scene.clock.pass_seconds(1)
+        flood.append(await desk.gets(mail(THIRD, message_id=f"<{number}@x>")))
+    assert await kept(desk, noted) == [True]
+    assert await kept(desk, flood[0], flood[-1]) == [False, True]

@@ -19,12 +19,14 @@ from chatserver.core.events import (
     AgentGone,
     DeskChanged,
     Event,
+    NotesRead,
     NoteWritten,
     TicketChanged,
     agent_topic,
     customer_topic,
     desk_topic,
 )
+from chatserver.core.notes import mailed as mailed_note
 from chatserver.core.policy import Policy
 from chatserver.core.tickets import Ticket
 from chatserver.services import catching_up, followups, notes, pairing, requests, talk, tickets
@@ -44,7 +46,7 @@ from chatserver.store.postgres.database import PostgresDatabase
 from chatserver.store.postgres.nodes import Nodes, require_same_secret
 from chatserver.store.tickets import OTHERS_MS
 from chatserver.store.versions import Versions
-from chatserver.store.work import Who
+from chatserver.store.work import Needs, Who, World
 from tests.harness.postgres import Postgres, fetched
 from tests.harness.waiting import soon
 from tests.memory_store import Clock, MemoryBus
@@ -186,6 +188,29 @@ async def test_a_note_of_which_no_hint_came_is_told_to_agents_here_once(
     assert len(b.told) == 2
     assert await c.catching_up.turn() == 0
     assert c.told == []
+
+
+async def test_that_a_note_by_mail_was_read_elsewhere_is_told_here_though_no_hint_of_it_came(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    ticket = await a.chat(ANA)
+    b.listens(desk_topic(1), customer_topic(1, ANA.key))
+
+    def mailed(world: World, now: int) -> None:
+        found = world.ticket(ticket.id)
+        assert found is not None
+        world.note(found, mailed_note("luz@x.test", "Ojo", "n" * 22, 0, now, mail="clave"))
+
+    await a.house.store.write(Needs((ticket.id,), noted=((ticket.id, 0, "n" * 22),)), mailed)
+    await b.catching_up.turn()
+    b.told.clear()
+    await b.catching_up.turn()
+    assert b.told == []
+    await notes.seen(a.house, 1, ticket.id, 1)
+    for _ in range(2):
+        await b.catching_up.turn()
+    assert b.told == [NotesRead(1, ticket.id, 1)]
 
 
 async def test_notes_whose_hints_came_are_not_told_again_and_no_crowd_of_them_hides_a_later_one(

@@ -220,7 +220,9 @@ def test_a_copy_in_which_a_note_is_missing_is_refused(stopped: Server, tmp_path:
             "INSERT INTO items (ticket_id, seq, at, kind, \"by\", author_id) VALUES (1, 1, 0, 'opened', 'customer', 1)"
         )
         for seq in (1, 2, 3):
-            database.execute("INSERT INTO notes VALUES (1, ?, 0, 1, 'Eva', ?, 'Ojo', '')", (seq, f"c{seq}"))
+            database.execute(
+                "INSERT INTO notes VALUES (1, ?, 0, 1, 'Eva', ?, 'Ojo', '', 0)", (seq, f"c{seq}")
+            )
     assert command(stopped, "backup", copy).exit_code == 0
     assert command(stopped, "restore", copy, "--force").exit_code == 0
     with closing(sqlite3.connect(stopped.database)) as database:

@@ -46,7 +46,8 @@ ODD = (
     "INSERT INTO links (token_hash, purpose, app_id, address, expires_at) VALUES ('h', 'reset', 1, 'a@b.test', 5)",
     "INSERT INTO mails SELECT 1, 'k' || number, 9, 'uno@x', 'ana@x', 'soporte@y', 'Ñ', 'o' || number, 'person', '', 1, id, 2, '' "
     "FROM tickets",
-    "INSERT INTO notes SELECT id, 1, 9, 1, 'Eva', 'n', '¿Ñandú? 🙂', '' FROM tickets",
+    "INSERT INTO notes SELECT id, 1, 9, 1, 'Eva', 'n', '¿Ñandú? 🙂', '', 1 FROM tickets",
+    "INSERT INTO unread_notes SELECT id, 1, 1, 9 FROM tickets",
     "INSERT INTO mail_originals VALUES ('o1001', 0, 9, x'00ff0d0a5c'), ('o1001', 1, 9, x''), ('o1002', 0, 9, x'74')",
     # Neither can be written any more.
     "UPDATE items SET text = CAST(x'61006200' AS TEXT) WHERE seq = 2",

@@ -15,7 +15,7 @@ from chatserver.store import accounts, people, tickets
 from chatserver.store.database import Database
 from chatserver.store.interruptions import all_gone, interrupted_ids
 from chatserver.store.items import items_after, items_before
-from chatserver.store.notes import latest_notes, notes_after
+from chatserver.store.notes import latest_notes, notes_after, unread_notes
 from chatserver.store.postgres import applying, loading, looking, writer
 from chatserver.store.postgres.database import PostgresDatabase, compiled, constant
 from tests.harness.postgres import Postgres
@@ -136,6 +136,8 @@ def test_all_statements_of_the_writer_are_looked_at() -> None:
         "NOTED",
         "LAST_NOTES",
         "INSERT_NOTES",
+        "PUT_UNREAD_NOTES",
+        "READ_NOTES",
     } <= HOT.keys()
 
 
@@ -178,6 +180,7 @@ async def asked(db: PostgresDatabase, monkeypatch: pytest.MonkeyPatch) -> list[t
     await tickets.desk_counts(everything, 1)
     await tickets.earlier_tickets(everything, [1, 2], 7, 0, 20)
     await tickets.earlier_tickets(everything, [1, 2], 7, 9_000, 20)
+    await tickets.earlier_tickets(everything, [1, 2], 7, 9_000, 20, closed=False)
     await tickets.waiting_ids(everything, 1)
     await tickets.subjects(everything, 2, "anon:7", 9_000, 1_000)
     await tickets.said(everything, [9_000, 9_001], 1_000, 1_000)
@@ -190,6 +193,7 @@ async def asked(db: PostgresDatabase, monkeypatch: pytest.MonkeyPatch) -> list[t
     await items_after(everything, 9_000, 3, 20)
     await items_before(everything, 9_000, 9, 20)
     await notes_after(everything, 9_000, 1, 20)
+    await unread_notes(everything, [1, 2])
     await latest_notes(everything, [1, 2], (TICKETS * 10 - 60, 0, 0), 20)
     await people.apps(everything, POLICY)
     await people.app_by_key(everything, "app1", POLICY)

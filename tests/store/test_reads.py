@@ -200,6 +200,18 @@ async def test_earlier_tickets_are_a_customers_closed_ones(house: House) -> None
     assert await tickets.earlier_tickets(house.db, [house.app + 1], customer, 0, 2) == []
 
 
+async def test_the_others_of_a_customer_are_those_that_are_not_closed(house: House) -> None:
+    made = [await house.start(house.who("ana"), n) for n in range(4)]
+    await house.start(house.who("luz"), 9)
+    await house.end(made[1].id)
+    customer = made[0].customer.id
+    found = await tickets.earlier_tickets(house.db, [house.app], customer, 0, 2, closed=False)
+    assert [t.id for t in found] == [made[3].id, made[2].id]
+    found = await tickets.earlier_tickets(house.db, [house.app], customer, found[-1].id, 2, closed=False)
+    assert [t.id for t in found] == [made[0].id]
+    assert await tickets.earlier_tickets(house.db, [house.app + 1], customer, 0, 2, closed=False) == []
+
+
 async def test_the_estimate_learns_from_answered_live_chats_the_latest_first(house: House) -> None:
     eva = await house.agent("eva")
     for n, seconds in enumerate((60, 120, 180)):
@@ -338,6 +350,7 @@ async def test_no_read_walks_through_a_growing_table(
     await tickets.desk_counts(db, app)
     await tickets.earlier_tickets(db, [app, 2], 1, 0, 20)
     await tickets.earlier_tickets(db, [app, 2], 1, 9, 20)
+    await tickets.earlier_tickets(db, [app, 2], 1, 9, 20, closed=False)
     await tickets.waiting_ids(db, app)
     await tickets.handled_seconds(db, app)
     await tickets.next_due(db)

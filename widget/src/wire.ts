@@ -338,12 +338,13 @@ export interface Links {
 
 /**
  * More of the customer's tickets: those opened before the ticket `before` (0: from the newest). For agents:
- * closed ones of one customer.
+ * closed ones of one customer, or with `open` those that are not closed.
  */
 export interface Tickets {
   type: "tickets";
   before?: number;
   customer?: number;
+  open?: boolean;
 }
 
 /** Application heartbeat; answered by `pong`. */
@@ -401,6 +402,31 @@ export interface ReadNotes {
   ticket: number;
   after?: number;
   epoch?: string;
+}
+
+/**
+ * The ticket that people know by this number, in one of your apps (its key). Answered by `found`, or with
+ * `not_found`.
+ */
+export interface Find {
+  type: "find";
+  app: string;
+  number: number;
+}
+
+/** Which tickets have notes that a mail said and no agent has read; asked after `welcome`. */
+export interface ReadUnreadNotes {
+  type: "unread_notes";
+}
+
+/**
+ * You have read what mails said about a ticket, up to the note `seq`. It counts where you attend it, or
+ * nobody does.
+ */
+export interface SeenNotes {
+  type: "seen_notes";
+  ticket: number;
+  seq: number;
 }
 
 /** "Proponer solución": a message that asks whether the problem is solved. */
@@ -962,24 +988,55 @@ export interface CountFrame {
 export interface NoteView {
   seq: number;
   at: number;
-  /** The agent's id who wrote it; 0 for a mail of an address that nobody verified. */
+  /** The agent's id who wrote it; 0 for a mail. */
   author: number;
-  /** The agent's, or that address. */
+  /** The agent's, or the address that the mail claims to be from. */
   name: string;
   text: string;
   cid: string;
   /** It came by mail: `/console/tickets/{ticket}/notes/{seq}` shows that one. */
   mail?: boolean;
+  /** Of a mail: the sender's domain stands by it. */
+  verified?: boolean;
 }
 
 /**
  * A ticket's next note. One that you hold already: nothing. One that does not follow what you hold: ask with
- * `notes`.
+ * `notes`. What a mail says may concern who does not hold the ticket: `number`, `subject` and `agent_id` are
+ * that one's.
  */
 export interface Noted {
   type: "noted";
   ticket: number;
   note: NoteView;
+  number?: number;
+  subject?: string;
+  agent_id?: number | null;
+}
+
+/** A ticket with notes that a mail said and no agent has read, up to the number `seq`. */
+export interface UnreadNoteView {
+  ticket: number;
+  seq: number;
+  number: number;
+  subject: string;
+  agent_id: number | null;
+}
+
+/**
+ * All of them, at most 200 of each app, the latest ones: forget which you knew of. Later ones come as
+ * `noted`.
+ */
+export interface UnreadNotes {
+  type: "unread_notes";
+  notes: UnreadNoteView[];
+}
+
+/** What mails said about a ticket was read by an agent whom it concerns, up to the note `seq`. */
+export interface NotesSeen {
+  type: "notes_seen";
+  ticket: number;
+  seq: number;
 }
 
 /**
@@ -1006,12 +1063,21 @@ export interface AgentSnapshot {
   context?: Record<string, unknown>;
 }
 
-/** Earlier tickets of one customer. */
+/** A page of one customer's tickets, newest first: closed ones, or those that are not (`open`). */
 export interface AgentTickets {
   type: "tickets";
   customer: number;
   tickets: AgentTicket[];
   more: boolean;
+  open?: boolean;
+}
+
+/** `open` the ticket to read it. */
+export interface Found {
+  type: "found";
+  app: string;
+  number: number;
+  ticket: number;
 }
 
 /** The agent's own status, set here or in another tab. */
@@ -1047,6 +1113,9 @@ export type AgentFrame =
   | Say
   | WriteNote
   | ReadNotes
+  | Find
+  | ReadUnreadNotes
+  | SeenNotes
   | TypingFrame
   | Seen
   | Propose
@@ -1088,10 +1157,13 @@ export type AgentServerFrame =
   | Done
   | Items
   | Noted
+  | UnreadNotes
+  | NotesSeen
   | Notes
   | FileLinks
   | AgentSnapshot
   | AgentTickets
+  | Found
   | StatusFrame
   | TypingFrame
   | Pong

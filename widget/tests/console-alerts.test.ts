@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { alerts, audible, unseen } from "../src/console/state/alerts";
+import { about, alerts, audible, unseen } from "../src/console/state/alerts";
 import { asking, type Desk, EMPTY, receive } from "../src/console/state/desk";
+import { unread, unreadNotes } from "../src/console/state/lists";
 import type { AgentTicket } from "../src/wire";
 import { changed, given, ME, ticket, waiting, welcome } from "./console-fixtures";
 
@@ -9,7 +10,7 @@ const desk = (...tickets: AgentTicket[]): Desk => receive(EMPTY, welcome(tickets
 const after = (before: Desk, ...frames: Parameters<typeof receive>[1][]) =>
   frames.reduce((now, frame) => receive(now, frame, 0, null).desk, before);
 const kinds = (before: Desk, now: Desk) =>
-  alerts(before, now).map(({ kind, ticket: { id } }) => `${kind} ${id}`);
+  alerts(before, now).map((alert) => `${alert.kind} ${about(alert)}`);
 
 test("the first list after signing in rings for nobody", () => {
   assert.deepEqual(alerts(EMPTY, desk(waiting(1, 1), given(2))), []);
@@ -93,4 +94,65 @@ test("nothing sounds for the ticket that is before somebody's eyes, in whichever
     false,
     "this ticket in another tab",
   );
+});
+
+const noted = (of: number, seq: number, agent_id: number | null, mail = true) => ({
+  type: "noted" as const,
+  ticket: of,
+  note: { seq, at: 5, author: 0, name: "luz@x.test", text: "Ojo", cid: `n${seq}`, mail },
+  number: 1000 + of,
+  subject: "Factura",
+  agent_id,
+});
+const marks = (...notes: { ticket: number; seq: number; agent_id: number | null }[]) => ({
+  type: "unread_notes" as const,
+  notes: notes.map((one) => ({ ...one, number: 1000 + one.ticket, subject: "Factura" })),
+});
+
+test("a note by mail rings where I attend the ticket or nobody does, held or not", () => {
+  const before = after(desk(given(1), ticket({ id: 2, agent_id: 99 })), marks());
+  const now = after(before, noted(1, 1, ME), noted(2, 1, 99), noted(3, 4, null), noted(4, 1, 99));
+  assert.deepEqual(kinds(before, now), ["note 1", "note 3"]);
+  assert.deepEqual(
+    unreadNotes(now).map(({ ticket }) => ticket),
+    [1, 3],
+  );
+  assert.equal(unread(now), 2);
+  // The same one told again, or an older one, is no news; the next one is.
+  assert.deepEqual(kinds(now, after(now, noted(3, 4, null), noted(1, 1, ME))), []);
+  assert.deepEqual(kinds(now, after(now, noted(1, 2, ME))), ["note 1"]);
+});
+
+test("who attends a ticket now is asked of the ticket, not of what was said of it then", () => {
+  const before = after(desk(ticket({ id: 1, agent_id: 99 }), given(2)), marks());
+  const now = after(before, noted(1, 1, null), noted(2, 1, 99));
+  assert.deepEqual(kinds(before, now), ["note 2"]);
+});
+
+test("what agents note rings for nobody and marks nothing", () => {
+  const before = after(desk(given(1)), marks());
+  const now = after(before, noted(1, 1, ME, false));
+  assert.deepEqual([kinds(before, now), now.unread?.size], [[], 0]);
+});
+
+test("notes that were there before signing in are marked and ring for nobody; those of an absence ring", () => {
+  const before = desk(given(1), given(2));
+  const now = after(before, marks({ ticket: 1, seq: 3, agent_id: ME }));
+  assert.deepEqual([kinds(before, now), unread(now)], [[], 1]);
+  const again = after(now, marks({ ticket: 1, seq: 3, agent_id: ME }, { ticket: 2, seq: 1, agent_id: ME }));
+  assert.deepEqual(kinds(now, again), ["note 2"]);
+});
+
+test("what was read by me or a colleague is no longer marked, a later note still is", () => {
+  const before = after(desk(given(1)), marks(), noted(1, 2, ME));
+  assert.equal(unread(after(before, { type: "notes_seen", ticket: 1, seq: 1 })), 1);
+  const read = after(before, { type: "notes_seen", ticket: 1, seq: 2 });
+  assert.equal(unread(read), 0);
+  assert.deepEqual(kinds(before, read), []);
+});
+
+test("of a closed ticket no note is marked", () => {
+  const before = after(desk(given(1)), marks(), noted(1, 2, ME));
+  const closed = after(before, changed(1, 1, 2, { patch: { state: "closed" } }));
+  assert.equal(unread(closed), 0);
 });

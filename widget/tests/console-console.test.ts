@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { SocketLike, Timers } from "../src/connection";
 import type { Ask } from "../src/console/api";
 import { Console } from "../src/console/console";
+import { forget, readNote } from "../src/console/drafts";
 import type { AgentFrame, AgentServerFrame, AgentTicket, DeskMore, DeskPage, FileLinks } from "../src/wire";
 import { changed, given, item, snapshot, ticket, waiting, welcome } from "./console-fixtures";
 
@@ -206,6 +207,30 @@ test("an earlier ticket has a way back to the one it was opened from", async () 
   console.back();
   assert.equal(console.selected.value, 4);
   assert.equal(console.cameFrom.value, null);
+  console.end();
+});
+
+test("a number leads to its ticket and back, but for who went on to another one meanwhile", async () => {
+  const { console, open } = world();
+  console.start();
+  const socket = await open(welcome([given(4), given(5)]));
+  const found = { type: "found", app: "facturas", number: 1002, ticket: 2 } as const;
+  console.select(4);
+  console.lookUp("facturas", 1002);
+  assert.deepEqual(of(socket, "find"), [{ type: "find", app: "facturas", number: 1002 }]);
+  console.select(5);
+  socket.gives(found);
+  assert.equal(console.selected.value, 5);
+  console.select(4);
+  console.lookUp("facturas", 1002);
+  socket.gives({ ...found, number: 1003, ticket: 3 });
+  assert.equal(console.selected.value, 4, "another question's answer");
+  socket.gives({ type: "error", code: "not_found", verb: "find" });
+  assert.equal(console.desk.value.refusal?.verb, "find");
+  console.lookUp("facturas", 1002);
+  assert.equal(console.desk.value.refusal, null);
+  socket.gives(found);
+  assert.deepEqual([console.selected.value, console.cameFrom.value], [2, 4]);
   console.end();
 });
 
@@ -612,4 +637,67 @@ test("notes are read with the ticket, and after a reconnect from where they ende
   const next = await open(welcome([given(4)]));
   assert.deepEqual(of(next, "notes"), [{ type: "notes", ticket: 4, after: 1, epoch: "e1" }]);
   console.end();
+});
+
+test("a page of notes that does not follow what it was asked after is not asked for again; an outdated one is", async () => {
+  Object.assign(globalThis, { sessionStorage: new FakeStorage() });
+  const { console, open } = world();
+  console.start();
+  const socket = await open(welcome([given(4)]));
+  console.select(4);
+  const note = (seq: number) => ({ seq, at: 5, author: 7, name: "Ana", text: "Ojo", cid: `c${seq}` });
+  const page = (after: number, ...seqs: number[]) =>
+    ({ type: "notes", ticket: 4, after, notes: seqs.map(note), more: false }) as const;
+  for (let times = 0; times < 5; times++) socket.gives(page(0, 2));
+  assert.equal(of(socket, "notes").length, 1);
+  assert.equal(console.desk.value.notes.get(4), undefined);
+  socket.gives(page(0, 1), page(7, 8));
+  assert.equal(of(socket, "notes").at(-1)?.after, 1);
+  assert.equal(of(socket, "notes").length, 2);
+  console.end();
+});
+
+test("thirty conversations come back with one read each, and the notes of the one that is on the screen", async () => {
+  Object.assign(globalThis, { sessionStorage: new FakeStorage() });
+  const { console, timers, open } = world();
+  console.start();
+  const tickets = [...Array(30).keys()].map((at) => given(at + 1));
+  const first = await open(welcome(tickets));
+  for (const one of tickets) {
+    console.select(one.id);
+    first.gives(snapshot(one, [item(1), item(2)]));
+  }
+  first.onclose?.({ code: 4001 });
+  timers.elapse(60_000);
+  const second = await open(welcome(tickets));
+  assert.equal(of(second, "open").length, 30);
+  assert.deepEqual(
+    of(second, "notes").map(({ ticket }) => ticket),
+    [30],
+  );
+  console.select(7);
+  assert.equal(of(second, "notes").at(-1)?.ticket, 7, "read when it is looked at");
+  console.end();
+});
+
+test("where nothing may be stored, an answer stands in the composer still after a note was begun", async () => {
+  const forbidden = () => {
+    throw new Error("forbidden");
+  };
+  const storage = { getItem: forbidden, setItem: forbidden, removeItem: forbidden };
+  Object.assign(globalThis, { sessionStorage: storage });
+  const { console, open } = world();
+  console.start();
+  await open(welcome([given(4)]));
+  console.select(4);
+  console.keepDraft(4, "Estimada Lucía:");
+  console.write(4, "note");
+  console.keepNote(4, "Ojo");
+  console.write(4, "answer");
+  assert.deepEqual([console.draft(4), console.noteDraft(4)], ["Estimada Lucía:", "Ojo"]);
+  console.say(4, "Estimada Lucía:");
+  assert.equal(console.draft(4), "");
+  console.end();
+  forget();
+  assert.equal(readNote(4), "", "signed out: nothing stays");
 });

@@ -256,6 +256,14 @@ test("earlier tickets come in pages, and a new first page replaces them", () => 
   );
 });
 
+test("a customer's open tickets are held beside the closed ones", () => {
+  const page = (id: number, open: boolean) =>
+    ({ type: "tickets", customer: 1, tickets: [ticket({ id })], more: false, open }) as const;
+  const { desk } = run(signedIn(), page(9, true), page(3, false));
+  const held = (of: "open" | "earlier") => desk[of].get(1)?.tickets.map(({ id }) => id);
+  assert.deepEqual([held("open"), held("earlier")], [[9], [3]]);
+});
+
 test("opening a conversation that was never loaded asks for a snapshot", () => {
   assert.deepEqual(opening(signedIn(ticket({ id: 4 })), 4), {
     type: "open",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Desk, EMPTY, receive } from "../src/console/state/desk";
 import { calendarDay, grouped, within } from "../src/console/state/groups";
-import { claimable, lists, load, unread } from "../src/console/state/lists";
+import { claimable, customersTickets, lists, load, unread } from "../src/console/state/lists";
 import type { AgentTicket, NoteView } from "../src/wire";
 import { clock, given, item, ME, ticket, waiting, welcome } from "./console-fixtures";
 
@@ -47,6 +47,29 @@ test("requests are open ones for later that nobody has, or that I have, oldest f
   );
   assert.deepEqual(ids(found.requests), [2, 1]);
   assert.deepEqual(ids(found.mine), []);
+});
+
+test("a customer's other tickets are as they were read, or as was heard since", () => {
+  const one = ticket({ id: 4, version: 1 });
+  const other = { customer: { ...one.customer, id: 2 } };
+  const page = (tickets: AgentTicket[], open: boolean) =>
+    ({ type: "tickets", customer: 1, tickets, more: false, open }) as const;
+  const closed = { state: "closed" } as const;
+  const read = [
+    page([ticket({ id: 7, version: 3 }), ticket({ id: 6 }), one], true),
+    page([ticket({ id: 2, ...closed })], false),
+  ];
+  // 6 was closed since, 7 was read later than it was heard of, 8 is new, 9 is somebody else's.
+  const heard = [
+    one,
+    ticket({ id: 6, version: 2, ...closed }),
+    ticket({ id: 7, version: 2, ...closed }),
+    ticket({ id: 8 }),
+    ticket({ id: 9, ...other }),
+  ];
+  const now = read.reduce((held, frame) => receive(held, frame, 0, null).desk, desk(...heard));
+  assert.deepEqual(ids(customersTickets(now, "open", one)), [8, 7]);
+  assert.deepEqual(ids(customersTickets(now, "earlier", one)), [6, 2]);
 });
 
 test("nothing is listed before the first welcome", () => {

@@ -17,10 +17,21 @@ from chatserver.store.changes import (
     MAIL,
     NOTE,
     TALKING_DUE,
+    UNREAD_NOTE,
 )
 from chatserver.store.postgres.statements import across, insert, update, update_seen
 from chatserver.store.rows import CHANGING, TALKING
-from chatserver.store.tables import agents, customers, files, items, mails, notes, outbox, tickets
+from chatserver.store.tables import (
+    agents,
+    customers,
+    files,
+    items,
+    mails,
+    notes,
+    outbox,
+    tickets,
+    unread_notes,
+)
 from chatserver.store.work import World
 
 INSERT_TICKETS: Final = insert(tickets, FIRST)
@@ -35,6 +46,14 @@ SAY: Final[dict[tuple[str, ...], str]] = {
 """The two that a group writes of which everybody only said something, in one: how many of the tickets were as they were read."""
 INSERT_ITEMS_WITH_FILES: Final = insert(items, ITEM_WITH_FILES)
 INSERT_NOTES: Final = insert(notes, NOTE)
+PUT_UNREAD_NOTES: Final = (
+    f"{insert(unread_notes, UNREAD_NOTE)} "
+    "ON CONFLICT (ticket_id) DO UPDATE SET seq = excluded.seq, at = excluded.at"
+)
+READ_NOTES: Final = (
+    "DELETE FROM unread_notes USING unnest($1::bigint[], $2::bigint[]) AS given(ticket_id, seq) "
+    "WHERE unread_notes.ticket_id = given.ticket_id AND unread_notes.seq <= given.seq"
+)
 ATTACH: Final = update(files, ATTACHED)
 INSERT_MAILS: Final = insert(mails, MAIL)
 PUT_CUSTOMERS: Final = (
@@ -82,6 +101,10 @@ async def apply(db: Any, world: World, node: int) -> None:
         await db.execute(ATTACH, *across(changes.attached(world)))
     if world.new_notes:
         await db.execute(INSERT_NOTES, *across(changes.notes(world)))
+        if unread := changes.unread_notes(world):
+            await db.execute(PUT_UNREAD_NOTES, *across(unread))
+    if world.read_notes:
+        await db.execute(READ_NOTES, *across(list(world.read_notes.items())))
     if world.letters:
         await db.execute(POST, *across(changes.letters(world)))
     if world.new_mails:

@@ -16,6 +16,7 @@ from chatserver.store.changes import (
     MAIL,
     NOTE,
     TALKING_DUE,
+    UNREAD_NOTE,
 )
 from chatserver.store.rows import CHANGING, TALKING
 from chatserver.store.work import World
@@ -38,6 +39,11 @@ _UPDATES: Final = {TALKING: UPDATE_TALKING, TALKING_DUE: UPDATE_TALKING_DUE, CHA
 INSERT_ITEM: Final = _insert("items", ITEM)
 INSERT_ITEM_WITH_FILES: Final = _insert("items", ITEM_WITH_FILES)
 INSERT_NOTE: Final = _insert("notes", NOTE)
+PUT_UNREAD_NOTE: Final = (
+    f"{_insert('unread_notes', UNREAD_NOTE)} "
+    "ON CONFLICT (ticket_id) DO UPDATE SET seq = excluded.seq, at = excluded.at"
+)
+READ_NOTES: Final = "DELETE FROM unread_notes WHERE ticket_id = ? AND seq <= ?"
 ATTACH: Final = _update(ATTACHED, "files")
 PUT_CUSTOMER: Final = (
     f"{_insert('customers', CUSTOMER)} ON CONFLICT (id) DO UPDATE SET "
@@ -68,6 +74,9 @@ def apply(db: sqlite3.Connection, world: World) -> None:
         db.executemany(ATTACH, changes.attached(world))
     if world.new_notes:
         db.executemany(INSERT_NOTE, changes.notes(world))
+        db.executemany(PUT_UNREAD_NOTE, changes.unread_notes(world))
+    if world.read_notes:
+        db.executemany(READ_NOTES, list(world.read_notes.items()))
     if world.letters:
         db.executemany(POST, changes.letters(world))
     if world.new_mails:

@@ -7,7 +7,7 @@ import type { Console } from "./console";
 import { dotIcon } from "./favicon";
 import { sound } from "./settings";
 import { play, unlock } from "./sound";
-import { type Alert, alerts, audible, REPEAT_MS, unseen } from "./state/alerts";
+import { type Alert, about, alerts, audible, REPEAT_MS, type TicketAlert, unseen } from "./state/alerts";
 import type { Desk } from "./state/desk";
 import { unread } from "./state/lists";
 import { Tabs } from "./tabs";
@@ -43,7 +43,7 @@ export class Bell {
   /** To be told of every step of the desk. */
   heard(before: Desk, after: Desk): void {
     const found = alerts(before, after);
-    const newcomers = found.filter(({ kind }) => kind === "waiting");
+    const newcomers = found.filter(isNewcomer);
     const first = newcomers[0]?.ticket;
     if (first && newcomers.length === 1) {
       announce(t("console.announce.waiting", { name: customerName(first.customer), subject: first.subject }));
@@ -55,7 +55,7 @@ export class Bell {
     if (!this.tabs.ringing) return;
     const heard = found.filter((alert) => audible(alert, this.tabs.looking));
     const loudest = heard.find(({ kind }) => kind === "assigned") ?? heard[0];
-    if (loudest && sound.peek() === "on") play(loudest.kind);
+    if (loudest && sound.peek() === "on") play(loudest.kind === "note" ? "message" : loudest.kind);
     for (const alert of heard) this.notify(alert);
   }
 
@@ -84,19 +84,16 @@ export class Bell {
     if (waiting.some((alert) => audible(alert, this.tabs.looking))) play("assigned");
   }
 
-  private notify({ kind, ticket }: Alert): void {
+  private notify(alert: Alert): void {
     if (!("Notification" in globalThis) || Notification.permission !== "granted") return;
     if (document.visibilityState === "visible" && document.hasFocus()) return;
-    const body = kind === "message" ? (ticket.last?.text ?? "") : ticket.subject;
+    const ticket = about(alert);
     try {
-      const note = new Notification(t(`console.notify.${kind}`, { name: customerName(ticket.customer) }), {
-        body,
-        tag: `ticket-${ticket.id}`,
-      });
-      note.onclick = () => {
+      const shown = new Notification(title(alert), { body: body(alert), tag: `ticket-${ticket}` });
+      shown.onclick = () => {
         window.focus();
-        this.console.select(ticket.id);
-        note.close();
+        this.console.select(ticket);
+        shown.close();
       };
     } catch {
       // Chrome on Android has the name and the permission, but lets only service workers use them.
@@ -107,4 +104,16 @@ export class Bell {
     target.addEventListener(kind, run);
     this.undo.push(() => target.removeEventListener(kind, run));
   }
+}
+
+const isNewcomer = (alert: Alert): alert is TicketAlert => alert.kind === "waiting";
+
+function title(alert: Alert): string {
+  if (alert.kind === "note") return t("console.notify.note", { number: alert.note.number });
+  return t(`console.notify.${alert.kind}`, { name: customerName(alert.ticket.customer) });
+}
+
+function body(alert: Alert): string {
+  if (alert.kind === "note") return alert.note.text || alert.note.subject;
+  return alert.kind === "message" ? (alert.ticket.last?.text ?? "") : alert.ticket.subject;
 }

@@ -14,6 +14,7 @@ import {
   type AgentTicket,
   CLOSE,
   type Classification,
+  type Found,
   type File as Sent,
   type Status,
   VERSION,
@@ -51,6 +52,7 @@ import {
   turning,
 } from "./state/desk";
 import { held, type Lists, lists } from "./state/lists";
+import { lastOf } from "./state/notes";
 
 const TYPING_EVERY = 3000;
 /** Rows of a shared list at first: one's own chats stay within sight below them, however many people wait. */
@@ -107,9 +109,11 @@ export class Console {
   private readonly connection: Connection<AgentFrame, AgentServerFrame>;
   private readonly parts: Parts;
   private readonly fetching: Ask;
+  private lookingUp: { app: string; number: number; from: number | null } | null = null;
   private saidTyping = { ticket: 0, at: 0 };
   private readonly stopWatching: () => void;
   private readonly seenUpTo = new Map<number, number>();
+  private readonly notesSeenUpTo = new Map<number, number>();
   /** By ticket: what is said with a verb once that is done. */
   private readonly after = new Map<number, string>();
   /** By ticket: classifications that were not answered yet. The connection keeps the newest frame of a kind: it says all of them. */
@@ -215,18 +219,36 @@ export class Console {
     this.fill();
   }
 
-  loadEarlier(customer: number, more = false): void {
-    const before = more ? (this.desk.peek().earlier.get(customer)?.tickets.at(-1)?.id ?? 0) : 0;
-    this.connection.send({ type: "tickets", customer, before });
+  /** A customer's closed tickets, or those that are not closed. */
+  loadTickets(of: "earlier" | "open", customer: number, more = false): void {
+    const before = more ? (this.desk.peek()[of].get(customer)?.tickets.at(-1)?.id ?? 0) : 0;
+    this.connection.send({ type: "tickets", customer, before, ...(of === "open" && { open: true }) });
+  }
+
+  /** Opens the ticket that is known by a number, with a way back to the one that is on the screen. */
+  lookUp(app: string, number: number): void {
+    this.forgetRefusal();
+    this.lookingUp = { app, number, from: this.selected.peek() };
+    this.connection.send({ type: "find", app, number });
   }
 
   /** What is on the screen of somebody who looks has been read. */
   saw(ticket: AgentTicket): void {
+    this.sawNotes(ticket);
     const me = this.desk.peek().me?.id;
     const seq = this.desk.peek().threads.get(ticket.id)?.items.at(-1)?.seq ?? 0;
     const told = Math.max(ticket.seen, this.seenUpTo.get(ticket.id) ?? 0);
     if (ticket.agent_id !== me || ticket.state === "closed" || seq <= told) return;
     if (this.connection.send({ type: "seen", ticket: ticket.id, seq })) this.seenUpTo.set(ticket.id, seq);
+  }
+
+  /** The same of what mails said about it: read by who attends it, where nobody does by whoever looks. */
+  private sawNotes({ id, agent_id }: AgentTicket): void {
+    const { me, unread, notes } = this.desk.peek();
+    const seq = unread?.get(id)?.seq ?? 0;
+    if (seq <= (this.notesSeenUpTo.get(id) ?? 0) || lastOf(notes.get(id)) < seq) return;
+    if (agent_id !== null && agent_id !== me?.id) return;
+    if (this.connection.send({ type: "seen_notes", ticket: id, seq })) this.notesSeenUpTo.set(id, seq);
   }
 
   // — files —
@@ -390,6 +412,7 @@ export class Console {
     const before = this.desk.peek();
     if (frame.type === "welcome") {
       this.seenUpTo.clear();
+      this.notesSeenUpTo.clear();
       if (before.me === null) this.takeUp(frame.id);
       else if (before.me.id !== frame.id) {
         this.giveUp();
@@ -404,7 +427,13 @@ export class Console {
       if (ticket?.state === "closed" || ticket?.agent_id !== desk.me?.id) this.doing.value = null;
     });
     for (const one of send) this.connection.send(one);
-    if (frame.type === "welcome") this.readNotes(desk);
+    if (frame.type === "welcome") {
+      this.connection.send({ type: "unread_notes" });
+      // Of all others they are read when they are looked at: ten tabs with thirty conversations each come back within their bound.
+      const selected = this.selected.peek();
+      if (selected !== null) this.connection.send(readingNotes(desk, selected));
+    }
+    if (frame.type === "found") this.foundTicket(frame);
     this.settle(frame);
     this.fill();
     this.links.hear(frame);
@@ -414,10 +443,12 @@ export class Console {
     }
   }
 
-  /** Of all that is kept of conversations: what was noted while there was no connection. */
-  private readNotes(desk: Desk): void {
-    const wanted = new Set([...desk.threads.keys(), this.selected.peek()]);
-    for (const ticket of wanted) if (ticket !== null) this.connection.send(readingNotes(desk, ticket));
+  /** Who went on to another ticket meanwhile stays there. */
+  private foundTicket({ app, number, ticket }: Found): void {
+    const asked = this.lookingUp;
+    if (asked?.app !== app || asked.number !== number || asked.from !== this.selected.peek()) return;
+    this.lookingUp = null;
+    this.lookBack(ticket);
   }
 
   /** A verb was carried out, or refused: what was to follow it follows, or stays in the composer. */

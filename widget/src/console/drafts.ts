@@ -16,27 +16,30 @@ const ENTRY = "console.outbox.";
 const FILES = "console.files.";
 const OWNER = "console.owner";
 
-export const readDraft = (ticket: number): string => read(DRAFT + ticket) ?? "";
+/** What composers hold that the storage did not take: it may be full or forbidden. Lives as long as the page. */
+const untaken = new Map<string, string>();
 
-export function keepDraft(ticket: number, text: string): void {
-  if (text) write(DRAFT + ticket, text);
-  else remove(DRAFT + ticket);
-}
+export const readDraft = (ticket: number): string => written(DRAFT + ticket);
 
-export const readNote = (ticket: number): string => read(NOTE + ticket) ?? "";
+export const keepDraft = (ticket: number, text: string): void => keepWritten(DRAFT + ticket, text);
 
-export function keepNote(ticket: number, text: string): void {
-  if (text) write(NOTE + ticket, text);
-  else remove(NOTE + ticket);
-}
+export const readNote = (ticket: number): string => written(NOTE + ticket);
+
+export const keepNote = (ticket: number, text: string): void => keepWritten(NOTE + ticket, text);
 
 /** What the composer of a ticket is for: a note only while there is one begun. */
 export const readWriting = (ticket: number): Writing =>
-  readNote(ticket) && read(WRITING + ticket) ? "note" : "answer";
+  readNote(ticket) && written(WRITING + ticket) ? "note" : "answer";
 
-export function keepWriting(ticket: number, writing: Writing): void {
-  if (writing === "note") write(WRITING + ticket, "note");
-  else remove(WRITING + ticket);
+export const keepWriting = (ticket: number, writing: Writing): void =>
+  keepWritten(WRITING + ticket, writing === "note" ? "note" : "");
+
+const written = (key: string): string => untaken.get(key) ?? read(key) ?? "";
+
+function keepWritten(key: string, text: string): void {
+  untaken.delete(key);
+  if (!text) remove(key);
+  else if (!write(key, text)) untaken.set(key, text);
 }
 
 export const readFiles = (of: number | string): string => read(FILES + of) ?? "";
@@ -51,7 +54,7 @@ export const filesOnTheWay = (cid: string): Sent[] => JSON.parse(readFiles(cid) 
 
 /** The connection's outbox in this tab's storage. Another tab has its own, so nothing is sent by two. */
 export const outbox: EntryStore<AgentFrame> = {
-  put: (entry) => write(ENTRY + entry.cid, JSON.stringify(entry)),
+  put: (entry) => void write(ENTRY + entry.cid, JSON.stringify(entry)),
   remove: (cid) => {
     remove(ENTRY + cid);
     remove(FILES + cid);
@@ -76,6 +79,7 @@ export function belongTo(agent: number): boolean {
 
 /** Signed out: nothing stays. */
 export function forget(): void {
+  untaken.clear();
   for (const key of [OWNER, ...[ENTRY, DRAFT, NOTE, WRITING, FILES].flatMap(keys)]) remove(key);
 }
 
@@ -97,10 +101,13 @@ function read(key: string): string | null {
   }
 }
 
-function write(key: string, value: string): void {
+function write(key: string, value: string): boolean {
   try {
     sessionStorage.setItem(key, value);
-  } catch {}
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function remove(key: string): void {

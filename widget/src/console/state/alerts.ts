@@ -1,15 +1,27 @@
 /** What deserves a sound, decided by comparing two desks. Pure: who rings, and how, is for others. */
 
 import type { AgentTicket } from "../../wire";
-import type { Desk } from "./desk";
+import type { Desk, UnreadNote } from "./desk";
+import { unreadNotes } from "./lists";
 import { beyond } from "./pages";
 
-export type AlertKind = "waiting" | "assigned" | "message";
+export type AlertKind = "waiting" | "assigned" | "message" | "note";
 
-export interface Alert {
-  readonly kind: AlertKind;
+export interface TicketAlert {
+  readonly kind: Exclude<AlertKind, "note">;
   readonly ticket: AgentTicket;
 }
+
+/** A mail said something about a ticket, which may be none that is held. */
+export interface NoteAlert {
+  readonly kind: "note";
+  readonly note: UnreadNote;
+}
+
+export type Alert = TicketAlert | NoteAlert;
+
+/** The ticket that it is about. */
+export const about = (alert: Alert): number => (alert.kind === "note" ? alert.note.ticket : alert.ticket.id);
 
 /** Seconds between two reminders of a chat that was given to me and that I have not looked at. */
 export const REPEAT_MS = 10_000;
@@ -20,9 +32,21 @@ export const REPEAT_MS = 10_000;
  */
 export function alerts(before: Desk, after: Desk): readonly Alert[] {
   const me = after.me?.id;
-  if (before.me === null || me === undefined || before === after || before.tickets === after.tickets)
-    return [];
-  const found: Alert[] = [];
+  if (before.me === null || me === undefined || before === after) return [];
+  return [...ticketAlerts(before, after, me), ...noteAlerts(before, after)];
+}
+
+function noteAlerts(before: Desk, after: Desk): readonly NoteAlert[] {
+  const held = before.unread;
+  if (held === null || held === after.unread) return [];
+  return unreadNotes(after)
+    .filter((note) => note.seq > (held.get(note.ticket)?.seq ?? 0))
+    .map((note): NoteAlert => ({ kind: "note", note }));
+}
+
+function ticketAlerts(before: Desk, after: Desk, me: number): readonly TicketAlert[] {
+  if (before.tickets === after.tickets) return [];
+  const found: TicketAlert[] = [];
   for (const ticket of after.tickets.values()) {
     const old = before.tickets.get(ticket.id);
     if (old === ticket || ticket.state === "closed") continue;
@@ -39,7 +63,7 @@ function newsOf(
   now: AgentTicket,
   me: number,
   claiming: boolean,
-): AlertKind | null {
+): TicketAlert["kind"] | null {
   const mine = now.agent_id === me;
   if (now.waiting && !old?.waiting) return "waiting";
   // What I took myself is no news to me.
@@ -66,5 +90,5 @@ export type Looking = ReadonlyMap<string, number>;
 /** Nobody is told by a sound about what is before their eyes, in this tab or another. */
 export function audible(alert: Alert, looking: Looking): boolean {
   const eyes = [...looking.values()];
-  return !eyes.includes(alert.ticket.id);
+  return !eyes.includes(about(alert));
 }

@@ -9,6 +9,7 @@ import type {
   AgentServerFrame,
   AgentSnapshot,
   AgentTicket,
+  AgentTickets,
   AgentWelcome,
   AppInfo,
   Code,
@@ -19,8 +20,11 @@ import type {
   Items,
   Noted,
   Notes as NotesPage,
+  NotesSeen,
   File as Sent,
   Status,
+  UnreadNotes,
+  UnreadNoteView,
   Waits,
 } from "../../wire";
 import { lastOf, type Notes, noted } from "./notes";
@@ -61,10 +65,16 @@ export interface Refusal {
   readonly limit: number;
 }
 
-/** A customer's closed tickets. */
+/** A customer's tickets: those that are closed, or the others. */
 export interface Earlier {
   readonly tickets: readonly AgentTicket[];
   readonly more: boolean;
+}
+
+/** What a mail said about a ticket and no agent has read. */
+export interface UnreadNote extends UnreadNoteView {
+  /** Of the last one; "" of what was there before this console was. */
+  readonly text: string;
 }
 
 /** How many there are in an app's lists, shown or not. */
@@ -83,7 +93,12 @@ export interface Desk {
   readonly threads: ReadonlyMap<number, Thread>;
   /** What agents say among themselves, of tickets that were opened. */
   readonly notes: ReadonlyMap<number, Notes>;
+  /** By ticket, whether it is held or not; null while the server has not said which there are. */
+  readonly unread: ReadonlyMap<number, UnreadNote> | null;
+  /** By customer: closed ones. */
   readonly earlier: ReadonlyMap<number, Earlier>;
+  /** And those that are not. */
+  readonly open: ReadonlyMap<number, Earlier>;
   /** Until when (ms) the customer of a ticket is shown as typing. */
   readonly typing: ReadonlyMap<number, number>;
   readonly pending: readonly Pending[];
@@ -106,7 +121,9 @@ export const EMPTY: Desk = {
   tickets: new Map(),
   threads: new Map(),
   notes: new Map(),
+  unread: null,
   earlier: new Map(),
+  open: new Map(),
   typing: new Map(),
   pending: [],
   refusal: null,
@@ -128,13 +145,13 @@ export function receive(desk: Desk, frame: AgentServerFrame, now: number, select
       return oneNoted(desk, frame);
     case "notes":
       return notesRead(desk, frame);
+    case "unread_notes":
+      return calm({ ...desk, unread: unreadNotes(desk, frame) });
+    case "notes_seen":
+      return calm(notesSeen(desk, frame));
     case "tickets": {
-      // Pages follow one another, newest first; the first page replaces what was held.
-      const held = desk.earlier.get(frame.customer)?.tickets ?? [];
-      const oldest = held.at(-1)?.id ?? 0;
-      const follows = frame.tickets.every((ticket) => ticket.id < oldest);
-      const tickets = follows ? [...held, ...frame.tickets] : frame.tickets;
-      return calm({ ...desk, earlier: with_(desk.earlier, frame.customer, { tickets, more: frame.more }) });
+      const of = frame.open ? "open" : "earlier";
+      return calm({ ...desk, [of]: with_(desk[of], frame.customer, paged(desk[of], frame)) });
     }
     case "desk":
       return calm(turned(desk, frame));
@@ -213,7 +230,9 @@ function welcomed(desk: Desk, frame: AgentWelcome, selected: number | null): Ste
     tickets,
     threads,
     notes,
+    unread: same ? desk.unread : null,
     earlier: same ? desk.earlier : new Map(),
+    open: same ? desk.open : new Map(),
     typing: new Map(),
     refusal: null,
   };
@@ -300,7 +319,9 @@ function added(desk: Desk, ticket: number, fresh: AgentChangedFrame["items"] & {
 }
 
 /** A note as it was written. Of a ticket that was not opened none is kept: they are read when it is. */
-function oneNoted(desk: Desk, { ticket, note }: Noted): Step {
+function oneNoted(before: Desk, frame: Noted): Step {
+  const { ticket, note } = frame;
+  const desk = note.mail ? unreadNote(before, frame) : before;
   const held = desk.notes.get(ticket);
   if (!held) return calm(stored(desk, [note.cid]));
   const notes = noted(held, [note]);
@@ -308,11 +329,44 @@ function oneNoted(desk: Desk, { ticket, note }: Noted): Step {
   return calm(stored({ ...desk, notes: with_(desk.notes, ticket, notes) }, [note.cid]));
 }
 
+/** Pages follow one another, newest first; the first page replaces what was held. */
+function paged(of: ReadonlyMap<number, Earlier>, { customer, tickets, more }: AgentTickets): Earlier {
+  const held = of.get(customer)?.tickets ?? [];
+  const oldest = held.at(-1)?.id ?? 0;
+  const follows = tickets.every((ticket) => ticket.id < oldest);
+  return { tickets: follows ? [...held, ...tickets] : tickets, more };
+}
+
+/** What a mail said is unread, of a ticket that is held or not. */
+function unreadNote(desk: Desk, frame: Noted): Desk {
+  const { ticket, note, number = 0, subject = "", agent_id = null } = frame;
+  if (desk.unread === null || (desk.unread.get(ticket)?.seq ?? 0) >= note.seq) return desk;
+  const one = { ticket, seq: note.seq, number, subject, agent_id, text: note.text };
+  return { ...desk, unread: with_(desk.unread, ticket, one) };
+}
+
+/** All that there are: what was heard of them before keeps its words. */
+function unreadNotes(desk: Desk, { notes }: UnreadNotes): ReadonlyMap<number, UnreadNote> {
+  const text = ({ ticket, seq }: UnreadNoteView) => {
+    const held = desk.unread?.get(ticket);
+    return held?.seq === seq ? held.text : "";
+  };
+  return new Map(notes.map((one) => [one.ticket, { ...one, text: text(one) }]));
+}
+
+function notesSeen(desk: Desk, { ticket, seq }: NotesSeen): Desk {
+  const held = desk.unread?.get(ticket);
+  if (!desk.unread || !held || held.seq > seq) return desk;
+  return { ...desk, unread: without(desk.unread, ticket) };
+}
+
 /** A page of them, and the next one is asked for. What was heard meanwhile is held already. */
 function notesRead(desk: Desk, frame: NotesPage): Step {
   const held = desk.notes.get(frame.ticket) ?? [];
   const notes = noted(held, frame.notes);
-  if (notes === null) return { desk, send: [readingNotes(desk, frame.ticket)] };
+  // What follows the number that it was asked for is all there is to have: asked for anew, it would be the same page without end.
+  if (notes === null)
+    return frame.after === lastOf(held) ? calm(desk) : { desk, send: [readingNotes(desk, frame.ticket)] };
   const cids = frame.notes.map(({ cid }) => cid);
   const next = stored({ ...desk, notes: with_(desk.notes, frame.ticket, notes) }, cids);
   return { desk: next, send: frame.more ? [readingNotes(next, frame.ticket)] : [] };

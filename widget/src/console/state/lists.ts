@@ -1,7 +1,7 @@
 /** The three lists of the console, derived from the tickets that are held. */
 
 import type { AgentTicket, Waits } from "../../wire";
-import type { Desk } from "./desk";
+import type { Desk, UnreadNote } from "./desk";
 import { beyond, byPlace, listOf } from "./pages";
 
 export interface Lists {
@@ -63,18 +63,46 @@ export function load(desk: Desk): number {
   return lists(desk).mine.length;
 }
 
+/** A customer's tickets besides this one, newest first: as they were read, and as they stand by what was heard of them since. */
+export function customersTickets(
+  desk: Desk,
+  of: "open" | "earlier",
+  beside: AgentTicket,
+): readonly AgentTicket[] {
+  const { id } = beside.customer;
+  const read = [desk.open, desk.earlier].flatMap((pages) => pages.get(id)?.tickets ?? []);
+  const found = new Map<number, AgentTicket>();
+  for (const ticket of [...read, ...desk.tickets.values()]) {
+    if (ticket.customer.id !== id) continue;
+    if (ticket.version > (found.get(ticket.id)?.version ?? 0)) found.set(ticket.id, ticket);
+  }
+  found.delete(beside.id);
+  const belongs = (ticket: AgentTicket) => (ticket.state === "closed") === (of === "earlier");
+  return [...found.values()].filter(belongs).sort((a, b) => b.id - a.id);
+}
+
 /** "Tomar" is offered: nobody has it, and it waits or is to be answered later. */
 export function claimable(ticket: AgentTicket): boolean {
   return ticket.state !== "closed" && ticket.agent_id === null && (ticket.waiting || ticket.mode === "later");
 }
 
-/** Messages of customers that I have not read. */
+/** What mails said and nobody has read, where I attend the ticket or nobody does. */
+export function unreadNotes(desk: Desk): readonly UnreadNote[] {
+  const me = desk.me?.id;
+  return [...(desk.unread?.values() ?? [])].filter((note) => {
+    const held = desk.tickets.get(note.ticket);
+    const agent = held ? held.agent_id : note.agent_id;
+    return held?.state !== "closed" && (agent === null || agent === me);
+  });
+}
+
+/** Messages of customers that I have not read, and notes by mail. */
 export function unread(desk: Desk): number {
   const { mine, requests } = lists(desk);
   const me = desk.me?.id;
   return [...mine, ...requests].reduce(
     (sum, ticket) => sum + (ticket.agent_id === me ? ticket.unread : 0),
-    0,
+    unreadNotes(desk).length,
   );
 }
 

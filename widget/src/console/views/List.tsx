@@ -7,7 +7,7 @@ import type { AgentTicket, Status } from "../../wire";
 import type { Console } from "../console";
 import { sound } from "../settings";
 import { blocked } from "../sound";
-import { load } from "../state/lists";
+import { load, unreadNotes } from "../state/lists";
 import { Row } from "./Row";
 import { appName, lastLine } from "./words";
 
@@ -130,6 +130,7 @@ function Section({ console, id, tickets }: SectionProps) {
   const selected = console.selected.value;
   const online = console.link.value.phase === "live";
   const total = console.lists.value.total[id];
+  const noted = new Set(unreadNotes(desk).map(({ ticket }) => ticket));
   const list = useRef<HTMLUListElement>(null);
   const asked = useRef<number | null>(null);
   // The rows that come push the button down, or away: whoever pressed it goes on with the first of them.
@@ -155,6 +156,7 @@ function Section({ console, id, tickets }: SectionProps) {
               ticket={ticket}
               list={id}
               selected={ticket.id === selected}
+              noted={ticket.id !== selected && noted.has(ticket.id)}
               claimable={online && !desk.busy.has(`claim:${ticket.id}`)}
               last={lastLine(ticket, desk.me?.id)}
               app={appName(desk, ticket)}

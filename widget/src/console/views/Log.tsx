@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { FileList, fileError, isPicture } from "../../ui/files";
-import { t } from "../../ui/i18n";
+import { errorText, t } from "../../ui/i18n";
 import { Linked } from "../../ui/links";
 import { clockTime, dayName, fullTime } from "../../ui/time";
 import type { AgentTicket, ItemView, NoteView } from "../../wire";
@@ -178,10 +178,55 @@ const Note = memo(({ console, ticket, note, me }: NoteProps) => (
       <Linked text={note.text} />
     </p>
     {note.mail && (
-      <ByMail console={console} ticket={ticket} place={mailOfNote(ticket, note.seq)} verified={false} />
+      <ByMail
+        console={console}
+        ticket={ticket}
+        place={mailOfNote(ticket, note.seq)}
+        verified={note.verified ?? false}
+      />
     )}
+    {note.mail && <WriterInCopy console={console} ticket={ticket} address={note.name} />}
   </div>
 ));
+
+/** Whoever wrote about the ticket gets answers once its agent says so: who a mail is from is a claim. */
+function WriterInCopy({
+  console,
+  ticket: id,
+  address,
+}: {
+  console: Console;
+  ticket: number;
+  address: string;
+}) {
+  const { tickets, threads, me, refusal, busy } = console.desk.value;
+  const ticket = tickets.get(id);
+  const copied = threads.get(id)?.form?.cc.includes(address);
+  if (copied)
+    return (
+      <p class="note-copy" role="status">
+        {t("console.mail.copied", { addresses: address })}
+      </p>
+    );
+  if (ticket?.agent_id !== me?.id || ticket?.state === "closed") return null;
+  return (
+    <p class="note-copy">
+      <button
+        type="button"
+        class="link"
+        disabled={busy.has(`copy:${id}`)}
+        onClick={() => console.copy(id, [address])}
+      >
+        {t("console.mail.copy_writer", { address })}
+      </button>
+      {refusal?.verb === "copy" && refusal.ticket === id && (
+        <span class="delivery" data-tone="danger" role="alert">
+          {errorText(refusal.code)}
+        </span>
+      )}
+    </p>
+  );
+}
 
 function NoteMark() {
   return (

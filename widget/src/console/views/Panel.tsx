@@ -7,12 +7,13 @@ import type { AgentTicket, Context, Person } from "../../wire";
 import { browserName } from "../browser";
 import { minute } from "../clockwork";
 import type { Console } from "../console";
+import { customersTickets } from "../state/lists";
 import { Avatar } from "./Avatar";
 import { Classify } from "./Classify";
 import { Fact, SafeLink } from "./Fact";
 import { FormFacts } from "./FormFacts";
 import { Icon } from "./icons";
-import { appName, customerName } from "./words";
+import { appName, customerName, stateWord } from "./words";
 
 interface Props {
   console: Console;
@@ -41,7 +42,8 @@ export function Panel({ console, open, close }: Props) {
       <TicketFacts console={console} ticket={ticket} />
       <FormFacts ticket={ticket} said={thread?.form ?? null} form={form} />
       <Where context={thread?.context ?? {}} />
-      <EarlierTickets console={console} ticket={ticket} />
+      <CustomersTickets console={console} ticket={ticket} of="open" />
+      <CustomersTickets console={console} ticket={ticket} of="earlier" />
     </aside>
   );
 }
@@ -111,10 +113,33 @@ function TicketFacts({ console, ticket }: { console: Console; ticket: AgentTicke
         <Fact name={t("console.panel.source")}>{t(`console.source.${ticket.source}`)}</Fact>
         <Target name={t("console.panel.answer_by")} at={ticket.answer_by} />
         <Target name={t("console.panel.solve_by")} at={ticket.solve_by} />
-        <Fact name={t("console.panel.follows")}>{ticket.follows > 0 && `#${ticket.follows}`}</Fact>
+        <Fact name={t("console.panel.follows")}>
+          {ticket.follows > 0 && <Follows console={console} ticket={ticket} />}
+        </Fact>
         <Fact name={t("console.panel.agent")}>{ticket.agent}</Fact>
       </dl>
     </section>
+  );
+}
+
+/** The closed ticket that this one continues. */
+function Follows({ console, ticket }: { console: Console; ticket: AgentTicket }) {
+  return (
+    <>
+      <button
+        type="button"
+        class="link"
+        disabled={console.link.value.phase !== "live"}
+        onClick={() => console.lookUp(ticket.app, ticket.follows)}
+      >
+        #{ticket.follows}
+      </button>
+      {console.desk.value.refusal?.verb === "find" && (
+        <span class="problem" role="alert">
+          {t("console.panel.follows_gone")}
+        </span>
+      )}
+    </>
   );
 }
 
@@ -156,37 +181,50 @@ function Where({ context }: { context: Context }) {
   );
 }
 
-function EarlierTickets({ console, ticket }: { console: Console; ticket: AgentTicket }) {
+interface TicketsProps extends Pick<Props, "console"> {
+  ticket: AgentTicket;
+  /** Which of the customer's other tickets. */
+  of: "open" | "earlier";
+}
+
+function CustomersTickets({ console, ticket, of }: TicketsProps) {
   const { id } = ticket.customer;
   const online = console.link.value.phase === "live";
-  const found = console.desk.value.earlier.get(id);
+  const desk = console.desk.value;
+  const found = desk[of].get(id);
   const looksThrough = found !== undefined && console.cameFrom.value !== null;
+  // One after the other: of two that the server puts off, the connection repeats the last one alone.
+  const next = of === "open" || desk.open.has(id);
   // Asked anew with every ticket: the last one may be closed by now, and so be an earlier one. But whoever goes from one of them
   // to the next keeps the pages that they unfolded.
   useEffect(() => {
-    if (online && !looksThrough) console.loadEarlier(id);
-  }, [id, ticket.id, ticket.state, online]);
-  const others = (found?.tickets ?? []).filter((one) => one.id !== ticket.id);
+    if (online && next && !looksThrough) console.loadTickets(of, id);
+  }, [id, ticket.id, ticket.state, online, next]);
+  const others = customersTickets(desk, of, ticket);
   return (
     <section>
-      <h2>{t("console.panel.earlier")}</h2>
+      <h2>{t(`console.panel.${of}`)}</h2>
       {others.length === 0 && (
-        <p class="soft">{t(found ? "console.panel.earlier_none" : "console.loading")}</p>
+        <p class="soft">
+          {t(found ? `console.panel.${of}_none` : online ? "console.loading" : "console.panel.offline")}
+        </p>
       )}
-      <ul class="earlier">
+      <ul class={`ticket-links ${of}`}>
         {others.map((one) => (
           <li key={one.id}>
             <button type="button" onClick={() => console.lookBack(one.id)}>
-              <span class="earlier-subject">{one.subject}</span>
+              <span class="ticket-subject">{one.subject}</span>
               <span class="soft">
-                #{one.number} · {shortTime(one.opened_at, minute.value)}
+                #{one.number} · {of === "open" && `${stateWord(one)} · `}
+                {one.agent_id !== null && of === "open" && `${one.agent} · `}
+                {shortTime(one.opened_at, minute.value)}
               </span>
             </button>
           </li>
         ))}
       </ul>
       {found?.more && (
-        <button type="button" class="link" onClick={() => console.loadEarlier(id, true)}>
+        <button type="button" class="link" onClick={() => console.loadTickets(of, id, true)}>
           {t("console.panel.earlier_more")}
         </button>
       )}

@@ -20,6 +20,8 @@ interface Props {
   ticket: AgentTicket;
   list: "waiting" | "mine" | "requests";
   selected: boolean;
+  /** A mail said something about it that nobody has read. */
+  noted: boolean;
   /** Taking is possible just now. */
   claimable: boolean;
   last: string;
@@ -27,7 +29,7 @@ interface Props {
   app: string;
 }
 
-export const Row = memo(({ console, ticket, list, selected, claimable, last, app }: Props) => {
+export const Row = memo(({ console, ticket, list, selected, noted, claimable, last, app }: Props) => {
   const { subject, customer } = ticket;
   const name = customerName(customer);
   const unread = list === "waiting" || selected ? 0 : ticket.unread;
@@ -39,7 +41,7 @@ export const Row = memo(({ console, ticket, list, selected, claimable, last, app
         type="button"
         class="row"
         data-ticket={ticket.id}
-        data-unread={unread > 0 || undefined}
+        data-unread={unread > 0 || noted || undefined}
         aria-current={selected ? "true" : undefined}
         onClick={() => console.select(ticket.id)}
       >
@@ -68,6 +70,12 @@ export const Row = memo(({ console, ticket, list, selected, claimable, last, app
           {ticket.priority >= PRESSING && (
             <span class="chip" data-priority={ticket.priority}>
               {t(`form.priority.${ticket.priority}`)}
+            </span>
+          )}
+          {noted && (
+            <span class="badge" data-kind="note" title={t("console.row.noted")}>
+              <Icon name="note" />
+              <span class="sr-only"> {t("console.row.noted")}</span>
             </span>
           )}
           {unread > 0 && (
