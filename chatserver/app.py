@@ -45,7 +45,7 @@ from chatserver.services.originals import Originals
 from chatserver.services.portal import Portal
 from chatserver.services.throttle import Buckets
 from chatserver.settings import Settings
-from chatserver.store.database import Database
+from chatserver.store.database import Database, DatabaseUnusable
 from chatserver.store.outbox import MailStops
 from chatserver.watching.figures import Watch
 from chatserver.watching.readiness import Readiness, lacking, writes
@@ -208,6 +208,9 @@ def _logged(lifespan: Lifespan[Starlette]) -> Lifespan[Starlette]:
         try:
             async with lifespan(app) as state:
                 yield state
+        except DatabaseUnusable as problem:
+            log.error("%s", problem)
+            raise
         except Exception:
             log.exception("the server failed at its start or its end")
             raise

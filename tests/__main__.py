@@ -20,7 +20,10 @@ def main(arguments: list[str]) -> int:
     # Each to its end: who looks at a failure wants to know of all.
     codes = [_pytest(go, arguments) for go in goes]
     found = [code for code in codes if code != pytest.ExitCode.NO_TESTS_COLLECTED]
-    return max(found, default=int(pytest.ExitCode.NO_TESTS_COLLECTED))
+    if not found:
+        return int(pytest.ExitCode.NO_TESTS_COLLECTED)
+    # A go that a signal ended gives the signal's number below 0, which no process can end with.
+    return next((abs(code) for code in found if code), 0)
 
 
 def _pytest(go: list[str], arguments: list[str]) -> int:

@@ -48,12 +48,27 @@ def test_an_expected_failure_is_no_skip(tmp_path: Path) -> None:
     assert "1 xfailed" in result.stdout
 
 
-ONE_OF_EACH = "import pytest\ndef test_shares(): assert {shares}\n@pytest.mark.alone\ndef test_alone(): assert {alone}\n"
+ONE_OF_EACH = """
+import os, pytest
+def test_shares(): {shares}
+@pytest.mark.alone
+def test_alone(): {alone}
+"""
+PASSES, FAILS, KILLS = "pass", "assert False", "os.kill(os.getpid(), 9)"
 
 
-@pytest.mark.parametrize(("shares", "alone"), [(True, False), (False, True)])
+@pytest.mark.parametrize(
+    ("shares", "alone", "code"),
+    [
+        (PASSES, PASSES, pytest.ExitCode.OK),
+        (PASSES, FAILS, pytest.ExitCode.TESTS_FAILED),
+        (FAILS, PASSES, pytest.ExitCode.TESTS_FAILED),
+        (PASSES, KILLS, 9),
+        (FAILS, KILLS, pytest.ExitCode.TESTS_FAILED),
+    ],
+)
 def test_each_test_is_in_one_of_two_goes_and_both_must_be_well(
-    tmp_path: Path, shares: bool, alone: bool
+    tmp_path: Path, shares: str, alone: str, code: int
 ) -> None:
     (tmp_path / "test_sample.py").write_text(ONE_OF_EACH.format(shares=shares, alone=alone))
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = alone\n")
@@ -65,6 +80,6 @@ def test_each_test_is_in_one_of_two_goes_and_both_must_be_well(
         check=False,
         timeout=120,
     )
-    assert result.stdout.count("1 passed") == shares + alone
-    assert result.stdout.count("1 failed") == 2 - shares - alone
-    assert result.returncode == pytest.ExitCode.TESTS_FAILED
+    assert result.stdout.count("1 passed") == (shares, alone).count(PASSES)
+    assert result.stdout.count("1 failed") == (shares, alone).count(FAILS)
+    assert result.returncode == code

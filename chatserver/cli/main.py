@@ -178,12 +178,15 @@ def _beside(
     import asyncio
 
     from chatserver.processes.health import NobodyListens
+    from chatserver.store.database import DatabaseUnusable
     from chatserver.telemetry import take_last_words, untraced
 
     take_last_words()
     tracing = _tracing()
     try:
         sys.exit(asyncio.run(until_told(settings, tracing or untraced)))
+    except DatabaseUnusable as problem:
+        fail(str(problem))
     except NobodyListens as problem:
         fail(
             f"Cannot listen for /healthz, /readyz and /metrics at {problem.where}: {problem.strerror}. "

@@ -6,7 +6,7 @@ import asyncio
 import signal
 
 from chatserver import systemd
-from chatserver.store.database import Database
+from chatserver.store.database import Database, DatabaseUnusable
 
 
 def told_to_end() -> asyncio.Event:
@@ -18,7 +18,7 @@ def told_to_end() -> asyncio.Event:
 
 
 async def last(ending: asyncio.Event, db: Database, *tasks: asyncio.Task[None]) -> None:
-    """Returns when the process has to end; systemd knows, and `tasks` are over."""
+    """Returns when the process has to end; systemd knows, and `tasks` are over. Raises the DatabaseUnusable that ended one."""
     ends = [asyncio.create_task(event.wait()) for event in (ending, db.outlived)]
     systemd.tell(systemd.READY)
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -26,7 +26,9 @@ async def last(ending: asyncio.Event, db: Database, *tasks: asyncio.Task[None]) 
     systemd.tell(systemd.STOPPING)
     for task in (*tasks, *ends):
         task.cancel()
-    await asyncio.gather(*tasks, *ends, return_exceptions=True)
+    for ended in await asyncio.gather(*tasks, *ends, return_exceptions=True):
+        if isinstance(ended, DatabaseUnusable):
+            raise ended
 
 
 def exit_code(db: Database) -> int:

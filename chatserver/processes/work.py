@@ -17,6 +17,7 @@ from chatserver.metrics import Metrics
 from chatserver.processes.ending import exit_code, last, told_to_end
 from chatserver.processes.health import Pages, health
 from chatserver.processes.opening import HINTLESS_SECONDS, opened
+from chatserver.processes.signing import alike
 from chatserver.services import administration, followups
 from chatserver.services.nodes import Watching
 from chatserver.settings import Settings
@@ -33,8 +34,8 @@ LOOK_MS: Final = 1_000
 
 
 async def work(settings: Settings, traced: Traced = untraced) -> int:
-    """Until SIGTERM or SIGINT, or until the database is another one. Gives the exit code of the process. Raises what `opened`
-    and `health` raise."""
+    """Until SIGTERM or SIGINT, or until the database is another one. Gives the exit code of the process. Raises what `opened`,
+    `health` and `alike` raise."""
     ending, metrics = told_to_end(), Metrics()
     async with opened(settings, metrics, serves=False, traced=traced) as (house, db):
         assert isinstance(db, PostgresDatabase)  # noqa: S101 - mypy alone needs to be told
@@ -59,7 +60,8 @@ async def work(settings: Settings, traced: Traced = untraced) -> int:
 
             due = asyncio.create_task(forever(Alarm(house.now, LOOK_MS), turn, "due tickets", db.explains))
             noticing = asyncio.create_task(administration.notice(db, house.refresh, HINTLESS_SECONDS))
+            signing = asyncio.create_task(alike(db, settings.secret, ending))
             log.info("working", extra={"database": settings.database_shown})
-            await last(ending, db, due, noticing)
+            await last(ending, db, due, noticing, signing)
     log.info("stopped")
     return exit_code(db)

@@ -48,7 +48,7 @@ from chatserver.services.portal import hashed
 from chatserver.store import mails
 from chatserver.store.database import Database
 from chatserver.store.notes import count_mailed
-from chatserver.store.portal import owner_of, revoke
+from chatserver.store.portal import owner_of, revoke, spoken_as
 from chatserver.store.work import Needs, Who, World
 
 MESSAGES_AT_MOST: Final = 4
@@ -72,6 +72,8 @@ class _Chosen(msgspec.Struct, frozen=True):
 
     ticket_id: int
     signed: bool
+    elsewhere: bool = False
+    """Its customer writes from another address than the ticket knows, which they confirmed."""
 
 
 @dataclass(frozen=True)
@@ -181,9 +183,12 @@ class Mailroom:
         found: list[_Chosen] = []
         for candidate in finding.candidates(mail, self.signer, app.id):
             ticket, signed = await self._looked_up(app, candidate), candidate.ticket_id > 0
-            if ticket is None or not takes_part(ticket, sender_of(mail)):
+            if ticket is None:
                 continue
-            if signed or await self._is_known(ticket, sender_of(mail)):
+            if not takes_part(ticket, sender_of(mail)):
+                if await self._is_customers(ticket, sender_of(mail)):
+                    found.append(_Chosen(ticket.id, signed, elsewhere=True))
+            elif signed or await self._is_known(ticket, sender_of(mail)):
                 found.append(_Chosen(ticket.id, signed))
         return found
 
@@ -210,8 +215,15 @@ class Mailroom:
             return False
         if not merely_typed(ticket, sender):
             return True
+        return await self._is_customers(ticket, sender)
+
+    async def _is_customers(self, ticket: Ticket, sender: str) -> bool:
+        """Whether the ticket's customer confirmed this address, or whoever did confirmed that of the ticket too, by which alone
+        its customer is known."""
         owner = await owner_of(self.db, ticket.app_id, sender)
-        return owner is not None and owner.id == ticket.customer.id
+        if owner is None or owner.id == ticket.customer.id:
+            return owner is not None
+        return bool(await spoken_as(self.db, owner.id, [ticket.customer.id]))
 
     async def _looked_up(self, app: App, candidate: Candidate) -> Ticket | None:
         if candidate.ticket_id:
@@ -291,8 +303,10 @@ class _Taking:
 
     def _ticket(self, world: World, sender: str) -> Ticket | None:
         """What is signed before what is only said, an open one before a closed one."""
-        found = [(world.ticket(one.ticket_id), one.signed) for one in self.chosen]
-        own = [(t, signed) for t, signed in found if t is not None and takes_part(t, sender)]
+        found = [(world.ticket(one.ticket_id), one) for one in self.chosen]
+        own = [
+            (t, one.signed) for t, one in found if t is not None and (one.elsewhere or takes_part(t, sender))
+        ]
         if any(signed for _, signed in own):
             own = [(t, signed) for t, signed in own if signed]
         own.sort(key=lambda one: one[0].state == "closed")

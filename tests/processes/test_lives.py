@@ -132,6 +132,58 @@ def test_a_process_without_other_pages_tells_its_health_and_its_figures_where_it
             process.kill()
 
 
+def test_of_two_nodes_that_start_at_one_moment_with_two_secrets_one_ends_and_says_why(
+    tmp_path: Path, postgres_server: Postgres
+) -> None:
+    url = postgres_server.database()
+    both = []
+    for secret in ("one" * 12, "two" * 12):
+        (tmp_path / secret).mkdir()
+        both.append(Server(tmp_path / secret, command="serve", database_url=url, secret=secret))
+    with ExitStack() as stack:
+        for server in both:
+            server.launch()
+            stack.callback(server.kill)
+
+        def ended() -> list[Server]:
+            return [one for one in both if one.process is not None and one.process.poll() is not None]
+
+        wait_until(lambda: bool(ended()), "one of them ends", START_WITHIN)
+        (refused,) = ended()
+        (serves,) = [one for one in both if one is not refused]
+        wait_until(serves.ready, "the other one serves", START_WITHIN)
+        assert refused.process is not None
+        assert refused.process.poll() in (1, 3), "before anything was opened, or when it would have joined"
+        assert "sign with another CHATSERVER_SECRET" in refused.log()
+
+
+@pytest.mark.parametrize("command", ["mail", "work"])
+def test_a_process_beside_nodes_ends_when_they_come_and_sign_with_another_secret(
+    tmp_path: Path, postgres_server: Postgres, command: str
+) -> None:
+    url = postgres_server.database()
+    (tmp_path / "node").mkdir()
+    beside = Server(
+        tmp_path,
+        command=command,
+        database_url=url,
+        secret="one" * 12,
+        mail_listen=f"lmtp://127.0.0.1:{free_port()}",
+        health_listen=f"127.0.0.1:{(port := free_port())}",
+    )
+    beside.port = port
+    beside.launch()
+    try:
+        wait_until(lambda: beside.status("/healthz") == 200, "it lives", START_WITHIN)
+        with running(tmp_path / "node", database_url=url, secret="two" * 12):
+            assert beside.wait() == 1
+        assert "sign with another CHATSERVER_SECRET" in beside.log()
+        assert "Traceback" not in beside.log()
+    finally:
+        if beside.process is not None:
+            beside.kill()
+
+
 @contextmanager
 def watched(pages: Pages) -> Iterator[int]:
     """Told at this port, by an event loop of its own."""

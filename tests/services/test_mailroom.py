@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -25,7 +26,7 @@ from chatserver.services import mail_keeping, mailroom, notes, pairing, talk, ti
 from chatserver.services.files import Files
 from chatserver.services.mailroom import MESSAGES_AT_MOST, Mailroom, Outcome, is_verified, takes_part
 from chatserver.services.originals import Originals
-from chatserver.store import mails
+from chatserver.store import mails, portal
 from chatserver.store import notes as stored_notes
 from chatserver.store.database import Database
 from chatserver.store.work import Who
@@ -839,6 +840,50 @@ async def test_who_takes_part_is_never_noted_and_closed_tickets_take_no_notes_of
     assert (await desk.gets(stranger())).became == "ticket"
     assert (await desk.gets(stranger(number=3, subject="Ticket #4711"))).became == "ticket"
     assert await desk.scene.rows.notes(ticket.id) == []
+
+
+async def from_home(desk: Desk, number: int = 9, subject: str = "Re: ticket #1001") -> Outcome:
+    """Ana writes from another address of hers."""
+    sent = mail(
+        "Desde mi otro correo.\r\n",
+        sender="Ana <ana@casa.example>",
+        subject=subject,
+        message_id=f"<{number}@casa.example>",
+    )
+    return await desk.gets(sent, envelope_from="ana@casa.example")
+
+
+@pytest.mark.parametrize("stranger", ["note", "ticket"])
+async def test_what_the_customer_writes_from_another_address_of_theirs_is_theirs(
+    desk: Desk, stranger: Literal["note", "ticket"]
+) -> None:
+    ticket = await noting(desk)
+    await desk.scene.policy(mail=True, mail_stranger=stranger)
+    # Claimed is not confirmed.
+    await portal.claim(desk.db, ticket.customer, "ana@casa.example", 1)
+    assert (await from_home(desk, 8)).became == stranger
+    await portal.confirm(desk.db, ticket.customer, "ana@casa.example", 2)
+    assert (await from_home(desk)).became == "message"
+    assert await desk.texts(ticket) == ["Hola, no puedo imprimir la factura.", "Desde mi otro correo."]
+    assert [item.by for item in (await desk.scene.rows.items(ticket.id))[-1:]] == ["customer"]
+    await desk.close(ticket)
+    assert (await from_home(desk, 10)).became == "closed"
+
+
+async def test_an_account_that_confirmed_both_addresses_writes_from_either(desk: Desk) -> None:
+    """The customer by mail is another row than the account's."""
+    ticket = await noting(desk)
+    opened = await tickets.start(
+        desk.scene.house, Who(1, "user:eva", "Ana"), cid=new_cid(), subject="Ayuda", context="{}"
+    )
+    account = opened.customer
+    for address, at in ((ADDRESS, 1), ("ana@casa.example", 2)):
+        await portal.confirm(desk.db, account, address, at)
+    assert (await from_home(desk)).became == "message"
+    # Another's ticket is none of hers.
+    assert (await desk.gets(mail(sender=LUZ, message_id="<otro@otra.example>"))).became == "ticket"
+    assert (await from_home(desk, 10, "Ticket #1003")).became == "note"
+    assert len(await desk.texts(ticket)) == 2
 
 
 async def test_a_ticket_takes_so_many_notes_of_strangers_and_no_more(

@@ -671,6 +671,35 @@ async def test_another_secret_is_refused_while_a_node_lives_that_signs_with_the_
         await require_same_secret(url, "one" * 11)
 
 
+async def test_of_nodes_that_start_at_one_moment_with_two_secrets_the_second_does_not_join(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    """Both looked when nobody served."""
+    a, b, _ = nodes
+    url = a.db._dsn
+    for secret in ("one" * 11, "two" * 11):
+        await require_same_secret(url, secret)
+    await Nodes(a.db, secret="one" * 11).join(await a.database_now())
+    with pytest.raises(DatabaseUnusable, match="sign with another CHATSERVER_SECRET"):
+        await Nodes(b.db, secret="two" * 11).join(await b.database_now())
+    assert len(await b.known()) == 1
+    await require_same_secret(url, "one" * 11)  # whose mark stays
+
+
+async def test_a_node_that_was_frozen_while_all_got_another_secret_does_not_join_again(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    a, b, _ = nodes
+    url = a.db._dsn
+    frozen = Nodes(a.db, secret="one" * 11)
+    await frozen.join(await a.database_now())
+    await fetched(url, "UPDATE nodes SET seen_at = seen_at - ?", DEAD_MS)
+    await Nodes(b.db, secret="two" * 11).join(await b.database_now())
+    with pytest.raises(DatabaseUnusable):
+        await frozen.join(await a.database_now())
+    await require_same_secret(url, "two" * 11)
+
+
 async def test_a_node_that_leaves_is_forgotten_at_once_and_says_what_was_not_said_of_who_was_with_it(
     nodes: tuple[Node, Node, Node],
 ) -> None:

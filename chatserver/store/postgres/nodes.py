@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from chatserver.store.database import DatabaseUnusable
-from chatserver.store.migrations.postgres import connected, shown
+from chatserver.store.migrations.postgres import connected
 from chatserver.store.portable import insert_or_not
 from chatserver.store.postgres.clock import NOW
 from chatserver.store.postgres.database import LONG_SECONDS, plain_url
@@ -28,6 +28,13 @@ SIGNER: Final = "signer"
 """In `meta`: a mark of the secret by which the node signs that joined last."""
 
 _ROWS = select(nodes.c.id, nodes.c.seen_at, nodes.c.url).order_by(nodes.c.id)
+_OTHER_SECRET: Final = (
+    "The nodes that serve this database sign with another CHATSERVER_SECRET. Set theirs here, or none where they have none. "
+    f"For a new one stop them all first (one that was killed counts for {ALIVE_MS // 1000} s)."
+)
+
+_SIGNER = select(meta.c.value).where(meta.c.key == SIGNER)
+_ALIVE = select(func.count()).where(nodes.c.seen_at > bindparam("since"))
 _CUSTOMERS = select(tickets.c.id).where(
     OPEN_LIVE, tickets.c.node == bindparam("node"), tickets.c.gone_at.is_(None)
 )
@@ -56,7 +63,9 @@ class Nodes:
                 await connection.execute(f"SELECT pg_advisory_unlock({STARTING})")
 
     async def join(self, now: int) -> int:
-        """A new node; from here on claims are its."""
+        """A new node; from here on claims are its. Raises as `require_same_secret`, and leaves all as it is: within `starting`
+        nobody else joins between that look and this commit."""
+        await self.require_same_secret(now)
         row = insert(nodes).values(started_at=now, seen_at=now, url=self._url).returning(nodes.c.id)
         signs = update(meta).where(meta.c.key == SIGNER).values(value=self._mark)
         ((node,),) = (await self._db.execute(row, insert_or_not(meta, key=SIGNER, value=self._mark), signs))[
@@ -64,6 +73,13 @@ class Nodes:
         ]
         self._db.serve_as(int(node))
         return int(node)
+
+    async def require_same_secret(self, now: int) -> None:
+        """Raises DatabaseUnusable while nodes live that sign by another secret than this process."""
+        signer = await self._db.rows(_SIGNER)
+        ((alive,),) = await self._db.rows(_ALIVE, since=now - ALIVE_MS)
+        if alive and signer and signer[0][0] != self._mark:
+            raise DatabaseUnusable(_OTHER_SECRET)
 
     async def beat(self, node: int, now: int) -> bool:
         """False: the others have taken this node for dead."""
@@ -86,8 +102,7 @@ class Nodes:
 async def require_same_secret(url: str, secret: str) -> None:
     """`secret`: by which somebody is about to sign, if not by the database's. Raises DatabaseUnusable while nodes sign by another
     one: what these give to people, a session or the address of an answer, would be good for nothing at this one."""
-    dsn = plain_url(url)
-    connection = await connected(dsn)
+    connection = await connected(plain_url(url))
     try:
         known = dict(
             await connection.fetch("SELECT key, value FROM meta WHERE key IN ('secret', $1)", SIGNER)
@@ -97,10 +112,7 @@ async def require_same_secret(url: str, secret: str) -> None:
     finally:
         await connection.close()
     if alive and SIGNER in known and known[SIGNER] != _mark(secret or known["secret"]):
-        raise DatabaseUnusable(
-            f"The nodes that serve the database {shown(dsn)} sign with another CHATSERVER_SECRET. Set theirs here, or none where "
-            f"they have none. For a new one stop them all first (one that was killed counts for {ALIVE_MS // 1000} s)."
-        )
+        raise DatabaseUnusable(_OTHER_SECRET)
 
 
 def _mark(secret: str) -> str:
