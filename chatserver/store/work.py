@@ -439,6 +439,19 @@ class World:
             or self.new_mails
         )
 
+    @property
+    def only_goes_on(self) -> bool:
+        """Whether there is nothing to write but tickets that were there before, and messages without files in them."""
+        beside = (
+            *(self.new_customers, self.new_tickets, self.changed_agents, self.attached, self.new_notes),
+            *(self.letters, self.new_mails, self.claimed),
+        )
+        return not any(beside)
+
+    def was_said(self, key: tuple[int, By, int, str]) -> bool:
+        """Whether this is stored by now, before or in this group."""
+        return self._said[key] is not None
+
     def tickets_to_apply(self) -> Iterable[Ticket]:
         return [self._tickets[i] for i in self.changed_tickets]
 
