@@ -52,6 +52,7 @@ async def opened(
     )
     try:
         books = Books()
+        db.go_by(books.tickets.peek)
         bus = await _bus(settings, db, serves, books, metrics, missed)
         publish = Publisher(bus, books)
 

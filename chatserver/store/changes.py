@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -54,12 +55,26 @@ def of_tickets(world: World) -> Changes:
             new.append((*identity, cid, context, ticket.opened_at, ticket.source, *changing_values(ticket)))
             _count(loads, ticket, 1)
         else:
-            columns, values = _difference(before, ticket)
+            columns = _columns(before, ticket)
             if columns is CHANGING:  # no other one moves a chat from or to an agent
                 _count(loads, before, -1)
                 _count(loads, ticket, 1)
-            updates.setdefault(columns, []).append(values)
+            updates.setdefault(columns, []).append(_row(columns, ticket))
     return Changes(new, updates, [(by, agent_id) for agent_id, by in loads.items() if by])
+
+
+def together(world: World) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Of a group without new tickets: one set of columns, all that any ticket needs, and as in `updates` the rows of these; by
+    the tickets' ids, an order that whoever locks them keeps too."""
+    found = [(world.changed_tickets[after.id], after) for after in world.tickets_to_apply()]
+    columns = max((_columns(before, after) for before, after in found if before is not None), key=len)
+    return columns, sorted((_row(columns, after) for _, after in found), key=itemgetter(-1))
+
+
+def moves_loads(world: World) -> bool:
+    """Whether a chat begins, ends or changes hands, so that agents' loads have to be written."""
+    found = ((world.changed_tickets[after.id], after) for after in world.tickets_to_apply())
+    return any(before is None or _attended(before) != _attended(after) for before, after in found)
 
 
 def items(world: World) -> list[tuple[Any, ...]]:
@@ -154,14 +169,26 @@ def agents(world: World) -> list[tuple[Any, ...]]:
 
 def _count(loads: Counter[int], ticket: Ticket, by: int) -> None:
     """What a ticket adds to, or takes from, the load of its agent, loaded by anybody in the group or not."""
-    if ticket.agent_id is not None and ticket.chatting:
-        loads[ticket.agent_id] += by
+    if (agent_id := _attended(ticket)) is not None:
+        loads[agent_id] += by
 
 
-def _difference(before: Ticket, after: Ticket) -> tuple[tuple[str, ...], tuple[Any, ...]]:
-    """The columns to be written, and their values."""
+def _attended(ticket: Ticket) -> int | None:
+    """By whom, as a chat that takes one of their places."""
+    return ticket.agent_id if ticket.chatting else None
+
+
+def _columns(before: Ticket, after: Ticket) -> tuple[str, ...]:
+    """The smallest set that has all in which they differ."""
     if after.last is None or settled(before) != settled(after):
-        return CHANGING, (*changing_values(after), after.id)
-    if before.due_at != after.due_at:
-        return TALKING_DUE, (*talking_values(after), after.due_at, after.id)
-    return TALKING, (*talking_values(after), after.id)
+        return CHANGING
+    return TALKING if before.due_at == after.due_at else TALKING_DUE
+
+
+def _row(columns: tuple[str, ...], after: Ticket) -> tuple[Any, ...]:
+    """The values of one of the three sets, and the ticket's id."""
+    if columns is CHANGING:
+        return (*changing_values(after), after.id)
+    if columns is TALKING_DUE:
+        return (*talking_values(after), after.due_at, after.id)
+    return (*talking_values(after), after.id)

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Executable
 
 from chatserver.core.policy import Policy
+from chatserver.core.tickets import Ticket
 from chatserver.metrics import Metrics
 from chatserver.store import interruptions, tables
 from chatserver.store.base import Committed, Done, StoreFailed, Violated
@@ -138,6 +139,10 @@ class Database(Reader):
     def tell_doubts(self, doubtful: Callable[[], None]) -> None:
         """Who hears, from here on, of each commit that was sent and not answered: nobody knows what became of it. On SQLite there
         are none."""
+
+    def go_by(self, known: Callable[[int], Ticket | None]) -> None:
+        """Who knows tickets as they were committed last, or some time before, without asking: what follows from one alone may be
+        decided on it, and is stored if it is still so. On SQLite the writer knows by itself."""
 
     @property
     def node(self) -> int:

@@ -440,9 +440,21 @@ class World:
     @property
     def changed(self) -> bool:
         """Whether there is anything to write."""
+        return bool(self.changed_tickets) or self._beside
+
+    def app_of(self, ticket_id: int) -> int:
+        return self._tickets[ticket_id].app_id
+
+    @property
+    def only_goes_on(self) -> bool:
+        """Whether there is nothing to write but tickets that were there before, and messages without files in them."""
+        return not (self._beside or self.new_tickets or self.attached or self.claimed)
+
+    @property
+    def _beside(self) -> bool:
+        """Whether there is anything to write that is no ticket's own and in no message."""
         return bool(
-            self.changed_tickets
-            or self.new_customers
+            self.new_customers
             or self.changed_agents
             or self.new_notes
             or self.read_notes
@@ -450,8 +462,9 @@ class World:
             or self.new_mails
         )
 
-    def app_of(self, ticket_id: int) -> int:
-        return self._tickets[ticket_id].app_id
+    def was_said(self, key: tuple[int, By, int, str]) -> bool:
+        """Whether this is stored by now, before or in this group."""
+        return self._said[key] is not None
 
     def tickets_to_apply(self) -> Iterable[Ticket]:
         return [self._tickets[i] for i in self.changed_tickets]

@@ -82,6 +82,8 @@ class House:
         self.where = where
         self.clock = Clock()
         self.heard: list[list[Event]] = []
+        self.known: dict[int, Ticket] = {}
+        """Tickets as this house heard of them last; what another one did it does not hear."""
         self.metrics = Metrics()
         self.app = 0
         self.decided = 0
@@ -97,8 +99,13 @@ class House:
 
     async def _open(self) -> None:
         self.db = await Database.open(
-            self.where, clock=self.clock, committed=self.heard.append, metrics=self.metrics
+            self.where, clock=self.clock, committed=self._committed, metrics=self.metrics
         )
+        self.db.go_by(self.known.get)
+
+    def _committed(self, events: list[Event]) -> None:
+        self.heard.append(events)
+        self.known.update((e.after.id, e.after) for e in events if isinstance(e, TicketChanged))
 
     async def reopen(self) -> Self:
         await self.db.close()

@@ -16,7 +16,7 @@ from chatserver.store.database import Database
 from chatserver.store.interruptions import all_gone, interrupted_ids
 from chatserver.store.items import items_after, items_before
 from chatserver.store.notes import latest_notes, notes_after, unread_notes
-from chatserver.store.postgres import applying, loading, looking, writer
+from chatserver.store.postgres import applying, at_once, loading, looking, writer
 from chatserver.store.postgres.database import PostgresDatabase, compiled, constant
 from tests.harness.postgres import Postgres
 from tests.store.house import POLICY
@@ -119,6 +119,7 @@ HOT = {
     if name.isupper() and isinstance(value, str) and not name.startswith("_")
 } | {f"UPDATES {len(columns)}": sql for columns, sql in applying.UPDATES.items()}
 HOT |= {f"SAY {len(columns)}": sql for columns, sql in applying.SAY.items()}
+HOT |= {f"GO_ON {len(columns)}": sql for columns, sql in at_once.GO_ON.items()}
 
 
 def test_all_statements_of_the_writer_are_looked_at() -> None:

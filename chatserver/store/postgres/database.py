@@ -13,6 +13,7 @@ import asyncpg
 from sqlalchemy import Executable
 
 from chatserver.core.policy import Policy
+from chatserver.core.tickets import Ticket
 from chatserver.metrics import Metrics
 from chatserver.store import interruptions
 from chatserver.store.base import Committed, StoreEnded
@@ -169,6 +170,10 @@ class PostgresDatabase(Database):
     def tell_doubts(self, doubtful: Callable[[], None]) -> None:
         """See `Database.tell_doubts`."""
         self._writer.doubtful = doubtful
+
+    def go_by(self, known: Callable[[int], Ticket | None]) -> None:
+        """See `Database.go_by`."""
+        self._writer.known = known
 
     @property
     def node(self) -> int:

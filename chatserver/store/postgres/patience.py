@@ -43,6 +43,11 @@ class Patience:
             return HASTY_MS
         return IMPATIENT_MS if now < self._impatient_until else LOCK_MS
 
+    @property
+    def calm(self) -> bool:
+        """Nothing was found held lately: nobody need be careful about locks."""
+        return not self._held and self._steady() >= self._impatient_until
+
     def ended(self, needs: Needs) -> bool:
         """Whether something of it was found held just now, so that nobody should wait for it."""
         now = self._steady()

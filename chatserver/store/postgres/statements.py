@@ -42,7 +42,7 @@ def update(table: Table, columns: Sequence[str]) -> str:
     """Rows of these columns and the row's id, transposed."""
     given = (*columns, "id")
     rows = f"{arrays(table, given)} AS given({names(given)})"
-    return f"UPDATE {table.name} SET {_sets(columns)} FROM {rows} WHERE {table.name}.id = given.id"  # noqa: S608 - constants
+    return f"UPDATE {table.name} SET {sets(columns)} FROM {rows} WHERE {table.name}.id = given.id"  # noqa: S608 - constants
 
 
 def update_seen(table: Table, columns: Sequence[str]) -> str:
@@ -50,10 +50,11 @@ def update_seen(table: Table, columns: Sequence[str]) -> str:
     given = (*columns, "id")
     rows = f"{arrays(table, given)[:-1]}, ${len(given) + 1}::integer[]) AS given({names(given)}, seen)"
     where = f"{table.name}.id = given.id AND {table.name}.version = given.seen"
-    return f"UPDATE {table.name} SET {_sets(columns)} FROM {rows} WHERE {where}"  # noqa: S608 - constants only
+    return f"UPDATE {table.name} SET {sets(columns)} FROM {rows} WHERE {where}"  # noqa: S608 - constants only
 
 
-def _sets(columns: Sequence[str]) -> str:
+def sets(columns: Sequence[str]) -> str:
+    """Of an UPDATE from `given`."""
     return ", ".join(f'"{column}" = given."{column}"' for column in columns)
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import asyncpg
 
 from chatserver.metrics import Metrics
 from chatserver.store.base import Committed, StoreEnded, StoreFailed, Violated
+from chatserver.store.postgres import at_once
 from chatserver.store.postgres.applying import Overtaken, apply
 from chatserver.store.postgres.loading import load
 from chatserver.store.postgres.looking import held_since, look
@@ -99,6 +101,8 @@ class PostgresWriter(Writer):
         self._db = connection
         self._connect = connect
         self.doubtful = doubtful
+        self.known: at_once.Known = lambda ticket_id: None
+        """See `Database.go_by`."""
         self.node = 0
         """Whose claims these are (`nodes.py`)."""
         self._failing = False
@@ -234,6 +238,31 @@ class PostgresWriter(Writer):
 
     async def _group(self, group: list[UseCase]) -> None:
         began = time.perf_counter()
+        if not await self._at_once(group, began):
+            await self._step_by_step(group, began)
+
+    async def _at_once(self, group: list[UseCase], began: float) -> bool:
+        """See `at_once`. False: nothing was stored, and nobody was told anything."""
+        needs = [case.needs for case in group]
+        if self._db.is_closed() or not self._patience.calm:
+            return False
+        if (world := at_once.by_heart(needs, self.known)) is None:
+            return False
+        now = self._tick()
+        outcomes = [self._decide(world, now, case) for case in group]
+        if not at_once.provable(world, needs):
+            return False
+        try:
+            with self._in_doubt_if_lost():
+                await at_once.go_on(self._db, world)
+        except at_once.OVERTAKEN as problem:
+            self._metrics.repeat(_met(problem))
+            return False
+        self._count(len(group), time.perf_counter() - began)
+        self._deliver(world.events, outcomes)
+        return True
+
+    async def _step_by_step(self, group: list[UseCase], began: float) -> None:
         db = self._db
         given_up = {id(case) for case in group if self._patience.ended(case.needs)}
         if suspects := [case for case in group if self._patience.suspected(case.needs)]:
@@ -271,10 +300,16 @@ class PostgresWriter(Writer):
             log.error("keeping count failed, the commit stands: %s", without_text(surprise))
 
     async def _commit(self) -> None:
-        """Raises InDoubt when it was sent and nobody knows what became of it."""
-        try:
+        """Raises InDoubt."""
+        with self._in_doubt_if_lost():
             if await self._db.execute("COMMIT") != "COMMIT":
                 raise StoreFailed("rolled back")  # of an aborted transaction, without an error
+
+    @contextmanager
+    def _in_doubt_if_lost(self) -> Iterator[None]:
+        """Raises InDoubt when it was sent and nobody knows what became of it."""
+        try:
+            yield
         except _LOST as problem:
             self._metrics.doubtful += 1
             self.doubtful()
@@ -371,7 +406,7 @@ def _met(problem: Exception) -> str:
         return "deadlock"
     if isinstance(problem, asyncpg.LockNotAvailableError):
         return "lock"
-    if isinstance(problem, (*_AGAIN, asyncpg.UniqueViolationError)):
+    if isinstance(problem, (*_AGAIN, *at_once.OVERTAKEN)):
         return "other node"
     return "cut"
 
