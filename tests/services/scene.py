@@ -399,6 +399,7 @@ async def database_scene(path: Path, clock: Clock | None = None) -> AsyncIterato
 async def postgres_scene(url: str, clock: Clock | None = None) -> AsyncIterator[Scene]:
     clock, bus, books = clock or Clock(), MemoryBus(), Books()
     db = await Database.open(url, clock=clock, committed=Publisher(bus, books))
+    db.go_by(books.tickets.peek)
     try:
         yield Scene(House(db, DatabaseReads(db, Policy()), bus, clock, books), clock, bus, DatabaseRows(db))
         assert await db.rows(COUNTED) == [], "an agent's load is not what can be counted"
