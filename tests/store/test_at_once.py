@@ -249,10 +249,34 @@ async def test_two_nodes_that_write_the_same_tickets_neither_stand_in_each_other
     assert all("deadlock" not in house.metrics.repeated for house in houses)
 
 
-async def test_a_message_whose_answer_is_lost_is_in_doubt(
+@pytest.mark.parametrize("stored", [True, False])
+async def test_a_message_whose_connection_was_cut_is_stored_once_and_looked_for(
+    houses: Houses, monkeypatch: pytest.MonkeyPatch, stored: bool
+) -> None:
+    """It may have been stored: nodes look for it, since nobody told them, and whoever said it gets its number."""
+    house, ana = houses[0], houses[0].who("ana")
+    ticket = await house.start(ana, 0)
+    doubts: list[bool] = []
+    house.db.tell_doubts(lambda: doubts.append(True))
+    really = at_once.go_on
+
+    async def cut(db: Any, world: World) -> None:
+        monkeypatch.undo()
+        if stored:
+            await really(db, world)
+        raise ConnectionResetError
+
+    monkeypatch.setattr(at_once, "go_on", cut)
+    assert await house.say(ana, ticket.id, 1) == 2
+    assert doubts == [True]
+    assert house.sequence(ticket.id) == [1, 2]
+    assert len(house.changes()) == (1 if stored else 2)
+
+
+async def test_a_message_that_nobody_answered_for_is_in_doubt(
     houses: Houses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may be stored: nobody is told that it is not, and it is not written again."""
+    """The same may take as long again: it is refused, and is found if it is said again."""
     house, ana = houses[0], houses[0].who("ana")
     ticket = await house.start(ana, 0)
     doubts: list[bool] = []
@@ -261,7 +285,7 @@ async def test_a_message_whose_answer_is_lost_is_in_doubt(
 
     async def lost(db: Any, world: World) -> None:
         await really(db, world)
-        raise ConnectionResetError
+        raise TimeoutError
 
     monkeypatch.setattr(at_once, "go_on", lost)
     with pytest.raises(StoreFailed):
@@ -269,7 +293,7 @@ async def test_a_message_whose_answer_is_lost_is_in_doubt(
     monkeypatch.undo()
     assert doubts == [True]
     assert house.metrics.doubtful == 1
-    assert await house.say(ana, ticket.id, 1) == 2  # who says it again gets its number
+    assert await house.say(ana, ticket.id, 1) == 2
     assert house.sequence(ticket.id) == [1, 2]
 
 

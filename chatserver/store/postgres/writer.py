@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 import asyncpg
@@ -253,11 +252,16 @@ class PostgresWriter(Writer):
         if not at_once.provable(world, needs):
             return False
         try:
-            with self._in_doubt_if_lost():
-                await at_once.go_on(self._db, world)
+            await at_once.go_on(self._db, world)
         except at_once.OVERTAKEN as problem:
             self._metrics.repeat(_met(problem))
             return False
+        except _CUT:
+            # Stored or not, it is done again: by then its tickets have other versions, and what was said is found.
+            self.doubtful()
+            raise
+        except _LOST as problem:
+            raise self._in_doubt() from problem
         self._count(len(group), time.perf_counter() - began)
         self._deliver(world.events, outcomes)
         return True
@@ -300,20 +304,17 @@ class PostgresWriter(Writer):
             log.error("keeping count failed, the commit stands: %s", without_text(surprise))
 
     async def _commit(self) -> None:
-        """Raises InDoubt."""
-        with self._in_doubt_if_lost():
-            if await self._db.execute("COMMIT") != "COMMIT":
-                raise StoreFailed("rolled back")  # of an aborted transaction, without an error
-
-    @contextmanager
-    def _in_doubt_if_lost(self) -> Iterator[None]:
         """Raises InDoubt when it was sent and nobody knows what became of it."""
         try:
-            yield
+            if await self._db.execute("COMMIT") != "COMMIT":
+                raise StoreFailed("rolled back")  # of an aborted transaction, without an error
         except _LOST as problem:
-            self._metrics.doubtful += 1
-            self.doubtful()
-            raise InDoubt from problem
+            raise self._in_doubt() from problem
+
+    def _in_doubt(self) -> InDoubt:
+        self._metrics.doubtful += 1
+        self.doubtful()
+        return InDoubt()
 
     async def _give_ids(self, world: World, now: int) -> None:
         """Each group's ids begin in another millisecond, also while the clock stands still (or was set back before a restart):
