@@ -14,7 +14,10 @@ export const CLOSE = {
   SLOW: 4002,
   /** Nothing was heard from you: no first frame in time, or none for two heartbeats. */
   SILENT: 4003,
-  /** Too many connections at once: come back later, or at the moment that an `error` frame gave. */
+  /**
+   * Nobody can be let in just now, since too many come at once or the database is away: come back later, or
+   * at the moment that an `error` frame gave.
+   */
   TRY_LATER: 4004,
   /** Our fault, logged. Come back. */
   INTERNAL: 4005,
