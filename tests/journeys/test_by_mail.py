@@ -14,18 +14,22 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.files.making import PDF
+from tests.harness.browser import Scheme
 from tests.harness.commands import done
 from tests.harness.mail_desk import reply_to
 from tests.harness.mailbox import Mailbox, links_in, mailbox_aside, text_of
 from tests.harness.people import Agent
 from tests.harness.portal import PORTAL_PASSWORD, PortalCustomer
 from tests.harness.server import free_port
+from tests.harness.tour import of_console
 from tests.harness.waiting import wait_until
 from tests.journeys.conftest import Stage
+from tests.journeys.test_accessibility import OVERFLOW, axe_finds
 from tests.journeys.test_console_requests import chooses, named, sends
 
 pytestmark = pytest.mark.browser
 
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 SUPPORT = "soporte@demo.example"
 ADDRESS = "eva@cliente.example"
 SUBJECT = "No imprime la factura"
@@ -37,14 +41,17 @@ class Post(NamedTuple):
     box: Mailbox
     port: int
 
-    def brings(self, text: str, name: str, to: str = SUPPORT, answers: EmailMessage | None = None) -> None:
-        """From Eva's mail program."""
+    def brings(
+        self,
+        text: str,
+        name: str,
+        to: str = SUPPORT,
+        answers: EmailMessage | None = None,
+        writer: str = f"Eva Luna <{ADDRESS}>",
+    ) -> None:
+        """From the mail program of Eva, or of somebody else."""
         letter = EmailMessage()
-        letter["From"], letter["To"], letter["Message-ID"] = (
-            f"Eva Luna <{ADDRESS}>",
-            to,
-            f"<{name}@cliente.example>",
-        )
+        letter["From"], letter["To"], letter["Message-ID"] = writer, to, f"<{name}@cliente.example>"
         letter["Subject"] = f"Re: {answers['Subject']}" if answers else SUBJECT
         if answers:
             letter["In-Reply-To"] = str(answers["Message-ID"])
@@ -167,3 +174,47 @@ def test_agents_read_who_a_mail_claims_to_be_from_beside_its_address(stage: Stag
     agent.takes(SUBJECT)
     agent.talk.shows("No imprime desde ayer.")
     expect(agent.page.get_by_role("heading", name=who)).to_be_visible()
+
+
+LONG_CLAIM = "Administración Nacional de Facturas Electrónicas y Cobros Pendientes"
+LONG_ADDRESS = "departamento.de.facturas.electronicas@cliente-con-nombre-largo.example"
+CLAIMS_ON_THE_SCREEN = """([whole, mark]) => [...document.querySelectorAll(".claim")].filter((claim) => claim.offsetWidth)
+  .map((claim) => {
+    const line = claim.parentElement.parentElement.getBoundingClientRect();
+    const said = document.createRange();
+    said.selectNode(claim.lastChild);
+    const end = said.getBoundingClientRect();
+    return {
+      titled: claim.parentElement.title === whole,
+      marked: claim.lastChild.data.endsWith(mark) && end.width > 0 && end.right <= line.right + 1,
+      oneLine: claim.getBoundingClientRect().height < 24,
+      shortened: [...claim.children].some((part) => part.scrollWidth > part.clientWidth),
+    };
+  })"""
+
+
+def test_a_long_claim_has_one_line_which_still_says_that_it_is_one(stage: Stage, post: Post) -> None:
+    post.brings("No imprime desde ayer.", "uno", writer=f"{LONG_CLAIM} <{LONG_ADDRESS}>")
+    agent = stage.agent(status="Ocupado")
+    whole = f"{LONG_CLAIM} ({LONG_ADDRESS}, sin verificar)"
+    expect(agent.page.locator(".claim:visible")).to_have_count(1)
+    right = {"titled": True, "marked": True, "oneLine": True, "shortened": True}
+
+    def looks(place: str, width: int, claims: int) -> None:
+        view = of_console(f"claim-{place}-{width}", agent.page)
+        agent.page.set_viewport_size({"width": width, "height": 800})
+        found = agent.page.evaluate(CLAIMS_ON_THE_SCREEN, [whole, "sin verificar)"])
+        assert found == [right] * claims, (place, width)
+        assert agent.page.evaluate(OVERFLOW) == []
+        assert axe_finds(view) == []
+        for scheme in SCHEMES:
+            agent.page.emulate_media(color_scheme=scheme)
+            agent.page.screenshot(path=stage.pictures / f"{view.name}-{scheme}.png")
+
+    for width in (320, 1440):
+        looks("list", width, 1)
+    agent.row(SUBJECT).click()
+    agent.talk.shows("No imprime desde ayer.")
+    # Beside each other the list and the head of the conversation both say it; on a telephone the conversation is alone.
+    for width, claims in ((1440, 2), (320, 1)):
+        looks("head", width, claims)

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Desk, EMPTY, receive } from "../src/console/state/desk";
-import { calendarDay, grouped, within } from "../src/console/state/groups";
+import { calendarDay, grouped, latest, within } from "../src/console/state/groups";
 import { claimable, customersTickets, lists, load, unread } from "../src/console/state/lists";
 import type { AgentTicket, NoteView } from "../src/wire";
 import { clock, given, item, ME, ticket, waiting, welcome } from "./console-fixtures";
@@ -152,4 +152,30 @@ test("notes stand between the messages by their time, and break a run", () => {
   assert.deepEqual(drawn(notes), ["day", "n1", [4], "n2", [5], "n3", [6], "n4"]);
   assert.deepEqual(drawn(within(notes, items, true)), ["day", [4], "n2", [5], "n3", [6], "n4"]);
   assert.deepEqual(within(notes, items, false), notes);
+});
+
+test("of a thousand notes the last hundred are drawn with the messages between them, and a press brings a hundred more", () => {
+  const note = (seq: number, at: number) => ({ seq, at, author: 7, name: "Ana", text: "", cid: "" });
+  const notes = Array.from({ length: 1000 }, (_, index) => note(index + 1, 10 * (index + 1)));
+  const items = [item(1, { at: 5 }), item(2, { at: 9000 }), item(3, { at: 9995 })];
+  const numbers = (most: number) => {
+    const { items: said, notes: noted, before } = latest(items, notes, most);
+    return { said: said.map(({ seq }) => seq), from: noted[0]?.seq, to: noted.at(-1)?.seq, before };
+  };
+  // 3 was said between the last two notes; 2 at the moment of the 900th, which stands below it.
+  assert.deepEqual(numbers(100), { said: [3], from: 902, to: 1000, before: 903 });
+  assert.deepEqual(numbers(102), { said: [3], from: 900, to: 1000, before: 901 });
+  assert.deepEqual(numbers(103), { said: [2, 3], from: 900, to: 1000, before: 900 });
+  assert.deepEqual(numbers(200), { said: [2, 3], from: 803, to: 1000, before: 803 });
+  assert.deepEqual(numbers(2000), { said: [1, 2, 3], from: 1, to: 1000, before: 0 });
+  // Each on a day of its own, and no run: two elements each.
+  const { items: said, notes: noted } = latest(items, notes, 100);
+  assert.equal(grouped(said, (at) => at, noted).length, 200);
+});
+
+test("a conversation shorter than that is drawn whole", () => {
+  assert.deepEqual(latest([], [], 100), { items: [], notes: [], before: 0 });
+  const items = [item(1, { at: 5 }), item(2, { at: 6 })];
+  assert.deepEqual(latest(items, [], 2), { items, notes: [], before: 0 });
+  assert.deepEqual(latest(items, [], 1), { items: items.slice(1), notes: [], before: 1 });
 });

@@ -3,7 +3,7 @@ import { afterEach, test } from "node:test";
 import type { Form } from "../src/console/forms";
 import { isOurs } from "../src/console/keys";
 import { caseName, changes, completable, fieldName, ownAnswer } from "../src/console/views/answers";
-import { authorName, customerName, systemLine } from "../src/console/views/words";
+import { authorName, customerName, systemLine, wholeName } from "../src/console/views/words";
 import { words } from "../src/ui/i18n";
 import { item, ticket } from "./console-fixtures";
 
@@ -27,6 +27,7 @@ test("a name that nobody stands by has the address beside it, however long it is
   const shown = customerName(long);
   assert.ok(shown.endsWith("… (ana@cliente.example, sin verificar)"));
   assert.ok([...shown].length < 75);
+  assert.equal(wholeName(long), `${long.claimed} (ana@cliente.example, sin verificar)`);
 });
 
 test("who is in copy is named and marked, and is never the customer nor me", () => {

@@ -64,6 +64,28 @@ export function within(notes: Notes, items: readonly ItemView[], more: boolean):
   return more ? notes.filter((note) => note.at >= from) : notes;
 }
 
+/** The end of a conversation: what is drawn of it. */
+export interface End {
+  readonly items: readonly ItemView[];
+  readonly notes: Notes;
+  /** How many of both are held and not drawn. */
+  readonly before: number;
+}
+
+/** The last `most` of items and notes together, so that nothing is missing between any two that are drawn. */
+export function latest(items: readonly ItemView[], notes: Notes, most: number): End {
+  let item = items.length;
+  let note = notes.length;
+  for (let left = most; left > 0 && item + note > 0; left--) {
+    // Of one moment the note stands below.
+    const below =
+      (notes[note - 1]?.at ?? Number.NEGATIVE_INFINITY) >= (items[item - 1]?.at ?? Number.NEGATIVE_INFINITY);
+    if (below) note--;
+    else item--;
+  }
+  return { items: items.slice(item), notes: notes.slice(note), before: item + note };
+}
+
 function continues(run: readonly ItemView[], item: ItemView): boolean {
   const last = run.at(-1);
   if (!last || last.by !== item.by || last.author !== item.author || last.name !== item.name) return false;

@@ -5,10 +5,11 @@ import { t } from "../../ui/i18n";
 import type { AgentTicket } from "../../wire";
 import type { Console } from "../console";
 import { Actions } from "./Actions";
+import { CustomerName } from "./CustomerName";
 import { Foot } from "./Foot";
 import { Icon } from "./icons";
 import { Log } from "./Log";
-import { appName, customerName, stateWord } from "./words";
+import { appName, stateWord } from "./words";
 
 interface Props {
   console: Console;
@@ -65,8 +66,9 @@ function Header({ console, ticket, detailsOpen, toggleDetails }: Props & { ticke
         </h1>
         <p class="soft">
           <span class="who-asks">
-            <span class="number">#{ticket.number}</span> · {app && `${app} · `}
-            {customerName(ticket.customer)}
+            <span class="number">#{ticket.number}</span> ·{" "}
+            {app && <span class="one-line app-name">{app} ·</span>}{" "}
+            <CustomerName customer={ticket.customer} />
           </span>
           <span data-state={ticket.waiting ? "waiting" : ticket.state}>· {stateWord(ticket)}</span>
         </p>

@@ -11,7 +11,8 @@ import { minute, second } from "../clockwork";
 import type { Console } from "../console";
 import { byMail, mailOf, mailOfNote, type Piece } from "../mail";
 import type { Pending } from "../state/desk";
-import { calendarDay, type Entry, grouped, within } from "../state/groups";
+import { calendarDay, type Entry, grouped, latest, within } from "../state/groups";
+import { lastOf } from "../state/notes";
 import { Icon } from "./icons";
 import { MailDialog } from "./MailDialog";
 import { memo } from "./memo";
@@ -21,6 +22,8 @@ import { authorName, customerName, systemLine } from "./words";
 const NEAR = 80;
 /** A thumbnail is made a moment after its picture came: in a message older than this (ms) none is waited for. */
 const FRESH = 60_000;
+/** Messages and notes on the screen at first, and so many more at a press: with a heading for the day of each, 200 elements. */
+const DRAWN = 100;
 
 export function Log({ console, ticket }: { console: Console; ticket: AgentTicket }) {
   const desk = console.desk.value;
@@ -28,25 +31,33 @@ export function Log({ console, ticket }: { console: Console; ticket: AgentTicket
   const pending = desk.pending.filter((message) => message.ticket === ticket.id);
   const me = desk.me?.id;
   const notes = desk.notes.get(ticket.id);
-  const entries = useMemo(
-    () => (thread ? grouped(thread.items, calendarDay, within(notes ?? [], thread.items, thread.more)) : []),
-    [thread?.items, thread?.more, notes],
-  );
   const box = useRef<HTMLDivElement>(null);
   const away = useSignal(false);
+  const drawn = useSignal(DRAWN);
   const held = useRef({ first: 0, height: 0 });
   const top = useRef(0);
-  const first = thread?.items[0]?.seq ?? 0;
   const last = thread?.items.at(-1)?.seq ?? 0;
+  const newest = last + lastOf(notes);
+  // What comes while somebody reads further up takes nothing away above them.
+  const read = useRef(newest);
+  if (!away.value) read.current = newest;
+  const most = drawn.value + newest - read.current;
+  const end = useMemo(
+    () => latest(thread?.items ?? [], within(notes ?? [], thread?.items ?? [], thread?.more ?? false), most),
+    [thread?.items, thread?.more, notes, most],
+  );
+  const entries = useMemo(() => (thread ? grouped(end.items, calendarDay, end.notes) : []), [thread, end]);
+  // Both are numbered without a gap: less than before is something earlier.
+  const first = (end.items[0]?.seq ?? last + 1) + (end.notes[0]?.seq ?? lastOf(notes) + 1);
 
   useLayoutEffect(() => {
     const log = box.current;
     if (!log) return;
     // Earlier items came above: what is being read stays where it is.
-    if (held.current.first > first && first > 0) log.scrollTop += log.scrollHeight - held.current.height;
+    if (thread && held.current.first > first) log.scrollTop += log.scrollHeight - held.current.height;
     else if (!away.peek()) log.scrollTop = log.scrollHeight;
     held.current = { first, height: log.scrollHeight };
-  }, [first, last, notes?.length, pending.length, thread === undefined]);
+  }, [first, newest, pending.length, thread === undefined]);
 
   // The composer grows, a line appears above it, a phone's keyboard or a picture comes: the newest stays in sight.
   const stay = () => {
@@ -71,6 +82,10 @@ export function Log({ console, ticket }: { console: Console; ticket: AgentTicket
     away.value = false;
     box.current?.scrollTo({ top: box.current.scrollHeight });
   };
+  const earlier = () => {
+    drawn.value += DRAWN;
+    if (end.before === 0) console.loadHistory(ticket.id);
+  };
   const lastOwn = thread?.items.filter((item) => item.by === "agent" && isTalk(item)).at(-1)?.seq;
 
   return (
@@ -86,13 +101,8 @@ export function Log({ console, ticket }: { console: Console; ticket: AgentTicket
         onLoadCapture={stay}
       >
         {!thread && <LogSkeleton />}
-        {thread?.more && (
-          <button
-            type="button"
-            class="button log-more"
-            data-kind="quiet"
-            onClick={() => console.loadHistory(ticket.id)}
-          >
+        {(thread?.more || end.before > 0) && (
+          <button type="button" class="button log-more" data-kind="quiet" onClick={earlier}>
             {t("console.log.more")}
           </button>
         )}

@@ -13,7 +13,7 @@ import { Classify } from "./Classify";
 import { Fact, SafeLink } from "./Fact";
 import { FormFacts } from "./FormFacts";
 import { Icon } from "./icons";
-import { appName, customerName, stateWord } from "./words";
+import { appName, customerName, stateWord, wholeName } from "./words";
 
 interface Props {
   console: Console;
@@ -61,7 +61,7 @@ function Who({ ticket }: { ticket: AgentTicket }) {
           status={clock ? (clock.gone_at === null ? "here" : "gone") : undefined}
         />
         <div>
-          <h2>{name}</h2>
+          <h2 title={wholeName(customer)}>{name}</h2>
           <Standing customer={customer} />
         </div>
       </div>

@@ -8,6 +8,7 @@ import { second } from "../clockwork";
 import type { Console } from "../console";
 import { claimable as canClaim } from "../state/lists";
 import { Avatar } from "./Avatar";
+import { CustomerName } from "./CustomerName";
 import { Icon, type IconName } from "./icons";
 import { memo } from "./memo";
 import { customerName } from "./words";
@@ -58,9 +59,11 @@ export const Row = memo(({ console, ticket, list, selected, noted, claimable, la
             </span>
           )}
           <span class="row-last">
-            {name}
-            {app && ` · ${app}`}
-            {last && ` · ${last}`}
+            <CustomerName customer={customer} />{" "}
+            <span class="row-said">
+              {app && `· ${app} `}
+              {last && `· ${last}`}
+            </span>
           </span>
           {ticket.state === "pending" && (
             <span class="chip" data-state="pending">

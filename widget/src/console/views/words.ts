@@ -13,13 +13,18 @@ const CLAIM_MOST = 30;
  * What to call a customer: the server's name for one who gave none is Spanish, so it is said anew in the agent's language. A
  * name that nobody stands by has the address beside it.
  */
-export function customerName({ name, alias, claimed }: Person): string {
-  if (claimed) {
-    const letters = [...claimed];
-    const short =
-      letters.length > CLAIM_MOST ? `${letters.slice(0, CLAIM_MOST).join("").trimEnd()}…` : claimed;
-    return t("console.claimed", { claimed: short, name });
-  }
+export function customerName(person: Person): string {
+  return wholeName({ ...person, claimed: shortClaim(person.claimed) });
+}
+
+export function shortClaim(claimed: string): string {
+  const letters = [...claimed];
+  return letters.length > CLAIM_MOST ? `${letters.slice(0, CLAIM_MOST).join("").trimEnd()}…` : claimed;
+}
+
+/** The same, however long the name is. */
+export function wholeName({ name, alias, claimed }: Person): string {
+  if (claimed) return t("console.claimed", { claimed, name });
   return name === `Visitante ${alias}` ? t("console.visitor", { alias }) : name;
 }
 
