@@ -125,9 +125,7 @@ class Mailroom:
         if about:
             kept = Kept(left=mail_files.names(mail))
         elif judged.kind == "person":
-            # By its sender, whatever ticket they take part in.
-            who = Uploader(app.id, "customer", key_of(mail), unverified=not verified)
-            kept = await mail_files.keep(self.files, who, mail, app.policy)
+            kept = await self._files_of(app, mail, verified)
         await self._make_worthless(raw)
         await self.shelf.take_in(self.house, self.db, app, len(raw))
         await mails.keep_original(self.db, original, raw, self.house.now())
@@ -144,9 +142,19 @@ class Mailroom:
             reason=judged.reason,
             verified=verified,
         )
-        return await self._write(_Taking(self, app, mail, judged, chosen, about, taken, kept))
+        outcome = await self._write(_Taking(self, app, mail, judged, chosen, about, taken, kept))
+        while outcome is None:
+            # No note any more: looked at anew as what it is then, with what came with it. Its original lies there.
+            chosen, kept = await self._chosen(app, mail), await self._files_of(app, mail, verified)
+            outcome = await self._write(_Taking(self, app, mail, judged, chosen, 0, taken, kept))
+        return outcome
 
-    async def _write(self, taking: _Taking) -> Outcome:
+    async def _files_of(self, app: App, mail: Arrival, verified: bool) -> Kept:
+        """What came with it, kept as by its sender, whatever ticket they take part in."""
+        who = Uploader(app.id, "customer", key_of(mail), unverified=not verified)
+        return await mail_files.keep(self.files, who, mail, app.policy)
+
+    async def _write(self, taking: _Taking) -> Outcome | None:
         key = (taking.app.id, taking.mail.key)
         who, sender = taking.who, taking.taken.sender
         needs = Needs(
@@ -195,7 +203,7 @@ class Mailroom:
     async def _about(self, app: App, mail: Arrival) -> int:
         """Where strangers' mails become notes: the ticket, not closed, that this one names and in which its sender takes no part;
         0 for none. Who takes part and is not known, or whom nobody may know, has tickets of their own as ever."""
-        if app.policy.mail_stranger != "note":
+        if app.policy.mail_stranger != "note" or not sender_of(mail):
             return 0
         for candidate in finding.candidates(mail, self.signer, app.id):
             ticket = await self._looked_up(app, candidate)
@@ -273,11 +281,20 @@ class _Taking:
             and only_asks_for_access(mail)
         )
 
-    def decide(self, world: World, now: int) -> Outcome:
+    def decide(self, world: World, now: int) -> Outcome | None:
+        """None: it was to become a note and cannot any more. Nothing is stored then, and it has to be decided without that."""
         before = world.mail(self.app.id, self.mail.key)
         if before is not None:
             return Outcome("again", before)
-        became, taken = self._become(world, replace(self.taken, at=now))
+        taken = replace(self.taken, at=now)
+        if self.about:
+            noted = self._noted(world, taken)
+            if not noted:
+                return None
+            became: Became = "note"
+            taken = replace(taken, seq=noted)
+        else:
+            became, taken = self._become(world, taken)
         world.take(taken)
         return Outcome(became, taken)
 
@@ -286,8 +303,6 @@ class _Taking:
             return "nothing", self._came_back(world, taken)
         if self.judged.kind != "person" or not taken.sender:
             return "nothing", taken
-        if noted := self._noted(world, taken):
-            return "note", replace(taken, seq=noted)
         ticket = self._ticket(world, taken.sender)
         if ticket is not None and ticket.state != "closed":
             return "message", self._said(world, ticket, taken)

@@ -918,6 +918,35 @@ async def test_what_comes_with_a_strangers_mail_is_named_in_the_note_and_no_link
     assert await desk.scene.rows.attached() == {}
 
 
+def with_a_picture() -> bytes:
+    body = together(part("text/plain", "Miren esto"), file("captura.png", png(), "image/png"))
+    return mail(body, sender=LUZ, subject="Ticket #1001", content='multipart/mixed; boundary="=_b1"')
+
+
+async def test_a_strangers_mail_whose_ticket_is_closed_meanwhile_becomes_a_ticket_with_what_came_with_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = await noting(desk)
+    keep, kept = mails.keep_original, []
+
+    async def closes_first(db: Database, name: str, raw: bytes, now: int) -> None:
+        kept.append(name)
+        await desk.close(ticket)
+        await keep(db, name, raw, now)
+
+    monkeypatch.setattr(mails, "keep_original", closes_first)
+    raw = with_a_picture()
+    outcome = await desk.gets(raw)
+    assert outcome.became == "ticket"
+    assert await desk.scene.rows.notes(ticket.id) == []
+    assert [place[0] for place in (await desk.scene.rows.attached()).values()] == [outcome.mail.ticket_id]
+    (_, opened) = sorted(await desk.scene.rows.all_tickets(), key=lambda one: one.id)
+    assert await desk.texts(opened) == ["Miren esto"], "nothing of it lies in the original alone"
+    # The original lies there once, and is the ticket's.
+    assert kept == [outcome.mail.original]
+    assert await mails.original(desk.db, outcome.mail.original) == raw
+
+
 async def unread(desk: Desk) -> list[tuple[int, int]]:
     return [(one.ticket_id, one.seq) for one in await stored_notes.unread_notes(desk.db, [1])]
 
