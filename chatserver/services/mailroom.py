@@ -47,7 +47,6 @@ from chatserver.services.mail_keeping import Shelf
 from chatserver.services.portal import hashed
 from chatserver.store import mails
 from chatserver.store.database import Database
-from chatserver.store.notes import count_mailed
 from chatserver.store.portal import owner_of, revoke, spoken_as
 from chatserver.store.work import Needs, Who, World
 
@@ -207,9 +206,7 @@ class Mailroom:
             return 0
         for candidate in finding.candidates(mail, self.signer, app.id):
             ticket = await self._looked_up(app, candidate)
-            if ticket is None or ticket.state == "closed" or takes_part(ticket, sender_of(mail)):
-                continue
-            if await count_mailed(self.db, ticket.id) < NOTES_AT_MOST:
+            if ticket is not None and ticket.state != "closed" and not takes_part(ticket, sender_of(mail)):
                 return ticket.id
         return 0
 
@@ -334,6 +331,8 @@ class _Taking:
         for ticket_id in self.about:
             ticket = world.ticket(ticket_id)
             if ticket is None or ticket.state == "closed" or takes_part(ticket, taken.sender):
+                return 0
+            if world.mailed_notes(ticket) + len(self.texts) > NOTES_AT_MOST:
                 return 0
             first = world.last_note(ticket) + 1
             for place, text in enumerate(self.texts):

@@ -896,6 +896,20 @@ async def test_a_ticket_takes_so_many_notes_of_strangers_and_no_more(
     assert [note.text for note in await desk.scene.rows.notes(ticket.id)] == ["n.º 0", "n.º 1"]
 
 
+async def test_however_many_strangers_write_at_once_a_ticket_takes_no_more_notes_of_theirs(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailroom, "NOTES_AT_MOST", 3)
+    ticket = await noting(desk)
+    long = "a" * (messages.TEXT_MAX + 1)
+    assert (await desk.gets(stranger(f"{long}\r\n", 90))).became == "note", "it is two of them"
+    await notes.write(desk.scene.house, 1, ticket.id, new_cid(), "Lo nuestro no cuenta")
+    assert (await desk.gets(stranger(f"{long}\r\n", 91))).became == "ticket", "none is cut in two"
+    outcomes = await asyncio.gather(*(desk.gets(stranger(f"n.º {n}\r\n", n)) for n in range(8)))
+    assert sorted(one.became for one in outcomes) == ["note"] + ["ticket"] * 7
+    assert [note.author_id for note in await desk.scene.rows.notes(ticket.id)] == [0, 0, 1, 0]
+
+
 async def test_without_that_setting_a_stranger_has_a_ticket_of_their_own(desk: Desk) -> None:
     await desk.gets(mail())
     ticket = await desk.ticket()
