@@ -1,4 +1,4 @@
-"""In which of our languages the sender of a mail is answered: the one that the mail says, by a header or plainly by its text."""
+"""Which of our languages the sender of a mail writes: as the mail says by a header, or plainly by its text."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ _TELLING: Final = _telling()
 
 def language(headers: Headers, text: str, default: str) -> str:
     """A tag of one of our languages: as `Content-Language` or `Accept-Language` says (the first that we have), else that of the
-    text, where it plainly is one of them (`of_text`), else `default`."""
+    text, where it plainly is one of them (`of_text`, beside `default`); "" where the mail says none."""
     for name in ("content-language", "accept-language"):
         if said := _of_ours(headers.get(name)):
             return said
-    return of_text(text, default) or default
+    return of_text(text, default)
 
 
 def _of_ours(field: str) -> str:

@@ -79,7 +79,7 @@ class _Chosen(msgspec.Struct, frozen=True):
 class Mailroom:
     """`authserv_id`: the name under which the operator's own mail host writes Authentication-Results, "" for none is believed.
     `no_subject`: what a ticket is called whose mail says nothing. `files`: open, and where what comes with mails is kept.
-    `language`: of who does not write in another one of ours."""
+    `language`: of who was never known to write in another one of ours."""
 
     house: House
     db: Database
@@ -160,11 +160,7 @@ class Mailroom:
             tickets=tuple(
                 dict.fromkeys([*taking.bounced, *(one.ticket_id for one in taking.chosen), *taking.about])
             ),
-            noted=tuple(
-                (one, 0, cid_of(key[1], place))
-                for one in taking.about
-                for place, _ in enumerate(taking.texts)
-            ),
+            noted=tuple((one, 0, cid_of(key[1], 0)) for one in taking.about),
             customers=((who.app_id, who.key),),
             # The app's number locks the app, on many nodes too: whoever takes the same mail waits, and finds it taken.
             numbers=(taking.app.id,),
@@ -264,10 +260,8 @@ class _Taking:
         self.claimed = "" if taken.verified else _claim(self.name)
         locale = language(mail.headers, f"{mail.subject}\n{mail.said}", room.language)
         self.who = Who(app.id, key_of(mail), own, taken.sender, locale)
-        said = list(_texts(mail))
-        self.subject = _subject(mail, "".join(said[:1]), room.no_subject)
-        nothing = i18n.say(i18n.choose(self.who.locale), "mail.no_text")
-        self.texts = _with_note(said or [nothing], kept.left, self.who.locale)
+        self.said = list(_texts(mail))
+        self.subject = _subject(mail, "".join(self.said[:1]), room.no_subject)
         self.answerable = judged.answerable and app.policy.mail
         self.bounced = _bounced(mail, room.signer, app.id) if judged.kind == "bounce" else {}
         self.only_access = (
@@ -327,15 +321,15 @@ class _Taking:
     def _noted(self, world: World, taken: TakenMail) -> int:
         """The number of the note that it became, the first of several; 0: it became none. The mail's row names no ticket: it is
         none of what its customer, or who is in copy, said there."""
-        first = 0
+        first, texts = 0, self._texts(world.customer(self.who))
         for ticket_id in self.about:
             ticket = world.ticket(ticket_id)
             if ticket is None or ticket.state == "closed" or takes_part(ticket, taken.sender):
                 return 0
-            if world.mailed_notes(ticket) + len(self.texts) > NOTES_AT_MOST:
+            if world.mailed_notes(ticket) + len(texts) > NOTES_AT_MOST:
                 return 0
             first = world.last_note(ticket) + 1
-            for place, text in enumerate(self.texts):
+            for place, text in enumerate(texts):
                 cid, last = cid_of(taken.key, place), world.last_note(ticket)
                 note = notes.mailed(
                     taken.sender, text, cid, last, taken.at, mail=taken.key, verified=taken.verified
@@ -350,7 +344,7 @@ class _Taking:
             author = replace(author, name=author.name or self.name)
         elif ticket.customer.key == self.who.key:
             ticket = replace(ticket, customer=self._author(world, taken))
-        for place, text in enumerate(self.texts):
+        for place, text in enumerate(self._texts(author or ticket.customer)):
             cid = cid_of(taken.key, place)
             files = () if place else self._files(world)
             if author is not None:
@@ -366,22 +360,36 @@ class _Taking:
 
     def _author(self, world: World, taken: TakenMail) -> Customer:
         """Who has nothing but the address that the mail claims: never the account of which that address is confirmed. Called as
-        the last mail calls them that somebody stands by."""
+        the last mail calls them that somebody stands by; of the language that the last one is in which says any."""
         known = world.customer(self.who) or world.new_customer(self.who, taken.at)
-        named = replace(known, name=self.who.name or known.name, claimed=self.claimed or known.claimed)
-        if named != known:
-            world.update_customer(named)
-        return named
+        current = replace(
+            known,
+            name=self.who.name or known.name,
+            claimed=self.claimed or known.claimed,
+            locale=self.who.locale or known.locale,
+        )
+        if current != known:
+            world.update_customer(current)
+        return current
+
+    def _texts(self, customer: Customer | None) -> list[str]:
+        """What the mail says, with our remarks in the language that it is in, else this customer's."""
+        lang = self._language(customer)
+        return _with_remark(self.said or [i18n.say(lang, "mail.no_text")], self.kept.left, lang)
+
+    def _language(self, customer: Customer | None) -> str:
+        own = self.who.locale or (customer.locale if customer else "")
+        return i18n.choose(own, self.room.language)
 
     def _opened(self, world: World, taken: TakenMail, *, follows: int) -> TakenMail:
         customer = self._author(world, taken)
         draft = world.draft(customer, self.subject, "{}", taken.at, email=taken.sender, follows=follows)
         draft = replace(draft, source="mail")
-        cid = cid_of(taken.key, 0)
-        step = tickets.requested(draft, self.texts[0], cid, "mail", self._files(world))
+        cid, texts = cid_of(taken.key, 0), self._texts(customer)
+        step = tickets.requested(draft, texts[0], cid, "mail", self._files(world))
         ticket = world.create(_marked(step, taken), self.app.policy, cid)
         first = ticket.last_seq
-        for place, text in enumerate(self.texts[1:], 1):
+        for place, text in enumerate(texts[1:], 1):
             more = tickets.customer_said(ticket, text, cid_of(taken.key, place), taken.at)
             ticket = world.put(ticket, _marked(more, taken), self.app.policy)
         taken = replace(taken, ticket_id=ticket.id, seq=first)
@@ -392,7 +400,7 @@ class _Taking:
         taken = replace(taken, ticket_id=ticket.id if ticket else None)
         if may_answer(world.mail_answers(taken.app_id, taken.sender), taken.at):
             taken = replace(taken, answer=answer)
-            leaving.answer(world, taken, ticket, self.who.locale)
+            leaving.answer(world, taken, ticket, self._language(world.customer(self.who)))
         return taken
 
     def _came_back(self, world: World, taken: TakenMail) -> TakenMail:
@@ -497,15 +505,15 @@ def _texts(mail: Arrival) -> Iterator[str]:
             return
 
 
-def _with_note(texts: list[str], left: tuple[str, ...], locale: str) -> list[str]:
+def _with_remark(texts: list[str], left: tuple[str, ...], lang: str) -> list[str]:
     """What of a mail is in the original alone is said at the end, where there is room for it."""
     if not left:
         return texts
     more = len(left) - NAMED_AT_MOST
     names = ", ".join(left[:NAMED_AT_MOST]) + (f" (+{more})" if more > 0 else "")
-    note = f"[{i18n.say(i18n.choose(locale), 'mail.files_left', names=names)}]"
-    whole = f"{texts[-1]}\n\n{note}"
-    return [*texts[:-1], whole] if len(whole) <= messages.TEXT_MAX else [*texts, note]
+    remark = f"[{i18n.say(lang, 'mail.files_left', names=names)}]"
+    whole = f"{texts[-1]}\n\n{remark}"
+    return [*texts[:-1], whole] if len(whole) <= messages.TEXT_MAX else [*texts, remark]
 
 
 def _cut(text: str) -> Iterator[str]:

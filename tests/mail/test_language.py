@@ -52,8 +52,8 @@ def test_a_text_is_in_one_of_our_languages_only_where_it_plainly_is(text: str, f
         ("Thanks!\nError: no se puede abrir el archivo, no hay conexión con el servidor desde ayer", "en"),
     ],
 )
-def test_who_pastes_a_line_of_another_language_writes_in_that_of_the_pages(text: str, default: str) -> None:
-    assert language(read(mail(), None, ()).headers, text, default) == default
+def test_who_pastes_a_line_of_another_language_does_not_plainly_write_in_it(text: str, default: str) -> None:
+    assert language(read(mail(), None, ()).headers, text, default) in ("", default)
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_a_header_says_it_before_the_text_does_where_it_names_one_of_ours(
     assert language(arrival.headers, arrival.said, "es") == found
 
 
-def test_what_says_neither_is_in_the_language_of_the_pages() -> None:
+def test_what_says_neither_is_in_none() -> None:
     arrival = read(mail("Factura 1042\r\n", subject="x"), None, ())
-    assert [language(arrival.headers, arrival.said, own) for own in ("es", "en", "pt")] == ["es", "en", "pt"]
+    assert {language(arrival.headers, arrival.said, own) for own in ("es", "en", "pt")} == {""}
 
 
 @pytest.mark.parametrize("default", i18n.LANGUAGES)

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from chatserver import i18n
 from chatserver.core import messages
 from chatserver.core.mails import ANSWERS_AT_MOST, Original
 from chatserver.core.outbox import Facts
@@ -363,21 +364,52 @@ async def test_whose_domain_stands_by_a_mail_is_answered_with_what_they_wrote(de
 @pytest.mark.parametrize(
     ("body", "more", "locale"),
     [
-        ("Factura 1042\r\n", {}, "en"),
+        ("Factura 1042\r\n", {}, ""),
         ("Hola, no puedo imprimir la factura.\r\n", {}, "es"),
         ("Olá, não consigo emitir a nota. Obrigado\r\n", {}, "pt"),
         ("Hola, no puedo imprimir la factura.\r\n", {"Content-Language": "pt-BR"}, "pt-BR"),
-        ("Bonjour, je ne peux pas imprimer\r\n", {"Content-Language": "fr-FR"}, "en"),
+        ("Bonjour, je ne peux pas imprimer\r\n", {"Content-Language": "fr-FR"}, ""),
     ],
 )
-async def test_a_new_customer_by_mail_has_the_language_of_the_mail_else_that_of_the_pages(
+async def test_a_customer_by_mail_has_the_language_that_their_last_mail_says_which_says_any(
     desk: Desk, body: str, more: dict[str, str], locale: str
 ) -> None:
     desk.room = dataclasses.replace(desk.room, language="en")
     await desk.gets(mail(body, subject="FV-2209", more=more))
     assert (await desk.ticket()).customer.locale == locale
-    await desk.gets(mail("Hello, I have the same again today, thanks\r\n", message_id="<dos@x>"))
-    assert {ticket.customer.locale for ticket in await desk.scene.rows.all_tickets()} == {locale}, "once"
+    await desk.gets(mail("FV-2210\r\n", subject="FV-2210", message_id="<dos@x>"))
+    assert {ticket.customer.locale for ticket in await desk.scene.rows.all_tickets()} == {locale}
+    await desk.gets(mail("Hello, I have the same again today, thanks\r\n", message_id="<tres@x>"))
+    assert {ticket.customer.locale for ticket in await desk.scene.rows.all_tickets()} == {"en"}
+
+
+async def test_what_we_remark_is_in_the_language_of_the_mail_else_the_customers_else_that_of_the_pages(
+    desk: Desk,
+) -> None:
+    desk.room = dataclasses.replace(desk.room, language="pt")
+
+    async def remarked(number: int, more: dict[str, str]) -> str:
+        raw = mail("\r\n", subject="", message_id=f"<{number}@x>", more=more)
+        ticket_id = (await desk.gets(raw)).mail.ticket_id
+        (ticket,) = [one for one in await desk.scene.rows.all_tickets() if one.id == ticket_id]
+        return (await desk.texts(ticket))[0]
+
+    nothing = {lang: i18n.say(lang, "mail.no_text") for lang in i18n.LANGUAGES}
+    assert await remarked(1, {}) == nothing["pt"]
+    assert await remarked(2, {"Content-Language": "en"}) == nothing["en"]
+    assert await remarked(3, {}) == nothing["en"]
+
+
+async def test_who_asks_for_access_and_says_no_language_is_answered_in_that_of_their_last_mail(
+    desk: Desk,
+) -> None:
+    desk.room = dataclasses.replace(desk.room, language="pt")
+    await desk.gets(mail("Hello, I have the same again today, thanks\r\n"))
+    for number, sender in enumerate((ANA, LUZ)):
+        raw = mail("Access request\r\n", sender=sender, subject="", message_id=f"<{number}@x>")
+        assert (await desk.gets(raw)).became == "access"
+    letters = {one.address: one for one in await desk.scene.rows.letters() if one.kind == "access"}
+    assert [letters[who].facts.locale for who in (ADDRESS, "luz@otra.example")] == ["en", "pt"]
 
 
 async def test_who_asks_for_access_is_answered_in_their_language(desk: Desk) -> None:
