@@ -202,7 +202,7 @@ class Mailroom:
             return 0
         for candidate in finding.candidates(mail, self.signer, app.id):
             ticket = await self._looked_up(app, candidate)
-            if ticket is not None and ticket.state != "closed" and not takes_part(ticket, sender_of(mail)):
+            if ticket is not None and takes_note_of(ticket, sender_of(mail)):
                 return ticket.id
         return 0
 
@@ -324,7 +324,7 @@ class _Taking:
         first, texts = 0, self._texts(world.customer(self.who))
         for ticket_id in self.about:
             ticket = world.ticket(ticket_id)
-            if ticket is None or ticket.state == "closed" or takes_part(ticket, taken.sender):
+            if ticket is None or not takes_note_of(ticket, taken.sender):
                 return 0
             if world.mailed_notes(ticket) + len(texts) > NOTES_AT_MOST:
                 return 0
@@ -422,6 +422,11 @@ def takes_part(ticket: Ticket, address: str) -> bool:
     """Whether this is an address of the ticket's customer, or of somebody in copy."""
     own = (alike(ticket.email), alike(ticket.customer.email))
     return bool(address) and (alike(address) in own or is_copied(ticket, address))
+
+
+def takes_note_of(ticket: Ticket, address: str) -> bool:
+    """Whether mail from this address can become a note there: a stranger's."""
+    return ticket.state != "closed" and not takes_part(ticket, address)
 
 
 def sender_of(mail: Arrival) -> str:
