@@ -993,6 +993,22 @@ async def test_a_strangers_mail_whose_ticket_is_closed_meanwhile_becomes_a_ticke
     assert await mails.original(desk.db, outcome.mail.original) == raw
 
 
+async def test_the_original_of_a_note_is_kept_as_those_of_messages_with_what_came_with_it(desk: Desk) -> None:
+    ticket = await noting(desk)
+    desk.scene.clock.pass_seconds(1)
+    noted = await desk.gets(with_a_picture())
+    assert noted.became == "note"
+    desk.scene.clock.pass_seconds(1)
+    robot = mail(THIRD, message_id="<robot@x>", more={"Auto-Submitted": "auto-generated"})
+    machine = await desk.gets(robot)
+    desk.scene.clock.pass_seconds(1)
+    await desk.scene.policy(mail=True, mail_stranger="note", mail_original_mib=ROOM)
+    came = [await desk.gets(mail(THIRD, message_id=f"<{number}@x>")) for number in range(3)]
+    assert await kept(desk, machine, noted) == [False, True], "newer, and the first to go"
+    assert await kept(desk, *came[-1:]) == [True]
+    assert len(await desk.scene.rows.notes(ticket.id)) == 1
+
+
 async def unread(desk: Desk) -> list[tuple[int, int]]:
     return [(one.ticket_id, one.seq) for one in await stored_notes.unread_notes(desk.db, [1])]
 
