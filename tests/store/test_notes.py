@@ -99,6 +99,24 @@ async def test_a_refused_use_case_leaves_no_note_and_no_gap(house: House) -> Non
     assert [event.note.seq for event in told if isinstance(event, NoteWritten)] == [1, 2]
 
 
+async def test_who_decides_knows_how_many_notes_mails_said_those_of_its_own_group_too(house: House) -> None:
+    ticket = await house.start(house.who("ana"), 0)
+
+    async def mailed(number: int) -> int:
+        def decide(world: World, now: int) -> int:
+            found = world.ticket(ticket.id)
+            assert found is not None
+            said = core.mailed("luz@x.co", "Ojo", cid(number), world.last_note(found), now, mail="m")
+            before = world.mailed_notes(found)
+            world.note(found, said)
+            return before
+
+        return await house.db.write(Needs((ticket.id,), noted=((ticket.id, 0, cid(number)),)), decide)
+
+    assert await house.together(mailed(1), note(house, ticket.id, 2), mailed(3), mailed(4)) == [0, 2, 1, 2]
+    assert await mailed(5) == 3
+
+
 async def test_notes_and_messages_of_a_group_know_nothing_of_each_other(house: House) -> None:
     ana = house.who("ana")
     ticket = await house.start(ana, 0)
