@@ -87,7 +87,7 @@ def of_text(text: str, default: str) -> str:
     if met[best] < LEAST or met[best] < 2 * (sum(met.values()) - met[best]):
         return ""
     if best != default and any(_is_of(line, default) for line in lines):
-        return ""
+        return default if met[default] >= LEAST else ""
     return best
 
 
