@@ -154,7 +154,8 @@ class MemoryStore:
             written = self._notes.get(noted[0], [])
             same = [note.seq for note in written if (note.author_id, note.cid) == noted[1:]]
             world.loaded_noted(noted, same[0] if same else None)
-            world.loaded_last_note(noted[0], len(written))
+            mailed = sum(not note.author_id for note in written)
+            world.loaded_last_note(noted[0], len(written), mailed)
         for key in needs.customers:
             world.loaded_customer(key, self._customers.get(key))
             answered = [t for _, t in self._now() if t.state == "closed" and t.answered_at is not None]

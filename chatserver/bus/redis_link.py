@@ -25,6 +25,9 @@ BACKOFF_SECONDS: Final = 0.1
 BACKOFF_MAX_SECONDS: Final = 2.0
 """Nodes come back each at a moment of its own (full jitter), the last of them within two seconds."""
 
+REASONS_MAX: Final = 20
+"""Of one outage that are said: an address or a number in them may make each a new one."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -125,7 +128,7 @@ class Link:
                 await self._connect()
             except Unreachable as why:
                 # Each reason once: an outage of a day is a hundred thousand tries.
-                if str(why) not in said:
+                if str(why) not in said and len(said) < REASONS_MAX:
                     said.add(str(why))
                     _log.info("Redis is still away: %s", why)
             except Exception:

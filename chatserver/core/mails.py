@@ -77,8 +77,9 @@ class Original(NamedTuple):
 
 
 def making_room(originals: Sequence[Original], needed: int) -> list[Original]:
-    """Which of them, the oldest first, go for so many bytes, or all. First those of mails that became no message; then, time and
-    again, the oldest one of whoever has most there: who sends a lot makes room for it, and not everybody else."""
+    """Which of them, the oldest first, go for so many bytes, or all. First those of mails that became no message and no
+    note; then, time and again, the oldest one of whoever has most there: who sends a lot makes room for it, and not everybody
+    else."""
     going: list[Original] = []
     for original in _in_order_of_going(originals):
         if needed <= 0:

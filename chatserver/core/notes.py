@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from chatserver.core import messages
 from chatserver.core.people import Agent
 from chatserver.core.tickets import Ticket
 
@@ -48,13 +47,8 @@ class UnreadNote(NamedTuple):
     agent_id: int | None
 
 
-def text(said: str) -> str:
-    """As a message's. Raises Refused(too_short | too_long)."""
-    return messages.body(said)
-
-
 def written(agent: Agent, said: str, cid: str, last: int, now: int) -> Note:
-    """The note after the ticket's `last` one (0: there is none). `said`: as `text` gave it."""
+    """The note after the ticket's `last` one (0: there is none). `said`: as `messages.body` gave it."""
     return Note(last + 1, now, agent.id, agent.name, cid, said)
 
 

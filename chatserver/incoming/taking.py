@@ -52,7 +52,7 @@ def _fetching(room: Mailroom, settings: Settings) -> AbstractAsyncContextManager
 
 
 def _mailroom(settings: Settings, house: House, db: Database, files: Files) -> Mailroom:
-    language = settings.language if settings.language in i18n.LANGUAGES else i18n.DEFAULT
+    language = i18n.choose(settings.language)
     return Mailroom(
         house,
         db,

@@ -26,6 +26,7 @@ from chatserver.core.errors import Refused
 from chatserver.core.events import Event
 from chatserver.core.people import App
 from chatserver.core.tickets import Item, MailProblem, Ticket
+from chatserver.i18n import DEFAULT, choose
 from chatserver.loops.worker import LONGEST_SLEEP_MS, Alarm, forever
 from chatserver.mail.addresses import Signer
 from chatserver.mail.links import Links, links
@@ -88,7 +89,8 @@ class Postman:
 
     `sender`: for apps without an address of their own. `per_hour`: mails of one app in any hour. `may_act`: whether this process
     may do now what is due. `longest_sleep_ms`: look at least this often, because others put mails there too. `answerable`: mail
-    to the apps' own addresses comes in here, or at another process of this database.
+    to the apps' own addresses comes in here, or at another process of this database. `language`: of who is not known to read
+    another one of ours.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class Postman:
         may_act: Callable[[], bool] = lambda: True,
         longest_sleep_ms: int = LONGEST_SLEEP_MS,
         answerable: bool = False,
+        language: str = DEFAULT,
     ) -> None:
         self._house = house
         self._db = db
@@ -114,6 +117,7 @@ class Postman:
         self._per_hour = per_hour
         self._may_act = may_act
         self._answerable = answerable
+        self._language = language
         self._alarm = Alarm(house.now, longest_sleep_ms)
         self._rest_until = 0
         self._rest_ms = REST_FIRST_MS
@@ -376,9 +380,8 @@ class Postman:
 
     async def _composed(self, mail: Waiting, app: App, ticket: Ticket | None, now: int) -> Ready:
         sender = app.support_address or self._sender
-        matter = Matter(
-            mail.kind, app, mail.address, mail.confirmed, mail.facts, self._name(mail, ticket, sender)
-        )
+        name, language = self._name(mail, ticket, sender), self._language
+        matter = Matter(mail.kind, app, mail.address, mail.confirmed, mail.facts, name, language=language)
         if ticket is not None:
             matter = replace(
                 matter, ticket=ticket, items=await self._items(mail, ticket), hidden=hidden(ticket, app)
@@ -466,6 +469,7 @@ async def mailing(
         may_act=may_act,
         longest_sleep_ms=longest_sleep_ms,
         answerable=settings.mails_come_in,
+        language=choose(settings.language),
     ):
         yield
 

@@ -28,7 +28,7 @@ from chatserver.core.hours import zone_of
 from chatserver.core.outbox import ASKED_FOR, Facts, LetterKind, is_copied, merely_typed
 from chatserver.core.people import App
 from chatserver.core.tickets import TALK, Item, Ticket, pending_ends, rate_until
-from chatserver.i18n import TAGS, choose, clock, say, words
+from chatserver.i18n import DEFAULT, TAGS, choose, clock, say, words
 from chatserver.mail.addresses import LOOP_FIELD
 from chatserver.mail.links import Links
 
@@ -67,6 +67,8 @@ class Matter(msgspec.Struct, frozen=True):
     """Of the ticket, what the mail is about; the latest ones where they are many."""
     hidden: Sequence[str] = ()
     """What must not be read in a mail: sensitive identifiers of the case."""
+    language: str = DEFAULT
+    """In which it is where nobody knows of one of ours that its receiver reads."""
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -141,7 +143,7 @@ class _Told:
         self.ticket = matter.ticket
         self.links = links
         locale = matter.facts.locale or (matter.ticket.customer.locale if matter.ticket else "")
-        self.lang = choose(locale)
+        self.lang = choose(locale, matter.language)
         self.number = matter.ticket.number if matter.ticket else 0
         self.copied = matter.ticket is not None and is_copied(matter.ticket, matter.address)
         """Its receiver is in copy: the ticket is somebody else's, to look at and to decide about."""

@@ -47,7 +47,6 @@ from chatserver.services.mail_keeping import Shelf
 from chatserver.services.portal import hashed
 from chatserver.store import mails
 from chatserver.store.database import Database
-from chatserver.store.notes import count_mailed
 from chatserver.store.portal import owner_of, revoke, spoken_as
 from chatserver.store.work import Needs, Who, World
 
@@ -80,7 +79,7 @@ class _Chosen(msgspec.Struct, frozen=True):
 class Mailroom:
     """`authserv_id`: the name under which the operator's own mail host writes Authentication-Results, "" for none is believed.
     `no_subject`: what a ticket is called whose mail says nothing. `files`: open, and where what comes with mails is kept.
-    `language`: of who does not write in another one of ours."""
+    `language`: of who was never known to write in another one of ours."""
 
     house: House
     db: Database
@@ -125,9 +124,7 @@ class Mailroom:
         if about:
             kept = Kept(left=mail_files.names(mail))
         elif judged.kind == "person":
-            # By its sender, whatever ticket they take part in.
-            who = Uploader(app.id, "customer", key_of(mail), unverified=not verified)
-            kept = await mail_files.keep(self.files, who, mail, app.policy)
+            kept = await self._files_of(app, mail, verified)
         await self._make_worthless(raw)
         await self.shelf.take_in(self.house, self.db, app, len(raw))
         await mails.keep_original(self.db, original, raw, self.house.now())
@@ -144,20 +141,26 @@ class Mailroom:
             reason=judged.reason,
             verified=verified,
         )
-        return await self._write(_Taking(self, app, mail, judged, chosen, about, taken, kept))
+        outcome = await self._write(_Taking(self, app, mail, judged, chosen, about, taken, kept))
+        while outcome is None:
+            # No note any more: looked at anew as what it is then, with what came with it. Its original lies there.
+            chosen, kept = await self._chosen(app, mail), await self._files_of(app, mail, verified)
+            outcome = await self._write(_Taking(self, app, mail, judged, chosen, 0, taken, kept))
+        return outcome
 
-    async def _write(self, taking: _Taking) -> Outcome:
+    async def _files_of(self, app: App, mail: Arrival, verified: bool) -> Kept:
+        """What came with it, kept as by its sender, whatever ticket they take part in."""
+        who = Uploader(app.id, "customer", key_of(mail), unverified=not verified)
+        return await mail_files.keep(self.files, who, mail, app.policy)
+
+    async def _write(self, taking: _Taking) -> Outcome | None:
         key = (taking.app.id, taking.mail.key)
         who, sender = taking.who, taking.taken.sender
         needs = Needs(
             tickets=tuple(
                 dict.fromkeys([*taking.bounced, *(one.ticket_id for one in taking.chosen), *taking.about])
             ),
-            noted=tuple(
-                (one, 0, cid_of(key[1], place))
-                for one in taking.about
-                for place, _ in enumerate(taking.texts)
-            ),
+            noted=tuple((one, 0, cid_of(key[1], 0)) for one in taking.about),
             customers=((who.app_id, who.key),),
             # The app's number locks the app, on many nodes too: whoever takes the same mail waits, and finds it taken.
             numbers=(taking.app.id,),
@@ -195,13 +198,11 @@ class Mailroom:
     async def _about(self, app: App, mail: Arrival) -> int:
         """Where strangers' mails become notes: the ticket, not closed, that this one names and in which its sender takes no part;
         0 for none. Who takes part and is not known, or whom nobody may know, has tickets of their own as ever."""
-        if app.policy.mail_stranger != "note":
+        if app.policy.mail_stranger != "note" or not sender_of(mail):
             return 0
         for candidate in finding.candidates(mail, self.signer, app.id):
             ticket = await self._looked_up(app, candidate)
-            if ticket is None or ticket.state == "closed" or takes_part(ticket, sender_of(mail)):
-                continue
-            if await count_mailed(self.db, ticket.id) < NOTES_AT_MOST:
+            if ticket is not None and takes_note_of(ticket, sender_of(mail)):
                 return ticket.id
         return 0
 
@@ -259,10 +260,8 @@ class _Taking:
         self.claimed = "" if taken.verified else _claim(self.name)
         locale = language(mail.headers, f"{mail.subject}\n{mail.said}", room.language)
         self.who = Who(app.id, key_of(mail), own, taken.sender, locale)
-        said = list(_texts(mail))
-        self.subject = _subject(mail, "".join(said[:1]), room.no_subject)
-        nothing = i18n.say(i18n.choose(self.who.locale), "mail.no_text")
-        self.texts = _with_note(said or [nothing], kept.left, self.who.locale)
+        self.said = list(_texts(mail))
+        self.subject = _subject(mail, "".join(self.said[:1]), room.no_subject)
         self.answerable = judged.answerable and app.policy.mail
         self.bounced = _bounced(mail, room.signer, app.id) if judged.kind == "bounce" else {}
         self.only_access = (
@@ -273,11 +272,20 @@ class _Taking:
             and only_asks_for_access(mail)
         )
 
-    def decide(self, world: World, now: int) -> Outcome:
+    def decide(self, world: World, now: int) -> Outcome | None:
+        """None: it was to become a note and cannot any more. Nothing is stored then, and it has to be decided without that."""
         before = world.mail(self.app.id, self.mail.key)
         if before is not None:
             return Outcome("again", before)
-        became, taken = self._become(world, replace(self.taken, at=now))
+        taken = replace(self.taken, at=now)
+        if self.about:
+            noted = self._noted(world, taken)
+            if not noted:
+                return None
+            became: Became = "note"
+            taken = replace(taken, seq=noted)
+        else:
+            became, taken = self._become(world, taken)
         world.take(taken)
         return Outcome(became, taken)
 
@@ -286,8 +294,6 @@ class _Taking:
             return "nothing", self._came_back(world, taken)
         if self.judged.kind != "person" or not taken.sender:
             return "nothing", taken
-        if noted := self._noted(world, taken):
-            return "note", replace(taken, seq=noted)
         ticket = self._ticket(world, taken.sender)
         if ticket is not None and ticket.state != "closed":
             return "message", self._said(world, ticket, taken)
@@ -315,13 +321,15 @@ class _Taking:
     def _noted(self, world: World, taken: TakenMail) -> int:
         """The number of the note that it became, the first of several; 0: it became none. The mail's row names no ticket: it is
         none of what its customer, or who is in copy, said there."""
-        first = 0
+        first, texts = 0, self._texts(world.customer(self.who))
         for ticket_id in self.about:
             ticket = world.ticket(ticket_id)
-            if ticket is None or ticket.state == "closed" or takes_part(ticket, taken.sender):
+            if ticket is None or not takes_note_of(ticket, taken.sender):
+                return 0
+            if world.mailed_notes(ticket) + len(texts) > NOTES_AT_MOST:
                 return 0
             first = world.last_note(ticket) + 1
-            for place, text in enumerate(self.texts):
+            for place, text in enumerate(texts):
                 cid, last = cid_of(taken.key, place), world.last_note(ticket)
                 note = notes.mailed(
                     taken.sender, text, cid, last, taken.at, mail=taken.key, verified=taken.verified
@@ -336,7 +344,7 @@ class _Taking:
             author = replace(author, name=author.name or self.name)
         elif ticket.customer.key == self.who.key:
             ticket = replace(ticket, customer=self._author(world, taken))
-        for place, text in enumerate(self.texts):
+        for place, text in enumerate(self._texts(author or ticket.customer)):
             cid = cid_of(taken.key, place)
             files = () if place else self._files(world)
             if author is not None:
@@ -352,22 +360,36 @@ class _Taking:
 
     def _author(self, world: World, taken: TakenMail) -> Customer:
         """Who has nothing but the address that the mail claims: never the account of which that address is confirmed. Called as
-        the last mail calls them that somebody stands by."""
+        the last mail calls them that somebody stands by; of the language that the last one is in which says any."""
         known = world.customer(self.who) or world.new_customer(self.who, taken.at)
-        named = replace(known, name=self.who.name or known.name, claimed=self.claimed or known.claimed)
-        if named != known:
-            world.update_customer(named)
-        return named
+        current = replace(
+            known,
+            name=self.who.name or known.name,
+            claimed=self.claimed or known.claimed,
+            locale=self.who.locale or known.locale,
+        )
+        if current != known:
+            world.update_customer(current)
+        return current
+
+    def _texts(self, customer: Customer | None) -> list[str]:
+        """What the mail says, with our remarks in the language that it is in, else this customer's."""
+        lang = self._language(customer)
+        return _with_remark(self.said or [i18n.say(lang, "mail.no_text")], self.kept.left, lang)
+
+    def _language(self, customer: Customer | None) -> str:
+        own = self.who.locale or (customer.locale if customer else "")
+        return i18n.choose(own, self.room.language)
 
     def _opened(self, world: World, taken: TakenMail, *, follows: int) -> TakenMail:
         customer = self._author(world, taken)
         draft = world.draft(customer, self.subject, "{}", taken.at, email=taken.sender, follows=follows)
         draft = replace(draft, source="mail")
-        cid = cid_of(taken.key, 0)
-        step = tickets.requested(draft, self.texts[0], cid, "mail", self._files(world))
+        cid, texts = cid_of(taken.key, 0), self._texts(customer)
+        step = tickets.requested(draft, texts[0], cid, "mail", self._files(world))
         ticket = world.create(_marked(step, taken), self.app.policy, cid)
         first = ticket.last_seq
-        for place, text in enumerate(self.texts[1:], 1):
+        for place, text in enumerate(texts[1:], 1):
             more = tickets.customer_said(ticket, text, cid_of(taken.key, place), taken.at)
             ticket = world.put(ticket, _marked(more, taken), self.app.policy)
         taken = replace(taken, ticket_id=ticket.id, seq=first)
@@ -378,7 +400,7 @@ class _Taking:
         taken = replace(taken, ticket_id=ticket.id if ticket else None)
         if may_answer(world.mail_answers(taken.app_id, taken.sender), taken.at):
             taken = replace(taken, answer=answer)
-            leaving.answer(world, taken, ticket, self.who.locale)
+            leaving.answer(world, taken, ticket, self._language(world.customer(self.who)))
         return taken
 
     def _came_back(self, world: World, taken: TakenMail) -> TakenMail:
@@ -400,6 +422,11 @@ def takes_part(ticket: Ticket, address: str) -> bool:
     """Whether this is an address of the ticket's customer, or of somebody in copy."""
     own = (alike(ticket.email), alike(ticket.customer.email))
     return bool(address) and (alike(address) in own or is_copied(ticket, address))
+
+
+def takes_note_of(ticket: Ticket, address: str) -> bool:
+    """Whether mail from this address can become a note there: a stranger's."""
+    return ticket.state != "closed" and not takes_part(ticket, address)
 
 
 def sender_of(mail: Arrival) -> str:
@@ -483,15 +510,15 @@ def _texts(mail: Arrival) -> Iterator[str]:
             return
 
 
-def _with_note(texts: list[str], left: tuple[str, ...], locale: str) -> list[str]:
+def _with_remark(texts: list[str], left: tuple[str, ...], lang: str) -> list[str]:
     """What of a mail is in the original alone is said at the end, where there is room for it."""
     if not left:
         return texts
     more = len(left) - NAMED_AT_MOST
     names = ", ".join(left[:NAMED_AT_MOST]) + (f" (+{more})" if more > 0 else "")
-    note = f"[{i18n.say(i18n.choose(locale), 'mail.files_left', names=names)}]"
-    whole = f"{texts[-1]}\n\n{note}"
-    return [*texts[:-1], whole] if len(whole) <= messages.TEXT_MAX else [*texts, note]
+    remark = f"[{i18n.say(lang, 'mail.files_left', names=names)}]"
+    whole = f"{texts[-1]}\n\n{remark}"
+    return [*texts[:-1], whole] if len(whole) <= messages.TEXT_MAX else [*texts, remark]
 
 
 def _cut(text: str) -> Iterator[str]:

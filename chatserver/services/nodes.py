@@ -21,6 +21,7 @@ from chatserver.core.heartbeats import Heartbeats
 from chatserver.services import followups, pairing
 from chatserver.services.house import House
 from chatserver.store.base import StoreFailed
+from chatserver.store.database import DatabaseUnusable
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,8 @@ class Registry(Protocol):
 
     def starting(self) -> AbstractAsyncContextManager[None]: ...
 
-    async def join(self, now: int) -> int: ...
+    async def join(self, now: int) -> int:
+        """Raises DatabaseUnusable where it may not: to try again is of no use."""
 
     async def beat(self, node: int, now: int) -> bool: ...
 
@@ -121,6 +123,8 @@ class Watching:
         while True:
             try:
                 await self.turn()
+            except DatabaseUnusable:
+                return  # it may not join again, which was said, and ends
             except Exception as problem:
                 self._house.metrics.beats_missed += 1
                 if not self._house.store.explains(problem):

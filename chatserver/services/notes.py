@@ -13,7 +13,7 @@ async def write(house: House, agent_id: int, ticket_id: int, cid: str, text: str
 
     Refused: too_short, too_long, bad_frame (cid), unauthorized, not_found.
     """
-    cid, text = messages.cid(cid), notes.text(text)
+    cid, text = messages.cid(cid), messages.body(text)
     agent = house.people.agent(agent_id)
 
     def decide(world: World, now: int) -> int:

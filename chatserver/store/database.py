@@ -152,7 +152,8 @@ class Database(Reader):
     @property
     def outlived(self) -> asyncio.Event:
         """Set when the database has another epoch than the one that was opened: it is an earlier state, or a standby that took
-        over. Nothing is written from then on (StoreEnded), and the process has to end: what it knows and has told is of the epoch
+        over; also when this node, which the others took for dead, may not join them again: they sign with another secret.
+        Nothing is written from then on (StoreEnded), and the process has to end: what it knows and has told is of the time
         before."""
         return self._writer.outlived
 

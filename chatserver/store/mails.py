@@ -39,6 +39,7 @@ _ORIGINAL = (
 _OF_APP = exists().where(mails.c.original == mail_originals.c.name, _app)
 _BYTES = select(func.sum(func.length(mail_originals.c.bytes))).where(_OF_APP)
 _SAID = mails.c.seq.is_not(None)
+"""It became a message, or a note, with whose original the only copy of what came with it would go."""
 _KEPT = (
     select(
         mail_originals.c.name,
@@ -100,7 +101,8 @@ async def bytes_of_originals(db: Database, app_id: int) -> int:
 
 
 async def originals_of(db: Database, app_id: int, most: int) -> list[Original]:
-    """`most` of an app's originals: first those of mails that became no message, then the others, of both the oldest first."""
+    """`most` of an app's originals: first those of mails that became no message and no note, then the others, of both the oldest
+    first."""
     rows = await db.rows(_FIRST_TO_GO, app_id=app_id, most=most)
     return [Original(name, int(at), int(size), sender, bool(said)) for name, at, size, sender, said in rows]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, func, select, tuple_
+from sqlalchemy import bindparam, select, tuple_
 
 from chatserver.core.events import NoteWritten
 from chatserver.core.notes import UNREAD_AT_MOST, Note, UnreadNote
@@ -22,7 +22,6 @@ _AFTER = (
     .limit(bindparam("limit"))
 )
 _ONE = note_select.where(notes.c.ticket_id == bindparam("ticket_id"), notes.c.seq == bindparam("seq"))
-_MAILED = select(func.count()).where(notes.c.ticket_id == bindparam("ticket_id"), notes.c.author_id == 0)
 _place = tuple_(notes.c.at, notes.c.ticket_id, notes.c.seq)
 _LATEST = (
     note_select.add_columns(
@@ -64,12 +63,6 @@ async def notes_after(db: Database, ticket_id: int, after: int, limit: int) -> l
 async def note_numbered(db: Database, ticket_id: int, seq: int) -> Note | None:
     rows = await db.rows(_ONE, ticket_id=ticket_id, seq=min(seq, LAST))
     return note_from(rows[0]) if rows else None
-
-
-async def count_mailed(db: Database, ticket_id: int) -> int:
-    """How many of a ticket's notes mails said."""
-    ((count,),) = await db.rows(_MAILED, ticket_id=ticket_id)
-    return int(count)
 
 
 async def latest_notes(

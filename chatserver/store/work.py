@@ -63,7 +63,8 @@ class Needs(msgspec.Struct, frozen=True, gc=False):
     """(ticket, author's side, author's id (0 = the ticket's customer), cid): was this message stored before? Who is in copy is
     ("system", their customer's id)."""
     noted: tuple[tuple[int, int, str], ...] = ()
-    """(ticket, agent's id, cid), beside `tickets`: was this note written before, and which number has the ticket's last one?"""
+    """(ticket, agent's id, cid), beside `tickets`: was this note written before, which number has the ticket's last one, and how
+    many of them did mails say?"""
     customers: tuple[tuple[int, str], ...] = ()
     """(app id, key): the customer's row, who answered their last closed ticket, and all of their open live ones."""
     opened: tuple[tuple[int, str, str], ...] = ()
@@ -101,6 +102,7 @@ class World:
         self._said: dict[tuple[int, By, int, str], int | None] = {}
         self._noted: dict[tuple[int, int, str], int | None] = {}
         self._last_notes: dict[int, int] = {}
+        self._mailed_notes: dict[int, int] = {}
         self._customers: dict[tuple[int, str], Customer | None] = {}
         self._answered: dict[tuple[int, str], int | None] = {}
         self._opened: dict[tuple[int, str, str], int | None] = {}
@@ -146,9 +148,10 @@ class World:
     def loaded_noted(self, key: tuple[int, int, str], seq: int | None) -> None:
         self._noted[key] = seq
 
-    def loaded_last_note(self, ticket_id: int, seq: int) -> None:
-        """The number of the ticket's last note; 0 where there is none."""
+    def loaded_last_note(self, ticket_id: int, seq: int, mailed: int) -> None:
+        """The number of the ticket's last note, 0 where there is none, and how many of its notes mails said."""
         self._last_notes[ticket_id] = seq
+        self._mailed_notes[ticket_id] = mailed
 
     def loaded_customer(self, key: tuple[int, str], customer: Customer | None) -> None:
         self._customers[key] = customer
@@ -258,6 +261,10 @@ class World:
         """The number of the ticket's last note; 0 where there is none."""
         return self._last_notes[ticket.id]
 
+    def mailed_notes(self, ticket: Ticket) -> int:
+        """How many of the ticket's notes mails said."""
+        return self._mailed_notes[ticket.id]
+
     def opened(self, who: Who, cid: str) -> Ticket | None:
         """The ticket that this customer opened with this cid, if there is one."""
         found = self._opened[who.app_id, who.key, cid]
@@ -333,6 +340,7 @@ class World:
         """Store the ticket's next note. The ticket stays as it is, its version too: customers hear of that."""
         self._set(self.new_notes, (ticket.id, note.seq), note)
         self._set(self._last_notes, ticket.id, note.seq)
+        self._set(self._mailed_notes, ticket.id, self._mailed_notes[ticket.id] + (not note.author_id))
         self._set(self._noted, (ticket.id, note.author_id, note.cid), note.seq)
         self.events.append(
             NoteWritten(ticket.app_id, ticket.id, note, ticket.number, ticket.subject, ticket.agent_id)

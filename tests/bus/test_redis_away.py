@@ -133,6 +133,30 @@ async def test_however_often_it_is_tried_a_log_says_each_reason_once(
     ], said
 
 
+async def test_of_an_outage_that_has_ever_new_reasons_a_log_says_a_few(
+    redis: RedisServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(redis_link, "BACKOFF_MAX_SECONDS", 0.01)
+    monkeypatch.setattr(redis_link, "REASONS_MAX", 4)
+    tries = 0
+
+    async def finds_none(*_: Any) -> Any:
+        nonlocal tries
+        tries += 1
+        raise redis_line.Unreachable("nowhere", f"this was try {tries}")
+
+    async with nodes(redis.url) as (node,):
+        with monkeypatch.context() as patched:
+            patched.setattr(redis_link, "find", finds_none)
+            redis.kill()
+            await soon(lambda: tries > 20, "it was tried twenty times")
+        redis.start()
+        await soon(lambda: node.bus.connected, "it is back")
+    said = [record for record in caplog.records if "Redis is still away" in record.getMessage()]
+    assert len(said) == 3, "beside the first one, by which it was away"
+
+
 @pytest.mark.fault
 async def test_redis_hangs_and_goes_on_under_load(redis: RedisServer) -> None:
     async with nodes(redis.url, redis.url) as found:

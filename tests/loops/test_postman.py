@@ -176,6 +176,17 @@ async def test_where_no_answer_comes_in_none_is_asked_for(scene: Scene, box: Mai
     assert box.arrived[0].mail["Reply-To"] is None
 
 
+async def test_a_mail_to_whom_no_language_of_ours_is_known_of_is_in_that_of_the_pages(
+    scene: Scene, box: Mailbox
+) -> None:
+    made = sender(scene, box, language="en")
+    for locale, key in (("", "user:1"), ("fr", "user:2"), ("pt-BR", "user:3")):
+        await request(scene, Who(1, key, "", f"{key[-1]}@example.com", locale))
+    await made.turn()
+    found = {str(one.mail["To"]): str(one.mail["Content-Language"]) for one in box.arrived}
+    assert found == {"1@example.com": "en", "2@example.com": "en", "3@example.com": "pt-BR"}
+
+
 async def test_a_batch_goes_over_one_connection(scene: Scene, box: Mailbox) -> None:
     await post(scene, *(f"a{n}@x.co" for n in range(15)))
     await until_settled(scene, sender(scene, box))

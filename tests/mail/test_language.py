@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chatserver import i18n
 from chatserver.mail.language import language, of_text
 from chatserver.mail.message import read
 from tests.mail.writing import mail
@@ -38,7 +39,27 @@ CORPUS = Path(__file__).resolve().parent / "corpus"
     ],
 )
 def test_a_text_is_in_one_of_our_languages_only_where_it_plainly_is(text: str, found: str) -> None:
-    assert of_text(text) == found
+    for default in i18n.LANGUAGES:
+        assert of_text(text, default) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "default", "found"),
+    [
+        ("No abre el sistema desde ayer.\nError: the server is not available at this time", "es", "es"),
+        ("Gracias.\nTraceback: the connection was closed by the server and could not be opened", "es", ""),
+        ("O sistema não abre.\nError: the server is not available at this time", "pt", ""),
+        (
+            "Thanks!\nError: no se puede abrir el archivo, no hay conexión con el servidor desde ayer",
+            "en",
+            "",
+        ),
+    ],
+)
+def test_who_pastes_a_line_of_another_language_does_not_plainly_write_in_it(
+    text: str, default: str, found: str
+) -> None:
+    assert language(read(mail(), None, ()).headers, text, default) == found
 
 
 @pytest.mark.parametrize(
@@ -62,17 +83,18 @@ def test_a_header_says_it_before_the_text_does_where_it_names_one_of_ours(
     assert language(arrival.headers, arrival.said, "es") == found
 
 
-def test_what_says_neither_is_in_the_language_of_the_pages() -> None:
+def test_what_says_neither_is_in_none() -> None:
     arrival = read(mail("Factura 1042\r\n", subject="x"), None, ())
-    assert [language(arrival.headers, arrival.said, own) for own in ("es", "en", "pt")] == ["es", "en", "pt"]
+    assert {language(arrival.headers, arrival.said, own) for own in ("es", "en", "pt")} == {""}
 
 
-def test_of_mails_that_somebody_else_wrote_hardly_one_is_taken_for_another_language() -> None:
+@pytest.mark.parametrize("default", i18n.LANGUAGES)
+def test_of_mails_that_somebody_else_wrote_hardly_one_is_taken_for_another_language(default: str) -> None:
     """Whoever writes in the language of the pages is answered in it all the same: what is not plain needs no word more."""
     right, wrong, open_ = 0, [], 0
     for path in sorted(CORPUS.rglob("*.eml")):
         label = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["language"]
-        found = of_text(read(path.read_bytes(), None, ()).said)
+        found = of_text(read(path.read_bytes(), None, ()).said, default)
         if not found:
             open_ += 1
         elif found == label:
@@ -80,12 +102,12 @@ def test_of_mails_that_somebody_else_wrote_hardly_one_is_taken_for_another_langu
         else:
             wrong.append(path.stem)
     print(f"{right} right, {open_} open, wrong: {wrong}")
-    assert right > open_
+    assert right >= 116 > open_
     assert len(wrong) * 50 <= right
 
 
 def test_a_text_of_nothing_but_words_or_signs_is_read_at_once() -> None:
     began = time.process_time()
     for text in ("a " * 250_000, "\n" * 500_000, "\u0301" * 500_000, "x" * 500_000):
-        assert of_text(text) == ""
+        assert of_text(text, "es") == ""
     assert time.process_time() - began < 30

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from chatserver import i18n
 from chatserver.core import messages
 from chatserver.core.mails import ANSWERS_AT_MOST, Original
 from chatserver.core.outbox import Facts
@@ -363,21 +364,52 @@ async def test_whose_domain_stands_by_a_mail_is_answered_with_what_they_wrote(de
 @pytest.mark.parametrize(
     ("body", "more", "locale"),
     [
-        ("Factura 1042\r\n", {}, "en"),
+        ("Factura 1042\r\n", {}, ""),
         ("Hola, no puedo imprimir la factura.\r\n", {}, "es"),
         ("Olá, não consigo emitir a nota. Obrigado\r\n", {}, "pt"),
         ("Hola, no puedo imprimir la factura.\r\n", {"Content-Language": "pt-BR"}, "pt-BR"),
-        ("Bonjour, je ne peux pas imprimer\r\n", {"Content-Language": "fr-FR"}, "en"),
+        ("Bonjour, je ne peux pas imprimer\r\n", {"Content-Language": "fr-FR"}, ""),
     ],
 )
-async def test_a_new_customer_by_mail_has_the_language_of_the_mail_else_that_of_the_pages(
+async def test_a_customer_by_mail_has_the_language_that_their_last_mail_says_which_says_any(
     desk: Desk, body: str, more: dict[str, str], locale: str
 ) -> None:
     desk.room = dataclasses.replace(desk.room, language="en")
     await desk.gets(mail(body, subject="FV-2209", more=more))
     assert (await desk.ticket()).customer.locale == locale
-    await desk.gets(mail("Hello, I have the same again today, thanks\r\n", message_id="<dos@x>"))
-    assert {ticket.customer.locale for ticket in await desk.scene.rows.all_tickets()} == {locale}, "once"
+    await desk.gets(mail("FV-2210\r\n", subject="FV-2210", message_id="<dos@x>"))
+    assert {ticket.customer.locale for ticket in await desk.scene.rows.all_tickets()} == {locale}
+    await desk.gets(mail("Hello, I have the same again today, thanks\r\n", message_id="<tres@x>"))
+    assert {ticket.customer.locale for ticket in await desk.scene.rows.all_tickets()} == {"en"}
+
+
+async def test_what_we_remark_is_in_the_language_of_the_mail_else_the_customers_else_that_of_the_pages(
+    desk: Desk,
+) -> None:
+    desk.room = dataclasses.replace(desk.room, language="pt")
+
+    async def remarked(number: int, more: dict[str, str]) -> str:
+        raw = mail("\r\n", subject="", message_id=f"<{number}@x>", more=more)
+        ticket_id = (await desk.gets(raw)).mail.ticket_id
+        (ticket,) = [one for one in await desk.scene.rows.all_tickets() if one.id == ticket_id]
+        return (await desk.texts(ticket))[0]
+
+    nothing = {lang: i18n.say(lang, "mail.no_text") for lang in i18n.LANGUAGES}
+    assert await remarked(1, {}) == nothing["pt"]
+    assert await remarked(2, {"Content-Language": "en"}) == nothing["en"]
+    assert await remarked(3, {}) == nothing["en"]
+
+
+async def test_who_asks_for_access_and_says_no_language_is_answered_in_that_of_their_last_mail(
+    desk: Desk,
+) -> None:
+    desk.room = dataclasses.replace(desk.room, language="pt")
+    await desk.gets(mail("Hello, I have the same again today, thanks\r\n"))
+    for number, sender in enumerate((ANA, LUZ)):
+        raw = mail("Access request\r\n", sender=sender, subject="", message_id=f"<{number}@x>")
+        assert (await desk.gets(raw)).became == "access"
+    letters = {one.address: one for one in await desk.scene.rows.letters() if one.kind == "access"}
+    assert [letters[who].facts.locale for who in (ADDRESS, "luz@otra.example")] == ["en", "pt"]
 
 
 async def test_who_asks_for_access_is_answered_in_their_language(desk: Desk) -> None:
@@ -896,6 +928,20 @@ async def test_a_ticket_takes_so_many_notes_of_strangers_and_no_more(
     assert [note.text for note in await desk.scene.rows.notes(ticket.id)] == ["n.º 0", "n.º 1"]
 
 
+async def test_however_many_strangers_write_at_once_a_ticket_takes_no_more_notes_of_theirs(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailroom, "NOTES_AT_MOST", 3)
+    ticket = await noting(desk)
+    long = "a" * (messages.TEXT_MAX + 1)
+    assert (await desk.gets(stranger(f"{long}\r\n", 90))).became == "note", "it is two of them"
+    await notes.write(desk.scene.house, 1, ticket.id, new_cid(), "Lo nuestro no cuenta")
+    assert (await desk.gets(stranger(f"{long}\r\n", 91))).became == "ticket", "none is cut in two"
+    outcomes = await asyncio.gather(*(desk.gets(stranger(f"n.º {n}\r\n", n)) for n in range(8)))
+    assert sorted(one.became for one in outcomes) == ["note"] + ["ticket"] * 7
+    assert [note.author_id for note in await desk.scene.rows.notes(ticket.id)] == [0, 0, 1, 0]
+
+
 async def test_without_that_setting_a_stranger_has_a_ticket_of_their_own(desk: Desk) -> None:
     await desk.gets(mail())
     ticket = await desk.ticket()
@@ -916,6 +962,51 @@ async def test_what_comes_with_a_strangers_mail_is_named_in_the_note_and_no_link
     assert "captura.png" in note.text
     assert token not in note.text
     assert await desk.scene.rows.attached() == {}
+
+
+def with_a_picture() -> bytes:
+    body = together(part("text/plain", "Miren esto"), file("captura.png", png(), "image/png"))
+    return mail(body, sender=LUZ, subject="Ticket #1001", content='multipart/mixed; boundary="=_b1"')
+
+
+async def test_a_strangers_mail_whose_ticket_is_closed_meanwhile_becomes_a_ticket_with_what_came_with_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = await noting(desk)
+    keep, kept = mails.keep_original, []
+
+    async def closes_first(db: Database, name: str, raw: bytes, now: int) -> None:
+        kept.append(name)
+        await desk.close(ticket)
+        await keep(db, name, raw, now)
+
+    monkeypatch.setattr(mails, "keep_original", closes_first)
+    raw = with_a_picture()
+    outcome = await desk.gets(raw)
+    assert outcome.became == "ticket"
+    assert await desk.scene.rows.notes(ticket.id) == []
+    assert [place[0] for place in (await desk.scene.rows.attached()).values()] == [outcome.mail.ticket_id]
+    (_, opened) = sorted(await desk.scene.rows.all_tickets(), key=lambda one: one.id)
+    assert await desk.texts(opened) == ["Miren esto"], "nothing of it lies in the original alone"
+    # The original lies there once, and is the ticket's.
+    assert kept == [outcome.mail.original]
+    assert await mails.original(desk.db, outcome.mail.original) == raw
+
+
+async def test_the_original_of_a_note_is_kept_as_those_of_messages_with_what_came_with_it(desk: Desk) -> None:
+    ticket = await noting(desk)
+    desk.scene.clock.pass_seconds(1)
+    noted = await desk.gets(with_a_picture())
+    assert noted.became == "note"
+    desk.scene.clock.pass_seconds(1)
+    robot = mail(THIRD, message_id="<robot@x>", more={"Auto-Submitted": "auto-generated"})
+    machine = await desk.gets(robot)
+    desk.scene.clock.pass_seconds(1)
+    await desk.scene.policy(mail=True, mail_stranger="note", mail_original_mib=ROOM)
+    came = [await desk.gets(mail(THIRD, message_id=f"<{number}@x>")) for number in range(3)]
+    assert await kept(desk, machine, noted) == [False, True], "newer, and the first to go"
+    assert await kept(desk, *came[-1:]) == [True]
+    assert len(await desk.scene.rows.notes(ticket.id)) == 1
 
 
 async def unread(desk: Desk) -> list[tuple[int, int]]:

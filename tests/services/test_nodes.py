@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -44,11 +45,12 @@ from chatserver.store.postgres import database
 from chatserver.store.postgres.clock import NOW
 from chatserver.store.postgres.database import PostgresDatabase
 from chatserver.store.postgres.nodes import Nodes, require_same_secret
+from chatserver.store.postgres.unused import ALIVE_MS
 from chatserver.store.tickets import OTHERS_MS
 from chatserver.store.versions import Versions
 from chatserver.store.work import Needs, Who, World
 from tests.harness.postgres import Postgres, fetched
-from tests.harness.waiting import soon
+from tests.harness.waiting import PATIENCE, soon
 from tests.memory_store import Clock, MemoryBus
 from tests.services.scene import DatabaseRows, Scene, Soon, new_cid, who, written
 
@@ -698,6 +700,24 @@ async def test_a_node_that_was_frozen_while_all_got_another_secret_does_not_join
     with pytest.raises(DatabaseUnusable):
         await frozen.join(await a.database_now())
     await require_same_secret(url, "two" * 11)
+
+
+async def test_a_node_that_runs_and_may_not_join_again_says_why_once_and_ends(
+    nodes: tuple[Node, Node, Node], caplog: pytest.LogCaptureFixture
+) -> None:
+    a, b, _ = nodes
+    frozen = Membership(a.house, Nodes(a.db, secret="one" * 11), a._claim_again, a._claim)
+    await frozen._join()
+    a.clock.pass_seconds(ALIVE_MS / 1000 + 1)
+    await Nodes(b.db, secret="two" * 11).join(b.house.now())
+    async with asyncio.timeout(PATIENCE):
+        await frozen._beat()
+    assert a.db.outlived.is_set()
+    assert not frozen.living
+    assert [one.exc_info for one in caplog.records if one.levelno > logging.WARNING] == [None]
+    assert caplog.text.count("sign with another CHATSERVER_SECRET") == 1
+    assert "a beat was missed" not in caplog.text
+    assert a.claimed_again == 0
 
 
 async def test_a_node_that_leaves_is_forgotten_at_once_and_says_what_was_not_said_of_who_was_with_it(

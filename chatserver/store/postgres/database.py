@@ -134,8 +134,12 @@ class PostgresDatabase(Database):
     async def require_epoch(self, connection: Any) -> None:
         """Asked of each connection that is going to write and was not there when the database was opened. Raises StoreEnded."""
         if await connection.fetchval("SELECT value FROM meta WHERE key = 'epoch'") != self.epoch:
-            self._writer.outlive()
+            self.outlive("the database is of another epoch than when this process began")
             raise StoreEnded("the database is of another epoch")
+
+    def outlive(self, why: str) -> None:
+        """This process can serve it no more, for this reason: see `Database.outlived`. Harmless twice."""
+        self._writer.outlive(why)
 
     async def close(self) -> None:
         """Commit what waits, then close. Harmless twice."""

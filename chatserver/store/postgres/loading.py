@@ -80,7 +80,8 @@ LEFT JOIN known ON known.ticket_id = ticket.id"""  # noqa: S608 - constants only
 NOTED: Final = """SELECT wanted.place, notes.seq
 FROM unnest($1::bigint[], $2::bigint[], $3::text[]) WITH ORDINALITY AS wanted(ticket_id, author_id, cid, place)
 JOIN notes ON notes.ticket_id = wanted.ticket_id AND notes.author_id = wanted.author_id AND notes.cid = wanted.cid"""
-LAST_NOTES: Final = """SELECT wanted.id, coalesce((SELECT max(seq) FROM notes WHERE ticket_id = wanted.id), 0)
+LAST_NOTES: Final = """SELECT wanted.id, coalesce((SELECT max(seq) FROM notes WHERE ticket_id = wanted.id), 0),
+(SELECT count(*) FROM notes WHERE ticket_id = wanted.id AND author_id = 0)
 FROM unnest($1::bigint[]) AS wanted(id)"""
 FILES: Final = f"{text(upload_select)} AND files.id = ANY($1::text[]) ORDER BY files.id FOR NO KEY UPDATE"
 
@@ -184,8 +185,8 @@ async def _load_noted(db: Any, world: World, noted: list[tuple[int, int, str]]) 
     found = {row[0]: row[1] for row in await db.fetch(NOTED, list(ticket_ids), list(authors), list(cids))}
     for place, key in enumerate(noted, 1):
         world.loaded_noted(key, found.get(place))
-    for ticket_id, last in await db.fetch(LAST_NOTES, list(set(ticket_ids))):
-        world.loaded_last_note(ticket_id, last)
+    for ticket_id, last, mailed in await db.fetch(LAST_NOTES, list(set(ticket_ids))):
+        world.loaded_last_note(ticket_id, last, mailed)
 
 
 def _said_columns(said: list[Any]) -> tuple[list[Any], ...]:

@@ -64,8 +64,13 @@ class Nodes:
 
     async def join(self, now: int) -> int:
         """A new node; from here on claims are its. Raises as `require_same_secret`, and leaves all as it is: within `starting`
-        nobody else joins between that look and this commit."""
-        await self.require_same_secret(now)
+        nobody else joins between that look and this commit. A node that served already ends then (`Database.outlived`)."""
+        try:
+            await self.require_same_secret(now)
+        except DatabaseUnusable as refused:
+            if self._db.node:
+                self._db.outlive(str(refused))
+            raise
         row = insert(nodes).values(started_at=now, seen_at=now, url=self._url).returning(nodes.c.id)
         signs = update(meta).where(meta.c.key == SIGNER).values(value=self._mark)
         ((node,),) = (await self._db.execute(row, insert_or_not(meta, key=SIGNER, value=self._mark), signs))[

@@ -119,12 +119,12 @@ class PostgresWriter(Writer):
     def failing(self) -> bool:
         return self._failing
 
-    def outlive(self) -> None:
+    def outlive(self, why: str) -> None:
         """See `Database.outlived`. Harmless twice."""
         if not self.outlived.is_set():
             log.critical(
-                "the database is of another epoch than when this process began: nothing more is written, and the process ends. "
-                "It has to be started anew"
+                "%s: nothing more is written, and the process ends. It has to be started anew",
+                why.rstrip("."),
             )
             self._failing = True
             self.outlived.set()

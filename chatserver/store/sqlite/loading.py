@@ -51,7 +51,8 @@ WHERE notes.ticket_id = json_extract(wanted.value, '$[0]') AND notes.author_id =
 AND notes.cid = json_extract(wanted.value, '$[2]')
 """
 LAST_NOTES: Final = """
-SELECT wanted.value, coalesce((SELECT max(seq) FROM notes WHERE ticket_id = wanted.value), 0) FROM json_each(?) AS wanted
+SELECT wanted.value, coalesce((SELECT max(seq) FROM notes WHERE ticket_id = wanted.value), 0),
+(SELECT count(*) FROM notes WHERE ticket_id = wanted.value AND author_id = 0) FROM json_each(?) AS wanted
 """
 CUSTOMERS: Final = f"""
 SELECT wanted.key, {_CUSTOMER} FROM json_each(?) AS wanted CROSS JOIN customers
@@ -162,8 +163,8 @@ def _load_noted(db: sqlite3.Connection, world: World, noted: set[tuple[int, int,
     found = dict(db.execute(NOTED, (_json(keys),)).fetchall())
     for place, key in enumerate(keys):
         world.loaded_noted(key, found.get(place))
-    for ticket_id, last in db.execute(LAST_NOTES, (_json({key[0] for key in keys}),)).fetchall():
-        world.loaded_last_note(ticket_id, last)
+    for ticket_id, last, mailed in db.execute(LAST_NOTES, (_json({key[0] for key in keys}),)).fetchall():
+        world.loaded_last_note(ticket_id, last, mailed)
 
 
 def _load_customers(db: sqlite3.Connection, world: World, people: set[tuple[int, str]]) -> set[int]:
