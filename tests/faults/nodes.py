@@ -16,7 +16,8 @@ NODES = 3
 
 @contextmanager
 def several(where: Path, url: str, hints: RedisServer | None, **settings: Any) -> Iterator[list[Server]]:
-    """All of them are ready. Without `hints` they find out by themselves what the others stored."""
+    """All of them are ready; the database at `url` has the demo in it. Without `hints` they find out by themselves what
+    the others stored."""
     settings = AT_EASE | ({"redis_url": hints.url} if hints else {}) | settings
     with ExitStack() as stack:
         servers = []

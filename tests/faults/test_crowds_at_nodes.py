@@ -83,7 +83,7 @@ async def crowd_at(servers: list[Server], people: int) -> AsyncIterator[Crowd]:
 
 def test_three_nodes_are_deployed_anew_under_a_crowd_that_talks(tmp_path: Path, counting: Postgres) -> None:
     async def story() -> None:
-        url = counting.empty()
+        url = counting.demo()
         with nodes(tmp_path, url) as servers:
             async with crowd_at(servers, DEPLOYED) as crowd:
                 talking = asyncio.create_task(crowd.talk(crowd.people[:TALKERS]))
@@ -150,7 +150,7 @@ def each_asks(reads: Mapping[str, int]) -> float:
 
 def test_a_crowd_that_is_cut_off_comes_back_to_any_node_at_a_rate(tmp_path: Path, counting: Postgres) -> None:
     async def story() -> None:
-        url = counting.empty()
+        url = counting.demo()
         with nodes(tmp_path, url) as servers:
             async with crowd_at(servers, CUT_OFF) as crowd:
                 counting.count_anew()
