@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.faults.crowd import AT_EASE
 from tests.harness.redis import RedisServer, redis_server
-from tests.harness.server import Server, running
+from tests.harness.server import Server, ended, start_all
 
 NODES = 3
 
@@ -24,7 +24,8 @@ def several(where: Path, url: str, hints: RedisServer | None, **settings: Any) -
         for number in range(NODES):
             directory = where / f"node-{number}"
             directory.mkdir()
-            servers.append(stack.enter_context(running(directory, database_url=url, **settings)))
+            servers.append(stack.enter_context(ended(Server(directory, database_url=url, **settings))))
+        start_all(servers)
         yield servers
 
 

@@ -18,7 +18,7 @@ from tests.harness.admitted import METRICS_TOKEN, Doorbell, doorbells
 from tests.harness.crowd import Crowd, Patient, gathering, in_time, quantile, together
 from tests.harness.postgres import Postgres, fetched, postgres
 from tests.harness.redis import redis_server
-from tests.harness.server import Server, running
+from tests.harness.server import Server, ended, start_all
 from tests.harness.sizes import SEED, size
 from tests.harness.waiting import soon
 
@@ -54,9 +54,9 @@ def nodes(where: Path, url: str) -> Iterator[list[Server]]:
         for number in range(NODES):
             directory = where / f"node-{number}"
             directory.mkdir()
-            found.append(
-                stack.enter_context(running(directory, database_url=url, redis_url=redis.url, **settings))
-            )
+            node = Server(directory, database_url=url, redis_url=redis.url, **settings)
+            found.append(stack.enter_context(ended(node)))
+        start_all(found)
         yield found
 
 

@@ -130,6 +130,10 @@ class Server:
     def start(self) -> None:
         """Returns when the server says that it is ready."""
         self.launch()
+        self.comes_up()
+
+    def comes_up(self) -> None:
+        """Returns when the process that was launched says that it is ready."""
         wait_until(self.ready, "the server is ready", START_WITHIN)
         # A setting that was renamed would quietly make another test of this one.
         assert "is no setting" not in self.log(), self.log()
@@ -246,10 +250,24 @@ class Server:
 @contextmanager
 def running(directory: Path, *, log_file: Path | None = None, **settings: Any) -> Iterator[Server]:
     """A server that is ready, and gone afterwards whatever happened."""
-    server = Server(directory, log_file=log_file, **settings)
-    try:
+    with ended(Server(directory, log_file=log_file, **settings)) as server:
         server.start()
+        yield server
+
+
+@contextmanager
+def ended(server: Server) -> Iterator[Server]:
+    """Afterwards it is gone, whatever happened."""
+    try:
         yield server
     finally:
         if server.process is not None:
             server.kill()
+
+
+def start_all(servers: Sequence[Server]) -> None:
+    """At once; returns when all are ready. Nothing is left for the first of them to make in their database (`Postgres.demo`)."""
+    for server in servers:
+        server.launch()
+    for server in servers:
+        server.comes_up()

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from tests.harness.pipe import Pipe, pipe_to
 from tests.harness.postgres import Postgres, fetched
 from tests.harness.redis import RedisServer
-from tests.harness.server import Server
+from tests.harness.server import Server, start_all
 
 _NOTING = (
     "CREATE TABLE absences (who text)",
@@ -99,8 +99,7 @@ async def three_nodes(
             given = {"database_url": url, "redis_url": redis.url} | settings | ways
             made.append(Server(directory, under=commands[number], **given))
         stack.callback(_end, made)
-        for server in made:  # in threads: the pipes are of this event loop
-            await asyncio.to_thread(server.start)
+        await asyncio.to_thread(start_all, made)  # in a thread: the pipes are of this event loop
         a, b, victim = made
         yield Three(a, b, victim, database, hints)
 
