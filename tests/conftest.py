@@ -9,8 +9,9 @@ from collections.abc import Generator, Iterator
 import hypothesis
 import pytest
 
-from tests.harness.furnished import migrated_once
+from tests.harness.furnished import demo_made_once, migrated_once
 from tests.harness.postgres import Postgres, postgres
+from tests.harness.prompt import servers_end_promptly
 
 # Servers and commands are started some hundred times: what they are made of is compiled once, as where it is installed, and not
 # at each start, which takes a third of a second.
@@ -55,7 +56,14 @@ def logging_as_it_was() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def sqlite_migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with migrated_once(tmp_path_factory.mktemp("furnished") / "chat.db"):
+    where = tmp_path_factory.mktemp("furnished")
+    with migrated_once(where / "chat.db"), demo_made_once(where / "demo.db"):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prompt() -> Iterator[None]:
+    with servers_end_promptly():
         yield
 
 

@@ -19,7 +19,7 @@ def test_a_rolling_restart_behind_nginx_loses_nothing_and_everybody_is_back(
     tmp_path: Path, postgres_server: Postgres
 ) -> None:
     async def story() -> None:
-        url = postgres_server.empty()
+        url = postgres_server.demo()
         with balanced(tmp_path, url, **AT_EASE) as door:
             for inside in ("/metrics", "/node/line/customer"):
                 assert await asyncio.to_thread(door.status, inside) == 404, f"{inside} is seen from outside"

@@ -22,7 +22,7 @@ from tests.harness.crowd import in_time, quantile
 from tests.harness.owners import watch_owners, wrongs
 from tests.harness.peers import AgentPeer, CustomerPeer, Diary, Frame, Peer
 from tests.harness.postgres import Postgres, fetched
-from tests.harness.server import Server, running
+from tests.harness.server import Server
 from tests.harness.sign_in import Desk, agent_mail, more_agents, new_session
 from tests.harness.sizes import SEED, size
 from tests.harness.waiting import soon
@@ -293,9 +293,6 @@ class Office:
 @asynccontextmanager
 async def office(where: Path, url: str) -> AsyncIterator[Office]:
     """Everybody is in at every node; all agents are busy, with room for one chat each."""
-    (where / "first").mkdir()
-    with running(where / "first", database_url=url):
-        pass  # makes the demo's app
     await more_agents(url, AGENTS)
     await watch_owners(url)
     with several_with_redis(where, url, **SETTINGS) as nodes:
@@ -315,7 +312,7 @@ async def office(where: Path, url: str) -> AsyncIterator[Office]:
 async def test_agents_at_three_nodes_go_for_the_same_tickets_and_each_has_one_owner(
     tmp_path: Path, postgres_server: Postgres
 ) -> None:
-    async with office(tmp_path, postgres_server.empty()) as everyone:
+    async with office(tmp_path, postgres_server.demo()) as everyone:
         while everyone.races < RACES:
             tickets = await everyone.tickets_wait()
             await everyone.all_claim(tickets)

@@ -18,7 +18,7 @@ from tests.harness.admitted import METRICS_TOKEN, Doorbell, doorbells
 from tests.harness.crowd import Crowd, Patient, gathering, in_time, quantile, together
 from tests.harness.postgres import Postgres, fetched, postgres
 from tests.harness.redis import redis_server
-from tests.harness.server import Server, running
+from tests.harness.server import Server, ended, start_all
 from tests.harness.sizes import SEED, size
 from tests.harness.waiting import soon
 
@@ -54,9 +54,9 @@ def nodes(where: Path, url: str) -> Iterator[list[Server]]:
         for number in range(NODES):
             directory = where / f"node-{number}"
             directory.mkdir()
-            found.append(
-                stack.enter_context(running(directory, database_url=url, redis_url=redis.url, **settings))
-            )
+            node = Server(directory, database_url=url, redis_url=redis.url, **settings)
+            found.append(stack.enter_context(ended(node)))
+        start_all(found)
         yield found
 
 
@@ -83,7 +83,7 @@ async def crowd_at(servers: list[Server], people: int) -> AsyncIterator[Crowd]:
 
 def test_three_nodes_are_deployed_anew_under_a_crowd_that_talks(tmp_path: Path, counting: Postgres) -> None:
     async def story() -> None:
-        url = counting.empty()
+        url = counting.demo()
         with nodes(tmp_path, url) as servers:
             async with crowd_at(servers, DEPLOYED) as crowd:
                 talking = asyncio.create_task(crowd.talk(crowd.people[:TALKERS]))
@@ -150,7 +150,7 @@ def each_asks(reads: Mapping[str, int]) -> float:
 
 def test_a_crowd_that_is_cut_off_comes_back_to_any_node_at_a_rate(tmp_path: Path, counting: Postgres) -> None:
     async def story() -> None:
-        url = counting.empty()
+        url = counting.demo()
         with nodes(tmp_path, url) as servers:
             async with crowd_at(servers, CUT_OFF) as crowd:
                 counting.count_anew()

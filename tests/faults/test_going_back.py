@@ -38,7 +38,7 @@ LOG_BYTES = 128 * 2**20
 def settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     if request.param == "sqlite":
         return AT_EASE
-    return AT_EASE | {"database_url": request.getfixturevalue("postgres_server").empty()}
+    return AT_EASE | {"database_url": request.getfixturevalue("postgres_server").demo()}
 
 
 def acknowledged(crowd: Crowd) -> set[str]:
@@ -262,7 +262,7 @@ def test_a_node_whose_database_is_another_one_ends_and_who_saw_more_than_that_ho
     tmp_path: Path, postgres_server: Postgres
 ) -> None:
     async def story() -> None:
-        url = postgres_server.empty()
+        url = postgres_server.demo()
         with running(tmp_path, database_url=url) as server:
             diary = Diary()
             ana = CustomerPeer("ana", server.port, diary, random.Random(SEED))

@@ -47,14 +47,14 @@ class Two(NamedTuple):
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory: pytest.TempPathFactory, postgres_server: Postgres) -> Iterator[Two]:
     """For all who do them no harm."""
-    with two(tmp_path_factory.mktemp("nodes"), postgres_server.empty()) as nodes:
+    with two(tmp_path_factory.mktemp("nodes"), postgres_server.demo()) as nodes:
         yield nodes
 
 
 @pytest.fixture
 def mortals(tmp_path: Path, postgres_server: Postgres) -> Iterator[Two]:
     """For one story, in which one of them may die."""
-    with two(tmp_path, postgres_server.empty()) as nodes:
+    with two(tmp_path, postgres_server.demo()) as nodes:
         yield nodes
 
 
@@ -230,7 +230,7 @@ async def door(tmp_path_factory: pytest.TempPathFactory, postgres_server: Postgr
     with ExitStack() as stack:
         (where / "redis").mkdir()
         settings: dict[str, Any] = {
-            "database_url": postgres_server.empty(),
+            "database_url": postgres_server.demo(),
             "redis_url": stack.enter_context(redis_server(where / "redis")).url,
             "secret": SECRET,
             "public_url": outside.origin,

@@ -50,7 +50,7 @@ async def none_left(url: str) -> bool:
 
 def test_three_nodes_send_each_mail_once(tmp_path: Path, postgres_server: Postgres) -> None:
     async def story() -> None:
-        url = postgres_server.empty()
+        url = postgres_server.demo()
         async with mailbox() as box:
             nodes = several(tmp_path, url, None, **settings(box))
             servers = await asyncio.to_thread(nodes.__enter__)
@@ -74,7 +74,7 @@ def test_nodes_are_killed_while_they_send_and_no_mail_is_lost(
 ) -> None:
     async def story() -> None:
         dice = random.Random(SEED)
-        url = postgres_server.empty()
+        url = postgres_server.demo()
         async with mailbox() as box:
             nodes = several(tmp_path, url, None, **settings(box))
             servers: list[Server] = await asyncio.to_thread(nodes.__enter__)

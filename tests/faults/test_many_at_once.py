@@ -56,7 +56,7 @@ def servers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Ser
         with running(tmp_path, **AT_EASE) as server:
             yield [server]
         return
-    url = request.getfixturevalue("postgres_server").empty()
+    url = request.getfixturevalue("postgres_server").demo()
     with several_with_redis(tmp_path, url) as nodes:
         yield nodes
 

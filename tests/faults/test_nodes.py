@@ -49,7 +49,7 @@ def test_a_crowd_on_three_nodes_sees_one_order_whoever_is_where(
     tmp_path: Path, postgres_server: Postgres, hints: RedisServer | None
 ) -> None:
     async def story() -> None:
-        url = postgres_server.empty()
+        url = postgres_server.demo()
         with several(tmp_path, url, hints) as servers:
             async with talking(*servers) as crowd:
                 await crowd.acks(300)
@@ -63,7 +63,7 @@ def test_nodes_are_killed_one_after_the_other_and_nothing_is_lost(
     tmp_path: Path, postgres_server: Postgres, hints: RedisServer | None
 ) -> None:
     async def story() -> None:
-        url = postgres_server.empty()
+        url = postgres_server.demo()
         dice = random.Random(SEED)
         with several(tmp_path, url, hints) as servers:
             async with talking(*servers) as crowd:
@@ -86,7 +86,7 @@ def test_a_deploy_over_three_nodes_says_goodbye_and_loses_nothing(
     tmp_path: Path, postgres_server: Postgres, hints: RedisServer | None
 ) -> None:
     async def story() -> None:
-        url = postgres_server.empty()
+        url = postgres_server.demo()
         with several(tmp_path, url, hints) as servers:
             async with talking(*servers) as crowd:
                 for server in servers:
@@ -110,7 +110,7 @@ def test_while_redis_is_away_messages_come_within_two_seconds_and_at_once_when_i
     tmp_path: Path, postgres_server: Postgres
 ) -> None:
     async def story() -> None:
-        url = postgres_server.empty()
+        url = postgres_server.demo()
         (tmp_path / "redis").mkdir()
         # Agents only read here: a chat that passed on to another one would show them what was said before, which is not late.
         settings = {"first_answer_seconds": 3_600}

@@ -75,7 +75,7 @@ class House:
 async def test_who_is_disabled_is_out_at_every_node_and_their_chats_go_to_others(
     tmp_path: Path, postgres_server: Postgres, hinted: bool
 ) -> None:
-    url = postgres_server.empty()
+    url = postgres_server.demo()
     settings = AT_EASE | {"linger_seconds": 0}
     nodes_of = (
         several_with_redis(tmp_path, url, **settings) if hinted else several(tmp_path, url, None, **settings)
@@ -124,7 +124,7 @@ async def test_a_chat_of_an_app_that_an_agent_lost_goes_to_others_while_they_sta
     tmp_path: Path, postgres_server: Postgres
 ) -> None:
     async with AsyncExitStack() as stack:
-        nodes = stack.enter_context(several(tmp_path, postgres_server.empty(), None, **AT_EASE))
+        nodes = stack.enter_context(several(tmp_path, postgres_server.demo(), None, **AT_EASE))
         house = House(nodes, stack)
         ana = await house.agent(ANA, nodes[0])
         await ana.is_available()
@@ -143,7 +143,7 @@ async def test_guesses_at_three_nodes_are_no_more_than_at_one(
 ) -> None:
     async with AsyncExitStack() as stack:
         settings = AT_EASE | {"sign_in_tries": TRIES}
-        nodes = stack.enter_context(several(tmp_path, postgres_server.empty(), None, **settings))
+        nodes = stack.enter_context(several(tmp_path, postgres_server.demo(), None, **settings))
         answers = [
             await asyncio.to_thread(signs_in, nodes[n % len(nodes)], ANA, "otra-clave")
             for n in range(2 * TRIES)

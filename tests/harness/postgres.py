@@ -23,6 +23,7 @@ import pytest
 
 from chatserver.store.migrations.postgres import migrate
 from chatserver.store.postgres.programs import places
+from tests.harness.furnished import furnish, own_life
 from tests.harness.server import free_port
 from tests.harness.waiting import wait_until
 
@@ -59,7 +60,7 @@ class Postgres:
         # PostgreSQL refuses root: then it is nobody who runs it, in a directory of nobody's.
         self._user = "nobody" if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
-        self._furnished = False
+        self._furnished = self._has_demo = False
 
     @property
     def pid(self) -> int:
@@ -189,6 +190,20 @@ class Postgres:
                 aside.submit(asyncio.run, migrate(url)).result()
             self._furnished = True
         return self._create(f"test_{next(_names)}", "furnished")
+
+    def demo(self) -> str:
+        """The URL of a new database as a server's first `demo` leaves it, with a life of its own."""
+        if not self._has_demo:
+            try:
+                furnish(self._create("demo", "template0"))
+            except BaseException:  # what was left half done is never copied
+                self.run("DROP DATABASE IF EXISTS demo WITH (FORCE)")
+                raise
+            self._has_demo = True
+        name = f"demo_{next(_names)}"
+        url = self._create(name, "demo")
+        self.run(*own_life(), database=name)
+        return url
 
     def _create(self, name: str, template: str) -> str:
         # As files: by way of the log, which is what PostgreSQL does by itself, it takes twice as long.

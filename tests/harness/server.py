@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from chatserver.settings import unknown
+from tests.harness.furnished import demo_at
 from tests.harness.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,7 +58,8 @@ class Server:
 
     Settings by their names without prefix, in small letters: `Server(tmp_path, inactivity_seconds=6)`. `under`: a command that
     becomes the server (`tests.harness.tracing`). `command`: of our command line. `variables`: others of the environment,
-    by their whole names. `log_file`: what it prints, "server.log" beside its data if not given.
+    by their whole names. `log_file`: what it prints, "server.log" beside its data if not given. `afresh`: the demo's first start
+    makes its SQLite database; otherwise it finds one that was made before, as at every start but the first.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Server:
         log_file: Path | None = None,
         command: str = "demo",
         variables: Mapping[str, str] | None = None,
+        afresh: bool = False,
         **settings: object,
     ) -> None:
         wrong = unknown({f"CHATSERVER_{name.upper()}": "" for name in settings})
@@ -78,6 +81,7 @@ class Server:
         self.under = under
         self.command = command
         self.variables = variables or {}
+        self.afresh = afresh
         self.log_file = log_file or directory / "server.log"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -119,12 +123,17 @@ class Server:
     def launch(self) -> None:
         """Starts the process and does not wait for it."""
         assert self.process is None, "it runs already"
+        self._furnish()
         with self.log_file.open("ab") as log:
             self.process = self._spawn(log)
 
     def start(self) -> None:
         """Returns when the server says that it is ready."""
         self.launch()
+        self.comes_up()
+
+    def comes_up(self) -> None:
+        """Returns when the process that was launched says that it is ready."""
         wait_until(self.ready, "the server is ready", START_WITHIN)
         # A setting that was renamed would quietly make another test of this one.
         assert "is no setting" not in self.log(), self.log()
@@ -206,6 +215,13 @@ class Server:
             yield connection
             connection.commit()
 
+    def _furnish(self) -> None:
+        """As if it had been started before; one on PostgreSQL is given such a database (`Postgres.demo`). Nothing where it has
+        been: a database that is not there any more is not given back."""
+        ours = self.command == "demo" and "database_url" not in self.settings and not self.afresh
+        if ours and self.directory.is_dir() and not self.database.exists() and not self.log_file.exists():
+            demo_at(self.database)
+
     def _program(self) -> list[str]:
         return [*self.under, sys.executable, "-m", "chatserver", self.command]
 
@@ -234,10 +250,24 @@ class Server:
 @contextmanager
 def running(directory: Path, *, log_file: Path | None = None, **settings: Any) -> Iterator[Server]:
     """A server that is ready, and gone afterwards whatever happened."""
-    server = Server(directory, log_file=log_file, **settings)
-    try:
+    with ended(Server(directory, log_file=log_file, **settings)) as server:
         server.start()
+        yield server
+
+
+@contextmanager
+def ended(server: Server) -> Iterator[Server]:
+    """Afterwards it is gone, whatever happened."""
+    try:
         yield server
     finally:
         if server.process is not None:
             server.kill()
+
+
+def start_all(servers: Sequence[Server]) -> None:
+    """At once; returns when all are ready. Nothing is left for the first of them to make in their database (`Postgres.demo`)."""
+    for server in servers:
+        server.launch()
+    for server in servers:
+        server.comes_up()

@@ -12,6 +12,9 @@ def with_settings(**settings: object) -> pytest.MarkDecorator:
 
 
 on_both_engines = pytest.mark.parametrize(
-    "server", [{}, {"postgres": True}], ids=["sqlite", "postgres"], indirect=True
+    "server",
+    [{"afresh": True}, {"postgres": True, "afresh": True}],
+    ids=["sqlite", "postgres"],
+    indirect=True,
 )
-"""For a journey: once with a SQLite file, once with a PostgreSQL that was empty."""
+"""For a journey: once with a SQLite file, once with PostgreSQL, and with nothing in either when the server starts."""

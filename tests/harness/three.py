@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from tests.harness.pipe import Pipe, pipe_to
 from tests.harness.postgres import Postgres, fetched
 from tests.harness.redis import RedisServer
-from tests.harness.server import Server
+from tests.harness.server import Server, start_all
 
 _NOTING = (
     "CREATE TABLE absences (who text)",
@@ -83,7 +83,7 @@ async def three_nodes(
     """All are ready. `under`: commands that become the nodes (`Server`), one each. `by_way_of`: a port that leads to
     PostgreSQL, by which the victim goes. `straight`: it goes as the others do; nothing of its network can fail, nor is it held up
     by a crowd in the test's event loop, where the pipes are."""
-    url = postgres.empty()
+    url = postgres.demo()
     commands = under or ((), (), ())
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(pipe_to(by_way_of or postgres.port))
@@ -99,8 +99,7 @@ async def three_nodes(
             given = {"database_url": url, "redis_url": redis.url} | settings | ways
             made.append(Server(directory, under=commands[number], **given))
         stack.callback(_end, made)
-        for server in made:  # in threads: the pipes are of this event loop. The first one makes the tables
-            await asyncio.to_thread(server.start)
+        await asyncio.to_thread(start_all, made)  # in a thread: the pipes are of this event loop
         a, b, victim = made
         yield Three(a, b, victim, database, hints)
 

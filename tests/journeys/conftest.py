@@ -32,7 +32,8 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     """The demo; with other settings by `@with_settings(inactivity_seconds=6)`, on PostgreSQL too by `@on_both_engines`."""
     settings = dict(getattr(request, "param", {}))
     if settings.pop("postgres", False):
-        settings["database_url"] = request.getfixturevalue("postgres_server").empty()
+        own = request.getfixturevalue("postgres_server")
+        settings["database_url"] = own.empty() if settings.get("afresh") else own.demo()
     with running(tmp_path, **settings) as server:
         yield server
 

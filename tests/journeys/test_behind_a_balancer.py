@@ -20,7 +20,7 @@ SUBJECT = "No puedo emitir una factura"
 
 @pytest.fixture
 def server(tmp_path: Path, postgres_server: Postgres) -> Iterator[Balanced]:
-    with balanced(tmp_path, postgres_server.empty()) as door:
+    with balanced(tmp_path, postgres_server.demo()) as door:
         yield door
 
 

@@ -25,24 +25,26 @@ THEIRS = re.compile("Por ahora no podemos guardar mensajes. Lo que escribas se e
 HERS = re.compile("El servidor no puede guardar mensajes por ahora")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def own() -> Iterator[Postgres]:
-    """Broken on purpose."""
+    """Broken on purpose, and well again after each test."""
     with postgres() as server:
         yield server
 
 
 @pytest.fixture
 def server(tmp_path: Path, own: Postgres) -> Iterator[Server]:
-    with running(tmp_path, database_url=own.empty()) as server:
+    with running(tmp_path, database_url=own.demo()) as server:
         yield server
 
 
 @contextmanager
 def restarted(own: Postgres) -> Iterator[None]:
     own.stop(signal.SIGQUIT)
-    yield
-    own.start()
+    try:
+        yield
+    finally:
+        own.start()
 
 
 def away(own: Postgres, how: str) -> AbstractContextManager[None]:

@@ -35,7 +35,7 @@ def servers(
     """For all tests, each of which leaves apps and agents of its own, or a changed name and password, behind."""
     settings, where = dict(AT_EASE), tmp_path_factory.mktemp("servers")
     if request.param != "sqlite":
-        settings["database_url"] = request.getfixturevalue("postgres_server").empty()
+        settings["database_url"] = request.getfixturevalue("postgres_server").demo()
     with ExitStack() as stack:
         started = []
         for number in range(1 if request.param == "sqlite" else 2):

@@ -63,7 +63,7 @@ def test_no_line_holds_what_somebody_wrote(tmp_path: Path, postgres: Postgres | 
     settings: dict[str, Any] = AT_EASE | {"log_level": "debug", "log_format": form}
     if postgres is not None:
         settings["database_url"] = postgres.empty()
-    with running(tmp_path, **settings) as server:
+    with running(tmp_path, afresh=True, **settings) as server:
         secrets = asyncio.run(everything_happens(server, postgres))
         server.stop()
         said = server.whole_log()

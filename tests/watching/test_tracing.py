@@ -102,7 +102,7 @@ async def test_a_chat_is_told_from_its_frames_to_its_commits_and_no_word_of_it(
 ) -> None:
     settings: dict[str, Any] = {"messages_burst": 200}
     if engine == "postgresql":
-        settings["database_url"] = request.getfixturevalue("postgres_server").empty()
+        settings["database_url"] = request.getfixturevalue("postgres_server").demo()
     with running(tmp_path, variables=traces.variables(), **settings) as server:
         dice, diary = random.Random(1), Diary()
         agent = AgentPeer("agente", server.port, diary, dice, Desk(server, "ana@demo.test").token)
@@ -188,7 +188,7 @@ def test_a_request_is_told_by_its_route_and_goes_on_with_the_trace_of_who_asks(
 async def test_what_another_node_is_asked_is_in_the_same_trace(
     tmp_path: Path, traces: Collector, postgres_server: Postgres
 ) -> None:
-    url = postgres_server.empty()
+    url = postgres_server.demo()
     for name in "ab":
         (tmp_path / name).mkdir()
     shared: dict[str, Any] = {"database_url": url, "variables": traces.variables()}
@@ -324,7 +324,7 @@ def test_a_dead_collector_delays_nothing_and_fails_nothing(tmp_path: Path, takes
 
 def test_nothing_of_it_is_imported_until_it_is_asked_for(tmp_path: Path, traces: Collector) -> None:
     shows_imports = {"PYTHONPROFILEIMPORTTIME": "1"}
-    with running(tmp_path, variables=shows_imports) as server:
+    with running(tmp_path, variables=shows_imports, afresh=True) as server:
         asyncio.run(_talks(server))
     assert "opentelemetry" not in server.whole_log()
     with running(tmp_path, variables=traces.variables() | shows_imports) as server:
