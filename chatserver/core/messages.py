@@ -27,8 +27,10 @@ _TURNS: Final = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 
 _CID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 # Deliberately loose: the only proof of an address is a mail that arrives. One @, a dot in the domain, nothing that could
-# end a header.
-_EMAIL: Final = re.compile(r"[^\s@<>\"(),:;\\\[\]]{1,64}@[^\s@<>\"(),:;\\\[\]]+\.[^\s@<>\"(),:;\\\[\].]{2,}")
+# end a header, and nothing that a mail program would decode into another address (RFC 2047).
+_EMAIL: Final = re.compile(
+    r"(?!.*=\?)[^\s@<>\"(),:;\\\[\]]{1,64}@[^\s@<>\"(),:;\\\[\]]+\.[^\s@<>\"(),:;\\\[\].]{2,}"
+)
 
 
 def subject(text: str) -> str:

@@ -16,14 +16,13 @@ _FROM: Final = re.compile(r"\sheader\.from\s*=\s*(\S{1,300})", re.IGNORECASE)
 
 def dmarc_domain(fields: Sequence[str], authserv_id: str) -> str:
     """The domain of the From for which DMARC passed, in small letters; "" for none. `fields`: all Authentication-Results of a
-    mail, from the top. Only the topmost result of that name counts: a sender may write some of their own, further down."""
+    mail, from the top. Only the topmost one of that name counts, whatever it says: below it a sender may write some of their
+    own, in forms that no host sees as such, and some hosts say nothing of DMARC where a domain has none."""
     for field in fields:
         if field.partition(";")[0].split()[:1] != [authserv_id]:
             continue
-        pieces = _pieces(field)
-        found = [(result, piece) for piece in pieces[1:] if (result := _DMARC.match(piece))]
-        if found or not pieces:
-            return _passed(found[0][1]) if len(found) == 1 and found[0][0][1].lower() == "pass" else ""
+        found = [(result, piece) for piece in _pieces(field)[1:] if (result := _DMARC.match(piece))]
+        return _passed(found[0][1]) if len(found) == 1 and found[0][0][1].lower() == "pass" else ""
     return ""
 
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -30,6 +29,7 @@ from chatserver.core.people import App
 from chatserver.core.tickets import TALK, Item, Ticket, pending_ends, rate_until
 from chatserver.i18n import DEFAULT, TAGS, choose, clock, say, words
 from chatserver.mail.addresses import LOOP_FIELD
+from chatserver.mail.as_it_is import POLICY
 from chatserver.mail.links import Links
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ TEXT_MAX: Final = 60_000
 """Characters of what people wrote in one mail; mail programs fold what is much longer (Gmail at 102 kB)."""
 HIDDEN: Final = "•••"
 _TEMPLATES: Final = Path(__file__).parent / "templates"
+_WORD: Final = "=?"
+"""Begins an encoded word (RFC 2047)."""
 _LINE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _MARKS: Final = dict.fromkeys(
     [0x202A, 0x202B, 0x202C, 0x202D, 0x202E, 0x2066, 0x2067, 0x2068, 0x2069, 0xFEFF]
@@ -109,7 +111,7 @@ def composed(matter: Matter, sender: str, links: Links, now: int) -> EmailMessag
     hold."""
     told = _Told(matter, links)
     page = told.page()
-    mail = EmailMessage(policy=SMTP.clone(utf8=not matter.address.isascii()))
+    mail = EmailMessage(policy=POLICY.clone(utf8=not matter.address.isascii()))
     _head(mail, told, sender, links, now)
     values = told.values(page)
     text = _render("mail.txt", values)
@@ -486,6 +488,8 @@ def _head(mail: EmailMessage, told: _Told, sender: str, links: Links, now: int) 
 
 
 def _mailbox(name: str, address: str) -> Address:
+    if _WORD in address:  # from before such were refused (`core.messages.email`)
+        raise ValueError("an address that mail programs would read as another one")
     local, _, domain = envelope(address).rpartition("@")
     return Address(display_name=_in_header(name)[:100], username=local, domain=domain)
 
@@ -494,13 +498,13 @@ def _safe_id(text: str) -> str:
     """Another's Message-ID, if it can stand in a header of ours."""
     text = text.strip()
     good = text.startswith("<") and text.endswith(">") and text.isascii() and text.isprintable()
-    return text if good and " " not in text and len(text) <= 250 else ""
+    return text if good and " " not in text and _WORD not in text and len(text) <= 250 else ""
 
 
 def _in_header(text: str) -> str:
     """What looks like an encoded word would be decoded on its way, and may hold the end of a line: something that is not seen
     stands within it."""
-    return one_line(text).replace("=?", "=\u200b?")
+    return one_line(text).replace(_WORD, "=\u200b?")
 
 
 def one_line(text: str) -> str:

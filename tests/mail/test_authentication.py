@@ -79,3 +79,24 @@ def test_nobody_stands_by_a_from_that_may_be_read_as_anothers(sender: str) -> No
 def test_an_honest_from_is_stood_by(sender: str) -> None:
     said = "mx.acme.example; dmarc=pass header.from=cliente.example"
     assert is_verified(read(mail(sender=sender, more={"Authentication-Results": said})), "mx.acme.example")
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        b"Authentication-Results: mx.acme.example; dmarc=pass header.from=cliente.example\r\n",
+        b"Authentication-Results \t : mx.acme.example; dmarc=pass header.from=cliente.example\r\n",
+        b"X-A: b\rAuthentication-Results: mx.acme.example; dmarc=pass header.from=cliente.example\r\n",
+        b"X-A: b\nAuthentication-Results: mx.acme.example; dmarc=pass header.from=cliente.example\r\n",
+        b"Authentication-Results: mx\0.acme.example; dmarc=pass header.from=cliente.example\r\n",
+    ],
+)
+def test_the_topmost_field_of_the_hosts_name_alone_decides_also_where_it_says_nothing_of_dmarc(
+    below: bytes,
+) -> None:
+    """A host that removes what others wrote in its name does not see all of these as such."""
+    top = b"Authentication-Results: mx.acme.example; dkim=none\r\n"
+    raw = mail(sender="ana@cliente.example")
+    assert not is_verified(read(top + below + raw), "mx.acme.example")
+    honest = b"Authentication-Results: mx.acme.example; dmarc=pass header.from=cliente.example\r\n"
+    assert is_verified(read(honest + top + raw), "mx.acme.example")

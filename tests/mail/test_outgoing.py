@@ -19,7 +19,7 @@ from chatserver.core.tickets import Pending, Ticket
 from chatserver.i18n import LANGUAGES, words
 from chatserver.mail.addresses import Signer
 from chatserver.mail.links import host_page, links
-from chatserver.mail.outgoing import HIDDEN, SAID_MAX, TEXT_MAX, Matter, Nothing, one_line
+from chatserver.mail.outgoing import HIDDEN, SAID_MAX, TEXT_MAX, Matter, Nothing, composed, one_line
 from tests.mail.letters import (
     ACME,
     ANA,
@@ -112,6 +112,42 @@ def test_an_answer_finds_its_ticket_by_address_and_by_name() -> None:
     assert SIGNER.replied([parseaddr(str(mail["Reply-To"]))[1]], 1, "ana@example.com") == 5
     for header in ("Message-ID", "References", "In-Reply-To"):
         assert SIGNER.identified([str(mail[header])], 1) == [5]
+
+
+def head(of: Matter) -> dict[str, str]:
+    """The fields as they leave, undecoded; fails where one stands there twice."""
+    block, _, body = composed(of, SENDER, LINKS, NOW).as_bytes().decode().partition("\r\n\r\n")
+    assert body.startswith("--==")
+    fields = [line.partition(": ") for line in re.sub(r"\r\n ", " ", block).split("\r\n")]
+    assert len({name for name, _, _ in fields}) == len(fields)
+    return {name: value for name, _, value in fields}
+
+
+OUTLOOK = "<AM6PR05MB5014A1B2C3D4E5F6A7B8C9D0E1F2A@AM6PR05MB5014.eurprd05.prod.outlook.com>"
+EVIL = "=?utf-8?q?a=40x.example=0d=0aBcc=3a_v=40v.example=0d=0a=0d=0aLlame_al_300?="
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_ids_and_links_leave_as_they_are(kind: str) -> None:
+    """However long they are: what is written as an encoded word is read by no program."""
+    found = head(replace(EVERY[kind], answers=OUTLOOK))
+    assert not any(value.startswith("=?") for name, value in found.items() if name != "Subject")
+    assert found["In-Reply-To"] == OUTLOOK
+    assert found["References"].endswith(OUTLOOK)
+    assert found.get("List-Unsubscribe", "<https://").startswith("<https://")
+
+
+def test_nothing_in_anothers_id_becomes_a_line_of_ours() -> None:
+    for answers in (f"<{EVIL}@x>", "<a\r\nBcc: v@v.example@x>", "<a b@x>", "a@x"):
+        found = head(replace(EVERY["created"], answers=answers))
+        assert found.keys() == head(EVERY["created"]).keys()
+        assert "Bcc" not in str(found)
+
+
+def test_an_address_that_would_be_read_as_another_one_is_written_to_by_nobody() -> None:
+    for address in (f"{EVIL}@x.example", "=?utf-8?q?h=40x.example=2C_v?=@y.example"):
+        with pytest.raises(ValueError, match="address"):
+            composed(replace(EVERY["created"], address=address), SENDER, LINKS, NOW)
 
 
 def test_all_mails_about_a_ticket_are_one_conversation() -> None:
