@@ -128,7 +128,7 @@ EVIL = "=?utf-8?q?a=40x.example=0d=0aBcc=3a_v=40v.example=0d=0a=0d=0aLlame_al_30
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_ids_and_links_leave_as_they_are(kind: str) -> None:
+def test_ids_and_links_leave_as_they_are(kind: LetterKind) -> None:
     """However long they are: what is written as an encoded word is read by no program."""
     found = head(replace(EVERY[kind], answers=OUTLOOK))
     assert not any(value.startswith("=?") for name, value in found.items() if name != "Subject")

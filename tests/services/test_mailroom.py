@@ -510,7 +510,8 @@ async def test_an_item_says_whether_anybody_stands_by_its_from(desk: Desk) -> No
             ],
             False,
         ),
-        (["mx.acme.example; spf=pass", "mx.acme.example; dmarc=pass header.from=cliente.example"], True),
+        (["mx.acme.example; spf=pass", "mx.acme.example; dmarc=pass header.from=cliente.example"], False),
+        (["mx.acme.example; dmarc=pass header.from=cliente.example", "mx.acme.example; spf=pass"], True),
     ],
 )
 def test_only_the_operators_own_mail_host_is_believed(fields: list[str], verified: bool) -> None:
