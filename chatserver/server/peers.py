@@ -23,6 +23,12 @@ HEAD_BYTES: Final = 32_768
 REQUEST_BYTES: Final = 262_144
 """Head, body and trailers. What a route takes is its own business, and far less; one that takes files says so
 (`extensions.UPLOAD`)."""
+READ_BYTES: Final = 262_144
+"""Of one read: what came with the bytes by which a route finds a body too large. It has not answered yet then, and reading waits
+for it."""
+REST_BYTES: Final = 4_194_304
+"""Of a body whose request is answered already, most often because it is too large. The rest is read and thrown away, for as long
+as a head may take: were the connection closed instead, the answer would be lost on its way to who still sends."""
 LAST_SECONDS: Final = 1.0
 """For the rest of a request that is half here when the server stops. Nothing of it was taken: who sent it sends it again."""
 AHEAD_MAX: Final = 8
@@ -72,11 +78,17 @@ class RequestProtocol(HttpToolsProtocol):
             self._bytes += len(piece)
             if self.transport.is_closing() or self.transport.get_protocol() is not self:
                 return
-            if self._bytes > (HEAD_BYTES if self._in_head else self._most):
+            if self._bytes > self._bound():
                 self._too_large()
                 return
             if self._instalment is not None and self._bytes >= self._instalment:
                 self._next_instalment()
+
+    def _bound(self) -> int:
+        """How many bytes the request under way may have by now."""
+        if self._in_head:
+            return HEAD_BYTES
+        return self._most + (READ_BYTES if self._answering else REST_BYTES)
 
     def handle_websocket_upgrade(self) -> None:
         self._stop()
@@ -142,7 +154,7 @@ class RequestProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _too_large(self) -> None:
-        if not self._answering:
+        if self._in_head and not self._answering:
             self.transport.write(
                 b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
             )

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chatserver.server import peers
+from chatserver.web.portal.forms import BODY_BYTES
 from tests.realtime.chat import Chat, serving, until
 from tests.security.raw import CONTINUATION, PING, TEXT, frame, raw
 
@@ -147,6 +148,46 @@ async def test_an_open_socket_is_older_than_any_request_may_be(
         async with raw(chat.port) as silent:
             assert await silent.cut_off(b"", 0) == 0  # a deadline has passed
         await customer.still_speaks()
+
+
+@pytest.mark.parametrize("first", [0, 100_000, 229_000, 1_000_000])
+async def test_who_sends_a_body_that_is_too_large_is_told_so_and_loses_nothing_else(
+    chat: Chat, first: int
+) -> None:
+    asked = asyncio.Event()
+
+    async def form(request: Request) -> Response:
+        size = 0
+        async for chunk in request.stream():
+            asked.set()
+            size += len(chunk)
+            if size > BODY_BYTES:
+                return Response(b"too large", 413)
+        return Response(str(size))
+
+    app: Any = chat.server.config.app
+    app.router.routes.append(Route("/form", form, methods=["POST"]))
+    size = peers.REQUEST_BYTES + peers.REST_BYTES - 1_000
+    head = b"POST /form HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
+    async with raw(chat.port) as peer:
+        peer.writer.write(head % size + b"a" * first)
+        await peer.writer.drain()
+        if first:
+            await asked.wait()
+        peer.writer.write(b"a" * (size - first))
+        await peer.writer.drain()
+        assert b" 413 " in await peer.read_until(b"too large")
+        # The next one on the same connection begins where that one ends.
+        peer.writer.write(head % 3 + b"abc")
+        assert b" 200 " in await peer.read_until(b"\r\n\r\n3")
+
+
+async def test_a_body_without_end_is_not_read_on_for_ever_when_it_is_answered(chat: Chat) -> None:
+    begin, more = REQUESTS["a body without end"]
+    async with raw(chat.port) as peer:
+        peer.writer.write(begin)
+        assert b" 404 " in await peer.read_until(b"\r\n\r\n")
+        assert await peer.cut_off(more, 1_000) < 20_000_000
 
 
 async def test_an_answer_that_nobody_reads_is_not_kept_for_ever(

@@ -14,7 +14,7 @@ from chatserver.i18n import say
 from chatserver.services import tickets
 from chatserver.store import portal as rows
 from chatserver.web import asked
-from chatserver.web.portal import suggesting, uploads
+from chatserver.web.portal import repeats, suggesting, uploads
 from chatserver.web.portal.forms import cid_of, sentence
 from chatserver.web.portal.visit import Visit, carried
 
@@ -34,9 +34,11 @@ async def page(
     *,
     errors: Mapping[str, str] | None = None,
     note: str = "",
+    already: int = 0,
 ) -> Response:
     """With what was typed, and what is wrong with it, by field; under "" what concerns no single one. One `cid` stands in the
-    form until it is taken, so that what is sent twice is one ticket."""
+    form until it is taken, so that what is sent twice is one ticket. `already`: the number of one that was sent with other
+    words."""
     session, form = visit.signed_in, visit.app.form
     own = await addresses(visit)
     parts = asked.parts(form, visit.lang, own)
@@ -63,6 +65,7 @@ async def page(
         warning="" if "tax_id" in told else await _warning(visit, values, own),
         suggested=await suggesting.found(visit, values.get("subject", "")),
         note=note,
+        already=already,
     )
 
 
@@ -101,11 +104,13 @@ async def sent(visit: Visit) -> Response:
     if visit.form.get("draft") == "yes" or not {uploads.DROP, suggesting.LOOK}.isdisjoint(visit.form):
         return await page(visit, values)
     own = await addresses(visit)
-    errors = asked.sentences(visit.lang, (await _looked_at(visit, values, own)).wrong)
+    checked = await _looked_at(visit, values, own)
+    errors = asked.sentences(visit.lang, checked.wrong)
     if not own:
         errors = errors | {"": say(visit.lang, "portal.no_address")}
     if errors or uploads.said(visit, values):
         return await page(visit, values, 400, errors=errors)
+    cid = values["cid"] = cid_of(values.get("cid", ""))
     try:
         ticket = await _requested(visit, values, own)
     except Refused as refused:
@@ -116,6 +121,11 @@ async def sent(visit: Visit) -> Response:
         else:
             errors[""] = sentence(visit.lang, "", refused)
         return await page(visit, values, 429 if refused.code == "rate_limited" else 409, errors=errors)
+    stored = await repeats.first_message(visit, ticket, cid)
+    alike = repeats.answered_alike(ticket, checked)
+    if not (alike and await repeats.holds(visit, stored, checked.words.text, uploads.ids(visit))):
+        kept = repeats.anew(values, stored.files if stored else ())
+        return await page(visit, kept, 409, already=ticket.number)
     await suggesting.followed(visit)
     return visit.go(f"tickets/{ticket.number}?sent=yes")
 
@@ -141,7 +151,7 @@ async def _requested(visit: Visit, values: Mapping[str, str], own: list[str]) ->
     return await tickets.request(
         visit.portal.house,
         visit.who,
-        cid=cid_of(values.get("cid", "")),
+        cid=values["cid"],
         subject=values.get("subject", ""),
         text=values.get("text", ""),
         email=values.get("email", ""),

@@ -23,7 +23,7 @@ from chatserver.store import tickets as stored
 from chatserver.store.base import StoreFailed
 from chatserver.web import asked
 from chatserver.web.origins import header
-from chatserver.web.portal import uploads
+from chatserver.web.portal import repeats, uploads
 from chatserver.web.portal.forms import cid_of, sentence
 from chatserver.web.portal.history import Entry, Shown, called, entries
 from chatserver.web.portal.visit import Visit
@@ -72,8 +72,10 @@ async def page(
     kept: dict[str, str] | None = None,
     errors: dict[str, str] | None = None,
     note: str = "",
+    already: int = 0,
 ) -> Response:
-    """`kept`: what was typed and not taken; `errors`: why, by form, or by field where something is to be completed."""
+    """`kept`: what was typed and not taken; `errors`: why, by form, or by field where something is to be completed; `already`:
+    the number of the message that was sent with other words."""
     (ticket, part), kept, told = await partaken(visit, number), dict(kept or {}), dict(errors or {})
     own = part == "own"
     if said := uploads.said(visit, kept):
@@ -87,7 +89,7 @@ async def page(
     policy, form = visit.app.policy, visit.app.form
     until = rate_until(ticket, policy)
     missing = asked.missing(form, visit.lang, _asks(form, ticket, part))
-    pending = ticket.pending
+    pending, completes = ticket.pending, "completes" in kept
     return visit.page(
         "ticket",
         status,
@@ -109,9 +111,12 @@ async def page(
         whole=before == items.LAST,
         may_rate=own and until is not None and visit.portal.house.now() < until,
         kept=kept,
-        cid=cid_of(kept.get("cid", "")),
+        # Each form's own: what one of them sends is no repeat of what the other sent.
+        cid=cid_of("" if completes else kept.get("cid", "")),
+        completing_cid=cid_of(kept.get("cid", "") if completes else ""),
         errors=told,
         note=note,
+        already=already,
         limit=messages.TEXT_MAX,
         comment_limit=messages.COMMENT_MAX,
     )
@@ -204,6 +209,10 @@ async def reply(visit: Visit) -> Response:
     except Refused as refused:
         status = {"rate_limited": 429, "ticket_closed": 409}.get(refused.code, 400)
         return await page(visit, ticket.number, status, kept=kept, errors=_why_not(visit, refused))
+    stored = await repeats.message(visit, ticket, seq)
+    if not await repeats.holds(visit, stored, text, sent):
+        kept = repeats.anew(kept, stored.files if stored else ())
+        return await page(visit, ticket.number, 409, kept=kept, already=seq)
     return visit.go(f"tickets/{ticket.number}#m{seq}")
 
 
