@@ -111,7 +111,7 @@ const marks = (...notes: { ticket: number; seq: number; agent_id: number | null 
 
 test("a note by mail rings where I attend the ticket or nobody does, held or not", () => {
   const before = after(desk(given(1), ticket({ id: 2, agent_id: 99 })), marks());
-  const now = after(before, noted(1, 1, ME), noted(2, 1, 99), noted(3, 4, null), noted(4, 1, 99));
+  const now = after(before, noted(1, 1, ME.id), noted(2, 1, 99), noted(3, 4, null), noted(4, 1, 99));
   assert.deepEqual(kinds(before, now), ["note 1", "note 3"]);
   assert.deepEqual(
     unreadNotes(now).map(({ ticket }) => ticket),
@@ -119,8 +119,8 @@ test("a note by mail rings where I attend the ticket or nobody does, held or not
   );
   assert.equal(unread(now), 2);
   // The same one told again, or an older one, is no news; the next one is.
-  assert.deepEqual(kinds(now, after(now, noted(3, 4, null), noted(1, 1, ME))), []);
-  assert.deepEqual(kinds(now, after(now, noted(1, 2, ME))), ["note 1"]);
+  assert.deepEqual(kinds(now, after(now, noted(3, 4, null), noted(1, 1, ME.id))), []);
+  assert.deepEqual(kinds(now, after(now, noted(1, 2, ME.id))), ["note 1"]);
 });
 
 test("who attends a ticket now is asked of the ticket, not of what was said of it then", () => {
@@ -131,20 +131,23 @@ test("who attends a ticket now is asked of the ticket, not of what was said of i
 
 test("what agents note rings for nobody and marks nothing", () => {
   const before = after(desk(given(1)), marks());
-  const now = after(before, noted(1, 1, ME, false));
+  const now = after(before, noted(1, 1, ME.id, false));
   assert.deepEqual([kinds(before, now), now.unread?.size], [[], 0]);
 });
 
 test("notes that were there before signing in are marked and ring for nobody; those of an absence ring", () => {
   const before = desk(given(1), given(2));
-  const now = after(before, marks({ ticket: 1, seq: 3, agent_id: ME }));
+  const now = after(before, marks({ ticket: 1, seq: 3, agent_id: ME.id }));
   assert.deepEqual([kinds(before, now), unread(now)], [[], 1]);
-  const again = after(now, marks({ ticket: 1, seq: 3, agent_id: ME }, { ticket: 2, seq: 1, agent_id: ME }));
+  const again = after(
+    now,
+    marks({ ticket: 1, seq: 3, agent_id: ME.id }, { ticket: 2, seq: 1, agent_id: ME.id }),
+  );
   assert.deepEqual(kinds(now, again), ["note 2"]);
 });
 
 test("what was read by me or a colleague is no longer marked, a later note still is", () => {
-  const before = after(desk(given(1)), marks(), noted(1, 2, ME));
+  const before = after(desk(given(1)), marks(), noted(1, 2, ME.id));
   assert.equal(unread(after(before, { type: "notes_seen", ticket: 1, seq: 1 })), 1);
   const read = after(before, { type: "notes_seen", ticket: 1, seq: 2 });
   assert.equal(unread(read), 0);
@@ -152,7 +155,7 @@ test("what was read by me or a colleague is no longer marked, a later note still
 });
 
 test("of a closed ticket no note is marked", () => {
-  const before = after(desk(given(1)), marks(), noted(1, 2, ME));
+  const before = after(desk(given(1)), marks(), noted(1, 2, ME.id));
   const closed = after(before, changed(1, 1, 2, { patch: { state: "closed" } }));
   assert.equal(unread(closed), 0);
 });

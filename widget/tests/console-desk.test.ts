@@ -257,8 +257,13 @@ test("earlier tickets come in pages, and a new first page replaces them", () => 
 });
 
 test("a customer's open tickets are held beside the closed ones", () => {
-  const page = (id: number, open: boolean) =>
-    ({ type: "tickets", customer: 1, tickets: [ticket({ id })], more: false, open }) as const;
+  const page = (id: number, open: boolean) => ({
+    type: "tickets" as const,
+    customer: 1,
+    tickets: [ticket({ id })],
+    more: false,
+    open,
+  });
   const { desk } = run(signedIn(), page(9, true), page(3, false));
   const held = (of: "open" | "earlier") => desk[of].get(1)?.tickets.map(({ id }) => id);
   assert.deepEqual([held("open"), held("earlier")], [[9], [3]]);
