@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -19,6 +19,7 @@ from chatserver.core.addresses import alike
 from chatserver.core.details import NOTHING, Details
 from chatserver.core.errors import FieldCode, Refused, Wrong
 from chatserver.core.forms import Asked, Field, Form
+from chatserver.core.mails import is_ours
 
 CC_MAX: Final = 10
 WHY_MAX: Final = 1_000
@@ -97,11 +98,17 @@ class Checked(msgspec.Struct, frozen=True):
 
 
 def check(
-    form: Form, words: Words, given: Given, *, own: Iterable[str] = (), earliest: datetime.date
+    form: Form,
+    words: Words,
+    given: Given,
+    *,
+    own: Iterable[str] = (),
+    ours: Collection[str] = (),
+    earliest: datetime.date,
 ) -> Checked:
     """A new ticket's form. `own`: the requester's addresses, of which `words.email` must be one; none: any that was typed.
-    `earliest`: the first day that is not past."""
-    checking = _Checking(form, given, earliest)
+    `ours`: those of this house (`core.mails.is_ours`), which nobody puts in copy. `earliest`: the first day that is not past."""
+    checking = _Checking(form, given, earliest, ours)
     subject = checking.text("subject", words.subject, messages.subject)
     text = checking.text("text", words.text, messages.body)
     email = checking.requester(words.email, own)
@@ -110,12 +117,18 @@ def check(
 
 
 def complete(
-    form: Form, details: Details, given: Given, *, requester: str, earliest: datetime.date
+    form: Form,
+    details: Details,
+    given: Given,
+    *,
+    requester: str,
+    ours: Collection[str] = (),
+    earliest: datetime.date,
 ) -> Checked:
     """What a ticket was sent back for (`details.missing`): each of it is required now, and the rest of `given` is not looked at.
-    Subject, description and address are not completed but said: a message does."""
+    Subject, description and address are not completed but said: a message does. `ours`: as of `check`."""
     missing = awaited(form, details)
-    checking = _Checking(form, given, earliest, required=_with_partners(missing))
+    checking = _Checking(form, given, earliest, ours, required=_with_partners(missing))
     after = checking.usual(missing, requester)
     names = [name for name in missing if name in _ATTRIBUTES]
     found = {attribute: getattr(after, attribute) for name in names for attribute in _ATTRIBUTES[name]}
@@ -140,14 +153,15 @@ def awaited(form: Form, details: Details) -> tuple[str, ...]:
     return tuple(name for name in details.missing if name in asked)
 
 
-def with_copies(details: Details, typed: Iterable[str], requester: str) -> Details:
-    """Further people who get the answers, beside those who do. Refused: bad_form (`fields`: cc)."""
+def with_copies(
+    details: Details, typed: Iterable[str], requester: str, ours: Collection[str] = ()
+) -> Details:
+    """Further people who get the answers, beside those who do. `ours`: as of `check`. Refused: bad_form (`fields`: cc)."""
     found = {alike(address): address for address in details.cc}
     for one in typed:
-        try:
-            address = messages.email(one)
-        except Refused:
-            raise Refused("bad_form", fields={"cc": _no_address(one)}) from None
+        address = _copied(one, ours)
+        if isinstance(address, Wrong):
+            raise Refused("bad_form", fields={"cc": address})
         if alike(address) != alike(requester):
             found.setdefault(alike(address), address)
     if len(found) > CC_MAX:
@@ -155,9 +169,15 @@ def with_copies(details: Details, typed: Iterable[str], requester: str) -> Detai
     return replace(details, cc=tuple(found.values()))
 
 
-def _no_address(typed: str) -> Wrong:
-    """Of several: whoever named ten people has to know which of them to look at."""
-    return Wrong("bad_email", which=typed.strip()[: messages.EMAIL_MAX])
+def _copied(typed: str, ours: Collection[str]) -> str | Wrong:
+    """The address of somebody in copy. A desk among them would take every answer for a customer's mail, and agents of another
+    app would read there what their colleagues wrote. Of what is wrong: which one, since ten people may be named."""
+    which = typed.strip()[: messages.EMAIL_MAX]
+    try:
+        address = messages.email(typed)
+    except Refused:
+        return Wrong("bad_email", which=which)
+    return Wrong("support_address", which=which) if is_ours(address, ours) else address
 
 
 _ATTRIBUTES: Final[dict[str, tuple[str, ...]]] = {
@@ -201,13 +221,19 @@ class _Checking:
     """One form being looked at: what was wrong so far. Each check gives the value that is kept, empty where it is wrong."""
 
     def __init__(
-        self, form: Form, given: Given, earliest: datetime.date, required: frozenset[str] | None = None
+        self,
+        form: Form,
+        given: Given,
+        earliest: datetime.date,
+        ours: Collection[str],
+        required: frozenset[str] | None = None,
     ) -> None:
         self.form = form
         self.given = given
         self.earliest = earliest
         self.wrong: dict[str, Wrong] = {}
         self.warned: dict[str, Warned] = {}
+        self._ours = ours
         self._required = required
 
     def usual(self, names: Iterable[str], requester: str) -> Details:
@@ -354,10 +380,9 @@ class _Checking:
         found: dict[str, str] = {}
         for typed in self.given.cc:
             if typed.strip():
-                try:
-                    address = messages.email(typed)
-                except Refused:
-                    self.wrong.setdefault("cc", _no_address(typed))
+                address = _copied(typed, self._ours)
+                if isinstance(address, Wrong):
+                    self.wrong.setdefault("cc", address)
                 else:
                     found.setdefault(alike(address), address)
         found.pop(alike(requester), None)

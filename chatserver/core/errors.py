@@ -80,6 +80,7 @@ FieldCode = Literal[
     "too_short",  # `limit`
     "too_long",  # `limit`
     "bad_email",
+    "support_address",  # in copy: one of this house, at which mail comes in
     "not_own",  # the requester's address is none of theirs
     "too_many",  # `limit`
     "bad_choice",

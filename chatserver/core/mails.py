@@ -4,7 +4,7 @@ because of one."""
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Final, Literal, NamedTuple
 
@@ -48,12 +48,18 @@ class TakenMail(msgspec.Struct, frozen=True, gc=False):
     answer: Answer = ""
 
 
-def others(named: Iterable[str], ours: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
-    """Of the receivers whom a mail names, those who are other people: no address of this house (`ours`, with a tag after "+" too,
-    as answers to mails of ours have it), and nobody who is told anyway (`known`)."""
-    house, told = {alike(one) for one in ours}, {alike(one) for one in known}
-    found = {alike(one): one for one in named if not {alike(one), alike(_untagged(one))} & house}
+def others(named: Iterable[str], ours: Collection[str], known: Iterable[str]) -> tuple[str, ...]:
+    """Of the receivers whom a mail names, those who are other people: no address of this house (`ours`, as of `is_ours`), and
+    nobody who is told anyway (`known`)."""
+    told = {alike(one) for one in known}
+    found = {alike(one): one for one in named if not is_ours(one, ours)}
     return tuple(one for key, one in found.items() if key not in told)
+
+
+def is_ours(address: str, ours: Collection[str]) -> bool:
+    """Whether mail to it comes to this house: one of `ours` (each as `alike` gives it), with a tag after "+" too, as answers to
+    mails of ours have it."""
+    return alike(address) in ours or alike(_untagged(address)) in ours
 
 
 def _untagged(address: str) -> str:

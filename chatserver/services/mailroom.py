@@ -178,8 +178,9 @@ class Mailroom:
 
     def _ours(self) -> Ours:
         apps = self.house.people.apps
-        addresses = {alike(app.support_address) for app in apps.values()} - {""}
-        return Ours(frozenset(addresses), lambda one: any(self.signer.made(one, app) for app in apps))
+        return Ours(
+            self.house.people.support_addresses, lambda one: any(self.signer.made(one, app) for app in apps)
+        )
 
     async def _chosen(self, app: App, mail: Arrival) -> list[_Chosen]:
         """Of what the mail says the tickets in which its sender takes part: authorisation is this lookup."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from chatserver.core.addresses import alike
 from chatserver.core.answers import CC_MAX
 from chatserver.core.errors import Refused
 from chatserver.core.mails import TakenMail, others
@@ -79,18 +80,19 @@ class Originals:
             raw = await mails.original(self._db, found.original)
             if raw is None:
                 raise Refused("not_found")
-            return await asyncio.to_thread(_made, raw, found, self._ours(), ticket, make)
+            return await asyncio.to_thread(
+                _made, raw, found, self._house.people.support_addresses, ticket, make
+            )
 
-    def _ours(self) -> list[str]:
-        return [app.support_address for app in self._house.people.apps.values() if app.support_address]
 
-
-def _made(raw: bytes, taken: TakenMail, ours: list[str], ticket: Ticket, make: Callable[[Original], T]) -> T:
+def _made(
+    raw: bytes, taken: TakenMail, ours: frozenset[str], ticket: Ticket, make: Callable[[Original], T]
+) -> T:
     from chatserver.mail import message  # of no use before somebody asks
 
     arrival = message.read(raw)
     # Where it came may be an address that leads on to ours.
-    house = [*ours, *filter(None, (taken.recipient,))]
+    house = ours | {alike(one) for one in (taken.recipient,) if one}
     told = [taken.sender, ticket.address, ticket.customer.email, *ticket.details.cc]
     found = others((*arrival.to, *arrival.cc), house, told)
     room = CC_MAX - len(ticket.details.cc)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 import msgspec
 
+from chatserver.core.addresses import alike
 from chatserver.core.errors import Refused
 from chatserver.core.forms import Form
 from chatserver.core.hours import Schedule
@@ -57,6 +59,11 @@ class People:
     def name(self, agent_id: int) -> str:
         agent = self.agents.get(agent_id)
         return agent.name if agent else ""
+
+    @cached_property
+    def support_addresses(self) -> frozenset[str]:
+        """At which mail comes in, of all apps: each as `alike` gives it."""
+        return frozenset(alike(app.support_address) for app in self.apps.values() if app.support_address)
 
     def staffed_otherwise(self, before: People) -> set[int]:
         """Apps that other agents attend than before, or the same with other places; those that are there no more left out."""

@@ -113,7 +113,7 @@ async def copy_as_agent(house: House, agent_id: int, ticket_id: int, addresses: 
 
     def decide(world: World, now: int) -> Ticket:
         ticket = world.ticket_for(agent, ticket_id)
-        details = with_copies(ticket.details, addresses, ticket.address)
+        details = with_copies(ticket.details, addresses, ticket.address, people.support_addresses)
         return world.put(ticket, tickets.copied_by(ticket, agent, details), people.policy(ticket.app_id))
 
     return await house.store.write(Needs(tickets=(ticket_id,)), decide)
@@ -136,7 +136,12 @@ async def complete_form(house: House, who: Who, ticket_id: int, *, cid: str, for
         if world.said(ticket, "customer", 0, cid) is not None:
             return ticket
         found = complete(
-            people.form(ticket.app_id), ticket.details, form, requester=ticket.email, earliest=earliest
+            people.form(ticket.app_id),
+            ticket.details,
+            form,
+            requester=ticket.email,
+            ours=people.support_addresses,
+            earliest=earliest,
         )
         step = tickets.completed(ticket, found.details, cid, now)
         if found.wrong:
@@ -154,7 +159,7 @@ async def copy_to(house: House, who: Who, ticket_id: int, addresses: Sequence[st
 
     def decide(world: World, now: int) -> Ticket:
         ticket = world.ticket_of(who, ticket_id)
-        details = with_copies(ticket.details, addresses, ticket.email)
+        details = with_copies(ticket.details, addresses, ticket.email, people.support_addresses)
         return world.put(ticket, tickets.copied(ticket, details), people.policy(ticket.app_id))
 
     return await house.store.write(Needs(tickets=(ticket_id,)), decide)

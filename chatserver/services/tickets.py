@@ -137,7 +137,10 @@ async def looked_at(
     """A whole form as `request` finds it: what is wrong, and what it is taken with a warning for. Nothing is written."""
     await tax_ids_ready(house, who.app_id, form)
     typed = Words(subject, text, email if email.strip() else who.email)
-    return check(house.people.form(who.app_id), typed, form, own=own, earliest=first_day(house.now()))
+    people, earliest = house.people, first_day(house.now())
+    return check(
+        people.form(who.app_id), typed, form, own=own, ours=people.support_addresses, earliest=earliest
+    )
 
 
 async def leave(house: House, who: Who, ticket_id: int, *, cid: str, email: str, text: str = "") -> Ticket:

@@ -135,6 +135,7 @@ def test_the_catalogue_has_words_for_all_that_a_form_shows(lang: str) -> None:
         *(f"form.{name}.{level}" for name in ("impact", "urgency") for level in classification.LEVELS),
         *(f"form.case.{key}" for key in BUILT_IN_CASES),
         *(f"form.wrong.{code}" for code in get_args(FieldCode)),
+        *(f"form.wrong.{code}.which" for code in ("bad_email", "support_address")),
     }
     assert not keys - set(words(lang))
 

@@ -86,6 +86,36 @@ async def test_a_form_takes_no_address_that_mail_programs_read_as_another(scene:
     assert await scene.rows.all_tickets() == []
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["soporte@acme.example", "SOPORTE@ACME.example", "soporte+x@acme.example", "ayuda@otra.example"],
+)
+async def test_no_address_at_which_mail_comes_in_is_put_in_copy_whoever_names_it(
+    scene: Scene, address: str
+) -> None:
+    """Neither the app's own nor another app's: its agents would read the answers as a customer's mail."""
+    await scene.app(2, support_address="soporte@acme.example")
+    await scene.app(3, support_address="Ayuda@otra.example")
+    ticket, house = await mine(scene), scene.house
+    await requests.send_back(house, 1, ticket.id, ["cc"])
+    before = await scene.ticket(ticket.id)
+    named = ("eva@acme.example", f" {address} ")
+    form = Given(type="question", cc=named)
+    for refuse in (
+        requests.copy_as_agent(house, 1, ticket.id, named),
+        requests.copy_to(house, ANA, ticket.id, named),
+        requests.complete_form(house, ANA, ticket.id, cid=new_cid(), form=form),
+        scene.request(ANA, form=form),
+    ):
+        with refused("bad_form") as bad:
+            await refuse
+        assert bad.refusal is not None
+        assert bad.refusal.fields == {"cc": Wrong("support_address", which=address)}
+    assert await scene.rows.all_tickets() == [before]
+    others = ["soporte2@acme.example", "xsoporte+x@acme.example"]
+    assert (await requests.copy_as_agent(house, 1, ticket.id, others)).details.cc == tuple(others)
+
+
 async def test_a_form_that_is_sent_twice_is_one_ticket(scene: Scene) -> None:
     cid = new_cid()
     both = await asyncio.gather(*(scene.request(ANA, cid=cid, form=WHOLE) for _ in range(2)))

@@ -83,6 +83,7 @@ export type FieldCode =
   | "too_short"
   | "too_long"
   | "bad_email"
+  | "support_address"
   | "not_own"
   | "too_many"
   | "bad_choice"

@@ -221,6 +221,9 @@ test("a refused verb is no longer waited for and says which ticket it was about"
   const { desk } = run(asked, { type: "error", code: "ticket_not_waiting", verb: "claim", ticket: 4 });
   assert.equal(desk.busy.size, 0);
   assert.deepEqual(desk.refusal, { verb: "claim", ticket: 4, code: "ticket_not_waiting", limit: 0 });
+  const fields = { cc: { code: "support_address", which: "soporte@acme.example" } } as const;
+  const copied = run(desk, { type: "error", code: "bad_form", verb: "copy", ticket: 4, fields }).desk;
+  assert.deepEqual(copied.refusal?.fields, fields);
 });
 
 test("a done verb is no longer waited for", () => {

@@ -26,6 +26,7 @@ import type {
   UnreadNotes,
   UnreadNoteView,
   Waits,
+  Wrong,
 } from "../../wire";
 import { lastOf, type Notes, noted } from "./notes";
 import { beyond, type End, endOf, FIRST } from "./pages";
@@ -63,6 +64,8 @@ export interface Refusal {
   readonly ticket: number;
   readonly code: Code;
   readonly limit: number;
+  /** Of `bad_form`: what is wrong with each field. */
+  readonly fields?: Readonly<Record<string, Wrong>>;
 }
 
 /** A customer's tickets: those that are closed, or the others. */
@@ -390,7 +393,7 @@ function arrived(desk: Desk, ticket: number, fresh: AgentChangedFrame["items"] &
 }
 
 function refused(desk: Desk, frame: ErrorFrame): Desk {
-  const { code, verb = "", cid, ticket = 0, limit = 0 } = frame;
+  const { code, verb = "", cid, ticket = 0, limit = 0, fields } = frame;
   if (cid) {
     const pending = desk.pending.map((message) =>
       message.cid === cid ? { ...message, error: code, limit } : message,
@@ -398,7 +401,7 @@ function refused(desk: Desk, frame: ErrorFrame): Desk {
     return { ...desk, pending };
   }
   const busy = omit(desk.busy, `${verb}:${ticket}`);
-  return { ...desk, busy, refusal: { verb, ticket, code, limit } };
+  return { ...desk, busy, refusal: { verb, ticket, code, limit, ...(fields && { fields }) } };
 }
 
 // — inner ——————————————————————————————————————————————————————————————————————

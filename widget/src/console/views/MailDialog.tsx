@@ -9,6 +9,7 @@ import { clockTime, dayName } from "../../ui/time";
 import { minute } from "../clockwork";
 import type { Console } from "../console";
 import type { Mail } from "../mail";
+import type { Refusal } from "../state/desk";
 import { Alert } from "./Alert";
 import { Dialog } from "./Dialog";
 import { Fact } from "./Fact";
@@ -75,9 +76,16 @@ function Others({ console, ticket, others }: OthersProps) {
           {t("console.mail.copy")}
         </button>
       )}
-      {refusal?.verb === "copy" && refusal.ticket === ticket && <Alert>{errorText(refusal.code)}</Alert>}
+      {refusal?.verb === "copy" && refusal.ticket === ticket && <Alert>{notCopied(refusal)}</Alert>}
     </div>
   );
+}
+
+/** Which of them it is that cannot be in copy, and why. */
+function notCopied({ code, fields }: Refusal): string {
+  if (!fields?.cc) return errorText(code);
+  const { code: wrong, limit = 0, which = "" } = fields.cc;
+  return t(`form.wrong.${wrong}${which && ".which"}`, { limit, which });
 }
 
 function Letter({ mail, base, children }: { mail: Mail; base: string; children: ComponentChildren }) {
