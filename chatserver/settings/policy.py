@@ -45,7 +45,8 @@ POLICY_DOCS = {
     "solve_urgent_seconds": "The same of urgent ones.",
     "mail": "Customers get mails about their tickets; an app may have none. With `no`, or without SMTP_URL, nobody does.",
     "mail_stranger": "A mail that names a ticket in which its sender takes no part: `ticket`, it becomes one of their own; "
-    "`note`, an internal note on that one, unless it is closed, and they get no answer.",
+    "`note`, an internal note on that one, unless it is closed, and they get no answer: by that anybody can find out which "
+    "numbers are open ([email.md](email.md#what-becomes-of-a-mail)).",
     "mail_original_days": "A mail that came in is kept for so many days as it came; what it became stays. 0: for ever.",
     "mail_original_mib": "The same of an app up to so many MiB together. Which go first: [email.md](email.md#in). 0: no bound.",
     "answers_mailed_seconds": "Answers that a customer has not seen for so long are gathered in a mail.",

@@ -950,6 +950,25 @@ async def test_without_that_setting_a_stranger_has_a_ticket_of_their_own(desk: D
     assert await desk.scene.rows.notes(ticket.id) == []
 
 
+async def test_without_that_setting_no_answer_says_which_numbers_are_open(desk: Desk) -> None:
+    """With it silence does: docs/email.md says so."""
+    await desk.scene.agent()
+    await desk.gets(mail())
+    await desk.gets(mail(message_id="<dos@cliente.example>"))
+    _, closed = sorted(await desk.scene.rows.all_tickets(), key=lambda one: one.id)
+    await desk.close(closed)
+    before = len(await desk.scene.rows.letters())
+    for number in (1001, closed.number, 4711):
+        await desk.gets(stranger(number=number, subject=f"Sobre el ticket #{number}"))
+    tickets_ = {one.id: one for one in await desk.scene.rows.all_tickets()}
+    letters = (await desk.scene.rows.letters())[before:]
+    assert [(one.kind, one.address, one.confirmed) for one in letters] == [
+        ("created", "luz@otra.example", False)
+    ] * 3
+    own = [tickets_[one.ticket_id or 0] for one in letters]
+    assert [(one.email, one.follows, one.state) for one in own] == [("luz@otra.example", 0, "open")] * 3
+
+
 async def test_what_comes_with_a_strangers_mail_is_named_in_the_note_and_no_link_of_ours_stands_in_it(
     desk: Desk,
 ) -> None:
