@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from chatserver.core.addresses import in_ascii
 from chatserver.core.files import File
 from chatserver.core.forms import Form
 from chatserver.core.tickets import TALK, Item, Ticket
@@ -16,7 +17,11 @@ from chatserver.web.times import Times
 
 TOGETHER_MS: Final = 5 * 60_000
 """What one person says within so long stands under one name."""
-_LINK: Final = re.compile(r"https?://[^\s<>\"']+", re.IGNORECASE)
+# Signs that nobody sees end a link: one that turns letters around would make it read as another link.
+_LINK: Final = re.compile(
+    r"https?://[^\s<>\"'\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+", re.IGNORECASE
+)
+_FOREIGN_HOST: Final = re.compile(r"(https?://)([^/?#\\]*[^\x00-~][^/?#\\]*)", re.IGNORECASE)
 _TRAILING: Final = re.compile(r"[.,;:!?*_…»”’)]+$")
 
 
@@ -108,18 +113,31 @@ def entries(
 
 
 def linked(text: str) -> list[Part]:
-    """Addresses in a text become links, which show where they lead; put together again the pieces are the text."""
+    """Addresses in a text become links, which show where they lead; put together again the pieces are the text, but for a host
+    in letters of other alphabets, which look like ours: it is shown as servers write it."""
     parts: list[Part] = []
     at = 0
     for match in _LINK.finditer(text):
         address = _TRAILING.sub("", match[0])
         if match.start() > at:
             parts.append(Part(text[at : match.start()]))
-        parts.append(Part(address, address))
+        parts.append(_link(address))
         at = match.start() + len(address)
     if at < len(text):
         parts.append(Part(text[at:]))
     return parts
+
+
+def _link(address: str) -> Part:
+    """Text alone where nobody can have such a host."""
+    found = _FOREIGN_HOST.match(address)
+    if found is None:
+        return Part(address, address)
+    host, colon, port = found[2].rpartition("@")[2].partition(":")
+    try:
+        return Part(f"{found[1]}{in_ascii(host)}{colon}{port}{address[found.end() :]}", address)
+    except ValueError:
+        return Part(address)
 
 
 def _speaker(item: Item, own: frozenset[int]) -> tuple[object, ...]:

@@ -157,6 +157,7 @@ function piece(part: { text: string; href: string }): Node {
   // Only what the server found to be an address of the web; text is text.
   if (!/^https?:\/\//i.test(part.href)) return document.createTextNode(part.text);
   const link = element("a", "", part.text) as HTMLAnchorElement;
+  link.dir = "ltr"; // what was turned around before it does not turn it
   link.href = part.href;
   link.target = "_blank";
   link.rel = "noopener noreferrer nofollow";

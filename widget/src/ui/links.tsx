@@ -8,35 +8,33 @@ export interface Part {
   href?: string | undefined;
 }
 
+/** Signs that nobody sees end a link: one that turns letters around would make it read as another link. */
 const CANDIDATE =
-  /https?:\/\/[^\s<>"']+|www\.[^\s<>"']+|(?:mailto:)?[\w.+-]{1,64}@[a-z0-9-]+(?:\.[a-z0-9-]+)+/gi;
+  /https?:\/\/[^\s<>"'\p{Cf}]+|www\.[^\s<>"'\p{Cf}]+|(?:mailto:)?[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+/giu;
 const TRAILING = /[.,;:!?*_…»”’]+$/;
 
-/** `text` cut into plain pieces and links; put together again they are `text`. */
+/** `text` cut into plain pieces, which may be empty, and links; put together again they are `text`. */
 export function linkParts(text: string): Part[] {
   const parts: Part[] = [];
   let from = 0;
-  const add = (to: number, href?: string) => {
-    if (to > from) parts.push({ text: text.slice(from, to), href });
-    from = to;
-  };
   for (const match of text.matchAll(CANDIDATE)) {
     const start = match.index;
     const found = trimmed(match[0]);
     const href = address(found);
     // An address within a longer word ("user:pass@…", "xhttp://") is rather something else.
     if (!href || /[\w@:/]/.test(text.charAt(start - 1))) continue;
-    add(start);
-    add(start + found.length, href);
+    parts.push({ text: text.slice(from, start) }, { text: found, href });
+    from = start + found.length;
   }
-  add(text.length);
+  parts.push({ text: text.slice(from) });
   return parts;
 }
 
+/** Each link stands apart (`dir`): what was turned around before it does not turn it. */
 export function Linked({ text }: { text: string }): ComponentChildren {
   return linkParts(text).map((part) =>
     part.href ? (
-      <a href={part.href} target="_blank" rel="noopener noreferrer nofollow">
+      <a dir="ltr" href={part.href} target="_blank" rel="noopener noreferrer nofollow">
         {part.text}
       </a>
     ) : (
@@ -54,7 +52,7 @@ function trimmed(found: string): string {
 
 /** What it leads to: by how it is made, http, https or mail; "" when it leads nowhere. */
 function address(found: string): string {
-  const scheme = /^(https?:\/\/|mailto:)/i.test(found) ? "" : /^www\./i.test(found) ? "https://" : "mailto:";
+  const scheme = /^\w+:/.test(found) ? "" : /^www\./i.test(found) ? "https://" : "mailto:";
   const href = scheme + found;
   try {
     new URL(href);

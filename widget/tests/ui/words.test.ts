@@ -66,6 +66,26 @@ test("only web and mail addresses become links, without the sentence's full stop
   ]);
 });
 
+test("a sign that turns letters around ends a link, and what stands there is all there is of it", () => {
+  for (const sign of "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069") {
+    const text = `https://a.example/${sign}gnp.exe www.b.test${sign}/x`;
+    assert.deepEqual(links(text), [
+      { text: "https://a.example/", href: "https://a.example/" },
+      { text: "www.b.test", href: "https://www.b.test" },
+    ]);
+    assert.equal(
+      linkParts(text)
+        .map((part) => part.text)
+        .join(""),
+      text,
+    );
+  }
+  assert.equal(
+    links("https://es.wikipedia.org/wiki/Ñandú–Emú")[0]?.text,
+    "https://es.wikipedia.org/wiki/Ñandú–Emú",
+  );
+});
+
 test("nothing that could run becomes a link", () => {
   for (const text of [
     "javascript:alert(1)",
@@ -74,6 +94,7 @@ test("nothing that could run becomes a link", () => {
     "vbscript:x",
     "file:///etc/passwd",
     "xhttps://a.test",
+    "\u202ehttps:\u202c//a.test",
     "https://",
   ]) {
     assert.deepEqual(links(text), [], text);

@@ -4,7 +4,8 @@ import { t } from "../../ui/i18n";
 import type { AgentTicket, FormView } from "../../wire";
 import type { Form } from "../forms";
 import { caseName, day, fieldName, levelName, ownAnswer, priorityName } from "./answers";
-import { Fact, SafeLink } from "./Fact";
+import { Fact } from "./Fact";
+import { SafeLink } from "./Linked";
 
 interface Props {
   ticket: AgentTicket;

@@ -10,9 +10,10 @@ import type { Console } from "../console";
 import { customersTickets } from "../state/lists";
 import { Avatar } from "./Avatar";
 import { Classify } from "./Classify";
-import { Fact, SafeLink } from "./Fact";
+import { Fact } from "./Fact";
 import { FormFacts } from "./FormFacts";
 import { Icon } from "./icons";
+import { SafeLink } from "./Linked";
 import { appName, customerName, stateWord, wholeName } from "./words";
 
 interface Props {
