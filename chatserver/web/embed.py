@@ -38,6 +38,7 @@ async def frame(request: Request) -> Response:
             title=say(lang, "page.app.title"),
             text=say(lang, "page.app.text"),
             number="",
+            way="",
         )
     host = exact_origin(request.query_params.get("host", ""))
     return house.pages.page(

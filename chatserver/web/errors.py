@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from typing import Any, Final
 
@@ -115,6 +116,7 @@ class Errors:
             return JSONResponse({"code": code, "id": number or error_id()}, status)
         lang = self.pages.language(request)
         known = error_words(lang, status)
+        way, called = way_on(request, status)
         return self.pages.page(
             "error.html",
             lang,
@@ -122,7 +124,24 @@ class Errors:
             title=say(lang, f"{known}.title"),
             text=say(lang, f"{known}.text"),
             number=number,
+            way=way,
+            way_text=say(lang, f"page.error.way.{called}") if way else "",
         )
+
+
+_HOME: Final = re.compile(r"/(?:(portal|help)/[A-Za-z0-9_-]{1,64}|(console))(?=/|$)")
+
+
+def way_on(request: HTTPConnection, status: int) -> tuple[str, str]:
+    """Where who met an error goes from here, and which words of the catalogue call it so; ("", "") where nobody knows. What
+    failed on our side is asked for again; what was sent is the browser's to send again, which asks first."""
+    path = request.url.path
+    if status >= 500:
+        return (path, "again") if request.scope.get("method") == "GET" else ("", "")
+    home = _HOME.match(path)
+    if home is None or home[0] == path.rstrip("/"):
+        return "", ""
+    return home[0], home[1] or home[2]
 
 
 _BY_ADDRESS = frozenset({"/healthz", "/readyz", "/metrics"})

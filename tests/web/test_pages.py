@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request
 
 from chatserver.i18n import LANGUAGES
 from chatserver.settings import Settings
@@ -13,6 +14,7 @@ from chatserver.store.base import StoreFailed
 from chatserver.store.database import Database
 from chatserver.store.health import probe
 from chatserver.web.embed import CHUNKS
+from chatserver.web.errors import way_on
 from tests.web.conftest import HASHED, Served, started
 
 
@@ -83,6 +85,37 @@ def test_the_console_is_the_same_page_for_everybody(served: Served) -> None:
     page = served.client.get("/console").text
     assert '<div id="app"></div>' in page
     assert 'data-words="/static/' in page
+
+
+@pytest.mark.parametrize(
+    ("path", "way"),
+    [
+        ("/portal/demo/tickets/nowhere/at/all", '<a href="/portal/demo">Go to the portal</a>'),
+        ("/help/demo/en/nowhere/at/all", '<a href="/help/demo">Go to the help articles</a>'),
+        ("/console/nowhere", '<a href="/console">Go to the console</a>'),
+        ("/nowhere", ""),
+    ],
+)
+def test_an_error_page_says_where_to_go_from_here(served: Served, path: str, way: str) -> None:
+    page = served.client.get(f"{path}?lang=en", headers={"accept": "text/html"})
+    assert page.status_code == 404
+    assert way in page.text
+    assert page.text.count("<a ") == bool(way)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "way"),
+    [
+        ("GET", "/portal/demo/new", ("/portal/demo/new", "again")),
+        ("POST", "/portal/demo/new", ("", "")),
+        ("GET", "//evil.example/portal/demo", ("/%2Fevil.example/portal/demo", "again")),
+    ],
+)
+def test_what_failed_on_our_side_is_asked_for_again_and_only_of_us(
+    method: str, path: str, way: tuple[str, str]
+) -> None:
+    scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": []}
+    assert way_on(Request(scope), 503) == way
 
 
 def test_an_unknown_page_is_a_page_for_people_and_json_for_programs(served: Served) -> None:
