@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +78,14 @@ def counted(db: sqlite3.Connection) -> Iterator[Counted]:
         db.set_progress_handler(None, 0)
 
 
-def crowd(db: sqlite3.Connection, app: int, agent_id: int, first: int, count: int, stored: int) -> None:
-    """Many chats that wait or are attended, requests for later at the same agent, and a long history."""
+def crowd(path: Path, app: int, agent_id: int, first: int, count: int, stored: int) -> None:
+    """Many chats that wait or are attended, requests for later at the same agent, and a long history. By another connection:
+    the writer uses its own one also after it answered (`SqliteWriter._checkpoint`)."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        _crowd(db, app, agent_id, first, count, stored)
+
+
+def _crowd(db: sqlite3.Connection, app: int, agent_id: int, first: int, count: int, stored: int) -> None:
     db.execute("BEGIN IMMEDIATE")
     numbers = range(first, first + count)
     db.executemany(
@@ -213,9 +219,9 @@ async def test_ten_thousand_open_tickets_and_a_hundred_thousand_messages_cost_no
     await house.assign(ticket.id, agent_id)
     await house.say(house.who("ana"), ticket.id, 5)
     # So many wait that a pairing looks at no more of them, however many there are.
-    crowd(house.connection, house.app, agent_id, 1_000, 5 * WAITING_HEAD, 5 * WAITING_HEAD)
+    crowd(house.path, house.app, agent_id, 1_000, 5 * WAITING_HEAD, 5 * WAITING_HEAD)
     small = await measured(house, agent_id, other_id, ticket.id)
-    crowd(house.connection, house.app, agent_id, 100_000, OPEN, STORED)
+    crowd(house.path, house.app, agent_id, 100_000, OPEN, STORED)
     house.db._writer._known.forget()
     large = await measured(house, agent_id, other_id, ticket.id)
     print({name: (small[name], large[name]) for name in small})
