@@ -129,7 +129,7 @@ class Errors:
         )
 
 
-_HOME: Final = re.compile(r"/(?:(portal|help)/[A-Za-z0-9_-]{1,64}|(console))(?=/|$)")
+_HOME: Final = re.compile(r"/(?:(portal|help)/([A-Za-z0-9_-]{1,64})|(console))(?=/|$)")
 
 
 def way_on(request: HTTPConnection, status: int) -> tuple[str, str]:
@@ -139,9 +139,17 @@ def way_on(request: HTTPConnection, status: int) -> tuple[str, str]:
     if status >= 500:
         return (path, "again") if request.scope.get("method") == "GET" else ("", "")
     home = _HOME.match(path)
-    if home is None or home[0] == path.rstrip("/"):
+    if home is None or home[0] == path.rstrip("/") or (home[1] and not _is_app(request, home[2])):
         return "", ""
-    return home[0], home[1] or home[2]
+    return home[0], home[1] or home[3]
+
+
+def _is_app(request: HTTPConnection, key: str) -> bool:
+    rooms = request.scope.get("state", {}).get("rooms")
+    try:
+        return isinstance(rooms, Rooms) and rooms.find_app(key) is not None
+    except Refused:
+        return False
 
 
 _BY_ADDRESS = frozenset({"/healthz", "/readyz", "/metrics"})

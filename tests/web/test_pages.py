@@ -93,6 +93,7 @@ def test_the_console_is_the_same_page_for_everybody(served: Served) -> None:
         ("/portal/demo/tickets/nowhere/at/all", '<a href="/portal/demo">Go to the portal</a>'),
         ("/help/demo/en/nowhere/at/all", '<a href="/help/demo">Go to the help articles</a>'),
         ("/console/nowhere", '<a href="/console">Go to the console</a>'),
+        ("/portal/nobody/nowhere/at/all", ""),
         ("/nowhere", ""),
     ],
 )
