@@ -6,19 +6,18 @@ long for a line and has no blank it writes as encoded words, which no mail host 
 
 from __future__ import annotations
 
-from email.headerregistry import HeaderRegistry
-from email.policy import SMTP, EmailPolicy
+from email.headerregistry import BaseHeader, HeaderRegistry
+from email.policy import SMTP, Policy
 from typing import Any, Final
 
 LINE: Final = 78
 """Characters, where there is a blank to break at (RFC 5322, 2.1.1)."""
 
 
-class AsItIs:
+class AsItIs(BaseHeader):
     """A field of tokens in ASCII with single blanks between. For `HeaderRegistry`, which makes a header of it."""
 
     max_count = 1
-    name: str
 
     @classmethod
     def parse(cls, value: str, kwds: dict[str, Any]) -> None:
@@ -26,7 +25,7 @@ class AsItIs:
             raise ValueError("a field of ids or links holds what cannot stand there")
         kwds["parse_tree"], kwds["decoded"] = None, value
 
-    def fold(self, *, policy: EmailPolicy) -> str:
+    def fold(self, *, policy: Policy) -> str:
         lines = [f"{self.name}:"]
         for token in str(self).split(" "):
             if len(lines[-1]) + 1 + len(token) > LINE and lines[-1] != f"{self.name}:":
@@ -38,7 +37,7 @@ class AsItIs:
 def _registry() -> HeaderRegistry:
     made = HeaderRegistry()
     for name in ("in-reply-to", "references", "list-unsubscribe"):
-        made.map_to_type(name, AsItIs)  # type: ignore[arg-type]  # BaseHeader is mixed in there
+        made.map_to_type(name, AsItIs)
     return made
 
 

@@ -249,16 +249,20 @@ async def test_two_nodes_that_write_the_same_tickets_neither_stand_in_each_other
     assert all("deadlock" not in house.metrics.repeated for house in houses)
 
 
+def doubts_of(house: PostgresHouse) -> list[bool]:
+    """One for each commit from now on that nobody answered for."""
+    doubts: list[bool] = []
+    house.db.tell_doubts(lambda: doubts.append(True))
+    return doubts
+
+
 @pytest.mark.parametrize("stored", [True, False])
 async def test_a_message_whose_connection_was_cut_is_stored_once_and_looked_for(
     houses: Houses, monkeypatch: pytest.MonkeyPatch, stored: bool
 ) -> None:
     """It may have been stored: nodes look for it, since nobody told them, and whoever said it gets its number."""
     house, ana = houses[0], houses[0].who("ana")
-    ticket = await house.start(ana, 0)
-    doubts: list[bool] = []
-    house.db.tell_doubts(lambda: doubts.append(True))
-    really = at_once.go_on
+    ticket, doubts, really = await house.start(ana, 0), doubts_of(house), at_once.go_on
 
     async def cut(db: Any, world: World) -> None:
         monkeypatch.undo()
@@ -278,10 +282,7 @@ async def test_a_message_that_nobody_answered_for_is_in_doubt(
 ) -> None:
     """The same may take as long again: it is refused, and is found if it is said again."""
     house, ana = houses[0], houses[0].who("ana")
-    ticket = await house.start(ana, 0)
-    doubts: list[bool] = []
-    house.db.tell_doubts(lambda: doubts.append(True))
-    really = at_once.go_on
+    ticket, doubts, really = await house.start(ana, 0), doubts_of(house), at_once.go_on
 
     async def lost(db: Any, world: World) -> None:
         await really(db, world)

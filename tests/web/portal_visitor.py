@@ -12,10 +12,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
+from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from chatserver.services import administration, apps, pairing, requests, talk, tickets
 from chatserver.services.house import House
+from chatserver.store import tables
 from chatserver.store.work import Who
 from tests.web.conftest import HOME, Served
 
@@ -209,7 +211,12 @@ class Desk:
         self._run(change)
 
     def ticket_id(self, number: int) -> int:
-        ((found,),) = self.rows("SELECT id FROM tickets WHERE app_id = 1 AND number = ?", number)
+        async def find(house: House) -> Any:
+            table = tables.tickets.c
+            query = select(table.id).where(table.app_id == 1, table.number == number)
+            return await self._served.app.state.hub.db.rows(query)
+
+        ((found,),) = self._run(find)  # on either engine
         return int(found)
 
     def rows(self, query: str, *values: object) -> list[Any]:

@@ -203,8 +203,6 @@ def test_a_reply_sent_again_with_other_words_to_a_ticket_that_closed_goes_along_
     form = fields(ana.opens("tickets/1001").page, ana.path(place)) | {"text": "Uno"}
     ana.sends(place, form)
     desk = Desk(served)
-    ((ticket_id,),) = rows(served, select(tickets.c.id).where(tickets.c.number == 1001))
-    desk.ticket_id = lambda number: int(ticket_id)  # type: ignore[method-assign]
     desk.takes(1001)
     desk.closes(1001)
     ana.sends(place, form | {"text": "Dos"})
@@ -218,8 +216,6 @@ def test_what_completes_a_ticket_and_a_reply_from_the_same_page_are_no_repeats_o
 ) -> None:
     ana.opens("new").posts("new", **FIRST)
     desk = Desk(served)
-    ((ticket_id,),) = rows(served, select(tickets.c.id).where(tickets.c.number == 1001))
-    desk.ticket_id = lambda number: int(ticket_id)  # type: ignore[method-assign]
     desk.takes(1001)
     desk.sends_back(1001, "company")
     page = ana.opens("tickets/1001").page
