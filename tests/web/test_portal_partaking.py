@@ -264,11 +264,8 @@ def test_the_links_of_mails_lead_whoever_gets_them_to_the_ticket_after_signing_i
     app = house.people.app(1)
 
     def ticket(number: int) -> Ticket:
-        async def read() -> Ticket:
-            return await house.ticket(desk.ticket_id(number))
-
         assert served.client.portal is not None
-        return served.client.portal.call(read)
+        return served.client.portal.call(house.ticket, desk.ticket_id(number))
 
     for address in ("ana@cuadra.test", "luis@cuadra.test"):
         visitor = Visitor(served)

@@ -24,15 +24,14 @@ FILE = re.compile(r'<a href="([^"]*/files/[^"]*)" download')
 
 def agent_sends(served: Served, desk: Desk, number: int, name: str, content: bytes) -> None:
     files = served.app.state.hub.downloads._files
+    ticket_id = desk.ticket_id(number)
 
     async def pieces() -> AsyncIterator[bytes]:
         yield content
 
     async def send(house: Any) -> None:
         file = await files.take(Uploader(1, "agent", str(ANA)), secrets.token_urlsafe(16), name, pieces())
-        await talk.say_as_agent(
-            house, ANA, desk.ticket_id(number), secrets.token_urlsafe(16), "Mira esto.", [file.id]
-        )
+        await talk.say_as_agent(house, ANA, ticket_id, secrets.token_urlsafe(16), "Mira esto.", [file.id])
 
     desk._run(send)
 
