@@ -23,7 +23,7 @@ from tests.harness.sizes import SEED, size
 from tests.harness.waiting import soon
 from tests.memory_store import Clock
 from tests.services.scene import Scene, postgres_scene, who
-from tests.store.house import WAITING, House, cid
+from tests.store.house import WAITING, House, Ticking, cid
 
 NODES = 3
 WRITERS = 50
@@ -44,9 +44,8 @@ def way(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def nodes(way: str, postgres_server: Postgres, anyio_backend: str) -> AsyncIterator[list[House]]:
     """They hear nothing of each other: where they write at once (`store/postgres/at_once.py`) they are often overtaken."""
-    url = postgres_server.database()
-    nodes = [await House.open(url)]
-    nodes += [await House.open(url) for _ in range(NODES - 1)]
+    url, clock = postgres_server.database(), Ticking()
+    nodes = [await House.open(url, clock) for _ in range(NODES)]
     if way == "by locks":
         for node in nodes:
             node.db.go_by(lambda ticket_id: None)
