@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -23,6 +24,7 @@ from chatserver.store.database import Database
 from chatserver.store.postgres.database import PostgresDatabase
 from chatserver.store.rows import ticket_from, ticket_select
 from chatserver.store.sqlite.database import SqliteDatabase
+from chatserver.store.sqlite.known import message_key
 from chatserver.store.sqlite.loading import sql
 from chatserver.store.tables import agent_apps, agents, apps
 from chatserver.store.work import Needs, Who, World
@@ -48,21 +50,32 @@ WAITING = (
 
 
 def knows_what_is_stored(db: SqliteDatabase, path: Path) -> None:
-    """What the writer of a closed database knew by heart is what the file holds, and the loads in it are its tickets, counted."""
+    """What the writer of a closed database knew by heart is what the file holds, all messages of a ticket or none, and the loads
+    in it are its tickets, counted."""
     other = sqlite3.connect(path)
     try:
         stored = {row[0]: ticket_from(row) for row in other.execute(sql(ticket_select))}
         loads = other.execute(COUNTED).fetchall()
+        said: dict[int, dict[str, int]] = defaultdict(dict)
+        for ticket_id, *message, seq in other.execute(
+            'SELECT ticket_id, "by", author_id, cid, seq FROM items WHERE cid IS NOT NULL'
+        ):
+            said[ticket_id][message_key(*message)] = seq
     finally:
         other.close()
     assert [load for _, load, _ in loads] == [counted for _, _, counted in loads]
-    for ticket_id, ticket in db._writer._known._tickets.items():
+    known = db._writer._known
+    for ticket_id, ticket in known._tickets.items():
         assert ticket == stored[ticket_id]
+    assert known._said.keys() <= known._tickets.keys()
+    for ticket_id, messages in known._said.items():
+        assert messages == said[ticket_id]
+    assert known._messages == sum(map(len, known._said.values()))
 
 
 def known_to_sqlalchemy(row: object, name: str | None, kind: str, reflected: bool, other: object) -> bool:
-    """For alembic, which compares: what an engine searches with is its own (`tables.SEARCH_INDEX`)."""
-    return not (name or "").startswith("article_index")
+    """For alembic, which compares: some indexes are an engine's own (`tables.SEARCH_INDEX`, `tables.CID_INDEX`)."""
+    return not (name or "").startswith(("article_index", "uq_items_cid"))
 
 
 class Clock:
@@ -321,6 +334,12 @@ class SqliteHouse(House):
     def connection(self) -> sqlite3.Connection:
         """The writing one; to be touched while nothing is being written."""
         return self.db._writer._db
+
+    def fill_up(self) -> None:
+        """The disk has no page more, and the file none that is free."""
+        self.connection.execute("VACUUM")
+        (pages,) = self.connection.execute("PRAGMA page_count").fetchone()
+        self.connection.execute(f"PRAGMA max_page_count={pages}").fetchall()
 
     @contextmanager
     def statements(self) -> Any:

@@ -365,8 +365,7 @@ async def test_a_full_disk_fails_the_whole_group_and_writing_resumes_with_space(
     ana = house.who("ana")
     ticket = await house.start(ana, 0)
     house.heard.clear()
-    (pages,) = house.connection.execute("PRAGMA page_count").fetchone()
-    house.connection.execute(f"PRAGMA max_page_count={pages}").fetchall()
+    house.fill_up()
     big = [house.say(ana, ticket.id, n, "x" * 8000) for n in range(1, 9)]
     results = await house.together(*big)
     assert all(isinstance(r, StoreFailed) for r in results)
@@ -388,8 +387,7 @@ async def test_a_full_disk_is_not_said_to_be_writable_again_by_what_writes_nothi
     ana = house.who("ana")
     ticket = await house.start(ana, 0)
     assert await house.say(ana, ticket.id, 1) == 2
-    (pages,) = house.connection.execute("PRAGMA page_count").fetchone()
-    house.connection.execute(f"PRAGMA max_page_count={pages}").fetchall()
+    house.fill_up()
     for number in range(2, 5):
         with pytest.raises(StoreFailed):
             await house.say(ana, ticket.id, number, "x" * 8000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from chatserver.store.sqlite.applying import UPDATE_TALKING, UPDATE_TALKING_DUE,
 from chatserver.store.sqlite.known import Known
 from chatserver.store.tables import agents, customers, tickets
 from chatserver.store.work import Needs, Who, World
-from tests.store.house import NOON, POLICY, SqliteHouse
+from tests.store.house import NOON, POLICY, SqliteHouse, cid
 
 
 @pytest.fixture
@@ -35,6 +36,11 @@ async def as_a_use_case_finds_it(house: SqliteHouse, ticket_id: int) -> Ticket:
         return ticket
 
     return await house.db.write(Needs(tickets=(ticket_id,)), decide)
+
+
+def looks(seen: list[str]) -> int:
+    """How often it was looked up which messages tickets have."""
+    return sum(s.startswith('SELECT items.ticket_id, items."by"') for s in map(str.strip, seen))
 
 
 def reads(seen: list[str]) -> int:
@@ -71,6 +77,67 @@ async def test_only_so_many_are_kept_and_the_one_used_longest_ago_goes_first(hou
             await house.say(house.who("nobody"), ticket_id, 9)
         read.append(reads(seen))
     assert read == [0, 1, 0]  # ben's went when eva's came: ana's had been used since
+
+
+async def test_which_messages_a_ticket_has_is_looked_up_once_and_of_a_new_one_never(tmp_path: Path) -> None:
+    house = await SqliteHouse.open(tmp_path / "chat.db")
+    ana, eva = house.who("ana"), await house.agent("eva")
+    with house.statements() as seen:
+        ticket = await house.start(ana, 0)
+        await house.assign(ticket.id, eva)
+        assert await house.say(ana, ticket.id, 1) == await house.say(ana, ticket.id, 1) == 3
+    assert looks(seen) == 0
+    house = await house.reopen()
+    with house.statements() as seen:
+        assert await house.say(ana, ticket.id, 1) == 3
+        assert await house.agent_says(eva, ticket.id, 1) == 4  # their own, though under an id of hers
+        assert await house.say(ana, ticket.id, 2) == await house.say(ana, ticket.id, 2) == 5
+        assert await house.agent_says(eva, ticket.id, 1) == 4
+    assert looks(seen) == 1
+    assert house.sequence(ticket.id) == [1, 2, 3, 4, 5]
+    await house.db.close()
+
+
+async def test_of_so_many_messages_in_all_it_is_known_which_there_are_and_always_of_the_ticket_in_use(
+    house: SqliteHouse,
+) -> None:
+    known = house.db._writer._known = Known(messages=4)
+    ana, ben = house.who("ana"), house.who("ben")
+    hers, his = [(await house.start(who, 0)).id for who in (ana, ben)]
+    for number in range(1, 5):
+        await house.say(ana, hers, number)
+    assert len(known) == 2
+    await house.say(ben, his, 5)
+    assert (known.ticket(hers), known.said(hers)) == (None, None)
+    for number in range(6, 12):
+        await house.say(ben, his, number)  # more by itself than there is room for
+    with house.statements() as seen:
+        assert await house.say(ben, his, 5) == 2
+    assert looks(seen) == 0
+    with house.statements() as seen:
+        assert await house.say(ana, hers, 4) == 5
+    assert looks(seen) == 1
+    assert await house.say(ana, hers, 12) == 6
+
+
+async def test_a_ticket_that_there_was_no_room_for_is_not_known_by_halves(house: SqliteHouse) -> None:
+    house.db._writer._known = Known(limit=1)
+    people = [house.who(name) for name in ("ana", "ben")]
+    opened = await asyncio.gather(*(house.start(who, 0) for who in people))
+    for who, ticket in zip(people, opened, strict=True):
+        assert await house.say(who, ticket.id, 1) == await house.say(who, ticket.id, 1) == 2
+
+
+async def test_messages_of_another_program_are_found(house: SqliteHouse) -> None:
+    ana = house.who("ana")
+    ticket = await house.start(ana, 0)
+    await house.say(ana, ticket.id, 1)
+    other = sqlite3.connect(house.path)
+    with other:
+        other.execute("UPDATE items SET cid = ? WHERE seq = 2", (cid(7),))
+    other.close()
+    assert await house.say(ana, ticket.id, 7) == 2
+    assert await house.say(ana, ticket.id, 1) == 3
 
 
 async def test_a_refused_use_case_is_not_remembered(house: SqliteHouse) -> None:
@@ -115,8 +182,7 @@ async def test_a_group_that_breaks_is_not_remembered_when_everyone_is_tried_alon
 async def test_a_full_disk_is_not_remembered(house: SqliteHouse) -> None:
     ana = house.who("ana")
     ticket = await house.start(ana, 0)
-    (pages,) = house.connection.execute("PRAGMA page_count").fetchone()
-    house.connection.execute(f"PRAGMA max_page_count={pages}").fetchall()
+    house.fill_up()
     with pytest.raises(StoreFailed):
         await house.say(ana, ticket.id, 1, "x" * 8000)
     house.connection.execute("PRAGMA max_page_count=1000000").fetchall()

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from chatserver.store.database import DatabaseTooNew
 
-HEAD: Final = "0019"
+HEAD: Final = "0020"
 """The newest revision in `versions/`."""
 
 

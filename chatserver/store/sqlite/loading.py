@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy.dialects import sqlite
 
 from chatserver.core.mails import ANSWERS_AT_MOST
+from chatserver.core.tickets import By
 from chatserver.store.changes import MAIL
 from chatserver.store.rows import (
     agent_from,
@@ -24,7 +25,7 @@ from chatserver.store.rows import (
     upload_from,
     upload_select,
 )
-from chatserver.store.sqlite.known import Known
+from chatserver.store.sqlite.known import Known, Said, message_key
 from chatserver.store.tables import customers
 from chatserver.store.work import FIRST_NUMBER, WAITING_HEAD, Needs, World
 
@@ -38,12 +39,9 @@ _CUSTOMER = ", ".join(f"customers.{c.name}" for c in customers.c)
 _MAIL = ", ".join(f"mails.{name}" for name in MAIL)
 
 TICKETS: Final = sql(ticket_select) + " WHERE tickets.id IN (SELECT value FROM json_each(?))"  # noqa: S608 - constants only
-# A message's key as one text, which SQLite takes apart faster than JSON: cid (22), ticket (16), author (16), side; a customer's
-# messages are asked for with author 0, since a ticket has one customer.
 SAID: Final = """
-SELECT wanted.key, items.seq FROM json_each(?) AS wanted CROSS JOIN items
-WHERE items.ticket_id = CAST(substr(wanted.value, 23, 16) AS INTEGER) AND items.cid = substr(wanted.value, 1, 22)
-AND items."by" = substr(wanted.value, 55) AND CAST(substr(wanted.value, 39, 16) AS INTEGER) IN (0, items.author_id)
+SELECT items.ticket_id, items."by", items.author_id, items.cid, items.seq FROM json_each(?) AS wanted CROSS JOIN items
+WHERE items.ticket_id = wanted.value AND items.cid IS NOT NULL
 """
 NOTED: Final = """
 SELECT wanted.key, notes.seq FROM json_each(?) AS wanted CROSS JOIN notes
@@ -111,8 +109,6 @@ def load(db: sqlite3.Connection, world: World, group: Sequence[Needs], known: Kn
     files = {one for needs in group for one in needs.files}
     world.desks.update(one for needs in group for one in needs.desks)
     world.attended.update(one for needs in group for one in needs.attended)
-    if said:
-        _load_said(db, world, said)
     if noted:
         _load_noted(db, world, noted)
     if people:
@@ -130,6 +126,8 @@ def load(db: sqlite3.Connection, world: World, group: Sequence[Needs], known: Kn
     _load_mails(db, world, group)
     if tickets:
         _load_tickets(db, world, tickets, known)
+    if said:
+        _load_said(db, world, said, known)
     if files:
         for row in db.execute(FILES, (_json(files),)).fetchall():
             world.loaded_upload(upload_from(row))
@@ -150,12 +148,32 @@ def _load_tickets(db: sqlite3.Connection, world: World, tickets: set[int], known
             world.loaded_ticket(ticket)
 
 
-def _load_said(db: sqlite3.Connection, world: World, said: set[Any]) -> None:
-    keys = list(said)
-    wanted = [f"{cid}{ticket_id:016d}{author_id:016d}{by}" for ticket_id, by, author_id, cid in keys]
-    found = dict(db.execute(SAID, (_json(wanted),)).fetchall())
-    for place, key in enumerate(keys):
-        world.loaded_said(key, found.get(place))
+def _load_said(
+    db: sqlite3.Connection, world: World, said: set[tuple[int, By, int, str]], known: Known
+) -> None:
+    """After the tickets: of those that are not known nothing is kept."""
+    found: dict[int, Said] = {}
+    missing: list[int] = []
+    for ticket_id in {one[0] for one in said}:
+        of_it = known.said(ticket_id)
+        if of_it is None:
+            missing.append(ticket_id)
+        else:
+            found[ticket_id] = of_it
+    if missing:
+        found |= _read_said(db, missing, known)
+    for one in said:
+        ticket_id, by, author_id, cid = one
+        world.loaded_said(one, found[ticket_id].get(message_key(by, author_id, cid)))
+
+
+def _read_said(db: sqlite3.Connection, tickets: list[int], known: Known) -> dict[int, Said]:
+    found: dict[int, Said] = {ticket_id: {} for ticket_id in tickets}
+    for ticket_id, by, author_id, cid, seq in db.execute(SAID, (_json(tickets),)):
+        found[ticket_id][message_key(by, author_id, cid)] = seq
+    for ticket_id, said in found.items():
+        known.read_said(ticket_id, said)
+    return found
 
 
 def _load_noted(db: sqlite3.Connection, world: World, noted: set[tuple[int, int, str]]) -> None:
