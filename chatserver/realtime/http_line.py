@@ -201,7 +201,7 @@ class HttpLine:
         if self._absence is None or (self.ending and not self._lines):
             self.end()
         elif self._asked is None:
-            self._away = self._loop.call_later(self._absence, self._stayed_away, self._absence)
+            self._away = self._loop.call_later(self._absence, self._stayed_away, self._loop.time())
 
     def end(self) -> None:
         """Nobody takes or says anything any more."""
@@ -218,8 +218,9 @@ class HttpLine:
             self._loop.call_later(CLOSE_SECONDS, self._cut)
         self._loop.call_soon(self._lost)
 
-    def _stayed_away(self, seconds: float) -> None:
-        self.stayed_away(seconds)
+    def _stayed_away(self, since: float) -> None:
+        # A busy loop comes later than it was called for, and the peer has been away for all of that time.
+        self.stayed_away(self._loop.time() - since)
         if not self.ending:
             self.end()
 

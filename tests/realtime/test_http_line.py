@@ -234,3 +234,20 @@ async def test_ids_are_long_and_never_the_same() -> None:
     ids = {Talker().line.id for _ in range(1_000)}
     assert len(ids) == 1_000
     assert {len(line_id) for line_id in ids} == {22}
+
+
+async def test_who_stayed_away_did_so_for_as_long_as_they_did_however_late_the_loop_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.get_running_loop()
+    line = HttpLine("192.0.2.1", lambda line_id: None, absence=12.0)
+    told: list[float] = []
+    line.stayed_away = told.append
+    now = loop.time()
+    monkeypatch.setattr(loop, "time", lambda: now)
+    line.absent()
+    assert line._away is not None
+    now += 14.5  # something else had the core
+    line._away._run()
+    assert told == [pytest.approx(14.5)]
+    assert line.ending
