@@ -42,6 +42,7 @@ Kind = Literal[
     "reminder",  # the customer was reminded that it waits for them
     "resumed",  # Abierto again: the customer spoke, or an agent said so
     "classified",  # by an agent; `reason` names what changed, `text` is JSON: name → [before, after] (for agents only)
+    "copied",  # further people get the answers from now on; `text`: their addresses, with commas between
     "closed",  # `text`: of a rejected one, the reason that its customer sees
     "rated",
 ]
@@ -571,16 +572,15 @@ def completed(ticket: Ticket, details: Details, cid: str, now: int) -> Step:
     )
 
 
-def copied(ticket: Ticket, details: Details) -> Step:
-    """The customer names further people who get the answers (`details`: with them)."""
-    _open(ticket)
-    return Step(replace(ticket, details=details), ())
+def copied(ticket: Ticket, details: Details, now: int) -> Step:
+    """The customer names further people who get the answers (`details`: with them). All of them did before: nothing happens."""
+    return _copied(ticket, details, now, "customer")
 
 
-def copied_by(ticket: Ticket, agent: Agent, details: Details) -> Step:
+def copied_by(ticket: Ticket, agent: Agent, details: Details, now: int) -> Step:
     """The ticket's agent does (`details`: with them)."""
     _attended_by(ticket, agent)
-    return copied(ticket, details)
+    return _copied(ticket, details, now, "agent", author_id=agent.id, name=agent.name)
 
 
 def waited(ticket: Ticket, policy: Policy, now: int) -> Step:
@@ -787,6 +787,17 @@ def _answered_later(ticket: Ticket, agent: Agent) -> None:
     _attended_by(ticket, agent)
     if ticket.mode != "later":
         raise Refused("ticket_live")
+
+
+def _copied(
+    ticket: Ticket, details: Details, now: int, by: By, *, author_id: int | None = None, name: str = ""
+) -> Step:
+    _open(ticket)
+    fresh = [address for address in details.cc if address not in ticket.details.cc]
+    if not fresh:
+        return Step(ticket, ())
+    item = _item(ticket, now, "copied", by, author_id=author_id, name=name, text=", ".join(fresh))
+    return _append(ticket, item, details=details)
 
 
 def _resumed(ticket: Ticket, by: By, now: int, *, author_id: int | None = None, name: str = "") -> Step:

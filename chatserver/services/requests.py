@@ -114,7 +114,7 @@ async def copy_as_agent(house: House, agent_id: int, ticket_id: int, addresses: 
     def decide(world: World, now: int) -> Ticket:
         ticket = world.ticket_for(agent, ticket_id)
         details = with_copies(ticket.details, addresses, ticket.address, people.support_addresses)
-        return world.put(ticket, tickets.copied_by(ticket, agent, details), people.policy(ticket.app_id))
+        return world.put(ticket, tickets.copied_by(ticket, agent, details, now), people.policy(ticket.app_id))
 
     return await house.store.write(Needs(tickets=(ticket_id,)), decide)
 
@@ -160,7 +160,7 @@ async def copy_to(house: House, who: Who, ticket_id: int, addresses: Sequence[st
     def decide(world: World, now: int) -> Ticket:
         ticket = world.ticket_of(who, ticket_id)
         details = with_copies(ticket.details, addresses, ticket.email, people.support_addresses)
-        return world.put(ticket, tickets.copied(ticket, details), people.policy(ticket.app_id))
+        return world.put(ticket, tickets.copied(ticket, details, now), people.policy(ticket.app_id))
 
     return await house.store.write(Needs(tickets=(ticket_id,)), decide)
 

@@ -71,6 +71,8 @@ VERBS: dict[str, Callable[[Ticket], Step]] = {
     "completed": lambda t: tickets.completed(t, Details(phone="1"), CID, NOW),
     "rejected": lambda t: tickets.rejected(t, LEO, "Aquí no", NOW),
     "classified": lambda t: classify(t, type="incident", priority=3),
+    "copied": lambda t: tickets.copied(t, Details(cc=("luz@x.test",)), NOW),
+    "copied_by": lambda t: tickets.copied_by(t, LEO, Details(cc=("luz@x.test",)), NOW),
 }
 QUIET: dict[str, Callable[[Ticket], Step]] = {
     "went_silent": lambda t: tickets.went_silent(t, POLICY, NOW + 10**9),

@@ -587,8 +587,8 @@ async def copied(town: Town) -> tuple[Ticket, CustomerSession]:
     ana = await town.signs_up("ana@empresa.test")
     luis = await town.signs_up("luis@empresa.test", "Luis Mora")
     ticket = await town.scene.request(who_is(ana), email="ana@empresa.test")
-    await requests.copy_to(town.scene.house, who_is(ana), ticket.id, ["Luis@empresa.test", "eva@x.test"])
-    return ticket, luis
+    addresses = ["Luis@empresa.test", "eva@x.test"]
+    return await requests.copy_to(town.scene.house, who_is(ana), ticket.id, addresses), luis
 
 
 async def test_somebody_in_copy_replies_once_and_under_their_own_name(town: Town) -> None:
@@ -765,6 +765,8 @@ async def test_copies_are_added_once_and_ten_in_all(town: Town) -> None:
             house, who_is(ana), ticket.id, ["eva@x.test", "EVA@x.test", "ana@empresa.test"]
         )
     assert ticket.details.cc == ("eva@x.test",)
+    told = [(i.kind, i.by, i.text) for change in town.scene.changes_of(ticket) for i in change.items][-1]
+    assert told == ("copied", "customer", "eva@x.test"), "and not a second time"
     for typed in (["nadie"], [f"p{number}@x.test" for number in range(CC_MAX)]):
         with refused("bad_form"):
             await requests.copy_to(house, who_is(ana), ticket.id, typed)

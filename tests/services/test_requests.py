@@ -412,8 +412,21 @@ async def test_an_agent_puts_people_in_copy_of_a_ticket_of_theirs_once(scene: Sc
     ticket = await mine(scene)
     after = await requests.copy_as_agent(scene.house, 1, ticket.id, ["luz@example.com"])
     assert after.details.cc == ("luz@example.com",)
+    (item,) = scene.changes_of(ticket)[-1].items
+    assert (item.kind, item.by, item.author_id, item.name) == ("copied", "agent", 1, "Agente 1")
+    assert (item.seq, item.text) == (ticket.last_seq + 1, "luz@example.com")
     again = await requests.copy_as_agent(scene.house, 1, ticket.id, ["LUZ@example.com", ticket.address])
     assert again.details.cc == ("luz@example.com",)
+    assert again.last_seq == item.seq, "nobody new is in copy"
+    more = await requests.copy_as_agent(
+        scene.house, 1, ticket.id, ["eva@example.com", "luz@example.com", "leo@x.test"]
+    )
+    assert scene.changes_of(ticket)[-1].items[0].text == "eva@example.com, leo@x.test"
+    assert (more.turn, more.active_at, more.customer_unread) == (
+        ticket.turn,
+        ticket.active_at,
+        ticket.customer_unread,
+    )
     with refused("not_yours"):
         await requests.copy_as_agent(scene.house, 2, ticket.id, ["eva@example.com"])
     for wrong in (["no address"], [f"x{n}@example.com" for n in range(10)]):

@@ -181,6 +181,9 @@ class Desk:
     def sends_back(self, number: int, *missing: str) -> None:
         self._run(requests.send_back, ANA, self.ticket_id(number), missing)
 
+    def copies(self, number: int, *addresses: str) -> None:
+        self._run(requests.copy_as_agent, ANA, self.ticket_id(number), addresses)
+
     def rejects(self, number: int, reason: str) -> None:
         self._run(requests.reject, ANA, self.ticket_id(number), reason)
 

@@ -233,7 +233,7 @@ def _events(page: str) -> list[str]:
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_no_event_that_somebody_else_reads_says_you(lang: str) -> None:
     """What the customer did has no line there; all else is said of them where it says "you"."""
-    by_customer = {"opened", "declined", "completed", "rated.one", "rated.other", "later.customer"}
+    by_customer = {"opened", "declined", "completed", "rated.one", "rated.other", "later.customer", "copied"}
     by_customer |= {"closed.customer", "closed.solved"}
     said = words(lang)
     kinds = {

@@ -254,6 +254,15 @@ def test_people_are_added_in_a_reply_and_shown_once(ana: Visitor, desk: Desk) ->
     ((found,),) = desk.rows("SELECT details FROM tickets")
     assert json.loads(found)["cc"] == ["luis@x.test", "eva@x.test", "leo@x.test"]
     assert ana.shows("Con copia a luis@x.test, eva@x.test, leo@x.test")
+    assert ana.shows("Pusiste en copia a luis@x.test, eva@x.test.")
+    assert ana.shows("Pusiste en copia a leo@x.test.")
+
+
+def test_whom_an_agent_puts_in_copy_its_customer_reads(ana: Visitor, desk: Desk) -> None:
+    number = ana.writes()
+    desk.takes(number)
+    desk.copies(number, "luz@x.test")
+    assert ana.opens(f"tickets/{number}").shows(" puso en copia a luz@x.test.")
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,7 @@ export type Kind =
   | "reminder"
   | "resumed"
   | "classified"
+  | "copied"
   | "closed"
   | "rated";
 

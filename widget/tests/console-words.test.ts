@@ -121,6 +121,15 @@ test("a ticket may be sent back for what its form asks, and for the app's own fi
   assert.ok(!completable({ ...FORM, categories: [] }).includes("category"));
 });
 
+test("who was put in copy is told, and by whom", () => {
+  words.value = { "console.event.copied": "{name} puso en copia a {addresses}" };
+  const luz = item(2, { kind: "copied", by: "agent", name: "Ana", text: "luz@cliente.example" });
+  const line = (one: typeof luz) => systemLine(one, ticket({ id: 1 }), 7, null);
+  assert.equal(line(luz), "Ana puso en copia a luz@cliente.example");
+  const { name: _, ...own } = luz;
+  assert.equal(line({ ...own, by: "customer" }), "Lucía Ortega puso en copia a luz@cliente.example");
+});
+
 test("what was classified is told as it was before and as it is now; what is no JSON says nothing", () => {
   words.value = WORDS;
   const json = JSON.stringify({ priority: [0, 3], category: ["", "billing"], development: [false, true] });

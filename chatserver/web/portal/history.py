@@ -182,7 +182,7 @@ def _said(item: Item, ticket: Ticket, lang: str, form: Form, *, own: bool) -> st
         return say(lang, f"widget.event.rated.{'one' if item.stars == 1 else 'other'}", count=item.stars)
     if item.kind == "later" and item.by == "system" and ticket.mode == "later" and item.seq == 2:
         return ""  # it was a request from the first word on
-    values: dict[str, Any] = {"name": item.name, "customer": called(ticket)}
+    values: dict[str, Any] = {"name": item.name, "customer": called(ticket), "addresses": item.text}
     if item.kind in ("sent_back", "completed"):
         values["fields"] = named(form, lang, item.reason.split(","))
     keys = [f"{item.kind}.{by}" for by in (item.reason, item.by)] + [item.kind]

@@ -84,6 +84,11 @@ export function systemLine(
         : t("console.event.resumed", { name: name || customerName(ticket.customer) });
     case "classified":
       return t("console.event.classified", { name, changes: changes(form, item.text ?? "") });
+    case "copied":
+      return t("console.event.copied", {
+        name: item.by === "agent" ? name : customerName(ticket.customer),
+        addresses: item.text ?? "",
+      });
     case "closed":
       if (item.reason === "rejected" && item.text)
         return t("console.event.rejected", { name, reason: item.text });
