@@ -3,6 +3,7 @@ messages on its own ground, and puts its writer in copy, who reads the next answ
 
 from __future__ import annotations
 
+import re
 import smtplib
 from email.message import EmailMessage
 
@@ -11,6 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.files.making import PDF
 from tests.harness.commands import done
+from tests.harness.desk import asks, ticket_of
 from tests.harness.mail_desk import reply_to
 from tests.harness.mailbox import text_of
 from tests.harness.people import Agent
@@ -18,7 +20,7 @@ from tests.harness.tour import of_console
 from tests.harness.waiting import wait_until
 from tests.journeys.conftest import Stage
 from tests.journeys.test_accessibility import axe_finds, cut_off
-from tests.journeys.test_by_mail import SUPPORT, Post, post
+from tests.journeys.test_by_mail import SUBJECT, SUPPORT, Post, post
 
 pytestmark = pytest.mark.browser
 
@@ -33,12 +35,21 @@ document.hasFocus = () => false;"""
 
 
 def writes(
-    post: Post, number: int, name: str, *, said: str = SAID, to: str = SUPPORT, verified: bool = False
+    post: Post,
+    number: int,
+    name: str,
+    *,
+    said: str = SAID,
+    to: str = SUPPORT,
+    cc: str = "",
+    verified: bool = False,
 ) -> None:
     """Luz, who takes no part in the ticket, from a mail host that says whether her domain stands by it."""
     letter = EmailMessage()
     letter["From"], letter["To"], letter["Message-ID"] = f"Luz Paz <{LUZ}>", to, f"<{name}@proveedor.example>"
     letter["Subject"] = f"Sobre el ticket #{number}"
+    if cc:
+        letter["Cc"] = cc
     if verified:
         letter["Authentication-Results"] = "mx.demo.example; dmarc=pass header.from=proveedor.example"
     letter.set_content(said)
@@ -124,3 +135,31 @@ def test_a_strangers_note_alerts_the_agent_who_puts_its_writer_in_copy(stage: St
     writes(post, 1001, "tres", said="Allí estaré.", to=reply_to(told))
     ana.talk.shows("Allí estaré.")
     expect(note).to_have_count(2)
+
+
+def test_a_refused_copy_is_told_once_where_it_was_pressed(stage: Stage, post: Post) -> None:
+    done(stage.server, "app", "set", "demo", "--policy", "mail_stranger=note")
+    post.brings("No imprime desde ayer.", "uno")
+    agent = stage.agent(status="Ocupado")
+    agent.takes(SUBJECT)
+    writes(post, 1001, "dos", cc="leo@proveedor.example")
+    page, note = agent.page, agent.talk.log.locator(".note")
+    note.get_by_role("button", name="Ver correo original").click()
+    dialog = page.get_by_role("dialog", name="Correo original")
+    expect(dialog.get_by_text("En el correo también: leo@proveedor.example")).to_be_visible()
+    # By then there are ten.
+    ten = [f"{n}@cliente.example" for n in range(10)]
+    asks(agent, {"type": "copy", "ticket": ticket_of(stage.server, SUBJECT), "addresses": ten})
+    told = page.locator("[role=alert]")
+    dialog.get_by_role("button", name="Poner en copia").click()
+    expect(told).to_have_text(["Son demasiados: caben 10."])
+    expect(dialog.locator("[role=alert]")).to_have_count(1)
+    page.screenshot(path=stage.pictures / "copy-refused-mail.png")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(told).to_have_count(0)
+    note.get_by_role("button", name=f"Poner en copia a {LUZ}").click()
+    expect(told).to_have_text(["Son demasiados: caben 10."])
+    expect(note.locator("[role=alert]")).to_have_count(1)
+    page.screenshot(path=stage.pictures / "copy-refused-note.png")
+    agent.talk.shows(re.compile("puso en copia a 0@cliente.example, 1@cliente.example"))

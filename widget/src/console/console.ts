@@ -94,6 +94,8 @@ export class Console {
   readonly writing: Signal<Writing> = signal("answer");
   /** The composer is drawn anew at each change: what was in it has been sent, or is another text by now. */
   readonly redraws: Signal<number> = signal(0);
+  /** At what place on the screen somebody was put in copy last, which is told there what became of it; "" where it is no more. */
+  readonly copying: Signal<string> = signal("");
   /** How many rows of a shared list are wanted on the screen. */
   readonly shown: Signal<Readonly<Record<Waits, number>>> = signal({ waiting: SHOWN, requests: SHOWN });
   readonly forms: Forms;
@@ -266,9 +268,10 @@ export class Console {
     this.doing.value = doing;
   }
 
-  /** What is asked now has not been answered yet. */
-  forgetRefusal(): void {
-    this.desk.value = { ...this.desk.peek(), refusal: null };
+  /** What is asked now has not been answered yet. `verb`: only what refused this one. */
+  forgetRefusal(verb?: string): void {
+    const desk = this.desk.peek();
+    if (verb === undefined || desk.refusal?.verb === verb) this.desk.value = { ...desk, refusal: null };
   }
 
   // — what is fetched beside the socket —
@@ -326,8 +329,9 @@ export class Console {
     this.ask({ type: "reject", ticket, reason }, ticket);
   }
 
-  /** They get the answers from now on. */
-  copy(ticket: number, addresses: string[]): void {
+  /** They get the answers from now on. `at`: the place where it was pressed. */
+  copy(ticket: number, addresses: string[], at: string): void {
+    this.copying.value = at;
     this.ask({ type: "copy", ticket, addresses }, ticket);
   }
 

@@ -70,7 +70,10 @@ function Header({ console, ticket, detailsOpen, toggleDetails }: Props & { ticke
             {app && <span class="one-line app-name">{app} ·</span>}{" "}
             <CustomerName customer={ticket.customer} />
           </span>
-          <span data-state={ticket.waiting ? "waiting" : ticket.state}>· {stateWord(ticket)}</span>
+          <span data-state={ticket.waiting ? "waiting" : ticket.state}>
+            <span class="between">· </span>
+            {stateWord(ticket)}
+          </span>
         </p>
       </div>
       <Actions console={console} ticket={ticket} />

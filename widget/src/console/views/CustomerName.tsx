@@ -4,12 +4,12 @@ import { t } from "../../ui/i18n";
 import type { Person } from "../../wire";
 import { customerName, shortClaim, wholeName } from "./words";
 
-/** Stands where a name does while the sentence around it is taken apart. */
+/** Stands where the name does while the sentence around it is taken apart. */
 const GAP = "\u0000";
 
 /**
- * Ends in an ellipsis where it must, and has the whole name in its tooltip. Of a claim the address gives way, then the name, but
- * never that nobody stands by it; where there is no room for three things the address is left out.
+ * Ends in an ellipsis where it must, and has the whole name in its tooltip. Of a claim the address stands last and gives way first
+ * (an ellipsis within the line would leave a gap behind it), then the name, but never that nobody stands by it.
  */
 export function CustomerName({ customer }: { customer: Person }) {
   const { claimed, name } = customer;
@@ -20,23 +20,13 @@ export function CustomerName({ customer }: { customer: Person }) {
         {customerName(customer)}
       </span>
     );
-  const [before, between, after] = t("console.claimed", { claimed: GAP, name: GAP }).split(GAP);
-  const [first, last] = t("console.claimed.short", { claimed: GAP }).split(GAP);
-  const short = <span class="one-line">{shortClaim(claimed)}</span>;
+  const [before, after] = t("console.claimed.short", { claimed: GAP }).split(GAP);
   return (
-    <span class="claim-place" title={whole}>
-      <span class="claim">
-        {before}
-        {short}
-        {between}
-        <span class="one-line claim-address">{name}</span>
-        {after}
-      </span>
-      <span class="claim" data-short>
-        {first}
-        {short}
-        {last}
-      </span>
+    <span class="claim" title={whole}>
+      {before}
+      <span class="one-line">{shortClaim(claimed)}</span>
+      {after}
+      <span class="one-line claim-address"> · {name}</span>
     </span>
   );
 }

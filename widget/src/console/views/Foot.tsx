@@ -6,14 +6,18 @@ import { t } from "../../ui/i18n";
 import { clockTime, dayName, duration, fullTime, minutesSeconds, when } from "../../ui/time";
 import type { AgentTicket } from "../../wire";
 import { minute, second } from "../clockwork";
-import type { Console } from "../console";
+import type { Console, Doing } from "../console";
 import type { Refusal } from "../state/desk";
 import { claimable } from "../state/lists";
 import { fieldName } from "./answers";
 import { Composer } from "./Composer";
+import { notCopied } from "./copying";
 import { Icon } from "./icons";
 import { Stars } from "./Stars";
 import { closedLine, customerName } from "./words";
+
+/** The verbs that are refused in their dialog (Verbs.tsx). */
+const ASKED_BACK: Record<string, Doing> = { pend: "pending", send_back: "sending_back", reject: "rejecting" };
 
 interface Props {
   console: Console;
@@ -25,7 +29,7 @@ export function Foot({ console, ticket }: Props) {
   const mine = ticket.agent_id === desk.me?.id;
   return (
     <footer class="foot">
-      {desk.refusal && desk.refusal.ticket === ticket.id && (
+      {desk.refusal?.ticket === ticket.id && !toldElsewhere(console, desk.refusal) && (
         <Refused refusal={desk.refusal} ticket={ticket} />
       )}
       {ticket.state === "closed" ? (
@@ -47,25 +51,27 @@ export function Foot({ console, ticket }: Props) {
   );
 }
 
+/** Where it was pressed, as long as that is on the screen. */
+function toldElsewhere(console: Console, { verb }: Refusal): boolean {
+  if (verb === "copy") return console.copying.value !== "";
+  return ASKED_BACK[verb] !== undefined && ASKED_BACK[verb] === console.doing.value;
+}
+
 function Refused({ refusal, ticket }: { refusal: Refusal; ticket: AgentTicket }) {
-  if (refusal.verb === "classify" && refusal.code === "bad_form")
-    return (
-      <p class="line" data-tone="warning" role="alert">
-        {t("console.refused.classify")}
-      </p>
-    );
-  // Only for taking does "nobody waits any more" have a plain reason: a colleague was faster.
-  const taken = refusal.verb === "claim" && refusal.code === "ticket_not_waiting";
-  const text = !taken
-    ? fileError(refusal.code, refusal.limit)
-    : ticket.agent
-      ? t("console.refused.taken_by", { name: ticket.agent })
-      : t("console.refused.taken");
   return (
     <p class="line" data-tone="warning" role="alert">
-      {text}
+      {whyRefused(refusal, ticket)}
     </p>
   );
+}
+
+function whyRefused(refusal: Refusal, { agent }: AgentTicket): string {
+  const { verb, code, limit } = refusal;
+  if (verb === "classify" && code === "bad_form") return t("console.refused.classify");
+  if (verb === "copy") return notCopied(refusal);
+  // Only for taking does "nobody waits any more" have a plain reason: a colleague was faster.
+  if (verb !== "claim" || code !== "ticket_not_waiting") return fileError(code, limit);
+  return agent ? t("console.refused.taken_by", { name: agent }) : t("console.refused.taken");
 }
 
 /** Where the customer cannot be answered, notes are written all the same. */

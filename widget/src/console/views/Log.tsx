@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { FileList, fileError, isPicture } from "../../ui/files";
-import { errorText, t } from "../../ui/i18n";
+import { t } from "../../ui/i18n";
 import { clockTime, dayName, fullTime } from "../../ui/time";
 import type { AgentTicket, ItemView, NoteView } from "../../wire";
 import { minute, second } from "../clockwork";
@@ -12,6 +12,7 @@ import { byMail, mailOf, mailOfNote, type Piece } from "../mail";
 import type { Pending } from "../state/desk";
 import { calendarDay, type Entry, grouped, latest, within } from "../state/groups";
 import { lastOf } from "../state/notes";
+import { useCopying } from "./copying";
 import { Icon } from "./icons";
 import { Linked } from "./Linked";
 import { MailDialog } from "./MailDialog";
@@ -195,21 +196,15 @@ const Note = memo(({ console, ticket, note, me }: NoteProps) => (
         verified={note.verified ?? false}
       />
     )}
-    {note.mail && <WriterInCopy console={console} ticket={ticket} address={note.name} />}
+    {note.mail && <WriterInCopy console={console} ticket={ticket} note={note} />}
   </div>
 ));
 
 /** Whoever wrote about the ticket gets answers once its agent says so: who a mail is from is a claim. */
-function WriterInCopy({
-  console,
-  ticket: id,
-  address,
-}: {
-  console: Console;
-  ticket: number;
-  address: string;
-}) {
-  const { tickets, threads, me, refusal, busy } = console.desk.value;
+function WriterInCopy({ console, ticket: id, note }: Omit<NoteProps, "me">) {
+  const { tickets, threads, me } = console.desk.value;
+  const { busy, copy, refused } = useCopying(console, id, `note ${note.seq}`);
+  const address = note.name;
   const ticket = tickets.get(id);
   const copied = threads.get(id)?.form?.cc.includes(address);
   if (copied)
@@ -221,17 +216,12 @@ function WriterInCopy({
   if (ticket?.agent_id !== me?.id || ticket?.state === "closed") return null;
   return (
     <p class="note-copy">
-      <button
-        type="button"
-        class="link"
-        disabled={busy.has(`copy:${id}`)}
-        onClick={() => console.copy(id, [address])}
-      >
+      <button type="button" class="link" disabled={busy} onClick={() => copy([address])}>
         {t("console.mail.copy_writer", { address })}
       </button>
-      {refusal?.verb === "copy" && refusal.ticket === id && (
+      {refused && (
         <span class="delivery" data-tone="danger" role="alert">
-          {errorText(refusal.code)}
+          {refused}
         </span>
       )}
     </p>

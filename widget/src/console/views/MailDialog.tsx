@@ -9,8 +9,8 @@ import { clockTime, dayName } from "../../ui/time";
 import { minute } from "../clockwork";
 import type { Console } from "../console";
 import type { Mail } from "../mail";
-import type { Refusal } from "../state/desk";
 import { Alert } from "./Alert";
+import { useCopying } from "./copying";
 import { Dialog } from "./Dialog";
 import { Fact } from "./Fact";
 import { Icon } from "./icons";
@@ -38,7 +38,7 @@ export function MailDialog({ console, ticket, place, close }: Props) {
       {!mail.value && !problem.value && <p class="soft">{t("console.loading")}</p>}
       {mail.value && (
         <Letter mail={mail.value} base={place}>
-          <Others console={console} ticket={ticket} others={mail.value.others} />
+          <Others console={console} ticket={ticket} place={place} others={mail.value.others} />
         </Letter>
       )}
     </Dialog>
@@ -49,13 +49,14 @@ function reason(code: string): string {
   return code === "not_found" ? t("console.mail.gone") : errorText(code);
 }
 
-interface OthersProps extends Pick<Props, "console" | "ticket"> {
+interface OthersProps extends Omit<Props, "close"> {
   others: readonly string[];
 }
 
 /** Whom the mail names besides: From and Cc are anybody's claims, so that they get answers is the agent's to say. */
-function Others({ console, ticket, others }: OthersProps) {
-  const { tickets, threads, me, refusal, busy } = console.desk.value;
+function Others({ console, ticket, place, others }: OthersProps) {
+  const { tickets, threads, me } = console.desk.value;
+  const { busy, copy, refused } = useCopying(console, ticket, place);
   const attended = tickets.get(ticket);
   const copied = threads.get(ticket)?.form?.cc ?? [];
   const left = others.filter((address) => !copied.includes(address));
@@ -67,25 +68,13 @@ function Others({ console, ticket, others }: OthersProps) {
         {t(left.length > 0 ? "console.mail.others" : "console.mail.copied", { addresses })}
       </span>
       {left.length > 0 && attended?.agent_id === me?.id && attended?.state !== "closed" && (
-        <button
-          type="button"
-          class="button"
-          disabled={busy.has(`copy:${ticket}`)}
-          onClick={() => console.copy(ticket, left)}
-        >
+        <button type="button" class="button" disabled={busy} onClick={() => copy(left)}>
           {t("console.mail.copy")}
         </button>
       )}
-      {refusal?.verb === "copy" && refusal.ticket === ticket && <Alert>{notCopied(refusal)}</Alert>}
+      {refused && <Alert>{refused}</Alert>}
     </div>
   );
-}
-
-/** Which of them it is that cannot be in copy, and why. */
-function notCopied({ code, fields }: Refusal): string {
-  if (!fields?.cc) return errorText(code);
-  const { code: wrong, limit = 0, which = "" } = fields.cc;
-  return t(`form.wrong.${wrong}${which && ".which"}`, { limit, which });
 }
 
 function Letter({ mail, base, children }: { mail: Mail; base: string; children: ComponentChildren }) {

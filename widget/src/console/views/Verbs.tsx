@@ -163,8 +163,11 @@ function Asking({ console, ticket, verb, danger, act, children }: AskingProps) {
     // The composer shows what was written here.
     console.redraws.value++;
   };
-  // What was refused before is no answer to what is asked now.
-  useEffect(() => console.forgetRefusal(), []);
+  // What was refused before is no answer to what is asked now, and what was refused here has been read.
+  useEffect(() => {
+    console.forgetRefusal();
+    return () => console.forgetRefusal(verb);
+  }, []);
   return (
     <Dialog title={t(`console.${verb}.title`)} close={close} question="asking-lead">
       <form
