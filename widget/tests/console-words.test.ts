@@ -3,10 +3,8 @@ import { afterEach, test } from "node:test";
 import type { Form } from "../src/console/forms";
 import { isOurs } from "../src/console/keys";
 import { caseName, changes, completable, fieldName, ownAnswer } from "../src/console/views/answers";
-import { called } from "../src/console/views/Linked";
 import { authorName, customerName, systemLine, wholeName } from "../src/console/views/words";
 import { words } from "../src/ui/i18n";
-import { linkParts } from "../src/ui/links";
 import { item, ticket } from "./console-fixtures";
 
 const { customer } = ticket({ id: 1 });
@@ -153,21 +151,4 @@ test("the history names what a ticket was sent back for, and why it was rejected
     text: "No es aquí",
   });
   assert.equal(systemLine(rejected, view, 7, FORM), "Ana: «No es aquí»");
-});
-
-test("a link is called by the host that a browser would ask for, the rest of it as it was written", () => {
-  const shown = (text: string) =>
-    linkParts(text)
-      .map((part) => (part.href ? called(part.text, part.href) : part.text))
-      .join("");
-  const same = ["https://a.test/ñandú?q=é#ü", "HTTPS://A.test", "a@b.co", "www.b.test", "https://a.test:80/"];
-  for (const text of same) assert.equal(shown(text), text);
-  assert.equal(shown("https://аррӏе.com/ñ"), "https://xn--80ak6aa92e.com/ñ");
-  assert.equal(shown("Mira www.аррӏе.com."), "Mira www.xn--80ak6aa92e.com.");
-  assert.equal(
-    shown("https://аррӏе.com@malo.example/x"),
-    "https://malo.example/x",
-    "who is named is no host",
-  );
-  assert.equal(shown("https://a．test/x"), "https://a.test/x");
 });

@@ -9,21 +9,22 @@ export interface Part {
 }
 
 /** Signs that nobody sees end a link: one that turns letters around would make it read as another link. */
-const CANDIDATE =
-  /https?:\/\/[^\s<>"'\p{Cf}]+|www\.[^\s<>"'\p{Cf}]+|(?:mailto:)?[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+/giu;
+const CANDIDATE = /(?:https?:\/\/|www\.)[^\s<>"'\p{Cf}]+|(?:mailto:)?[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+/giu;
+/** Letters of another alphabet look like ours: such a host is shown as servers write it (`xn--…`). */
+const FOREIGN_HOST = /^(\w+:\/\/)?[^/?#\\]*[^\0-~][^/?#\\]*/;
 const TRAILING = /[.,;:!?*_…»”’]+$/;
 
-/** `text` cut into plain pieces, which may be empty, and links; put together again they are `text`. */
+/** `text` cut into plain pieces, which may be empty, and links; put together again they are `text`, but for foreign hosts. */
 export function linkParts(text: string): Part[] {
   const parts: Part[] = [];
   let from = 0;
   for (const match of text.matchAll(CANDIDATE)) {
     const start = match.index;
     const found = trimmed(match[0]);
-    const href = address(found);
+    const link = address(found);
     // An address within a longer word ("user:pass@…", "xhttp://") is rather something else.
-    if (!href || /[\w@:/]/.test(text.charAt(start - 1))) continue;
-    parts.push({ text: text.slice(from, start) }, { text: found, href });
+    if (!link || /[\w@:/]/.test(text.charAt(start - 1))) continue;
+    parts.push({ text: text.slice(from, start) }, link);
     from = start + found.length;
   }
   parts.push({ text: text.slice(from) });
@@ -34,7 +35,7 @@ export function linkParts(text: string): Part[] {
 export function Linked({ text }: { text: string }): ComponentChildren {
   return linkParts(text).map((part) =>
     part.href ? (
-      <a dir="ltr" href={part.href} target="_blank" rel="noopener noreferrer nofollow">
+      <a dir="ltr" href={part.href} target="_blank" rel="noreferrer">
         {part.text}
       </a>
     ) : (
@@ -50,14 +51,14 @@ function trimmed(found: string): string {
   return unbalanced && cut.endsWith(")") ? trimmed(cut.slice(0, -1)) : cut;
 }
 
-/** What it leads to: by how it is made, http, https or mail; "" when it leads nowhere. */
-function address(found: string): string {
+/** What it leads to: by how it is made, http, https or mail; nothing when it leads nowhere. */
+function address(found: string): Part | undefined {
   const scheme = /^\w+:/.test(found) ? "" : /^www\./i.test(found) ? "https://" : "mailto:";
   const href = scheme + found;
   try {
-    new URL(href);
-    return href;
+    const { host } = new URL(href);
+    return { href, text: host ? found.replace(FOREIGN_HOST, (_, start = "") => start + host) : found };
   } catch {
-    return "";
+    return undefined;
   }
 }

@@ -86,6 +86,28 @@ test("a sign that turns letters around ends a link, and what stands there is all
   );
 });
 
+test("a link is called by the host that a browser would ask for, the rest of it as it was written", () => {
+  const shown = (text: string) =>
+    linkParts(text)
+      .map((part) => part.text)
+      .join("");
+  const same = ["https://a.test/ñandú?q=é#ü", "HTTPS://A.test", "a@b.co", "www.b.test", "https://a.test:80/"];
+  for (const text of same) assert.equal(shown(text), text);
+  assert.equal(shown("https://аррӏе.com/ñ"), "https://xn--80ak6aa92e.com/ñ");
+  assert.equal(shown("Mira www.аррӏе.com."), "Mira www.xn--80ak6aa92e.com.");
+  assert.equal(
+    shown("https://аррӏе.com@malo.example/x"),
+    "https://malo.example/x",
+    "who is named is no host",
+  );
+  assert.equal(shown("https://a．test/x"), "https://a.test/x");
+  assert.equal(
+    shown("ana@exſmple.com"),
+    "ana@exſmple.com",
+    "an address of a person has no host that is asked",
+  );
+});
+
 test("nothing that could run becomes a link", () => {
   for (const text of [
     "javascript:alert(1)",

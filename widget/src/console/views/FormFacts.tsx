@@ -5,7 +5,7 @@ import type { AgentTicket, FormView } from "../../wire";
 import type { Form } from "../forms";
 import { caseName, day, fieldName, levelName, ownAnswer, priorityName } from "./answers";
 import { Fact } from "./Fact";
-import { SafeLink } from "./Linked";
+import { SafeLink } from "./SafeLink";
 
 interface Props {
   ticket: AgentTicket;

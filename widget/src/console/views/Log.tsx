@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { FileList, fileError, isPicture } from "../../ui/files";
 import { t } from "../../ui/i18n";
+import { Linked } from "../../ui/links";
 import { clockTime, dayName, fullTime } from "../../ui/time";
 import type { AgentTicket, ItemView, NoteView } from "../../wire";
 import { minute, second } from "../clockwork";
@@ -14,7 +15,6 @@ import { calendarDay, type Entry, grouped, latest, within } from "../state/group
 import { lastOf } from "../state/notes";
 import { useCopying } from "./copying";
 import { Icon } from "./icons";
-import { Linked } from "./Linked";
 import { MailDialog } from "./MailDialog";
 import { memo } from "./memo";
 import { authorName, customerName, systemLine } from "./words";

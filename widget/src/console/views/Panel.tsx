@@ -13,7 +13,7 @@ import { Classify } from "./Classify";
 import { Fact } from "./Fact";
 import { FormFacts } from "./FormFacts";
 import { Icon } from "./icons";
-import { SafeLink } from "./Linked";
+import { SafeLink } from "./SafeLink";
 import { appName, customerName, stateWord, wholeName } from "./words";
 
 interface Props {

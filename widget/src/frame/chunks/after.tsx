@@ -63,7 +63,7 @@ export function Closed({ room }: WithRoom) {
   const { id, subject, number, rate_until, rating } = room.view;
   const kept = keptOf(id);
   const left = [kept, ...filesOf(id).map(({ name }) => name)].filter(Boolean).join("\n");
-  const rateable = rate_until !== null && now.value < rate_until;
+  const rateable = now.value < (rate_until ?? 0);
   return (
     <>
       {(rateable || rating) && <RatingForm room={room} open={rateable} />}
@@ -131,7 +131,7 @@ class RatingForm extends Component<WithRoom & { open: boolean }> {
         </p>
         <fieldset disabled={!open} aria-label={t("after.ask")}>
           {STARS.map((count) => (
-            <label key={count} class={`${count <= stars ? "lit" : ""}`}>
+            <label class={`${count <= stars ? "lit" : ""}`}>
               <input type="radio" name="stars" checked={count === stars} onChange={() => this.#rate(count)} />
               <span class="sr-only">{plural("after.stars", count)}</span>
               <Icon name="star" />
@@ -139,21 +139,21 @@ class RatingForm extends Component<WithRoom & { open: boolean }> {
           ))}
         </fieldset>
         {open && rating && (
-          <textarea
-            rows={2}
-            maxLength={1000}
-            aria-label={t("after.comment")}
-            placeholder={t("after.comment")}
-            value={comment}
-            onInput={(event) => {
-              this.#comment.value = event.currentTarget.value;
-            }}
-          />
-        )}
-        {open && rating && (
-          <button type="submit" disabled={told}>
-            {t(told && comment ? "widget.sign.sent" : "after.comment_send")}
-          </button>
+          <>
+            <textarea
+              rows={2}
+              maxLength={1000}
+              aria-label={t("after.comment")}
+              placeholder={t("after.comment")}
+              value={comment}
+              onInput={(event) => {
+                this.#comment.value = event.currentTarget.value;
+              }}
+            />
+            <button type="submit" disabled={told}>
+              {t(told && comment ? "widget.sign.sent" : "after.comment_send")}
+            </button>
+          </>
         )}
       </form>
     );
