@@ -599,7 +599,7 @@ async def test_who_is_in_copy_answers_under_their_own_name_and_decides_nothing(d
     await desk.gets(raw, EVA, reply_to(sent))
     after = (await desk.tickets())[0]
     last = (await desk.messages(after))[-1]
-    assert (last.by, last.name, last.reason) == ("system", "Eva Ruiz", "unverified")
+    assert (last.by, last.name, last.reason) == ("system", EVA, "unverified")
     assert last.text == "Sí, resuelto"
     assert last.author_id not in (0, ticket.customer.id)
     assert (after.state, after.proposal) == ("open", after.last_seq - 1)
@@ -622,7 +622,7 @@ async def test_a_mail_of_one_in_copy_that_comes_again_is_there_once(desk: MailDe
         await desk.gets(raw, EVA, SUPPORT)
     said = [item for item in await desk.messages(ticket) if item.by == "system"]
     assert len(said) > 1
-    assert {(item.name, item.author_id) for item in said} == {("Eva Ruiz", said[0].author_id)}
+    assert {(item.name, item.author_id) for item in said} == {(EVA, said[0].author_id)}
     assert len({item.cid for item in said}) == len(said)
     after = (await desk.tickets())[0]
     assert after.agent_unread == ticket.agent_unread + len(said)
@@ -634,16 +634,26 @@ async def test_a_mail_of_one_in_copy_that_comes_again_is_there_once(desk: MailDe
 
 
 async def test_a_name_in_a_from_is_nobody_elses_account(desk: MailDesk) -> None:
-    """Nor does who has only the address speak as the account that confirmed it."""
+    """Nor does who has only the address speak as the account that confirmed it, nor is anybody called as they claim, such as like
+    the ticket's customer: by the address, until its domain stands by a name."""
     ticket = await with_copy(desk)
     account = await desk.scene.request(
         Who(1, "portal:eva", "Eva"), subject="Otro", text="Otro", email=EVA, form=Given(type="request")
     )
-    raw = answer(await copied_mail(desk, ticket, EVA), "Hola", sender=f"Bea <{EVA}>")
-    await desk.gets(raw, EVA, SUPPORT)
+    sent = await copied_mail(desk, ticket, EVA)
+    await desk.gets(answer(sent, "Hola", sender=f"Bea <{EVA}>"), EVA, SUPPORT)
     last = (await desk.messages(ticket))[-1]
-    assert (last.by, last.name) == ("system", "Bea")
+    assert (last.by, last.name) == ("system", EVA)
+    shown = (await desk.tickets())[0].last
+    assert shown is not None
+    assert shown.text == f"{EVA}: Hola"
     assert last.author_id not in (account.customer.id, ticket.customer.id)
+    for number, (name, more, called) in enumerate([("Eva", PASSED, "Eva"), ("Bea", {}, "Eva")]):
+        raw = mail(
+            "Más\r\n", sender=f"{name} <{EVA}>", to=reply_to(sent), message_id=f"<{number}@x>", more=more
+        )
+        await desk.gets(raw, EVA, SUPPORT)
+        assert (await desk.messages(ticket))[-1].name == called
 
 
 async def test_one_in_copy_stops_their_own_mails_alone(desk: MailDesk) -> None:

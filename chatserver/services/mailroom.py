@@ -256,9 +256,9 @@ class _Taking:
         self.taken = taken
         self.kept = kept
         # A name that nobody stands by is no name: we would write it to the address' owner. Agents see it as what it is.
-        self.name = _name(mail)
-        own = self.name if taken.verified else ""
-        self.claimed = "" if taken.verified else _claim(self.name)
+        name = _name(mail)
+        own = name if taken.verified else ""
+        self.claimed = "" if taken.verified else _claim(name)
         locale = language(mail.headers, f"{mail.subject}\n{mail.said}", room.language)
         self.who = Who(app.id, key_of(mail), own, taken.sender, locale)
         self.said = list(_texts(mail))
@@ -341,9 +341,7 @@ class _Taking:
     def _said(self, world: World, ticket: Ticket, taken: TakenMail) -> TakenMail:
         policy, first = self.app.policy, ticket.last_seq + 1
         author = self._author(world, taken) if is_copied(ticket, taken.sender) else None
-        if author is not None:
-            author = replace(author, name=author.name or self.name)
-        elif ticket.customer.key == self.who.key:
+        if author is None and ticket.customer.key == self.who.key:
             ticket = replace(ticket, customer=self._author(world, taken))
         for place, text in enumerate(self._texts(author or ticket.customer)):
             cid = cid_of(taken.key, place)

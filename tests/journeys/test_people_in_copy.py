@@ -23,7 +23,9 @@ SUBJECT = "No sale la factura de mayo"
 SUPPORT = "soporte@horario.example"
 APP = "horario"
 SAID = ("Desde ayer.", "Yo también la necesito.", "Y yo.")
-LUIS, EVA = "Luis Mora (en copia)", "Eva Ruiz (en copia)"
+EVAS = "eva@example.com"
+"""Nobody stands by what her mails call her."""
+LUIS, EVA = "Luis Mora (en copia)", f"{EVAS} (en copia)"
 WHO = re.compile(rf"{re.escape(LUIS)}|{re.escape(EVA)}|\bTú\b|\bVisitante \w{{4}}\b|rosa@example\.com")
 
 
@@ -78,7 +80,7 @@ def test_what_people_in_copy_say_stands_under_their_names_for_everybody(stage: S
     luis.signs_up("luis@example.com", "Luis Mora")
     luis.page.goto(f"{luis.home}/tickets/1001")
     luis.replies(SAID[1])
-    answers(stage, port, "Eva Ruiz", "eva@example.com", SAID[2])
+    answers(stage, port, "Rosa Díaz", EVAS, SAID[2])
 
     customer.talk.shows(SAID[2])
     assert authors(customer.talk.log) == ["Tú", LUIS, EVA]
@@ -89,7 +91,7 @@ def test_what_people_in_copy_say_stands_under_their_names_for_everybody(stage: S
     luis.page.reload()
     assert authors(luis.messages)[1:] == ["Tú", EVA]
     eva = stage.portal(app=APP)
-    eva.signs_up("eva@example.com", "Eva Ruiz")
+    eva.signs_up(EVAS, "Eva Ruiz")
     eva.page.goto(f"{eva.home}/tickets/1001")
     eva.sees(SAID[2])
     assert authors(eva.messages)[1:] == [LUIS, "Tú"], "what she mailed is her own"
@@ -105,6 +107,6 @@ def test_what_people_in_copy_say_stands_under_their_names_for_everybody(stage: S
     ):
         pictured(stage, page, name)
     # The list says who spoke last.
-    expect(agent.row(SUBJECT)).to_contain_text("Eva Ruiz: Y yo.")
+    expect(agent.row(SUBJECT)).to_contain_text(f"{EVAS}: Y yo.")
     customer.goes_back_to_list()
-    customer.sees("Eva Ruiz: Y yo.")
+    customer.sees(f"{EVAS}: Y yo.")
