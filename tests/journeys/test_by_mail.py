@@ -223,3 +223,22 @@ def test_a_long_claim_has_one_line_which_still_says_that_it_is_one(stage: Stage,
     # Beside each other the list and the head of the conversation both say it; on a telephone the conversation is alone.
     for width, claims in ((1440, 2), (1280, 2), (1200, 2), (768, 2), (320, 1)):
         looks("head", width, claims)
+    # On a tablet what can be done has a row of its own, and the way to the details stands beside the subject.
+    agent.page.set_viewport_size({"width": 768, "height": 800})
+    above, below = (
+        agent.page.locator(f".talk-head > {one}").bounding_box() for one in (".to-details", ".actions")
+    )
+    assert above
+    assert below
+    assert above["y"] + above["height"] <= below["y"]
+
+
+def test_the_pages_that_end_mails_hold_a_long_address(stage: Stage, post: Post) -> None:
+    post.brings("No imprime desde ayer.", "uno", writer=f"Ana <{LONG_ADDRESS}>")
+    wait_until(lambda: post.box.to(LONG_ADDRESS), "it is confirmed")
+    page = stage.portal(width=320).page
+    page.goto(str(post.box.to(LONG_ADDRESS)[0]["List-Unsubscribe"]).strip("<>"))
+    for button in ("No recibir más avisos", "Volver a recibirlos", "No recibir más avisos"):
+        expect(page.get_by_text(LONG_ADDRESS)).to_be_visible()
+        assert page.evaluate(OVERFLOW) == []
+        page.get_by_role("button", name=button).click()

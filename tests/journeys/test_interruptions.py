@@ -165,3 +165,27 @@ def customer_is_gone(stage: Stage) -> bool:
     with stage.server.reading() as database:
         gone_at = database.execute("SELECT gone_at FROM tickets WHERE subject = ?", (SUBJECT,)).fetchone()[0]
         return gone_at is not None
+
+
+@with_settings(**QUICK_HEARTBEATS)
+def test_a_console_without_a_connection_does_not_say_who_is_there(stage: Stage) -> None:
+    network = stage.network()
+    customer, ana = stage.customer(), stage.agent(network=network, width=1440)
+    customer.starts_chat(SUBJECT)
+    ana.opens(SUBJECT)
+    panel = ana.page.get_by_role("complementary", name="Detalles del ticket")
+    connected = panel.get_by_text("Conectado", exact=True)
+    dot = "[...document.querySelectorAll('.list .avatar')].map((one) => getComputedStyle(one, '::after').display)"
+    expect(connected).to_be_visible()
+    assert ana.page.evaluate(dot) == ["block"]
+    # What is not known has no row.
+    expect(panel.get_by_text("Correo", exact=True)).to_have_count(0)
+    stage.expects_interruptions()
+    network.cut()
+    ana.sees(re.compile("Sin conexión"))
+    expect(connected).to_have_count(0)
+    assert ana.page.evaluate(dot) == ["none"]
+    ana.page.screenshot(path=stage.pictures / "console-down.png")
+    network.repair()
+    expect(connected).to_be_visible()
+    assert ana.page.evaluate(dot) == ["block"]

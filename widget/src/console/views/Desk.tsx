@@ -1,10 +1,9 @@
 /** The console signed in: rail, list, conversation, details; and the keys that move between them. */
 
-import { useComputed, useSignal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { t } from "../../ui/i18n";
 import type { Articles as Model } from "../articles";
-import { second } from "../clockwork";
 import type { Console } from "../console";
 import { keepPage } from "../dropping";
 import { onKeys } from "../keys";
@@ -18,9 +17,7 @@ import { List } from "./List";
 import { Panel } from "./Panel";
 import { Rail } from "./Rail";
 import { SoundDialog } from "./SoundDialog";
-
-/** A short interruption is nobody's business. */
-const CALM_MS = 3000;
+import { useTrouble } from "./trouble";
 
 interface Props {
   console: Console;
@@ -34,6 +31,7 @@ export function Desk({ console, articles, signOut }: Props) {
   const dialog = useSignal<"help" | "sound" | "language" | null>(null);
   const stuck = useSignal(false);
   const selected = console.selected.value;
+  const trouble = useTrouble(console).value;
 
   const closeDetails = () => {
     details.value = false;
@@ -70,9 +68,10 @@ export function Desk({ console, articles, signOut }: Props) {
       class="desk"
       data-pane={pane}
       data-section={section.value}
+      data-down={trouble === "down" || undefined}
       data-open={(reading && articles.open.value !== null) || undefined}
     >
-      <Offline console={console} stuck={stuck.value} />
+      <Offline trouble={trouble} stuck={stuck.value} />
       <Rail
         console={console}
         signOut={async () => {
@@ -116,19 +115,12 @@ export function Desk({ console, articles, signOut }: Props) {
   );
 }
 
-/** What is wrong with the connection, or with what lies behind it, calmly. `stuck`: signing out did not get through. */
-function Offline({ console, stuck }: { console: Console; stuck: boolean }) {
-  const shown = useComputed(() => {
-    const { phase, downSince } = console.link.value;
-    if (phase === "stopped" || downSince === null) return "";
-    // Both are this machine's clock: `second` runs on the server's.
-    second.value;
-    if (Date.now() - downSince < CALM_MS) return "";
-    return t(phase === "live" ? "console.unstored" : "console.offline");
-  });
+/** Calmly. `stuck`: signing out did not get through. */
+function Offline({ trouble, stuck }: { trouble: "" | "down" | "unstored"; stuck: boolean }) {
+  const said = trouble && t(trouble === "down" ? "console.offline" : "console.unstored");
   return (
     <p class="offline" role="status">
-      {stuck ? t("console.stuck") : shown.value}
+      {stuck ? t("console.stuck") : said}
     </p>
   );
 }

@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 
 /** A fact that is not known has no row. */
 export function Fact({ name, children }: { name: string; children?: ComponentChildren }) {
-  if (!children) return null;
+  if (![children].flat().some(Boolean)) return null;
   return (
     <div class="fact">
       <dt>{name}</dt>

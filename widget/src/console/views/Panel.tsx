@@ -14,6 +14,7 @@ import { Fact } from "./Fact";
 import { FormFacts } from "./FormFacts";
 import { Icon } from "./icons";
 import { SafeLink } from "./SafeLink";
+import { useTrouble } from "./trouble";
 import { appName, customerName, stateWord, wholeName } from "./words";
 
 interface Props {
@@ -38,7 +39,7 @@ export function Panel({ console, open, close }: Props) {
         <Icon name="close" />
         {t("console.panel.close")}
       </button>
-      <Who ticket={ticket} />
+      <Who console={console} ticket={ticket} />
       <Classify key={ticket.id} console={console} ticket={ticket} form={form} />
       <TicketFacts console={console} ticket={ticket} />
       <FormFacts ticket={ticket} said={thread?.form ?? null} form={form} />
@@ -49,7 +50,8 @@ export function Panel({ console, open, close }: Props) {
   );
 }
 
-function Who({ ticket }: { ticket: AgentTicket }) {
+function Who({ console, ticket }: { console: Console; ticket: AgentTicket }) {
+  const down = useTrouble(console).value === "down";
   const { customer, clock, mail_problem: problem } = ticket;
   const name = customerName(customer);
   const email = ticket.email || customer.email;
@@ -75,7 +77,7 @@ function Who({ ticket }: { ticket: AgentTicket }) {
         <Fact name={t("console.panel.local_time")}>
           {customer.zone && <LocalTime zone={customer.zone} />}
         </Fact>
-        {clock && (
+        {clock && !down && (
           <Fact name={t("console.panel.connection")}>
             {t(clock.gone_at === null ? "console.panel.here" : "console.panel.gone")}
           </Fact>
