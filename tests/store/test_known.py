@@ -120,6 +120,21 @@ async def test_of_so_many_messages_in_all_it_is_known_which_there_are_and_always
     assert await house.say(ana, hers, 12) == 6
 
 
+async def test_which_messages_a_closed_ticket_has_is_not_kept_and_looked_up_for_who_repeats_one(
+    house: SqliteHouse,
+) -> None:
+    ana = house.who("ana")
+    ticket = await house.start(ana, 0)
+    await house.say(ana, ticket.id, 1)
+    await house.end(ticket.id)
+    known = house.db._writer._known
+    assert (known.said(ticket.id), known._messages) == (None, 0)
+    assert known.ticket(ticket.id) is not None
+    with house.statements() as seen:
+        assert await house.say(ana, ticket.id, 1) == 2
+    assert looks(seen) == 1
+
+
 async def test_a_ticket_that_there_was_no_room_for_is_not_known_by_halves(house: SqliteHouse) -> None:
     house.db._writer._known = Known(limit=1)
     people = [house.who(name) for name in ("ana", "ben")]
