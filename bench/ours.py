@@ -126,6 +126,7 @@ class Ours:
 
     def add_app(self, key: str) -> None:
         origin = f"http://127.0.0.1:{self.port}"
+        self.command("migrate")  # no server has made the database yet
         self.command("app", "add", "Bench", "--origin", origin, "--key", key, "--always")
 
     @contextmanager

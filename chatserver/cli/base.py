@@ -91,13 +91,20 @@ def ordered(settings: Settings, order: AddAgent | ChangePassword | ChangeAgent |
 
 
 def ordered(settings: Settings, order: Order) -> App | None:
-    """Carry out what an administrator wants; a server that has the SQLite file does it for us, one on PostgreSQL will notice."""
+    """Carry out what an administrator wants; a server that has the SQLite file does it for us, one on PostgreSQL will notice.
+
+    Where there is no database none is made: a command that stands in the wrong directory, or lacks the server's settings, would
+    seem to have done what no server will ever know."""
     from chatserver.processes import control
     from chatserver.services.administration import carry_out
-    from chatserver.store.database import DatabaseInUse, wall_clock
+    from chatserver.store.database import DatabaseInUse, Reader, wall_clock
+
+    async def carried_out() -> App | None:
+        await (await Reader.look(settings.database)).close()
+        return await _opened(settings, lambda db: carry_out(db, order, settings.policy, wall_clock()))
 
     def here() -> App | None:
-        return asyncio.run(_opened(settings, lambda db: carry_out(db, order, settings.policy, wall_clock())))
+        return asyncio.run(carried_out())
 
     def here_or_there() -> App | None:
         try:

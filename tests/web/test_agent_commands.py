@@ -22,6 +22,7 @@ UNKNOWN = "There is no agent with that e-mail address; `chatserver agent list` s
 @pytest.fixture
 def tienda(tmp_path: Path) -> Path:
     """Two apps; Eva attends the first, Leo both."""
+    command(tmp_path, "migrate")
     for key in ("tienda", "taller"):
         assert (
             command(tmp_path, "app", "add", key, "--key", key, "--origin", f"https://{key}.test").exit_code

@@ -39,6 +39,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def tienda(tmp_path: Path) -> Path:
     """A data directory with one app that has the default hours."""
+    command(tmp_path, "migrate")
     result = command(tmp_path, "app", "add", "Tienda", "--key", "tienda", "--origin", "https://tienda.test")
     assert result.exit_code == 0, result.output
     return tmp_path
@@ -294,6 +295,7 @@ def test_an_app_is_added_with_hours(tmp_path: Path) -> None:
         "2026-12-26",
     )
     add = ("app", "add", "Tienda", "--key", "tienda", "--origin", "https://tienda.test", "--color", "#FFAA00")
+    command(tmp_path, "migrate")
     assert command(tmp_path, *add, *hours).exit_code == 0
     found = shown(tmp_path)
     assert found["hours"] == ["in America/Lima", "mon-fri closed", "sat 09:00-13:00", "sun closed"]

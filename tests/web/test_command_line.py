@@ -50,6 +50,13 @@ def command(directory: Path, *arguments: str, stdin: str | bytes = "", **environ
     return CliRunner().invoke(main, arguments, input=stdin, env=environment, catch_exceptions=False)
 
 
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    """A data directory with a database that nothing is in."""
+    assert command(tmp_path, "migrate").exit_code == 0
+    return tmp_path
+
+
 async def prepared_twice(settings: Settings, *changes: Settings) -> list[Demo]:
     made = []
     for current in (settings, *changes):
@@ -212,18 +219,42 @@ def test_bad_settings_are_listed_and_nothing_starts(tmp_path: Path) -> None:
     assert not (tmp_path / "var").exists()
 
 
-def test_an_app_is_added_with_the_line_to_embed_and_listed(tmp_path: Path) -> None:
-    result = command(tmp_path, "app", "add", "Tienda", "--origin", "https://tienda.test")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("app", "list"),
+        ("app", "add", "Tienda", "--origin", "https://tienda.test"),
+        ("app", "set", "tienda", "--name", "Otra"),
+        ("app", "company", "tienda", "Acme", "--add", "ana@acme.test"),
+        ("agent", "add", "eva@tienda.test", "--app", "tienda", "--generate"),
+        ("agent", "password", "eva@tienda.test", "--generate"),
+        ("agent", "disable", "eva@tienda.test"),
+    ],
+)
+def test_a_command_in_the_wrong_directory_says_that_there_is_no_database_and_makes_none(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    result = command(tmp_path / "var", *words)
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1].startswith(
+        f"There is no database at {tmp_path}/var/chatserver.db yet: `chatserver migrate` makes it."
+    )
+    assert not (tmp_path / "var").exists()
+
+
+def test_an_app_is_added_with_the_line_to_embed_and_listed(empty: Path) -> None:
+    result = command(empty, "app", "add", "Tienda", "--origin", "https://tienda.test")
     assert result.exit_code == 0, result.output
     key = re.search(r'data-app="(\w+)"', result.output)
     assert key
     assert (
         f'<script async src="http://127.0.0.1:8000/widget.js" data-app="{key[1]}"></script>' in result.output
     )
-    assert f"{key[1]}\tTienda\thttps://tienda.test" in command(tmp_path, "app", "list").output
+    assert f"{key[1]}\tTienda\thttps://tienda.test" in command(empty, "app", "list").output
 
 
 def test_a_new_app_has_office_hours_unless_it_is_always_open(settings: Settings) -> None:
+    command(settings.data_dir, "migrate")
     for key, more in (("office", ()), ("round-the-clock", ("--always",))):
         origin = ("--origin", "https://tienda.test")
         assert command(settings.data_dir, "app", "add", "Tienda", "--key", key, *origin, *more).exit_code == 0
@@ -251,8 +282,8 @@ def test_an_origin_that_is_none_is_refused(tmp_path: Path, origin: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["a b", "a/b", ".canary", "ñ", "", "x" * 65, "-a"])
-def test_a_key_that_cannot_stand_in_an_address_is_refused(tmp_path: Path, key: str) -> None:
-    result = command(tmp_path, "app", "add", "Tienda", "--origin", "https://t.test", "--key", key or " ")
+def test_a_key_that_cannot_stand_in_an_address_is_refused(empty: Path, key: str) -> None:
+    result = command(empty, "app", "add", "Tienda", "--origin", "https://t.test", "--key", key or " ")
     assert result.exit_code == 1
     assert "cannot be a key" in result.output
 
@@ -260,37 +291,35 @@ def test_a_key_that_cannot_stand_in_an_address_is_refused(tmp_path: Path, key: s
 @pytest.mark.parametrize(
     ("name", "words"), [("", "needs a name"), ("  ", "needs a name"), ("x" * 101, "at most 100")]
 )
-def test_an_app_without_a_name_or_with_an_endless_one_is_refused(
-    tmp_path: Path, name: str, words: str
-) -> None:
-    result = command(tmp_path, "app", "add", name, "--origin", "https://t.test", "--key", "t")
+def test_an_app_without_a_name_or_with_an_endless_one_is_refused(empty: Path, name: str, words: str) -> None:
+    result = command(empty, "app", "add", name, "--origin", "https://t.test", "--key", "t")
     assert (result.exit_code, words in result.output) == (1, True), result.output
-    command(tmp_path, "app", "add", "Tienda", "--origin", "https://t.test", "--key", "t")
-    changed = command(tmp_path, "app", "set", "t", "--name", name)
+    command(empty, "app", "add", "Tienda", "--origin", "https://t.test", "--key", "t")
+    changed = command(empty, "app", "set", "t", "--name", name)
     assert (changed.exit_code, words in changed.output) == (1, True), changed.output
 
 
-def test_a_password_comes_from_the_standard_input_where_there_is_no_terminal(tmp_path: Path) -> None:
-    command(tmp_path, "app", "add", "Tienda", "--origin", "https://tienda.test", "--key", "tienda")
+def test_a_password_comes_from_the_standard_input_where_there_is_no_terminal(empty: Path) -> None:
+    command(empty, "app", "add", "Tienda", "--origin", "https://tienda.test", "--key", "tienda")
     add = ("agent", "add", "eva@tienda.test", "--name", "Eva", "--app", "tienda")
-    result = command(tmp_path, *add)
+    result = command(empty, *add)
     assert result.exit_code == 1
     assert result.output.splitlines()[-1].startswith("No password was given")
-    assert command(tmp_path, *add, stdin=f"{PASSWORD}\n").exit_code == 0
+    assert command(empty, *add, stdin=f"{PASSWORD}\n").exit_code == 0
 
 
-def test_an_agent_is_added_once_and_given_another_password(tmp_path: Path) -> None:
-    command(tmp_path, "app", "add", "Tienda", "--origin", "https://tienda.test", "--key", "tienda")
+def test_an_agent_is_added_once_and_given_another_password(empty: Path) -> None:
+    command(empty, "app", "add", "Tienda", "--origin", "https://tienda.test", "--key", "tienda")
     add = ("agent", "add", "eva@tienda.test", "--name", "Eva", "--app", "tienda")
-    result = command(tmp_path, *add, stdin=f"{PASSWORD}\n{PASSWORD}\n")
+    result = command(empty, *add, stdin=f"{PASSWORD}\n{PASSWORD}\n")
     assert result.exit_code == 0, result.output
     assert PASSWORD not in result.output
-    assert "taken" in command(tmp_path, *add, "--generate").output
-    generated = command(tmp_path, "agent", "password", "EVA@tienda.test", "--generate")
+    assert "taken" in command(empty, *add, "--generate").output
+    generated = command(empty, "agent", "password", "EVA@tienda.test", "--generate")
     assert re.search(r"password  \S{16}", generated.output)
-    assert "no agent" in command(tmp_path, "agent", "password", "x@tienda.test", "--generate").output
-    assert "at least 8" in command(tmp_path, "agent", "password", "eva@tienda.test", stdin="a\na\n").output
-    assert "no app" in command(tmp_path, "agent", "add", "b@x.test", "--app", "nobody", "--generate").output
+    assert "no agent" in command(empty, "agent", "password", "x@tienda.test", "--generate").output
+    assert "at least 8" in command(empty, "agent", "password", "eva@tienda.test", stdin="a\na\n").output
+    assert "no app" in command(empty, "agent", "add", "b@x.test", "--app", "nobody", "--generate").output
 
 
 def test_the_hosts_policy_names_one_origin(settings: Settings) -> None:

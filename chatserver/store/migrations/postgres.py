@@ -141,7 +141,9 @@ async def require_current(dsn: str) -> None:
     """For whoever only reads. Raises DatabaseTooNew, DatabaseNotReady and DatabaseUnusable."""
     stored = await known_revision(dsn)
     if stored is None:
-        raise DatabaseNotReady(f"The database {shown(dsn)} is empty: `chatserver migrate` fills it.")
+        raise DatabaseNotReady(
+            f"The database {shown(dsn)} is empty: `chatserver migrate` fills it, if DATABASE_URL names the one that is meant."
+        )
     if stored != migrations.HEAD:
         raise DatabaseNotReady(
             f"The database {shown(dsn)} was written by an older release: `chatserver migrate` brings it up to date."

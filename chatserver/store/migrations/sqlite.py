@@ -24,7 +24,10 @@ def known_revision(path: Path) -> str | None:
 def require_current(path: Path) -> None:
     """For whoever only reads. Raises DatabaseTooNew and DatabaseNotReady."""
     if not path.exists():
-        raise DatabaseNotReady(f"There is no database at {path} yet: `chatserver migrate` makes it.")
+        raise DatabaseNotReady(
+            f"There is no database at {path.absolute()} yet: `chatserver migrate` makes it. Should a server have one "
+            "elsewhere, this command needs that server's settings (CHATSERVER_DATA_DIR or DATABASE_URL)."
+        )
     if known_revision(path) != migrations.HEAD:
         raise DatabaseNotReady(
             f"The database {path} was written by an older release: `chatserver migrate` brings it up to date."
