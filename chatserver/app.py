@@ -331,6 +331,8 @@ async def _mailing(
 @asynccontextmanager
 async def _incoming_mail(settings: Settings, house: House, db: Database, files: Files) -> AsyncIterator[None]:
     """With SQLite one process does everything; on PostgreSQL `chatserver mail` takes it."""
+    if settings.on_postgres and settings.takes_mail:
+        log.info("this server takes no incoming mail: on PostgreSQL `chatserver mail` does, beside it")
     if settings.on_postgres or not settings.takes_mail:
         yield
         return

@@ -143,7 +143,18 @@ def move(url: str) -> None:
         f"DATABASE_URL={_without_password(url)}\n"
         "REDIS_URL=redis://…  (only for several servers, docs/deploy.md)"
     )
+    click.echo(_mail_from_now_on(settings))
     said_plainly(settings, lambda: moved_files(settings, url))
+
+
+def _mail_from_now_on(settings: Settings) -> str:
+    """Nobody would miss what waits at the mail host until customers ask why nobody answers."""
+    if settings.takes_mail:
+        return (
+            "`chatserver serve` takes no incoming mail any more: start `chatserver mail` beside it, with the same settings "
+            "(docs/email.md)."
+        )
+    return "Should mail come in here: on PostgreSQL `chatserver mail` takes it, beside `chatserver serve` (docs/email.md)."
 
 
 def _moved(settings: Settings, url: str) -> Moved:

@@ -224,7 +224,8 @@ def _take_mail() -> None:
         # It waits all the same: whoever runs a Procfile would have the others end with it.
         click.echo(
             "No mail is taken: CHATSERVER_MAIL_LISTEN says where it comes, like lmtp://127.0.0.1:8024, or "
-            "CHATSERVER_MAILBOX_URL from where, like imaps://user:password@host/INBOX (docs/email.md).",
+            "CHATSERVER_MAILBOX_URL from where, like imaps://user:password@host/INBOX (docs/email.md). "
+            "This process waits, since some that run a Procfile end all of it with one; Ctrl-C or SIGTERM ends it.",
             err=True,
         )
     _check_database(settings)

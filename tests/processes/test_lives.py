@@ -413,6 +413,14 @@ def test_whoever_signs_with_another_secret_than_the_nodes_that_serve_is_refused(
         assert asyncio.run(fetched(url, "SELECT count(*) FROM meta WHERE key = 'signer'")) == [(1,)]
 
 
+def test_a_server_on_postgres_says_that_mail_is_taken_beside_it(
+    tmp_path: Path, postgres_server: Postgres
+) -> None:
+    where = f"lmtp://127.0.0.1:{free_port()}"
+    with running(tmp_path, database_url=postgres_server.empty(), mail_listen=where, log_level="info") as node:
+        assert "on PostgreSQL `chatserver mail` does, beside it" in node.whole_log()
+
+
 def test_with_sqlite_there_is_no_worker_beside_the_server(tmp_path: Path) -> None:
     done = chatserver("work", CHATSERVER_DATA_DIR=str(tmp_path))
     assert done.returncode == 1

@@ -117,6 +117,12 @@ async def test_every_row_of_every_table_arrives_and_the_source_stays(full: Path,
     assert f"DATABASE_URL={target}" in told.output
 
 
+async def test_who_took_mail_is_told_what_takes_it_from_now_on(full: Path, target: str) -> None:
+    told = await asyncio.to_thread(command, full, target, CHATSERVER_MAIL_LISTEN="lmtp://127.0.0.1:8024")
+    assert told.exit_code == 0, told.output
+    assert "takes no incoming mail any more: start `chatserver mail` beside it" in told.output
+
+
 MANY = 40_000
 """Rows, each of which is copied and compared: more than the bar takes between two looks."""
 
