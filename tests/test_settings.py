@@ -251,6 +251,17 @@ def test_the_secret_may_stand_in_a_file(tmp_path: Path) -> None:
     assert load({"CHATSERVER_SECRET_FILE": str(file)}).secret == "s" * 40
 
 
+def test_a_secret_that_cannot_be_read_from_its_file_is_a_sentence(tmp_path: Path) -> None:
+    (file := tmp_path / "secret").write_bytes(b"\xff" * 40)
+    for path, why in (
+        (tmp_path / "none", "which cannot be read: No such file or directory."),
+        (file, "which is no text in UTF-8."),
+    ):
+        with pytest.raises(BadSettings) as caught:
+            load({"CHATSERVER_SECRET_FILE": str(path)})
+        assert caught.value.problems == [f"CHATSERVER_SECRET_FILE names {path}, {why}"]
+
+
 def test_proxies_are_trusted_by_their_addresses_and_networks() -> None:
     for given in ("10.0.0.5", "10.0.0.5, 10.1.0.0/24", "::1,fd00::/8"):
         assert load({"CHATSERVER_TRUSTED_PROXIES": given}).trusted_proxies == given

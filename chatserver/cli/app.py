@@ -264,11 +264,11 @@ def _definition(form: str) -> str:
 
 
 def _check_origins(origins: Sequence[str]) -> None:
-    from chatserver.web.origins import exact_origin
+    from chatserver.web.origins import why_no_origin
 
     for origin in origins:
-        if exact_origin(origin) != origin:
-            fail(f"{origin!r} is no origin: scheme and host, like https://example.com, in small letters.")
+        if why := why_no_origin(origin):
+            fail(f"{origin!r} is no origin, which is scheme and host, like https://example.com: {why}.")
 
 
 def _script_tag(found: App, settings: Settings) -> str:

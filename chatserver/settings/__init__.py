@@ -92,8 +92,12 @@ def _take_secret_of_file(given: dict[str, Any]) -> list[str]:
         return []
     try:
         given["secret"] = secret(given["secret_file"].read_text().strip())
-    except (OSError, UnicodeDecodeError) as problem:
-        return [f"{PREFIX}SECRET_FILE cannot be read: {problem}."]
+    except OSError as problem:
+        return [
+            f"{PREFIX}SECRET_FILE names {given['secret_file']}, which cannot be read: {problem.strerror or problem}."
+        ]
+    except UnicodeDecodeError:
+        return [f"{PREFIX}SECRET_FILE names {given['secret_file']}, which is no text in UTF-8."]
     except ValueError as problem:
         return [f"{PREFIX}SECRET_FILE names a file whose content {problem}."]
     return []

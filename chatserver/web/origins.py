@@ -104,6 +104,25 @@ def exact_origin(text: str) -> str | None:
     return f"{parts[0]}://{parts[1].removesuffix(default)}"
 
 
+def why_no_origin(text: str) -> str:
+    """What is wrong with an origin that an administrator wrote, to follow a colon; "" where it is one."""
+    if (meant := exact_origin(text)) == text:
+        return ""
+    if meant and meant != text.lower():
+        return f"browsers leave the scheme's usual port out, write {meant}"
+    if meant:
+        return f"browsers write it in small letters, write {meant}"
+    scheme, _, host = text.partition("://")
+    if scheme.lower() not in ("http", "https") or not host:
+        return "it has to begin with https:// or http://"
+    if "*" in host:
+        return "no wildcard is understood; give each origin by itself, --origin may be repeated"
+    before, found, _ = host.partition("/")
+    if found and exact_origin(f"{scheme}://{before}"):
+        return f"it ends before the path, and has no slash at its end, write {exact_origin(f'{scheme}://{before}')}"
+    return "after the scheme there is a host name (other letters as xn--…), and a port where it is not the usual one"
+
+
 def sources(origins: Iterable[str]) -> str:
     """Origins as a CSP source list; whatever is no exact origin is left out, for it could carry a directive of its own."""
     return " ".join(filter(None, map(exact_origin, origins))) or "'none'"

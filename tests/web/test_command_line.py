@@ -273,12 +273,28 @@ def test_a_new_app_has_office_hours_unless_it_is_always_open(settings: Settings)
 
 
 @pytest.mark.parametrize(
-    "origin", ["tienda.test", "https://tienda.test/", "https://*.tienda.test", "https://A.test"]
+    ("origin", "why"),
+    [
+        ("tienda.test", "it has to begin with https:// or http://"),
+        ("ftp://tienda.test", "it has to begin with https:// or http://"),
+        ("https://tienda.test/", "no slash at its end, write https://tienda.test."),
+        (
+            "https://tienda.test/caja?x=1",
+            "ends before the path, and has no slash at its end, write https://tienda.test.",
+        ),
+        ("https://tienda.test:443", "the scheme's usual port out, write https://tienda.test."),
+        ("http://Tienda.test:80", "the scheme's usual port out, write http://tienda.test."),
+        ("https://*.tienda.test", "no wildcard"),
+        ("https://A.test", "in small letters, write https://a.test."),
+        ("https://ñandú.test", "other letters as xn--…"),
+        ("https://", "it has to begin with"),
+    ],
 )
-def test_an_origin_that_is_none_is_refused(tmp_path: Path, origin: str) -> None:
+def test_an_origin_that_is_none_is_refused_with_what_is_wrong(tmp_path: Path, origin: str, why: str) -> None:
     result = command(tmp_path, "app", "add", "Tienda", "--origin", origin)
     assert result.exit_code == 1
-    assert "is no origin" in result.output
+    assert f"{origin!r} is no origin" in result.output
+    assert why in result.output
 
 
 @pytest.mark.parametrize("key", ["a b", "a/b", ".canary", "ñ", "", "x" * 65, "-a"])

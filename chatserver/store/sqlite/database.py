@@ -198,8 +198,8 @@ def _prepare(path: Path, now: int) -> tuple[sqlite3.Connection, dict[str, str]]:
 def _advise() -> None:
     """Once per process: `demo` opens the database twice."""
     log.info(
-        "SQLite %s is fine for one writing program: let no other one write to this database while the server runs "
-        "(from 3.51.3 on two may)",
+        "the commands of chatserver may be used while it serves; with this SQLite (%s, before 3.51.3) no other program may write "
+        "to the database meanwhile",
         sqlite3.sqlite_version,
     )
 
