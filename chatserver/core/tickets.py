@@ -33,8 +33,8 @@ Kind = Literal[
     "declined",  # "No, sigue pendiente"
     "assigned",
     "queued",  # back in the queue; `reason` agent_gone | passed | signed_out
-    # live → later; `reason` customer | closing_time | customer_gone | outside_hours | unattended. Of one that was to be answered
-    # later before: agent_left
+    # live → later; `reason` customer | closing_time | customer_gone. How one came that was never live: outside_hours |
+    # unattended | form | mail. Of one that was to be answered later before: agent_left
     "later",
     "pending",  # waits for the customer (Pendiente), set by an agent
     "sent_back",  # the same, for what is missing; `reason` names the fields, with commas between
@@ -313,7 +313,7 @@ def opened(draft: Ticket, policy: Policy, *, closes_at: int | None, connected: b
 
 
 def requested(draft: Ticket, text: str, cid: str, reason: str, files: tuple[File, ...] = ()) -> Step:
-    """A new ticket that will be answered later, with its first message. `reason`: outside_hours | unattended."""
+    """A new ticket that will be answered later, with its first message. `reason`: outside_hours | unattended | form | mail."""
     now = draft.opened_at
     if not draft.email:
         raise Refused("email_required")

@@ -316,7 +316,7 @@ def _why_later(world: World, who: Who, policy: Policy, hours: Opening, now: int)
     state = attention_within(hours, policy, world.desk(who.app_id).agents, now)
     if not state.open:
         return "outside_hours"
-    return "customer" if state.attended else "unattended"
+    return "form" if state.attended else "unattended"
 
 
 def _left(ticket: Ticket, email: str, now: int) -> Step:

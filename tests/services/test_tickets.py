@@ -158,7 +158,7 @@ async def test_a_request_says_why_it_is_one(scene: Scene) -> None:
     await scene.agent()
     somebody = await tickets.request(scene.house, ANA, cid=new_cid(), **asked)
     assert (await scene.kinds(nobody))[1] == "later:unattended"
-    assert (await scene.kinds(somebody))[1] == "later:customer"
+    assert (await scene.kinds(somebody))[1] == "later:form"
 
 
 async def test_leaving_the_queue_keeps_the_same_ticket_and_adds_the_text_once(scene: Scene) -> None:

@@ -43,6 +43,19 @@ test("who is in copy is named and marked, and is never the customer nor me", () 
   assert.equal(systemLine(item(2, { kind: "resumed" }), of, 7, null), "Lucía Ortega respondió");
 });
 
+test("of a ticket that came by the form nothing is said that its customer did not say", () => {
+  words.value = {
+    "console.event.later.form": "Llegó por el formulario",
+    "console.event.later.customer": "El cliente prefirió una respuesta más tarde",
+  };
+  const of = ticket({ id: 1 });
+  const line = (by: "customer" | "system", reason: string) =>
+    systemLine(item(2, { kind: "later", by, reason }), of, 7, null);
+  assert.equal(line("system", "form"), "Llegó por el formulario");
+  assert.equal(line("system", "customer"), "Llegó por el formulario");
+  assert.equal(line("customer", "customer"), "El cliente prefirió una respuesta más tarde");
+});
+
 test("a name that was given stays, even one that begins like a visitor's", () => {
   words.value = { "console.visitor": "Visitor {alias}" };
   assert.equal(customerName(customer), "Lucía Ortega");

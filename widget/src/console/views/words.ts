@@ -60,7 +60,8 @@ export function systemLine(
       return t(known("console.event.queued", item.reason, ["agent_gone", "passed", "signed_out"]));
     case "later":
       return t(
-        known("console.event.later", item.reason, [
+        known("console.event.later", cameByForm(item) ? "form" : item.reason, [
+          "form",
           "customer",
           "closing_time",
           "customer_gone",
@@ -99,6 +100,11 @@ export function systemLine(
     default:
       return null;
   }
+}
+
+/** Early releases wrote of such a ticket that its customer preferred an answer later; of a chat the customer says that themselves. */
+function cameByForm(item: ItemView): boolean {
+  return item.reason === "customer" && item.by === "system";
 }
 
 const REASONS = ["solved", "agent", "customer", "inactivity", "abandoned", "rejected", "merged"];
