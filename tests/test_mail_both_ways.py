@@ -141,6 +141,7 @@ async def test_who_asks_for_access_is_shown_the_way_in_and_has_no_ticket(desk: M
     assert sent["In-Reply-To"] == "<uno@cliente.example>"
     assert await desk.tickets() == []
     assert place == ""
+    assert "durante tres días" in text_of(sent)
     await signs_up(desk, token)
 
     await desk.gets(

@@ -401,7 +401,8 @@ class Postman:
         left = bool(mail.message_id)
         if not await invite(self._db, mail.app_id, mail.address, token, now, left=left):
             return matter
-        return replace(matter, facts=replace(facts, link=self._links.access(matter.app, token, ticket)))
+        link = self._links.access(matter.app, token, ticket)
+        return replace(matter, facts=replace(facts, link=link), invited=True)
 
     def _name(self, mail: Waiting, ticket: Ticket | None, sender: str) -> str:
         """Its Message-ID: the one that it had before, if it was tried."""

@@ -71,6 +71,8 @@ class Matter(msgspec.Struct, frozen=True):
     """What must not be read in a mail: sensitive identifiers of the case."""
     language: str = DEFAULT
     """In which it is where nobody knows of one of ours that its receiver reads."""
+    invited: bool = False
+    """Nobody asked for its link, which is good for longer then: who wrote to us has no account."""
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -212,7 +214,7 @@ class _Told:
         return [
             Part(self.say("mail.access.text")),
             self.button("access", self.matter.facts.link),
-            Part(self.say("mail.access.once"), quiet=True),
+            Part(self.say(f"mail.access.once{'_invited' if self.matter.invited else ''}"), quiet=True),
         ]
 
     def to_new(self) -> Part:

@@ -112,7 +112,15 @@ class _Asking:
 
     def part(self, key: PartKey, fields: Sequence[Asked]) -> Part:
         needed = any(field.required for field in fields)
-        return Part(key, self._t[f"portal.part.{key}"], tuple(fields), not needed)
+        return Part(key, self._t[f"portal.part.{self._title(key, fields)}"], tuple(fields), not needed)
+
+    @staticmethod
+    def _title(key: PartKey, fields: Sequence[Asked]) -> str:
+        """Nothing that is not asked stands in a heading."""
+        dates = sum(field.name in ("wanted", "wanted_why") for field in fields)
+        if key != "priority" or 0 < dates < len(fields):
+            return key
+        return "date" if dates else "priority.only"
 
     # — each thing that may be asked ————————————————————————————————————————————
 

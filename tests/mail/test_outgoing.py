@@ -484,11 +484,11 @@ def test_who_wrote_a_mail_is_shown_the_way_to_an_account(confirmed: bool) -> Non
     about = ticket(customer=replace(ANA, key="mail:ana@example.com"))
     to = links("https://chat.acme.example", SIGNER)
     facts = Facts(link=to.access(ACME, "t" * 43, about))
-    mail = written(matter("created", about, confirmed=confirmed, facts=facts), to=to)
+    mail = written(matter("created", about, confirmed=confirmed, facts=facts, invited=True), to=to)
     text = text_of(mail)
     assert f"https://chat.acme.example/portal/acme/link?t={'t' * 43}&place=tickets/1042" in text
     assert f"link?t={'t' * 43}&amp;place=tickets/1042" in html_of(mail)
-    assert "Sirve una sola vez" in text
+    assert "Sirve una sola vez, durante tres días." in text
     assert "#1042" in text
     assert ("Error 12" in text) == confirmed
     # Who has an account is led to the ticket; a visitor of the widget, whose tickets no account shows, back to the host's page.

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from chatserver.core.answers import completable
-from chatserver.core.forms import Form, Usual
+from chatserver.core.forms import Asked, Form, Usual
 from chatserver.web.asked import missing as missing_of
+from chatserver.web.asked import parts
 from tests.web.conftest import Served
 
 
@@ -72,3 +73,17 @@ def test_an_unknown_app_has_no_form(served: Served) -> None:
     answer = served.client.get("/embed/nobody/form")
     assert answer.status_code == 404
     assert answer.json()["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("priority", "wanted", "title"),
+    [
+        ("optional", "optional", ["Prioridad y fecha"]),
+        ("required", "no", ["Prioridad"]),
+        ("no", "optional", ["Fecha"]),
+        ("no", "no", []),
+    ],
+)
+def test_no_heading_names_what_is_not_asked(priority: Asked, wanted: Asked, title: list[str]) -> None:
+    found = parts(Form(ask=Usual(priority=priority, wanted=wanted)), "es", free_address=True)
+    assert [part.title for part in found if part.key == "priority"] == title

@@ -47,7 +47,7 @@ def test_looking_at_the_page_stops_nothing(served: Served, token: str) -> None:
     answer = served.client.get(f"/mail/stop/demo/{token}?lang=es", headers={"accept": "text/html"})
     assert answer.status_code == 200
     assert "¿No recibir más avisos?" in answer.text
-    assert ADDRESS in answer.text
+    assert f"Si confirmas, dejaremos de enviar a {ADDRESS} avisos" in answer.text
     assert f'action="/mail/stop/demo/{token}"' in answer.text
     assert stopped(served) == []
 

@@ -75,6 +75,16 @@ def test_wrong_password_and_unknown_address_say_the_same_and_keep_the_address(se
     assert said[0] == said[1]
 
 
+@pytest.mark.parametrize("place", ["sign-in", "sign-up", "forgotten", "link?t=" + "x" * 43])
+def test_who_has_no_account_yet_is_told_nothing_of_their_confirmed_addresses(
+    served: Served, place: str
+) -> None:
+    visitor = Visitor(served).opens(place)
+    assert visitor.shows("Correo")
+    assert not visitor.shows("confirmados")
+    assert 'id="email-hint"' not in visitor.page
+
+
 def test_asking_for_a_link_answers_the_same_whoever_the_address_is_of(served: Served) -> None:
     Visitor(served).signs_up(ADDRESS)
     for place in ("sign-up", "forgotten"):

@@ -32,7 +32,7 @@ Kind = Literal["line", "area", "email", "password", "new-password"]
 
 
 class Field(NamedTuple):
-    """One thing that is asked for. Its label is `portal.field.<name>`, its hint `portal.hint.<name>` where there is one."""
+    """One thing that is asked for. Its label is `portal.field.<name>`."""
 
     name: str
     check: Callable[[str], object]
