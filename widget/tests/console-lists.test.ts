@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Desk, EMPTY, receive } from "../src/console/state/desk";
 import { calendarDay, grouped, latest, within } from "../src/console/state/groups";
-import { claimable, customersTickets, lists, load, unread } from "../src/console/state/lists";
+import { calling, claimable, customersTickets, lists, load, unread } from "../src/console/state/lists";
 import type { AgentTicket, NoteView } from "../src/wire";
 import { clock, given, item, ME, ticket, waiting, welcome } from "./console-fixtures";
 
@@ -86,6 +86,12 @@ test("only what is mine counts as unread", () => {
     unread(desk(given(1, { unread: 2 }), ticket({ id: 2, mode: "later", unread: 5 }), waiting(3, 1))),
     2,
   );
+});
+
+test("what calls an agent in whatever section is who waits and what is unread of their own", () => {
+  const theirs = ticket({ id: 4, agent_id: 99, unread: 3 });
+  assert.equal(calling(desk(given(1, { unread: 2 }), waiting(2, 1), waiting(3, 2), theirs)), 4);
+  assert.equal(calling(desk(given(1))), 0);
 });
 
 test("Tomar is offered for who waits and for requests nobody has", () => {

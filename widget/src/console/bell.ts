@@ -9,7 +9,7 @@ import { sound } from "./settings";
 import { play, unlock } from "./sound";
 import { type Alert, about, alerts, audible, REPEAT_MS, type TicketAlert, unseen } from "./state/alerts";
 import type { Desk } from "./state/desk";
-import { unread } from "./state/lists";
+import { calling } from "./state/lists";
 import { Tabs } from "./tabs";
 import { customerName } from "./views/words";
 
@@ -31,7 +31,7 @@ export class Bell {
         this.look();
       }),
       effect(() => {
-        const count = this.console.lists.value.total.waiting + unread(this.console.desk.value);
+        const count = calling(this.console.desk.value);
         document.title = (count > 0 ? `(${count}) ` : "") + t("console.title");
         dotIcon(count > 0);
       }),

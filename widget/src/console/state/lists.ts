@@ -106,6 +106,11 @@ export function unread(desk: Desk): number {
   );
 }
 
+/** What calls for an agent, wherever they are: whoever waits, and what customers wrote and nobody has read. */
+export function calling(desk: Desk): number {
+  return lists(desk).total.waiting + unread(desk);
+}
+
 function isRequest(ticket: AgentTicket, me: number): boolean {
   return ticket.mode === "later" && (ticket.agent_id === null || ticket.agent_id === me);
 }

@@ -1,11 +1,11 @@
 /** The 72 px rail: where things are, and one's own state. On a phone it lies below. */
 
 import { useSignal } from "@preact/signals";
-import { t } from "../../ui/i18n";
+import { plural, t } from "../../ui/i18n";
 import type { Console } from "../console";
 import { section } from "../places";
 import { sound } from "../settings";
-import { load } from "../state/lists";
+import { calling, load } from "../state/lists";
 import { Avatar } from "./Avatar";
 import { Icon } from "./icons";
 import { LeaveDialog } from "./LeaveDialog";
@@ -20,7 +20,7 @@ interface Props {
 
 export function Rail({ console, signOut, openSound, openLanguage, openHelp }: Props) {
   const { me } = console.desk.value;
-  const waiting = console.lists.value.total.waiting;
+  const calls = calling(console.desk.value);
   const leaving = useSignal(false);
   const asking = useSignal(false);
   const used = load(console.desk.value);
@@ -46,10 +46,13 @@ export function Rail({ console, signOut, openSound, openLanguage, openHelp }: Pr
       >
         <Icon name="chats" />
         <span>{t("console.rail.chats")}</span>
-        {waiting > 0 && (
-          <span class="badge" aria-hidden="true">
-            {waiting > 99 ? "99+" : waiting}
-          </span>
+        {calls > 0 && (
+          <>
+            <span class="badge" aria-hidden="true">
+              {calls > 99 ? "99+" : calls}
+            </span>
+            <span class="sr-only">{plural("console.rail.calling", calls)}</span>
+          </>
         )}
       </button>
       <button

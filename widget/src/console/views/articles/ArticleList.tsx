@@ -10,7 +10,7 @@ import { avoided, type Filter, filtered, hasNews, type Row, usefulShare } from "
 interface Props {
   articles: Articles;
   apps: readonly { key: string; name: string }[];
-  openCategories(): void;
+  openCategories(forArticle: boolean): void;
 }
 
 export function ArticleList({ articles, apps, openCategories }: Props) {
@@ -25,7 +25,7 @@ export function ArticleList({ articles, apps, openCategories }: Props) {
     <section class="list shelf" aria-label={t("console.rail.articles")}>
       <header class="shelf-head">
         <h1>{t("console.rail.articles")}</h1>
-        <button type="button" class="button" data-kind="quiet" onClick={openCategories}>
+        <button type="button" class="button" data-kind="quiet" onClick={() => openCategories(false)}>
           {t("console.articles.categories")}
         </button>
         <NewArticle articles={articles} openCategories={openCategories} />
@@ -134,7 +134,7 @@ function ArticleRow({ row }: { row: Row }) {
 }
 
 /** **Nuevo artículo**, in the language that is chosen beside it. Without a category there is nowhere to put one. */
-function NewArticle({ articles, openCategories }: { articles: Articles; openCategories(): void }) {
+function NewArticle({ articles, openCategories }: Pick<Props, "articles" | "openCategories">) {
   const empty = articles.shelf.value?.categories.length === 0;
   return (
     <button
@@ -144,7 +144,7 @@ function NewArticle({ articles, openCategories }: { articles: Articles; openCate
       aria-disabled={articles.shelf.value === null}
       onClick={() => {
         if (articles.shelf.value === null) return;
-        if (empty) openCategories();
+        if (empty) openCategories(true);
         else articles.create("es");
       }}
     >

@@ -11,7 +11,10 @@ import { Editor } from "./Editor";
 
 export function Articles({ console, articles }: { console: Console; articles: Model }) {
   const me = console.desk.value.me;
-  const categories = useSignal(false);
+  const categories = useSignal<"closed" | "open" | "for an article">("closed");
+  const close = () => {
+    categories.value = "closed";
+  };
   const app = articles.app.value || me?.apps[0]?.key || "";
   useEffect(() => {
     if (me && app) void articles.enter(me.id, app);
@@ -23,8 +26,8 @@ export function Articles({ console, articles }: { console: Console; articles: Mo
       <ArticleList
         articles={articles}
         apps={me?.apps ?? []}
-        openCategories={() => {
-          categories.value = true;
+        openCategories={(forArticle) => {
+          categories.value = forArticle ? "for an article" : "open";
         }}
       />
       <section class="writing" aria-label={t("console.articles.editor")}>
@@ -39,12 +42,18 @@ export function Articles({ console, articles }: { console: Console; articles: Mo
           </div>
         )}
       </section>
-      {categories.value && (
+      {categories.value !== "closed" && (
         <Categories
           articles={articles}
-          close={() => {
-            categories.value = false;
-          }}
+          close={close}
+          goOn={
+            categories.value === "open"
+              ? null
+              : () => {
+                  close();
+                  articles.create("es");
+                }
+          }
         />
       )}
     </main>
