@@ -52,6 +52,8 @@ from chatserver.realtime.wire import (
     ReadUnreadNotes,
     Reject,
     Say,
+    Search,
+    Searched,
     Seen,
     SeenNotes,
     SendBack,
@@ -63,7 +65,7 @@ from chatserver.realtime.wire import (
     Waits,
     WriteNote,
 )
-from chatserver.services import notes, pairing, requests, talk, tickets
+from chatserver.services import finding, notes, pairing, requests, talk, tickets
 from chatserver.store import people as people_rows
 from chatserver.store import tickets as ticket_rows
 from chatserver.store.base import Use
@@ -261,6 +263,9 @@ class AgentTalk(Talk[Frame]):
                 return None
             case Find():
                 return await self._find(frame)
+            case Search():
+                await self._search(frame.words)
+                return None
             case Tickets():
                 return await self._earlier(frame)
             case DeskMore():
@@ -314,6 +319,12 @@ class AgentTalk(Talk[Frame]):
                 if ticket is not None:
                     return Found(frame.app, frame.number, ticket.id)
         raise Refused("not_found")
+
+    async def _search(self, words: str) -> None:
+        async with self.reading():
+            found = await finding.search(self.hub.db, self._me.app_ids, words, LIST + 1)
+            views = [self._view(ticket) for ticket in found[:LIST]]
+            await self.connection.reply(pack(Searched(words, views, len(found) > LIST)))
 
     async def _page(self, name: Waits, rank: int, after: int) -> DeskPage:
         db, app_ids, limit = self.hub.db, self._me.app_ids, DESK_PAGE + 1

@@ -71,7 +71,7 @@ CHEAP_COST: Final = 0.25
 MESSAGES: Final = frozenset({"note", "start", "request", "leave", "propose", "complete", "pend", "send_back"})
 """And `say`."""
 OPENINGS: Final = frozenset({"start", "request"})
-READINGS: Final = frozenset({"open", "history", "desk", "links", "notes", "unread_notes", "find"})
+READINGS: Final = frozenset({"open", "history", "desk", "links", "notes", "unread_notes", "find", "search"})
 _AFTER_HELLO: Final = {"rate_limited": TRY_LATER, "unavailable": TRY_LATER, "internal": INTERNAL}
 """How it ends with who is not let in for a reason that passes; with all others for good."""
 

@@ -525,6 +525,13 @@ class Find(Frame, frozen=True, tag="find"):
     number: Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
+class Search(Frame, frozen=True, tag="search"):
+    """Tickets of your apps in whatever state, the newest first: the one of this number ("1042", "#1042"), and those in whose
+    subject, customer's name and addresses all the words stand. Answered by `searched`."""
+
+    words: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
 class ReadUnreadNotes(Frame, frozen=True, tag="unread_notes"):
     """Which tickets have notes that a mail said and no agent has read; asked after `welcome`."""
 
@@ -545,6 +552,7 @@ AgentFrame = (
     | WriteNote
     | ReadNotes
     | Find
+    | Search
     | ReadUnreadNotes
     | SeenNotes
     | TypingFrame
@@ -793,6 +801,14 @@ class Found(Frame, frozen=True, tag="found", omit_defaults=False):
     app: str
     number: int
     ticket: int
+
+
+class Searched(Frame, frozen=True, tag="searched"):
+    """At most 20. `more`: further ones have all these words, and more words tell them apart."""
+
+    words: str
+    tickets: list[AgentTicket]
+    more: bool
 
 
 class Queue(Frame, frozen=True, tag="queue"):

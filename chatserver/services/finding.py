@@ -1,4 +1,5 @@
-"""A customer's own tickets, found by number, or by words of the subject and of what was said in them.
+"""A customer's own tickets, found by number, or by words of the subject and of what was said in them; for agents those of their
+apps, by number, or by words of the subject and of who the customer is.
 
 Nothing is kept for that: one person's tickets are few, and an index of all words would cost every message something. They are
 read and compared when somebody searches, in a thread, so that nobody's message waits for it; how many is bounded.
@@ -15,6 +16,7 @@ from chatserver.core import words
 from chatserver.core.tickets import State, Ticket
 from chatserver.store import tickets
 from chatserver.store.database import Database
+from chatserver.store.mails import numbered
 
 LOOKED_AT: Final = 5_000
 """Subjects that one search reads, the latest first: years of anybody's tickets in some milliseconds."""
@@ -77,6 +79,41 @@ async def find(
         if len(found) >= limit:
             break
     return await tickets.some_tickets(db, app_id, key, found[:limit])
+
+
+async def search(db: Database, app_ids: Sequence[int], asked: str, limit: int) -> list[Ticket]:
+    """For an agent of these apps the first `limit` tickets, newest first and in whatever state: those of the number `asked`,
+    however old, and those whose subject, addresses and names have all words, of the latest `LOOKED_AT` of all apps together."""
+    looked_for, number = words.wanted(asked), _number(asked)
+    found: set[int] = set()
+    for app_id in app_ids:
+        if number and (ticket := await numbered(db, app_id, number)):
+            found.add(ticket.id)
+        found.update(await _named(db, app_id, looked_for, LOOKED_AT // len(app_ids), limit))
+    return await tickets.tickets_for(db, app_ids, sorted(found, reverse=True)[:limit])
+
+
+async def _named(db: Database, app_id: int, looked_for: tuple[str, ...], among: int, limit: int) -> list[int]:
+    """The first `limit` of an app's latest `among` tickets that have all these words."""
+    found: list[int] = []
+    at = 0
+    while looked_for and among > 0 and len(found) < limit:
+        page = await tickets.named(db, app_id, at, min(AT_ONCE, among))
+        found += await asyncio.to_thread(_by_names, page, looked_for)
+        if len(page) < AT_ONCE:
+            break
+        at, among = page[-1].number, among - len(page)
+    return found[:limit]
+
+
+def _by_names(page: Iterable[tickets.Named], looked_for: tuple[str, ...]) -> list[int]:
+    return [one.id for one in page if words.has_all("\n".join(one.texts), looked_for)]
+
+
+def _number(asked: str) -> int:
+    """ "#1042" is what a ticket is called; 0 for what is no number."""
+    text = asked.strip().removeprefix("#")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < len(str(tickets.NUMBER_MOST)) else 0
 
 
 async def _candidates(

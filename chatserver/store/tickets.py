@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import BindParameter, bindparam, case, exists, func, or_, select, tuple_
 
@@ -16,6 +17,14 @@ NUMBER_MOST = 2**31 - 1
 """Above every ticket's number: the column has 32 bits, and an address may ask for more."""
 OTHERS_MS = 400
 """The node to which a customer is connected knows when they typed last: the others act only where it does not."""
+
+
+class Named(NamedTuple):
+    id: int
+    number: int
+    texts: tuple[str, ...]
+    """Subject, addresses and names of its customer."""
+
 
 _t = tickets.c
 _id = _t.id == bindparam("id")
@@ -52,6 +61,14 @@ _SUBJECTS = (
     .order_by(_t.id.desc())
     .limit(_limit)
 )
+_NAMED = (
+    select(_t.id, _t.number, _t.subject, _t.email, customers.c.name, customers.c.claimed, customers.c.email)
+    .join(customers, customers.c.id == _t.customer_id)
+    .where(_app, _t.number < bindparam("before"))
+    .order_by(_t.number.desc())
+    .limit(_limit)
+)
+_THESE = ticket_select.where(one_of(_t.id, "ids")).order_by(_t.id.desc())
 _SAID = (
     select(items.c.ticket_id, func.substr(items.c.text, 1, bindparam("letters")))
     .where(one_of(items.c.ticket_id, "ids"), literal("items.kind IN ('message', 'proposal')"))
@@ -187,6 +204,17 @@ async def ticket_for(db: Database, app_ids: Sequence[int], ticket_id: int) -> Ti
     """A ticket of one of these apps; None for any other."""
     tickets = [ticket_from(row) for row in await db.rows(_FOR, id=ticket_id)]
     return next((t for t in tickets if t.app_id in app_ids), None)
+
+
+async def tickets_for(db: Database, app_ids: Sequence[int], ticket_ids: Sequence[int]) -> list[Ticket]:
+    """Those of these that are of these apps, newest first."""
+    return [t for t in map(ticket_from, await db.rows(_THESE, ids=list(ticket_ids))) if t.app_id in app_ids]
+
+
+async def named(db: Database, app_id: int, before: int, limit: int) -> list[Named]:
+    """By what an agent calls an app's tickets, newest first: those whose number is less than `before`, 0 for the newest."""
+    rows = await db.rows(_NAMED, app_id=app_id, before=before or NUMBER_MOST, limit=limit)
+    return [Named(row[0], row[1], tuple(row[2:])) for row in rows]
 
 
 async def own_tickets(db: Database, app_ids: Sequence[int], agent_id: int) -> list[Ticket]:

@@ -172,6 +172,25 @@ async def test_a_customers_tickets_are_told_closed_or_open_and_each_by_its_numbe
         assert (await agent.expect("error", verb="find"))["code"] == "not_found"
 
 
+async def test_an_agent_finds_tickets_by_words_and_numbers_and_twenty_at_most(chat: Chat) -> None:
+    made = await crowd(chat, 22)
+    async with chat.agent(status="away") as agent:
+        first = await chat.house.reads.ticket([1], made[0])
+        assert first is not None
+        await agent.send(type="search", words=f"#{first.number}")
+        assert [one["id"] for one in (await agent.expect("searched"))["tickets"]] == made[:1]
+        await agent.send(type="search", words=first.subject)
+        page = await agent.expect("searched", words=first.subject)
+        assert ([one["id"] for one in page["tickets"]], page["more"]) == (made[:1:-1], True)
+        await agent.send(type="search", words="nada de esto")
+        assert await agent.expect("searched", words="nada de esto") == {
+            "type": "searched",
+            "words": "nada de esto",
+            "tickets": [],
+            "more": False,
+        }
+
+
 async def test_a_held_beginning_of_the_queue_stays_right_while_the_queue_moves(chat: Chat) -> None:
     dice = random.Random(7)
     await crowd(chat, 250)

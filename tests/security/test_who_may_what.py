@@ -59,6 +59,7 @@ AGENT: dict[str, dict[str, Any] | None] = {
     "notes": {},
     "unread_notes": None,
     "find": None,
+    "search": None,
     "seen_notes": {"seq": 1},
     "open": {},
     "history": {"before": 100},
@@ -168,6 +169,9 @@ async def test_a_ticket_of_another_app_does_not_exist_for_agents(town: Chat) -> 
         for app in ("demo", "otra", "nowhere"):
             await stranger.send(type="find", app=app, number=row.number)
             assert (await stranger.expect("error", verb="find"))["code"] == "not_found"
+        for words in (f"#{row.number}", str(row.number), row.subject, "owner"):
+            await stranger.send(type="search", words=words)
+            await stranger.expect("searched", words=words, tickets=[])
         assert await stands(owner, ticket) == before
         assert not {"changed", "typing", "queue"} & {f["type"] for f in stranger.got}
 

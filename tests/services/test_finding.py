@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from chatserver.core import words
-from chatserver.services import finding, pairing
-from chatserver.services.finding import find, similar
+from chatserver.services import finding, pairing, tickets
+from chatserver.services.finding import find, search, similar
 from chatserver.store import tickets as stored
 from chatserver.store.database import Database
 from chatserver.store.work import Who
@@ -99,6 +99,39 @@ async def test_messages_are_looked_at_from_the_latest_ticket_on_up_to_a_bound(
     assert await numbers(town.db, "impresora") == [t.number for t in reversed(made[1:])]
     assert await numbers(town.db, "imprime") == [], "beyond what is read of a message"
     assert await numbers(town.db, "asunto") == [t.number for t in reversed(made)]
+
+
+async def searched(town: Town, asked: str, apps: tuple[int, ...] = (1,), limit: int = 10) -> list[int]:
+    return [t.id for t in await search(town.db, apps, asked, limit)]
+
+
+async def test_agents_find_tickets_of_their_apps_in_any_state_by_number_subject_and_who_it_is(
+    town: Town,
+) -> None:
+    eva = await town.leaves(EVA, "Facturación de mayo")
+    ana = await town.leaves(Who(1, "portal:ana", "Ana Peña"), "Impresora")
+    other = await town.leaves(Who(2, "portal:ana", "Ana Peña"), "Impresora")
+    await tickets.end(town.scene.house, EVA, eva.id)
+    for asked in (f"#{eva.number}", f" {eva.number} ", f"000{eva.number}", "FACTURACION eva", "mayo"):
+        assert await searched(town, asked) == [eva.id], asked
+    for asked in ("pena impresora", "Peña", ana.email.split("@")[0] + "@ peña"):
+        assert await searched(town, asked) == [ana.id], asked
+    assert await searched(town, "peña", (1, 2)) == [other.id, ana.id]
+    assert await searched(town, "peña", (1, 2), limit=1) == [other.id]
+    assert await searched(town, f"#{ana.number}", (2,)) == ([other.id] if other.number == ana.number else [])
+    for nothing in ("hola", "9" * 400, "#", "x" * 5_000, "mayo impresora", "%", "_"):
+        assert await searched(town, nothing) == [], nothing
+
+
+async def test_an_agents_search_looks_at_the_latest_of_all_apps_and_at_any_number(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "LOOKED_AT", 4)
+    monkeypatch.setattr(finding, "AT_ONCE", 1)
+    made = [await town.leaves(EVA, f"Factura {count}") for count in range(5)]
+    assert await searched(town, "factura") == [t.id for t in reversed(made[1:])]
+    assert await searched(town, "factura", (1, 2)) == [t.id for t in reversed(made[3:])]
+    assert await searched(town, str(made[0].number)) == [made[0].id]
 
 
 async def test_nothing_is_compared_where_everybodys_messages_wait(

@@ -184,6 +184,8 @@ async def asked(db: PostgresDatabase, monkeypatch: pytest.MonkeyPatch) -> list[t
     await tickets.earlier_tickets(everything, [1, 2], 7, 9_000, 20, closed=False)
     await tickets.waiting_ids(everything, 1)
     await tickets.subjects(everything, 2, "anon:7", 9_000, 1_000)
+    await tickets.named(everything, 1, 9_000, 1_000)
+    await tickets.tickets_for(everything, [1], [9_000, 9_001])
     await tickets.said(everything, [9_000, 9_001], 1_000, 1_000)
     await tickets.handled_seconds(everything, 1)
     await tickets.next_due(everything)

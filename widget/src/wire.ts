@@ -419,6 +419,15 @@ export interface Find {
   number: number;
 }
 
+/**
+ * Tickets of your apps in whatever state, the newest first: the one of this number ("1042", "#1042"), and
+ * those in whose subject, customer's name and addresses all the words stand. Answered by `searched`.
+ */
+export interface Search {
+  type: "search";
+  words: string;
+}
+
 /** Which tickets have notes that a mail said and no agent has read; asked after `welcome`. */
 export interface ReadUnreadNotes {
   type: "unread_notes";
@@ -1119,6 +1128,7 @@ export type AgentFrame =
   | WriteNote
   | ReadNotes
   | Find
+  | Search
   | ReadUnreadNotes
   | SeenNotes
   | TypingFrame
