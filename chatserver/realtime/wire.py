@@ -895,6 +895,7 @@ AgentServerFrame = (
     | AgentSnapshot
     | AgentTickets
     | Found
+    | Searched
     | StatusFrame
     | TypingFrame
     | Pong

@@ -1094,6 +1094,14 @@ export interface Found {
   ticket: number;
 }
 
+/** At most 20. `more`: further ones have all these words, and more words tell them apart. */
+export interface Searched {
+  type: "searched";
+  words: string;
+  tickets: AgentTicket[];
+  more: boolean;
+}
+
 /** The agent's own status, set here or in another tab. */
 export interface StatusFrame {
   type: "status";
@@ -1179,6 +1187,7 @@ export type AgentServerFrame =
   | AgentSnapshot
   | AgentTickets
   | Found
+  | Searched
   | StatusFrame
   | TypingFrame
   | Pong

@@ -38,6 +38,7 @@ import {
 } from "./drafts";
 import { type Form, Forms } from "./forms";
 import type { Mail } from "./mail";
+import { Searching } from "./searching";
 import type { Session } from "./session";
 import { LANGUAGES } from "./settings";
 import {
@@ -105,6 +106,7 @@ export class Console {
   /** Where files of messages are to be had. `linksMoved` is another number after each change of it. */
   readonly links: Links;
   readonly linksMoved: Signal<number> = signal(0);
+  readonly searching: Searching;
   readonly link: ReadonlySignal<Link>;
   readonly lists: ReadonlySignal<Lists>;
   readonly ticket: ReadonlySignal<AgentTicket | null>;
@@ -149,6 +151,10 @@ export class Console {
       },
       after: (ms, run) => (parts.timers ? parts.timers.after(ms, run) : setTimeout(run, ms)),
     });
+    this.searching = new Searching(
+      (frame) => this.connection.send(frame),
+      (ticket) => this.select(ticket),
+    );
     this.fetching = parts.ask ?? ask;
     this.forms = new Forms(this.fetching);
     this.link = this.connection.status;
@@ -438,6 +444,7 @@ export class Console {
       if (selected !== null) this.connection.send(readingNotes(desk, selected));
     }
     if (frame.type === "found") this.foundTicket(frame);
+    this.searching.hear(frame);
     this.settle(frame);
     this.fill();
     this.links.hear(frame);

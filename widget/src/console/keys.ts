@@ -73,6 +73,8 @@ function act(key: string, target: Element, console: Console, acts: Acts): boolea
       return begin(console, "sending_back", "later");
     case "z":
       return begin(console, "rejecting");
+    case "/":
+      return search();
     case "d":
       acts.details();
       return true;
@@ -95,6 +97,15 @@ function moveFocus(target: Element, step: 1 | -1): boolean {
   const next = rows[Math.min(rows.length - 1, Math.max(0, at))];
   next?.focus();
   return next !== undefined;
+}
+
+function search(): boolean {
+  const field = document.querySelector<HTMLInputElement>("#search");
+  // On a phone the list does not show beside a conversation.
+  if (!field?.offsetParent) return false;
+  field.focus();
+  field.select();
+  return true;
 }
 
 /** "Tomar" for the row that has the focus, else for the ticket on the screen. */

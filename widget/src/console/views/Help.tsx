@@ -7,6 +7,7 @@ import { Dialog } from "./Dialog";
 const KEYS: readonly (readonly [keys: readonly string[], word: string])[] = [
   [["↓", "↑", "j", "k"], "move"],
   [["Enter"], "open"],
+  [["/"], "search"],
   [["t"], "take"],
   [["r"], "write"],
   [["n"], "note"],

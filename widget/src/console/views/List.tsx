@@ -9,6 +9,7 @@ import { sound } from "../settings";
 import { blocked } from "../sound";
 import { load, unreadNotes } from "../state/lists";
 import { Row } from "./Row";
+import { Found, SearchField } from "./Search";
 import { appName, lastLine } from "./words";
 
 const STATUSES: readonly Status[] = ["available", "busy", "away"];
@@ -24,10 +25,17 @@ export function List({ console }: { console: Console }) {
       <h1 class="list-title sr-only">{t("console.rail.chats")}</h1>
       <StatusChoice console={console} status={me.status} />
       <Notices console={console} />
+      <SearchField console={console} />
       <div class="scroll">
-        <Section {...section} id="waiting" tickets={waiting.slice(0, shown.waiting)} />
-        <Section {...section} id="mine" tickets={mine} />
-        <Section {...section} id="requests" tickets={requests.slice(0, shown.requests)} />
+        {console.searching.standing.value.phase === "none" ? (
+          <>
+            <Section {...section} id="waiting" tickets={waiting.slice(0, shown.waiting)} />
+            <Section {...section} id="mine" tickets={mine} />
+            <Section {...section} id="requests" tickets={requests.slice(0, shown.requests)} />
+          </>
+        ) : (
+          <Found console={console} />
+        )}
       </div>
     </section>
   );

@@ -19,7 +19,7 @@ const PRESSING = 3;
 interface Props {
   console: Console;
   ticket: AgentTicket;
-  list: "waiting" | "mine" | "requests";
+  list: "waiting" | "mine" | "requests" | "found";
   selected: boolean;
   /** A mail said something about it that nobody has read. */
   noted: boolean;
@@ -48,7 +48,10 @@ export const Row = memo(({ console, ticket, list, selected, noted, claimable, la
       >
         <Avatar name={customer.claimed || name} alias={customer.alias} status={presence(ticket)} />
         <span class="row-top">
-          <span class="row-subject">{subject}</span>
+          <span class="row-subject">
+            {list === "found" && <span class="soft">#{ticket.number} </span>}
+            {subject}
+          </span>
           <RowTime ticket={ticket} list={list} />
         </span>
         <span class="row-bottom">
@@ -65,9 +68,9 @@ export const Row = memo(({ console, ticket, list, selected, noted, claimable, la
               {last && `· ${last}`}
             </span>
           </span>
-          {ticket.state === "pending" && (
-            <span class="chip" data-state="pending">
-              {t("console.state.pending")}
+          {(ticket.state === "pending" || ticket.state === "closed") && (
+            <span class="chip" data-state={ticket.state}>
+              {t(`console.state.${ticket.state}`)}
             </span>
           )}
           {ticket.priority >= PRESSING && (
