@@ -61,6 +61,12 @@ def test_an_app_without_articles_has_no_help_centre_and_a_strangers_key_no_page(
     page(served, "/help/.canary/es", 404)
 
 
+def test_whoever_reads_on_without_an_answer_is_led_to_support(served: Served) -> None:
+    for path in ("/help/demo/es", article_path(served), "/help/demo/es/search?q=nada"):
+        assert '<a href="/portal/demo/new">¿No lo encontraste? Escríbenos</a>' in page(served, path), path
+    assert 'href="/help/demo?lang=es"' in page(served, "/?lang=es")
+
+
 def test_home_category_and_article_lead_to_each_other(served: Served) -> None:
     home = page(served, "/help/demo/es")
     path = article_path(served)

@@ -72,6 +72,7 @@ export function SignIn({ session, notice, entered }: Props) {
         <button class="button" data-kind="primary" type="submit" aria-disabled={asking.value}>
           {t("console.signin.submit")}
         </button>
+        <p class="soft">{t("console.signin.forgotten")}</p>
       </form>
       <LanguageChoice />
     </main>
