@@ -526,7 +526,7 @@ class Find(Frame, frozen=True, tag="find"):
 
 
 class Search(Frame, frozen=True, tag="search"):
-    """Tickets of your apps in whatever state, the newest first: the one of this number ("1042", "#1042"), and those in whose
+    """Tickets of your apps in whatever state: first the one of this number ("1042", "#1042"), then, newest first, those in whose
     subject, customer's name and addresses all the words stand. Answered by `searched`."""
 
     words: Annotated[str, Meta(min_length=1, max_length=200)]

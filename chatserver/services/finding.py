@@ -82,15 +82,18 @@ async def find(
 
 
 async def search(db: Database, app_ids: Sequence[int], asked: str, limit: int) -> list[Ticket]:
-    """For an agent of these apps the first `limit` tickets, newest first and in whatever state: those of the number `asked`,
-    however old, and those whose subject, addresses and names have all words, of the latest `LOOKED_AT` of all apps together."""
+    """For an agent of these apps `limit` tickets in whatever state: first those of the number `asked`, however old, then those
+    whose subject, addresses and names have all words, of the latest `LOOKED_AT` of all apps together, newest first."""
     looked_for, number = words.wanted(asked), _number(asked)
+    called: list[int] = []
     found: set[int] = set()
     for app_id in app_ids:
         if number and (ticket := await numbered(db, app_id, number)):
-            found.add(ticket.id)
+            called.append(ticket.id)
         found.update(await _named(db, app_id, looked_for, LOOKED_AT // len(app_ids), limit))
-    return await tickets.tickets_for(db, app_ids, sorted(found, reverse=True)[:limit])
+    ids = [*called, *sorted(found.difference(called), reverse=True)][:limit]
+    tickets_by_id = {ticket.id: ticket for ticket in await tickets.tickets_for(db, app_ids, ids)}
+    return [tickets_by_id[one] for one in ids if one in tickets_by_id]
 
 
 async def _named(db: Database, app_id: int, looked_for: tuple[str, ...], among: int, limit: int) -> list[int]:

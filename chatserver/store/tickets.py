@@ -68,7 +68,7 @@ _NAMED = (
     .order_by(_t.number.desc())
     .limit(_limit)
 )
-_THESE = ticket_select.where(one_of(_t.id, "ids")).order_by(_t.id.desc())
+_THESE = ticket_select.where(one_of(_t.id, "ids"))
 _SAID = (
     select(items.c.ticket_id, func.substr(items.c.text, 1, bindparam("letters")))
     .where(one_of(items.c.ticket_id, "ids"), literal("items.kind IN ('message', 'proposal')"))
@@ -207,7 +207,7 @@ async def ticket_for(db: Database, app_ids: Sequence[int], ticket_id: int) -> Ti
 
 
 async def tickets_for(db: Database, app_ids: Sequence[int], ticket_ids: Sequence[int]) -> list[Ticket]:
-    """Those of these that are of these apps, newest first."""
+    """Those of these that are of these apps."""
     return [t for t in map(ticket_from, await db.rows(_THESE, ids=list(ticket_ids))) if t.app_id in app_ids]
 
 

@@ -132,6 +132,9 @@ async def test_an_agents_search_looks_at_the_latest_of_all_apps_and_at_any_numbe
     assert await searched(town, "factura") == [t.id for t in reversed(made[1:])]
     assert await searched(town, "factura", (1, 2)) == [t.id for t in reversed(made[3:])]
     assert await searched(town, str(made[0].number)) == [made[0].id]
+    calls = await town.leaves(EVA, f"Otra vez lo del {made[0].number}")
+    assert await searched(town, str(made[0].number)) == [made[0].id, calls.id], "the number's own comes first"
+    assert await searched(town, str(made[0].number), limit=1) == [made[0].id]
 
 
 async def test_nothing_is_compared_where_everybodys_messages_wait(

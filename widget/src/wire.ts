@@ -420,7 +420,7 @@ export interface Find {
 }
 
 /**
- * Tickets of your apps in whatever state, the newest first: the one of this number ("1042", "#1042"), and
+ * Tickets of your apps in whatever state: first the one of this number ("1042", "#1042"), then, newest first,
  * those in whose subject, customer's name and addresses all the words stand. Answered by `searched`.
  */
 export interface Search {

@@ -72,7 +72,8 @@ class Known:
                 said[message_key(item.by, item.author_id, item.cid)] = item.seq
                 self._messages += 1
         for ticket in world.tickets_to_apply():
-            if ticket.state == "closed":  # nobody says anything more in it; who repeats something is looked up
+            if ticket.state == "closed":
+                # Nobody says anything more in it; what somebody repeats is looked up.
                 self._messages -= len(self._said.pop(ticket.id, ()))
         for customer in world.new_customers.values():
             for ticket_id in tuple(self._of_customer.get(customer.id, ())):
