@@ -17,7 +17,7 @@ BUILT = Path(__file__).resolve().parent.parent / "static" / "build"
 LOADER_BYTES = 3_000
 WIDGET_BYTES = 25_000
 DETOUR_BYTES = 1_500
-CHUNK_BYTES = {"after": 3_000, "files": 6_000, "form": 8_000, "hints": 3_500}
+CHUNK_BYTES = {"after": 3_000, "files": 6_000, "form": 8_000, "hints": 3_500, "stop": 1_500}
 """Of each chunk: its script, its style sheet and its words in the largest language."""
 
 

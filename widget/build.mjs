@@ -34,8 +34,9 @@ const CHUNKS = {
   files: ["files", "attaching"],
   form: ["form", "request"],
   hints: ["hints", "courtesy"],
+  stop: ["stop"],
 };
-const CONSOLE_WORDS = ["common", "refusals", "errors", "courtesy", "files", "form", "console"];
+const CONSOLE_WORDS = ["common", "refusals", "errors", "stop", "courtesy", "files", "form", "console"];
 
 /** A failure whose text says all there is to say: no stack trace. */
 class BuildError extends Error {}

@@ -44,7 +44,7 @@ export async function squeezeScript(code, names) {
   return smaller;
 }
 
-const FACES = "widget|common|error|after|files|form|hints|courtesy";
+const FACES = "widget|common|error|after|files|form|hints|courtesy|stop";
 const KEY = new RegExp(`(["'\`])((?:${FACES})\\.[\\w.]+)\\1`, "g");
 /** The beginning of a key whose end is known at run time: `error.${code}`. */
 const FAMILY = new RegExp(`\`((?:${FACES})\\.[\\w.]*)\\$\\{`, "g");

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -41,9 +42,13 @@ from chatserver.store.work import Who
 
 __all__ = ["Accounts", "AgentSession", "CustomerIdentity", "Hello"]
 
+log = logging.getLogger(__name__)
+
 SOCKET_TOKEN_MS: Final = 30_000
 REMEMBERED_MS: Final = 120_000
 """So long beyond its end it is known that a token was used: a minute passes until a node knows that its clock is another one."""
+REFUSED_LOG_MS: Final = 60_000
+"""Between two lines about user tokens of one app that are refused for one reason: a host's wrong secret makes all of them so."""
 SIGN_IN_WINDOW_SECONDS: Final = 15 * 60
 
 
@@ -106,6 +111,8 @@ class Accounts:
             buckets,
         )
         self._socket_tokens = socket_tokens(secret)
+        self._refusals_logged: dict[tuple[str, str], int] = {}
+        """When it was said last of an app, for a reason."""
 
     # — agents —————————————————————————————————————————————————————————————————
 
@@ -245,12 +252,21 @@ class Accounts:
         try:
             user = read_user_token(token, app, now)
         except BadUserToken as bad:
+            self._log_refusal(app, bad.reason, now)
             raise Refused("token_expired" if bad.expired else "bad_identity") from None
         # Who holds our session for this very user proves nothing new with it: so a page that says hello twice is not refused.
         if (held is None or held.key != user.key) and not await self._first_use(app, user, now):
+            self._log_refusal(app, "used", now)
             raise Refused("bad_identity")
         name, email = _claimed(messages.name, user.name), _claimed(messages.email, user.email)
         return Session(app.key, user.key, 0, name, email)
+
+    def _log_refusal(self, app: App, reason: str, now: int) -> None:
+        """For the operator, whom the host's developer asks. Nothing of the token itself: it may be good elsewhere."""
+        key = (app.key, reason)
+        if abs(now - self._refusals_logged.get(key, 0)) >= REFUSED_LOG_MS:
+            self._refusals_logged[key] = now
+            log.warning("a user token was refused", extra={"app": app.key, "reason": reason})
 
     async def _first_use(self, app: App, user: User, now: int) -> bool:
         forget_at = user.expires * 1000 + REMEMBERED_MS

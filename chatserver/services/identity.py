@@ -21,6 +21,8 @@ USER_TOKEN_SECONDS: Final = 300
 LEEWAY_SECONDS: Final = 60
 """So far may the host's clock be from ours."""
 
+EXPIRED: Final = "expired"
+
 _HEADERS = frozenset(
     {"alg", "typ", "kid"}
 )  # jwk, jku, x5c, crit …: a token does not bring its own key or rules
@@ -59,12 +61,19 @@ class User(msgspec.Struct, frozen=True):
 
 
 class BadUserToken(Exception):
-    """The host's token does not pass; `why` is for the host's developer (`chatserver doctor`), never for the wire."""
+    """The host's token does not pass; `why` is for the host's developer (`chatserver doctor`), never for the wire.
 
-    def __init__(self, why: str, *, expired: bool = False) -> None:
+    `reason`: the same in a word, for the log: "expired", "signature", "unreadable", "header", or the claim that is wrong.
+    """
+
+    def __init__(self, reason: str, why: str) -> None:
         super().__init__(why)
+        self.reason = reason
         self.why = why
-        self.expired = expired
+
+    @property
+    def expired(self) -> bool:
+        return self.reason == EXPIRED
 
 
 def anonymous_key() -> str:
@@ -128,20 +137,22 @@ def read_user_token(token: str, app: App, now: int) -> User:
     seconds = now // 1000
     expires = _instant(claims, "exp", None)
     if expires + LEEWAY_SECONDS < seconds:
-        raise BadUserToken(f"It expired {seconds - expires} s ago (exp).", expired=True)
+        raise BadUserToken(EXPIRED, f"It expired {seconds - expires} s ago (exp).")
     if expires > seconds + USER_TOKEN_SECONDS + LEEWAY_SECONDS:
         raise BadUserToken(
-            f"It is valid for {expires - seconds} s more (exp); at most {USER_TOKEN_SECONDS} s are allowed."
+            "exp",
+            f"It is valid for {expires - seconds} s more (exp); at most {USER_TOKEN_SECONDS} s are allowed.",
         )
     for name in ("nbf", "iat"):
         if _instant(claims, name, seconds) > seconds + LEEWAY_SECONDS:
-            raise BadUserToken(f"The claim {name} lies in the future: check the clock.")
+            raise BadUserToken(name, f"The claim {name} lies in the future: check the clock.")
     if claims.get("aud") != app.key:
-        raise BadUserToken(f"The claim aud must be the app's key, {app.key!r}.")
+        raise BadUserToken("aud", f"The claim aud must be the app's key, {app.key!r}.")
     sub = _text(claims, "sub", 200)
     jti = _text(claims, "jti", 128)
     if not sub or not jti:
-        raise BadUserToken(f"The claim {'jti' if sub else 'sub'} is missing or empty.")
+        absent = "jti" if sub else "sub"
+        raise BadUserToken(absent, f"The claim {absent} is missing or empty.")
     return User(sub, jti, expires, _text(claims, "name", 100), _text(claims, "email", 254), outdated)
 
 
@@ -150,7 +161,7 @@ def _verified_claims(token: str, app: App, now: int) -> tuple[dict[str, Any], bo
     for secret in app.secrets(now):
         with suppress(_OtherSecret):
             return _signed_claims(token, secret), secret != app.secret
-    raise BadUserToken("The signature does not match: it was not made with this app's secret.")
+    raise BadUserToken("signature", "The signature does not match: it was not made with this app's secret.")
 
 
 class _OtherSecret(Exception):
@@ -170,10 +181,11 @@ def _signed_claims(token: str, secret: str) -> dict[str, Any]:
         raise _OtherSecret from None
     except (JoseError, ValueError, TypeError, KeyError, RecursionError) as problem:
         name = type(problem).__name__
-        raise BadUserToken(f"It is no JWT that is signed with HS256 ({name}). {_hint(token)}") from None
+        why = f"It is no JWT that is signed with HS256 ({name}). {_hint(token)}"
+        raise BadUserToken("unreadable", why) from None
     extra = set(decoded.header) - _HEADERS
     if extra:
-        raise BadUserToken(f"The header must not have {', '.join(sorted(extra))}.")
+        raise BadUserToken("header", f"The header must not have {', '.join(sorted(extra))}.")
     return dict(decoded.claims)
 
 
@@ -199,14 +211,14 @@ def _hint(token: str) -> str:
 def _instant(claims: dict[str, Any], name: str, default: int | None) -> int:
     value = claims.get(name, default)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise BadUserToken(f"The claim {name} is missing, or is no whole number of seconds since 1970.")
+        raise BadUserToken(name, f"The claim {name} is missing, or is no whole number of seconds since 1970.")
     return value
 
 
 def _text(claims: dict[str, Any], name: str, longest: int) -> str:
     value = claims.get(name, "")
     if not isinstance(value, str) or len(value) > longest:
-        raise BadUserToken(f"The claim {name} must be text of at most {longest} characters.")
+        raise BadUserToken(name, f"The claim {name} must be text of at most {longest} characters.")
     if any("\ud800" <= c <= "\udfff" or c == "\0" for c in value):
-        raise BadUserToken(f"The claim {name} holds half a character, or one that is none.")
+        raise BadUserToken(name, f"The claim {name} holds half a character, or one that is none.")
     return value.strip()

@@ -18,7 +18,7 @@ from chatserver.web.headers import page_policy
 from chatserver.web.origins import bearer, exact_origin, sources
 from chatserver.web.rooms import rooms
 
-CHUNKS: Final = ("after", "files", "form", "hints")
+CHUNKS: Final = ("after", "files", "form", "hints", "stop")
 """What the frame fetches only when it is needed: a script, a style sheet and words each (`widget/src/frame/chunks.ts`)."""
 MISSING_MAX: Final = 1_000
 """Characters of the names in a query: as many as a form may have fields."""

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import json
+import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -145,6 +146,11 @@ def test_any_other_token_does_not_pass_and_the_developer_is_told_why(token: str)
         read_user_token(token, APP, START)
     assert bad.value.why.endswith(".")
     assert SECRET not in bad.value.why
+    assert bad.value.reason in REASONS
+
+
+REASONS = {"expired", "signature", "unreadable", "header", "aud", "exp", "nbf", "iat", "sub", "jti", "name"}
+"""What a line of the log may say of one: a closed list, none of it the token's own words."""
 
 
 ROTATED = replace(
@@ -303,6 +309,45 @@ async def test_a_user_token_is_exchanged_once(desk: Desk) -> None:
     assert (await desk.hello(identity=token, token=first.token)).who.key == "user:u-17"
     other = await desk.hello(identity=desk.user_token(sub="u-18", jti="two"))
     assert await desk.refusal(identity=token, token=other.token) == "bad_identity"
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    """App and reason of each line about a user token that was refused."""
+    lines = [record for record in caplog.records if record.getMessage() == "a user token was refused"]
+    return [(vars(record)["app"], vars(record)["reason"]) for record in lines]
+
+
+async def test_why_a_user_token_is_refused_is_a_line_for_the_operator_and_the_token_is_not_in_it(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = desk.user_token()
+    await desk.hello(identity=token)
+    assert not told(caplog)
+    await desk.refusal(identity=token)
+    await desk.refusal(identity=jwt({**GOOD, "aud": "demo"}, "another-secret-that-is-as-long-as-ours"))
+    await desk.refusal(identity="<!doctype html><h1>404 Not found</h1>")
+    await desk.refusal(identity=desk.user_token(sub=42))
+    await desk.refusal(identity=desk.user_token(exp=desk.clock.now // 1000 - 3600))
+    await desk.refusal(app="horario", identity=desk.user_token("demo"))
+    assert told(caplog) == [
+        ("demo", "used"),
+        ("demo", "signature"),
+        ("demo", "unreadable"),
+        ("demo", "sub"),
+        ("demo", "expired"),
+        ("horario", "signature"),
+    ]
+    assert all(record.levelno == logging.WARNING for record in caplog.records)
+    assert token not in caplog.text
+
+
+async def test_of_a_thousand_refusals_a_minute_one_line_is_written(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(1000):
+        desk.clock.elapse(0.119)
+        await desk.refusal(identity=desk.user_token(aud="another"))
+    assert told(caplog) == [("demo", "aud")] * 2
 
 
 async def test_of_two_exchanges_at_once_one_wins(desk: Desk) -> None:

@@ -64,8 +64,8 @@ const CALM_MS = 2_000;
 
 function Line() {
   const { phase, downSince, code, reason } = model.status();
-  if (phase === "stopped" && code)
-    return <Late name="after">{({ Stopped }) => <Stopped code={code} reason={reason} />}</Late>;
+  if (phase === "stopped" && code && model.stuck.value)
+    return <Late name="stop">{({ Stopped }) => <Stopped code={code} reason={reason} />}</Late>;
   const late = downSince !== null && Date.now() - downSince > CALM_MS;
   return (
     <div role="status" class="offline">

@@ -11,6 +11,7 @@ export interface Chunks {
   files: typeof import("./chunks/files");
   form: typeof import("./chunks/form");
   hints: typeof import("./chunks/hints");
+  stop: typeof import("./chunks/stop");
 }
 
 export type ChunkName = keyof Chunks;

@@ -31,7 +31,7 @@ import type {
   Start,
 } from "../wire";
 import { chunk } from "./chunks";
-import { tell } from "./host";
+import { alone, tell } from "./host";
 import { page, speak, spoken } from "./page";
 import * as session from "./session";
 import { cut } from "./session";
@@ -56,6 +56,9 @@ export const open = signal(false);
 export const now = signal(Date.now());
 /** A ticket is being opened. */
 export const starting = signal(false);
+
+/** The line was stopped, and nothing is left to be tried: a person has to do something. */
+export const stuck = signal(false);
 
 /** Who else hears every frame: chunks; null: the person is gone. */
 export const ears: ((frame: CustomerServerFrame | null) => void)[] = [];
@@ -111,10 +114,11 @@ export function hear(message: ToFrame): void {
       hostPage = { url: cut(message.url, 2000), title: cut(message.title, 300) };
       break;
     case "userToken":
-      if (message.id === asked && message.token) {
+      if (message.id !== asked) break;
+      if (message.token) {
         session.identify(message.token);
         reconnect();
-      }
+      } else stuck.value = true;
       break;
     case "shutdown":
       for (const key of keys(session.PREFIX)) remember(key, "");
@@ -255,7 +259,8 @@ function restore(all = false): void {
 function stopped(code: number, reason: string): void {
   const verdict = session.refused(code, reason);
   if (verdict === "again") reconnect();
-  if (verdict === "ask") tell({ type: "needUserToken", id: ++asked });
+  else if (verdict === "ask" && !alone) tell({ type: "needUserToken", id: ++asked });
+  else stuck.value = true;
 }
 
 // — what a person does —————————————————————————————————————————————————————————
@@ -272,7 +277,10 @@ export const back = () => go({ view: route.value.view === "tickets" ? "home" : "
 
 export const close = () => tell({ type: "close" });
 
-export const reconnect = () => socket.start();
+export function reconnect(): void {
+  stuck.value = false;
+  socket.start();
+}
 
 /** With another hello than the one that stands. */
 function greetAgain(): void {

@@ -17,6 +17,8 @@ export let boot: BootOptions | null = null;
 
 /** The host's user token, until it has been exchanged for one of ours. */
 let identity = "";
+/** The host gave it because we asked, and nobody was welcomed with it yet. */
+let answered = false;
 let token = "";
 let key = "";
 /** The language that the last hello named. */
@@ -27,11 +29,13 @@ export function begin(options: BootOptions | null): void {
   if (!options) return;
   key = `${PREFIX}${person(options)}:token`;
   identity = options.userToken ?? "";
+  answered = false;
   token = "";
 }
 
 export function identify(userToken: string): void {
   identity = userToken;
+  answered = true;
 }
 
 export function hello(): CustomerHello {
@@ -42,7 +46,8 @@ export function hello(): CustomerHello {
     v: VERSION,
     app: page.app as string,
     token,
-    identity,
+    // A host's error page in its place may be larger than any frame: whatever is no token is refused as such.
+    identity: cut(identity, 4000),
     name: cut(boot?.name, 200),
     email: cut(boot?.email, 254),
     locale: told,
@@ -59,12 +64,15 @@ export function keep(ours: string): boolean {
   if (!token && !identity && recall(key)) return false;
   token = ours;
   identity = "";
+  answered = false;
   remember(key, ours);
   return told === spoken;
 }
 
 /**
  * After a stop: "again" with what is left, "ask" the host for a new user token, or "stop".
+ * The host is asked once: what it gave is refused too where its secret or its clock is wrong, and the next would be. Whoever
+ * presses the button asks anew, and so does a session that was welcomed and has expired.
  * An anonymous token that is no longer taken was only a memory of earlier tickets: without it the customer is new.
  */
 export function refused(code: number, reason: string): "again" | "ask" | "stop" {
@@ -73,7 +81,11 @@ export function refused(code: number, reason: string): "again" | "ask" | "stop" 
   // What another tab keeps by now is not what was refused.
   if (recall(key) === token) remember(key, "");
   token = "";
-  if (boot?.userToken ? !(identity && hadToken) : reason === "identity_required") return "ask";
+  if (boot?.userToken ? !(identity && hadToken) : reason === "identity_required") {
+    const verdict = answered ? "stop" : "ask";
+    answered = false;
+    return verdict;
+  }
   return hadToken ? "again" : "stop";
 }
 

@@ -45,11 +45,13 @@ class Open extends Component<WithRoom> {
   readonly #ending = signal(false);
 
   override render({ room }: WithRoom) {
-    const { id: ticket, proposal, mode, email, state, last } = room.view;
+    const { id: ticket, proposal, mode, state } = room.view;
     return (
       <div class="foot">
-        {mode === "later" && email && last?.by !== "agent" && (
-          <p class="line">{t("widget.later_line", { email })}</p>
+        {mode === "later" && (
+          <Late name="after" quiet>
+            {({ Later }) => <Later room={room} />}
+          </Late>
         )}
         {state === "pending" && (
           <Late name="form" quiet>

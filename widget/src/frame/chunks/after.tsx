@@ -5,10 +5,10 @@
 
 import { Component } from "preact";
 import { numbered } from "../../state/customer";
-import { errorText, plural, t } from "../../ui/i18n";
+import { plural, t } from "../../ui/i18n";
 import { Icon } from "../../ui/icons";
 import { signal } from "../../ui/signal";
-import { CLOSE, type File, type RequestFrame, type Start } from "../../wire";
+import type { File, RequestFrame, Start } from "../../wire";
 import { Field, Form, refusal } from "../form";
 import {
   ask,
@@ -20,7 +20,6 @@ import {
   leaveQueue,
   now,
   type Route,
-  reconnect,
   saveDraft,
   saveFiles,
   state,
@@ -45,19 +44,6 @@ export const Follows = ({ route: { follows, kept } }: { route: Pick<NewRoute, "f
     {kept && <Kept text={kept} />}
   </>
 );
-
-/** Nothing gets through until somebody wants it to. */
-export const Stopped = ({ code, reason }: { code: number; reason: string }) => (
-  <div class="notice" role="alert">
-    <p>{stopSentence(code, reason)}</p>
-    <Button onClick={reconnect}>{t("after.reconnect")}</Button>
-  </div>
-);
-
-function stopSentence(code: number, reason: string): string {
-  if (code === CLOSE.SESSION_ENDED) return t("error.unauthorized");
-  return errorText(reason || (code === CLOSE.BAD_PROTOCOL ? "unsupported_version" : "bad_identity"));
-}
 
 export function Closed({ room }: WithRoom) {
   const { id, subject, number, rate_until, rating } = room.view;
@@ -187,6 +173,12 @@ export class Leave extends Component<WithRoom> {
       </Form>
     );
   }
+}
+
+/** Where the answer to a request comes, until there is one. */
+export function Later({ room }: WithRoom) {
+  const { email, last } = room.view;
+  return email && last?.by !== "agent" ? <p class="line">{t("widget.later_line", { email })}</p> : null;
 }
 
 /** The request is in: its number, and what happens next. */
