@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from starlette.requests import Request
@@ -60,18 +61,42 @@ def test_the_frame_says_which_app_it_shows_and_who_frames_it(served: Served) -> 
     "host",
     [
         "",
-        "https://evil.test",
-        "http://localhost:8001",
-        "http://localhost:8000.evil.test",
+        "http://localhost:8000.evil.test/",
         "null",
         '"><script>',
+        "https://x.test; script-src *",
     ],
 )
-def test_a_host_that_is_none_of_the_apps_origins_is_not_written_down(served: Served, host: str) -> None:
-    page = served.client.get("/embed/demo", params={"host": host}).text
-    assert 'data-host=""' in page
-    assert "evil" not in page
-    assert "<script>" not in page
+def test_a_host_that_is_no_origin_is_not_written_down(served: Served, host: str) -> None:
+    answer = served.client.get("/embed/demo", params={"host": host})
+    assert 'data-host=""' in answer.text
+    assert "evil" not in answer.text
+    assert "<script>" not in answer.text
+    assert "x.test" not in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("app", "host", "status", "code", "remedy"),
+    [
+        ("demo", "https://x.test", 403, "origin_refused", "chatserver app set demo --origin https://x.test"),
+        ("demo", "http://localhost:8001", 403, "origin_refused", "--origin http://localhost:8001"),
+        ("nobody", "https://x.test", 404, "app_unknown", "there is no app &#34;nobody&#34;"),
+        ('no"<body', "https://x.test", 404, "app_unknown", "there is no app &#34;no&#34;&lt;body&#34;"),
+    ],
+)
+def test_a_page_into_which_the_chat_is_not_let_gets_a_frame_that_says_so_and_nothing_of_the_chat(
+    served: Served, app: str, host: str, status: int, code: str, remedy: str
+) -> None:
+    answer = served.client.get(f"/embed/{quote(app)}", params={"host": host, "locale": "es"})
+    assert answer.status_code == status
+    assert f' data-host="{host}" data-code="{code}" ' in answer.text
+    assert remedy in answer.text
+    assert "El chat no está disponible en esta página" in answer.text
+    assert "frame.js" not in answer.text
+    assert HASHED not in answer.text
+    policy = answer.headers["content-security-policy"]
+    assert f"frame-ancestors {host};" in policy
+    assert "script-src 'self';" in policy
 
 
 def test_an_unknown_app_gets_a_page_that_says_what_to_check(served: Served) -> None:
