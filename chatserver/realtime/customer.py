@@ -112,6 +112,7 @@ class CustomerTalk(Talk[Frame]):
                 ask_email=identity.app.policy.ask_email,
                 file_bytes=identity.app.policy.file_mib * MIB,
                 files_per_message=identity.app.policy.files_per_message,
+                mails=identity.app.policy.mail,
                 offer_seconds=identity.app.policy.queue_offer_seconds,
                 heartbeat=jittered(self.hub.limits.customer_heartbeat),
                 attention=await self.hub.attention_lately.of(self.who.app_id),

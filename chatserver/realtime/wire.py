@@ -592,6 +592,8 @@ class Welcome(Frame, frozen=True, tag="welcome", omit_defaults=False):
     file_bytes: int
     """The largest file that is taken; 0: none."""
     files_per_message: int
+    mails: bool
+    """Answers go by mail, too: `AppInfo.mails`."""
     offer_seconds: int
     """After so long in the queue the customer is offered to leave the ticket for later."""
     heartbeat: float

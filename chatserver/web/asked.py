@@ -66,9 +66,12 @@ class Part(NamedTuple):
     """Nothing in it has to be answered: it may be folded away."""
 
 
-def parts(form: Form, lang: str, addresses: Sequence[str] = (), *, free_address: bool = False) -> list[Part]:
-    """All that this form asks. `addresses`: the requester's own, of which one is chosen; `free_address`: any may be typed."""
-    asking = _Asking(form, lang)
+def parts(
+    form: Form, lang: str, addresses: Sequence[str] = (), *, free_address: bool = False, mails: bool
+) -> list[Part]:
+    """All that this form asks. `addresses`: the requester's own, of which one is chosen; `free_address`: any may be typed;
+    `mails`: whether the app sends any, without which nothing that is said here promises one."""
+    asking = _Asking(form, lang, mails)
     found = [
         asking.part("request", [*asking.subject(), *asking.type(), *asking.description()]),
         asking.part("priority", [*asking.priority(), *asking.wanted()]),
@@ -78,9 +81,9 @@ def parts(form: Form, lang: str, addresses: Sequence[str] = (), *, free_address:
     return [part for part in found if part.fields]
 
 
-def missing(form: Form, lang: str, names: Iterable[str]) -> list[Asked]:
+def missing(form: Form, lang: str, names: Iterable[str], *, mails: bool) -> list[Asked]:
     """What a ticket was sent back for, each of it required now, with what says nothing without it."""
-    asking = _Asking(form, lang)
+    asking = _Asking(form, lang, mails)
     every = [
         *(*asking.type(always=True), *asking.priority(always=True), *asking.wanted(always=True)),
         *(*asking.category(always=True), *asking.case(always=True), *asking.url(always=True)),
@@ -105,9 +108,10 @@ _TOGETHER: Final = (
 class _Asking:
     """The words of one form in one language."""
 
-    def __init__(self, form: Form, lang: str) -> None:
+    def __init__(self, form: Form, lang: str, mails: bool = False) -> None:
         self._form = form
         self._lang = lang
+        self._mails = mails
         self._t = words(lang)
 
     def part(self, key: PartKey, fields: Sequence[Asked]) -> Part:
@@ -183,7 +187,7 @@ class _Asking:
     def address(self, addresses: Sequence[str], free: bool) -> Iterable[Asked]:
         if free:
             yield self._usual("email", "email", required=True, most=messages.EMAIL_MAX)._replace(
-                autocomplete="email", hint=self._t["portal.hint.email.free"]
+                autocomplete="email", hint=self._hint("email.free")
             )
         elif addresses:
             offered = [Option(address, address) for address in addresses]
@@ -236,8 +240,12 @@ class _Asking:
     def _usual(
         self, name: str, kind: Kind, *, required: bool = False, options: Sequence[Option] = (), most: int = 0
     ) -> Asked:
-        hint = self._t.get(f"portal.hint.{name}", "")
-        return Asked(name, kind, self._t[f"form.label.{name}"], hint, required, most, options)
+        return Asked(name, kind, self._t[f"form.label.{name}"], self._hint(name), required, most, options)
+
+    def _hint(self, name: str) -> str:
+        key = f"portal.hint.{name}"
+        unmailed = f"{key}.unmailed"
+        return self._t.get(unmailed if unmailed in self._t and not self._mails else key, "")
 
     def _named(self, name: str, value: str) -> Option:
         return Option(value, self._t[f"form.{name}.{value}"], self._t.get(f"form.{name}.{value}.why", ""))

@@ -102,12 +102,13 @@ async def form(request: Request) -> Response:
     """
     house = rooms(request)
     lang = house.pages.language(request)
-    asked_of = house.find_app(request.path_params["app"]).form
+    app = house.find_app(request.path_params["app"])
+    asked_of, mails = app.form, app.policy.mail
     names = [name for name in request.query_params.get("missing", "")[:MISSING_MAX].split(",") if name]
     if names:
-        fields = asked.missing(asked_of, lang, names)
+        fields = asked.missing(asked_of, lang, names, mails=mails)
     else:
-        parts = asked.parts(asked_of, lang, free_address=True)
+        parts = asked.parts(asked_of, lang, free_address=True, mails=mails)
         fields = [field for part in parts for field in part.fields]
     told = {
         "fields": [_field(field) for field in fields],

@@ -10,6 +10,7 @@ from playwright.sync_api import FilePayload, Locator, WebSocketRoute, expect
 
 from tests.files.making import png
 from tests.harness.desk import asks, ticket_of
+from tests.harness.mailbox import mailbox_aside, text_of
 from tests.harness.people import Customer
 from tests.harness.preparing import closed_for_good
 from tests.harness.waiting import wait_until
@@ -268,6 +269,32 @@ def test_mistakes_are_said_in_the_language_that_the_page_has_by_then(stage: Stag
     customer.sees("Fill in this field.")
     customer.sees("Check the marked fields.")
     expect(customer.widget.get_by_text("Completa este campo.")).to_have_count(0)
+
+
+@pytest.mark.parametrize("mails", [False, True], ids=["without mail", "with mail"])
+def test_where_the_answer_comes_is_told_the_same_at_every_step(stage: Stage, mails: bool) -> None:
+    with mailbox_aside() as box:
+        if mails:
+            stage.server.stop()
+            stage.server.settings |= {"smtp_url": box.url, "mail_from": "soporte@demo.test"}
+            stage.server.settings |= {"public_url": stage.server.origin}
+            stage.server.start()
+        customer = out_of_hours(stage)
+        by_mail = customer.widget.get_by_text(re.compile("por correo|también ahí"))
+        customer.sees(
+            "Te responderemos aquí y por correo." if mails else "Te responderemos aquí. El equipo verá"
+        )
+        expect(by_mail).to_have_count(2 if mails else 0)  # beside the field, too
+        customer.leaves_request(SUBJECT, "Desde ayer.", "rosa@example.com")
+        for step in ("Ver el ticket", ""):
+            told = customer.widget.get_by_text(re.compile("^Te responderemos aquí, en este ticket"))
+            expect(told).to_contain_text("rosa@example.com")
+            expect(by_mail).to_have_count(int(mails))
+            if step:
+                customer.button(step).click()
+        if mails:
+            wait_until(lambda: box.to("rosa@example.com"), "the mail is there")
+            assert "por correo y en tu ticket" in text_of(box.to("rosa@example.com")[0])
 
 
 def test_that_it_will_be_answered_is_said_until_it_was(stage: Stage) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from chatserver.core.answers import completable
 from chatserver.core.forms import Asked, Form, Usual
+from chatserver.i18n import LANGUAGES
+from chatserver.settings import Settings
 from chatserver.web.asked import missing as missing_of
 from chatserver.web.asked import parts
-from tests.web.conftest import Served
+from tests.web.conftest import Served, started
 
 
 def asked(served: Served, query: str = "") -> dict[str, Any]:
@@ -51,6 +56,24 @@ def test_it_is_told_in_the_language_that_was_asked_for(served: Served, lang: str
     assert subject["label"] == label
 
 
+PROMISES = re.compile(r"respuestas|answers|respostas")
+
+
+@pytest.mark.parametrize("mail", [False, True])
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_of_answers_by_mail_fields_speak_where_there_are_any(
+    settings: Settings, static: Path, lang: str, mail: bool
+) -> None:
+    with started(settings, static, policy=replace(settings.policy, mail=mail)) as served:
+        fields = {field["name"]: field for field in asked(served, f"?lang={lang}")["fields"]}
+        again = {field["name"]: field for field in asked(served, f"?lang={lang}&missing=cc")["fields"]}
+    own = [one.hint for part in parts(Form(), lang, ["eva@x.test"], mails=mail) for one in part.fields]
+    for hint in (fields["email"]["hint"], fields["cc"]["hint"], again["cc"]["hint"]):
+        assert hint
+        assert bool(PROMISES.search(hint)) == mail
+    assert any(PROMISES.search(hint) for hint in own) == mail
+
+
 def test_of_a_ticket_that_was_sent_back_what_is_missing_is_told_alone(served: Served) -> None:
     told = asked(served, "?lang=es&missing=case,company")
     assert names(told) == ["case_kind", "case", "company"]
@@ -61,7 +84,7 @@ def test_of_a_ticket_that_was_sent_back_what_is_missing_is_told_alone(served: Se
 def test_whatever_can_be_completed_can_be_answered_however_little_the_form_asks() -> None:
     form = Form(ask=msgspec.convert(dict.fromkeys(Usual.__struct_fields__, "no"), Usual))
     for name in completable(form):
-        assert name in [field.name for field in missing_of(form, "es", [name])]
+        assert name in [field.name for field in missing_of(form, "es", [name], mails=True)]
 
 
 @pytest.mark.parametrize("missing", ["nothing", ",,,", "a" * 5_000, "%00", "__class__"])

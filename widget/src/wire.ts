@@ -657,6 +657,8 @@ export interface Welcome {
   /** The largest file that is taken; 0: none. */
   file_bytes: number;
   files_per_message: number;
+  /** Answers go by mail, too: `AppInfo.mails`. */
+  mails: boolean;
   /** After so long in the queue the customer is offered to leave the ticket for later. */
   offer_seconds: number;
   /** Send `ping` this often (seconds, jitter included); no answer to two: the connection is dead. */

@@ -190,6 +190,7 @@ export function welcome(change: Partial<Welcome> = {}): Welcome {
     ask_email: "no",
     file_bytes: 20_971_520,
     files_per_message: 10,
+    mails: false,
     offer_seconds: 60,
     heartbeat: 25,
     attention: { open: true, until: null, next: null, reason: "", attended: true, chat: true },

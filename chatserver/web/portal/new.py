@@ -41,7 +41,7 @@ async def page(
     words."""
     session, form = visit.signed_in, visit.app.form
     own = await addresses(visit)
-    parts = asked.parts(form, visit.lang, own)
+    parts = asked.parts(form, visit.lang, own, mails=visit.app.policy.mail)
     names = [one.name for part in parts for one in part.fields]
     told = dict(errors or {})
     if said := uploads.said(visit, values):

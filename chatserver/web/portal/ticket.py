@@ -58,7 +58,8 @@ async def partaken(visit: Visit, number: int | None = None) -> Partaken:
 
 async def shown(visit: Visit) -> Response:
     done = visit.request.query_params.get("sent", "")
-    note = {"yes": "portal.sent_note", "completed": "portal.completed_note"}.get(done)
+    sent = "portal.sent_note.mailed" if visit.app.policy.mail else "portal.sent_note"
+    note = {"yes": sent, "completed": "portal.completed_note"}.get(done)
     return await page(
         visit, int(visit.request.path_params["number"]), note=say(visit.lang, note) if note else ""
     )
@@ -88,7 +89,7 @@ async def page(
         await _seen(visit, ticket)
     policy, form = visit.app.policy, visit.app.form
     until = rate_until(ticket, policy)
-    missing = asked.missing(form, visit.lang, _asks(form, ticket, part))
+    missing = asked.missing(form, visit.lang, _asks(form, ticket, part), mails=policy.mail)
     pending, completes = ticket.pending, "completes" in kept
     return visit.page(
         "ticket",

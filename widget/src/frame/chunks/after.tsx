@@ -178,8 +178,11 @@ export class Leave extends Component<WithRoom> {
 /** Where the answer to a request comes, until there is one. */
 export function Later({ room }: WithRoom) {
   const { email, last } = room.view;
-  return email && last?.by !== "agent" ? <p class="line">{t("widget.later_line", { email })}</p> : null;
+  return email && last?.by !== "agent" ? <p class="line">{answered(email)}</p> : null;
 }
+
+const answered = (email: string) =>
+  t(state.value.welcome?.mails ? "widget.later_mailed" : "widget.later_line", { email });
 
 /** The request is in: its number, and what happens next. */
 export function Sent({ route }: { route: Extract<Route, { view: "sent" }> }) {
@@ -190,7 +193,7 @@ export function Sent({ route }: { route: Extract<Route, { view: "sent" }> }) {
       <main class="empty done">
         <Icon name="sent" />
         <p class="big">{t("after.sent", { number: route.number })}</p>
-        <p class="soft">{t("widget.later_line", { email: route.email })}</p>
+        <p class="soft">{answered(route.email)}</p>
         <Button look="primary wide" data-first onClick={() => go({ view: "ticket", ticket })}>
           {t("after.see_ticket")}
         </Button>

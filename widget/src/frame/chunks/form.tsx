@@ -71,7 +71,7 @@ export class RequestForm extends Component<RequestProps> {
 
   override render({ route, wait }: RequestProps) {
     const sheet = this.#sheet;
-    const { attention } = state.value;
+    const { attention, welcome } = state.value;
     const after = route.follows > 0 && chunk("after");
     return (
       <Filled
@@ -88,7 +88,7 @@ export class RequestForm extends Component<RequestProps> {
         head={
           <>
             <Hours />
-            <p class="soft">{t("widget.request_line")}</p>
+            <p class="soft">{t(welcome?.mails ? "widget.request_mailed" : "widget.request_line")}</p>
             {/* Nobody attends, but somebody may come; or has come meanwhile. */}
             {attention?.chat && (
               <div class="instead">
