@@ -15,6 +15,7 @@ from functools import partial
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, Route, WebSocketRoute, expect
 
+from tests.harness.commands import done
 from tests.harness.people import Customer
 from tests.harness.server import Server
 from tests.harness.waiting import wait_until
@@ -92,6 +93,7 @@ def test_a_token_that_is_refused_is_asked_for_once_more_and_then_no_more(stage: 
     shop = Shop(stage.server, customer.page, BAD[kind])
     goes_shopping(customer)
     customer.sees(REFUSED)
+    offers_nothing(customer)
     assert (shop.lines, shop.asked) == (2, 2)
     expect(customer.widget.get_by_text("Sin conexión")).to_have_count(0)
     (warning,) = shop.warnings
@@ -113,8 +115,23 @@ def test_a_token_that_is_refused_is_asked_for_once_more_and_then_no_more(stage: 
     shop.make = signed
     customer.button("Volver a conectar").click()
     customer.sees("Hola, Marta")
+    expect(customer.button("Solicitar Soporte")).to_be_visible()
     expect(customer.widget.get_by_text(REFUSED)).to_have_count(0)
     assert (shop.lines, shop.asked) == (6, 4)
+
+
+def offers_nothing(customer: Customer) -> None:
+    """Where nobody was let in: no sign that something comes, and no way to ask for anything."""
+    expect(customer.widget.get_by_label("Cargando")).to_be_hidden()
+    expect(customer.widget.get_by_text("Solicitar Soporte")).to_be_hidden()
+
+
+def test_who_has_to_sign_in_first_is_offered_nothing_else(stage: Stage) -> None:
+    done(stage.server, "app", "set", "demo", "--policy", "identity_required=yes")
+    customer = stage.customer()
+    customer.page.get_by_role("button", name="Ayuda").first.click()
+    customer.sees("Ingresa con tu usuario para pedir soporte.")
+    offers_nothing(customer)
 
 
 def dialled(customer: Customer, shop: Shop, lines: int) -> bool:

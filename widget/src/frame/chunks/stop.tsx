@@ -3,7 +3,7 @@
 import { Component } from "preact";
 import { t } from "../../ui/i18n";
 import type { CLOSE } from "../../wire";
-import { reconnect } from "../model";
+import { reconnect, state } from "../model";
 import { page } from "../page";
 import { Button } from "../parts";
 import "./stop.css";
@@ -33,7 +33,7 @@ export class Stopped extends Component<Why> {
 
   override render({ code, reason }: Why) {
     return (
-      <div class="notice" role="alert">
+      <div class={`notice ${state.value.welcome ? "" : "nobody"}`} role="alert">
         <p>{t(`error.${sentence(code, reason)}`)}</p>
         <Button onClick={reconnect}>{t("stop.reconnect")}</Button>
       </div>
