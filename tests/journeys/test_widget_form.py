@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import FilePayload, Locator, WebSocketRoute, expect
 
 from tests.files.making import png
+from tests.harness.commands import done
 from tests.harness.desk import asks, ticket_of
 from tests.harness.mailbox import mailbox_aside, text_of
 from tests.harness.people import Customer
@@ -295,6 +297,26 @@ def test_where_the_answer_comes_is_told_the_same_at_every_step(stage: Stage, mai
         if mails:
             wait_until(lambda: box.to("rosa@example.com"), "the mail is there")
             assert "por correo y en tu ticket" in text_of(box.to("rosa@example.com")[0])
+
+
+def test_who_waits_at_closing_time_reads_when_it_opens_and_can_leave_an_address(stage: Stage) -> None:
+    with mailbox_aside() as box:
+        stage.server.stop()
+        stage.server.settings |= {"smtp_url": box.url, "mail_from": "soporte@demo.test"}
+        stage.server.settings |= {"public_url": stage.server.origin}
+        stage.server.start()
+        customer = stage.customer()
+        customer.starts_chat(SUBJECT)
+        in_three_days = (datetime.now(UTC) + timedelta(days=3)).strftime("%a").lower()
+        done(stage.server, "app", "set", "demo", "--hours", f"{in_three_days}=09:00-10:00", "--zone", "UTC")
+        customer.sees("Terminó el horario de atención. Quedó como solicitud.")
+        customer.sees(re.compile(r"^Atendemos de nuevo el .* a las 4:00"))  # in Bogotá
+        # What is being written keeps the focus.
+        expect(customer.widget.get_by_role("textbox", name="Correo")).not_to_be_focused()
+        customer.widget.get_by_role("textbox", name="Correo").fill("rosa@example.com")
+        customer.button("Recibir la respuesta también por correo").click()
+        customer.sees("Te responderemos aquí, en este ticket, y por correo a rosa@example.com.")
+        expect(customer.widget.get_by_role("textbox", name="Correo")).to_have_count(0)
 
 
 def test_that_it_will_be_answered_is_said_until_it_was(stage: Stage) -> None:

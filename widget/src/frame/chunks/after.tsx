@@ -8,6 +8,7 @@ import { numbered } from "../../state/customer";
 import { plural, t } from "../../ui/i18n";
 import { Icon } from "../../ui/icons";
 import { signal } from "../../ui/signal";
+import { when } from "../../ui/time";
 import type { File, RequestFrame, Start } from "../../wire";
 import { Field, Form, refusal } from "../form";
 import {
@@ -146,12 +147,12 @@ class RatingForm extends Component<WithRoom & { open: boolean }> {
   }
 }
 
-/** The way out of the queue that keeps the ticket. */
+/** The way out of the queue that keeps the ticket; or, of one that left it by itself, the address that is not known yet. */
 export class Leave extends Component<WithRoom> {
   readonly #busy = signal(false);
 
   override componentDidMount() {
-    document.getElementById("email")?.focus();
+    if (this.props.room.view.waiting) document.getElementById("email")?.focus();
   }
 
   async #leave(email: string): Promise<string> {
@@ -163,7 +164,11 @@ export class Leave extends Component<WithRoom> {
 
   override render({ room }: WithRoom) {
     return (
-      <Form submit={({ email = "" }) => this.#leave(email)} busy={this.#busy.value} action={t("after.leave")}>
+      <Form
+        submit={({ email = "" }) => this.#leave(email)}
+        busy={this.#busy.value}
+        action={t(room.view.waiting ? "after.leave" : "after.mail")}
+      >
         <Field
           name="email"
           label={t("widget.email")}
@@ -175,10 +180,20 @@ export class Leave extends Component<WithRoom> {
   }
 }
 
-/** Where the answer to a request comes, until there is one. */
+/** When the answer to a request can be expected, and where it comes; until there is one. */
 export function Later({ room }: WithRoom) {
   const { email, last } = room.view;
-  return email && last?.by !== "agent" ? <p class="line">{answered(email)}</p> : null;
+  const { welcome, attention } = state.value;
+  if (last?.by === "agent") return null;
+  const opens = !attention?.open && attention?.next;
+  const where = email ? <p>{answered(email)}</p> : welcome?.mails && <Leave room={room} />;
+  if (!opens && !where) return null;
+  return (
+    <section class="line">
+      {opens && <p>{t("widget.hours.next", { when: when(opens, now.value) })}.</p>}
+      {where}
+    </section>
+  );
 }
 
 const answered = (email: string) =>
