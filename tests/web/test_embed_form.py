@@ -108,5 +108,5 @@ def test_an_unknown_app_has_no_form(served: Served) -> None:
     ],
 )
 def test_no_heading_names_what_is_not_asked(priority: Asked, wanted: Asked, title: list[str]) -> None:
-    found = parts(Form(ask=Usual(priority=priority, wanted=wanted)), "es", free_address=True)
+    found = parts(Form(ask=Usual(priority=priority, wanted=wanted)), "es", free_address=True, mails=False)
     assert [part.title for part in found if part.key == "priority"] == title
