@@ -11,6 +11,11 @@ CHECKS: Final = {
         "FROM items GROUP BY ticket_id) AS kept ON kept.ticket_id = tickets.id "
         "WHERE coalesce(n, 0) <> last_seq OR coalesce(most, 0) <> last_seq OR coalesce(least, 1) <> 1",
     ),
+    "messages are there twice": (
+        "0001",
+        "SELECT count(*) FROM (SELECT 1 FROM items WHERE cid IS NOT NULL "
+        'GROUP BY ticket_id, cid, "by", author_id HAVING count(*) > 1) AS twice',
+    ),
     "agents' loads are not their open chats": (
         "0003",
         "SELECT count(*) FROM agents WHERE load <> (SELECT count(*) FROM tickets "

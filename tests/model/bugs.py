@@ -40,11 +40,7 @@ class AcknowledgesBeforeTheCommit(DiskStore):
 
 
 class ForgetsWhatItStored(DiskStore):
-    """No look at the client's id, no unique index: a repeat is stored again."""
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.disk.db.execute("DROP INDEX IF EXISTS uq_items_cid")
+    """No look at the client's id: a repeat is stored again."""
 
     def load(self, world: World, needs: list[Needs]) -> None:
         super().load(world, needs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -136,11 +135,32 @@ async def test_which_messages_a_closed_ticket_has_is_not_kept_and_looked_up_for_
 
 
 async def test_a_ticket_that_there_was_no_room_for_is_not_known_by_halves(house: SqliteHouse) -> None:
-    house.db._writer._known = Known(limit=1)
+    known = house.db._writer._known = Known(limit=1)
     people = [house.who(name) for name in ("ana", "ben")]
-    opened = await asyncio.gather(*(house.start(who, 0) for who in people))
+    opened = [ticket.id for ticket in await house.together(*(house.start(who, 0) for who in people))]
+    assert known._said.keys() <= known._tickets.keys()
     for who, ticket in zip(people, opened, strict=True):
-        assert await house.say(who, ticket.id, 1) == await house.say(who, ticket.id, 1) == 2
+        assert await house.say(who, ticket, 1) == 2
+    assert await house.together(
+        *(house.say(who, ticket, 2) for who, ticket in zip(people, opened, strict=True))
+    ) == [3, 3]
+    assert known._said.keys() <= known._tickets.keys()
+    for who, ticket in zip(people, opened, strict=True):
+        assert await house.say(who, ticket, 1) == 2
+        assert await house.say(who, ticket, 2) == 3
+
+
+async def test_who_only_repeats_makes_nobody_remember_more_than_there_is_room_for(house: SqliteHouse) -> None:
+    people = [house.who(name) for name in ("ana", "ben", "eva")]
+    opened = [(await house.start(who, 0)).id for who in people]
+    for who, ticket in zip(people, opened, strict=True):
+        for number in range(1, 5):
+            await house.say(who, ticket, number)
+    known = house.db._writer._known = Known(messages=8)
+    for _ in range(2):
+        for who, ticket in zip(people, opened, strict=True):
+            assert await house.say(who, ticket, 3) == 4
+            assert known._messages <= 8
 
 
 async def test_messages_of_another_program_are_found(house: SqliteHouse) -> None:
