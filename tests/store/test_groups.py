@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from chatserver.core.errors import Refused
 from chatserver.core.events import DeskChanged, Event
 from chatserver.store.base import StoreEnded, StoreFailed, Violated
 from chatserver.store.database import Database
+from chatserver.store.sqlite import writer
 from chatserver.store.sqlite.writer import CHECKPOINT_CHANGES
 from chatserver.store.tables import apps
 from chatserver.store.work import Needs, World
@@ -394,6 +396,43 @@ async def test_a_full_disk_is_not_said_to_be_writable_again_by_what_writes_nothi
         assert await house.say(ana, ticket.id, 1) == 2  # sent again by who missed the answer
     assert "writing again" not in caplog.text
     assert caplog.text.count("cannot write, refusing messages") == 1
+
+
+class NoMemory:
+    """A connection that runs out of memory at some statements, each once."""
+
+    def __init__(self, real: sqlite3.Connection, *statements: str) -> None:
+        self.real = real
+        self.left = list(statements)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+    def execute(self, sql: str, *values: Any) -> Any:
+        if sql in self.left:
+            self.left.remove(sql)
+            raise MemoryError
+        return self.real.execute(sql, *values)
+
+
+async def test_no_memory_while_a_group_is_undone_or_the_log_is_moved_ends_no_thread(
+    sqlite_house: SqliteHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = sqlite_house
+    monkeypatch.setattr(writer, "CHECKPOINT_CHANGES", 1)
+    ana = house.who("ana")
+    ticket = await house.start(ana, 0)
+    real = house.connection
+    weak = NoMemory(real, "COMMIT", "ROLLBACK", "PRAGMA wal_checkpoint(PASSIVE)")
+    house.db._writer._db = weak  # type: ignore[assignment]
+    with pytest.raises(StoreFailed):
+        await house.say(ana, ticket.id, 1)
+    for number in range(2, 6):
+        with suppress(StoreFailed):
+            await house.say(ana, ticket.id, number)
+    assert weak.left == []
+    assert await house.say(ana, ticket.id, 9) == house.sequence(ticket.id)[-1]
+    house.db._writer._db = real
 
 
 class BrokenDisk:

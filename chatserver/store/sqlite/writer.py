@@ -226,7 +226,7 @@ class SqliteWriter(Writer):
         if self._db.in_transaction:
             try:
                 self._db.execute("ROLLBACK")
-            except sqlite3.Error as worse:
+            except Exception as worse:
                 problem = worse
         code = getattr(problem, "sqlite_errorcode", None)
         primary = None if code is None else code & 0xFF
@@ -262,3 +262,5 @@ class SqliteWriter(Writer):
             self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         except sqlite3.Error as problem:
             self._failed([], problem, self._execute)
+        except Exception as surprise:  # no memory: the next one moves more
+            log.error("the log was not moved into the database: %s", without_text(surprise))
