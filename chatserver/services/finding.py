@@ -92,8 +92,7 @@ async def search(db: Database, app_ids: Sequence[int], asked: str, limit: int) -
             called.append(ticket.id)
         found.update(await _named(db, app_id, looked_for, LOOKED_AT // len(app_ids), limit))
     ids = [*called, *sorted(found.difference(called), reverse=True)][:limit]
-    tickets_by_id = {ticket.id: ticket for ticket in await tickets.tickets_for(db, app_ids, ids)}
-    return [tickets_by_id[one] for one in ids if one in tickets_by_id]
+    return sorted(await tickets.tickets_for(db, app_ids, ids), key=lambda ticket: ids.index(ticket.id))
 
 
 async def _named(db: Database, app_id: int, looked_for: tuple[str, ...], among: int, limit: int) -> list[int]:
@@ -115,7 +114,7 @@ def _by_names(page: Iterable[tickets.Named], looked_for: tuple[str, ...]) -> lis
 
 def _number(asked: str) -> int:
     """ "#1042" is what a ticket is called; 0 for what is no number."""
-    text = asked.strip().removeprefix("#")
+    text = asked.strip().removeprefix("#").lstrip("0")
     return int(text) if text.isascii() and text.isdigit() and len(text) < len(str(tickets.NUMBER_MOST)) else 0
 
 
@@ -138,10 +137,9 @@ def _by_subject(
     page: Iterable[tuple[int, int, str, State]], asked: str, looked_for: tuple[str, ...], state: State | None
 ) -> list[_Candidate]:
     """Those of a page that are in this state. One whose number is asked for lacks nothing."""
-    number = asked.strip().removeprefix("#")
-    wanted = number.lstrip("0") if number.isascii() and number.isdigit() else ""
+    wanted = _number(asked)
     return [
-        _Candidate(ticket_id, () if str(its_number) == wanted else words.missing(subject, looked_for))
+        _Candidate(ticket_id, () if its_number == wanted else words.missing(subject, looked_for))
         for ticket_id, its_number, subject, its_state in page
         if state is None or state == its_state
     ]

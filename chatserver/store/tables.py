@@ -605,14 +605,11 @@ SEARCH_INDEX = {
     "postgresql": (f"CREATE INDEX article_index ON article_texts USING gin ({SEARCHED})",),
 }
 """Each engine's own, which SQLAlchemy has no words for. Rows of `article_texts` are put in and taken out, never changed."""
-CID_INDEX = {
-    "postgresql": (
-        'CREATE UNIQUE INDEX uq_items_cid ON items (ticket_id, cid, "by", author_id) WHERE cid IS NOT NULL',
-    ),
-}
+CID_INDEX = (
+    'CREATE UNIQUE INDEX uq_items_cid ON items (ticket_id, cid, "by", author_id) WHERE cid IS NOT NULL'
+)
 """One message per (ticket, author, client id): a repeat finds the first one. On SQLite the one process that writes remembers what
 a ticket has (`sqlite/known.py`); there the index cost each message a page more of the log, a tenth of all that it costs."""
-for _table, _index in ((article_texts, SEARCH_INDEX), (items, CID_INDEX)):
-    for _engine, _statements in _index.items():
-        for _statement in _statements:
-            event.listen(_table, "after_create", DDL(_statement).execute_if(dialect=_engine))  # type: ignore[no-untyped-call] # SQLAlchemy's own has no types
+_OWN = [(article_texts, engine, one) for engine, statements in SEARCH_INDEX.items() for one in statements]
+for _table, _engine, _statement in (*_OWN, (items, "postgresql", CID_INDEX)):
+    event.listen(_table, "after_create", DDL(_statement).execute_if(dialect=_engine))  # type: ignore[no-untyped-call] # SQLAlchemy's own has no types

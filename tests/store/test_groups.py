@@ -422,9 +422,8 @@ async def test_no_memory_while_a_group_is_undone_or_the_log_is_moved_ends_no_thr
     monkeypatch.setattr(writer, "CHECKPOINT_CHANGES", 1)
     ana = house.who("ana")
     ticket = await house.start(ana, 0)
-    real = house.connection
-    weak = NoMemory(real, "COMMIT", "ROLLBACK", "PRAGMA wal_checkpoint(PASSIVE)")
-    house.db._writer._db = weak  # type: ignore[assignment]
+    weak = NoMemory(house.connection, "COMMIT", "ROLLBACK", "PRAGMA wal_checkpoint(PASSIVE)")
+    monkeypatch.setattr(house.db._writer, "_db", weak)
     with pytest.raises(StoreFailed):
         await house.say(ana, ticket.id, 1)
     for number in range(2, 6):
@@ -432,7 +431,7 @@ async def test_no_memory_while_a_group_is_undone_or_the_log_is_moved_ends_no_thr
             await house.say(ana, ticket.id, number)
     assert weak.left == []
     assert await house.say(ana, ticket.id, 9) == house.sequence(ticket.id)[-1]
-    house.db._writer._db = real
+    monkeypatch.undo()
 
 
 class BrokenDisk:

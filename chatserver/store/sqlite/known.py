@@ -65,6 +65,9 @@ class Known:
         """Keep what `world` made durable: after the COMMIT, never before."""
         for ticket in world.tickets_to_apply():
             self._keep(ticket)
+            if ticket.state == "closed":
+                # Nobody says anything more in it; what somebody repeats is looked up.
+                self._messages -= len(self._said.pop(ticket.id, ()))
         for ticket_id in world.new_tickets:
             if ticket_id in self._tickets:
                 self._said[ticket_id] = {}
@@ -73,10 +76,6 @@ class Known:
             if said is not None and item.cid:
                 said[message_key(item.by, item.author_id, item.cid)] = item.seq
                 self._messages += 1
-        for ticket in world.tickets_to_apply():
-            if ticket.state == "closed":
-                # Nobody says anything more in it; what somebody repeats is looked up.
-                self._messages -= len(self._said.pop(ticket.id, ()))
         for customer in world.new_customers.values():
             for ticket_id in tuple(self._of_customer.get(customer.id, ())):
                 if self._tickets[ticket_id].customer != customer:

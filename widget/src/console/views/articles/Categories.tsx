@@ -20,8 +20,11 @@ export function Categories({ articles, close, goOn }: Props) {
   const categories = articles.shelf.value?.categories ?? [];
   const ids = categories.map((category) => category.id);
   const writing = useSignal<number | "new" | null>(ids.length === 0 ? "new" : null);
-  const done = () => {
+  const stop = () => {
     writing.value = null;
+  };
+  const done = () => {
+    stop();
     goOn?.();
   };
   return (
@@ -32,7 +35,7 @@ export function Categories({ articles, close, goOn }: Props) {
         {categories.map((category, at) => (
           <li key={category.id}>
             {writing.value === category.id ? (
-              <CategoryForm articles={articles} category={category} done={done} cancel={done} />
+              <CategoryForm articles={articles} category={category} done={done} cancel={stop} />
             ) : (
               <CategoryLine
                 articles={articles}
@@ -54,7 +57,7 @@ export function Categories({ articles, close, goOn }: Props) {
           done={done}
           cancel={() => {
             if (ids.length === 0) close();
-            writing.value = null;
+            stop();
           }}
         />
       ) : (
@@ -128,32 +131,28 @@ function CategoryForm({ articles, category, done, cancel }: FormProps) {
     JSON.stringify([names.value, about.value]) !==
     JSON.stringify([category?.names ?? {}, category?.about ?? {}]);
   const others = LANGUAGES.filter((code) => code !== locale.value);
-  const fields = (code: string) => (
-    <div key={code} class="category-language">
-      <label class="field">
-        <span>{t("console.articles.name_in", { language: t(`console.articles.language.${code}`) })}</span>
-        <input
-          lang={code}
-          maxLength={60}
-          value={names.value[code] ?? ""}
-          onInput={({ currentTarget }) => {
-            names.value = { ...names.value, [code]: currentTarget.value };
-          }}
-        />
-      </label>
-      <label class="field">
-        <span>{t("console.articles.about")}</span>
-        <input
-          lang={code}
-          maxLength={200}
-          value={about.value[code] ?? ""}
-          onInput={({ currentTarget }) => {
-            about.value = { ...about.value, [code]: currentTarget.value };
-          }}
-        />
-      </label>
-    </div>
+  const field = (code: string, texts: typeof names, label: string, most: number) => (
+    <label class="field">
+      <span>{label}</span>
+      <input
+        lang={code}
+        maxLength={most}
+        value={texts.value[code] ?? ""}
+        onInput={({ currentTarget }) => {
+          texts.value = { ...texts.value, [code]: currentTarget.value };
+        }}
+      />
+    </label>
   );
+  const fields = (code: string) => {
+    const language = t(`console.articles.language.${code}`);
+    return (
+      <div key={code} class="category-language">
+        {field(code, names, t("console.articles.name_in", { language }), 60)}
+        {field(code, about, t("console.articles.about"), 200)}
+      </div>
+    );
+  };
   const save = async () => {
     const body = { names: names.value, about: about.value };
     if (await articles.category(category ? "PUT" : "POST", category?.id ?? "", body)) done();
