@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -18,7 +19,10 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-EXECUTABLE = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+EXECUTABLE = (
+    os.environ.get("CHROMIUM") or shutil.which("chromium-headless-shell") or shutil.which("chromium") or ""
+)
+"""The same engine either way: the headless shell is Chromium without a browser's own windows, and takes two thirds of the time."""
 ARGUMENTS = [
     "--no-sandbox",  # tests also run as root
     "--disable-quic",
