@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-PROCESSES = 2 * max(2, os.cpu_count() or 1)
+PROCESSES = 1 + max(2, os.cpu_count() or 1)
 HANGS = ["-o", "faulthandler_timeout=600", "-o", "faulthandler_exit_on_timeout=true"]
 """A test that takes ten minutes hangs, on whatever machine: what it hangs in is printed, it has failed, and others go on."""
 

@@ -73,7 +73,19 @@ def test_each_test_is_in_one_of_two_goes_and_both_must_be_well(
     (tmp_path / "test_sample.py").write_text(ONE_OF_EACH.format(shares=shares, alone=alone))
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = alone\n")
     result = subprocess.run(
-        [*(sys.executable, "-m", "tests", "-p", "tests.conftest", "-p", "no:cacheprovider"), str(tmp_path)],
+        [
+            *(
+                sys.executable,
+                "-m",
+                "tests",
+                "-p",
+                "tests.conftest",
+                "-p",
+                "no:cacheprovider",
+                "--numprocesses=0",
+            ),
+            str(tmp_path),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

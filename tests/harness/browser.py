@@ -22,7 +22,7 @@ from playwright.sync_api import (
 EXECUTABLE = (
     os.environ.get("CHROMIUM") or shutil.which("chromium-headless-shell") or shutil.which("chromium") or ""
 )
-"""The same engine either way: the headless shell is Chromium without a browser's own windows, and takes two thirds of the time."""
+"""One engine either way: the headless shell is Chromium without a browser's own windows, and takes two thirds of the time."""
 ARGUMENTS = [
     "--no-sandbox",  # tests also run as root
     "--disable-quic",

@@ -12,10 +12,10 @@ from playwright.sync_api import BrowserContext, Dialog, Page, expect
 from chatserver.core.articles import BODY_MAX
 from tests.articles.vectors import VECTORS
 from tests.harness.browser import Watch, person_context
+from tests.harness.looks import axe_finds, cut_off
 from tests.harness.tour import View
 from tests.harness.waiting import wait_until
 from tests.journeys.conftest import Stage
-from tests.journeys.test_accessibility import axe_finds, cut_off
 
 pytestmark = pytest.mark.browser
 

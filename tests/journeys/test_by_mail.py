@@ -16,6 +16,7 @@ from playwright.sync_api import expect
 from tests.files.making import PDF
 from tests.harness.browser import Scheme
 from tests.harness.commands import done
+from tests.harness.looks import axe_finds, sticks_out
 from tests.harness.mail_desk import reply_to
 from tests.harness.mailbox import Mailbox, links_in, mailbox_aside, text_of
 from tests.harness.people import Agent
@@ -24,7 +25,6 @@ from tests.harness.server import free_port
 from tests.harness.tour import of_console
 from tests.harness.waiting import wait_until
 from tests.journeys.conftest import Stage
-from tests.journeys.test_accessibility import OVERFLOW, axe_finds
 from tests.journeys.test_console_requests import chooses, named, sends
 
 pytestmark = pytest.mark.browser
@@ -210,7 +210,7 @@ def test_a_long_claim_has_one_line_which_still_says_that_it_is_one(stage: Stage,
         agent.page.set_viewport_size({"width": width, "height": 800})
         found = agent.page.evaluate(CLAIMS_ON_THE_SCREEN, [whole, "(sin verificar)"])
         assert found == [right] * claims, (place, width)
-        assert agent.page.evaluate(OVERFLOW) == []
+        assert sticks_out(agent.page) == []
         assert axe_finds(view) == []
         for scheme in SCHEMES:
             agent.page.emulate_media(color_scheme=scheme)
@@ -240,5 +240,5 @@ def test_the_pages_that_end_mails_hold_a_long_address(stage: Stage, post: Post) 
     page.goto(str(post.box.to(LONG_ADDRESS)[0]["List-Unsubscribe"]).strip("<>"))
     for button in ("No recibir más avisos", "Volver a recibirlos", "No recibir más avisos"):
         expect(page.get_by_text(LONG_ADDRESS)).to_be_visible()
-        assert page.evaluate(OVERFLOW) == []
+        assert sticks_out(page) == []
         page.get_by_role("button", name=button).click()

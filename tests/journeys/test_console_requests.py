@@ -13,11 +13,11 @@ from PIL import Image
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from tests.harness.commands import done
+from tests.harness.looks import axe_finds, cut_off
 from tests.harness.people import Agent, assert_closed_with
 from tests.harness.server import free_port
 from tests.harness.tour import of_console
 from tests.journeys.conftest import Stage
-from tests.journeys.test_accessibility import axe_finds, cut_off
 
 pytestmark = pytest.mark.browser
 

@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.harness.commands import done
+from tests.harness.looks import axe_finds, cut_off
 from tests.harness.tour import of_console
 from tests.journeys.conftest import Stage
-from tests.journeys.test_accessibility import axe_finds, cut_off
 
 pytestmark = pytest.mark.browser
 

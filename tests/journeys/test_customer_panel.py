@@ -7,11 +7,11 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.harness.looks import axe_finds, cut_off
 from tests.harness.settings import with_settings
 from tests.harness.tour import of_console
 from tests.harness.wired import WiredCustomer, cid
 from tests.journeys.conftest import Stage
-from tests.journeys.test_accessibility import axe_finds, cut_off
 
 pytestmark = pytest.mark.browser
 

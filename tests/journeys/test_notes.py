@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, expect
 
+from tests.harness.looks import axe_finds, cut_off
 from tests.harness.people import Agent
 from tests.harness.settings import on_both_engines
 from tests.harness.tour import of_console
 from tests.journeys.conftest import Stage
-from tests.journeys.test_accessibility import axe_finds, cut_off
 
 pytestmark = pytest.mark.browser
 

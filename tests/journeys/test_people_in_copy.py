@@ -11,11 +11,11 @@ from playwright.sync_api import Locator, Page, expect
 
 from chatserver.mail.addresses import Signer
 from tests.harness.commands import done
+from tests.harness.looks import axe_finds, cut_off
 from tests.harness.preparing import closed_for_good
 from tests.harness.server import free_port
 from tests.harness.tour import of_console, of_widget
 from tests.journeys.conftest import Stage
-from tests.journeys.test_accessibility import axe_finds, cut_off
 
 pytestmark = pytest.mark.browser
 

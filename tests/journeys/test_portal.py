@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, expect
 
+from tests.harness.looks import axe_finds, cut_off
 from tests.harness.portal import PORTAL_PASSWORD, PortalCustomer, latest_link
 from tests.harness.settings import on_both_engines
+from tests.harness.tour import View
 from tests.journeys.conftest import Stage
-from tests.journeys.test_accessibility import OPTIONS, OVERFLOW
 
 pytestmark = pytest.mark.browser
 
@@ -270,17 +269,9 @@ def views(stage: Stage) -> list[tuple[str, Page]]:
 def test_axe_finds_nothing_on_any_page_light_or_dark_and_nothing_is_cut_off(stage: Stage) -> None:
     found: list[str] = []
     for name, page in views(stage):
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            results = Axe().run(page, options=OPTIONS)
-            violations: list[dict[str, Any]] = results.response["violations"]
-            found += [
-                f"{name} ({scheme}) {violation['id']}: {node['html'][:160]} {node['any'][:1]}"
-                for violation in violations
-                for node in violation["nodes"]
-            ]
-        page.set_viewport_size({"width": 320, "height": 640})
-        found += [f"{name}: {element}" for element in page.evaluate(OVERFLOW) + page.evaluate(BARE)]
+        view = View(f"portal-{name}", page, page)
+        found += axe_finds(view) + cut_off(view)
+        found += [f"{name}: {element}" for element in page.evaluate(BARE)]
     assert not found, "\n".join(found)
 
 

@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import FilePayload, expect
 
 from tests.files.making import PDF, png
+from tests.harness.looks import sticks_out
 from tests.harness.portal import PortalCustomer
 from tests.journeys.conftest import Stage
-from tests.journeys.test_accessibility import OVERFLOW
 
 pytestmark = pytest.mark.browser
 
@@ -96,7 +96,7 @@ def test_from_the_whole_form_with_a_file_over_what_was_sent_back_to_a_reply_with
     ana.button("Enviar respuesta").last.click()
     expect(ana.page.locator(".sent-files a", has_text="informe.pdf")).to_be_visible()
     ana.page.set_viewport_size({"width": 320, "height": 640})
-    assert ana.page.evaluate(OVERFLOW) == []
+    assert sticks_out(ana.page) == []
 
 
 def test_a_file_is_called_off_refused_dropped_and_pasted(stage: Stage) -> None:

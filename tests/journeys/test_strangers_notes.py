@@ -13,13 +13,13 @@ from playwright.sync_api import Locator, Page, expect
 from tests.files.making import PDF
 from tests.harness.commands import done
 from tests.harness.desk import asks, ticket_of
+from tests.harness.looks import axe_finds, cut_off
 from tests.harness.mail_desk import reply_to
 from tests.harness.mailbox import text_of
 from tests.harness.people import Agent
 from tests.harness.tour import of_console
 from tests.harness.waiting import wait_until
 from tests.journeys.conftest import Stage
-from tests.journeys.test_accessibility import axe_finds, cut_off
 from tests.journeys.test_by_mail import SUBJECT, SUPPORT, Post, post
 
 pytestmark = pytest.mark.browser
