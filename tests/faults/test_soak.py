@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from chatserver.store.sqlite.known import TICKETS_MAX
 from tests.faults.crowd import AT_EASE
 from tests.harness.crowd import Patient
 from tests.harness.peers import Diary, StartRefused
@@ -31,6 +32,7 @@ if "SOAK_STAY" in os.environ:
 """Seconds that somebody is connected. A shorter stay makes more visits in as many minutes."""
 BOOKS = 30_000 if FULL else 0
 """Tickets before the watch begins: more than are known by heart, in a file larger than the pages that are kept of it."""
+FILLERS = 20
 LOOK_SECONDS = 10.0
 SLOPE_KIB = 1024
 """Per ten minutes."""
@@ -145,15 +147,19 @@ async def chat(person: Patient, dice: random.Random, ends: float = 0.7) -> None:
 
 
 async def fill_the_books(server: Watched, tickets: int) -> None:
+    """Of those that are still known at the end each has a customer of its own, as the visitors' have: they take more memory."""
     diary, dice = Diary(), random.Random(1)
+    each = tickets // FILLERS
+    own = TICKETS_MAX // FILLERS
 
     async def fill(number: int) -> None:
-        person = Patient(f"libro{number}", server.port, diary, dice)
-        running = asyncio.create_task(person.run())
-        await soon(lambda: person.online, "somebody comes in", 60)
-        for _ in range(tickets // 20):
-            await chat(person, dice, ends=1)
-        running.cancel()
-        await asyncio.wait([running])
+        for name, chats in [("", each - own), *((f"-{one}", 1) for one in range(own))]:
+            person = Patient(f"libro{number}{name}", server.port, diary, dice)
+            running = asyncio.create_task(person.run())
+            await soon(lambda: person.online, "somebody comes in", 60)  # noqa: B023
+            for _ in range(chats):
+                await chat(person, dice, ends=1)
+            running.cancel()
+            await asyncio.wait([running])
 
-    await asyncio.gather(*(fill(number) for number in range(20)))
+    await asyncio.gather(*(fill(number) for number in range(FILLERS)))
