@@ -59,6 +59,8 @@ class Box:
         self._ready = done == DELETE
         self.validity = 0
         """Of the numbers of mails: with another one they are other mails'."""
+        self._next: object = None
+        """The number of the next mail that comes, as the last look was told."""
 
     @classmethod
     def open(cls, server: Imap, done: str) -> Box:
@@ -91,6 +93,7 @@ class Box:
         client = self._client
         chosen = self._asked("folder", lambda: client.select_folder(self._folder))
         self.validity = int(chosen.get(b"UIDVALIDITY", 0))
+        self._next = chosen.get(b"UIDNEXT")
         count = int(chosen.get(b"EXISTS", 0))
         for first in range(1, count + 1, WINDOW):
             last = first + WINDOW - 1
@@ -121,16 +124,20 @@ class Box:
         """It gets a star and stays, for people."""
         self._asked("folder", lambda: self._client.add_flags([number], [rb"\Flagged"], silent=True))
 
-    def wait(self, seconds: float) -> None:
-        """Until the server says that something happened, or so long. Where it cannot say so at once, whoever calls waits."""
+    def wait(self, seconds: float) -> bool:
+        """Until the server says that something happened, also since the last look, or so long; whether it did. Where it cannot
+        say so at once, whoever calls waits."""
+        # What it said with the answer to another command, it does not say again.
+        chosen = self._asked("folder", lambda: self._client.select_folder(self._folder))
+        return chosen.get(b"UIDNEXT") != self._next or bool(self._asked("cut", partial(self._idle, seconds)))
+
+    def _idle(self, seconds: float) -> list[Any]:
+        """What the server said while it was waited for."""
         client = self._client
-
-        def idle() -> None:
-            client.idle()
-            client.idle_check(timeout=seconds)
-            client.idle_done()
-
-        self._asked("cut", idle)
+        client.idle()
+        # What came in one packet with the word that it may be waited for was read already: no socket tells of it.
+        told = [] if _has_read_more(client) else client.idle_check(timeout=seconds)
+        return [*told, *client.idle_done()[1]]
 
     @property
     def tells(self) -> bool:
@@ -181,6 +188,19 @@ class Box:
         except (IMAP4.error, ValueError, TypeError, LookupError) as problem:
             # It says no, or nothing that can be understood.
             raise NotRead(fault) from problem
+
+
+def _has_read_more(client: IMAPClient) -> bool:
+    """Whether there is something of the server's words that nobody asked for yet."""
+    line = client.socket()
+    before = line.gettimeout()
+    line.setblocking(False)
+    try:
+        return bool(client._imap.file.peek(1))
+    except OSError:  # an enciphered line says so that there is nothing
+        return False
+    finally:
+        line.settimeout(before)
 
 
 def _hang_up(client: IMAPClient) -> None:

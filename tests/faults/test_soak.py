@@ -30,7 +30,7 @@ STAY = (5.0, 40.0) if FULL else (0.1, 1.0)
 if "SOAK_STAY" in os.environ:
     STAY = (0.1 * float(os.environ["SOAK_STAY"]), float(os.environ["SOAK_STAY"]))
 """Seconds that somebody is connected. A shorter stay makes more visits in as many minutes."""
-BOOKS = 30_000 if FULL else 0
+BOOKS = 45_000 if FULL else 0
 """Tickets before the watch begins: more than are known by heart, in a file larger than the pages that are kept of it."""
 FILLERS = 20
 LOOK_SECONDS = 10.0

@@ -470,6 +470,56 @@ async def test_a_server_that_is_started_anew_meanwhile_is_read_on(desk: Desk) ->
     assert await desk.subjects() == ["No imprime"]
 
 
+@pytest.mark.parametrize("encipher", [False, True])
+@pytest.mark.parametrize("meanwhile", ["nothing", "a look at sizes", "a mail that is put away"])
+def test_what_came_since_the_last_look_is_told_at_once(
+    running: Dovecot, meanwhile: str, encipher: bool
+) -> None:
+    """A server says it with its answer to whatever comes next, and once."""
+    running.clean()
+    running.bring(mail())
+    box = Box.open(imap(running.tls_url if encipher else running.url), "Procesados")
+    try:
+        (number,) = box.waiting()
+        assert not box.wait(0.01)
+        running.bring(mail())
+        if meanwhile == "a look at sizes":
+            box.sizes([number])
+        elif meanwhile == "a mail that is put away":
+            box.done(number)
+        assert box.wait(10)
+        box.waiting()
+        assert not box.wait(0.01)
+    finally:
+        box.close()
+
+
+def test_what_comes_with_the_word_that_it_may_be_waited_for_is_told_at_once(
+    running: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running.clean()
+    box = Box.open(imap(running.url), "Procesados")
+    try:
+        box.waiting()
+        really = box._client.idle
+        waited: list[float] = []
+
+        def begins() -> None:
+            running.bring(mail())
+            really()
+
+        def waits(timeout: float) -> list[object]:
+            waited.append(timeout)
+            return []
+
+        monkeypatch.setattr(box._client, "idle", begins)
+        monkeypatch.setattr(box._client, "idle_check", waits)
+        assert box.wait(10)
+        assert not waited
+    finally:
+        box.close()
+
+
 async def test_a_server_that_hangs_is_noticed_and_left(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(line, "COMMAND_SECONDS", 0.5)
     monkeypatch.setattr(line, "CONNECT_SECONDS", 0.5)
